@@ -1,0 +1,54 @@
+//! The stable code of every error, for matching across processes and languages.
+//!
+//! A code never changes its meaning and is never reused.
+//!
+//! ```
+//! use driver_interface_errors::{ContainerNotFoundError, DriverError, codes};
+//!
+//! let error = DriverError::from(ContainerNotFoundError::new("web"));
+//! assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
+//! ```
+
+macro_rules! codes {
+    ($($error:literal $code:ident)*) => {
+        $(
+            #[doc = concat!("The code of `", $error, "`.")]
+            pub const $code: &str = stringify!($code);
+        )*
+
+        /// Every code an error of this crate can have, in the order of the categories.
+        ///
+        /// [`UNKNOWN_ERROR`] is not among them: it stands for errors that are not ours.
+        pub const ALL_CODES: &[&str] = &[$($code),*];
+    };
+}
+
+codes! {
+    "ContainerNotFoundError" CONTAINER_NOT_FOUND
+    "ContainerCreationError" CONTAINER_CREATION_FAILED
+    "ContainerStartError" CONTAINER_START_FAILED
+    "ContainerStopError" CONTAINER_STOP_FAILED
+    "ContainerRemoveError" CONTAINER_REMOVE_FAILED
+    "ResourceLimitError" RESOURCE_LIMIT_EXCEEDED
+    "VolumeCreationError" VOLUME_CREATION_FAILED
+    "VolumeNotFoundError" VOLUME_NOT_FOUND
+    "VolumeRemoveError" VOLUME_REMOVE_FAILED
+    "NetworkCreationError" NETWORK_CREATION_FAILED
+    "NetworkNotFoundError" NETWORK_NOT_FOUND
+    "NetworkRemoveError" NETWORK_REMOVE_FAILED
+    "DriverHealthError" DRIVER_HEALTH_CHECK_FAILED
+    "TimeoutError" TIMEOUT_ERROR
+    "NetworkError" NETWORK_ERROR
+    "FileSystemError" FILE_SYSTEM_ERROR
+    "InternalError" INTERNAL_ERROR
+    "AuthenticationError" AUTHENTICATION_FAILED
+    "AuthorizationError" AUTHORIZATION_FAILED
+    "ConfigurationError" CONFIGURATION_ERROR
+    "UnsupportedError" UNSUPPORTED_OPERATION
+    "ImageNotFoundError" IMAGE_NOT_FOUND
+    "ImagePullError" IMAGE_PULL_FAILED
+    "ExecError" EXEC_FAILED
+}
+
+/// What [`get_error_code`](crate::get_error_code) answers for an error that holds none of ours.
+pub const UNKNOWN_ERROR: &str = "UNKNOWN_ERROR";

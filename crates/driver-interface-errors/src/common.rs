@@ -1,0 +1,85 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Effect, ErrorContext, Hint, Violation};
+
+/// What is the same for every error of one class.
+pub struct Spec {
+    pub(crate) name: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) category: &'static str,
+    pub(crate) retryable: bool,
+    pub(crate) effect: Effect,
+    pub(crate) hint: Option<Hint>,
+}
+
+/// What every error carries, whatever its class. `None` means: as the class (or the hint) says.
+#[derive(Clone)]
+pub struct Common {
+    pub(crate) message: String,
+    pub(crate) context: ErrorContext,
+    pub(crate) source: Option<Arc<dyn Error + Send + Sync + 'static>>,
+    pub(crate) hint: Option<Hint>,
+    pub(crate) effect: Option<Effect>,
+    pub(crate) retryable: Option<bool>,
+    pub(crate) attempts: Option<u32>,
+}
+
+impl Common {
+    pub(crate) fn new(message: String) -> Self {
+        Self {
+            message,
+            context: ErrorContext::default(),
+            source: None,
+            hint: None,
+            effect: None,
+            retryable: None,
+            attempts: None,
+        }
+    }
+}
+
+/// A leaf's content behind one pointer, which keeps every `Result` small.
+#[derive(Clone)]
+pub(crate) struct Body<D> {
+    pub(crate) common: Common,
+    pub(crate) data: D,
+}
+
+/// The data of a class that has a place of its own in the report.
+pub enum Payload<'a> {
+    /// Nothing beyond message and context.
+    None,
+    /// A refused configuration.
+    Violations(&'a [Violation]),
+    /// A limit that was exceeded.
+    Limit {
+        resource: &'a str,
+        limit: f64,
+        requested: f64,
+    },
+}
+
+/// What [`ErrorInfo`](crate::ErrorInfo) is computed from. Public in name only, so that the trait is sealed.
+pub trait Described {
+    fn spec(&self) -> &'static Spec;
+    fn common(&self) -> &Common;
+    fn common_mut(&mut self) -> &mut Common;
+    fn payload(&self) -> Payload<'_>;
+    fn class_sentence(&self) -> String;
+}
+
+pub(crate) fn display<T: Described + ?Sized>(error: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let common = error.common();
+    f.write_str(&common.message)?;
+    match common.attempts {
+        Some(1) => f.write_str(" (gave up after 1 attempt)")?,
+        Some(attempts) => write!(f, " (gave up after {attempts} attempts)")?,
+        None => {}
+    }
+    match common.hint.or(error.spec().hint) {
+        Some(hint) if f.alternate() => write!(f, " (hint: {})", hint.remedy()),
+        _ => Ok(()),
+    }
+}

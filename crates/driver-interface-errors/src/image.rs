@@ -1,0 +1,63 @@
+use crate::leaf::{category, leaf};
+use crate::text::{clean, joined};
+
+category! {
+    /// Groups what can go wrong with images.
+    pub enum ImageError {
+        /// There is no such image.
+        NotFound(ImageNotFoundError),
+        /// It could not be pulled.
+        Pull(ImagePullError),
+    }
+}
+
+leaf! {
+    /// Says that an image is not there, and was not to be pulled.
+    pub struct ImageNotFoundError(String);
+    code: IMAGE_NOT_FOUND,
+    category: "image",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The image does not exist.".to_owned(),
+}
+
+impl ImageNotFoundError {
+    /// Makes one from the image that was asked for.
+    pub fn new(image: impl Into<String>) -> Self {
+        let image = image.into();
+        Self::build(format!("image `{}` not found", clean(&image)), image.clone())
+            .with_context("image", image)
+    }
+
+    /// The image that was asked for.
+    pub fn image(&self) -> &str {
+        &self.body.data
+    }
+}
+
+leaf! {
+    /// Says that an image could not be pulled.
+    ///
+    /// When it does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), a
+    /// retry cannot help. The image is not there afterwards; layers that did arrive are only a cache.
+    pub struct ImagePullError(String);
+    code: IMAGE_PULL_FAILED,
+    category: "image",
+    retryable: true,
+    effect: NotApplied,
+    user: |_| "The image could not be downloaded.".to_owned(),
+}
+
+impl ImagePullError {
+    /// Makes one from the image and the reason.
+    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
+        let image = image.into();
+        let prefix = format!("image `{}` could not be pulled", clean(&image));
+        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
+    }
+
+    /// The image that was to be pulled.
+    pub fn image(&self) -> &str {
+        &self.body.data
+    }
+}

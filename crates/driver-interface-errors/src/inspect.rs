@@ -1,0 +1,135 @@
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use crate::{
+    AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError, ContainerError,
+    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, ContainerStopError, DriverError,
+    DriverHealthError, ErrorInfo, ExecError, ExecutionError, FileSystemError, ImageError, ImageNotFoundError,
+    ImagePullError, InputError, InternalError, NetworkCreationError, NetworkError, NetworkNotFoundError,
+    NetworkRemoveError, NetworkingError, ResourceError, ResourceLimitError, SecurityError, SystemError,
+    TimeoutError, UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
+    codes,
+};
+
+type AnyError<'a> = &'a (dyn Error + 'static);
+
+/// Finds the outermost error of this crate in an error and its source chain.
+///
+/// It sees a [`DriverError`], a category or a leaf, by itself or in an `Arc` or `Box`, inside
+/// [`std::io::Error`], and below any error that names it as its `source()`: those of `anyhow`
+/// (pass `error.as_ref()`), and those of `thiserror` with `#[from]` or `#[source]`.
+///
+/// One thing it cannot see: an error marked `#[error(transparent)]` (in your own enum) passes on the source
+/// of what it holds, and so hides the thing itself. Give such a variant a message of its own.
+///
+/// ```
+/// use driver_interface_errors::{DriverError, NetworkError, find_driver_error};
+///
+/// let wrapped = std::io::Error::other(DriverError::from(NetworkError::new("connection reset")));
+/// let found = find_driver_error(&wrapped).map(|error| error.code());
+/// assert_eq!(found, Some("NETWORK_ERROR"));
+/// ```
+pub fn find_driver_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(ours)
+}
+
+/// Whether an error is or holds one of this crate's.
+///
+/// ```
+/// use driver_interface_errors::{VolumeNotFoundError, is_driver_error};
+///
+/// assert!(is_driver_error(&VolumeNotFoundError::new("data")));
+/// assert!(!is_driver_error(&std::fmt::Error));
+/// ```
+pub fn is_driver_error(error: AnyError<'_>) -> bool {
+    find_driver_error(error).is_some()
+}
+
+/// Whether the same call may succeed when it is made again; `false` for an error that holds none of ours.
+///
+/// ```
+/// use driver_interface_errors::{ContainerNotFoundError, NetworkError, is_retryable_error};
+///
+/// assert!(is_retryable_error(&NetworkError::new("connection reset")));
+/// assert!(!is_retryable_error(&ContainerNotFoundError::new("web")));
+/// ```
+pub fn is_retryable_error(error: AnyError<'_>) -> bool {
+    find_driver_error(error).is_some_and(ErrorInfo::is_retryable)
+}
+
+/// The code of an error, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR) when it holds none of ours.
+///
+/// ```
+/// use driver_interface_errors::{ImageNotFoundError, codes, get_error_code};
+///
+/// assert_eq!(get_error_code(&ImageNotFoundError::new("alpine:3")), codes::IMAGE_NOT_FOUND);
+/// assert_eq!(get_error_code(&std::fmt::Error), codes::UNKNOWN_ERROR);
+/// ```
+pub fn get_error_code(error: AnyError<'_>) -> &'static str {
+    find_driver_error(error).map_or(codes::UNKNOWN_ERROR, ErrorInfo::code)
+}
+
+/// The message of an error: that of ours inside it, or else what it displays itself.
+///
+/// ```
+/// use driver_interface_errors::{ContainerNotFoundError, get_error_message};
+///
+/// assert_eq!(get_error_message(&ContainerNotFoundError::new("web")), "container `web` not found");
+/// ```
+pub fn get_error_message(error: AnyError<'_>) -> String {
+    find_driver_error(error).map_or_else(|| error.to_string(), ErrorInfo::message)
+}
+
+/// The error itself if it is ours, or what a wrapper holds whose `source()` would skip it.
+fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
+    macro_rules! try_each {
+        ($($kind:ident)+) => {
+            $(
+                if let Some(found) = error.downcast_ref::<$kind>() {
+                    return Some(found);
+                }
+                if let Some(found) = error.downcast_ref::<Arc<$kind>>() {
+                    return Some(found.as_ref());
+                }
+                if let Some(found) = error.downcast_ref::<Box<$kind>>() {
+                    return Some(found.as_ref());
+                }
+            )+
+        };
+    }
+    try_each! {
+        DriverError
+        ContainerError ResourceError VolumeError NetworkingError SystemError SecurityError InputError ImageError
+        ExecutionError
+        ContainerNotFoundError ContainerCreationError ContainerStartError ContainerStopError
+        ContainerRemoveError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
+        NetworkCreationError NetworkNotFoundError NetworkRemoveError DriverHealthError TimeoutError NetworkError
+        FileSystemError InternalError AuthenticationError AuthorizationError ConfigurationError UnsupportedError
+        ImageNotFoundError ImagePullError ExecError
+    }
+    held(error).and_then(find_driver_error)
+}
+
+/// What a standard wrapper holds: their `source()` is that of the thing inside, which it leaves out.
+fn held<'a>(error: AnyError<'a>) -> Option<AnyError<'a>> {
+    fn custom(error: &io::Error) -> Option<AnyError<'_>> {
+        error.get_ref().map(|inner| inner as AnyError<'_>)
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return custom(error);
+    }
+    if let Some(error) = error.downcast_ref::<Arc<io::Error>>() {
+        return custom(error);
+    }
+    if let Some(error) = error.downcast_ref::<Box<io::Error>>() {
+        return custom(error);
+    }
+    if let Some(error) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+        return Some(error.as_ref());
+    }
+    if let Some(error) = error.downcast_ref::<Arc<dyn Error>>() {
+        return Some(error.as_ref());
+    }
+    None
+}

@@ -1,0 +1,256 @@
+//! The macros that give every error the same behaviour, written once.
+
+/// Declares an error class: the struct, what it is by default, and all the shared traits and builders.
+///
+/// The constructor and the accessors of its data are written by hand beside it.
+macro_rules! leaf {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident($data:ty);
+        code: $code:ident,
+        category: $category:literal,
+        retryable: $retryable:literal,
+        effect: $effect:ident,
+        $(hint: $hint:ident,)?
+        user: $user:expr,
+        $(payload: $payload:expr,)?
+    ) => {
+        $(#[$doc])*
+        ///
+        /// | code | category | retryable | effect |
+        /// |---|---|---|---|
+        #[doc = concat!(
+            "| `", stringify!($code), "` | ", $category, " | ", $retryable, " | ", stringify!($effect), " |"
+        )]
+        ///
+        /// These are the defaults; a hint or a `with_…` method can say otherwise for one error.
+        #[derive(Clone)]
+        pub struct $name {
+            body: Box<$crate::common::Body<$data>>,
+        }
+
+        impl $name {
+            fn build(message: String, data: $data) -> Self {
+                let common = $crate::common::Common::new(message);
+                Self { body: Box::new($crate::common::Body { common, data }) }
+            }
+        }
+
+        impl $crate::common::Described for $name {
+            fn spec(&self) -> &'static $crate::common::Spec {
+                const SPEC: &$crate::common::Spec = &$crate::common::Spec {
+                    name: stringify!($name),
+                    code: $crate::codes::$code,
+                    category: $category,
+                    retryable: $retryable,
+                    effect: $crate::Effect::$effect,
+                    hint: $crate::leaf::optional!($($crate::Hint::$hint)?),
+                };
+                SPEC
+            }
+
+            fn common(&self) -> &$crate::common::Common {
+                &self.body.common
+            }
+
+            fn common_mut(&mut self) -> &mut $crate::common::Common {
+                &mut self.body.common
+            }
+
+            fn payload(&self) -> $crate::common::Payload<'_> {
+                let payload: Option<fn(&$data) -> $crate::common::Payload<'_>> =
+                    $crate::leaf::optional!($($payload)?);
+                payload.map_or($crate::common::Payload::None, |payload| payload(&self.body.data))
+            }
+
+            fn class_sentence(&self) -> String {
+                let sentence: fn(&$data) -> String = $user;
+                sentence(&self.body.data)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::common::display(self, f)
+            }
+        }
+
+        impl std::error::Error for $name {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                match &self.body.common.source {
+                    Some(source) => Some(source.as_ref()),
+                    None => None,
+                }
+            }
+        }
+
+        $crate::leaf::shared!($name);
+    };
+}
+
+/// Declares an enum whose variants each hold one of our errors and add nothing to it.
+macro_rules! transparent {
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident {
+            $($(#[$variant_doc:meta])* $variant:ident($inner:ident),)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, thiserror::Error)]
+        #[non_exhaustive]
+        pub enum $name {
+            $(
+                $(#[$variant_doc])*
+                #[error(transparent)]
+                $variant(#[from] $inner),
+            )+
+        }
+
+        impl $crate::common::Described for $name {
+            fn spec(&self) -> &'static $crate::common::Spec {
+                match self { $(Self::$variant(inner) => inner.spec(),)+ }
+            }
+
+            fn common(&self) -> &$crate::common::Common {
+                match self { $(Self::$variant(inner) => inner.common(),)+ }
+            }
+
+            fn common_mut(&mut self) -> &mut $crate::common::Common {
+                match self { $(Self::$variant(inner) => inner.common_mut(),)+ }
+            }
+
+            fn payload(&self) -> $crate::common::Payload<'_> {
+                match self { $(Self::$variant(inner) => inner.payload(),)+ }
+            }
+
+            fn class_sentence(&self) -> String {
+                match self { $(Self::$variant(inner) => inner.class_sentence(),)+ }
+            }
+        }
+
+        $crate::leaf::shared!($name);
+    };
+}
+
+/// Declares a category: a transparent enum of leaves, each of which also becomes a `DriverError` by `?`.
+macro_rules! category {
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident {
+            $($(#[$variant_doc:meta])* $variant:ident($leaf:ident),)+
+        }
+    ) => {
+        $crate::leaf::transparent! {
+            $(#[$doc])*
+            pub enum $name {
+                $($(#[$variant_doc])* $variant($leaf),)+
+            }
+        }
+
+        $(
+            impl From<$leaf> for $crate::DriverError {
+                fn from(error: $leaf) -> Self {
+                    $name::from(error).into()
+                }
+            }
+        )+
+    };
+}
+
+/// What leaves, categories and `DriverError` have in common.
+macro_rules! shared {
+    ($name:ident) => {
+        impl $crate::ErrorInfo for $name {}
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::info::debug(self, f)
+            }
+        }
+
+        /// Serialises as its [`ErrorReport`](crate::ErrorReport).
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(&$crate::ErrorInfo::to_report(self), serializer)
+            }
+        }
+
+        impl $name {
+            /// Keeps the error that caused this one; it is what `source()` returns.
+            #[must_use]
+            pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+                $crate::common::Described::common_mut(&mut self).source = Some(std::sync::Arc::new(source));
+                self
+            }
+
+            /// Adds a fact, such as `("session", id)`. A key that is there already keeps its value.
+            #[must_use]
+            pub fn with_context(mut self, key: impl Into<String>, value: impl std::fmt::Display) -> Self {
+                $crate::common::Described::common_mut(&mut self)
+                    .context
+                    .set_field(key, value);
+                self
+            }
+
+            /// Names the driver, unless one is named already: the innermost stays.
+            #[must_use]
+            pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
+                $crate::common::Described::common_mut(&mut self)
+                    .context
+                    .set_driver(driver);
+                self
+            }
+
+            /// Names the operation, unless one is named already: the innermost stays.
+            #[must_use]
+            pub fn with_operation(mut self, operation: impl Into<String>) -> Self {
+                $crate::common::Described::common_mut(&mut self)
+                    .context
+                    .set_operation(operation);
+                self
+            }
+
+            /// Names the well-known cause, which may rule a retry out and settle the effect.
+            ///
+            /// See [`Hint`](crate::Hint) for what each one says; a later hint replaces an earlier one.
+            #[must_use]
+            pub fn with_hint(mut self, hint: $crate::Hint) -> Self {
+                $crate::common::Described::common_mut(&mut self).hint = Some(hint);
+                self
+            }
+
+            /// Says whether the engine may have done it, over what the class and the hint say.
+            #[must_use]
+            pub fn with_effect(mut self, effect: $crate::Effect) -> Self {
+                $crate::common::Described::common_mut(&mut self).effect = Some(effect);
+                self
+            }
+
+            /// Says whether a retry may help, over what the class and the hint say.
+            #[must_use]
+            pub fn with_retryable(mut self, retryable: bool) -> Self {
+                $crate::common::Described::common_mut(&mut self).retryable = Some(retryable);
+                self
+            }
+
+            /// Says that it stayed after that many attempts, which makes it final: no longer retryable.
+            #[must_use]
+            pub fn after_attempts(mut self, attempts: u32) -> Self {
+                $crate::common::Described::common_mut(&mut self).attempts = Some(attempts);
+                self
+            }
+        }
+    };
+}
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:expr) => {
+        Some($value)
+    };
+}
+
+pub(crate) use {category, leaf, optional, shared, transparent};

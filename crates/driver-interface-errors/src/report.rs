@@ -1,0 +1,116 @@
+use serde::{Deserialize, Serialize};
+
+use crate::common::Payload;
+use crate::info::sources;
+use crate::{Effect, ErrorContext, ErrorInfo, Hint, Violation};
+
+/// Holds an error as plain data: the form in which it is logged, stored and sent to other processes.
+///
+/// Made by [`ErrorInfo::to_report`]; every error of this crate serialises as its report. Newer versions may
+/// add fields, so a reader ignores those it does not know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ErrorReport {
+    /// The stable code, such as `CONTAINER_NOT_FOUND`.
+    pub code: String,
+    /// The category, such as `container`.
+    pub category: String,
+    /// The class, such as `ContainerNotFoundError`.
+    pub name: String,
+    /// The message for developers, on one line.
+    pub message: String,
+    /// The sentence for end users.
+    pub user_message: String,
+    /// Whether the same call may succeed when it is made again.
+    pub retryable: bool,
+    /// Whether the engine may have done what was asked for.
+    pub effect: Effect,
+    /// The well-known cause and its remedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<HintReport>,
+    /// How often it was tried before giving up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Where it happened.
+    #[serde(default)]
+    pub context: ErrorContext,
+    /// What is wrong with the configuration, for a [`ConfigurationError`](crate::ConfigurationError).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
+    /// The numbers, for a [`ResourceLimitError`](crate::ResourceLimitError).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<LimitReport>,
+    /// The messages of the source chain, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+}
+
+/// Holds a [`Hint`] as text, so that a reader need not know every hint there will be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct HintReport {
+    /// The hint's [`code`](Hint::code).
+    pub code: String,
+    /// The hint's [`remedy`](Hint::remedy).
+    pub remedy: String,
+}
+
+impl From<Hint> for HintReport {
+    fn from(hint: Hint) -> Self {
+        Self {
+            code: hint.code().to_owned(),
+            remedy: hint.remedy().to_owned(),
+        }
+    }
+}
+
+/// Holds the numbers of an exceeded limit. JSON has no infinity and no NaN: such a number is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct LimitReport {
+    /// The resource, such as `cpu`.
+    pub resource: String,
+    /// The most that is allowed.
+    pub limit: Option<f64>,
+    /// What was asked for.
+    pub requested: Option<f64>,
+}
+
+pub(crate) fn of<T: ErrorInfo + ?Sized>(error: &T) -> ErrorReport {
+    let (violations, details) = match error.payload() {
+        Payload::None => (Vec::new(), None),
+        Payload::Violations(violations) => (violations.to_vec(), None),
+        Payload::Limit {
+            resource,
+            limit,
+            requested,
+        } => {
+            let finite = |number: f64| number.is_finite().then_some(number);
+            let resource = resource.to_owned();
+            let details = LimitReport {
+                resource,
+                limit: finite(limit),
+                requested: finite(requested),
+            };
+            (Vec::new(), Some(details))
+        }
+    };
+    ErrorReport {
+        code: error.code().to_owned(),
+        category: error.category().to_owned(),
+        name: error.name().to_owned(),
+        message: error.message(),
+        user_message: error.user_message(),
+        retryable: error.is_retryable(),
+        effect: error.effect(),
+        hint: error.hint().map(HintReport::from),
+        attempts: error.attempts(),
+        context: error.context().clone(),
+        violations,
+        details,
+        sources: sources(error),
+    }
+}

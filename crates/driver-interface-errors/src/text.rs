@@ -1,0 +1,199 @@
+//! Makes foreign text fit for an error: one line, and without the credentials that engines and registries
+//! echo back. Redaction is the last net, not a licence: a driver puts no secret into a message.
+
+const REDACTED: &str = "[redacted]";
+
+/// A token shorter than this after "bearer" or "basic" is taken for a word ("basic authentication").
+const SHORTEST_TOKEN: usize = 16;
+
+/// One line without control characters, without credentials and without a final period.
+pub(crate) fn clean(text: &str) -> String {
+    let line = redact(&one_line(text));
+    match line.strip_suffix('.') {
+        Some(rest) if !rest.ends_with('.') => rest.trim_end().to_owned(),
+        _ => line,
+    }
+}
+
+/// `prefix: message`, or the prefix alone when there is nothing to add.
+pub(crate) fn joined(prefix: &str, message: &str) -> String {
+    let message = clean(message);
+    if message.is_empty() {
+        prefix.to_owned()
+    } else {
+        format!("{prefix}: {message}")
+    }
+}
+
+/// The value as it may be kept under that key.
+pub(crate) fn field_value(key: &str, value: &str) -> String {
+    if is_secret_name(key) {
+        REDACTED.to_owned()
+    } else {
+        redact(&value.replace(breaks_the_line, " "))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text
+        .split(|c: char| c.is_whitespace() || breaks_the_line(c))
+        .filter(|word| !word.is_empty())
+    {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+fn breaks_the_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn redact(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut after_scheme_word = false;
+    for (index, word) in line.split(' ').enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        if after_scheme_word && word.len() >= SHORTEST_TOKEN {
+            out.push_str(REDACTED);
+        } else {
+            out.push_str(&redact_assignments(&redact_user_info(word)));
+        }
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        after_scheme_word = bare.eq_ignore_ascii_case("bearer") || bare.eq_ignore_ascii_case("basic");
+    }
+    out
+}
+
+/// `https://user:password@host/` becomes `https://[redacted]@host/`.
+fn redact_user_info(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let end = after.find(['/', '?', '#', '"', '\'', '`']).unwrap_or(after.len());
+        let (authority, tail) = after.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => {
+                out.push_str(REDACTED);
+                out.push('@');
+                out.push_str(host);
+            }
+            None => out.push_str(authority),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `POSTGRES_PASSWORD=hunter2` becomes `POSTGRES_PASSWORD=[redacted]`.
+fn redact_assignments(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('=') {
+        out.push_str(before);
+        out.push('=');
+        rest = after;
+        if let Some(after) = after.strip_prefix(REDACTED) {
+            out.push_str(REDACTED);
+            rest = after;
+            continue;
+        }
+        let name = before
+            .rsplit(['?', '&', ',', ';', '"', '\'', '`', '[', '(', '{'])
+            .next()
+            .unwrap_or(before);
+        if is_secret_name(name) {
+            let quoted = usize::from(after.starts_with(['"', '\'', '`']));
+            let (_, value) = after.split_at(quoted);
+            let end = value
+                .find(['&', ',', ';', '"', '\'', '`', ']', ')', '}'])
+                .unwrap_or(value.len());
+            out.push_str(REDACTED);
+            rest = value.split_at(end).1;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn is_secret_name(name: &str) -> bool {
+    const PARTS: [&str; 10] = [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "authorization",
+        "credential",
+        "apikey",
+        "privatekey",
+        "cookie",
+        "registryauth",
+    ];
+    let name: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_of_several_lines_becomes_one_line_without_a_final_period() {
+        assert_eq!(clean("  no such\r\n\timage \u{1b}[31m.\n"), "no such image [31m");
+        assert_eq!(clean("and so on..."), "and so on...");
+        assert_eq!(joined("it failed", " \n"), "it failed");
+    }
+
+    #[test]
+    fn credentials_in_urls_assignments_and_headers_are_redacted() {
+        assert_eq!(
+            clean("get https://joe:pw@host:5000/v2/?a=b"),
+            "get https://[redacted]@host:5000/v2/?a=b"
+        );
+        assert_eq!(
+            clean("env [DB_PASSWORD=pw, A=b]"),
+            "env [DB_PASSWORD=[redacted], A=b]"
+        );
+        assert_eq!(clean("x?token=pw&scope=pull"), "x?token=[redacted]&scope=pull");
+        assert_eq!(
+            clean("Authorization: Bearer abcdefghijklmnopqrst"),
+            "Authorization: Bearer [redacted]"
+        );
+        assert_eq!(field_value("x-registry-auth", "e30="), "[redacted]");
+    }
+
+    #[test]
+    fn ordinary_text_stays_as_it_is() {
+        for text in [
+            "no basic authentication set up",
+            "a=b",
+            "alpine@sha256:0123",
+            "invalid token: `x`",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cleaned_text_has_no_control_characters_and_stays_the_same_when_cleaned_again(text in ".*") {
+            let line = field_value("message", &text);
+            prop_assert!(!line.contains(char::is_control));
+            prop_assert_eq!(field_value("message", &line), line);
+        }
+    }
+}

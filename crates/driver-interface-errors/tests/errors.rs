@@ -1,0 +1,375 @@
+//! What each error class promises: code, category, retryability, effect, data, and how these can change.
+
+use std::error::Error;
+use std::time::Duration;
+
+use driver_interface_errors::*;
+
+mod samples;
+use samples::one_of_each;
+
+/// The contract's table, and the default effect of each class.
+#[rustfmt::skip] // a row a class, as in the contract
+const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
+    ("container", "ContainerNotFoundError", "CONTAINER_NOT_FOUND", false, Effect::NotApplied),
+    ("container", "ContainerCreationError", "CONTAINER_CREATION_FAILED", true, Effect::Unknown),
+    ("container", "ContainerStartError", "CONTAINER_START_FAILED", true, Effect::NotApplied),
+    ("container", "ContainerStopError", "CONTAINER_STOP_FAILED", true, Effect::NotApplied),
+    ("container", "ContainerRemoveError", "CONTAINER_REMOVE_FAILED", false, Effect::NotApplied),
+    ("resource", "ResourceLimitError", "RESOURCE_LIMIT_EXCEEDED", false, Effect::NotApplied),
+    ("volume", "VolumeCreationError", "VOLUME_CREATION_FAILED", true, Effect::Unknown),
+    ("volume", "VolumeNotFoundError", "VOLUME_NOT_FOUND", false, Effect::NotApplied),
+    ("volume", "VolumeRemoveError", "VOLUME_REMOVE_FAILED", false, Effect::NotApplied),
+    ("network", "NetworkCreationError", "NETWORK_CREATION_FAILED", true, Effect::Unknown),
+    ("network", "NetworkNotFoundError", "NETWORK_NOT_FOUND", false, Effect::NotApplied),
+    ("network", "NetworkRemoveError", "NETWORK_REMOVE_FAILED", false, Effect::NotApplied),
+    ("system", "DriverHealthError", "DRIVER_HEALTH_CHECK_FAILED", false, Effect::NotApplied),
+    ("system", "TimeoutError", "TIMEOUT_ERROR", true, Effect::Unknown),
+    ("system", "NetworkError", "NETWORK_ERROR", true, Effect::Unknown),
+    ("system", "FileSystemError", "FILE_SYSTEM_ERROR", false, Effect::Unknown),
+    ("system", "InternalError", "INTERNAL_ERROR", false, Effect::Unknown),
+    ("security", "AuthenticationError", "AUTHENTICATION_FAILED", false, Effect::NotApplied),
+    ("security", "AuthorizationError", "AUTHORIZATION_FAILED", false, Effect::NotApplied),
+    ("configuration", "ConfigurationError", "CONFIGURATION_ERROR", false, Effect::NotApplied),
+    ("configuration", "UnsupportedError", "UNSUPPORTED_OPERATION", false, Effect::NotApplied),
+    ("image", "ImageNotFoundError", "IMAGE_NOT_FOUND", false, Effect::NotApplied),
+    ("image", "ImagePullError", "IMAGE_PULL_FAILED", true, Effect::NotApplied),
+    ("exec", "ExecError", "EXEC_FAILED", true, Effect::Unknown),
+];
+
+#[test]
+fn every_class_has_the_code_category_retryability_and_effect_of_the_contract() {
+    let actual: Vec<_> = one_of_each()
+        .iter()
+        .map(|error| {
+            (
+                error.category(),
+                error.name(),
+                error.code(),
+                error.is_retryable(),
+                error.effect(),
+            )
+        })
+        .collect();
+    assert_eq!(actual, TABLE);
+}
+
+#[test]
+fn all_codes_lists_the_code_of_every_class_once_and_not_the_one_for_foreign_errors() {
+    let table: Vec<_> = TABLE.iter().map(|row| row.2).collect();
+    assert_eq!(codes::ALL_CODES, table);
+    assert!(!codes::ALL_CODES.contains(&codes::UNKNOWN_ERROR));
+}
+
+#[test]
+fn container_errors_name_their_container() {
+    let not_found = ContainerNotFoundError::new("web");
+    assert_eq!(not_found.container(), "web");
+    assert_eq!(not_found.message(), "container `web` not found");
+    assert_eq!(ContainerStartError::new("web", "x").container(), "web");
+    assert_eq!(ContainerStopError::new("web", "x").container(), "web");
+    assert_eq!(ContainerRemoveError::new("web", "x").container(), "web");
+    assert_eq!(ExecError::new("web", "x").container(), "web");
+    assert_eq!(ExecError::new("web", "x").context().get("container"), Some("web"));
+}
+
+#[test]
+fn volume_network_image_and_file_errors_name_what_they_are_about() {
+    assert_eq!(VolumeCreationError::new("data", "x").volume(), "data");
+    assert_eq!(VolumeNotFoundError::new("data").volume(), "data");
+    assert_eq!(VolumeRemoveError::new("data", "x").volume(), "data");
+    assert_eq!(NetworkCreationError::new("net", "x").network(), "net");
+    assert_eq!(NetworkNotFoundError::new("net").network(), "net");
+    assert_eq!(NetworkRemoveError::new("net", "x").network(), "net");
+    assert_eq!(ImageNotFoundError::new("alpine:3").image(), "alpine:3");
+    assert_eq!(ImagePullError::new("alpine:3", "x").image(), "alpine:3");
+    assert_eq!(FileSystemError::new("/tmp/x", "x").path(), "/tmp/x");
+    assert_eq!(
+        VolumeNotFoundError::new("data").context().get("volume"),
+        Some("data")
+    );
+    assert_eq!(
+        NetworkNotFoundError::new("net").context().get("network"),
+        Some("net")
+    );
+    assert_eq!(
+        ImageNotFoundError::new("alpine:3").context().get("image"),
+        Some("alpine:3")
+    );
+    assert_eq!(
+        FileSystemError::new("/tmp/x", "x").context().get("path"),
+        Some("/tmp/x")
+    );
+}
+
+#[test]
+fn a_resource_limit_error_gives_resource_limit_and_requested() {
+    let error = ResourceLimitError::new("cpu", 4.0, 8.5);
+    assert_eq!(
+        (error.resource(), error.limit(), error.requested()),
+        ("cpu", 4.0, 8.5)
+    );
+    assert_eq!(
+        error.to_string(),
+        "cpu limit exceeded: 8.5 cores requested, the limit is 4 cores"
+    );
+    assert_eq!(error.hint(), Some(Hint::RaiseLimit));
+}
+
+#[test]
+fn a_timeout_error_gives_operation_and_deadline() {
+    let error = TimeoutError::new("create_container", Duration::from_millis(1500));
+    assert_eq!(error.operation(), "create_container");
+    assert_eq!(error.deadline(), Duration::from_millis(1500));
+    assert_eq!(error.context().operation(), Some("create_container"));
+}
+
+#[test]
+fn an_unsupported_error_gives_operation_and_reason() {
+    let error = UnsupportedError::new("pause_container", "the engine has no freezer");
+    assert_eq!(
+        (error.operation(), error.reason()),
+        ("pause_container", "the engine has no freezer")
+    );
+    assert_eq!(
+        error.to_string(),
+        "pause_container is not supported: the engine has no freezer"
+    );
+}
+
+#[test]
+fn a_configuration_error_lists_every_violation_on_one_line() {
+    let error = ConfigurationError::new(vec![
+        Violation::new("resources.cpu", "out-of-range", "must be a finite number above 0"),
+        Violation::new("image", "required", "must not\nbe empty."),
+    ]);
+    assert_eq!(
+        error.to_string(),
+        "invalid configuration: 2 violations: resources.cpu: must be a finite number above 0; \
+         image: must not be empty"
+    );
+    assert_eq!(error.violations()[0].code, "out-of-range");
+
+    let single = ConfigurationError::single("image", "required", "must not be empty");
+    assert_eq!(
+        single.to_string(),
+        "invalid configuration: image: must not be empty"
+    );
+    assert_eq!(
+        ConfigurationError::new(Vec::new()).to_string(),
+        "invalid configuration"
+    );
+}
+
+#[test]
+fn an_internal_error_asks_to_be_reported() {
+    let error = InternalError::new("state `x` cannot be");
+    assert_eq!(error.hint(), Some(Hint::ReportBug));
+    assert!(format!("{error:#}").contains("please report it"));
+}
+
+#[test]
+fn leaf_category_and_driver_error_answer_alike() {
+    let leaf = ContainerStopError::new("web", "still running")
+        .with_driver("mock-docker")
+        .after_attempts(2);
+    let category = ContainerError::from(leaf.clone());
+    let whole = DriverError::from(category.clone());
+    assert!(matches!(whole, DriverError::Container(ContainerError::Stop(_))));
+    for level in [&leaf as &dyn ErrorInfo, &category, &whole] {
+        assert_eq!(level.to_report(), whole.to_report());
+        assert_eq!(level.to_string(), leaf.to_string());
+        assert_eq!(format!("{level:?}"), format!("{leaf:?}"));
+        assert_eq!(format!("{level:#}"), format!("{leaf:#}"));
+    }
+}
+
+#[test]
+fn a_leaf_and_a_category_become_a_driver_error_by_the_question_mark() {
+    fn from_leaf() -> Result<()> {
+        Err(ImageNotFoundError::new("alpine:3"))?
+    }
+    fn from_category() -> Result<()> {
+        Err(ImageError::from(ImageNotFoundError::new("alpine:3")))?
+    }
+    assert_eq!(
+        from_leaf().unwrap_err().to_report(),
+        from_category().unwrap_err().to_report()
+    );
+}
+
+#[test]
+fn not_found_is_told_from_everything_else() {
+    let found_missing: Vec<_> = one_of_each()
+        .iter()
+        .filter(|error| error.is_not_found())
+        .map(DriverError::name)
+        .collect();
+    let expected = [
+        "ContainerNotFoundError",
+        "VolumeNotFoundError",
+        "NetworkNotFoundError",
+        "ImageNotFoundError",
+    ];
+    assert_eq!(found_missing, expected);
+}
+
+#[test]
+fn a_hint_whose_cause_persists_rules_a_retry_out() {
+    let persisting: Vec<_> = Hint::ALL
+        .iter()
+        .filter(|hint| hint.rules_out_retry())
+        .map(|h| h.code())
+        .collect();
+    assert_eq!(
+        persisting,
+        [
+            "image-unavailable",
+            "unknown-runtime",
+            "disk-quota-unsupported",
+            "socket-permission",
+            "api-too-old",
+            "api-too-new",
+            "name-taken",
+            "command-not-found",
+            "command-not-executable",
+            "user-not-found",
+            "raise-limit",
+            "report-bug",
+            "missing-mount-source",
+            "missing-network",
+        ]
+    );
+    for &hint in Hint::ALL {
+        let error = ContainerCreationError::new("x").with_hint(hint);
+        assert_eq!(error.is_retryable(), !hint.rules_out_retry(), "{hint}");
+    }
+}
+
+#[test]
+fn a_hint_never_makes_an_error_retryable() {
+    for &hint in Hint::ALL {
+        assert!(
+            !ContainerRemoveError::new("web", "x")
+                .with_hint(hint)
+                .is_retryable(),
+            "{hint}"
+        );
+    }
+}
+
+#[test]
+fn a_taken_name_means_that_nothing_was_created() {
+    let error = VolumeCreationError::new("data", "exists").with_hint(Hint::NameTaken);
+    assert_eq!(error.effect(), Effect::NotApplied);
+    assert!(!error.is_retryable());
+}
+
+#[test]
+fn what_is_set_explicitly_wins_over_the_hint_in_either_order() {
+    let before = ContainerStartError::new("web", "x")
+        .with_retryable(true)
+        .with_effect(Effect::Applied)
+        .with_hint(Hint::CommandNotFound);
+    let after = ContainerStartError::new("web", "x")
+        .with_hint(Hint::CommandNotFound)
+        .with_retryable(true)
+        .with_effect(Effect::Applied);
+    for error in [before, after] {
+        assert!(error.is_retryable());
+        assert_eq!(error.effect(), Effect::Applied);
+    }
+}
+
+#[test]
+fn an_error_that_stayed_after_retries_is_final_and_says_so() {
+    let error = DriverError::from(NetworkError::new("reset"))
+        .with_retryable(true)
+        .after_attempts(3);
+    assert!(!error.is_retryable());
+    assert_eq!(error.attempts(), Some(3));
+    assert_eq!(
+        error.to_string(),
+        "connection to the engine failed: reset (gave up after 3 attempts)"
+    );
+    assert_eq!(error.message(), "connection to the engine failed: reset");
+    assert!(
+        error
+            .after_attempts(1)
+            .to_string()
+            .ends_with("(gave up after 1 attempt)")
+    );
+}
+
+#[test]
+fn the_innermost_driver_operation_and_field_stay() {
+    let error = DriverError::from(ImagePullError::new("alpine:3", "reset"))
+        .with_driver("docker")
+        .with_operation("pull_image")
+        .with_context("session", "s1")
+        .with_driver("outer")
+        .with_operation("create_container")
+        .with_context("image", "other")
+        .with_context("container", 7)
+        .with_context("attempt", 2);
+    assert_eq!(error.context().driver(), Some("docker"));
+    assert_eq!(error.context().operation(), Some("pull_image"));
+    let fields: Vec<_> = error.context().fields().collect();
+    let ordered = [
+        ("container", "7"),
+        ("image", "alpine:3"),
+        ("session", "s1"),
+        ("attempt", "2"),
+    ];
+    assert_eq!(fields, ordered);
+}
+
+#[test]
+fn the_source_is_the_error_that_was_given() {
+    let error = DriverError::from(FileSystemError::new("/x", "cannot read"))
+        .with_source(std::io::Error::from(std::io::ErrorKind::NotFound));
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>());
+    assert_eq!(
+        source.map(std::io::Error::kind),
+        Some(std::io::ErrorKind::NotFound)
+    );
+    assert!(error.clone().source().is_some());
+    assert!(ContainerNotFoundError::new("web").source().is_none());
+}
+
+#[test]
+fn no_form_of_an_error_shows_a_credential() {
+    let echoed = "GET https://joe:hunter2@registry.test/v2/ with REGISTRY_TOKEN=hunter2";
+    let error = DriverError::from(ImagePullError::new(
+        "https://joe:hunter2@registry.test/app",
+        echoed,
+    ))
+    .with_context("registryPassword", "hunter2")
+    .with_context("url", "https://joe:hunter2@registry.test")
+    .with_source(std::io::Error::other(echoed));
+    let json = serde_json::to_string(&error).unwrap();
+    for form in [
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{error:#?}"),
+        json,
+        error.user_message(),
+    ] {
+        assert!(!form.contains("hunter2"), "{form}");
+    }
+    assert_eq!(error.context().get("registryPassword"), Some("[redacted]"));
+}
+
+#[test]
+fn every_error_is_small_and_can_be_shared_between_threads() {
+    fn shareable<T: Clone + Send + Sync + 'static>() {}
+    shareable::<DriverError>();
+    shareable::<ContainerError>();
+    shareable::<ConfigurationError>();
+    shareable::<ErrorReport>();
+    assert!(size_of::<DriverError>() <= 48, "{}", size_of::<DriverError>());
+    assert!(size_of::<Result<()>>() <= 48);
+    assert_eq!(size_of::<ConfigurationError>(), size_of::<usize>());
+}
