@@ -1,0 +1,131 @@
+//! Conveniences built from the operations alone, so every driver has them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use driver_interface_errors::{ContainerNotFoundError, DriverError, Result, TimeoutError};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, NetworkId, RemoveOptions,
+    ResourceFilter, SessionId,
+};
+
+/// What [`ContainerDriverExt::remove_session`] did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct RemovedSession {
+    /// How many containers it removed.
+    pub containers: usize,
+    /// How many volumes it removed.
+    pub volumes: usize,
+    /// How many networks it removed.
+    pub networks: usize,
+    /// What could not be removed, and why. Empty means that nothing of the session is left.
+    pub failures: Vec<DriverError>,
+}
+
+/// Conveniences for every driver.
+#[async_trait]
+pub trait ContainerDriverExt: ContainerDriver {
+    /// Waits until a container is as wanted, and returns it as it then is.
+    ///
+    /// # Errors
+    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
+    /// - `TimeoutError`: it was not as wanted within `deadline`.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// let config = ContainerConfig::new("demo", "busybox").command(["sh", "-c", "exit 3"]);
+    /// let id = driver.create_container(&config).await?.id;
+    /// driver.start_container(&id).await?;
+    /// let ended = driver.wait_until(&id, Duration::from_secs(10), |now| now.exit.is_some()).await?;
+    /// assert_eq!(ended.exit_code(), Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn wait_until(
+        &self,
+        id: &ContainerId,
+        deadline: Duration,
+        wanted: impl for<'a> Fn(&'a ContainerInstance) -> bool + Send + Sync,
+    ) -> Result<ContainerInstance> {
+        let end = Instant::now() + deadline;
+        let mut pause = Duration::from_millis(10);
+        let poll = async {
+            loop {
+                let Some(now) = self.get_container(id).await? else {
+                    return Err(ContainerNotFoundError::new(id.as_str()).into());
+                };
+                if wanted(&now) {
+                    return Ok(now);
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(200));
+            }
+        };
+        timeout_at(end, poll)
+            .await
+            .unwrap_or_else(|_| Err(TimeoutError::new("wait_until", deadline).into()))
+    }
+
+    /// Removes everything of a session: containers (running ones too), then volumes, then networks.
+    ///
+    /// It goes on past what it cannot remove and reports it. Volumes and networks are found only with a
+    /// driver that can list them. Removing a session that has nothing is fine.
+    ///
+    /// # Cancel safety
+    /// What was removed is gone; calling it again goes on with the rest.
+    async fn remove_session(&self, session: &SessionId) -> RemovedSession {
+        let mut done = RemovedSession::default();
+        let filter = ContainerFilter::default().session(session.clone());
+        for container in done.note(self.list_containers(&filter).await).unwrap_or_default() {
+            let removed = self.remove_container(&container.id, RemoveOptions::force()).await;
+            done.containers += done.note_removal(removed);
+        }
+        let filter = ResourceFilter::default().session(session.clone());
+        if self.capabilities().supports(Capability::VolumeList) {
+            for volume in done.note(self.list_volumes(&filter).await).unwrap_or_default() {
+                let removed = self.remove_volume(&volume.id).await;
+                done.volumes += done.note_removal(removed);
+            }
+        }
+        if self.capabilities().supports(Capability::NetworkList) {
+            for network in done.note(self.list_networks(&filter).await).unwrap_or_default() {
+                let id: &NetworkId = &network.id;
+                let removed = self.remove_network(id).await;
+                done.networks += done.note_removal(removed);
+            }
+        }
+        done
+    }
+}
+
+impl<D: ContainerDriver + ?Sized> ContainerDriverExt for D {}
+
+impl RemovedSession {
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.failures.push(error)).ok()
+    }
+
+    /// Counts a removal. What is already gone is no failure: somebody else removed it.
+    fn note_removal(&mut self, result: Result<()>) -> usize {
+        match result {
+            Ok(()) => 1,
+            Err(error) if error.is_not_found() => 0,
+            Err(error) => {
+                self.failures.push(error);
+                0
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What holds for every input, not only for the examples somebody thought of.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_types::{
+    ContainerConfig, ContainerFilter, ContainerId, ContainerInstance, ContainerState, ContainerStatus,
+    ExitInfo, ImageRef, NetworkMode, SessionId,
+};
+use proptest::prelude::*;
+
+fn status() -> impl Strategy<Value = ContainerStatus> {
+    prop::sample::select(ContainerStatus::ALL.to_vec())
+}
+
+fn instance() -> impl Strategy<Value = ContainerInstance> {
+    let labels = prop::collection::btree_map("[a-c]", "[x-z]?", 0..3);
+    ("[s-t]", status(), labels).prop_map(|(session, status, labels)| {
+        let id = ContainerId::new("ab").unwrap();
+        let mut made = ContainerInstance::new(id, "ab", SessionId::new(session).unwrap(), "i", UNIX_EPOCH);
+        made.labels = labels;
+        made.with_status(status)
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_accepted_id_is_one_url_segment_one_label_value_and_one_file_name(text in ".*") {
+        if let Ok(id) = ContainerId::new(text.clone()) {
+            prop_assert_eq!(id.as_str(), &text);
+            prop_assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)));
+            prop_assert!(!text.starts_with(['.', '-', '_']) && (2..=255).contains(&text.len()));
+        }
+    }
+
+    #[test]
+    fn every_well_formed_name_is_accepted(text in "[A-Za-z0-9][A-Za-z0-9_.-]{1,254}") {
+        let id: ContainerId = text.parse().unwrap();
+        prop_assert_eq!(serde_json::to_value(&id).unwrap(), text);
+    }
+
+    #[test]
+    fn parsing_an_image_reference_never_panics_and_keeps_the_text(text in ".*") {
+        if let Ok(image) = ImageRef::new(text.clone()) {
+            prop_assert_eq!(image.as_str(), &text);
+        }
+    }
+
+    #[test]
+    fn a_canonical_reference_is_a_reference_to_the_same_image(
+        text in "([a-z]{1,5}\\.io(:[0-9]{1,4})?/)?[a-z0-9]{1,6}(/[a-z0-9]{1,6}([._-][a-z0-9]{1,3})?){0,2}(:[a-zA-Z0-9_.-]{1,5})?"
+    ) {
+        if let Ok(image) = ImageRef::new(text) {
+            let again = ImageRef::new(image.canonical()).unwrap();
+            prop_assert_eq!(again.canonical(), image.canonical());
+            prop_assert_eq!(again.registry(), image.registry());
+            prop_assert_eq!(again.repository(), image.repository());
+            prop_assert_eq!(again.tag(), image.tag());
+        }
+    }
+
+    #[test]
+    fn a_network_mode_reads_back_as_it_was_written(text in "[a-z0-9]{0,12}") {
+        let mode = NetworkMode::from(text.as_str());
+        let written = String::from(mode.clone());
+        prop_assert_eq!(NetworkMode::from(written.as_str()), mode);
+    }
+
+    #[test]
+    fn the_state_follows_from_the_status_alone(made in instance()) {
+        prop_assert_eq!(made.state, made.status.state());
+    }
+
+    #[test]
+    fn an_exit_is_stopped_or_exited_and_an_error_only_when_exited(code in -1_i64..=300, oom in any::<bool>()) {
+        let exit = ExitInfo::new(code, oom, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        let status = exit.status();
+        match status {
+            ContainerStatus::Stopped => {
+                prop_assert!([0, 130, 137, 143].contains(&code));
+                prop_assert!(!exit.out_of_memory());
+                prop_assert_eq!(status.state(), ContainerState::Terminated);
+            }
+            other => {
+                prop_assert_eq!(other, ContainerStatus::Exited);
+                prop_assert_eq!(other.state(), ContainerState::Error);
+            }
+        }
+        prop_assert_eq!(exit.signal.is_some(), (129..=192).contains(&code));
+    }
+
+    #[test]
+    fn a_filter_with_more_in_it_never_lets_more_through(made in instance(), wanted in status(), key in "[a-c]", value in "[x-z]?") {
+        let narrow = ContainerFilter::default().status(wanted).label(key.clone(), value.clone());
+        let expected = made.status == wanted && made.labels.get(&key) == Some(&value);
+        prop_assert_eq!(narrow.matches(&made), expected);
+        prop_assert!(ContainerFilter::default().matches(&made));
+        let own = ContainerFilter::default().session(made.session_id.clone()).state(made.state);
+        prop_assert!(own.matches(&made));
+        let foreign = ContainerFilter::default().session(SessionId::new("other").unwrap());
+        prop_assert!(!foreign.matches(&made));
+    }
+
+    #[test]
+    fn equal_configs_have_equal_fingerprints(env in prop::collection::btree_map("[A-Z]{1,3}", ".*", 0..4)) {
+        let with = |pairs: Vec<(String, String)>| {
+            pairs.into_iter().fold(ContainerConfig::new("s", "i"), |config, (key, value)| config.env(key, value))
+        };
+        let mut pairs: Vec<_> = env.into_iter().collect();
+        let forward = with(pairs.clone());
+        pairs.reverse();
+        prop_assert_eq!(forward.fingerprint(), with(pairs).fingerprint());
+    }
+}

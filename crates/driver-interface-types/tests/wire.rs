@@ -1,0 +1,195 @@
+//! The wire format: what is written, what is read, what is refused.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use driver_interface_types::{
+    Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerStatus, ExitInfo, LogOptions, MountType, NetworkMode, ResourceLimits,
+    SecurityOptions, SessionId, StopOptions, VolumeMount,
+};
+use serde_json::json;
+
+#[test]
+fn a_config_of_the_typescript_package_parses() {
+    let text = r#"{
+        "sessionId": "session-1", "image": "nginx:alpine", "command": ["nginx", "-g", "daemon off;"],
+        "env": {"PORT": "8080"}, "labels": {"app": "web"},
+        "resources": {"cpu": 2, "memory": 2048, "disk": 4096, "pids": 200},
+        "volumes": [
+            {"source": "data", "target": "/data"},
+            {"source": "/srv", "target": "/srv", "readOnly": true, "type": "bind"}
+        ],
+        "network": "backend",
+        "security": {"readOnly": true, "noNewPrivileges": true, "user": "app",
+                     "capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}}
+    }"#;
+    let config: ContainerConfig = serde_json::from_str(text).unwrap();
+    let expected = ContainerConfig::new("session-1", "nginx:alpine")
+        .command(["nginx", "-g", "daemon off;"])
+        .env("PORT", "8080")
+        .label("app", "web")
+        .resources(
+            ResourceLimits::default()
+                .cpu(2.0)
+                .memory(2048)
+                .disk(4096)
+                .pids(200),
+        )
+        .mount(serde_json::from_value(json!({"source": "data", "target": "/data"})).unwrap())
+        .mount(VolumeMount::bind("/srv", "/srv").read_only(true))
+        .network("backend")
+        .security(
+            SecurityOptions::default()
+                .user("app")
+                .add_capability("NET_BIND_SERVICE"),
+        );
+    assert_eq!(config, expected);
+    assert_eq!(config.volumes[0].mount_type(), MountType::Volume);
+    assert_eq!(config.network, NetworkMode::Named("backend".to_owned()));
+}
+
+#[test]
+fn what_a_config_leaves_out_has_the_safe_default() {
+    let config: ContainerConfig =
+        serde_json::from_value(json!({"sessionId": "s", "image": "alpine"})).unwrap();
+    assert_eq!(config, ContainerConfig::new("s", "alpine"));
+    let limits = config.resources;
+    assert_eq!(
+        (limits.cpu, limits.memory, limits.disk, limits.pids),
+        (0.5, 512, 1024, 100)
+    );
+    let security = config.security;
+    assert!(security.read_only && security.no_new_privileges);
+    assert_eq!(security.user, "1000:1000");
+    assert_eq!(security.capabilities.drop, ["ALL"]);
+    assert!(security.capabilities.add.is_empty());
+    assert_eq!(config.network, NetworkMode::Default);
+}
+
+#[test]
+fn unknown_fields_are_refused_at_every_depth() {
+    for input in [
+        json!({"sessionId": "s", "image": "alpine", "privileged": true}),
+        json!({"sessionId": "s", "image": "alpine", "resources": {"gpu": 1}}),
+        json!({"sessionId": "s", "image": "alpine", "security": {"privileged": true}}),
+        json!({"sessionId": "s", "image": "alpine", "security": {"capabilities": {"keep": []}}}),
+        json!({"sessionId": "s", "image": "alpine", "volumes": [{"source": "a", "target": "/a", "mode": "z"}]}),
+    ] {
+        let refused = serde_json::from_value::<ContainerConfig>(input.clone());
+        assert!(
+            refused.unwrap_err().to_string().contains("unknown field"),
+            "{input}"
+        );
+    }
+}
+
+#[test]
+fn a_config_reads_back_as_it_was_written() {
+    let config = ContainerConfig::new("s", "alpine@sha256:".to_owned() + &"0".repeat(64))
+        .name("web-1")
+        .command(["", "a b", "\"quoted\"", "$HOME"])
+        .env("EMPTY", "")
+        .network("none")
+        .operation_key("key-1");
+    let text = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<ContainerConfig>(&text).unwrap(), config);
+}
+
+#[test]
+fn times_are_milliseconds_on_the_wire() {
+    let options = StopOptions::kill_after(Duration::from_millis(2500));
+    assert_eq!(
+        serde_json::to_value(options).unwrap(),
+        json!({"timeout": 2500, "force": true})
+    );
+    let since = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    let logs = serde_json::to_value(LogOptions::default().since(since)).unwrap();
+    assert_eq!(logs["since"], json!(1_700_000_000_123_u64));
+    assert_eq!(
+        serde_json::from_value::<LogOptions>(logs).unwrap().since,
+        Some(since)
+    );
+}
+
+#[test]
+fn an_instance_reads_back_as_it_was_written() {
+    let id = ContainerId::new("a".repeat(64)).unwrap();
+    let created = UNIX_EPOCH + Duration::from_millis(1_000);
+    let session = SessionId::new("s").unwrap();
+    let mut instance =
+        ContainerInstance::new(id, "web", session, "alpine", created).with_status(ContainerStatus::Exited);
+    instance.exit = Some(ExitInfo::new(3, false, created + Duration::from_secs(1)));
+    let value = serde_json::to_value(&instance).unwrap();
+    assert_eq!(value["status"], "exited");
+    assert_eq!(value["state"], "error");
+    assert_eq!(value["createdAt"], 1000);
+    assert_eq!(value["startedAt"], json!(null));
+    assert_eq!(
+        serde_json::from_value::<ContainerInstance>(value).unwrap(),
+        instance
+    );
+}
+
+#[test]
+fn a_filter_speaks_the_interfaces_names() {
+    let input = json!({"sessionId": "s", "status": "running", "state": "running", "label": {"app": "web"}});
+    let filter: ContainerFilter = serde_json::from_value(input.clone()).unwrap();
+    let expected = ContainerFilter::default()
+        .session(SessionId::new("s").unwrap())
+        .status(ContainerStatus::Running)
+        .state(ContainerStatus::Running.state())
+        .label("app", "web");
+    assert_eq!(filter, expected);
+    assert_eq!(serde_json::to_value(filter).unwrap(), input);
+}
+
+#[test]
+fn secrets_in_the_environment_are_not_printed() {
+    let config = ContainerConfig::new("s", "alpine").env("TOKEN", "hunter2");
+    let printed = format!("{config:?}");
+    assert!(
+        printed.contains("TOKEN") && !printed.contains("hunter2"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_fingerprint_ignores_the_operation_key_and_nothing_else() {
+    let config = ContainerConfig::new("s", "alpine");
+    let fingerprint = config.fingerprint();
+    assert_eq!(fingerprint, config.clone().operation_key("k").fingerprint());
+    for other in [
+        config.clone().name("web"),
+        config.clone().env("A", "1"),
+        config.clone().memory(513),
+        config.clone().command(["true"]),
+        config.clone().network("none"),
+    ] {
+        assert_ne!(fingerprint, other.fingerprint(), "{other:?}");
+    }
+}
+
+#[test]
+fn capabilities_have_names_that_read_back() {
+    for capability in Capability::ALL {
+        assert_eq!(capability.as_str().parse::<Capability>().unwrap(), *capability);
+        let mut one = Capabilities::none();
+        one.set(*capability, true);
+        assert_eq!(one.declared().collect::<Vec<_>>(), [*capability]);
+        assert_eq!(one.to_string(), capability.as_str());
+    }
+    assert_eq!(Capabilities::none().to_string(), "none");
+    let unknown = serde_json::from_value::<Capabilities>(json!({"teleport": true}));
+    assert!(unknown.is_err());
+}
+
+#[test]
+fn a_driver_is_an_object_that_threads_can_share() {
+    fn shared<T: Send + Sync + ?Sized + 'static>() {}
+    shared::<dyn ContainerDriver>();
+    shared::<Arc<dyn ContainerDriver>>();
+    fn is_driver<D: ContainerDriver>() {}
+    is_driver::<Arc<dyn ContainerDriver>>();
+    is_driver::<Box<dyn ContainerDriver>>();
+}
