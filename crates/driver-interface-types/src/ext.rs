@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_interface_errors::{ContainerNotFoundError, DriverError, Result, TimeoutError};
-use tokio::time::{Instant, sleep, timeout_at};
+use driver_interface_errors::{
+    ContainerNotFoundError, ContainerStartError, DriverError, Result, TimeoutError,
+};
+use tokio::time::{sleep, timeout};
 
 use crate::{
-    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, NetworkId, RemoveOptions,
-    ResourceFilter, SessionId,
+    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, LogOptions, NetworkId,
+    RemoveOptions, ResourceFilter, SessionId,
 };
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What [`ContainerDriverExt::remove_session`] did.
 #[derive(Debug, Default)]
@@ -59,9 +64,8 @@ pub trait ContainerDriverExt: ContainerDriver {
         deadline: Duration,
         wanted: impl for<'a> Fn(&'a ContainerInstance) -> bool + Send + Sync,
     ) -> Result<ContainerInstance> {
-        let end = Instant::now() + deadline;
-        let mut pause = Duration::from_millis(10);
         let poll = async {
+            let mut pause = FIRST_PAUSE;
             loop {
                 let Some(now) = self.get_container(id).await? else {
                     return Err(ContainerNotFoundError::new(id.as_str()).into());
@@ -70,12 +74,50 @@ pub trait ContainerDriverExt: ContainerDriver {
                     return Ok(now);
                 }
                 sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(200));
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         };
-        timeout_at(end, poll)
+        timeout(deadline, poll)
             .await
             .unwrap_or_else(|_| Err(TimeoutError::new("wait_until", deadline).into()))
+    }
+
+    /// Waits until a container has written `text` to its output or error, and returns all it has written.
+    ///
+    /// The usual way to know that a program is ready is that it says so.
+    ///
+    /// # Errors
+    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
+    /// - `ContainerStartError`: it ended without having written the text; the message has its exit code.
+    /// - `TimeoutError`: it had not written the text within `deadline`.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    async fn wait_for_log(&self, id: &ContainerId, text: &str, deadline: Duration) -> Result<String> {
+        let poll = async {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                // The state is read before the logs, so that what a container wrote last is not missed.
+                let Some(now) = self.get_container(id).await? else {
+                    return Err(ContainerNotFoundError::new(id.as_str()).into());
+                };
+                let logs = self.get_container_logs(id, LogOptions::default()).await?;
+                if logs.contains(text) {
+                    return Ok(logs);
+                }
+                if let Some(code) = now.exit_code() {
+                    let message = format!("it ended with exit code {code} before it wrote {text:?}");
+                    return Err(ContainerStartError::new(id.as_str(), message)
+                        .with_retryable(false)
+                        .into());
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        };
+        timeout(deadline, poll)
+            .await
+            .unwrap_or_else(|_| Err(TimeoutError::new("wait_for_log", deadline).into()))
     }
 
     /// Removes everything of a session: containers (running ones too), then volumes, then networks.

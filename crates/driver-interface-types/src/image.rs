@@ -143,12 +143,9 @@ fn parse(text: &str) -> Result<ImageRef, String> {
     })
 }
 
-/// Docker's rule: the first component is a host if it has a dot or a port, or is `localhost`, or has an
-/// upper-case letter (which no repository has).
+/// Docker's rule: the first component is a host if it has a dot or a port, or is `localhost`.
 fn is_host(component: &str) -> bool {
-    component == "localhost"
-        || component.contains(['.', ':'])
-        || component.chars().any(|c| c.is_ascii_uppercase())
+    component == "localhost" || component.contains(['.', ':'])
 }
 
 fn check_host(host: &str) -> Result<String, String> {
@@ -327,7 +324,9 @@ mod tests {
             &id,
             "x/../y",
             "nginx?force=1",
-            "Foo/bar:tag ",
+            "Foo/bar",
+            "Localhost/x",
+            "foo-.com/x",
         ] {
             assert!(ImageRef::new(text).is_err(), "{text:?} was accepted");
         }

@@ -1,0 +1,51 @@
+//! Paths as texts: nothing here looks at a file system.
+
+/// The path without empty parts, `.` and a closing slash; `None` if it is relative or has `..`.
+pub(crate) fn normalised(path: &str) -> Option<String> {
+    let mut out = String::with_capacity(path.len());
+    for part in path.strip_prefix('/')?.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            part => {
+                out.push('/');
+                out.push_str(part);
+            }
+        }
+    }
+    Some(if out.is_empty() { "/".to_owned() } else { out })
+}
+
+/// Whether `path` is `folder` or inside it. Both are normalised.
+pub(crate) fn is_within(path: &str, folder: &str) -> bool {
+    folder == "/"
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_path_are_one_path() {
+        for path in ["/a/b", "//a//b/", "/./a/./b/.", "/a/b///"] {
+            assert_eq!(normalised(path).as_deref(), Some("/a/b"), "{path}");
+        }
+        assert_eq!(normalised("/./").as_deref(), Some("/"));
+    }
+
+    #[test]
+    fn relative_paths_and_paths_that_climb_have_no_normal_form() {
+        for path in ["", "a", "./a", "/a/../b", "/..", ".."] {
+            assert_eq!(normalised(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_holds_itself_and_what_is_below_but_not_its_neighbours() {
+        assert!(is_within("/etc", "/etc") && is_within("/etc/ssl", "/etc") && is_within("/etc", "/"));
+        assert!(!is_within("/etcetera", "/etc") && !is_within("/", "/etc"));
+    }
+}

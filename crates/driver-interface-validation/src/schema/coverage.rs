@@ -1,0 +1,168 @@
+//! No field of a config may be forgotten: neither by its schema nor by the reader of JSON.
+
+use std::collections::BTreeSet;
+
+use driver_interface_types::{
+    ContainerConfig, LinuxCapabilities, NetworkConfig, PullPolicy, ResourceLimits, SecurityOptions,
+    Strictness, VolumeConfig, VolumeMount,
+};
+use serde::Serialize;
+use serde_json::{Value, json, to_value};
+
+use super::{ContainerConfigSchema, NetworkConfigSchema, VolumeConfigSchema};
+use crate::{codes, json_schemas, parse_container_config, parse_network_config, parse_volume_config};
+
+fn full_container_config() -> ContainerConfig {
+    ContainerConfig::new("s1", "alpine:3.20")
+        .name("web-1")
+        .command(["sh", "-c", "exit 0"])
+        .env("LANG", "C.UTF-8")
+        .label("team", "core")
+        .resources(ResourceLimits::default().cpu(1.5).memory(256).disk(2048).pids(50))
+        .mount(VolumeMount::volume("cache", "/cache").read_only(true))
+        .network("backend")
+        .security(
+            SecurityOptions::default().capabilities(LinuxCapabilities::new(["ALL"], ["NET_BIND_SERVICE"])),
+        )
+        .pull_policy(PullPolicy::Never)
+        .strictness(Strictness::Require)
+        .operation_key("op-1")
+}
+
+fn full_volume_config() -> VolumeConfig {
+    VolumeConfig::new("cache")
+        .session("s1")
+        .driver("local")
+        .label("team", "core")
+}
+
+fn full_network_config() -> NetworkConfig {
+    NetworkConfig::new("backend")
+        .session("s1")
+        .driver("bridge")
+        .label("team", "core")
+        .option("mtu", "1400")
+}
+
+/// Every field of a JSON value, with its path; items of lists are `[]`, and maps of the user's are not entered.
+fn fields_of(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) if !["env", "labels", "options"].contains(&path) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                into.insert(path.clone());
+                fields_of(value, &path, into);
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| fields_of(item, &format!("{path}[]"), into)),
+        _ => {}
+    }
+}
+
+/// The same from a type's JSON Schema, which knows the fields that are left out when empty too.
+fn fields_of_schema(schema: &Value, definitions: &Value, path: &str, into: &mut BTreeSet<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        fields_of_schema(&definitions[name], definitions, path, into);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        into.insert(path.clone());
+        fields_of_schema(property, definitions, &path, into);
+    }
+    if schema["items"].is_object() {
+        fields_of_schema(&schema["items"], definitions, &format!("{path}[]"), into);
+    }
+}
+
+fn assert_mirrors(type_name: &str, config: &impl Serialize, schema: &impl Serialize) {
+    let (config, mirror) = (to_value(config).unwrap(), to_value(schema).unwrap());
+    assert_eq!(
+        mirror, config,
+        "{type_name}: the schema holds something else than the config"
+    );
+    let (mut covered, mut declared) = (BTreeSet::new(), BTreeSet::new());
+    fields_of(&mirror, "", &mut covered);
+    let json_schema = &json_schemas()[type_name];
+    fields_of_schema(json_schema, &json_schema["$defs"], "", &mut declared);
+    assert_eq!(
+        covered, declared,
+        "{type_name}: left is what the schema covers, right is what the type has"
+    );
+}
+
+#[test]
+fn the_schemas_cover_every_field() {
+    let container = full_container_config();
+    assert_mirrors(
+        "ContainerConfig",
+        &container,
+        &ContainerConfigSchema::from(&container),
+    );
+    let volume = full_volume_config();
+    assert_mirrors("VolumeConfig", &volume, &VolumeConfigSchema::from(&volume));
+    let network = full_network_config();
+    assert_mirrors("NetworkConfig", &network, &NetworkConfigSchema::from(&network));
+}
+
+#[test]
+fn the_reader_knows_every_field() {
+    let container = full_container_config();
+    assert_eq!(
+        parse_container_config(&json!(container).to_string()).unwrap(),
+        container
+    );
+    let volume = full_volume_config();
+    assert_eq!(parse_volume_config(&json!(volume).to_string()).unwrap(), volume);
+    let network = full_network_config();
+    assert_eq!(
+        parse_network_config(&json!(network).to_string()).unwrap(),
+        network
+    );
+}
+
+#[test]
+fn the_reader_checks_the_type_of_every_field() {
+    let config = json!(full_container_config());
+    let mut fields = BTreeSet::new();
+    fields_of(&config, "", &mut fields);
+    assert!(fields.len() > 25, "{fields:?}");
+    for field in fields {
+        let pointer = format!("/{}", field.replace("[]", ".0").replace('.', "/"));
+        // No field takes a list of lists.
+        let mut broken = config.clone();
+        *broken.pointer_mut(&pointer).unwrap() = json!([[]]);
+        let error = parse_container_config(&broken.to_string()).unwrap_err();
+        let found: Vec<(&str, &str)> = error
+            .violations()
+            .iter()
+            .map(|violation| (violation.path.as_str(), violation.code.as_str()))
+            .collect();
+        let path = field.replace("[]", "[0]");
+        let item = format!("{path}[0]");
+        assert!(
+            found == [(path.as_str(), codes::WRONG_TYPE)] || found == [(item.as_str(), codes::WRONG_TYPE)],
+            "{field}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_debug_form_of_a_schema_shows_no_value_of_the_environment() {
+    let config = full_container_config().env("PASSWORD", "hunter2");
+    let debug = format!("{:?}", ContainerConfigSchema::from(&config));
+    assert!(
+        debug.contains("PASSWORD") && !debug.contains("hunter2"),
+        "{debug}"
+    );
+}

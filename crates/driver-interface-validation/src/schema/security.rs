@@ -1,0 +1,208 @@
+use driver_interface_types::{LinuxCapabilities, SecurityOptions};
+use garde::{Path, Report, Validate};
+use serde::Serialize;
+
+use crate::ValidationPolicy;
+use crate::check::refusal;
+use crate::codes;
+use crate::rules::{self, refuse};
+use crate::text::{nearest, shown};
+
+/// Every capability Linux has (`capabilities(7)`), without the `CAP_` prefix.
+pub(crate) const CAPABILITIES: &[&str] = &[
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+/// Means every capability.
+pub(crate) const ALL_CAPABILITIES: &str = "ALL";
+
+/// The rules of [`SecurityOptions`].
+///
+/// ```
+/// use driver_interface_types::SecurityOptions;
+/// use driver_interface_validation::{SecurityOptionsSchema, Validate};
+///
+/// let options = SecurityOptions::default().user("root:");
+/// assert!(SecurityOptionsSchema::from(&options).validate().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Serialize, Validate)]
+#[garde(context(ValidationPolicy))]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityOptionsSchema<'a> {
+    #[garde(skip)]
+    read_only: bool,
+    #[garde(skip)]
+    no_new_privileges: bool,
+    #[garde(custom(rules::user))]
+    user: &'a str,
+    #[garde(dive)]
+    capabilities: Capabilities<'a>,
+}
+
+impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
+    fn from(options: &'a SecurityOptions) -> Self {
+        Self {
+            read_only: options.read_only,
+            no_new_privileges: options.no_new_privileges,
+            user: &options.user,
+            capabilities: Capabilities::from(&options.capabilities),
+        }
+    }
+}
+
+/// Both lists, each of which has to be seen with the other.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Capabilities<'a> {
+    drop: &'a [String],
+    add: &'a [String],
+}
+
+impl<'a> From<&'a LinuxCapabilities> for Capabilities<'a> {
+    fn from(capabilities: &'a LinuxCapabilities) -> Self {
+        Self {
+            drop: &capabilities.drop,
+            add: &capabilities.add,
+        }
+    }
+}
+
+impl Validate for Capabilities<'_> {
+    type Context = ValidationPolicy;
+
+    fn validate_into(&self, _: &ValidationPolicy, parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        each("drop", self.drop, parent, report, |_| Ok(()));
+        each("add", self.add, parent, report, |name| self.may_be_added(name));
+    }
+}
+
+/// Reports the first thing that is wrong with each name of a list.
+fn each(
+    field: &str,
+    names: &[String],
+    parent: &mut dyn FnMut() -> Path,
+    report: &mut Report,
+    own_rule: impl Fn(&str) -> garde::Result,
+) {
+    if names.len() > CAPABILITIES.len() + 1 {
+        let message = format!(
+            "must have at most {} names: there are no more",
+            CAPABILITIES.len() + 1
+        );
+        report.append(parent().join(field), refusal(codes::TOO_MANY, message));
+        return;
+    }
+    for (index, name) in names.iter().enumerate() {
+        let checked = known(name)
+            .and_then(|()| unlike_earlier(names, index, name))
+            .and_then(|()| own_rule(name));
+        if let Err(error) = checked {
+            report.append(parent().join(field).join(index), error);
+        }
+    }
+}
+
+impl Capabilities<'_> {
+    fn may_be_added(&self, name: &str) -> garde::Result {
+        if name == ALL_CAPABILITIES {
+            let message =
+                "must not be `ALL`: the container would be as good as privileged; add what it needs by name";
+            return refuse(codes::FORBIDDEN_CAPABILITY, message);
+        }
+        if self.drop.iter().any(|dropped| dropped == name) {
+            return refuse(
+                codes::CONTRADICTION,
+                format!("must not be both dropped and added: `{name}`"),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn unlike_earlier(list: &[String], index: usize, name: &str) -> garde::Result {
+    if list.iter().take(index).any(|earlier| earlier == name) {
+        return refuse(codes::DUPLICATE, format!("must be listed once only: `{name}`"));
+    }
+    Ok(())
+}
+
+/// Only what this interface writes: capitals, no prefix.
+fn known(name: &str) -> garde::Result {
+    let is_known = |name: &str| name == ALL_CAPABILITIES || CAPABILITIES.contains(&name);
+    if is_known(name) {
+        return Ok(());
+    }
+    if name.is_empty() {
+        return refuse(codes::EMPTY, "must not be empty");
+    }
+    let capitals = name.to_ascii_uppercase();
+    let plain = capitals.strip_prefix("CAP_").unwrap_or(&capitals);
+    let message = if is_known(plain) {
+        format!(
+            "must be written `{plain}`, in capitals and without the `CAP_` prefix; got {}",
+            shown(name)
+        )
+    } else if let Some(likely) = nearest(plain, CAPABILITIES.iter().copied()) {
+        format!(
+            "must be a capability of Linux; got {}, did you mean `{likely}`?",
+            shown(name)
+        )
+    } else {
+        format!(
+            "must be a capability of Linux, such as `NET_BIND_SERVICE`; got {}",
+            shown(name)
+        )
+    };
+    refuse(codes::UNKNOWN_CAPABILITY, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_capabilities_is_sorted_and_without_twins() {
+        assert!(CAPABILITIES.is_sorted_by(|one, next| one < next));
+        assert_eq!(CAPABILITIES.len(), 41);
+    }
+}

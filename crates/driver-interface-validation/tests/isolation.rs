@@ -1,0 +1,204 @@
+//! The rules that keep a container and its host apart: mounts, networks, users, capabilities.
+
+mod common;
+
+use common::{accepted, config, found, refused};
+use driver_interface_types::{LinuxCapabilities, NetworkMode, SecurityOptions, VolumeMount};
+use driver_interface_validation::{ValidationPolicy, codes, limits, validate_container_config_with};
+
+#[test]
+fn targets_stay_inside_the_container_and_off_its_kernel() {
+    let at = |target: &str| config().mount(VolumeMount::volume("data", target));
+    for (target, code) in [
+        ("", codes::EMPTY),
+        ("data", codes::NOT_ABSOLUTE),
+        ("./data", codes::NOT_ABSOLUTE),
+        ("C:\\data", codes::NOT_ABSOLUTE),
+        ("/a/../etc", codes::NOT_NORMALISED),
+        ("/..", codes::NOT_NORMALISED),
+        ("//a", codes::NOT_NORMALISED),
+        ("/a/./b", codes::NOT_NORMALISED),
+        ("/a/.", codes::NOT_NORMALISED),
+        ("/", codes::FORBIDDEN_TARGET),
+        ("/proc", codes::FORBIDDEN_TARGET),
+        ("/sys/fs/cgroup", codes::FORBIDDEN_TARGET),
+        ("/dev/", codes::FORBIDDEN_TARGET),
+        ("/a:ro", codes::INVALID_CHARACTER),
+        ("/a\nb", codes::INVALID_CHARACTER),
+        ("/a\0", codes::INVALID_CHARACTER),
+        (&format!("/{}", "a".repeat(limits::MAX_PATH)), codes::TOO_LONG),
+    ] {
+        refused(&at(target), "volumes[0].target", code);
+    }
+    for target in [
+        "/a", "/a/", "/a b/ü", "/process", "/devel", "/a,b", "/...", "/a..b",
+    ] {
+        accepted(&at(target));
+    }
+}
+
+#[test]
+fn two_mounts_have_two_targets_and_there_are_not_too_many() {
+    let twice = config()
+        .mount(VolumeMount::volume("one", "/a"))
+        .mount(VolumeMount::volume("two", "/a/"));
+    refused(&twice, "volumes[1].target", codes::DUPLICATE);
+    let nested = config()
+        .mount(VolumeMount::volume("one", "/a"))
+        .mount(VolumeMount::volume("one", "/a/b"));
+    accepted(&nested);
+    let many = |count: usize| {
+        (0..count).fold(config(), |config, index| {
+            config.mount(VolumeMount::volume("data", format!("/m{index}")))
+        })
+    };
+    accepted(&many(limits::MAX_MOUNTS));
+    refused(&many(limits::MAX_MOUNTS + 1), "volumes", codes::TOO_MANY);
+}
+
+#[test]
+fn sources_are_volume_names_or_allowed_paths_of_the_host() {
+    let untyped = |source: &str| {
+        let mut mount = VolumeMount::volume(source, "/a");
+        mount.kind = None;
+        config().mount(mount)
+    };
+    let volume = |source: &str| config().mount(VolumeMount::volume(source, "/a"));
+    let bind = |source: &str| config().mount(VolumeMount::bind(source, "/a"));
+    let source = "volumes[0].source";
+    for (config, code) in [
+        (bind("data"), codes::NOT_ABSOLUTE),
+        (bind("./data"), codes::NOT_ABSOLUTE),
+        (bind(""), codes::EMPTY),
+        (bind("/srv/../etc"), codes::NOT_NORMALISED),
+        (bind("/srv:/etc"), codes::INVALID_CHARACTER),
+        (bind("/srv/a\0"), codes::INVALID_CHARACTER),
+        (bind("/etc"), codes::FORBIDDEN_BIND),
+        (bind("//etc/./passwd"), codes::FORBIDDEN_BIND),
+        (bind("/run/podman/podman.sock"), codes::FORBIDDEN_BIND),
+        (untyped("/"), codes::FORBIDDEN_BIND),
+        (untyped("./data"), codes::NOT_ABSOLUTE),
+        (untyped("../data"), codes::NOT_ABSOLUTE),
+        (untyped("~/data"), codes::NOT_ABSOLUTE),
+        (volume("/srv"), codes::INVALID_NAME),
+        (volume("a/b"), codes::INVALID_NAME),
+        (volume("a"), codes::INVALID_NAME),
+        (volume(""), codes::EMPTY),
+    ] {
+        refused(&config, source, code);
+    }
+    for config in [bind("/srv//a/"), untyped("/srv"), untyped("data"), volume("data")] {
+        accepted(&config);
+    }
+    let no_binds = ValidationPolicy::default().without_binds();
+    let expected = [(source.to_owned(), codes::FORBIDDEN_BIND.to_owned())];
+    assert_eq!(
+        found(validate_container_config_with(&bind("/srv"), &no_binds)),
+        expected
+    );
+}
+
+#[test]
+fn networks_keep_containers_isolated() {
+    for text in [
+        "host",
+        "bridge",
+        "container:abc",
+        "ns:/proc/1/ns/net",
+        "private",
+        "slirp4netns",
+        "pasta:-T,1",
+        "nat",
+    ] {
+        refused(&config().network(text), "network", codes::FORBIDDEN_NETWORK);
+    }
+    for text in ["a/b", "a", "a b", "default:x y"] {
+        let code = if text.starts_with("default") {
+            codes::RESERVED
+        } else {
+            codes::INVALID_NAME
+        };
+        refused(&config().network(text), "network", code);
+    }
+    refused(
+        &config().network(NetworkMode::Named(String::new())),
+        "network",
+        codes::RESERVED,
+    );
+    refused(
+        &config().network(NetworkMode::Named("none".to_owned())),
+        "network",
+        codes::RESERVED,
+    );
+    for text in ["default", "none", "", "backend", "host2"] {
+        accepted(&config().network(text));
+    }
+}
+
+#[test]
+fn users_are_numbers_or_names() {
+    let user = |text: &str| config().security(SecurityOptions::default().user(text));
+    for text in [
+        "0",
+        "root",
+        "1000",
+        "1000:1000",
+        "www-data:www-data",
+        "_apt",
+        "3proxy",
+        "a.b:0",
+        "2147483647",
+    ] {
+        accepted(&user(text));
+    }
+    for (text, code) in [
+        ("", codes::EMPTY),
+        (":", codes::INVALID_USER),
+        ("1000:", codes::INVALID_USER),
+        (":1000", codes::INVALID_USER),
+        ("a:b:c", codes::INVALID_USER),
+        ("-1", codes::INVALID_USER),
+        ("a b", codes::INVALID_USER),
+        ("a\0", codes::INVALID_USER),
+        ("ü", codes::INVALID_USER),
+        (&"a".repeat(33), codes::INVALID_USER),
+        ("2147483648", codes::OUT_OF_RANGE),
+        ("0:99999999999999999999999", codes::OUT_OF_RANGE),
+    ] {
+        refused(&user(text), "security.user", code);
+    }
+}
+
+#[test]
+fn capabilities_are_known_written_plainly_and_consistent() {
+    let with = |drop: &[&str], add: &[&str]| {
+        let capabilities = LinuxCapabilities::new(drop.iter().copied(), add.iter().copied());
+        config().security(SecurityOptions::default().capabilities(capabilities))
+    };
+    accepted(&with(&["ALL"], &["NET_BIND_SERVICE", "CHOWN"]));
+    accepted(&with(&[], &[]));
+    accepted(&with(&["NET_RAW", "ALL"], &["CHOWN"]));
+    refused(
+        &with(&["ALL"; 43], &[]),
+        "security.capabilities.drop",
+        codes::TOO_MANY,
+    );
+    for (drop, add, path, code) in [
+        (
+            &["ALL"][..],
+            &["CAP_CHOWN"][..],
+            "add[0]",
+            codes::UNKNOWN_CAPABILITY,
+        ),
+        (&["ALL"], &["chown"], "add[0]", codes::UNKNOWN_CAPABILITY),
+        (&["EVERYTHING"], &[], "drop[0]", codes::UNKNOWN_CAPABILITY),
+        (&["all"], &[], "drop[0]", codes::UNKNOWN_CAPABILITY),
+        (&[""], &[], "drop[0]", codes::EMPTY),
+        (&["ALL", "ALL"], &[], "drop[1]", codes::DUPLICATE),
+        (&["ALL"], &["CHOWN", "KILL", "CHOWN"], "add[2]", codes::DUPLICATE),
+        (&["ALL"], &["ALL"], "add[0]", codes::FORBIDDEN_CAPABILITY),
+        (&["CHOWN"], &["CHOWN"], "add[0]", codes::CONTRADICTION),
+    ] {
+        refused(&with(drop, add), &format!("security.capabilities.{path}"), code);
+    }
+}
