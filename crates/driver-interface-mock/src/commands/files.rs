@@ -1,0 +1,286 @@
+//! Programs for files and folders.
+
+use super::options::Line;
+use crate::fs::{Errno, Node};
+use crate::process::MockProcess;
+use crate::sync::lock;
+
+pub(crate) async fn ls(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "1alAdRh").await else {
+        return 1;
+    };
+    let operands = if line.operands.is_empty() {
+        vec![".".to_owned()]
+    } else {
+        line.operands.clone()
+    };
+    let mut status = 0;
+    for operand in &operands {
+        match process.node(operand) {
+            None => {
+                process
+                    .say(format!("ls: {operand}: No such file or directory"))
+                    .await;
+                status = 1;
+            }
+            Some(Node::Dir) if !line.has('d') => {
+                let path = process.path(operand);
+                let names = process.host.files.list(&path).unwrap_or_default();
+                let shown = names
+                    .into_iter()
+                    .filter(|name| line.has('a') || line.has('A') || !name.starts_with('.'));
+                let mut text = if operands.len() > 1 {
+                    format!("{operand}:\n")
+                } else {
+                    String::new()
+                };
+                for name in shown {
+                    text.push_str(&listing(
+                        &process,
+                        &format!("{path}/{name}"),
+                        &name,
+                        line.has('l'),
+                    ));
+                }
+                process.answer(text).await;
+            }
+            Some(_) => {
+                process
+                    .answer(listing(&process, &process.path(operand), operand, line.has('l')))
+                    .await;
+            }
+        }
+    }
+    status
+}
+
+fn listing(process: &MockProcess, path: &str, name: &str, long: bool) -> String {
+    if !long {
+        return format!("{name}\n");
+    }
+    let (uid, gid) = process.user();
+    match process.host.files.node(path) {
+        Some(Node::File(data)) => format!("-rw-r--r--    1 {uid:<8} {gid:<8} {:9} {name}\n", data.len()),
+        _ => format!("drwxr-xr-x    2 {uid:<8} {gid:<8} {:9} {name}\n", 4096),
+    }
+}
+
+pub(crate) async fn mkdir(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "pm:").await else {
+        return 1;
+    };
+    let mut status = 0;
+    for operand in &line.operands {
+        let path = process.path(operand);
+        let made = if line.has('p') {
+            mkdir_all(&process, &path)
+        } else {
+            process.host.files.mkdir(&path)
+        };
+        if let Err(errno) = made {
+            process
+                .say(format!("mkdir: can't create directory '{operand}': {errno}"))
+                .await;
+            status = 1;
+        }
+    }
+    status
+}
+
+fn mkdir_all(process: &MockProcess, path: &str) -> Result<(), Errno> {
+    let ends = path
+        .match_indices('/')
+        .skip(1)
+        .map(|(at, _)| at)
+        .chain([path.len()]);
+    for end in ends {
+        let part = path.get(..end).unwrap_or(path);
+        match process.host.files.node(part) {
+            Some(Node::Dir) => {}
+            Some(Node::File(_)) => return Err(Errno::NotADirectory),
+            None => process.host.files.mkdir(part)?,
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn rm(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "rRfi").await else {
+        return 1;
+    };
+    let recursive = line.has('r') || line.has('R');
+    let mut status = 0;
+    for operand in &line.operands {
+        let path = process.path(operand);
+        let removed = match process.host.files.node(&path) {
+            Some(Node::Dir) if !recursive => Err(Errno::IsADirectory),
+            _ => process.host.files.remove(&path, recursive),
+        };
+        match removed {
+            Err(Errno::NotFound) if line.has('f') => {}
+            Err(Errno::IsADirectory) => {
+                process.say(format!("rm: '{operand}' is a directory")).await;
+                status = 1;
+            }
+            Err(errno) => {
+                process
+                    .say(format!("rm: can't remove '{operand}': {errno}"))
+                    .await;
+                status = 1;
+            }
+            Ok(()) => {}
+        }
+    }
+    status
+}
+
+pub(crate) async fn rmdir(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "p").await else {
+        return 1;
+    };
+    let mut status = 0;
+    for operand in &line.operands {
+        let path = process.path(operand);
+        let removed = match process.host.files.node(&path) {
+            Some(Node::File(_)) => Err(Errno::NotADirectory),
+            _ => process.host.files.remove(&path, false),
+        };
+        if let Err(errno) = removed {
+            process.say(format!("rmdir: '{operand}': {errno}")).await;
+            status = 1;
+        }
+    }
+    status
+}
+
+pub(crate) async fn touch(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "c").await else {
+        return 1;
+    };
+    let mut status = 0;
+    for operand in &line.operands {
+        if let Err(errno) = process.host.files.create(&process.path(operand), false) {
+            process.say(format!("touch: {operand}: {errno}")).await;
+            status = 1;
+        }
+    }
+    status
+}
+
+/// Changes nothing: the simulation has no permissions of single files. It still wants the file to be there.
+pub(crate) async fn chmod(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "Rvf").await else {
+        return 1;
+    };
+    let name = process.args().first().cloned().unwrap_or_default();
+    let mut status = 0;
+    for operand in line.operands.iter().skip(1) {
+        if process.node(operand).is_none() {
+            process
+                .say(format!("{name}: {operand}: No such file or directory"))
+                .await;
+            status = 1;
+        } else if !process.host.files.is_writable(&process.path(operand)) {
+            process
+                .say(format!("{name}: {operand}: Read-only file system"))
+                .await;
+            status = 1;
+        }
+    }
+    status
+}
+
+/// Prints a file's size with `-c %s`, its name with `%n`; other formats are refused.
+pub(crate) async fn stat(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "c:t").await else {
+        return 1;
+    };
+    let mut status = 0;
+    for operand in &line.operands {
+        let Some(node) = process.node(operand) else {
+            process
+                .say(format!("stat: can't stat '{operand}': No such file or directory"))
+                .await;
+            status = 1;
+            continue;
+        };
+        let (size, kind) = match node {
+            Node::Dir => (4096, "directory"),
+            Node::File(_) => (
+                process
+                    .read_path(&process.path(operand))
+                    .map_or(0, |data| data.len()),
+                "regular file",
+            ),
+        };
+        let text = match line.value('c') {
+            Some(format) => format
+                .replace("%s", &size.to_string())
+                .replace("%n", operand)
+                .replace("%F", kind),
+            None => format!("  File: {operand}\n  Size: {size}\t{kind}"),
+        };
+        process.answer(format!("{text}\n")).await;
+    }
+    status
+}
+
+pub(crate) async fn cp(process: MockProcess) -> u8 {
+    move_or_copy(process, false).await
+}
+
+pub(crate) async fn mv(process: MockProcess) -> u8 {
+    move_or_copy(process, true).await
+}
+
+async fn move_or_copy(process: MockProcess, remove: bool) -> u8 {
+    let Some(line) = Line::parse(&process, "fi").await else {
+        return 1;
+    };
+    let name = process.args().first().cloned().unwrap_or_default();
+    let Some((target, sources)) = line
+        .operands
+        .split_last()
+        .filter(|(_, sources)| !sources.is_empty())
+    else {
+        process.say(format!("{name}: missing operand")).await;
+        return 1;
+    };
+    let into_folder = matches!(process.node(target), Some(Node::Dir));
+    let mut status = 0;
+    for source in sources {
+        let file = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
+        let place = if into_folder {
+            format!("{target}/{file}")
+        } else {
+            target.clone()
+        };
+        if let Err(problem) = copy(&process, source, &place, remove) {
+            process.say(format!("{name}: {problem}")).await;
+            status = 1;
+        }
+    }
+    status
+}
+
+fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Result<(), String> {
+    let from = process.path(source);
+    let data = process
+        .read_path(&from)
+        .map_err(|errno| format!("can't stat '{source}': {errno}"))?;
+    let failed = |errno: Errno| format!("can't create '{target}': {errno}");
+    let (tree, place) = process
+        .host
+        .files
+        .create(&process.path(target), true)
+        .map_err(failed)?;
+    lock(&tree).write(&place, Some(0), &data).map_err(failed)?;
+    if remove {
+        process
+            .host
+            .files
+            .remove(&from, false)
+            .map_err(|errno| format!("can't remove '{source}': {errno}"))?;
+    }
+    Ok(())
+}

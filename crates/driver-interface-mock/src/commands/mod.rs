@@ -1,0 +1,99 @@
+//! The programs of the simulated containers. Their output and exit codes are busybox's.
+
+mod basic;
+mod condition;
+mod copy;
+mod escape;
+mod files;
+mod filters;
+mod format;
+mod lines;
+mod options;
+mod regex;
+mod system;
+mod text;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub(crate) use escape::unescape;
+
+use crate::engine::IDLE;
+use crate::process::{CommandTable, MockProcess};
+use crate::shell;
+
+/// A program that the shell runs by itself.
+pub(crate) type BuiltinCommand = fn(MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
+
+/// The program of this name that needs no process of its own.
+pub(crate) fn builtin_command(name: &str) -> Option<BuiltinCommand> {
+    Some(match name {
+        "echo" => |process| Box::pin(text::echo(process)),
+        "printf" => |process| Box::pin(format::printf(process)),
+        "test" | "[" => |process| Box::pin(condition::test(process)),
+        "kill" => |process| Box::pin(system::kill(process)),
+        _ => return None,
+    })
+}
+
+macro_rules! table {
+    ($($name:expr => $program:path,)+) => {{
+        let mut table = CommandTable::default();
+        $(table.add($name, $program);)+
+        table
+    }};
+}
+
+/// The programs every container has.
+pub(crate) fn stock_commands() -> CommandTable {
+    table! {
+        IDLE => basic::idle,
+        "[" => condition::test,
+        "ash" => shell::sh,
+        "basename" => text::basename,
+        "cat" => filters::cat,
+        "chmod" => files::chmod,
+        "chown" => files::chmod,
+        "cp" => files::cp,
+        "cut" => lines::cut,
+        "date" => system::date,
+        "dd" => copy::dd,
+        "dirname" => text::dirname,
+        "echo" => text::echo,
+        "env" => system::env,
+        "false" => basic::fail,
+        "grep" => lines::grep,
+        "head" => filters::head,
+        "hostname" => system::hostname,
+        "id" => system::id,
+        "kill" => system::kill,
+        "ls" => files::ls,
+        "mkdir" => files::mkdir,
+        "mv" => files::mv,
+        "nproc" => system::nproc,
+        "printenv" => system::printenv,
+        "printf" => format::printf,
+        "ps" => system::ps,
+        "pwd" => text::pwd,
+        "rm" => files::rm,
+        "rmdir" => files::rmdir,
+        "seq" => text::seq,
+        "sh" => shell::sh,
+        "sleep" => basic::sleep,
+        "sort" => lines::sort,
+        "stat" => files::stat,
+        "sync" => basic::succeed,
+        "tail" => filters::tail,
+        "tee" => filters::tee,
+        "test" => condition::test,
+        "timeout" => system::timeout,
+        "touch" => files::touch,
+        "tr" => lines::tr,
+        "true" => basic::succeed,
+        "uname" => system::uname,
+        "usleep" => basic::usleep,
+        "wc" => filters::wc,
+        "whoami" => system::whoami,
+        "yes" => text::yes,
+    }
+}

@@ -1,0 +1,89 @@
+//! Command lines: flags first, then operands.
+
+use std::collections::BTreeMap;
+
+use crate::process::MockProcess;
+
+/// A command line, taken apart.
+pub(super) struct Line {
+    flags: BTreeMap<char, String>,
+    pub(super) operands: Vec<String>,
+}
+
+impl Line {
+    /// Takes a command line apart. `known` lists the flags, with a `:` behind those that have a value. A flag
+    /// that is not known is said and gives nothing.
+    pub(super) async fn parse(process: &MockProcess, known: &str) -> Option<Self> {
+        let args = process.args().get(1..).unwrap_or_default();
+        match parse(args, known) {
+            Ok(line) => Some(line),
+            Err(flag) => {
+                let name = process.args().first().map_or("", String::as_str);
+                process.say(format!("{name}: unrecognized option: {flag}")).await;
+                None
+            }
+        }
+    }
+
+    pub(super) fn has(&self, flag: char) -> bool {
+        self.flags.contains_key(&flag)
+    }
+
+    pub(super) fn value(&self, flag: char) -> Option<&str> {
+        self.flags.get(&flag).map(String::as_str)
+    }
+}
+
+fn parse(args: &[String], known: &str) -> Result<Line, String> {
+    let mut line = Line {
+        flags: BTreeMap::new(),
+        operands: Vec::new(),
+    };
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        let Some(flags) = arg.strip_prefix('-').filter(|flags| !flags.is_empty()) else {
+            line.operands.push(arg.clone());
+            continue;
+        };
+        if flags == "-" {
+            line.operands.extend(rest.by_ref().cloned());
+            break;
+        }
+        // `head -5` is the old way to say `head -n 5`.
+        if flags.chars().all(|c| c.is_ascii_digit()) && known.contains("n:") {
+            line.flags.insert('n', flags.to_owned());
+            continue;
+        }
+        let mut flags = flags.chars();
+        while let Some(flag) = flags.next() {
+            let place = known
+                .find(flag)
+                .filter(|_| flag != ':')
+                .ok_or_else(|| arg.clone())?;
+            if !known.get(place + 1..).is_some_and(|after| after.starts_with(':')) {
+                line.flags.insert(flag, String::new());
+                continue;
+            }
+            let attached: String = flags.by_ref().collect();
+            let value = if attached.is_empty() {
+                rest.next().cloned()
+            } else {
+                Some(attached)
+            };
+            line.flags.insert(flag, value.ok_or_else(|| arg.clone())?);
+        }
+    }
+    Ok(line)
+}
+
+/// A count with the suffixes of `head`, `tail` and `dd`.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let (digits, factor) = match text.char_indices().last()? {
+        (at, 'b') => (text.get(..at)?, 512),
+        (at, 'k' | 'K') => (text.get(..at)?, 1 << 10),
+        (at, 'm' | 'M') => (text.get(..at)?, 1 << 20),
+        (at, 'g' | 'G') => (text.get(..at)?, 1 << 30),
+        _ => (text, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}

@@ -1,0 +1,253 @@
+//! Programs about the system and its processes.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::basic::duration;
+use super::options::Line;
+use crate::process::{MockProcess, Signal};
+
+pub(crate) async fn id(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "ugnG").await else {
+        return 1;
+    };
+    let (uid, gid) = process.user();
+    let name = process.host.user.name.clone();
+    let named = |id: u32, name: Option<&str>| name.map_or(id.to_string(), |name| format!("{id}({name})"));
+    let group = (gid == 0).then_some("root");
+    let text = match (line.has('u'), line.has('g') || line.has('G'), line.has('n')) {
+        (true, _, true) => name.unwrap_or_else(|| uid.to_string()),
+        (true, _, false) => uid.to_string(),
+        (_, true, _) => gid.to_string(),
+        _ => format!("uid={} gid={}", named(uid, name.as_deref()), named(gid, group)),
+    };
+    process.answer(format!("{text}\n")).await
+}
+
+pub(crate) async fn whoami(process: MockProcess) -> u8 {
+    match process.host.user.name.clone() {
+        Some(name) => process.answer(format!("{name}\n")).await,
+        None => {
+            process
+                .say(format!("whoami: unknown uid {}", process.user().0))
+                .await;
+            1
+        }
+    }
+}
+
+pub(crate) async fn hostname(process: MockProcess) -> u8 {
+    let text = format!("{}\n", process.host.hostname);
+    process.answer(text).await
+}
+
+pub(crate) async fn nproc(process: MockProcess) -> u8 {
+    process.answer("2\n").await
+}
+
+pub(crate) async fn uname(process: MockProcess) -> u8 {
+    let all = process.args().iter().any(|arg| arg == "-a");
+    let text = if all {
+        format!("Linux {} 6.1.0-sim x86_64 GNU/Linux\n", process.host.hostname)
+    } else {
+        "Linux\n".to_owned()
+    };
+    process.answer(text).await
+}
+
+/// The engine's time: `+%s`, `+%s%N`, `+%N`, or RFC 3339.
+pub(crate) async fn date(process: MockProcess) -> u8 {
+    let now = process.host.clock.now();
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let format = process.args().iter().find_map(|arg| arg.strip_prefix('+'));
+    let text = match format {
+        Some(format) => format
+            .replace("%s", &since.as_secs().to_string())
+            .replace("%N", &format!("{:09}", since.subsec_nanos())),
+        None => humantime::format_rfc3339_seconds(now).to_string(),
+    };
+    process.answer(format!("{text}\n")).await
+}
+
+/// Prints the environment, or runs a program with more of it.
+pub(crate) async fn env(mut process: MockProcess) -> u8 {
+    let mut rest = process.args().get(1..).unwrap_or_default().to_vec();
+    if rest.first().is_some_and(|arg| arg == "-i" || arg == "-") {
+        process.env = Arc::default();
+        rest.remove(0);
+    }
+    while let Some((key, value)) = rest.first().and_then(|arg| arg.split_once('=')) {
+        Arc::make_mut(&mut process.env).insert(key.to_owned(), value.to_owned());
+        rest.remove(0);
+    }
+    if rest.is_empty() {
+        let text: String = process
+            .env
+            .iter()
+            .map(|(key, value)| format!("{key}={value}\n"))
+            .collect();
+        return process.answer(text).await;
+    }
+    run_instead(process, rest, "env").await
+}
+
+/// Goes on as another program in the same process.
+async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
+    let program = words.first().cloned().unwrap_or_default();
+    match process.host.commands.find(&program) {
+        Some(command) => {
+            process.entry.rename(&program);
+            process.args = words.into();
+            command.run(process).await
+        }
+        None => {
+            process
+                .say(format!(
+                    "{name}: can't execute '{program}': No such file or directory"
+                ))
+                .await;
+            127
+        }
+    }
+}
+
+pub(crate) async fn printenv(process: MockProcess) -> u8 {
+    let Some(name) = process.args().get(1) else {
+        let text: String = process
+            .env
+            .iter()
+            .map(|(key, value)| format!("{key}={value}\n"))
+            .collect();
+        return process.answer(text).await;
+    };
+    match process.env(name) {
+        Some(value) => process.answer(format!("{value}\n")).await,
+        None => 1,
+    }
+}
+
+pub(crate) async fn ps(process: MockProcess) -> u8 {
+    let (uid, _) = process.user();
+    let user = process.host.user.name.clone().unwrap_or_else(|| uid.to_string());
+    let mut text = format!("PID   USER     TIME  COMMAND\n    1 {user:<8}  0:00 init\n");
+    for entry in process.host.processes() {
+        text.push_str(&format!("{:5} {user:<8}  0:00 {}\n", entry.pid, entry.name()));
+    }
+    process.answer(text).await
+}
+
+/// Sends a signal to processes by their numbers; with `-l` it lists signals.
+pub(crate) async fn kill(process: MockProcess) -> u8 {
+    let mut args = process.args().get(1..).unwrap_or_default().to_vec();
+    let mut signal = Some(Signal::Term);
+    if let Some(flag) = args
+        .first()
+        .filter(|arg| arg.len() > 1 && arg.starts_with('-'))
+        .cloned()
+    {
+        args.remove(0);
+        let name = if flag == "-s" && !args.is_empty() {
+            args.remove(0)
+        } else {
+            flag.trim_start_matches('-').to_owned()
+        };
+        if name == "l" {
+            return list_signals(&process, args.first()).await;
+        }
+        signal = Signal::parse(&name);
+        if signal.is_none() && name != "0" {
+            process.say(format!("sh: bad signal name '{name}'")).await;
+            return 1;
+        }
+    }
+    if args.is_empty() {
+        process.say("sh: you need to specify whom to kill").await;
+        return 1;
+    }
+    let mut status = 0;
+    for arg in &args {
+        let sent = match arg.parse::<u32>() {
+            Ok(pid) => process
+                .host
+                .kill(pid, signal)
+                .map_err(|errno| format!("can't kill pid {pid}: {errno}")),
+            Err(_) => Err(format!("invalid number '{arg}'")),
+        };
+        if let Err(problem) = sent {
+            process.say(format!("sh: {problem}")).await;
+            status = 1;
+        }
+    }
+    // A signal to itself has to do its work before the next command runs.
+    tokio::task::yield_now().await;
+    status
+}
+
+async fn list_signals(process: &MockProcess, of: Option<&String>) -> u8 {
+    let text = match of {
+        None => Signal::ALL
+            .iter()
+            .map(|signal| format!("{:2}) {signal}\n", signal.number()))
+            .collect(),
+        Some(text) => {
+            let number = text
+                .parse::<u8>()
+                .map_or(text.clone(), |code| (code & 127).to_string());
+            match (Signal::parse(&number), text.parse::<u8>()) {
+                (Some(signal), Ok(_)) => format!("{signal}\n"),
+                (Some(signal), Err(_)) => format!("{}\n", signal.number()),
+                (None, _) => format!("{text}\n"),
+            }
+        }
+    };
+    process.answer(text).await
+}
+
+/// Runs a program and ends it after a time: with `TERM`, or with what `-s` names.
+pub(crate) async fn timeout(process: MockProcess) -> u8 {
+    let mut args = process.args().get(1..).unwrap_or_default().to_vec();
+    let mut signal = Signal::Term;
+    if args.first().is_some_and(|arg| arg == "-s") && args.len() > 1 {
+        signal = args
+            .get(1)
+            .and_then(|name| Signal::parse(name))
+            .unwrap_or(Signal::Term);
+        args.drain(..2);
+    }
+    let limit = args
+        .first()
+        .and_then(|arg| duration(arg))
+        .unwrap_or(Duration::ZERO);
+    let words = args.split_off(args.len().min(1));
+    let Some(command) = words
+        .first()
+        .and_then(|program| process.host.commands.find(program))
+    else {
+        process
+            .say("timeout: can't execute the program: No such file or directory")
+            .await;
+        return 127;
+    };
+    let child = match process.fork(words) {
+        Ok(child) => child,
+        Err(errno) => {
+            process.say(format!("timeout: can't fork: {errno}")).await;
+            return 1;
+        }
+    };
+    let (host, entry) = (Arc::clone(&child.host), Arc::clone(&child.entry));
+    let mut run = std::pin::pin!(host.supervise(&entry, command.run(child)));
+    match tokio::time::timeout(limit, &mut run).await {
+        Ok(exit) => exit.code,
+        Err(_) => {
+            entry.send(signal);
+            let exit = run.await;
+            // It is one process with the program in it, so what ends the program ends it.
+            if let Some(signal) = exit.signal {
+                process.entry.send(signal);
+                tokio::task::yield_now().await;
+            }
+            exit.code
+        }
+    }
+}

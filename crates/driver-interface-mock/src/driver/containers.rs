@@ -1,0 +1,171 @@
+//! Containers: started, removed, looked up.
+
+use driver_interface_errors::{
+    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, DriverError, Hint, Result,
+};
+use driver_interface_types::{
+    ContainerCounts, ContainerFilter, ContainerId, ContainerInstance, DriverHealth, EngineInfo,
+    RemoveOptions, StartOutcome,
+};
+
+use super::answer::Refusal;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::engine::{Container, StartProblem, belongs};
+use crate::profile::Kind;
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn start(&self, id: &ContainerId) -> Result<StartOutcome> {
+        let work = async {
+            let engine = &self.core.engine;
+            let mut state = engine.state();
+            let container = state
+                .container(self.namespace(), id)
+                .ok_or_else(|| no_such_container(id))?;
+            if container.run().is_some() {
+                return Ok(StartOutcome::AlreadyRunning);
+            }
+            let found = container.id.clone();
+            match engine.start_run(&mut state, &found) {
+                Ok(()) => Ok(StartOutcome::Started),
+                Err(problem) => Err(start_failed::<K>(id, problem)),
+            }
+        };
+        self.call(Call::new(Operation::StartContainer).on(id), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn remove(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+        let summary = if options.force { "force" } else { "" };
+        let work = async {
+            let mut state = self.core.engine.state();
+            let container = state
+                .container(self.namespace(), id)
+                .ok_or_else(|| no_such_container(id))?;
+            if container.run().is_some() && !options.force {
+                let answer = Refusal::StillRunning(container.id.to_string()).answer::<K>();
+                return Err(ContainerRemoveError::new(id.as_str(), "it is running")
+                    .with_hint(Hint::StillRunning)
+                    .with_source(answer)
+                    .into());
+            }
+            let found = container.id.clone();
+            let removed = state.containers.remove(&found);
+            drop(state);
+            if let Some(container) = removed {
+                // For those who still follow them.
+                container.logs.end_of_run();
+            }
+            Ok(())
+        };
+        self.call(
+            Call::new(Operation::RemoveContainer).on(id).summary(summary),
+            || Ok(()),
+            work,
+        )
+        .await
+    }
+
+    pub(super) async fn get(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+        let work = async {
+            let state = self.core.engine.state();
+            Ok(state
+                .container(self.namespace(), id)
+                .and_then(Container::instance))
+        };
+        self.call(Call::new(Operation::GetContainer).on(id), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        let work = async {
+            let state = self.core.engine.state();
+            let own = state
+                .containers
+                .values()
+                .filter(|container| belongs(&container.labels, self.namespace()));
+            let mut found: Vec<_> = own
+                .filter_map(Container::instance)
+                .filter(|container| filter.matches(container))
+                .collect();
+            found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+            Ok(found)
+        };
+        let summary = filter
+            .session_id
+            .as_ref()
+            .map_or(String::new(), |session| format!("session {session}"));
+        self.call(
+            Call::new(Operation::ListContainers).summary(summary),
+            || Ok(()),
+            work,
+        )
+        .await
+    }
+
+    pub(super) async fn health(&self) -> Result<DriverHealth> {
+        let work = async {
+            let uptime = self.core.connected_at.elapsed();
+            let version = env!("CARGO_PKG_VERSION");
+            let state = self.core.engine.state();
+            if let Some(reason) = &state.down {
+                let reason = format!("{reason}; {}", Hint::EngineNotRunning.remedy());
+                return Ok(DriverHealth::unhealthy(version, uptime, reason));
+            }
+            let own = state
+                .containers
+                .values()
+                .filter(|container| belongs(&container.labels, self.namespace()));
+            let counts = ContainerCounts::of(own.map(Container::status));
+            let profile = K::PROFILE;
+            let engine = EngineInfo::new(
+                profile.engine_name,
+                profile.engine_version,
+                profile.engine_api.map(str::to_owned),
+            );
+            Ok(DriverHealth::healthy(version, uptime, counts).with_engine(engine))
+        };
+        self.call(Call::new(Operation::HealthCheck), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn container_health(&self, id: &ContainerId) -> Result<bool> {
+        let work = async {
+            let state = self.core.engine.state();
+            let container = state
+                .container(self.namespace(), id)
+                .ok_or_else(|| no_such_container(id))?;
+            Ok(container.run().is_some() && container.healthy)
+        };
+        self.call(Call::new(Operation::IsContainerHealthy).on(id), || Ok(()), work)
+            .await
+    }
+}
+
+pub(super) fn no_such_container(id: &ContainerId) -> DriverError {
+    ContainerNotFoundError::new(id.as_str()).into()
+}
+
+fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError {
+    let (message, hint, refusal) = match problem {
+        StartProblem::NoSuchProgram(program) => (
+            format!("no such program: `{program}`"),
+            Hint::CommandNotFound,
+            Refusal::NoSuchProgram(program),
+        ),
+        StartProblem::NotExecutable(program) => (
+            format!("`{program}` cannot be executed"),
+            Hint::CommandNotExecutable,
+            Refusal::NotExecutable(program),
+        ),
+        StartProblem::NoSuchUser(user) => (
+            format!("no such user in the image: `{user}`"),
+            Hint::UserNotFound,
+            Refusal::NoSuchUser(user),
+        ),
+    };
+    ContainerStartError::new(id.as_str(), message)
+        .with_hint(hint)
+        .with_source(refusal.answer::<K>())
+        .into()
+}

@@ -1,0 +1,97 @@
+//! The trait, forwarded to where each operation is done.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use driver_interface_errors::Result;
+use driver_interface_types::{
+    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
+    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
+    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+};
+
+use super::MockDriver;
+use crate::profile::Kind;
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<K: Kind> ContainerDriver for MockDriver<K> {
+    fn name(&self) -> &str {
+        K::PROFILE.name
+    }
+
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Self::declared()
+    }
+
+    async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
+        self.create(config).await
+    }
+
+    async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
+        self.start(id).await
+    }
+
+    async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+        self.stop(id, options).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+        self.remove(id, options).await
+    }
+
+    async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+        self.get(id).await
+    }
+
+    async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        self.list(filter).await
+    }
+
+    async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
+        self.logs(id, options).await
+    }
+
+    async fn health_check(&self) -> Result<DriverHealth> {
+        self.health().await
+    }
+
+    async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool> {
+        self.container_health(id).await
+    }
+
+    async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume> {
+        self.make_volume(config).await
+    }
+
+    async fn remove_volume(&self, id: &VolumeId) -> Result<()> {
+        self.drop_volume(id).await
+    }
+
+    async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
+        self.make_network(config).await
+    }
+
+    async fn remove_network(&self, id: &NetworkId) -> Result<()> {
+        self.drop_network(id).await
+    }
+
+    async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
+        self.volumes(filter).await
+    }
+
+    async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
+        self.networks(filter).await
+    }
+
+    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+        self.import(image, root).await
+    }
+
+    async fn remove_image(&self, image: &ImageRef) -> Result<()> {
+        self.drop_image(image).await
+    }
+}

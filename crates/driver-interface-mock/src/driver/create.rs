@@ -1,0 +1,257 @@
+//! Making containers: checked as a whole, then made in one step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driver_interface_errors::{
+    ConfigurationError, ContainerCreationError, ContainerNotFoundError, Effect, Hint, NetworkNotFoundError,
+    ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
+};
+use driver_interface_types::{
+    ContainerConfig, ContainerId, ContainerInstance, ImageRef, MountType, NetworkMode, Strictness, Warning,
+    label,
+};
+use driver_interface_validation::validate_container_config_with;
+use tokio::sync::watch;
+
+use super::answer::Refusal;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::engine::{Container, Labels, LogStore, Phase, State, belongs};
+use crate::profile::Kind;
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn create(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
+        let mut call = Call::new(Operation::CreateContainer).summary(summary_of(config));
+        if let Some(name) = &config.name {
+            call = call.on(name);
+        }
+        let work = async {
+            let key = config.operation_key.clone().unwrap_or_else(|| self.random_text());
+            if let Some(made) = self.made_before(&self.core.engine.state(), config, &key)? {
+                return Ok(made);
+            }
+            let image = ImageRef::new(&config.image)?;
+            self.get_image(&image, config).await?;
+            self.commit(config, &key, &image)
+        };
+        self.call(call, || self.check(config), work).await
+    }
+
+    /// Everything that is refused before the engine is asked.
+    fn check(&self, config: &ContainerConfig) -> Result<()> {
+        let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
+            Ok(()) => Vec::new(),
+            Err(error) => error.violations().to_vec(),
+        };
+        if config.security.read_only && !K::PROFILE.writable_mounts_in_read_only {
+            let writable = config
+                .volumes
+                .iter()
+                .enumerate()
+                .filter(|(_, mount)| !mount.read_only);
+            violations.extend(writable.map(|(index, _)| {
+                let message = "must be true: this driver has no writable mounts in a container whose root file \
+                               system is read-only (`security.readOnly`)";
+                Violation::new(format!("volumes[{index}].readOnly"), "writable-mount-in-read-only", message)
+            }));
+        }
+        if !violations.is_empty() {
+            return Err(ConfigurationError::new(violations).into());
+        }
+        let cpu = config.resources.cpu;
+        if cpu > K::PROFILE.max_cpu {
+            return Err(ResourceLimitError::new("cpu", K::PROFILE.max_cpu, cpu).into());
+        }
+        match (config.strictness, self.unenforced(config).first()) {
+            (Strictness::Require, Some(warning)) => {
+                let reason = format!("{}: {}", warning.path, warning.message);
+                Err(UnsupportedError::new("create_container", reason).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the config asks for and a mock does not do. It is the disk limit, as on most Docker hosts.
+    fn unenforced(&self, config: &ContainerConfig) -> Vec<Warning> {
+        let message = format!(
+            "the limit of {} MiB is not enforced by a simulated engine",
+            config.resources.disk
+        );
+        vec![Warning::new("resources.disk", "not-enforced", message)]
+    }
+
+    /// The container an earlier creation with this key made.
+    fn made_before(
+        &self,
+        state: &State,
+        config: &ContainerConfig,
+        key: &str,
+    ) -> Result<Option<ContainerInstance>> {
+        let own = |container: &&Container| {
+            belongs(&container.labels, self.namespace())
+                && container
+                    .labels
+                    .get(label::OPERATION)
+                    .is_some_and(|other| other == key)
+        };
+        let Some(container) = state.containers.values().find(own) else {
+            return Ok(None);
+        };
+        if container.labels.get(label::FINGERPRINT) != Some(&config.fingerprint()) {
+            let message = format!(
+                "must be new: container `{}` was made with it from another config",
+                container.name
+            );
+            return Err(ConfigurationError::single("operationKey", "key-reused", message).into());
+        }
+        Ok(container.instance())
+    }
+
+    /// Makes the container in one step: until then nothing has happened, and after it everything.
+    fn commit(&self, config: &ContainerConfig, key: &str, image: &ImageRef) -> Result<ContainerInstance> {
+        let engine = &self.core.engine;
+        let mut state = engine.state();
+        if let Some(made) = self.made_before(&state, config, key)? {
+            return Ok(made);
+        }
+        let name = config
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("di-{}-{key}", self.namespace()));
+        if let Some(holder) = state.containers.values().find(|container| container.name == name) {
+            let answer = Refusal::NameTaken {
+                name: name.clone(),
+                by: holder.id.to_string(),
+            }
+            .answer::<K>();
+            return Err(ContainerCreationError::new(format!("name `{name}` is taken"))
+                .with_hint(Hint::NameTaken)
+                .with_source(answer)
+                .into());
+        }
+        self.check_volumes(&state, config)?;
+        let network = match &config.network {
+            NetworkMode::Named(wanted) => {
+                let found = state.network(self.namespace(), wanted);
+                let missing = || NetworkNotFoundError::new(wanted).with_hint(Hint::MissingNetwork);
+                Some(found.ok_or_else(missing)?.network.id.clone())
+            }
+            _ => None,
+        };
+        let found = state.images.get(image).cloned();
+        let Some(found) = found else {
+            return Err(super::images::no_such_image::<K>(image));
+        };
+        let command = if config.command.is_empty() {
+            found.command
+        } else {
+            config.command.clone()
+        };
+        if command.is_empty() {
+            return Err(
+                ContainerCreationError::new("neither the config nor the image names a command")
+                    .with_retryable(false)
+                    .with_effect(Effect::NotApplied)
+                    .with_source(Refusal::NoCommand.answer::<K>())
+                    .into(),
+            );
+        }
+        let id = ContainerId::new(state.new_id())?;
+        let mut root = found.root;
+        let hostname: String = id.as_str().chars().take(12).collect();
+        root.put("etc/hostname", format!("{hostname}\n").into_bytes());
+        root.put(
+            "etc/hosts",
+            format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{hostname}\n").into_bytes(),
+        );
+        let container = Container {
+            id: id.clone(),
+            name,
+            config: config.clone(),
+            labels: self.labels(
+                &config.labels,
+                Some(&config.session_id),
+                key,
+                Some(config.fingerprint()),
+            ),
+            created_at: state.creation_time(engine.clock()),
+            image: found.number,
+            network,
+            command,
+            root: root.shared(),
+            logs: Arc::new(LogStore::new(engine.clock().clone())),
+            warnings: self.unenforced(config),
+            phase: Phase::Created,
+            started_at: None,
+            healthy: true,
+            changed: watch::Sender::new(0),
+        };
+        let instance = container.instance();
+        state.containers.insert(id.clone(), container);
+        instance.ok_or_else(|| ContainerNotFoundError::new(id.as_str()).into())
+    }
+
+    fn check_volumes(&self, state: &State, config: &ContainerConfig) -> Result<()> {
+        for mount in config
+            .volumes
+            .iter()
+            .filter(|mount| mount.mount_type() == MountType::Volume)
+        {
+            if state.volume(self.namespace(), &mount.source).is_none() {
+                return Err(VolumeNotFoundError::new(&mount.source)
+                    .with_hint(Hint::MissingMountSource)
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A new object's labels: the user's, and those by which drivers find it again.
+    pub(super) fn labels(
+        &self,
+        own: &BTreeMap<String, String>,
+        session: Option<&str>,
+        key: &str,
+        fingerprint: Option<String>,
+    ) -> Labels {
+        let mut labels = own.clone();
+        let mut mark = |key: &str, value: String| labels.insert(key.to_owned(), value);
+        mark(label::MANAGED_BY, label::MANAGED_BY_VALUE.to_owned());
+        mark(label::NAMESPACE, self.namespace().to_string());
+        mark(
+            label::OWNER,
+            format!(
+                "{}/{}/{:x}",
+                K::PROFILE.name,
+                std::process::id(),
+                self.core.options.seed
+            ),
+        );
+        mark(label::OPERATION, key.to_owned());
+        if let Some(session) = session {
+            mark(label::SESSION, session.to_owned());
+        }
+        if let Some(fingerprint) = fingerprint {
+            mark(label::FINGERPRINT, fingerprint);
+        }
+        labels
+    }
+}
+
+/// A config in short, without anything that may be secret.
+fn summary_of(config: &ContainerConfig) -> String {
+    let program = config
+        .command
+        .first()
+        .map_or("the image's command", String::as_str);
+    let more = config.command.len().saturating_sub(1);
+    let program = program.rsplit('/').next().unwrap_or(program);
+    format!(
+        "session {}, image {}, command {program} and {more} more words, {} environment variables, {} mounts",
+        config.session_id,
+        config.image,
+        config.env.len(),
+        config.volumes.len()
+    )
+}

@@ -1,0 +1,102 @@
+//! Images: fetched, imported, removed.
+
+use bytes::Bytes;
+use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, ImagePullError, Result};
+use driver_interface_types::{ContainerConfig, ImageRef, PullPolicy};
+use std::time::Duration;
+
+use super::answer::Refusal;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::engine::PullRefusal;
+use crate::fs::read_tar;
+use crate::profile::Kind;
+
+impl<K: Kind> MockDriver<K> {
+    /// Sees to it that the engine has an image, as the config's policy says.
+    pub(super) async fn get_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
+        let is_there = self.core.engine.state().images.get(image).is_some();
+        match config.pull_policy {
+            PullPolicy::Never if is_there => Ok(()),
+            PullPolicy::Never => Err(no_such_image::<K>(image)),
+            PullPolicy::Missing if is_there => Ok(()),
+            _ => self.pull(image).await,
+        }
+    }
+
+    /// Pulls an image, which takes as long as another operation.
+    async fn pull(&self, image: &ImageRef) -> Result<()> {
+        self.pass_time(Operation::CreateContainer, Duration::ZERO).await;
+        match self.core.engine.state().images.pull(image) {
+            Ok(()) => Ok(()),
+            Err(PullRefusal::Missing) => Err(no_such_image::<K>(image)),
+            Err(PullRefusal::Denied) => Err(ImagePullError::new(image.as_str(), "access is denied")
+                .with_hint(Hint::ImageUnavailable)
+                .with_source(Refusal::PullDenied(image.canonical()).answer::<K>())
+                .into()),
+        }
+    }
+
+    pub(super) async fn import(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+        let summary = format!("{} bytes", root.len());
+        let work = async {
+            let tree = read_tar(&root).map_err(|problem| {
+                ImagePullError::new(image.as_str(), format!("the archive cannot be read: {problem}"))
+                    .with_retryable(false)
+                    .with_source(Refusal::BadArchive(problem).answer::<K>())
+            })?;
+            self.core
+                .engine
+                .state()
+                .images
+                .import(image, self.namespace().clone(), tree);
+            Ok(())
+        };
+        self.call(
+            Call::new(Operation::ImportImage).on(image).summary(summary),
+            || Ok(()),
+            work,
+        )
+        .await
+    }
+
+    pub(super) async fn drop_image(&self, image: &ImageRef) -> Result<()> {
+        let work = async {
+            let mut state = self.core.engine.state();
+            let found = state
+                .images
+                .get(image)
+                .filter(|found| found.importer.as_ref() == Some(self.namespace()));
+            let Some(number) = found.map(|found| found.number) else {
+                return Err(no_such_image::<K>(image));
+            };
+            if let Some(user) = state
+                .containers
+                .values()
+                .find(|container| container.image == number)
+            {
+                let answer = Refusal::ImageInUse {
+                    image: image.canonical(),
+                    by: user.id.to_string(),
+                }
+                .answer::<K>();
+                let message = format!("container `{}` uses it, so it is not removed", user.name);
+                return Err(ImagePullError::new(image.as_str(), message)
+                    .with_hint(Hint::InUse)
+                    .with_source(answer)
+                    .into());
+            }
+            state.images.remove(image);
+            Ok(())
+        };
+        self.call(Call::new(Operation::RemoveImage).on(image), || Ok(()), work)
+            .await
+    }
+}
+
+pub(super) fn no_such_image<K: Kind>(image: &ImageRef) -> DriverError {
+    ImageNotFoundError::new(image.as_str())
+        .with_hint(Hint::ImageUnavailable)
+        .with_source(Refusal::NoSuchImage(image.canonical()).answer::<K>())
+        .into()
+}

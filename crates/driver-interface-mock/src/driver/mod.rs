@@ -1,0 +1,295 @@
+//! The drivers: the trait over the engine, the same for both kinds.
+
+mod answer;
+mod containers;
+mod contract;
+mod create;
+mod images;
+mod logs;
+mod resources;
+mod stop;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect, Hint, NetworkError, Result, TimeoutError};
+use driver_interface_types::{Capabilities, Namespace};
+use driver_interface_validation::ValidationPolicy;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::calls::Recorder;
+use crate::faults::Failure;
+use crate::profile::{Docker, Kind, Local};
+use crate::sync::lock;
+use crate::{Faults, Latency, MockBuilder, MockEngine, Operation, RecordedCall};
+
+/// A driver that behaves as one for Docker does, over a simulated engine.
+///
+/// Named `mock-docker`; at most 4 cores a container; operations take 100 to 200 ms; a graceful stop has at
+/// least 5 s, and 10 s if nothing is said. Its errors carry what Docker's engine would have answered.
+pub type MockDockerDriver = MockDriver<Docker>;
+
+/// A driver that behaves as one that runs containers by itself, over a simulated engine.
+///
+/// Named `mock-local`; at most 2 cores a container; operations take 200 to 300 ms; a graceful stop has at
+/// least 8 s, and 15 s if nothing is said. A container with a read-only root file system may have no
+/// writable mounts: they are refused with `ConfigurationError` at `volumes[n].readOnly`.
+pub type MockLocalDriver = MockDriver<Local>;
+
+/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones are the same driver.
+pub struct MockDriver<K> {
+    core: Arc<Core>,
+    kind: PhantomData<K>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DriverOptions {
+    pub(crate) latency: Latency,
+    pub(crate) seed: u64,
+    pub(crate) namespace: Namespace,
+    pub(crate) policy: ValidationPolicy,
+    pub(crate) deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Core {
+    engine: MockEngine,
+    options: DriverOptions,
+    recorder: Recorder,
+    faults: Faults,
+    rng: Mutex<StdRng>,
+    connected_at: Instant,
+}
+
+/// How long a call may follow logs.
+const FOLLOW_DEADLINE: Duration = Duration::from_secs(3600);
+
+impl<K: Kind> MockDriver<K> {
+    /// A driver on an engine of its own, with everything at its default.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Sets one up.
+    pub fn builder() -> MockBuilder<K> {
+        MockBuilder::new()
+    }
+
+    pub(crate) fn with_options(engine: MockEngine, options: DriverOptions) -> Self {
+        let core = Core {
+            engine,
+            recorder: Recorder::default(),
+            faults: Faults::new(options.seed),
+            rng: Mutex::new(StdRng::seed_from_u64(options.seed)),
+            connected_at: Instant::now(),
+            options,
+        };
+        Self {
+            core: Arc::new(core),
+            kind: PhantomData,
+        }
+    }
+
+    /// The engine it works on.
+    pub fn engine(&self) -> &MockEngine {
+        &self.core.engine
+    }
+
+    /// The calls it got, in the order in which they began, also those still going on.
+    pub fn calls(&self) -> Vec<RecordedCall> {
+        self.core.recorder.all()
+    }
+
+    /// Forgets the calls it got.
+    pub fn clear_calls(&self) {
+        self.core.recorder.clear();
+    }
+
+    /// Scripts what goes wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.core.faults
+    }
+
+    /// Makes it as it was when it was new, together with its [engine](MockEngine::reset): no objects, no
+    /// calls, no faults, and everything random starts over from the seed.
+    pub fn reset(&self) {
+        self.core.engine.reset();
+        self.core.recorder.clear();
+        self.core.faults.reset();
+        *lock(&self.core.rng) = StdRng::seed_from_u64(self.core.options.seed);
+    }
+
+    fn namespace(&self) -> &Namespace {
+        &self.core.options.namespace
+    }
+
+    /// Runs one operation as every operation runs: recorded, after its time, with the scripted faults, on an
+    /// engine that can be reached, within the deadline, and with its errors saying where they are from.
+    ///
+    /// Input is checked by `check` first, which takes no time. The work starts after the operation's time, so
+    /// dropping the call earlier has no effect.
+    async fn call<T>(
+        &self,
+        call: Call,
+        check: impl FnOnce() -> Result<()>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Call {
+            operation,
+            target,
+            summary,
+            extra_time,
+        } = call;
+        let open = self.core.recorder.begin(operation, target, summary);
+        let deadline = self.core.options.deadline.saturating_add(extra_time);
+        let steps = async {
+            check()?;
+            let (delay, failure) = self.core.faults.draw(operation);
+            self.pass_time(operation, delay).await;
+            if let Some(Failure::Instead(error)) = failure {
+                return Err(error);
+            }
+            if operation != Operation::HealthCheck {
+                self.reach_engine()?;
+            }
+            let done = work.await?;
+            match failure {
+                Some(Failure::Afterwards(error)) => Err(error),
+                _ => Ok(done),
+            }
+        };
+        let result = match timeout(deadline, steps).await {
+            Ok(result) => result,
+            Err(_) => Err(TimeoutError::new(operation.as_str(), deadline).into()),
+        };
+        let result = result.map_err(|error| {
+            error
+                .with_driver(K::PROFILE.name)
+                .with_operation(operation.as_str())
+        });
+        open.end(&result);
+        result
+    }
+
+    async fn pass_time(&self, operation: Operation, delay: Duration) {
+        let own = {
+            let mut rng = lock(&self.core.rng);
+            self.core
+                .options
+                .latency
+                .sample(operation.cost(), &K::PROFILE.operation_millis, &mut *rng)
+        };
+        let time = own.saturating_add(delay);
+        if time.is_zero() {
+            // Even then others get their turn, or a caller that polls would keep containers from running.
+            tokio::task::yield_now().await;
+        } else {
+            sleep(time).await;
+        }
+    }
+
+    fn reach_engine(&self) -> Result<()> {
+        match &self.core.engine.state().down {
+            None => Ok(()),
+            Some(reason) => Err(unreachable_engine(reason)),
+        }
+    }
+
+    /// A text of hex digits that differs from every other one of this driver.
+    fn random_text(&self) -> String {
+        format!("{:016x}", lock(&self.core.rng).random::<u64>())
+    }
+
+    /// What a mock can do. It says nothing of real processes: its limits hold because simulated processes
+    /// have no way past them.
+    fn declared() -> Capabilities {
+        let mut can = Capabilities::none();
+        can.image_pull = true;
+        can.image_import = true;
+        can.image_remove = true;
+        can.volume_list = true;
+        can.network_list = true;
+        can.bind_mount = true;
+        can.cpu_limit = true;
+        can.memory_limit = true;
+        can.pids_limit = true;
+        can.read_only_root = true;
+        can.no_new_privileges = true;
+        can.capability_drop = true;
+        can.seccomp = true;
+        can.user = true;
+        can.session_isolation = true;
+        can.max_cpu = Some(K::PROFILE.max_cpu);
+        can.min_memory = driver_interface_validation::limits::MIN_MEMORY;
+        can
+    }
+}
+
+fn unreachable_engine(reason: &str) -> DriverError {
+    NetworkError::new(reason)
+        .with_hint(Hint::EngineNotRunning)
+        .with_effect(Effect::NotApplied)
+        .into()
+}
+
+/// What is recorded of a call, and how much longer than usual it may take.
+struct Call {
+    operation: Operation,
+    target: Option<String>,
+    summary: String,
+    extra_time: Duration,
+}
+
+impl Call {
+    fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            target: None,
+            summary: String::new(),
+            extra_time: Duration::ZERO,
+        }
+    }
+
+    fn on(mut self, target: impl fmt::Display) -> Self {
+        self.target = Some(target.to_string());
+        self
+    }
+
+    fn summary(mut self, summary: impl fmt::Display) -> Self {
+        self.summary = summary.to_string();
+        self
+    }
+
+    fn extra_time(mut self, time: Duration) -> Self {
+        self.extra_time = time;
+        self
+    }
+}
+
+impl<K: Kind> Default for MockDriver<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> Clone for MockDriver<K> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K: Kind> fmt::Debug for MockDriver<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockDriver")
+            .field("name", &K::PROFILE.name)
+            .field("options", &self.core.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! Stopping: asking, waiting, and killing where that was asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{ContainerStopError, Hint, Result};
+use driver_interface_types::{ContainerId, StopOptions, StopOutcome};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::containers::no_such_container;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::process::{Entry, Signal};
+use crate::profile::Kind;
+
+/// The run that a stop is about.
+struct Target {
+    id: ContainerId,
+    number: u64,
+    main: Arc<Entry>,
+    changed: watch::Receiver<u64>,
+}
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn stop(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+        let grace = grace_of::<K>(options);
+        let how = if options.force { "force" } else { "graceful" };
+        let call = Call::new(Operation::StopContainer)
+            .on(id)
+            .summary(format!("{how}, grace {grace:?}"))
+            .extra_time(grace);
+        let work = async {
+            let Some(mut target) = self.running(id)? else {
+                return Ok(StopOutcome::AlreadyStopped);
+            };
+            let kill_at_once = options.force && options.timeout.is_none();
+            if !kill_at_once {
+                target.main.send(Signal::Term);
+                if let Ok(over) = timeout(grace, self.over(&mut target)).await {
+                    return over.map(|()| StopOutcome::Stopped);
+                }
+                if !options.force {
+                    let message = format!("it still runs {grace:?} after the stop signal");
+                    return Err(ContainerStopError::new(id.as_str(), message)
+                        .with_hint(Hint::StillRunning)
+                        .into());
+                }
+            }
+            target.main.send(Signal::Kill);
+            self.over(&mut target).await.map(|()| StopOutcome::Killed)
+        };
+        self.call(call, || Ok(()), work).await
+    }
+
+    fn running(&self, id: &ContainerId) -> Result<Option<Target>> {
+        let state = self.core.engine.state();
+        let container = state
+            .container(self.namespace(), id)
+            .ok_or_else(|| no_such_container(id))?;
+        Ok(container.run().map(|run| Target {
+            id: container.id.clone(),
+            number: run.number,
+            main: Arc::clone(&run.main),
+            changed: container.changed.subscribe(),
+        }))
+    }
+
+    /// Waits until the run is over for every reader. Somebody may have started the container again by then.
+    async fn over(&self, target: &mut Target) -> Result<()> {
+        loop {
+            {
+                let state = self.core.engine.state();
+                let Some(container) = state.containers.get(&target.id) else {
+                    return Err(no_such_container(&target.id));
+                };
+                if container.run().is_none_or(|run| run.number != target.number) {
+                    return Ok(());
+                }
+            }
+            if target.changed.changed().await.is_err() {
+                return Err(no_such_container(&target.id));
+            }
+        }
+    }
+}
+
+/// The grace of a stop. Only a graceful one has a floor: a forced one is over when its caller says.
+fn grace_of<K: Kind>(options: StopOptions) -> Duration {
+    match (options.force, options.timeout) {
+        (false, None) => K::PROFILE.default_grace,
+        (false, Some(grace)) => grace.max(K::PROFILE.shortest_grace),
+        (true, grace) => grace.unwrap_or_default(),
+    }
+}

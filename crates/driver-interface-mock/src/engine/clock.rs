@@ -1,0 +1,29 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// The engine's wall clock: a fixed start plus tokio's time, so that it stands still when tokio's does.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    epoch: SystemTime,
+    origin: Instant,
+}
+
+impl Clock {
+    /// Starts now; the real time where no start is given, cut to what goes over the wire.
+    pub(crate) fn starting_at(epoch: Option<SystemTime>) -> Self {
+        let now = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            UNIX_EPOCH + Duration::from_millis(u64::try_from(since.as_millis()).unwrap_or_default())
+        };
+        Self {
+            epoch: epoch.unwrap_or_else(now),
+            origin: Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        let passed = Instant::now().saturating_duration_since(self.origin);
+        self.epoch.checked_add(passed).unwrap_or(self.epoch)
+    }
+}

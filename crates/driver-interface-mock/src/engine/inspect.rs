@@ -1,0 +1,209 @@
+//! What a test sees of the engine past every driver, and what it can do to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driver_interface_types::{
+    ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, ImageRef, NetworkId, VolumeId, label,
+};
+use tokio::sync::watch;
+
+use super::state::{Container, Labels, Phase, new_network, new_volume};
+use super::{LogStore, MockEngine};
+use crate::fs::SharedTree;
+use crate::sync::lock;
+
+/// A container, volume or network as it is on the engine, whoever made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineObject {
+    /// Its id; a volume's is its name.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels, those of the drivers among them.
+    pub labels: BTreeMap<String, String>,
+    /// Where a container is in its life; none for other objects.
+    pub status: Option<ContainerStatus>,
+}
+
+impl EngineObject {
+    /// Whether no driver of this interface made it.
+    pub fn is_foreign(&self) -> bool {
+        self.labels
+            .get(label::MANAGED_BY)
+            .is_none_or(|maker| maker != label::MANAGED_BY_VALUE)
+    }
+}
+
+impl MockEngine {
+    /// Every container there is, by id.
+    pub fn containers(&self) -> Vec<EngineObject> {
+        let state = self.state();
+        let all = state.containers.values().map(|container| EngineObject {
+            id: container.id.to_string(),
+            name: container.name.clone(),
+            labels: container.labels.clone(),
+            status: Some(container.status()),
+        });
+        all.collect()
+    }
+
+    /// Every volume there is, by name.
+    pub fn volumes(&self) -> Vec<EngineObject> {
+        let state = self.state();
+        let all = state.volumes.values().map(|record| EngineObject {
+            id: record.volume.id.to_string(),
+            name: record.volume.name.clone(),
+            labels: record.labels.clone(),
+            status: None,
+        });
+        all.collect()
+    }
+
+    /// Every network there is but the engine's own, by id.
+    pub fn networks(&self) -> Vec<EngineObject> {
+        let state = self.state();
+        let all = state.networks.values().map(|record| EngineObject {
+            id: record.network.id.to_string(),
+            name: record.network.name.clone(),
+            labels: record.labels.clone(),
+            status: None,
+        });
+        all.collect()
+    }
+
+    /// The images the engine has, as they were named when they came.
+    pub fn images(&self) -> Vec<ImageRef> {
+        self.state()
+            .images
+            .all()
+            .map(|image| image.reference.clone())
+            .collect()
+    }
+
+    /// Adds a container that some other client made: no driver may list or touch it, but its name is taken.
+    /// It is never run. Labels may be anything, those that only look like the drivers' too.
+    ///
+    /// # Errors
+    /// `ConfigurationError` when the name is none, or is taken.
+    pub fn add_foreign_container(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<ContainerId, ConfigurationError> {
+        ContainerId::new(name)?;
+        let mut state = self.state();
+        if state.containers.values().any(|container| container.name == name) {
+            return Err(taken(name));
+        }
+        let id = ContainerId::new(state.new_id())?;
+        let container = Container {
+            id: id.clone(),
+            name: name.to_owned(),
+            config: ContainerConfig::new("foreign", "busybox"),
+            labels: owned(labels),
+            created_at: state.creation_time(self.clock()),
+            image: 0,
+            network: None,
+            command: Vec::new(),
+            root: SharedTree::default(),
+            logs: Arc::new(LogStore::new(self.clock().clone())),
+            warnings: Vec::new(),
+            phase: Phase::Created,
+            started_at: None,
+            healthy: true,
+            changed: watch::Sender::new(0),
+        };
+        state.containers.insert(id.clone(), container);
+        Ok(id)
+    }
+
+    /// Adds a volume that some other client made.
+    ///
+    /// # Errors
+    /// `ConfigurationError` when the name is none, or is taken.
+    pub fn add_foreign_volume(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<VolumeId, ConfigurationError> {
+        let id = VolumeId::new(name)?;
+        let mut state = self.state();
+        if state.volumes.contains_key(name) {
+            return Err(taken(name));
+        }
+        let created_at = state.creation_time(self.clock());
+        state
+            .volumes
+            .insert(name.to_owned(), new_volume(id.clone(), owned(labels), created_at));
+        Ok(id)
+    }
+
+    /// Adds a network that some other client made. Engines let networks have the same name.
+    ///
+    /// # Errors
+    /// `ConfigurationError` when the name is none.
+    pub fn add_foreign_network(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<NetworkId, ConfigurationError> {
+        NetworkId::new(name)?;
+        let mut state = self.state();
+        let id = NetworkId::new(state.new_id())?;
+        let created_at = state.creation_time(self.clock());
+        state.networks.insert(
+            id.clone(),
+            new_network(id.clone(), name, "bridge", owned(labels), created_at),
+        );
+        Ok(id)
+    }
+
+    /// Sets whether a container's image would say that it is healthy. It is, until this says otherwise.
+    /// Returns whether there is such a container.
+    pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
+        let mut state = self.state();
+        let container = state.containers.get_mut(id);
+        container.map(|container| container.healthy = healthy).is_some()
+    }
+
+    /// Makes the engine unreachable: every operation fails with `NetworkError`, and `health_check` says why.
+    /// Containers go on running.
+    pub fn go_down(&self) {
+        let mut state = self.state();
+        state.down = Some("the simulated engine does not run".to_owned());
+        for container in state.containers.values() {
+            container.changed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Makes the engine reachable again.
+    pub fn come_up(&self) {
+        self.state().down = None;
+    }
+
+    /// Makes it as it was when it was new: nothing runs and nothing exists but the stock images and what
+    /// builders gave it. Ids start over.
+    pub fn reset(&self) {
+        let fresh = self.fresh_state();
+        let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);
+        // Ending what ran touches only the processes; still, not while others wait for the state.
+        drop(old);
+    }
+}
+
+fn taken(name: &str) -> ConfigurationError {
+    ConfigurationError::single(
+        "name",
+        "name-taken",
+        format!("must be free on the engine, `{name}` is taken"),
+    )
+}
+
+fn owned(labels: &[(&str, &str)]) -> Labels {
+    labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}

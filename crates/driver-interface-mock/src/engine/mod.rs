@@ -1,0 +1,152 @@
+//! The simulated engine: what exists, what runs, and what a test can see and do past the drivers.
+
+mod clock;
+mod images;
+mod inspect;
+mod logs;
+mod run;
+mod state;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use driver_interface_types::ImageRef;
+
+pub(crate) use clock::Clock;
+pub(crate) use images::{IDLE, PullRefusal};
+pub use inspect::EngineObject;
+pub(crate) use logs::{LogStore, LogStream};
+pub(crate) use run::StartProblem;
+pub(crate) use state::{Container, Labels, Phase, State, belongs, new_network, new_volume};
+
+use crate::commands::stock_commands;
+use crate::process::{CommandTable, MockCommand};
+use crate::sync::lock;
+
+/// A simulated engine. Drivers made on the same one, of either kind, see the same objects, as two processes
+/// do that look at one real engine. Clones are the same engine.
+///
+/// ```
+/// use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
+///
+/// let engine = MockEngine::new();
+/// let one = MockDockerDriver::builder().engine(&engine).build();
+/// let other = MockLocalDriver::builder().engine(&engine).build();
+/// # let _ = (one, other);
+/// assert!(engine.containers().is_empty());
+/// ```
+#[derive(Clone)]
+pub struct MockEngine(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    clock: Clock,
+    setup: Mutex<Setup>,
+}
+
+/// What a reset goes back to.
+struct Setup {
+    seed: u64,
+    commands: CommandTable,
+    images: Vec<ImageRef>,
+    registry: Vec<ImageRef>,
+}
+
+impl MockEngine {
+    /// An engine with the seed 0 whose clock starts at the real time.
+    pub fn new() -> Self {
+        Self::with_seed(0)
+    }
+
+    /// An engine whose ids come from this seed.
+    pub fn with_seed(seed: u64) -> Self {
+        Self::start(seed, None)
+    }
+
+    /// An engine whose clock starts at a fixed time, so that every time it tells is the same in every run of
+    /// a test with paused time.
+    pub fn with_seed_and_time(seed: u64, time: SystemTime) -> Self {
+        Self::start(seed, Some(time))
+    }
+
+    fn start(seed: u64, epoch: Option<SystemTime>) -> Self {
+        let setup = Setup {
+            seed,
+            commands: stock_commands(),
+            images: Vec::new(),
+            registry: Vec::new(),
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(State::new(seed)),
+            clock: Clock::starting_at(epoch),
+            setup: Mutex::new(setup),
+        }))
+    }
+
+    /// The engine's wall clock, by which it tells every time: its start plus tokio's time since.
+    pub fn now(&self) -> SystemTime {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn add_command(&self, name: &str, command: Arc<dyn MockCommand>) {
+        lock(&self.0.setup).commands.add_shared(name, command);
+    }
+
+    pub(crate) fn add_image(&self, image: ImageRef) {
+        self.state().images.add_stock(&image);
+        lock(&self.0.setup).images.push(image);
+    }
+
+    pub(crate) fn add_registry_image(&self, image: ImageRef) {
+        self.state().images.offer(&image);
+        lock(&self.0.setup).registry.push(image);
+    }
+
+    pub(crate) fn commands(&self) -> CommandTable {
+        lock(&self.0.setup).commands.clone()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    fn fresh_state(&self) -> State {
+        let setup = lock(&self.0.setup);
+        let mut state = State::new(setup.seed);
+        for image in &setup.images {
+            state.images.add_stock(image);
+        }
+        for image in &setup.registry {
+            state.images.offer(image);
+        }
+        state
+    }
+}
+
+impl Default for MockEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MockEngine {
+    /// Counts only: what containers were made from may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("MockEngine")
+            .field("down", &state.down)
+            .field("containers", &state.containers.len())
+            .field("volumes", &state.volumes.len())
+            .field("networks", &state.networks.len())
+            .finish_non_exhaustive()
+    }
+}

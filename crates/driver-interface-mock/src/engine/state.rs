@@ -1,0 +1,270 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use driver_interface_types::{
+    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, ExitInfo, Namespace, Network,
+    NetworkId, SessionId, Volume, VolumeId, Warning, label,
+};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+
+use super::images::Images;
+use super::{Clock, LogStore};
+use crate::fs::SharedTree;
+use crate::process::Host;
+
+/// Labels as they are on the engine, the drivers' own among them.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// All that the simulated engine knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Why the engine cannot be reached, when it cannot.
+    pub(crate) down: Option<String>,
+    pub(crate) containers: BTreeMap<ContainerId, Container>,
+    pub(crate) volumes: BTreeMap<String, VolumeRecord>,
+    pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
+    /// The folders of the simulated host that containers have mounted.
+    pub(crate) host_folders: BTreeMap<String, SharedTree>,
+    pub(crate) images: Images,
+    subnets: BTreeMap<String, u16>,
+    rng: StdRng,
+    last_creation: Option<SystemTime>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) id: ContainerId,
+    pub(crate) name: String,
+    pub(crate) config: ContainerConfig,
+    pub(crate) labels: Labels,
+    pub(crate) created_at: SystemTime,
+    pub(crate) image: u64,
+    /// The network it is attached to, where its config names one.
+    pub(crate) network: Option<NetworkId>,
+    pub(crate) command: Vec<String>,
+    pub(crate) root: SharedTree,
+    pub(crate) logs: Arc<LogStore>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) phase: Phase,
+    pub(crate) started_at: Option<SystemTime>,
+    pub(crate) healthy: bool,
+    /// Counts the changes of its phase. Its end tells those who wait that the container is gone.
+    pub(crate) changed: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Created,
+    Running(Run),
+    Ended(ExitInfo),
+}
+
+/// One run of a container; ended when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) number: u64,
+    pub(crate) host: Arc<Host>,
+    pub(crate) main: Arc<crate::process::Entry>,
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.host.kill_all();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct VolumeRecord {
+    pub(crate) volume: Volume,
+    pub(crate) labels: Labels,
+    pub(crate) tree: SharedTree,
+}
+
+#[derive(Debug)]
+pub(crate) struct NetworkRecord {
+    pub(crate) network: Network,
+    pub(crate) labels: Labels,
+}
+
+impl State {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            down: None,
+            containers: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            host_folders: BTreeMap::new(),
+            images: Images::stock(),
+            subnets: BTreeMap::new(),
+            rng: StdRng::seed_from_u64(seed),
+            last_creation: None,
+        }
+    }
+
+    /// A new engine-wide id: 64 hex digits.
+    pub(crate) fn new_id(&mut self) -> String {
+        (0..4)
+            .map(|_| format!("{:016x}", self.rng.random::<u64>()))
+            .collect()
+    }
+
+    /// The time of a creation, later than that of every one before it.
+    pub(crate) fn creation_time(&mut self, clock: &Clock) -> SystemTime {
+        let now = clock.now();
+        let time = self
+            .last_creation
+            .map_or(now, |last| now.max(last + Duration::from_micros(1)));
+        self.last_creation = Some(time);
+        time
+    }
+
+    /// Finds a container of a namespace by its whole id or its exact name.
+    pub(crate) fn container(&self, namespace: &Namespace, id: &ContainerId) -> Option<&Container> {
+        let found = self
+            .containers
+            .get(id)
+            .or_else(|| self.containers.values().find(|c| c.name == id.as_str()));
+        found.filter(|container| belongs(&container.labels, namespace))
+    }
+
+    pub(crate) fn volume(&self, namespace: &Namespace, id: &str) -> Option<&VolumeRecord> {
+        self.volumes
+            .get(id)
+            .filter(|record| belongs(&record.labels, namespace))
+    }
+
+    /// Finds a network of a namespace by its whole id or its exact name.
+    pub(crate) fn network(&self, namespace: &Namespace, id: &str) -> Option<&NetworkRecord> {
+        let own = || {
+            self.networks
+                .values()
+                .filter(|record| belongs(&record.labels, namespace))
+        };
+        own()
+            .find(|record| record.network.id.as_str() == id)
+            .or_else(|| own().find(|r| r.network.name == id))
+    }
+
+    pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {
+        Arc::clone(self.host_folders.entry(path.to_owned()).or_default())
+    }
+
+    /// An address on a network that no running container has.
+    pub(crate) fn address_on(&mut self, network: &str) -> String {
+        let next = u16::try_from(self.subnets.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(1);
+        let [high, low] = self
+            .subnets
+            .entry(network.to_owned())
+            .or_insert(next)
+            .to_be_bytes();
+        let taken: Vec<&str> = self
+            .containers
+            .values()
+            .filter_map(|container| container.endpoint())
+            .collect();
+        let free = |host: &u8| !taken.contains(&format!("10.{high}.{low}.{host}").as_str());
+        format!("10.{high}.{low}.{}", (2..=254).find(free).unwrap_or(254))
+    }
+}
+
+impl Container {
+    pub(crate) fn status(&self) -> ContainerStatus {
+        match &self.phase {
+            Phase::Created => ContainerStatus::Created,
+            Phase::Running(_) => ContainerStatus::Running,
+            Phase::Ended(exit) => exit.status(),
+        }
+    }
+
+    pub(crate) fn run(&self) -> Option<&Run> {
+        match &self.phase {
+            Phase::Running(run) => Some(run),
+            Phase::Created | Phase::Ended(_) => None,
+        }
+    }
+
+    fn endpoint(&self) -> Option<&str> {
+        self.run()?.endpoint.as_deref()
+    }
+
+    pub(crate) fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// What a reader is told. `None` for what no driver made.
+    pub(crate) fn instance(&self) -> Option<ContainerInstance> {
+        let session = SessionId::new(self.labels.get(label::SESSION)?).ok()?;
+        let image = self.config.image.as_str();
+        let mut instance =
+            ContainerInstance::new(self.id.clone(), &self.name, session, image, self.created_at)
+                .with_status(self.status());
+        instance.endpoint = self.endpoint().map(str::to_owned);
+        instance.started_at = self.started_at;
+        instance.exit = match &self.phase {
+            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Created | Phase::Running(_) => None,
+        };
+        instance.labels = users_labels(&self.labels);
+        instance.resources = self.config.resources;
+        instance.warnings.clone_from(&self.warnings);
+        Some(instance)
+    }
+}
+
+/// Whether labels say that a driver of this namespace made the object.
+pub(crate) fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
+    labels
+        .get(label::MANAGED_BY)
+        .is_some_and(|maker| maker == label::MANAGED_BY_VALUE)
+        && labels
+            .get(label::NAMESPACE)
+            .is_some_and(|owner| owner == namespace.as_str())
+}
+
+/// Labels without the drivers' own.
+pub(crate) fn users_labels(labels: &Labels) -> Labels {
+    labels
+        .iter()
+        .filter(|(key, _)| !label::is_reserved(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+/// The session an object belongs to, if it does.
+pub(crate) fn session_of(labels: &Labels) -> Option<SessionId> {
+    SessionId::new(labels.get(label::SESSION)?).ok()
+}
+
+/// A volume as the engine keeps it.
+pub(crate) fn new_volume(id: VolumeId, labels: Labels, created_at: SystemTime) -> VolumeRecord {
+    let mut volume = Volume::new(id, "local", created_at);
+    volume.mountpoint = format!("/var/lib/mock-engine/volumes/{}/_data", volume.name);
+    volume.session_id = session_of(&labels);
+    volume.labels = users_labels(&labels);
+    VolumeRecord {
+        volume,
+        labels,
+        tree: SharedTree::default(),
+    }
+}
+
+/// A network as the engine keeps it.
+pub(crate) fn new_network(
+    id: NetworkId,
+    name: &str,
+    driver: &str,
+    labels: Labels,
+    at: SystemTime,
+) -> NetworkRecord {
+    let mut network = Network::new(id, name, driver, at);
+    network.session_id = session_of(&labels);
+    network.labels = users_labels(&labels);
+    NetworkRecord { network, labels }
+}

@@ -1,0 +1,174 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect, NetworkError};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::Operation;
+use crate::sync::lock;
+
+/// Scripts what goes wrong. Each fault is about one operation; the first that fits a call wins, in the order
+/// in which they were scripted.
+///
+/// ```
+/// use driver_interface_errors::ContainerStartError;
+/// use driver_interface_mock::{MockDockerDriver, Operation};
+/// use driver_interface_types::{ContainerConfig, ContainerDriver};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> driver_interface_types::Result<()> {
+/// let driver = MockDockerDriver::new();
+/// driver.faults().fail_next(Operation::StartContainer, ContainerStartError::new("web", "no more memory"));
+/// let id = driver.create_container(&ContainerConfig::new("demo", "busybox")).await?.id;
+/// assert!(driver.start_container(&id).await.is_err());
+/// assert!(driver.start_container(&id).await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Faults(Mutex<Script>);
+
+#[derive(Debug)]
+struct Script {
+    seed: u64,
+    rng: StdRng,
+    faults: Vec<Fault>,
+    delays: Vec<(Operation, Duration)>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    operation: Operation,
+    when: When,
+    what: Failure,
+}
+
+#[derive(Debug)]
+enum When {
+    /// The call after so many others, once.
+    After(u64),
+    /// Each call with this probability.
+    Rate(f64),
+}
+
+/// What a faulty call does.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// Nothing, and returns the error.
+    Instead(DriverError),
+    /// All it should, and returns the error.
+    Afterwards(DriverError),
+}
+
+impl Faults {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(Script {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            faults: Vec::new(),
+            delays: Vec::new(),
+        }))
+    }
+
+    /// The next call of the operation changes nothing and fails. Scripted twice, the next two calls fail.
+    pub fn fail_next(&self, operation: Operation, error: impl Into<DriverError>) {
+        let place = lock(&self.0).next_free(operation);
+        self.add(operation, When::After(place), Failure::Instead(error.into()));
+    }
+
+    /// The `n`-th call of the operation from now on changes nothing and fails; the next one is number 1.
+    pub fn fail_nth(&self, operation: Operation, n: u64, error: impl Into<DriverError>) {
+        self.add(
+            operation,
+            When::After(n.saturating_sub(1)),
+            Failure::Instead(error.into()),
+        );
+    }
+
+    /// Each call of the operation changes nothing and fails with this probability, from the driver's seed.
+    pub fn fail_rate(&self, operation: Operation, probability: f64, error: impl Into<DriverError>) {
+        let probability = if probability.is_nan() {
+            0.0
+        } else {
+            probability.clamp(0.0, 1.0)
+        };
+        self.add(operation, When::Rate(probability), Failure::Instead(error.into()));
+    }
+
+    /// The next call of the operation does all it should, and then its answer is lost: it fails with a
+    /// `NetworkError` whose effect is unknown.
+    pub fn lose_next_answer(&self, operation: Operation) {
+        let error = NetworkError::new("the connection was closed before the answer came")
+            .with_effect(Effect::Unknown);
+        let place = lock(&self.0).next_free(operation);
+        self.add(operation, When::After(place), Failure::Afterwards(error.into()));
+    }
+
+    /// The next call of the operation takes so much longer. Scripted twice, the next two calls do.
+    pub fn delay_next(&self, operation: Operation, time: Duration) {
+        lock(&self.0).delays.push((operation, time));
+    }
+
+    /// Forgets every fault and delay.
+    pub fn clear(&self) {
+        let mut script = lock(&self.0);
+        script.faults.clear();
+        script.delays.clear();
+    }
+
+    pub(crate) fn reset(&self) {
+        self.clear();
+        let mut script = lock(&self.0);
+        script.rng = StdRng::seed_from_u64(script.seed);
+    }
+
+    fn add(&self, operation: Operation, when: When, what: Failure) {
+        lock(&self.0).faults.push(Fault {
+            operation,
+            when,
+            what,
+        });
+    }
+
+    /// The delay and the failure of a call that begins now.
+    pub(crate) fn draw(&self, operation: Operation) -> (Duration, Option<Failure>) {
+        let mut script = lock(&self.0);
+        let script = &mut *script;
+        let delayed = script.delays.iter().position(|(of, _)| *of == operation);
+        let delay = delayed.map_or(Duration::ZERO, |at| script.delays.remove(at).1);
+        let mut failure = None;
+        script.faults.retain_mut(|fault| {
+            if fault.operation != operation {
+                return true;
+            }
+            let (fits, keep) = match &mut fault.when {
+                When::After(0) => (true, false),
+                When::After(calls) => {
+                    *calls -= 1;
+                    (false, true)
+                }
+                When::Rate(probability) => (script.rng.random_bool(*probability), true),
+            };
+            if fits && failure.is_none() {
+                failure = Some(fault.what.clone());
+            }
+            keep
+        });
+        (delay, failure)
+    }
+}
+
+impl Script {
+    /// How many calls from now the first one is that no fault waits for yet.
+    fn next_free(&self, operation: Operation) -> u64 {
+        let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
+        let taken: Vec<u64> = waiting
+            .filter_map(|fault| match fault.when {
+                When::After(calls) => Some(calls),
+                When::Rate(_) => None,
+            })
+            .collect();
+        (0..).find(|place| !taken.contains(place)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::Errno;
+
+/// A tree that several containers may have mounted.
+pub(crate) type SharedTree = Arc<Mutex<Tree>>;
+
+/// One file system: an image's root, a volume, a tmpfs. Paths in it are relative and have no `.` or `..`;
+/// its root is the empty path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<String, Node>,
+    used: u64,
+    capacity: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Dir,
+    /// Shared until written, so that a container costs nothing of its image's size.
+    File(Arc<Vec<u8>>),
+}
+
+impl Tree {
+    pub(crate) fn with_capacity(bytes: u64) -> Self {
+        Self {
+            capacity: Some(bytes),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn shared(self) -> SharedTree {
+        Arc::new(Mutex::new(self))
+    }
+
+    pub(crate) fn node(&self, path: &str) -> Option<Node> {
+        if path.is_empty() {
+            Some(Node::Dir)
+        } else {
+            self.nodes.get(path).cloned()
+        }
+    }
+
+    pub(crate) fn read(&self, path: &str) -> Result<Arc<Vec<u8>>, Errno> {
+        match self.node(path) {
+            Some(Node::File(data)) => Ok(data),
+            Some(Node::Dir) => Err(Errno::IsADirectory),
+            None => Err(self.missing(path)),
+        }
+    }
+
+    /// Makes the file if need be, and empties it if asked to.
+    pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
+        match self.node(path) {
+            Some(Node::Dir) => Err(Errno::IsADirectory),
+            Some(Node::File(data)) => {
+                if truncate {
+                    self.used = self.used.saturating_sub(data.len() as u64);
+                    self.nodes.insert(path.to_owned(), Node::File(Arc::default()));
+                }
+                Ok(())
+            }
+            None => {
+                self.check_parent(path)?;
+                self.nodes.insert(path.to_owned(), Node::File(Arc::default()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes at an offset (at the end without one) and returns the offset behind what was written. A file
+    /// that was removed while open takes what is written to it nowhere.
+    pub(crate) fn write(&mut self, path: &str, offset: Option<u64>, bytes: &[u8]) -> Result<u64, Errno> {
+        let Some(Node::File(data)) = self.nodes.get_mut(path) else {
+            return Ok(offset.unwrap_or_default().saturating_add(bytes.len() as u64));
+        };
+        let length = data.len();
+        let start = offset.map_or(length, |offset| usize::try_from(offset).unwrap_or(usize::MAX));
+        let end = start.checked_add(bytes.len()).ok_or(Errno::NoSpace)?;
+        let growth = end.saturating_sub(length) as u64;
+        if self
+            .capacity
+            .is_some_and(|capacity| self.used.saturating_add(growth) > capacity)
+        {
+            return Err(Errno::NoSpace);
+        }
+        let data = Arc::make_mut(data);
+        if data.len() < end {
+            data.resize(end, 0);
+        }
+        if let Some(place) = data.get_mut(start..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.used += growth;
+        Ok(end as u64)
+    }
+
+    pub(crate) fn mkdir(&mut self, path: &str) -> Result<(), Errno> {
+        if self.node(path).is_some() {
+            return Err(Errno::Exists);
+        }
+        self.check_parent(path)?;
+        self.nodes.insert(path.to_owned(), Node::Dir);
+        Ok(())
+    }
+
+    /// Makes a folder and those above it; what is in the way stays.
+    pub(crate) fn mkdir_all(&mut self, path: &str) {
+        let mut at = String::new();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if !at.is_empty() {
+                at.push('/');
+            }
+            at.push_str(part);
+            self.nodes.entry(at.clone()).or_insert(Node::Dir);
+        }
+    }
+
+    /// Puts a file and the folders above it in place, for images.
+    pub(crate) fn put(&mut self, path: &str, data: Vec<u8>) {
+        if let Some((parent, _)) = path.rsplit_once('/') {
+            self.mkdir_all(parent);
+        }
+        self.nodes.insert(path.to_owned(), Node::File(Arc::new(data)));
+    }
+
+    /// Removes a file, or a folder and all below it.
+    pub(crate) fn remove(&mut self, path: &str, recursive: bool) -> Result<(), Errno> {
+        match self.node(path) {
+            None => return Err(self.missing(path)),
+            Some(_) if path.is_empty() => return Err(Errno::Busy),
+            Some(Node::Dir) if !recursive && !self.list(path)?.is_empty() => return Err(Errno::NotEmpty),
+            Some(_) => {}
+        }
+        let below = format!("{path}/");
+        let mut freed = 0;
+        self.nodes.retain(|other, node| {
+            let keep = other != path && !other.starts_with(&below);
+            if let (false, Node::File(data)) = (keep, &*node) {
+                freed += data.len() as u64;
+            }
+            keep
+        });
+        self.used = self.used.saturating_sub(freed);
+        Ok(())
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Errno> {
+        match self.node(path) {
+            Some(Node::Dir) => {}
+            Some(Node::File(_)) => return Err(Errno::NotADirectory),
+            None => return Err(self.missing(path)),
+        }
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        let inside = self.nodes.keys().filter_map(|other| other.strip_prefix(&prefix));
+        Ok(inside
+            .filter(|rest| !rest.contains('/'))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    fn check_parent(&self, path: &str) -> Result<(), Errno> {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        match self.node(parent) {
+            Some(Node::Dir) => Ok(()),
+            Some(Node::File(_)) => Err(Errno::NotADirectory),
+            None => Err(self.missing(parent)),
+        }
+    }
+
+    /// A path through a file fails differently from one through nothing.
+    pub(super) fn missing(&self, path: &str) -> Errno {
+        let through_file = path.match_indices('/').any(|(at, _)| {
+            path.get(..at)
+                .is_some_and(|above| matches!(self.node(above), Some(Node::File(_))))
+        });
+        if through_file {
+            Errno::NotADirectory
+        } else {
+            Errno::NotFound
+        }
+    }
+}

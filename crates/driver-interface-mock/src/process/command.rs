@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::MockProcess;
+
+/// A program that simulated containers can run. Every `async` function or closure from [`MockProcess`] to an
+/// exit code is one.
+///
+/// ```
+/// use driver_interface_mock::{MockDockerDriver, MockProcess};
+///
+/// async fn greet(process: MockProcess) -> u8 {
+///     let name = process.env("NAME").unwrap_or("world").to_owned();
+///     process.print(format!("hello {name}\n")).await.map_or(1, |()| 0)
+/// }
+///
+/// let driver = MockDockerDriver::builder().command("greet", greet).build();
+/// ```
+pub trait MockCommand: Send + Sync + 'static {
+    /// Runs it to its end and returns its exit code. The future is dropped when a signal that the program
+    /// does not [catch](MockProcess::on_signal) ends it.
+    fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
+}
+
+impl<F, R> MockCommand for F
+where
+    F: Fn(MockProcess) -> R + Send + Sync + 'static,
+    R: Future<Output = u8> + Send + 'static,
+{
+    fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>> {
+        Box::pin(self(process))
+    }
+}
+
+/// The programs there are, by name.
+#[derive(Clone, Default)]
+pub(crate) struct CommandTable(BTreeMap<String, Arc<dyn MockCommand>>);
+
+/// Where programs are looked for; the table is what is in every one of them.
+const PROGRAM_FOLDERS: [&str; 6] = [
+    "/bin/",
+    "/usr/bin/",
+    "/sbin/",
+    "/usr/sbin/",
+    "/usr/local/bin/",
+    "/usr/local/sbin/",
+];
+
+impl CommandTable {
+    pub(crate) fn add(&mut self, name: &str, command: impl MockCommand) {
+        self.0.insert(name.to_owned(), Arc::new(command));
+    }
+
+    pub(crate) fn add_shared(&mut self, name: &str, command: Arc<dyn MockCommand>) {
+        self.0.insert(name.to_owned(), command);
+    }
+
+    /// Finds a program by its name or by its path in one of the usual folders.
+    pub(crate) fn find(&self, program: &str) -> Option<Arc<dyn MockCommand>> {
+        let name = PROGRAM_FOLDERS
+            .iter()
+            .find_map(|folder| program.strip_prefix(folder))
+            .unwrap_or(program);
+        self.0.get(name).cloned()
+    }
+}
+
+impl fmt::Debug for CommandTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,163 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use tokio::sync::{Notify, watch};
+
+use super::{Signal, SignalAction};
+use crate::sync::lock;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) code: u8,
+    /// The signal that ended it, when one did; a code above 128 alone does not say so.
+    pub(crate) signal: Option<Signal>,
+}
+
+impl Exit {
+    pub(crate) fn code(code: u8) -> Self {
+        Self { code, signal: None }
+    }
+
+    pub(crate) fn signal(signal: Signal) -> Self {
+        Self {
+            code: signal.exit_code(),
+            signal: Some(signal),
+        }
+    }
+}
+
+/// A process as the others see it: something to signal and to wait for.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    name: Mutex<String>,
+    signals: Mutex<Signals>,
+    arrived: Notify,
+    fatal: watch::Sender<Option<Signal>>,
+    exit: watch::Sender<Option<Exit>>,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    actions: BTreeMap<Signal, SignalAction>,
+    pending: VecDeque<Signal>,
+}
+
+impl Entry {
+    pub(crate) fn new(pid: u32, parent: Option<&Self>, name: &str) -> Self {
+        let mut actions = parent
+            .map(|parent| lock(&parent.signals).actions.clone())
+            .unwrap_or_default();
+        actions.retain(|_, action| *action == SignalAction::Ignore);
+        Self {
+            pid,
+            parent: parent.map_or(0, |parent| parent.pid),
+            name: Mutex::new(name.to_owned()),
+            signals: Mutex::new(Signals {
+                actions,
+                pending: VecDeque::new(),
+            }),
+            arrived: Notify::new(),
+            fatal: watch::Sender::new(None),
+            exit: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        lock(&self.name).clone()
+    }
+
+    pub(crate) fn rename(&self, name: &str) {
+        name.clone_into(&mut lock(&self.name));
+    }
+
+    /// Delivers a signal.
+    pub(crate) fn send(&self, signal: Signal) {
+        let mut signals = lock(&self.signals);
+        let action = signals.actions.get(&signal).copied().unwrap_or_default();
+        match action {
+            _ if signal == Signal::Kill => self.end_by(signal),
+            SignalAction::Ignore => {}
+            SignalAction::Default if signal.is_harmless() => {}
+            SignalAction::Default => self.end_by(signal),
+            SignalAction::Catch => {
+                if !signals.pending.contains(&signal) {
+                    signals.pending.push_back(signal);
+                }
+                self.arrived.notify_one();
+            }
+        }
+    }
+
+    fn end_by(&self, signal: Signal) {
+        self.fatal.send_if_modified(|fatal| {
+            let first = fatal.is_none();
+            fatal.get_or_insert(signal);
+            first
+        });
+    }
+
+    pub(crate) fn set_action(&self, signal: Signal, action: SignalAction) {
+        lock(&self.signals).actions.insert(signal, action);
+    }
+
+    /// What a new program in the same process starts with: nothing caught.
+    pub(crate) fn reset_caught(&self) {
+        let mut signals = lock(&self.signals);
+        signals
+            .actions
+            .retain(|_, action| *action == SignalAction::Ignore);
+        signals.pending.clear();
+    }
+
+    pub(crate) fn take_signal(&self) -> Option<Signal> {
+        lock(&self.signals).pending.pop_front()
+    }
+
+    /// The signal that will be taken next.
+    pub(crate) fn first_signal(&self) -> Option<Signal> {
+        lock(&self.signals).pending.front().copied()
+    }
+
+    /// Waits until a caught signal is there to be [taken](Self::take_signal).
+    pub(crate) async fn signal_arrived(&self) {
+        loop {
+            if !lock(&self.signals).pending.is_empty() {
+                return;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Waits for a signal that ends the process.
+    pub(crate) async fn fatal(&self) -> Signal {
+        let mut fatal = self.fatal.subscribe();
+        // The sender lives as long as this borrow of it, so the wait only ends with a signal.
+        fatal
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|signal| *signal)
+            .unwrap_or(Signal::Kill)
+    }
+
+    pub(crate) fn doomed_by(&self) -> Option<Signal> {
+        *self.fatal.borrow()
+    }
+
+    pub(crate) fn set_exit(&self, exit: Exit) {
+        self.exit.send_replace(Some(exit));
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) async fn ended(&self) -> Exit {
+        let mut exit = self.exit.subscribe();
+        exit.wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|exit| *exit)
+            .unwrap_or(Exit::signal(Signal::Kill))
+    }
+}

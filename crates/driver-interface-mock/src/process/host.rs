@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use driver_interface_types::{ResourceLimits, SecurityOptions};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{CommandTable, Entry, Exit, Signal};
+use crate::engine::Clock;
+use crate::fs::{Errno, FileSystem};
+use crate::sync::lock;
+
+/// The simulated kernel of one run of one container: its processes, files and limits.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) commands: CommandTable,
+    pub(crate) files: FileSystem,
+    pub(crate) hostname: String,
+    pub(crate) user: User,
+    pub(crate) limits: ResourceLimits,
+    pub(crate) security: SecurityOptions,
+    pub(crate) clock: Clock,
+    table: Mutex<Table>,
+}
+
+/// Who the processes of a container run as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug)]
+struct Table {
+    next_pid: u32,
+    live: BTreeMap<u32, Arc<Entry>>,
+    memory: BTreeMap<u32, u64>,
+    cpu: BTreeMap<u32, Duration>,
+    out_of_memory: bool,
+    closed: bool,
+    period: Instant,
+    used_in_period: Duration,
+}
+
+/// How long the kernel counts CPU time before a container gets more of it.
+const CPU_PERIOD: Duration = Duration::from_millis(100);
+/// The main process's id; the init process has 1, and the runtime took those between.
+const MAIN_PID: u32 = 7;
+
+impl Host {
+    pub(crate) fn new(
+        commands: CommandTable,
+        files: FileSystem,
+        hostname: String,
+        user: User,
+        limits: ResourceLimits,
+        security: SecurityOptions,
+        clock: Clock,
+    ) -> Self {
+        let table = Table {
+            next_pid: MAIN_PID,
+            live: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            cpu: BTreeMap::new(),
+            out_of_memory: false,
+            closed: false,
+            period: Instant::now(),
+            used_in_period: Duration::ZERO,
+        };
+        Self {
+            commands,
+            files,
+            hostname,
+            user,
+            limits,
+            security,
+            clock,
+            table: Mutex::new(table),
+        }
+    }
+
+    /// Makes a process. The init process counts towards the limit, as it does in a real container.
+    pub(crate) fn spawn(&self, parent: Option<&Entry>, name: &str) -> Result<Arc<Entry>, Errno> {
+        let mut table = lock(&self.table);
+        if table.live.len() as u64 + 1 >= self.limits.pids && parent.is_some() {
+            return Err(Errno::Again);
+        }
+        let entry = Arc::new(Entry::new(table.next_pid, parent, name));
+        if table.closed {
+            entry.send(Signal::Kill);
+        }
+        table.next_pid += 1;
+        table.live.insert(entry.pid, Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    /// Runs a process's body until it returns or a signal ends it. However this ends, also by being dropped,
+    /// the process is gone afterwards.
+    pub(crate) async fn supervise(&self, entry: &Arc<Entry>, body: impl Future<Output = u8>) -> Exit {
+        let mut reaper = Reaper {
+            host: self,
+            entry,
+            exit: Exit::signal(Signal::Kill),
+        };
+        reaper.exit = tokio::select! {
+            biased;
+            signal = entry.fatal() => Exit::signal(signal),
+            code = body => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
+        };
+        reaper.exit
+    }
+
+    pub(crate) fn find(&self, pid: u32) -> Option<Arc<Entry>> {
+        lock(&self.table).live.get(&pid).cloned()
+    }
+
+    pub(crate) fn processes(&self) -> Vec<Arc<Entry>> {
+        lock(&self.table).live.values().cloned().collect()
+    }
+
+    /// Sends a signal to a process. The init process passes what it gets to the main process.
+    pub(crate) fn kill(&self, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
+        let pid = match (pid, signal) {
+            (1, Some(Signal::Kill) | None) => return Ok(()),
+            (1, _) => MAIN_PID,
+            (pid, _) => pid,
+        };
+        let entry = self.find(pid).ok_or(Errno::Search)?;
+        if let Some(signal) = signal {
+            entry.send(signal);
+        }
+        Ok(())
+    }
+
+    /// Ends every process, as the kernel does when the first one of a container has ended.
+    pub(crate) fn kill_all(&self) {
+        let mut table = lock(&self.table);
+        table.closed = true;
+        for entry in table.live.values() {
+            entry.send(Signal::Kill);
+        }
+    }
+
+    /// Says how much memory a process has. Past the container's limit the process is killed.
+    pub(crate) fn use_memory(&self, entry: &Entry, bytes: u64) {
+        let mut table = lock(&self.table);
+        table.memory.insert(entry.pid, bytes);
+        let total: u64 = table.memory.values().sum();
+        if total > self.limits.memory.saturating_mul(1 << 20) {
+            table.out_of_memory = true;
+            entry.send(Signal::Kill);
+        }
+    }
+
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        lock(&self.table).out_of_memory
+    }
+
+    /// Takes CPU time: as long as it says, and longer once the container has used its share of a period.
+    pub(crate) async fn use_cpu(&self, entry: &Entry, time: Duration) {
+        sleep(time).await;
+        let throttled_until = {
+            let mut table = lock(&self.table);
+            *table.cpu.entry(entry.pid).or_default() += time;
+            let now = Instant::now();
+            if now.duration_since(table.period) >= CPU_PERIOD {
+                (table.period, table.used_in_period) = (now, Duration::ZERO);
+            }
+            table.used_in_period += time;
+            let share = CPU_PERIOD.mul_f64(self.limits.cpu.clamp(0.01, 1024.0));
+            (table.used_in_period >= share && share < CPU_PERIOD).then(|| table.period + CPU_PERIOD)
+        };
+        if let Some(end) = throttled_until {
+            sleep_until(end).await;
+        }
+    }
+
+    /// The CPU time a process and those that have ended used.
+    pub(crate) fn cpu_used(&self) -> Duration {
+        lock(&self.table).cpu.values().sum()
+    }
+}
+
+struct Reaper<'a> {
+    host: &'a Host,
+    entry: &'a Arc<Entry>,
+    exit: Exit,
+}
+
+impl Drop for Reaper<'_> {
+    fn drop(&mut self) {
+        let mut table = lock(&self.host.table);
+        table.live.remove(&self.entry.pid);
+        table.memory.remove(&self.entry.pid);
+        drop(table);
+        self.entry.set_exit(self.exit);
+    }
+}

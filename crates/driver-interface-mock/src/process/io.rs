@@ -1,0 +1,191 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::engine::{LogStore, LogStream};
+use crate::fs::{Errno, SharedTree};
+use crate::sync::lock;
+
+/// How many chunks a pipe holds before its writer waits.
+const PIPE_CHUNKS: usize = 16;
+/// The largest chunk that is read from something that never ends.
+const CHUNK: usize = 64 * 1024;
+
+/// Where a process's output goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    Null,
+    /// `/dev/full`.
+    Full,
+    Log(Arc<LogStore>, LogStream),
+    File(FileOutput),
+    Pipe(mpsc::Sender<Bytes>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct FileOutput {
+    tree: SharedTree,
+    path: String,
+    /// Shared by all who got it from one opening, as a file description is. None when appending.
+    offset: Option<Arc<AtomicU64>>,
+}
+
+impl FileOutput {
+    pub(crate) fn new(tree: SharedTree, path: String, append: bool) -> Self {
+        Self {
+            tree,
+            path,
+            offset: (!append).then(Arc::default),
+        }
+    }
+}
+
+impl Output {
+    pub(crate) async fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
+        match self {
+            Self::Null => Ok(()),
+            Self::Full => Err(Errno::NoSpace),
+            Self::Log(store, stream) => {
+                store.write(*stream, bytes);
+                Ok(())
+            }
+            Self::File(file) => {
+                let offset = file.offset.as_ref().map(|offset| offset.load(Ordering::Relaxed));
+                let end = lock(&file.tree).write(&file.path, offset, bytes)?;
+                if let Some(offset) = &file.offset {
+                    offset.store(end, Ordering::Relaxed);
+                }
+                Ok(())
+            }
+            Self::Pipe(_) if bytes.is_empty() => Ok(()),
+            Self::Pipe(pipe) => {
+                for chunk in bytes.chunks(CHUNK) {
+                    pipe.send(Bytes::copy_from_slice(chunk))
+                        .await
+                        .map_err(|_| Errno::BrokenPipe)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where a process's input comes from. Clones read from the same place, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Null,
+    Zero,
+    Random(Arc<StdMutex<u64>>),
+    Stream(Arc<Mutex<Reader>>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader {
+    buffer: Vec<u8>,
+    /// How much of the buffer was read.
+    taken: usize,
+    pipe: Option<mpsc::Receiver<Bytes>>,
+}
+
+/// Makes a pipe. Writers wait while it is full and fail once nobody can read it; it ends once nobody can write.
+pub(crate) fn pipe() -> (Output, Input) {
+    let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
+    let reader = Reader {
+        buffer: Vec::new(),
+        taken: 0,
+        pipe: Some(receiver),
+    };
+    (Output::Pipe(sender), Input::Stream(Arc::new(Mutex::new(reader))))
+}
+
+impl Input {
+    pub(crate) fn bytes(data: &[u8]) -> Self {
+        let reader = Reader {
+            buffer: data.to_vec(),
+            taken: 0,
+            pipe: None,
+        };
+        Self::Stream(Arc::new(Mutex::new(reader)))
+    }
+
+    pub(crate) fn random(seed: u64) -> Self {
+        Self::Random(Arc::new(StdMutex::new(seed | 1)))
+    }
+
+    /// Reads up to `max` bytes; none at the end.
+    pub(crate) async fn read(&self, max: usize) -> Vec<u8> {
+        match self {
+            Self::Null => Vec::new(),
+            Self::Zero => vec![0; max.min(CHUNK)],
+            Self::Random(state) => {
+                let mut state = lock(state);
+                (0..max.min(CHUNK)).map(|_| next_random(&mut state)).collect()
+            }
+            Self::Stream(reader) => {
+                let mut reader = reader.lock().await;
+                while reader.rest().is_empty() && reader.more().await {}
+                let count = max.min(reader.rest().len());
+                reader.take(count)
+            }
+        }
+    }
+
+    /// Reads up to and including the next line feed; what is left at the end; nothing after that.
+    pub(crate) async fn read_line(&self) -> Vec<u8> {
+        let Self::Stream(reader) = self else {
+            return Vec::new();
+        };
+        let mut reader = reader.lock().await;
+        let mut seen = 0;
+        loop {
+            let rest = reader.rest();
+            let found = rest.iter().skip(seen).position(|byte| *byte == b'\n');
+            if let Some(at) = found {
+                return reader.take(seen + at + 1);
+            }
+            seen = rest.len();
+            if !reader.more().await {
+                return reader.take(seen);
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let part = self.rest().get(..count).unwrap_or_default().to_vec();
+        self.taken += part.len();
+        part
+    }
+
+    async fn more(&mut self) -> bool {
+        let Some(pipe) = &mut self.pipe else { return false };
+        match pipe.recv().await {
+            Some(chunk) => {
+                // What was read goes only now, so that reading line by line does not move the rest each time.
+                self.buffer.drain(..self.taken);
+                self.taken = 0;
+                self.buffer.extend_from_slice(&chunk);
+                true
+            }
+            None => {
+                self.pipe = None;
+                false
+            }
+        }
+    }
+}
+
+/// A xorshift step: noise that is the same in every run.
+fn next_random(state: &mut u64) -> u8 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 24) as u8
+}

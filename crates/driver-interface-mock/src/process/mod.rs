@@ -1,0 +1,223 @@
+//! Simulated processes: what a program in a container can see and do.
+
+mod command;
+mod entry;
+mod host;
+mod io;
+mod open;
+mod signal;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+pub(crate) use command::CommandTable;
+pub use command::MockCommand;
+pub(crate) use entry::{Entry, Exit};
+pub(crate) use host::{Host, User};
+pub(crate) use io::{FileOutput, Input, Output, pipe};
+pub use signal::{Signal, SignalAction};
+
+use crate::fs::{Errno, absolute};
+
+/// A simulated process, as its program sees it: arguments, environment, streams, files, signals, time.
+///
+/// It is cheap to clone; clones are the same process.
+#[derive(Clone)]
+pub struct MockProcess {
+    pub(crate) host: Arc<Host>,
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) args: Arc<[String]>,
+    pub(crate) env: Arc<BTreeMap<String, String>>,
+    pub(crate) cwd: String,
+    pub(crate) stdin: Input,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+    /// CPU time used but not yet waited for, in microseconds: timers are not finer than a millisecond.
+    debt: Arc<AtomicU64>,
+}
+
+/// CPU time below this is only noted, not yet waited for.
+const CPU_GRAIN: Duration = Duration::from_millis(1);
+
+impl MockProcess {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        entry: Arc<Entry>,
+        args: Vec<String>,
+        env: BTreeMap<String, String>,
+        stdout: Output,
+        stderr: Output,
+    ) -> Self {
+        let (args, env, cwd) = (args.into(), Arc::new(env), "/".to_owned());
+        Self {
+            host,
+            entry,
+            args,
+            env,
+            cwd,
+            stdin: Input::Null,
+            stdout,
+            stderr,
+            debt: Arc::default(),
+        }
+    }
+
+    /// A child process with the same streams.
+    pub(crate) fn fork(&self, args: Vec<String>) -> Result<Self, Errno> {
+        let name = args.first().map_or("sh", String::as_str);
+        let entry = self.host.spawn(Some(&self.entry), name)?;
+        Ok(Self {
+            entry,
+            args: args.into(),
+            debt: Arc::default(),
+            ..self.clone()
+        })
+    }
+
+    /// Its number in the container.
+    pub fn pid(&self) -> u32 {
+        self.entry.pid
+    }
+
+    /// The program's name and its arguments, as in `argv`.
+    pub fn args(&self) -> &[String] {
+        &self.args
+    }
+
+    /// The value of an environment variable.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str)
+    }
+
+    /// The numbers of the user and group it runs as.
+    pub fn user(&self) -> (u32, u32) {
+        (self.host.user.uid, self.host.user.gid)
+    }
+
+    /// Writes to its standard output.
+    ///
+    /// # Errors
+    /// When the output is a pipe that nobody reads, or a file system that is full.
+    pub async fn print(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
+        Ok(self.stdout.write(text.as_ref()).await?)
+    }
+
+    /// Writes to its standard error.
+    ///
+    /// # Errors
+    /// As for [`print`](Self::print).
+    pub async fn eprint(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
+        Ok(self.stderr.write(text.as_ref()).await?)
+    }
+
+    /// Reads the next line of its standard input, with its line feed; `None` at the end.
+    pub async fn read_line(&self) -> Option<String> {
+        let line = self.stdin.read_line().await;
+        (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Lets time pass.
+    pub async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Uses CPU time: as much time passes, and more when the container's CPU limit is below what it would use.
+    pub async fn work(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let debt = Duration::from_micros(
+            self.debt
+                .fetch_add(micros, Ordering::Relaxed)
+                .saturating_add(micros),
+        );
+        if debt >= CPU_GRAIN {
+            self.debt.store(0, Ordering::Relaxed);
+            self.host.use_cpu(&self.entry, debt).await;
+        }
+    }
+
+    /// Says how many bytes of memory it has now. When the container's processes together have more than its
+    /// memory limit, this one is killed.
+    pub fn use_memory(&self, bytes: u64) {
+        self.host.use_memory(&self.entry, bytes);
+    }
+
+    /// Says what a signal does. [`Signal::Kill`] ends the process whatever is said.
+    pub fn on_signal(&self, signal: Signal, action: SignalAction) {
+        self.entry.set_action(signal, action);
+    }
+
+    /// Waits for the next signal that is [caught](SignalAction::Catch).
+    pub async fn next_signal(&self) -> Signal {
+        loop {
+            self.entry.signal_arrived().await;
+            if let Some(signal) = self.entry.take_signal() {
+                return signal;
+            }
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it does not exist or is a folder.
+    pub fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
+        Ok(self.host.files.read(&self.path(path))?.to_vec())
+    }
+
+    /// Makes a file with this content, in place of what it had.
+    ///
+    /// # Errors
+    /// When the folder does not exist, the file system is read-only or full, or the user may not.
+    pub fn write_file(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
+        let (tree, place) = self.host.files.create(&self.path(path), true)?;
+        crate::sync::lock(&tree).write(&place, Some(0), content)?;
+        Ok(())
+    }
+
+    /// A path as an absolute one.
+    pub(crate) fn path(&self, path: &str) -> String {
+        absolute(&self.cwd, path)
+    }
+
+    pub(crate) async fn say(&self, text: impl fmt::Display + Send) {
+        // What cannot be told has nobody to be told to.
+        let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
+    }
+
+    /// Prints; returns the exit code of a program that does nothing else.
+    pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> u8 {
+        match self.stdout.write(bytes.as_ref()).await {
+            Ok(()) => 0,
+            Err(errno) => self.write_failed(errno).await,
+        }
+    }
+
+    /// What a program does when its output fails: a broken pipe ends it, as its default action is.
+    pub(crate) async fn write_failed(&self, errno: Errno) -> u8 {
+        // What the shell runs by itself complains in the shell's name.
+        let name = self.args.first().map_or("sh", String::as_str);
+        let name = if crate::commands::builtin_command(name).is_some() {
+            "sh"
+        } else {
+            name
+        };
+        if errno == Errno::BrokenPipe {
+            self.entry.send(Signal::Pipe);
+            return Signal::Pipe.exit_code();
+        }
+        self.say(format!("{name}: write error: {errno}")).await;
+        1
+    }
+}
+
+impl fmt::Debug for MockProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockProcess")
+            .field("pid", &self.pid())
+            .field("args", &self.args.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,141 @@
+use std::fmt;
+
+/// What can be sent to a simulated process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Signal {
+    /// The terminal has gone.
+    Hup = 1,
+    /// Ctrl-C.
+    Int = 2,
+    /// Quit.
+    Quit = 3,
+    /// Abort.
+    Abrt = 6,
+    /// Ends a process whatever it does.
+    Kill = 9,
+    /// The user's first.
+    Usr1 = 10,
+    /// Bad memory access.
+    Segv = 11,
+    /// The user's second.
+    Usr2 = 12,
+    /// Nobody reads what is written.
+    Pipe = 13,
+    /// A timer.
+    Alrm = 14,
+    /// The polite request to end: what a stop sends.
+    Term = 15,
+    /// A child has ended. Ignored unless caught.
+    Chld = 17,
+    /// Go on. Ignored unless caught.
+    Cont = 18,
+    /// The window has another size. Ignored unless caught.
+    Winch = 28,
+}
+
+/// What a process does with a signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignalAction {
+    /// End, or nothing for those that are ignored unless caught.
+    #[default]
+    Default,
+    /// Nothing. Child processes inherit this.
+    Ignore,
+    /// Hand it to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
+    Catch,
+}
+
+impl Signal {
+    /// Every signal.
+    pub const ALL: [Self; 14] = [
+        Self::Hup,
+        Self::Int,
+        Self::Quit,
+        Self::Abrt,
+        Self::Kill,
+        Self::Usr1,
+        Self::Segv,
+        Self::Usr2,
+        Self::Pipe,
+        Self::Alrm,
+        Self::Term,
+        Self::Chld,
+        Self::Cont,
+        Self::Winch,
+    ];
+
+    /// Its number on Linux.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The exit code of a process that it ended.
+    pub fn exit_code(self) -> u8 {
+        128 + self.number()
+    }
+
+    /// Its name without `SIG`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hup => "HUP",
+            Self::Int => "INT",
+            Self::Quit => "QUIT",
+            Self::Abrt => "ABRT",
+            Self::Kill => "KILL",
+            Self::Usr1 => "USR1",
+            Self::Segv => "SEGV",
+            Self::Usr2 => "USR2",
+            Self::Pipe => "PIPE",
+            Self::Alrm => "ALRM",
+            Self::Term => "TERM",
+            Self::Chld => "CHLD",
+            Self::Cont => "CONT",
+            Self::Winch => "WINCH",
+        }
+    }
+
+    /// Finds a signal by its name (with or without `SIG`, in any case) or number.
+    ///
+    /// ```
+    /// use driver_interface_mock::Signal;
+    ///
+    /// assert_eq!(Signal::parse("SIGTERM"), Some(Signal::Term));
+    /// assert_eq!(Signal::parse("9"), Some(Signal::Kill));
+    /// assert_eq!(Signal::parse("nonsense"), None);
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        Self::ALL
+            .into_iter()
+            .find(|signal| signal.name() == name || signal.number().to_string() == text)
+    }
+
+    /// Whether a process that does nothing about it lives on.
+    pub(crate) fn is_harmless(self) -> bool {
+        matches!(self, Self::Chld | Self::Cont | Self::Winch)
+    }
+
+    /// What a shell says of a child that it ended; some end too often to be worth a word.
+    pub(crate) fn obituary(self) -> Option<&'static str> {
+        match self {
+            Self::Hup => Some("Hangup"),
+            Self::Quit => Some("Quit"),
+            Self::Abrt => Some("Aborted"),
+            Self::Kill => Some("Killed"),
+            Self::Usr1 => Some("User defined signal 1"),
+            Self::Segv => Some("Segmentation fault"),
+            Self::Usr2 => Some("User defined signal 2"),
+            Self::Alrm => Some("Alarm clock"),
+            Self::Term => Some("Terminated"),
+            Self::Int | Self::Pipe | Self::Chld | Self::Cont | Self::Winch => None,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,125 @@
+//! Patterns: `*`, `?` and `[…]`.
+
+/// A character, and whether it means itself.
+pub(crate) type Symbol = (char, bool);
+
+/// Whether a pattern fits a whole text.
+pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
+    // Where to go on when a `*` has to take one character more: backtracking only ever to the last one.
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(('*', false)) => {
+                star = Some((p + 1, t));
+                p += 1;
+                continue;
+            }
+            Some(_) => {
+                if let Some(next) = text.get(t).and_then(|c| fits_one(pattern, p, *c)) {
+                    p = next;
+                    t += 1;
+                    continue;
+                }
+            }
+            None => {}
+        }
+        match star {
+            Some((after, at)) => {
+                star = Some((after, at + 1));
+                p = after;
+                t = at + 1;
+            }
+            None => return false,
+        }
+    }
+    pattern
+        .get(p..)
+        .unwrap_or_default()
+        .iter()
+        .all(|symbol| *symbol == ('*', false))
+}
+
+/// Where the pattern goes on when its part at `p` fits a character.
+fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
+    match *pattern.get(p)? {
+        ('?', false) => Some(p + 1),
+        ('[', false) => match set_fits(pattern.get(p + 1..)?, c) {
+            Some((true, length)) => Some(p + 1 + length),
+            Some((false, _)) => None,
+            None => (c == '[').then_some(p + 1),
+        },
+        (symbol, _) => (symbol == c).then_some(p + 1),
+    }
+}
+
+/// Whether a set has a character, and how long the set is; `None` when it does not end and so is none.
+pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
+    let negated = matches!(set.first(), Some(('!' | '^', false)));
+    let mut at = usize::from(negated);
+    let mut found = false;
+    let mut first = true;
+    loop {
+        let (symbol, quoted) = *set.get(at)?;
+        if symbol == ']' && !quoted && !first {
+            return Some((found != negated, at + 1));
+        }
+        first = false;
+        match (set.get(at + 1), set.get(at + 2)) {
+            (Some(('-', false)), Some((high, _))) if *high != ']' => {
+                found |= (symbol..=*high).contains(&c);
+                at += 3;
+            }
+            _ => {
+                found |= symbol == c;
+                at += 1;
+            }
+        }
+    }
+}
+
+/// Whether anything in a pattern means more than itself.
+pub(crate) fn is_pattern(symbols: &[Symbol]) -> bool {
+    symbols
+        .iter()
+        .any(|(c, quoted)| !quoted && matches!(c, '*' | '?' | '['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits_text(pattern: &str, text: &str) -> bool {
+        let pattern: Vec<Symbol> = pattern.chars().map(|c| (c, false)).collect();
+        fits(&pattern, &text.chars().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn patterns_fit_what_they_should() {
+        for (pattern, text) in [
+            ("*", ""),
+            ("a*c", "abbc"),
+            ("a?c", "abc"),
+            ("[a-c]x", "bx"),
+            ("[!a]", "b"),
+            ("*.t*t", "a.b.txt"),
+            ("[", "["),
+        ] {
+            assert!(fits_text(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("a", "ab"),
+            ("?", ""),
+            ("[!a]", "a"),
+            ("a*c", "abcd"),
+            ("[a-c]", "d"),
+        ] {
+            assert!(!fits_text(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_more_than_their_time() {
+        assert!(!fits_text(&format!("{}c", "a*".repeat(60)), &"a".repeat(5000)));
+    }
+}

@@ -1,0 +1,171 @@
+//! Other processes of the shell: subshells, pipelines, jobs.
+
+use std::sync::Arc;
+
+use super::ast::{Command, List};
+use super::state::{Run, Running, Shell, Stop};
+use crate::process::{Entry, Exit, Input, MockProcess, Output, Signal, SignalAction, pipe};
+
+/// How much of a substituted command's output is read at once.
+const CHUNK: usize = 64 * 1024;
+
+impl Shell {
+    /// Makes a child process that goes on with a copy of this shell.
+    pub(super) async fn fork(&mut self) -> Result<Self, Stop> {
+        match self.process.fork(vec![self.name.clone()]) {
+            Ok(process) => Ok(self.subshell(process)),
+            Err(errno) => {
+                self.complain(&format!("can't fork: {errno}")).await;
+                self.status = 2;
+                Err(Stop::Exit)
+            }
+        }
+    }
+
+    pub(super) fn run_subshell<'a>(&'a mut self, list: &'a List) -> Running<'a> {
+        Box::pin(async move {
+            let child = self.fork().await?;
+            let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
+            let exit = host.supervise(&entry, child.run_to_end(Arc::clone(list))).await;
+            self.note_exit(exit).await;
+            Ok(())
+        })
+    }
+
+    /// Takes over how a child ended, with a word on the signal if one did it.
+    pub(super) async fn note_exit(&mut self, exit: Exit) {
+        self.status = exit.code;
+        if let Some(obituary) = exit.signal.and_then(Signal::obituary) {
+            self.process.say(obituary).await;
+        }
+    }
+
+    pub(super) async fn start_job(&mut self, command: &Command) -> Run {
+        let mut child = self.fork().await?;
+        child.process.stdin = Input::Null;
+        child.process.on_signal(Signal::Int, SignalAction::Ignore);
+        child.process.on_signal(Signal::Quit, SignalAction::Ignore);
+        let entry = spawn(child, command.clone());
+        self.last_job = Some(entry.pid);
+        self.jobs.push(entry);
+        self.status = 0;
+        Ok(())
+    }
+
+    pub(super) fn run_pipeline<'a>(&'a mut self, stages: &'a [Command]) -> Running<'a> {
+        Box::pin(async move {
+            let mut entries = Vec::new();
+            let mut input: Option<Input> = None;
+            for (index, stage) in stages.iter().enumerate() {
+                let mut child = self.fork().await?;
+                if let Some(input) = input.take() {
+                    child.process.stdin = input;
+                }
+                if index + 1 < stages.len() {
+                    let (output, next) = pipe();
+                    child.process.stdout = output;
+                    input = Some(next);
+                }
+                entries.push(spawn(child, stage.clone()));
+            }
+            let mut failed = 0;
+            for entry in entries {
+                let exit = entry.ended().await;
+                if exit.code != 0 {
+                    failed = exit.code;
+                }
+                self.note_exit(exit).await;
+            }
+            if self.options.pipefail && self.status == 0 {
+                self.status = failed;
+            }
+            Ok(())
+        })
+    }
+
+    /// `$(…)`: what a list prints, without the line feeds at its end.
+    pub(super) async fn substitute(&mut self, list: &List) -> Result<String, Stop> {
+        let mut child = self.fork().await?;
+        let (output, input) = pipe();
+        child.process.stdout = output;
+        let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
+        let (process, list) = (Arc::clone(&entry), Arc::clone(list));
+        tokio::spawn(async move { host.supervise(&process, child.run_to_end(list)).await });
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = input.read(CHUNK).await;
+            if chunk.is_empty() {
+                break;
+            }
+            bytes.extend(chunk.into_iter().filter(|byte| *byte != 0));
+            self.process.use_memory(bytes.len() as u64);
+        }
+        self.process.use_memory(0);
+        let exit = entry.ended().await;
+        self.note_exit(exit).await;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.trim_end_matches('\n').to_owned())
+    }
+
+    /// Waits for jobs; a signal with a trap ends the wait.
+    pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
+        let wanted: Vec<Arc<Entry>> = if pids.is_empty() {
+            self.jobs.clone()
+        } else {
+            self.jobs
+                .iter()
+                .filter(|job| pids.contains(&job.pid))
+                .cloned()
+                .collect()
+        };
+        self.status = if pids.is_empty() || !wanted.is_empty() {
+            0
+        } else {
+            127
+        };
+        for job in wanted {
+            let shell = Arc::clone(&self.process.entry);
+            let exit = tokio::select! {
+                biased;
+                () = shell.signal_arrived() => None,
+                exit = job.ended() => Some(exit),
+            };
+            match exit {
+                Some(exit) => {
+                    self.jobs.retain(|other| other.pid != job.pid);
+                    self.note_exit(exit).await;
+                    if pids.is_empty() {
+                        self.status = 0;
+                    }
+                }
+                None => {
+                    self.status = shell.first_signal().map_or(0, Signal::exit_code);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a command as a process of its own.
+fn spawn(child: Shell, command: Command) -> Arc<Entry> {
+    let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
+    let process = Arc::clone(&entry);
+    tokio::spawn(async move { host.supervise(&process, child.run_last(command)).await });
+    entry
+}
+
+impl Shell {
+    /// The shell as a program it runs by itself sees it: the same process with other arguments.
+    pub(super) fn as_process(&self, args: &[String]) -> MockProcess {
+        let mut process = self.process.clone();
+        process.args = args.into();
+        process
+    }
+
+    /// The output of the shell itself.
+    pub(super) fn stdout(&self) -> &Output {
+        &self.process.stdout
+    }
+}

@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::ast::{Command, List};
+use super::parser::{ParseError, parse};
+use super::traps::Trap;
+use crate::process::{Entry, MockProcess};
+
+/// A shell that runs: what it knows between two commands.
+pub(super) struct Shell {
+    /// Itself, with the streams and folder that its next command gets.
+    pub(super) process: MockProcess,
+    pub(super) name: String,
+    pub(super) args: Vec<String>,
+    pub(super) variables: BTreeMap<String, Variable>,
+    /// What functions that run have to put back, the innermost last.
+    pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
+    pub(super) functions: BTreeMap<String, Arc<Command>>,
+    pub(super) traps: BTreeMap<Trap, String>,
+    pub(super) jobs: Vec<Arc<Entry>>,
+    pub(super) last_job: Option<u32>,
+    /// `$$`: the main shell's number, in subshells too.
+    pub(super) shell_pid: u32,
+    /// `$?`.
+    pub(super) status: u8,
+    pub(super) options: Options,
+    /// How many conditions the command is part of: inside of one, failing is no reason to end.
+    pub(super) tested: u32,
+    pub(super) depth: u32,
+    /// How many loops the command is in, up to the function it is in.
+    pub(super) loops: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Variable {
+    pub(super) value: Option<String>,
+    pub(super) exported: bool,
+    pub(super) read_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Options {
+    pub(super) errexit: bool,
+    pub(super) nounset: bool,
+    pub(super) noglob: bool,
+    pub(super) xtrace: bool,
+    pub(super) pipefail: bool,
+}
+
+/// Why the command after this one does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Out of so many loops.
+    Break(u32),
+    /// To the next turn of the loop so many out.
+    Continue(u32),
+    /// Out of the function.
+    Return,
+    /// Out of the shell, with `$?` as its exit code.
+    Exit,
+}
+
+pub(super) type Run = Result<(), Stop>;
+
+/// A command that runs. Each is on the heap by itself: commands nest, and stacks are short.
+pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Run> + Send + 'a>>;
+
+impl Shell {
+    pub(super) fn new(process: MockProcess, name: String, args: Vec<String>) -> Self {
+        let exported = |value: &String| Variable {
+            value: Some(value.clone()),
+            exported: true,
+            read_only: false,
+        };
+        let mut variables: BTreeMap<String, Variable> = process
+            .env
+            .iter()
+            .map(|(key, value)| (key.clone(), exported(value)))
+            .collect();
+        variables.insert("PWD".to_owned(), exported(&process.cwd));
+        let parent = Variable {
+            value: Some(process.entry.parent.max(1).to_string()),
+            ..Variable::default()
+        };
+        variables.insert("PPID".to_owned(), parent);
+        let ifs = Variable {
+            value: Some(" \t\n".to_owned()),
+            ..Variable::default()
+        };
+        variables.insert("IFS".to_owned(), ifs);
+        let shell_pid = process.pid();
+        Self {
+            process,
+            name,
+            args,
+            variables,
+            locals: Vec::new(),
+            functions: BTreeMap::new(),
+            traps: BTreeMap::new(),
+            jobs: Vec::new(),
+            last_job: None,
+            shell_pid,
+            status: 0,
+            options: Options::default(),
+            tested: 0,
+            depth: 0,
+            loops: 0,
+        }
+    }
+
+    /// A copy that runs as another process. Its traps are those that ignore.
+    pub(super) fn subshell(&self, process: MockProcess) -> Self {
+        let ignored = self.traps.iter().filter(|(_, action)| action.is_empty());
+        Self {
+            process,
+            name: self.name.clone(),
+            args: self.args.clone(),
+            variables: self.variables.clone(),
+            locals: self.locals.clone(),
+            functions: self.functions.clone(),
+            traps: ignored.map(|(trap, action)| (*trap, action.clone())).collect(),
+            jobs: Vec::new(),
+            last_job: self.last_job,
+            shell_pid: self.shell_pid,
+            status: self.status,
+            options: self.options,
+            tested: self.tested,
+            depth: self.depth,
+            loops: self.loops,
+        }
+    }
+
+    pub(super) fn set_flag(&mut self, flag: char, on: bool) -> bool {
+        let option = match flag {
+            'e' => &mut self.options.errexit,
+            'u' => &mut self.options.nounset,
+            'f' => &mut self.options.noglob,
+            'x' => &mut self.options.xtrace,
+            _ => return false,
+        };
+        *option = on;
+        true
+    }
+
+    pub(super) async fn run_script(mut self, script: &str) -> u8 {
+        if let Some(list) = self.parsed(script).await {
+            // However it stopped, the exit code is `$?`.
+            let _ = self.run_list(&list).await;
+        }
+        self.leave().await
+    }
+
+    /// Runs a list as the whole of a process, and what it trapped for its end.
+    pub(super) async fn run_to_end(mut self, list: List) -> u8 {
+        let _ = self.run_list(&list).await;
+        self.leave().await
+    }
+
+    /// Parses a script; says what is wrong when that fails.
+    pub(super) async fn parsed(&mut self, script: &str) -> Option<List> {
+        let error = match parse(script) {
+            Ok(list) => return Some(list),
+            Err(error) => error,
+        };
+        let message = match error {
+            ParseError::Syntax(message) => message,
+            ParseError::Unknown(what) => {
+                format!(
+                    "the mock shell does not know {what}; add a command with MockBuilder::command instead"
+                )
+            }
+        };
+        self.complain(&message).await;
+        self.status = 2;
+        None
+    }
+
+    /// Says something as the shell does.
+    pub(super) async fn complain(&self, message: &str) {
+        self.process.say(format!("{}: {message}", self.name)).await;
+    }
+}

@@ -1,0 +1,65 @@
+//! Traps: what is done when a signal comes, or at the end.
+
+use super::state::{Run, Shell};
+use crate::process::{Signal, SignalAction};
+
+/// What a trap is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trap {
+    Exit,
+    Signal(Signal),
+}
+
+impl Trap {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "0" | "EXIT" => Some(Self::Exit),
+            _ => Signal::parse(text).map(Self::Signal),
+        }
+    }
+}
+
+impl Shell {
+    /// Sets a trap; without an action the signal does again what it did before.
+    pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
+        if let Trap::Signal(signal) = trap {
+            let does = match action {
+                None => SignalAction::Default,
+                Some("") => SignalAction::Ignore,
+                Some(_) => SignalAction::Catch,
+            };
+            self.process.on_signal(signal, does);
+        }
+        match action {
+            Some(action) => self.traps.insert(trap, action.to_owned()),
+            None => self.traps.remove(&trap),
+        };
+    }
+
+    /// Runs the traps of the signals that have come.
+    pub(super) async fn run_traps(&mut self) -> Run {
+        while let Some(signal) = self.process.entry.take_signal() {
+            if let Some(action) = self.traps.get(&Trap::Signal(signal)).cloned() {
+                let status = self.status;
+                if let Some(list) = self.parsed(&action).await {
+                    self.run_list(&list).await?;
+                }
+                self.status = status;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the shell: the last trap, and then the exit code.
+    pub(super) async fn leave(&mut self) -> u8 {
+        if let Some(action) = self.traps.remove(&Trap::Exit) {
+            let status = self.status;
+            if let Some(list) = self.parsed(&action).await
+                && self.run_list(&list).await.is_ok()
+            {
+                self.status = status;
+            }
+        }
+        self.status
+    }
+}

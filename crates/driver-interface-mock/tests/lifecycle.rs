@@ -1,0 +1,327 @@
+//! Containers from creation to removal, as both mocks do it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{Hint, codes};
+use driver_interface_mock::{MockDockerDriver, MockLocalDriver};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerState, ContainerStatus,
+    RemoveOptions, StartOutcome,
+};
+use support::{instant_driver, logs, ready, run_script, script, server, started};
+use tokio::time::Instant;
+
+fn both() -> [Arc<dyn ContainerDriver>; 2] {
+    [
+        Arc::new(MockDockerDriver::new()),
+        Arc::new(MockLocalDriver::new()),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_is_created_started_ended_and_removed() {
+    for driver in both() {
+        let made = driver
+            .create_container(&script("echo hello; exit 3").label("a", "b"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (made.status, made.state),
+            (ContainerStatus::Created, ContainerState::Terminated)
+        );
+        assert_eq!((made.started_at, &made.exit), (None, &None));
+        assert_eq!(made.id.as_str().len(), 64);
+        assert_eq!(
+            made.labels.len(),
+            1,
+            "no label of the driver's own shows: {:?}",
+            made.labels
+        );
+        assert_eq!(
+            driver.get_container(&made.id).await.unwrap().as_ref(),
+            Some(&made)
+        );
+
+        assert_eq!(
+            driver.start_container(&made.id).await.unwrap(),
+            StartOutcome::Started
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let ended = driver.get_container(&made.id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.status, ended.state),
+            (ContainerStatus::Exited, ContainerState::Error)
+        );
+        assert_eq!(ended.exit_code(), Some(3));
+        assert!(ended.exit.as_ref().unwrap().finished_at >= ended.started_at.unwrap());
+        assert_eq!(logs(&*driver, &made.id).await, "hello\n");
+
+        driver
+            .remove_container(&made.id, RemoveOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(driver.get_container(&made.id).await.unwrap(), None);
+        let again = driver
+            .remove_container(&made.id, RemoveOptions::default())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (again.code(), again.is_retryable()),
+            (codes::CONTAINER_NOT_FOUND, false)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn operations_take_the_time_of_their_kind() {
+    let expected = [("mock-docker", 100..=200), ("mock-local", 200..=300)];
+    for (driver, (name, millis)) in both().into_iter().zip(expected) {
+        assert_eq!(driver.name(), name);
+        for _ in 0..20 {
+            let start = Instant::now();
+            driver.create_container(&script("true")).await.unwrap();
+            let took = start.elapsed().as_millis();
+            assert!(millis.contains(&took), "{name} took {took} ms");
+            let start = Instant::now();
+            driver.list_containers(&ContainerFilter::default()).await.unwrap();
+            assert!(
+                start.elapsed() <= Duration::from_millis(31),
+                "{name}: {:?}",
+                start.elapsed()
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_container_stays_as_it_is_when_started_and_when_removed_without_force() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let before = driver.get_container(&id).await.unwrap();
+    assert_eq!(
+        driver.start_container(&id).await.unwrap(),
+        StartOutcome::AlreadyRunning
+    );
+    let refused = driver
+        .remove_container(&id, RemoveOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), codes::CONTAINER_REMOVE_FAILED);
+    assert_eq!(
+        (refused.hint(), refused.is_retryable()),
+        (Some(Hint::StillRunning), false)
+    );
+    assert_eq!(driver.get_container(&id).await.unwrap(), before);
+    assert_eq!(logs(&driver, &id).await, "ready\n");
+    driver
+        .remove_container(&id, RemoveOptions::force())
+        .await
+        .unwrap();
+    assert!(driver.engine().containers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_ended_runs_again_with_its_files_and_logs() {
+    let driver = instant_driver();
+    let mut config =
+        script("n=$(cat /tmp/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /tmp/n; echo run $n; exit $n");
+    config.security.read_only = false;
+    let id = started(&driver, &config).await;
+    for run in 1..=3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(ended.exit_code(), Some(run));
+        driver.start_container(&id).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(logs(&driver, &id).await, "run 1\nrun 2\nrun 3\nrun 4\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_start_says_why_and_stays_created() {
+    let driver = instant_driver();
+    let no_user = {
+        let mut config = script("true");
+        config.security.user = "nosuchuser".to_owned();
+        config
+    };
+    for (config, hint) in [
+        (
+            ContainerConfig::new("s", "busybox").command(["nosuch"]),
+            Hint::CommandNotFound,
+        ),
+        (
+            ContainerConfig::new("s", "busybox").command(["/etc/passwd"]),
+            Hint::CommandNotExecutable,
+        ),
+        (
+            ContainerConfig::new("s", "busybox").command(["/tmp"]),
+            Hint::CommandNotExecutable,
+        ),
+        (no_user, Hint::UserNotFound),
+    ] {
+        let id = driver.create_container(&config).await.unwrap().id;
+        let error = driver.start_container(&id).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint()),
+            (codes::CONTAINER_START_FAILED, Some(hint))
+        );
+        assert!(!error.is_retryable());
+        let after = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!((after.status, after.started_at), (ContainerStatus::Created, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn exit_codes_become_the_status_of_the_contract() {
+    let cases = [
+        ("exit 0", 0, ContainerStatus::Stopped),
+        ("exit 42", 42, ContainerStatus::Exited),
+        ("exit 255", 255, ContainerStatus::Exited),
+        ("kill -KILL $$", 137, ContainerStatus::Stopped),
+        ("kill -TERM $$", 143, ContainerStatus::Stopped),
+        ("kill -USR1 $$", 138, ContainerStatus::Exited),
+        ("nosuch", 127, ContainerStatus::Exited),
+    ];
+    for (text, code, status) in cases {
+        let ran = run_script(text).await;
+        assert_eq!((ran.code, ran.instance.status), (code, status), "{text}");
+        assert!(!ran.instance.exit.unwrap().oom_killed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_whole_ids_and_exact_names_find_a_container() {
+    let driver = instant_driver();
+    let made = driver
+        .create_container(&script("true").name("web-server"))
+        .await
+        .unwrap();
+    let id = |text: &str| ContainerId::new(text).unwrap();
+    let short = made.id.as_str().get(..12).unwrap();
+    for found in [made.id.as_str(), "web-server"] {
+        assert_eq!(
+            driver.get_container(&id(found)).await.unwrap().unwrap().id,
+            made.id
+        );
+    }
+    for missing in [short, "web", "web-server2"] {
+        assert_eq!(driver.get_container(&id(missing)).await.unwrap(), None);
+        let error = driver
+            .remove_container(&id(missing), RemoveOptions::force())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
+    let driver = instant_driver();
+    let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
+    let id = driver
+        .engine()
+        .add_foreign_container("bystander", &labels)
+        .unwrap();
+    assert_eq!(
+        driver.list_containers(&ContainerFilter::default()).await.unwrap(),
+        []
+    );
+    for id in [id, ContainerId::new("bystander").unwrap()] {
+        assert_eq!(driver.get_container(&id).await.unwrap(), None);
+        assert!(driver.start_container(&id).await.unwrap_err().is_not_found());
+        assert!(
+            driver
+                .remove_container(&id, RemoveOptions::force())
+                .await
+                .unwrap_err()
+                .is_not_found()
+        );
+    }
+    assert!(
+        driver
+            .engine()
+            .containers()
+            .iter()
+            .all(driver_interface_mock::EngineObject::is_foreign)
+    );
+    assert_eq!(driver.health_check().await.unwrap().containers.total, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_racing_removals_one_wins_and_of_racing_starts_all_do() {
+    let driver = MockDockerDriver::new();
+    let id = driver.create_container(&server()).await.unwrap().id;
+    let starts: Vec<_> = (0..8)
+        .map(|_| {
+            let (driver, id) = (driver.clone(), id.clone());
+            tokio::spawn(async move { driver.start_container(&id).await.unwrap() })
+        })
+        .collect();
+    let mut started = 0;
+    for task in starts {
+        started += usize::from(task.await.unwrap() == StartOutcome::Started);
+    }
+    assert_eq!(started, 1);
+    let removals: Vec<_> = (0..8)
+        .map(|_| {
+            let (driver, id) = (driver.clone(), id.clone());
+            tokio::spawn(async move { driver.remove_container(&id, RemoveOptions::force()).await })
+        })
+        .collect();
+    let mut removed = 0;
+    for task in removals {
+        match task.await.unwrap() {
+            Ok(()) => removed += 1,
+            Err(error) => assert!(error.is_not_found()),
+        }
+    }
+    assert_eq!(removed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_are_listed_in_the_order_in_which_they_were_made() {
+    let driver = instant_driver();
+    let mut made = Vec::new();
+    for number in 0..20 {
+        let session = if number % 2 == 0 { "even" } else { "odd" };
+        let config = ContainerConfig::new(session, "busybox").label("n", number.to_string());
+        made.push(driver.create_container(&config).await.unwrap());
+    }
+    assert_eq!(
+        driver.list_containers(&ContainerFilter::default()).await.unwrap(),
+        made
+    );
+    let filter = ContainerFilter::default()
+        .session(made[1].session_id.clone())
+        .label("n", "3");
+    assert_eq!(driver.list_containers(&filter).await.unwrap(), [made[3].clone()]);
+    let none = ContainerFilter::default().status(ContainerStatus::Running);
+    assert_eq!(driver.list_containers(&none).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_without_a_command_of_the_config_idles_until_it_is_stopped() {
+    let driver = instant_driver();
+    let id = started(&driver, &ContainerConfig::new("s", "postgres:17")).await;
+    tokio::time::sleep(Duration::from_secs(100_000)).await;
+    assert!(driver.is_container_healthy(&id).await.unwrap());
+    driver
+        .stop_container(&id, driver_interface_types::StopOptions::default())
+        .await
+        .unwrap();
+    let ended = driver.get_container(&id).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.exit_code(), ended.status),
+        (Some(143), ContainerStatus::Stopped)
+    );
+}

@@ -1,0 +1,286 @@
+//! Volumes, networks and images.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use bytes::Bytes;
+use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_mock::{Latency, MockDockerDriver, MockEngine};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ImageRef, Namespace, NetworkConfig, NetworkId, PullPolicy,
+    RemoveOptions, ResourceFilter, VolumeConfig, VolumeId, VolumeMount,
+};
+use support::{instant_driver, run_on, script, started};
+
+fn volume_id(name: &str) -> VolumeId {
+    VolumeId::new(name).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_comes_back_as_it_was_made() {
+    let driver = instant_driver();
+    let config = VolumeConfig::new("data").session("s1").label("a", "");
+    let made = driver.create_volume(&config).await.unwrap();
+    assert_eq!((made.name.as_str(), made.driver.as_str()), ("data", "local"));
+    assert_eq!(
+        made.session_id.as_ref().map(|session| session.as_str()),
+        Some("s1")
+    );
+    assert_eq!(made.labels, config.labels);
+    driver.create_volume(&VolumeConfig::new("cache")).await.unwrap();
+    let all = driver.list_volumes(&ResourceFilter::default()).await.unwrap();
+    assert_eq!(
+        all.iter().map(|volume| volume.name.as_str()).collect::<Vec<_>>(),
+        ["data", "cache"]
+    );
+    let filter = ResourceFilter::default().session(made.session_id.clone().unwrap());
+    assert_eq!(driver.list_volumes(&filter).await.unwrap(), [made]);
+    driver.remove_volume(&volume_id("data")).await.unwrap();
+    let again = driver.remove_volume(&volume_id("data")).await.unwrap_err();
+    assert_eq!(again.code(), codes::VOLUME_NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_in_use_stays_and_a_missing_one_is_refused() {
+    let driver = instant_driver();
+    let config = script("true").mount(VolumeMount::volume("data", "/data"));
+    let missing = driver.create_container(&config).await.unwrap_err();
+    assert_eq!(
+        (missing.code(), missing.is_retryable()),
+        (codes::VOLUME_NOT_FOUND, false)
+    );
+    assert!(driver.engine().containers().is_empty() && driver.engine().volumes().is_empty());
+    driver.create_volume(&VolumeConfig::new("data")).await.unwrap();
+    let id = driver.create_container(&config).await.unwrap().id;
+    for _ in ["created", "ended"] {
+        let error = driver.remove_volume(&volume_id("data")).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint()),
+            (codes::VOLUME_REMOVE_FAILED, Some(Hint::InUse))
+        );
+        driver.start_container(&id).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    driver
+        .remove_container(&id, RemoveOptions::default())
+        .await
+        .unwrap();
+    driver.remove_volume(&volume_id("data")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_racing_creations_one_wins_also_between_drivers() {
+    let engine = MockEngine::new();
+    let drivers = ["a", "b"].map(|name| {
+        MockDockerDriver::builder()
+            .engine(&engine)
+            .namespace(Namespace::new(name).unwrap())
+            .build()
+    });
+    let tasks: Vec<_> = (0..16)
+        .map(|number| {
+            let driver = drivers[number % 2].clone();
+            tokio::spawn(async move { driver.create_volume(&VolumeConfig::new("one")).await })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(error) => {
+                assert_eq!(
+                    (error.hint(), error.effect()),
+                    (Some(Hint::NameTaken), Effect::NotApplied)
+                );
+            }
+        }
+    }
+    assert_eq!(made, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_in_use_stays_and_gives_addresses() {
+    let driver = instant_driver();
+    let config = script("sleep 600").network("backend");
+    let missing = driver.create_container(&config).await.unwrap_err();
+    assert_eq!(
+        (missing.code(), missing.hint()),
+        (codes::NETWORK_NOT_FOUND, Some(Hint::MissingNetwork))
+    );
+    let network = driver
+        .create_network(&NetworkConfig::new("backend").label("a", "b"))
+        .await
+        .unwrap();
+    let taken = driver
+        .create_network(&NetworkConfig::new("backend"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (taken.code(), taken.hint()),
+        (codes::NETWORK_CREATION_FAILED, Some(Hint::NameTaken))
+    );
+    let one = started(&driver, &config).await;
+    let other = started(&driver, &config).await;
+    let endpoint = async |id| driver.get_container(id).await.unwrap().unwrap().endpoint.unwrap();
+    let (one_address, other_address) = (endpoint(&one).await, endpoint(&other).await);
+    let subnet = |address: &str| address.rsplit_once('.').unwrap().0.to_owned();
+    assert_ne!(one_address, other_address);
+    assert_eq!(subnet(&one_address), subnet(&other_address));
+    let error = driver.remove_network(&network.id).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.hint()),
+        (codes::NETWORK_REMOVE_FAILED, Some(Hint::InUse))
+    );
+    for id in [&one, &other] {
+        driver.remove_container(id, RemoveOptions::force()).await.unwrap();
+    }
+    driver
+        .remove_network(&NetworkId::new("backend").unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        driver.list_networks(&ResourceFilter::default()).await.unwrap(),
+        []
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_have_networks_of_their_own() {
+    let driver = instant_driver();
+    let mut subnets = Vec::new();
+    for session in ["one", "one", "two"] {
+        let id = started(&driver, &ContainerConfig::new(session, "busybox")).await;
+        let address = driver
+            .get_container(&id)
+            .await
+            .unwrap()
+            .unwrap()
+            .endpoint
+            .unwrap();
+        subnets.push(address.rsplit_once('.').unwrap().0.to_owned());
+    }
+    assert_eq!(subnets[0], subnets[1]);
+    assert_ne!(subnets[0], subnets[2]);
+    let id = started(&driver, &script("sleep 600").network("none")).await;
+    assert_eq!(driver.get_container(&id).await.unwrap().unwrap().endpoint, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drivers_the_engine_does_not_have_are_refused_for_good() {
+    let driver = instant_driver();
+    let volume = driver
+        .create_volume(&VolumeConfig::new("v1").driver("nfs"))
+        .await
+        .unwrap_err();
+    let network = driver
+        .create_network(&NetworkConfig::new("n1").driver("macvlan"))
+        .await
+        .unwrap_err();
+    for (error, code) in [
+        (volume, codes::VOLUME_CREATION_FAILED),
+        (network, codes::NETWORK_CREATION_FAILED),
+    ] {
+        assert_eq!(
+            (error.code(), error.is_retryable(), error.effect()),
+            (code, false, Effect::NotApplied)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_was_registered_can_be_pulled_once_something_was() {
+    let image = |name: &str| ImageRef::new(name).unwrap();
+    let driver = MockDockerDriver::builder()
+        .latency(Latency::Off)
+        .image(image("local/app:1"))
+        .registry_image(image("team/app:2"))
+        .build();
+    for (name, policy, found) in [
+        ("local/app:1", PullPolicy::Never, true),
+        ("local/app:1", PullPolicy::Always, false),
+        ("team/app:2", PullPolicy::Never, false),
+        ("team/app:2", PullPolicy::Missing, true),
+        ("nginx", PullPolicy::Missing, false),
+    ] {
+        let result = driver
+            .create_container(&ContainerConfig::new("s", name).pull_policy(policy))
+            .await;
+        assert_eq!(result.is_ok(), found, "{name}");
+    }
+}
+
+/// A tar archive of one file.
+fn archive(path: &str, content: &[u8]) -> Bytes {
+    let mut header = [0_u8; 512];
+    header[..path.len()].copy_from_slice(path.as_bytes());
+    header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    header[156] = b'0';
+    header[257..262].copy_from_slice(b"ustar");
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut bytes = header.to_vec();
+    bytes.extend_from_slice(content);
+    bytes.resize(bytes.len().div_ceil(512) * 512 + 1024, 0);
+    Bytes::from(bytes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_imported_image_has_its_files_and_no_command() {
+    let driver = instant_driver();
+    let image = ImageRef::new("localhost/own:1").unwrap();
+    driver
+        .import_image(&image, archive("opt/hello.txt", b"hello\n"))
+        .await
+        .unwrap();
+    let config = ContainerConfig::new("s", image.as_str()).pull_policy(PullPolicy::Never);
+    let ran = run_on(&driver, &config.clone().command(["cat", "/opt/hello.txt"])).await;
+    assert_eq!(ran.stdout, "hello\n");
+    let error = driver.create_container(&config).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.is_retryable()),
+        (codes::CONTAINER_CREATION_FAILED, false)
+    );
+    let error = driver.remove_image(&image).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.hint()),
+        (codes::IMAGE_PULL_FAILED, Some(Hint::InUse))
+    );
+    driver
+        .remove_container(&ran.instance.id, RemoveOptions::default())
+        .await
+        .unwrap();
+    driver.remove_image(&image).await.unwrap();
+    for gone in [&image, &ImageRef::new("busybox").unwrap()] {
+        assert_eq!(
+            driver.remove_image(gone).await.unwrap_err().code(),
+            codes::IMAGE_NOT_FOUND
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_archive_is_not_imported() {
+    let driver = instant_driver();
+    let image = ImageRef::new("localhost/own:1").unwrap();
+    let good = archive("a", b"b");
+    for bytes in [
+        Bytes::new(),
+        Bytes::from_static(b"nonsense"),
+        good.slice(1..),
+        good.slice(..512),
+        Bytes::from(vec![7; 2048]),
+    ] {
+        let error = driver.import_image(&image, bytes).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.is_retryable()),
+            (codes::IMAGE_PULL_FAILED, false)
+        );
+    }
+    assert!(!driver.engine().images().contains(&image));
+}

@@ -1,0 +1,185 @@
+//! Stopping, with and without force.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use driver_interface_errors::{Hint, codes};
+use driver_interface_mock::{Latency, MockDockerDriver, MockLocalDriver};
+use driver_interface_types::{ContainerDriver, ContainerStatus, RemoveOptions, StopOptions, StopOutcome};
+use support::{instant_driver, logs, ready, script, server, started, stubborn};
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_the_process_end_by_itself() {
+    let driver = instant_driver();
+    for options in [
+        StopOptions::default(),
+        StopOptions::graceful(SECOND),
+        StopOptions::kill_after(SECOND),
+    ] {
+        let id = ready(&driver, &server()).await;
+        let start = Instant::now();
+        assert_eq!(
+            driver.stop_container(&id, options).await.unwrap(),
+            StopOutcome::Stopped
+        );
+        assert!(start.elapsed() < SECOND);
+        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.status, ended.exit_code()),
+            (ContainerStatus::Stopped, Some(0))
+        );
+        assert_eq!(logs(&driver, &id).await, "ready\nbye\n");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graceful_stop_gives_up_and_leaves_it_running() {
+    let docker = MockDockerDriver::builder().latency(Latency::Off).build();
+    let local = MockLocalDriver::builder().latency(Latency::Off).build();
+    let drivers: [(&dyn ContainerDriver, u64, u64); 2] = [(&docker, 5, 10), (&local, 8, 15)];
+    for (driver, least, default) in drivers {
+        let id = ready(driver, &stubborn()).await;
+        let before = driver.get_container(&id).await.unwrap();
+        for (options, seconds) in [
+            (StopOptions::graceful(SECOND), least),
+            (StopOptions::graceful(20 * SECOND), 20),
+            (StopOptions::default(), default),
+        ] {
+            let start = Instant::now();
+            let error = driver.stop_container(&id, options).await.unwrap_err();
+            assert_eq!(start.elapsed().as_secs(), seconds);
+            assert_eq!(
+                (error.code(), error.is_retryable()),
+                (codes::CONTAINER_STOP_FAILED, true)
+            );
+            assert_eq!(error.hint(), Some(Hint::StillRunning));
+            assert_eq!(driver.get_container(&id).await.unwrap(), before);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn force_kills_when_its_grace_is_over_and_not_before() {
+    let driver = instant_driver();
+    for (options, grace) in [
+        (StopOptions::kill(), Duration::ZERO),
+        (StopOptions::kill_after(Duration::ZERO), Duration::ZERO),
+        (StopOptions::kill_after(SECOND), SECOND),
+    ] {
+        let id = ready(&driver, &stubborn()).await;
+        let start = Instant::now();
+        assert_eq!(
+            driver.stop_container(&id, options).await.unwrap(),
+            StopOutcome::Killed
+        );
+        let took = start.elapsed();
+        assert!(took >= grace && took < grace + SECOND / 10, "{took:?}");
+        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.status, ended.exit_code()),
+            (ContainerStatus::Stopped, Some(137))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_run_is_left_as_it_is() {
+    let driver = instant_driver();
+    let created = driver.create_container(&server()).await.unwrap();
+    let failed = started(&driver, &script("exit 4")).await;
+    tokio::time::sleep(SECOND).await;
+    for id in [&created.id, &failed] {
+        let before = driver.get_container(id).await.unwrap();
+        for options in [
+            StopOptions::default(),
+            StopOptions::kill(),
+            StopOptions::kill_after(SECOND),
+        ] {
+            assert_eq!(
+                driver.stop_container(id, options).await.unwrap(),
+                StopOutcome::AlreadyStopped
+            );
+        }
+        assert_eq!(driver.get_container(id).await.unwrap(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_stops_at_once_take_one_grace() {
+    let driver = instant_driver();
+    let id = ready(&driver, &stubborn()).await;
+    let start = Instant::now();
+    let stops: Vec<_> = (0..16)
+        .map(|_| {
+            let (driver, id) = (driver.clone(), id.clone());
+            tokio::spawn(async move {
+                driver
+                    .stop_container(&id, StopOptions::kill_after(2 * SECOND))
+                    .await
+            })
+        })
+        .collect();
+    for stop in stops {
+        stop.await.unwrap().unwrap();
+    }
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_stop_kills_nothing_early() {
+    let driver = instant_driver();
+    let id = ready(&driver, &stubborn()).await;
+    let stop = driver.stop_container(&id, StopOptions::kill_after(5 * SECOND));
+    assert!(tokio::time::timeout(SECOND, stop).await.is_err());
+    tokio::time::sleep(60 * SECOND).await;
+    let now = driver.get_container(&id).await.unwrap().unwrap();
+    assert_eq!(now.status, ContainerStatus::Running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_ends_the_stops_that_wait_and_the_processes() {
+    let driver = instant_driver();
+    let config = script("trap '' TERM; while true; do echo tick; sleep 1; done");
+    let id = ready(&driver, &config).await;
+    let (other, same) = (driver.clone(), id.clone());
+    let stop = tokio::spawn(async move {
+        other
+            .stop_container(&same, StopOptions::graceful(60 * SECOND))
+            .await
+    });
+    tokio::time::sleep(SECOND).await;
+    driver
+        .remove_container(&id, RemoveOptions::force())
+        .await
+        .unwrap();
+    assert!(stop.await.unwrap().unwrap_err().is_not_found());
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_against_stop_ends_in_one_of_the_two_states() {
+    let driver = MockDockerDriver::new();
+    let id = driver.create_container(&server()).await.unwrap().id;
+    for _ in 0..30 {
+        let (starter, stopper) = ((driver.clone(), id.clone()), (driver.clone(), id.clone()));
+        let start = tokio::spawn(async move { starter.0.start_container(&starter.1).await });
+        let stop =
+            tokio::spawn(async move { stopper.0.stop_container(&stopper.1, StopOptions::default()).await });
+        start.await.unwrap().unwrap();
+        stop.await.unwrap().unwrap();
+        let now = driver.get_container(&id).await.unwrap().unwrap();
+        assert!(
+            matches!(now.status, ContainerStatus::Running | ContainerStatus::Stopped),
+            "{now:?}"
+        );
+    }
+}
