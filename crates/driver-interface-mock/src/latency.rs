@@ -3,16 +3,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use crate::operation::Cost;
-
 /// How long operations take. It is tokio's time: with a paused clock none of it is waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {
     /// No time at all.
     Off,
-    /// What the kind of driver takes: 100 to 200 ms as mock-docker, 200 to 300 ms as mock-local. Reads take
-    /// a tenth of that.
+    /// What the kind of driver takes: 100 to 200 ms as mock-docker, 200 to 300 ms as mock-local.
     #[default]
     Simulated,
     /// So many times what the kind of driver takes.
@@ -21,7 +18,7 @@ pub enum Latency {
 
 impl Latency {
     /// The time of one operation, from its seed.
-    pub(crate) fn sample(self, cost: Cost, millis: &Range<u64>, rng: &mut impl RngExt) -> Duration {
+    pub(crate) fn sample(self, millis: &Range<u64>, rng: &mut impl RngExt) -> Duration {
         let factor = match self {
             Self::Off => return Duration::ZERO,
             Self::Simulated => 1.0,
@@ -29,10 +26,6 @@ impl Latency {
             Self::Scaled(_) => 1.0,
         };
         let full = Duration::from_micros(rng.random_range(millis.start * 1000..=millis.end * 1000));
-        let share = match cost {
-            Cost::Read => full / 10,
-            Cost::Change => full,
-        };
-        share.mul_f64(factor)
+        full.mul_f64(factor)
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 macro_rules! operations {
-    ($($(#[$docs:meta])* $variant:ident = $name:literal, $cost:ident;)+) => {
+    ($($(#[$docs:meta])* $variant:ident = $name:literal;)+) => {
         /// An operation of [`ContainerDriver`](driver_interface_types::ContainerDriver).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
@@ -17,57 +17,45 @@ macro_rules! operations {
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
-
-            pub(crate) fn cost(self) -> Cost {
-                match self { $(Self::$variant => Cost::$cost,)+ }
-            }
         }
     };
 }
 
-/// How long an operation takes, compared with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cost {
-    /// It only looks: a tenth of what a change takes.
-    Read,
-    Change,
-}
-
 operations! {
     /// Makes a container.
-    CreateContainer = "create_container", Change;
+    CreateContainer = "create_container";
     /// Runs it.
-    StartContainer = "start_container", Change;
+    StartContainer = "start_container";
     /// Ends it.
-    StopContainer = "stop_container", Change;
+    StopContainer = "stop_container";
     /// Removes it.
-    RemoveContainer = "remove_container", Change;
+    RemoveContainer = "remove_container";
     /// Looks it up.
-    GetContainer = "get_container", Read;
+    GetContainer = "get_container";
     /// Lists containers.
-    ListContainers = "list_containers", Read;
+    ListContainers = "list_containers";
     /// Reads what one has written.
-    GetContainerLogs = "get_container_logs", Read;
+    GetContainerLogs = "get_container_logs";
     /// Asks how the engine is.
-    HealthCheck = "health_check", Read;
+    HealthCheck = "health_check";
     /// Asks how a container is.
-    IsContainerHealthy = "is_container_healthy", Read;
+    IsContainerHealthy = "is_container_healthy";
     /// Makes a volume.
-    CreateVolume = "create_volume", Change;
+    CreateVolume = "create_volume";
     /// Removes it.
-    RemoveVolume = "remove_volume", Change;
+    RemoveVolume = "remove_volume";
     /// Makes a network.
-    CreateNetwork = "create_network", Change;
+    CreateNetwork = "create_network";
     /// Removes it.
-    RemoveNetwork = "remove_network", Change;
+    RemoveNetwork = "remove_network";
     /// Lists volumes.
-    ListVolumes = "list_volumes", Read;
+    ListVolumes = "list_volumes";
     /// Lists networks.
-    ListNetworks = "list_networks", Read;
+    ListNetworks = "list_networks";
     /// Makes an image from files.
-    ImportImage = "import_image", Change;
+    ImportImage = "import_image";
     /// Removes it.
-    RemoveImage = "remove_image", Change;
+    RemoveImage = "remove_image";
 }
 
 impl fmt::Display for Operation {

@@ -93,11 +93,8 @@ async fn operations_take_the_time_of_their_kind() {
             assert!(millis.contains(&took), "{name} took {took} ms");
             let start = Instant::now();
             driver.list_containers(&ContainerFilter::default()).await.unwrap();
-            assert!(
-                start.elapsed() <= Duration::from_millis(31),
-                "{name}: {:?}",
-                start.elapsed()
-            );
+            let took = start.elapsed().as_millis();
+            assert!(millis.contains(&took), "{name} took {took} ms to list");
         }
     }
 }

@@ -87,6 +87,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Cancel safety
     /// Dropping the future leaves no container: what the engine makes all the same is removed in the
     /// background, and until then can be found by its labels.
+    ///
+    /// # Conformance
+    /// `creation/*`, `config/*`, `keys/*`, `concurrency/create-same-name`, `cancellation/create-*`, `limits/*`, `security/*`
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance>;
 
     /// Runs a container's main process.
@@ -105,6 +108,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped start completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome>;
 
     /// Ends a container's main process; see [`StopOptions`] for how.
@@ -122,6 +128,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped stop may or may not end the process, but never kills it before its grace is over.
+    ///
+    /// # Conformance
+    /// `lifecycle/stop/*`, `concurrency/stop`, `cancellation/stop`, `errors/not-found/stop-container*`
     async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome>;
 
     /// Removes a container with its logs and anonymous volumes. Named volumes stay.
@@ -139,6 +148,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped remove completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `removal/*`, `concurrency/remove-container`, `concurrency/start-against-remove`, `errors/not-found/remove-container*`
     async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()>;
 
     /// Looks a container up.
@@ -154,6 +166,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`, `errors/prefix-is-not-an-id`, `errors/name-is-an-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
     /// Lists the containers that pass a filter, in every status, by creation time, then id.
@@ -170,6 +185,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `listing/*`, `concurrency/list-during-churn`, `namespaces/*`
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>>;
 
     /// Returns what a container has written to its standard output and error.
@@ -188,6 +206,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo; the connection is closed at once.
+    ///
+    /// # Conformance
+    /// `logs/*`, `cancellation/follow`, `errors/not-found/get-container-logs`
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String>;
 
     /// Asks how the engine is doing.
@@ -203,6 +224,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `health/engine-answers`, `health/counts-*`, `namespaces/counts-apart`
     async fn health_check(&self) -> Result<DriverHealth>;
 
     /// Whether a container runs and its image's health check, where there is one, passes.
@@ -215,6 +239,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `health/container-runs`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
     /// Makes a volume.
@@ -229,6 +256,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future leaves no volume: what the engine makes all the same is removed in the background.
+    ///
+    /// # Conformance
+    /// `volumes/round-trip`, `volumes/name-taken`, `config/volume-name-hostile`, `concurrency/create-volume`,
+    /// `cancellation/volume-and-network`
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume>;
 
     /// Removes a volume and what is in it.
@@ -242,6 +273,10 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped remove completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `volumes/in-use-stays`, `volumes/name-free-after-removal`, `concurrency/remove-volume`,
+    /// `errors/not-found/remove-volume`
     async fn remove_volume(&self, id: &VolumeId) -> Result<()>;
 
     /// Makes a network.
@@ -256,6 +291,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future leaves no network: what the engine makes all the same is removed in the background.
+    ///
+    /// # Conformance
+    /// `networks/*`, `config/network-name-hostile`, `concurrency/create-network`, `cancellation/volume-and-network`
     async fn create_network(&self, config: &NetworkConfig) -> Result<Network>;
 
     /// Removes a network.
@@ -269,6 +307,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped remove completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `networks/in-use-stays`, `errors/not-found/remove-network`
     async fn remove_network(&self, id: &NetworkId) -> Result<()>;
 
     /// Lists the volumes that pass a filter, by creation time, then name.
@@ -283,6 +324,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `capability/volume-list`, `volumes/round-trip`, `namespaces/volumes-and-networks-apart`
     async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
         let _ = filter;
         unsupported("list_volumes", "volume_list")
@@ -301,6 +345,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `capability/network-list`, `networks/round-trip`, `namespaces/volumes-and-networks-apart`
     async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
         let _ = filter;
         unsupported("list_networks", "network_list")
@@ -322,6 +369,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped import completes on the engine or has no effect; a later `remove_image` removes it.
+    ///
+    /// # Conformance
+    /// `capability/image-import-and-remove`
     async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
         let _ = (image, root);
         unsupported("import_image", "image_import")
@@ -341,6 +391,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Cancel safety
     /// A dropped remove completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `capability/image-in-use-stays`, `errors/not-found/remove-image`
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         let _ = image;
         unsupported("remove_image", "image_remove")

@@ -18,6 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What [`ContainerDriverExt::remove_session`] did.
 #[derive(Debug, Default)]
+#[must_use = "`failures` says what of the session is left"]
 #[non_exhaustive]
 pub struct RemovedSession {
     /// How many containers it removed.

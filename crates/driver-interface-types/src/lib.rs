@@ -19,6 +19,10 @@ mod security;
 mod status;
 mod volume;
 
+/// For implementing [`ContainerDriver`] without a dependency of your own.
+pub use async_trait::async_trait;
+/// The bytes that [`ContainerDriver`] takes.
+pub use bytes::Bytes;
 pub use capability::{Capabilities, Capability};
 pub use container::{ContainerConfig, ContainerInstance, NetworkMode, PullPolicy, Strictness, Warning};
 pub use driver::ContainerDriver;

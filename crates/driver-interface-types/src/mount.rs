@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// Mounts a volume or a host folder into a container.
 ///
+/// A new volume belongs to root, as engines make it, and a container's default user is not root: to write to
+/// one, run as a user who may (`SecurityOptions::default().user("0:0")` with all capabilities still dropped), or
+/// use an image that has the target as a folder of its user's, whose owner a new volume takes over.
+///
 /// ```
 /// use driver_interface_types::VolumeMount;
 ///

@@ -1,5 +1,10 @@
 //! What holds for every input, not only for the examples somebody thought of.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, and so may what it is helped by"
+)]
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use driver_interface_types::{

@@ -26,7 +26,7 @@ impl<K: Kind> MockDriver<K> {
 
     /// Pulls an image, which takes as long as another operation.
     async fn pull(&self, image: &ImageRef) -> Result<()> {
-        self.pass_time(Operation::CreateContainer, Duration::ZERO).await;
+        self.pass_time(Duration::ZERO).await;
         match self.core.engine.state().images.pull(image) {
             Ok(()) => Ok(()),
             Err(PullRefusal::Missing) => Err(no_such_image::<K>(image)),

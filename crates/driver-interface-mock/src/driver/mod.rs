@@ -149,7 +149,7 @@ impl<K: Kind> MockDriver<K> {
         let steps = async {
             check()?;
             let (delay, failure) = self.core.faults.draw(operation);
-            self.pass_time(operation, delay).await;
+            self.pass_time(delay).await;
             if let Some(Failure::Instead(error)) = failure {
                 return Err(error);
             }
@@ -175,13 +175,13 @@ impl<K: Kind> MockDriver<K> {
         result
     }
 
-    async fn pass_time(&self, operation: Operation, delay: Duration) {
+    async fn pass_time(&self, delay: Duration) {
         let own = {
             let mut rng = lock(&self.core.rng);
             self.core
                 .options
                 .latency
-                .sample(operation.cost(), &K::PROFILE.operation_millis, &mut *rng)
+                .sample(&K::PROFILE.operation_millis, &mut *rng)
         };
         let time = own.saturating_add(delay);
         if time.is_zero() {
