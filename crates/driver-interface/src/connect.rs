@@ -1,0 +1,189 @@
+//! From a URI to a driver.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{ConfigurationError, Result, UnsupportedError};
+use driver_interface_types::{ContainerDriver, Namespace};
+
+/// The schemes that [`connect`] knows, whether their feature is on or not.
+pub const SCHEMES: &[&str] = &[
+    "mock-docker",
+    "mock-local",
+    "docker",
+    "podman",
+    "unix",
+    "tcp",
+    "http",
+];
+
+/// What every driver is told, whatever it is.
+///
+/// ```
+/// use driver_interface::{ConnectOptions, Namespace};
+///
+/// let options = ConnectOptions::default().namespace(Namespace::new("ci")?);
+/// assert_eq!(options.namespace.as_str(), "ci");
+/// # Ok::<(), driver_interface::ConfigurationError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Whose objects the driver sees and touches; `default` without one.
+    pub namespace: Namespace,
+}
+
+impl ConnectOptions {
+    /// Sets whose objects the driver sees and touches.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = namespace;
+        self
+    }
+}
+
+/// Makes the driver that a URI names, in the namespace `default`.
+///
+/// | URI | driver | feature |
+/// |---|---|---|
+/// | `mock-docker:`, `mock-local:` | a mock with a simulated engine of its own | `mock` |
+/// | `docker:` | Docker or Podman: what the environment names, else the first engine found | `docker` |
+/// | `podman:` | Podman: what the environment names, else its usual sockets | `docker` |
+/// | `docker:unix:///path`, `podman:unix:///path` | the engine at that address | `docker` |
+/// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address | `docker` |
+///
+/// ```
+/// use driver_interface::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// let driver = driver_interface::connect("mock-docker:").await?;
+/// assert!(driver.health_check().await?.is_healthy());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// - `ConfigurationError`: the URI has a scheme that nobody knows, or is wrong behind it.
+/// - `UnsupportedError`: the scheme's feature is not compiled in.
+/// - What the driver says when it cannot reach its engine.
+///
+/// # Cancel safety
+/// Nothing to undo.
+pub async fn connect(uri: &str) -> Result<Arc<dyn ContainerDriver>> {
+    connect_with(uri, ConnectOptions::default()).await
+}
+
+/// Makes the driver that a URI names; see [`connect`].
+///
+/// # Errors
+/// As [`connect`].
+///
+/// # Cancel safety
+/// Nothing to undo.
+pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
+    match scheme {
+        "mock-docker" | "mock-local" => mock(scheme, rest, options),
+        "docker" | "podman" | "unix" | "tcp" | "http" => engine(uri, options).await,
+        _ => {
+            let problem = format!(
+                "must begin with one of {}; {scheme:?} is none of them",
+                listed(SCHEMES)
+            );
+            Err(ConfigurationError::single("uri", "unknown-scheme", problem).into())
+        }
+    }
+}
+
+fn listed(schemes: &[&str]) -> String {
+    let named: Vec<String> = schemes.iter().map(|scheme| format!("`{scheme}:`")).collect();
+    named.join(", ")
+}
+
+#[cfg(feature = "mock")]
+fn mock(scheme: &str, rest: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    use driver_interface_mock::{MockDockerDriver, MockLocalDriver};
+
+    if !rest.is_empty() {
+        let problem = format!("must be just `{scheme}:`, nothing can follow it");
+        return Err(ConfigurationError::single("uri", "invalid-uri", problem).into());
+    }
+    Ok(match scheme {
+        "mock-local" => Arc::new(MockLocalDriver::builder().namespace(options.namespace).build()),
+        _ => Arc::new(MockDockerDriver::builder().namespace(options.namespace).build()),
+    })
+}
+
+#[cfg(not(feature = "mock"))]
+fn mock(scheme: &str, _rest: &str, _options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    Err(not_compiled_in(scheme, "mock"))
+}
+
+#[cfg(feature = "docker")]
+async fn engine(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    use driver_interface_docker::{DockerConfig, DockerDriver};
+
+    let config = DockerConfig::for_uri(uri)?.namespace(options.namespace);
+    Ok(Arc::new(DockerDriver::connect(config).await?))
+}
+
+#[cfg(not(feature = "docker"))]
+async fn engine(uri: &str, _options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
+    Err(not_compiled_in(uri.split(':').next().unwrap_or(uri), "docker"))
+}
+
+/// Names the schemes that would work, and how to get the one that does not.
+#[cfg_attr(
+    all(feature = "mock", feature = "docker"),
+    allow(dead_code, reason = "every scheme is compiled in")
+)]
+fn not_compiled_in(scheme: &str, feature: &str) -> driver_interface_errors::DriverError {
+    let mut working: Vec<&str> = Vec::new();
+    if cfg!(feature = "mock") {
+        working.extend(["mock-docker", "mock-local"]);
+    }
+    if cfg!(feature = "docker") {
+        working.extend(["docker", "podman", "unix", "tcp", "http"]);
+    }
+    let working = if working.is_empty() {
+        "none".to_owned()
+    } else {
+        listed(&working)
+    };
+    let reason = format!(
+        "`{scheme}:` needs the feature `{feature}` of driver-interface, which is off; the schemes that are on: {working}"
+    );
+    UnsupportedError::new("connect", reason).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_scheme_is_refused_with_those_that_exist() {
+        for uri in ["containerd:", "", "mysql://localhost", "Docker:"] {
+            let error = connect(uri).await.unwrap_err();
+            assert_eq!(error.code(), "CONFIGURATION_ERROR", "{uri}");
+            let text = error.to_string();
+            assert!(SCHEMES.iter().all(|scheme| text.contains(scheme)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_is_off_names_its_feature() {
+        let error = not_compiled_in("podman", "docker");
+        assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
+        assert!(error.to_string().contains("feature `docker`"), "{error}");
+    }
+
+    #[cfg(feature = "mock")]
+    #[tokio::test(start_paused = true)]
+    async fn mocks_are_made_by_name_and_take_nothing_more() {
+        for name in ["mock-docker", "mock-local"] {
+            assert_eq!(connect(&format!("{name}:")).await.unwrap().name(), name);
+            let error = connect(&format!("{name}:x")).await.unwrap_err();
+            assert_eq!(error.code(), "CONFIGURATION_ERROR");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! More than one driver in a program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface::mock::{MockEngine, Operation};
+use driver_interface::{
+    ContainerDriver, ContainerDriverExt, ContainerStatus, Effect, MockDockerDriver, MockLocalDriver,
+    RemoveOptions, Result, StopOptions,
+};
+
+use crate::support::failover::{create_on_first_reachable, first_with, fit_to};
+use crate::support::{drivers, list_all, look_up, run, script, server};
+
+#[tokio::test(start_paused = true)]
+async fn while_the_first_engine_is_down_the_second_driver_takes_over() -> Result<()> {
+    let engine = MockEngine::new();
+    let docker: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
+    let drivers = [docker, Arc::new(MockLocalDriver::new())];
+    engine.go_down();
+    let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
+    assert_eq!(placed.driver.name(), "mock-local");
+    assert_eq!(list_all(&placed.driver).await, [placed.container]);
+
+    engine.come_up();
+    let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
+    assert_eq!(placed.driver.name(), "mock-docker");
+    assert_eq!(
+        list_all(&drivers[0]).await,
+        [placed.container],
+        "nothing is left of the failed try"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_a_config_is_no_reason_to_ask_the_next_driver() {
+    let drivers = drivers();
+    let error = create_on_first_reachable(&drivers, &server("failover").cpu(4.5))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "RESOURCE_LIMIT_EXCEEDED");
+    assert_eq!(error.context().driver(), Some("mock-docker"));
+    for driver in &drivers {
+        assert_eq!(list_all(driver).await, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_answer_no_other_driver_is_asked_because_the_container_may_exist() {
+    let docker = Arc::new(MockDockerDriver::new());
+    docker.faults().lose_next_answer(Operation::CreateContainer);
+    let drivers: [Arc<dyn ContainerDriver>; 2] = [docker, Arc::new(MockLocalDriver::new())];
+    let error = create_on_first_reachable(&drivers, &server("failover"))
+        .await
+        .unwrap_err();
+    assert_eq!((error.effect(), error.is_retryable()), (Effect::Unknown, true));
+    assert_eq!(list_all(&drivers[0]).await.len(), 1, "here it does");
+    assert_eq!(list_all(&drivers[1]).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
+    let drivers = [
+        Arc::new(MockLocalDriver::new()) as Arc<dyn ContainerDriver>,
+        Arc::new(MockDockerDriver::new()),
+    ];
+    let place = |cpu: f64| first_with(&drivers, |can| can.max_cpu.is_none_or(|most| cpu <= most));
+    let small = place(1.0).expect("somebody takes a small job");
+    let big = place(3.0).expect("somebody takes a big job");
+    assert_eq!((small.name(), big.name()), ("mock-local", "mock-docker"));
+    assert!(place(64.0).is_none());
+    big.create_container(&server("job").cpu(3.0)).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
+    let [docker, local] = drivers();
+    let config = script("moving", "echo serving $PLACE; sleep 3600")
+        .name("web")
+        .env("PLACE", "here")
+        .label("role", "web")
+        .cpu(4.0);
+    let old = run(&docker, &config).await;
+
+    // The new one runs before the old one ends, so that somebody always answers.
+    let fitting = fit_to(&config, &local);
+    let small = config.clone().cpu(1.5);
+    assert_eq!(fit_to(&small, &local), small, "what fits stays as it is");
+    let new = run(&local, &fitting).await;
+    local
+        .wait_for_log(&new, "serving here", Duration::from_secs(10))
+        .await?;
+    docker.stop_container(&old, StopOptions::default()).await?;
+    docker.remove_container(&old, RemoveOptions::default()).await?;
+
+    let moved = look_up(&local, &new).await;
+    assert_eq!((&*moved.name, moved.status), ("web", ContainerStatus::Running));
+    assert_eq!(moved.labels, config.labels);
+    assert_eq!(
+        moved.resources,
+        config.resources.cpu(2.0),
+        "all but the cpu limit is as it was"
+    );
+    assert_eq!(list_all(&docker).await, []);
+    Ok(())
+}

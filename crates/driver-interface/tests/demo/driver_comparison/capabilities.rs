@@ -1,0 +1,64 @@
+//! What the drivers can do.
+
+use driver_interface::{
+    Capability, ContainerDriver, DriverError, ImageRef, ResourceError, ResourceFilter, Result,
+};
+
+use crate::support::{drivers, list_all, server};
+
+#[tokio::test(start_paused = true)]
+async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<()> {
+    for (driver, most) in drivers().into_iter().zip([4.0, 2.0]) {
+        assert_eq!(driver.capabilities().max_cpu, Some(most), "{}", driver.name());
+        let made = driver.create_container(&server("cpu").cpu(most)).await?;
+        assert_eq!(made.resources.cpu, most);
+
+        let error = driver
+            .create_container(&server("cpu").cpu(most + 0.5))
+            .await
+            .unwrap_err();
+        let DriverError::Resource(ResourceError::Limit(refused)) = &error else {
+            panic!("not a resource limit: {error:?}");
+        };
+        assert_eq!((refused.resource(), refused.limit()), ("cpu", most));
+        assert_eq!(refused.requested(), most + 0.5);
+        assert_eq!(list_all(&driver).await, [made]);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_declared_works_and_what_is_not_is_refused_as_unsupported() {
+    for driver in drivers() {
+        let image = ImageRef::new("from-archive:1").unwrap();
+        let empty_archive = vec![0; 1024];
+        let everything = ResourceFilter::default();
+        let answers = [
+            (
+                Capability::VolumeList,
+                driver.list_volumes(&everything).await.err(),
+            ),
+            (
+                Capability::NetworkList,
+                driver.list_networks(&everything).await.err(),
+            ),
+            (
+                Capability::ImageImport,
+                driver.import_image(&image, empty_archive.into()).await.err(),
+            ),
+            (Capability::ImageRemove, driver.remove_image(&image).await.err()),
+        ];
+        for (capability, error) in answers {
+            let refused = error
+                .as_ref()
+                .is_some_and(|error| error.code() == "UNSUPPORTED_OPERATION");
+            let declared = driver.capabilities().supports(capability);
+            assert_eq!(declared, !refused, "{} {capability}: {error:?}", driver.name());
+            assert!(
+                !declared || error.is_none(),
+                "{} {capability}: {error:?}",
+                driver.name()
+            );
+        }
+    }
+}

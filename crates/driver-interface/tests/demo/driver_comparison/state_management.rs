@@ -1,0 +1,64 @@
+//! What they say of a container.
+
+use driver_interface::mock::MockEngine;
+use driver_interface::{
+    ContainerDriver, ContainerState, ContainerStatus, LogOptions, MockDockerDriver, MockLocalDriver,
+    Namespace, RemoveOptions, Result, StartOutcome,
+};
+
+use crate::support::{drivers, list_all, look_up, run, script, server};
+
+#[tokio::test(start_paused = true)]
+async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers() -> Result<()> {
+    let ends = [
+        ("exit 0", ContainerStatus::Stopped, ContainerState::Terminated),
+        ("exit 1", ContainerStatus::Exited, ContainerState::Error),
+        ("exit 143", ContainerStatus::Stopped, ContainerState::Terminated),
+    ];
+    for driver in drivers() {
+        for (ending, status, state) in ends {
+            let id = run(&driver, &script("ends", ending)).await;
+            let logs = LogOptions::default().follow(true);
+            driver.get_container_logs(&id, logs).await?;
+            let ended = look_up(&driver, &id).await;
+            assert_eq!(
+                (ended.status, ended.state),
+                (status, state),
+                "{} {ending}",
+                driver.name()
+            );
+            let exit = ended.exit.expect("it ended");
+            assert!(ended.started_at.is_some_and(|start| start <= exit.finished_at));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_drivers_on_one_engine_and_namespace_see_the_same_and_other_namespaces_nothing() -> Result<()> {
+    let engine = MockEngine::new();
+    let shop = Namespace::new("shop")?;
+    let one = MockDockerDriver::builder()
+        .engine(&engine)
+        .namespace(shop.clone())
+        .build();
+    let two = MockLocalDriver::builder().engine(&engine).namespace(shop).build();
+    let stranger = MockDockerDriver::builder()
+        .engine(&engine)
+        .namespace(Namespace::new("other")?)
+        .build();
+
+    let id = run(&one, &server("shared")).await;
+    assert_eq!(look_up(&two, &id).await, look_up(&one, &id).await);
+    assert_eq!(two.start_container(&id).await?, StartOutcome::AlreadyRunning);
+    assert_eq!(list_all(&stranger).await, []);
+    let error = stranger
+        .remove_container(&id, RemoveOptions::force())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), "CONTAINER_NOT_FOUND");
+
+    two.remove_container(&id, RemoveOptions::force()).await?;
+    assert_eq!(one.get_container(&id).await?, None);
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Another way to the goal when the first one fails.
+
+use std::time::Duration;
+
+use driver_interface::{
+    ContainerConfig, ContainerDriver, ContainerError, ContainerId, ContainerInstance, ContainerStatus,
+    DriverError, Hint, MockDockerDriver, Result, StopOptions, StopOutcome,
+};
+
+use crate::support::{list_all, look_up, run, server, stubborn};
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_does_not_listen_is_killed_only_after_it_was_asked() -> Result<()> {
+    async fn stop_for_sure(driver: &dyn ContainerDriver, id: &ContainerId) -> Result<StopOutcome> {
+        match driver
+            .stop_container(id, StopOptions::graceful(Duration::from_secs(5)))
+            .await
+        {
+            Err(DriverError::Container(ContainerError::Stop(refused))) => {
+                // It still runs: here a program may save what it can before it decides.
+                assert_eq!(refused.container(), id.as_str());
+                driver.stop_container(id, StopOptions::kill()).await
+            }
+            other => other,
+        }
+    }
+    let driver = MockDockerDriver::new();
+    let (polite, deaf) = (
+        run(&driver, &server("stop")).await,
+        run(&driver, &stubborn("stop")).await,
+    );
+    assert_eq!(stop_for_sure(&driver, &polite).await?, StopOutcome::Stopped);
+    assert_eq!(stop_for_sure(&driver, &deaf).await?, StopOutcome::Killed);
+    assert_eq!(look_up(&driver, &polite).await.exit_code(), Some(143));
+    assert_eq!(look_up(&driver, &deaf).await.exit_code(), Some(137));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_there_already_is_taken_over() -> Result<()> {
+    async fn get_or_create(
+        driver: &dyn ContainerDriver,
+        config: &ContainerConfig,
+    ) -> Result<Option<ContainerInstance>> {
+        match driver.create_container(config).await {
+            Err(error) if error.hint() == Some(Hint::NameTaken) => {
+                let name = ContainerId::new(config.name.clone().unwrap_or_default())?;
+                driver.get_container(&name).await
+            }
+            made => made.map(Some),
+        }
+    }
+    let driver = MockDockerDriver::new();
+    let config = server("adopt").name("web");
+    let first = get_or_create(&driver, &config).await?.expect("it was made");
+    driver.start_container(&first.id).await?;
+    let second = get_or_create(&driver, &config).await?.expect("it was found");
+    assert_eq!((&second.id, second.status), (&first.id, ContainerStatus::Running));
+    assert_eq!(list_all(&driver).await, [second]);
+    Ok(())
+}

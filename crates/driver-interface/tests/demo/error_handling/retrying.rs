@@ -1,0 +1,118 @@
+//! Trying again: what, how often, how long.
+
+use std::time::Duration;
+
+use driver_interface::mock::Operation;
+use driver_interface::{
+    ContainerDriver, MockDockerDriver, NetworkError, ResourceFilter, Result, VolumeConfig,
+};
+use tokio::time::Instant;
+
+use crate::support::retry::RetryPolicy;
+use crate::support::{calls, server};
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_passes_is_hidden_by_a_retry() -> Result<()> {
+    let driver = MockDockerDriver::new();
+    let id = driver.create_container(&server("retry")).await?.id;
+    for _ in 0..2 {
+        driver
+            .faults()
+            .fail_next(Operation::GetContainer, NetworkError::new("connection reset"));
+    }
+    let found = RetryPolicy::attempts(3)
+        .run(async || driver.get_container(&id).await)
+        .await?;
+    assert_eq!(found.map(|one| one.id), Some(id));
+    assert_eq!(calls(&driver, Operation::GetContainer), 3);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_retry_cannot_mend_is_tried_once() {
+    let driver = MockDockerDriver::new();
+    let too_big = server("retry").cpu(32.0);
+    let begin = Instant::now();
+    let error = RetryPolicy::attempts(5)
+        .run(async || driver.create_container(&too_big).await)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.code(), error.attempts()),
+        ("RESOURCE_LIMIT_EXCEEDED", None)
+    );
+    assert_eq!(calls(&driver, Operation::CreateContainer), 1);
+    assert!(begin.elapsed() < Duration::from_millis(500), "no pause was made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_last_try_the_error_is_final_so_that_nobody_further_out_starts_over() {
+    let driver = MockDockerDriver::new();
+    driver
+        .faults()
+        .fail_rate(Operation::HealthCheck, 1.0, NetworkError::new("connection reset"));
+    let policy = RetryPolicy::attempts(3);
+    let outer = RetryPolicy::attempts(3);
+    let error = outer
+        .run(async || policy.run(async || driver.health_check().await).await)
+        .await
+        .unwrap_err();
+    assert_eq!(error.attempts(), Some(3));
+    assert!(!error.is_retryable());
+    assert!(
+        error.to_string().ends_with("(gave up after 3 attempts)"),
+        "{error}"
+    );
+    assert_eq!(calls(&driver, Operation::HealthCheck), 3, "not nine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_when_their_time_is_up_even_in_the_middle_of_a_try() {
+    let driver = MockDockerDriver::new();
+    driver
+        .faults()
+        .fail_next(Operation::HealthCheck, NetworkError::new("connection reset"));
+    // The first try fails at once, the second one hangs.
+    driver.faults().delay_next(Operation::HealthCheck, Duration::ZERO);
+    driver
+        .faults()
+        .delay_next(Operation::HealthCheck, Duration::from_secs(20));
+    let begin = Instant::now();
+    let error = RetryPolicy::attempts(100)
+        .budget(Duration::from_secs(5))
+        .run(async || driver.health_check().await)
+        .await
+        .unwrap_err();
+    assert_eq!(begin.elapsed().as_secs(), 5);
+    assert_eq!((error.code(), error.attempts()), ("TIMEOUT_ERROR", Some(2)));
+    assert!(!error.is_retryable());
+    let sources = error.to_report().sources;
+    assert!(
+        sources[0].contains("connection reset"),
+        "what went wrong before is kept: {sources:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_may_have_worked_is_verified_before_it_is_repeated() -> Result<()> {
+    let driver = MockDockerDriver::new();
+    // A volume of that name may be somebody else's: the label tells whose it is.
+    let config = VolumeConfig::new("cache").label("order", "17");
+    let ours = ResourceFilter::default().label("order", "17");
+    driver.faults().lose_next_answer(Operation::CreateVolume);
+
+    let volume = RetryPolicy::attempts(3)
+        .run_verified(
+            async || driver.create_volume(&config).await,
+            async || Ok(driver.list_volumes(&ours).await?.pop()),
+        )
+        .await?;
+    assert_eq!(volume.name, "cache");
+    assert_eq!(
+        driver.calls()[0].error_code(),
+        Some("NETWORK_ERROR"),
+        "the first try did fail"
+    );
+    assert_eq!(calls(&driver, Operation::CreateVolume), 1, "and was not repeated");
+    Ok(())
+}

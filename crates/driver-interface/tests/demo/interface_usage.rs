@@ -1,0 +1,362 @@
+//! The interface in everyday use: connect, run a container, check a config, keep data, find each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface::prelude::*;
+use driver_interface::{ConfigurationError, InputError, MockDockerDriver};
+
+use crate::support::{drivers, list_all, look_up, run, script, server};
+
+mod driver_initialisation {
+    use driver_interface::mock::MockEngine;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_gets_its_driver_from_a_uri_and_does_not_care_which_it_is() -> Result<()> {
+        for (uri, name) in [("mock-docker:", "mock-docker"), ("mock-local:", "mock-local")] {
+            let driver: Arc<dyn ContainerDriver> = connect(uri).await?;
+            assert_eq!(driver.name(), name);
+            let health = driver.health_check().await?;
+            assert!(health.is_healthy(), "{health:?}");
+            assert_eq!(health.version, driver.version());
+            assert_eq!(health.containers.total, 0);
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_is_down_is_a_finding_of_the_health_check_and_not_an_error() -> Result<()> {
+        let engine = MockEngine::new();
+        let driver = MockDockerDriver::builder().engine(&engine).build();
+        engine.go_down();
+        let health = driver.health_check().await?;
+        assert!(!health.is_healthy());
+        assert!(health.error.is_some_and(|reason| !reason.is_empty()));
+
+        engine.come_up();
+        assert!(driver.health_check().await?.is_healthy());
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_driver_serves_many_tasks_at_once() -> Result<()> {
+        let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..5 {
+            let driver = driver.clone();
+            let config = server("shared").name(format!("server-{number}"));
+            tasks.spawn(async move { driver.create_container(&config).await });
+        }
+        let made: Result<Vec<_>> = tasks.join_all().await.into_iter().collect();
+        assert_eq!(made?.len(), 5);
+        let mut names: Vec<_> = list_all(&driver).await.into_iter().map(|one| one.name).collect();
+        names.sort();
+        assert_eq!(
+            names,
+            ["server-0", "server-1", "server-2", "server-3", "server-4"]
+        );
+        Ok(())
+    }
+}
+
+mod container_lifecycle {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_is_created_started_stopped_and_removed() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let made = driver.create_container(&server("life").name("web")).await?;
+        assert_eq!(
+            (made.status, made.state),
+            (ContainerStatus::Created, ContainerState::Terminated)
+        );
+        assert!(made.started_at.is_none() && made.exit.is_none());
+
+        assert_eq!(driver.start_container(&made.id).await?, StartOutcome::Started);
+        let running = look_up(&driver, &made.id).await;
+        assert_eq!(
+            (running.status, running.state),
+            (ContainerStatus::Running, ContainerState::Running)
+        );
+        assert!(driver.is_container_healthy(&made.id).await?);
+
+        let stopped = driver.stop_container(&made.id, StopOptions::default()).await?;
+        assert_eq!(stopped, StopOutcome::Stopped);
+        let ended = look_up(&driver, &made.id).await;
+        assert_eq!(
+            (ended.status, ended.state),
+            (ContainerStatus::Stopped, ContainerState::Terminated)
+        );
+        assert!(!driver.is_container_healthy(&made.id).await?);
+
+        driver
+            .remove_container(&made.id, RemoveOptions::default())
+            .await?;
+        assert!(driver.get_container(&made.id).await?.is_none());
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn starting_and_stopping_twice_is_fine_and_the_outcome_says_already() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let id = run(&driver, &server("twice")).await;
+        let first_start = look_up(&driver, &id).await.started_at;
+        assert_eq!(driver.start_container(&id).await?, StartOutcome::AlreadyRunning);
+        assert_eq!(look_up(&driver, &id).await.started_at, first_start);
+
+        driver.stop_container(&id, StopOptions::default()).await?;
+        let first_exit = look_up(&driver, &id).await.exit;
+        let again = driver.stop_container(&id, StopOptions::default()).await?;
+        assert_eq!(again, StopOutcome::AlreadyStopped);
+        assert_eq!(look_up(&driver, &id).await.exit, first_exit);
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_ends_by_itself_leaves_its_output_and_exit_code() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let id = run(&driver, &script("job", "echo working; echo broken >&2; exit 3")).await;
+        let ended = driver
+            .wait_until(&id, Duration::from_secs(10), |now| now.exit.is_some())
+            .await?;
+        assert_eq!(ended.exit_code(), Some(3));
+        assert_eq!(
+            (ended.status, ended.state),
+            (ContainerStatus::Exited, ContainerState::Error)
+        );
+
+        let output = LogOptions::default().only_stdout();
+        assert_eq!(driver.get_container_logs(&id, output).await?, "working\n");
+        let complaints = LogOptions::default().only_stderr();
+        assert_eq!(driver.get_container_logs(&id, complaints).await?, "broken\n");
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_ended_runs_again_and_its_logs_go_on() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let id = run(&driver, &script("again", "echo hello")).await;
+        let limit = Duration::from_secs(10);
+        let first = driver.wait_until(&id, limit, |now| now.exit.is_some()).await?;
+
+        assert_eq!(driver.start_container(&id).await?, StartOutcome::Started);
+        let second = driver.wait_until(&id, limit, |now| now.exit.is_some()).await?;
+        assert!(second.started_at > first.started_at);
+        let logs = driver.get_container_logs(&id, LogOptions::default()).await?;
+        assert_eq!(logs, "hello\nhello\n");
+        let last = LogOptions::default().tail(1);
+        assert_eq!(driver.get_container_logs(&id, last).await?, "hello\n");
+        Ok(())
+    }
+}
+
+mod configuration_validation {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_said_is_safe() -> Result<()> {
+        let config = ContainerConfig::new("defaults", "busybox");
+        assert_eq!((config.resources.cpu, config.resources.memory), (0.5, 512));
+        assert_eq!((config.resources.disk, config.resources.pids), (1024, 100));
+        assert!(config.security.read_only && config.security.no_new_privileges);
+        assert_eq!(config.security.user, "1000:1000");
+        assert_eq!(config.security.capabilities.drop, ["ALL"]);
+
+        let made = MockDockerDriver::new().create_container(&config).await?;
+        assert_eq!(made.resources, config.resources, "the engine got the same limits");
+        Ok(())
+    }
+
+    #[test]
+    fn a_config_from_a_file_is_the_one_built_in_code_and_a_misspelt_field_is_refused() {
+        let built = server("build-42")
+            .env("LANG", "C.UTF-8")
+            .cpu(1.5)
+            .mount(VolumeMount::volume("cache", "/cache"))
+            .security(SecurityOptions::default().user("33:33"));
+        let text = json!({
+            "sessionId": "build-42", "image": "busybox", "command": ["sleep", "3600"],
+            "env": {"LANG": "C.UTF-8"}, "resources": {"cpu": 1.5},
+            "volumes": [{"source": "cache", "target": "/cache", "type": "volume"}],
+            "security": {"user": "33:33"},
+        });
+        let read: ContainerConfig = serde_json::from_value(text).unwrap();
+        assert_eq!(read, built);
+
+        let misspelt = json!({"sessionId": "build-42", "image": "busybox", "resources": {"memroy": 64}});
+        let refused = serde_json::from_value::<ContainerConfig>(misspelt).unwrap_err();
+        assert!(refused.to_string().contains("memroy"), "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_invalid_config_is_refused_with_every_violation_and_leaves_nothing() {
+        let driver = MockDockerDriver::new();
+        let config = ContainerConfig::new("bad session!", "busybox")
+            .cpu(-1.0)
+            .mount(VolumeMount::volume("cache", "not/absolute"));
+        let error = driver.create_container(&config).await.unwrap_err();
+        let paths = match &error {
+            DriverError::Configuration(InputError::Configuration(refused)) => paths(refused),
+            other => panic!("not a configuration error: {other:?}"),
+        };
+        for path in ["sessionId", "resources.cpu", "volumes[0].target"] {
+            assert!(paths.contains(&path), "{path} is not among {paths:?}");
+        }
+        assert_eq!(list_all(&driver).await, []);
+    }
+
+    fn paths(error: &ConfigurationError) -> Vec<&str> {
+        error
+            .violations()
+            .iter()
+            .map(|violation| &*violation.path)
+            .collect()
+    }
+}
+
+mod resource_management {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_container_writes_to_a_volume_the_next_one_reads() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let volume = driver
+            .create_volume(&VolumeConfig::new("handover").session("data"))
+            .await?;
+        let mount = VolumeMount::volume(&volume.name, "/data");
+        let limit = Duration::from_secs(10);
+
+        // A new volume belongs to root, so its writer runs as root (with no capabilities at all).
+        let writer = script("data", "echo kept > /data/note")
+            .mount(mount.clone())
+            .security(SecurityOptions::default().user("0:0"));
+        let writer = run(&driver, &writer).await;
+        let written = driver
+            .wait_until(&writer, limit, |now| now.exit.is_some())
+            .await?;
+        assert_eq!(written.exit_code(), Some(0));
+        driver.remove_container(&writer, RemoveOptions::default()).await?;
+
+        let reader = script("data", "cat /data/note").mount(mount.read_only(true));
+        let reader = run(&driver, &reader).await;
+        driver
+            .wait_until(&reader, limit, |now| now.exit.is_some())
+            .await?;
+        let logs = driver.get_container_logs(&reader, LogOptions::default()).await?;
+        assert_eq!(logs, "kept\n");
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_volume_and_a_network_in_use_stay_until_their_last_container_is_gone() -> Result<()> {
+        let driver = MockDockerDriver::new();
+        let volume = driver.create_volume(&VolumeConfig::new("cache")).await?;
+        let network = driver.create_network(&NetworkConfig::new("backend")).await?;
+        let config = server("use")
+            .mount(VolumeMount::volume("cache", "/cache"))
+            .network("backend");
+        let container = driver.create_container(&config).await?.id;
+
+        let error = driver.remove_volume(&volume.id).await.unwrap_err();
+        assert_eq!(error.code(), "VOLUME_REMOVE_FAILED");
+        let error = driver.remove_network(&network.id).await.unwrap_err();
+        assert_eq!(error.code(), "NETWORK_REMOVE_FAILED");
+        driver.start_container(&container).await?;
+
+        driver
+            .remove_container(&container, RemoveOptions::force())
+            .await?;
+        driver.remove_volume(&volume.id).await?;
+        driver.remove_network(&network.id).await?;
+        assert!(driver.remove_volume(&volume.id).await.unwrap_err().is_not_found());
+        assert!(
+            driver
+                .remove_network(&network.id)
+                .await
+                .unwrap_err()
+                .is_not_found()
+        );
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_names_a_missing_volume_or_network_is_not_created() {
+        let driver = MockDockerDriver::new();
+        let config = server("missing").mount(VolumeMount::volume("nowhere", "/data"));
+        let error = driver.create_container(&config).await.unwrap_err();
+        assert_eq!(error.code(), "VOLUME_NOT_FOUND");
+        let error = driver
+            .create_container(&server("missing").network("nowhere"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "NETWORK_NOT_FOUND");
+        assert_eq!(list_all(&driver).await, []);
+    }
+}
+
+mod cross_driver_consistency {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_program_tells_the_same_story_on_every_driver() -> Result<()> {
+        for driver in drivers() {
+            assert_eq!(
+                story(&driver).await?,
+                [
+                    "created",
+                    "Started running",
+                    "AlreadyRunning",
+                    "at work",
+                    "Stopped stopped 143",
+                    "removed",
+                    "CONTAINER_NOT_FOUND",
+                ],
+                "{}",
+                driver.name(),
+            );
+        }
+        Ok(())
+    }
+
+    /// A container's life as its user sees it.
+    async fn story(driver: &dyn ContainerDriver) -> Result<Vec<String>> {
+        let mut told = Vec::new();
+        let config = script("story", "echo at work; sleep 3600").label("role", "hero");
+        let id: ContainerId = driver.create_container(&config).await?.id;
+        told.push(look_up(driver, &id).await.status.to_string());
+
+        let outcome = driver.start_container(&id).await?;
+        told.push(format!("{outcome:?} {}", look_up(driver, &id).await.status));
+        told.push(format!("{:?}", driver.start_container(&id).await?));
+        let heroes = ContainerFilter::default()
+            .label("role", "hero")
+            .status(ContainerStatus::Running);
+        let found = driver.list_containers(&heroes).await?;
+        let logs = driver
+            .get_container_logs(&found[0].id, LogOptions::default())
+            .await?;
+        told.push(logs.trim_end().to_owned());
+
+        let outcome = driver.stop_container(&id, StopOptions::default()).await?;
+        let ended = look_up(driver, &id).await;
+        told.push(format!(
+            "{outcome:?} {} {}",
+            ended.status,
+            ended.exit_code().unwrap_or(-1)
+        ));
+        driver.remove_container(&id, RemoveOptions::default()).await?;
+        told.push(
+            driver
+                .get_container(&id)
+                .await?
+                .map_or("removed".to_owned(), |left| left.name),
+        );
+        let error = driver.start_container(&id).await.unwrap_err();
+        told.push(error.code().to_owned());
+        Ok(told)
+    }
+}
