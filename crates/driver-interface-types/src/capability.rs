@@ -103,6 +103,8 @@ capabilities! {
     seccomp => Seccomp,
     /// The main process runs as the user asked for.
     user => User,
+    /// A container reaches no container that is on none of its networks.
+    network_isolation => NetworkIsolation,
     /// The driver's default network keeps containers of different sessions apart.
     session_isolation => SessionIsolation,
     /// Containers run real processes on a real kernel, so limits and security can be measured from inside.

@@ -222,6 +222,7 @@ impl<K: Kind> MockDriver<K> {
         can.capability_drop = true;
         can.seccomp = true;
         can.user = true;
+        can.network_isolation = true;
         can.session_isolation = true;
         can.max_cpu = Some(K::PROFILE.max_cpu);
         can.min_memory = driver_interface_validation::limits::MIN_MEMORY;
