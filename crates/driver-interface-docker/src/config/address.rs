@@ -1,0 +1,141 @@
+//! Addresses as people write them.
+
+use driver_interface_errors::{ConfigurationError, DriverError, Result, UnsupportedError};
+
+use crate::wire::Address;
+
+/// Where engines listen for plain HTTP.
+const PORT: u16 = 2375;
+
+/// Reads `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` says where the text comes from.
+pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
+    match text.split_once("://") {
+        Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
+        Some(("unix", _)) => Err(invalid(text, origin, "must name an absolute path: unix:///path")),
+        Some(("tcp" | "http", rest)) => tcp(rest).map_err(|problem| invalid(text, origin, &problem)),
+        Some(("https", _)) => Err(no_tls(text, origin)),
+        Some(("ssh", _)) => Err(unsupported(
+            format!("{origin} names {text}, and connections over SSH are not offered yet"),
+            "forward the engine's socket instead (`ssh -L /tmp/engine.sock:/var/run/docker.sock host`) and use \
+             unix:///tmp/engine.sock",
+        )),
+        Some(("npipe", _)) => Err(unsupported(
+            format!("{origin} names {text}, and named pipes are not offered yet"),
+            "expose the engine on a TCP port of the loopback interface and use tcp://127.0.0.1:2375",
+        )),
+        _ => Err(invalid(
+            text,
+            origin,
+            "must be unix:///path, tcp://host:port or http://host:port",
+        )),
+    }
+}
+
+/// Refuses a connection that is to be encrypted: to go on without would be worse than to stop.
+pub(super) fn no_tls(text: &str, origin: &str) -> DriverError {
+    unsupported(
+        format!("{origin} asks for TLS to {text}, and connections over TLS are not offered yet"),
+        "use a unix socket, or forward the port through SSH and use plain tcp:// on the loopback interface",
+    )
+}
+
+fn tcp(rest: &str) -> std::result::Result<Address, String> {
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '@', '?', '#']) {
+        return Err("must be only a host and a port".to_owned());
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest
+                .split_once(']')
+                .ok_or("must close the bracket of its IPv6 address")?;
+            (host, port.strip_prefix(':'))
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    if host.is_empty() {
+        return Err("must name a host".to_owned());
+    }
+    let port = match port {
+        None => PORT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("must have a port from 1 to 65535")?,
+    };
+    Ok(Address::Tcp {
+        host: host.to_owned(),
+        port,
+    })
+}
+
+fn invalid(text: &str, origin: &str, problem: &str) -> DriverError {
+    // What looks like a password is not repeated.
+    let shown = if text.contains('@') { "the address" } else { text };
+    ConfigurationError::single("uri", "invalid-uri", format!("{problem}; {origin} has {shown}")).into()
+}
+
+fn unsupported(what: String, remedy: &str) -> DriverError {
+    UnsupportedError::new("connect", format!("{what}; {remedy}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Option<String> {
+        parse(text, "test").ok().map(|address| address.to_string())
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        for (text, expected) in [
+            ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
+            ("tcp://10.0.0.1:2375", "tcp://10.0.0.1:2375"),
+            ("tcp://engine", "tcp://engine:2375"),
+            ("http://localhost:8080/", "tcp://localhost:8080"),
+            ("tcp://[::1]:99", "tcp://[::1]:99"),
+        ] {
+            assert_eq!(address(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "unix://relative",
+            "unix://",
+            "/var/run/docker.sock",
+            "tcp://",
+            "tcp://h:0",
+            "tcp://h:x",
+            "tcp://h:1/x",
+            "tcp://u:p@h:1",
+            "tcp://[::1",
+            "fd://",
+            "mysql://h",
+        ] {
+            let error = parse(text, "test").unwrap_err();
+            assert_eq!(error.code(), "CONFIGURATION_ERROR", "{text}");
+            assert!(!error.to_string().contains("u:p"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ways_that_are_not_offered_say_what_to_do() {
+        for text in [
+            "https://h:2376",
+            "ssh://me@host",
+            "npipe:////./pipe/docker_engine",
+        ] {
+            let error = parse(text, "DOCKER_HOST").unwrap_err();
+            assert_eq!(error.code(), "UNSUPPORTED_OPERATION", "{text}");
+            assert!(error.message().contains("use "), "{error}");
+        }
+    }
+}

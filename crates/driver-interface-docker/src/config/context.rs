@@ -1,0 +1,87 @@
+//! The current `docker context`: which engine the `docker` command is set to.
+
+use std::path::PathBuf;
+
+use driver_interface_errors::{ConfigurationError, Result};
+use serde::Deserialize;
+
+use super::address;
+use super::detect::Surroundings;
+use crate::wire::Address;
+
+/// The one setting that is read of the `docker` command's file, which also holds credentials.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Settings {
+    current_context: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Meta {
+    name: String,
+    #[serde(default)]
+    endpoints: Endpoints,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Endpoints {
+    docker: Endpoint,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Endpoint {
+    host: String,
+}
+
+/// The address of the current context; `None` when that is the default one.
+pub(super) fn current(host: &dyn Surroundings) -> Result<Option<Address>> {
+    let Some(folder) = folder(host) else {
+        return Ok(None);
+    };
+    let name = match host.var("DOCKER_CONTEXT") {
+        Some(name) => name,
+        None => settings(host, &folder).current_context,
+    };
+    if name.is_empty() || name == "default" {
+        return Ok(None);
+    }
+    let origin = format!("the docker context `{name}`");
+    let meta = host
+        .list(&folder.join("contexts/meta"))
+        .into_iter()
+        .find_map(|entry| {
+            let meta: Meta = serde_json::from_str(&host.read(&entry.join("meta.json"))?).ok()?;
+            (meta.name == name).then_some(meta)
+        });
+    match meta {
+        Some(meta) if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &folder) => {
+            Err(address::no_tls(&meta.endpoints.docker.host, &origin))
+        }
+        Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),
+        None => {
+            let problem = format!("{origin} does not exist; `docker context ls` shows those that do");
+            Err(ConfigurationError::single("context", "unknown-context", problem).into())
+        }
+    }
+}
+
+fn folder(host: &dyn Surroundings) -> Option<PathBuf> {
+    match host.var("DOCKER_CONFIG") {
+        Some(folder) => Some(folder.into()),
+        None => host.home().map(|home| home.join(".docker")),
+    }
+}
+
+fn settings(host: &dyn Surroundings, folder: &std::path::Path) -> Settings {
+    host.read(&folder.join("config.json"))
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+/// Whether contexts keep certificates: then one over TCP is likely to be over TLS.
+fn has_certificates(host: &dyn Surroundings, folder: &std::path::Path) -> bool {
+    !host.list(&folder.join("contexts/tls")).is_empty()
+}

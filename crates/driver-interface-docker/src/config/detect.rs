@@ -1,0 +1,315 @@
+//! Where an engine may be, in the order in which it is looked for.
+
+use std::path::{Path, PathBuf};
+
+use driver_interface_errors::Result;
+
+use super::{address, context};
+use crate::wire::Address;
+
+const DOCKER_SOCKET: &str = "/var/run/docker.sock";
+const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
+
+/// Addresses to try, the best first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Candidates {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) wanted: Wanted,
+    /// Whether the address was named, so that no other will do and a failure is that one's.
+    pub(crate) named: bool,
+}
+
+/// Which engine will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Any,
+    Podman,
+}
+
+/// What detection asks of the host; a fake one in tests.
+pub(super) trait Surroundings {
+    /// An environment variable that is set and not empty.
+    fn var(&self, name: &str) -> Option<String>;
+    fn home(&self) -> Option<PathBuf>;
+    fn exists(&self, path: &Path) -> bool;
+    fn read(&self, path: &Path) -> Option<String>;
+    fn list(&self, folder: &Path) -> Vec<PathBuf>;
+}
+
+/// The host that the program runs on.
+pub(super) struct Host;
+
+impl Surroundings for Host {
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        std::env::home_dir().filter(|home| !home.as_os_str().is_empty())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        // A socket in a folder that may not be looked into counts as there, so that the refusal is told.
+        path.try_exists().unwrap_or(true)
+    }
+
+    fn read(&self, path: &Path) -> Option<String> {
+        std::fs::read_to_string(path).ok()
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+}
+
+/// Any engine.
+pub(super) fn any(host: &dyn Surroundings) -> Result<Candidates> {
+    if let Some(named) = named(host)? {
+        return Ok(named);
+    }
+    let mut paths = docker_sockets(host);
+    paths.extend(podman_sockets(host));
+    paths.extend(other_sockets(host));
+    Ok(search(host, paths, Wanted::Any))
+}
+
+/// What the `docker` command would use.
+pub(super) fn like_the_command(host: &dyn Surroundings) -> Result<Candidates> {
+    Ok(named(host)?.unwrap_or_else(|| fixed(Address::Unix(DOCKER_SOCKET.into()), Wanted::Any)))
+}
+
+/// What a URI names.
+pub(super) fn uri(host: &dyn Surroundings, text: &str) -> Result<Candidates> {
+    const ORIGIN: &str = "the URI";
+    match text {
+        "docker:" | "docker" => any(host),
+        "podman:" | "podman" => match host.var("CONTAINER_HOST") {
+            Some(text) => Ok(fixed(address::parse(&text, "CONTAINER_HOST")?, Wanted::Podman)),
+            None => Ok(search(host, podman_sockets(host), Wanted::Podman)),
+        },
+        _ => match text.split_once(':') {
+            Some(("docker", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Wanted::Any)),
+            Some(("podman", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Wanted::Podman)),
+            _ => Ok(fixed(address::parse(text, ORIGIN)?, Wanted::Any)),
+        },
+    }
+}
+
+/// What the environment names.
+fn named(host: &dyn Surroundings) -> Result<Option<Candidates>> {
+    if let Some(text) = host.var("DOCKER_HOST") {
+        if text.starts_with("tcp://") && host.var("DOCKER_TLS_VERIFY").is_some() {
+            return Err(address::no_tls(&text, "DOCKER_TLS_VERIFY"));
+        }
+        return Ok(Some(fixed(address::parse(&text, "DOCKER_HOST")?, Wanted::Any)));
+    }
+    Ok(context::current(host)?.map(|address| fixed(address, Wanted::Any)))
+}
+
+fn fixed(address: Address, wanted: Wanted) -> Candidates {
+    Candidates {
+        addresses: vec![address],
+        wanted,
+        named: true,
+    }
+}
+
+/// The sockets that exist, or all of them if none does, so that a failure names where it looked.
+fn search(host: &dyn Surroundings, paths: Vec<PathBuf>, wanted: Wanted) -> Candidates {
+    let there: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
+    let chosen = if there.is_empty() { paths } else { there };
+    Candidates {
+        addresses: chosen.into_iter().map(Address::Unix).collect(),
+        wanted,
+        named: false,
+    }
+}
+
+fn runtime_folder(host: &dyn Surroundings) -> Option<PathBuf> {
+    host.var("XDG_RUNTIME_DIR").map(PathBuf::from)
+}
+
+fn docker_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+    let user = runtime_folder(host).map(|folder| folder.join("docker.sock"));
+    [Some(PathBuf::from(DOCKER_SOCKET)), user]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn podman_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+    let user = runtime_folder(host).map(|folder| folder.join("podman/podman.sock"));
+    [Some(PathBuf::from(PODMAN_SOCKET)), user]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn other_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+    let Some(home) = host.home() else {
+        return Vec::new();
+    };
+    let inside = [
+        ".colima/default/docker.sock",
+        ".colima/docker.sock",
+        ".orbstack/run/docker.sock",
+        ".rd/docker.sock",
+    ];
+    inside.into_iter().map(|path| home.join(path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    struct Fake {
+        vars: BTreeMap<&'static str, &'static str>,
+        files: BTreeMap<&'static str, &'static str>,
+    }
+
+    impl Surroundings for Fake {
+        fn var(&self, name: &str) -> Option<String> {
+            self.vars.get(name).map(|value| (*value).to_owned())
+        }
+        fn home(&self) -> Option<PathBuf> {
+            Some("/home/joe".into())
+        }
+        fn exists(&self, path: &Path) -> bool {
+            self.files.contains_key(path.to_str().unwrap())
+        }
+        fn read(&self, path: &Path) -> Option<String> {
+            self.files
+                .get(path.to_str().unwrap())
+                .map(|text| (*text).to_owned())
+        }
+        fn list(&self, folder: &Path) -> Vec<PathBuf> {
+            let inside = self
+                .files
+                .keys()
+                .filter_map(|path| Path::new(path).strip_prefix(folder).ok());
+            inside
+                .filter_map(|rest| rest.iter().next())
+                .map(|name| folder.join(name))
+                .collect()
+        }
+    }
+
+    fn fake<const V: usize, const F: usize>(
+        vars: [(&'static str, &'static str); V],
+        files: [(&'static str, &'static str); F],
+    ) -> Fake {
+        Fake {
+            vars: vars.into(),
+            files: files.into(),
+        }
+    }
+
+    fn shown(candidates: &Candidates) -> Vec<String> {
+        candidates.addresses.iter().map(Address::to_string).collect()
+    }
+
+    const RUNTIME: (&str, &str) = ("XDG_RUNTIME_DIR", "/run/user/1000");
+
+    #[test]
+    fn sockets_are_tried_in_order_and_only_those_that_exist() {
+        let host = fake(
+            [RUNTIME],
+            [
+                ("/home/joe/.rd/docker.sock", ""),
+                ("/run/user/1000/podman/podman.sock", ""),
+                ("/run/podman/podman.sock", ""),
+                ("/run/user/1000/docker.sock", ""),
+                ("/var/run/docker.sock", ""),
+            ],
+        );
+        let found = any(&host).unwrap();
+        assert!(!found.named);
+        assert_eq!(
+            shown(&found),
+            [
+                "unix:///var/run/docker.sock",
+                "unix:///run/user/1000/docker.sock",
+                "unix:///run/podman/podman.sock",
+                "unix:///run/user/1000/podman/podman.sock",
+                "unix:///home/joe/.rd/docker.sock",
+            ]
+        );
+        let podman = uri(&host, "podman:").unwrap();
+        assert_eq!((podman.wanted, podman.addresses.len()), (Wanted::Podman, 2));
+    }
+
+    #[test]
+    fn with_no_socket_every_place_is_named() {
+        assert_eq!(any(&fake([RUNTIME], [])).unwrap().addresses.len(), 8);
+    }
+
+    #[test]
+    fn docker_host_wins_over_everything() {
+        let host = fake(
+            [("DOCKER_HOST", "tcp://10.0.0.1:2375"), ("DOCKER_CONTEXT", "x")],
+            [("/var/run/docker.sock", "")],
+        );
+        let found = any(&host).unwrap();
+        assert_eq!(
+            (shown(&found), found.named),
+            (vec!["tcp://10.0.0.1:2375".to_owned()], true)
+        );
+        assert_eq!(like_the_command(&host).unwrap(), found);
+    }
+
+    #[test]
+    fn tls_is_refused_and_not_left_out() {
+        let host = fake(
+            [("DOCKER_HOST", "tcp://10.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")],
+            [],
+        );
+        assert_eq!(any(&host).unwrap_err().code(), "UNSUPPORTED_OPERATION");
+    }
+
+    #[test]
+    fn the_current_context_is_followed() {
+        const META: &str = r#"{"Name":"remote","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///ctx.sock","SkipTLSVerify":false}}}"#;
+        let files = [
+            (
+                "/home/joe/.docker/config.json",
+                r#"{"auths":{"x":{"auth":"c2VjcmV0"}},"currentContext":"remote"}"#,
+            ),
+            ("/home/joe/.docker/contexts/meta/abc/meta.json", META),
+            ("/home/joe/.docker/contexts/meta/def/meta.json", "not json"),
+        ];
+        assert_eq!(shown(&any(&fake([], files)).unwrap()), ["unix:///ctx.sock"]);
+        let default = fake([("DOCKER_CONTEXT", "default")], files);
+        assert!(!any(&default).unwrap().named);
+        let unknown = any(&fake([("DOCKER_CONTEXT", "other")], files)).unwrap_err();
+        assert_eq!(unknown.code(), "CONFIGURATION_ERROR");
+        assert!(unknown.message().contains("other"), "{unknown}");
+    }
+
+    #[test]
+    fn uris_name_engine_and_address() {
+        let host = fake([], []);
+        for (text, address, wanted) in [
+            ("docker:unix:///d.sock", "unix:///d.sock", Wanted::Any),
+            ("podman:unix:///p.sock", "unix:///p.sock", Wanted::Podman),
+            ("docker:tcp://h:1", "tcp://h:1", Wanted::Any),
+            ("unix:///x.sock", "unix:///x.sock", Wanted::Any),
+            ("http://h:80", "tcp://h:80", Wanted::Any),
+        ] {
+            let found = uri(&host, text).unwrap();
+            assert_eq!(
+                (shown(&found), found.wanted, found.named),
+                (vec![address.to_owned()], wanted, true),
+                "{text}"
+            );
+        }
+        assert!(uri(&host, "mock:").is_err());
+        let podman = uri(&fake([("CONTAINER_HOST", "unix:///c.sock")], []), "podman:").unwrap();
+        assert_eq!(
+            (shown(&podman), podman.wanted),
+            (vec!["unix:///c.sock".to_owned()], Wanted::Podman)
+        );
+    }
+}

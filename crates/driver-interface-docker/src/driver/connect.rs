@@ -1,0 +1,201 @@
+//! Finding the engine, and agreeing with it on how to speak.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use driver_interface_errors::{
+    ConfigurationError, DriverError, Hint, NetworkError, Result, UnsupportedError,
+};
+use driver_interface_types::{EngineInfo, NetworkId};
+
+use super::inner::{Inner, unique};
+use super::locks::{KeyLocks, NetworkUses};
+use super::task::read;
+use crate::DockerConfig;
+use crate::config::{Candidates, Wanted};
+use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
+use crate::translate::capabilities::Abilities;
+use crate::translate::errors::{self, Operation};
+use crate::translate::labels::Maker;
+use crate::wire::{Address, Wire};
+
+/// The oldest API the driver works with: Docker 19.03's.
+const OLDEST: ApiVersion = ApiVersion::new(1, 40);
+/// The newest API the driver knows.
+const NEWEST: ApiVersion = ApiVersion::new(1, 53);
+
+const OPERATION: &str = "connect";
+
+pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
+    let network = match &config.network {
+        Some(name) => NetworkId::new(name.as_str())?.to_string(),
+        None => format!("di-{}", config.namespace),
+    };
+    let (engine, info, abilities) =
+        read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
+    let owner = config.owner.unwrap_or_else(owner);
+    Ok(Inner {
+        engine,
+        info,
+        abilities,
+        maker: Maker {
+            namespace: config.namespace,
+            owner,
+        },
+        deadlines: config.deadlines,
+        policy: config.policy,
+        network,
+        connected: Instant::now(),
+        keys: KeyLocks::default(),
+        removals: KeyLocks::default(),
+        networks: NetworkUses::default(),
+        no_init: AtomicBool::new(false),
+    })
+}
+
+async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities)> {
+    let (address, version) = choose(candidates).await?;
+    let agreed = agree(&version)?;
+    let flavour = version.flavour();
+    let unusable = |failure| errors::error(Operation::Read, "engine", failure);
+    let engine = Engine::new(address, &agreed, flavour).map_err(unusable)?;
+    let system = engine.system().await.map_err(unusable)?;
+    let abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    let product = match flavour {
+        Flavour::Docker => "Docker",
+        Flavour::Podman => "Podman",
+    };
+    let info = EngineInfo::new(product, version.version, Some(agreed.to_string()));
+    tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");
+    Ok((engine, info, abilities))
+}
+
+/// The first address at which a wanted engine answers.
+async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
+    let mut first_failure = None;
+    for address in &candidates.addresses {
+        match version(&Wire::new(address.clone())).await {
+            Ok(version) if candidates.wanted == Wanted::Podman && version.flavour() != Flavour::Podman => {
+                let problem = format!("must be Podman, and {address} is Docker {}", version.version);
+                first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
+            }
+            Ok(version) => return Ok((address.clone(), version)),
+            Err(failure) => {
+                let error = errors::error(Operation::Read, "engine", failure);
+                // A socket that may not be opened tells more than one where nothing is.
+                let denied = error.hint() == Some(Hint::SocketPermission);
+                if denied || first_failure.is_none() {
+                    first_failure = Some(error);
+                }
+            }
+        }
+    }
+    Err(explain(candidates, first_failure))
+}
+
+fn explain(candidates: &Candidates, failure: Option<DriverError>) -> DriverError {
+    let looked: Vec<String> = candidates.addresses.iter().map(Address::to_string).collect();
+    match failure {
+        Some(error) if candidates.named || error.hint() != Some(Hint::EngineNotRunning) => error,
+        failure => {
+            let error = NetworkError::new(format!("no engine answers; looked at {}", looked.join(", ")))
+                .with_hint(Hint::EngineNotRunning);
+            match failure {
+                Some(source) => error.with_source(source).into(),
+                None => error.into(),
+            }
+        }
+    }
+}
+
+/// The newest API version that both sides speak.
+fn agree(version: &VersionRecord) -> Result<ApiVersion> {
+    let engine = &version.version;
+    let Some(newest) = ApiVersion::parse(&version.api_version) else {
+        let text = format!(
+            "the engine does not name its API version (it says {:?})",
+            version.api_version
+        );
+        return Err(NetworkError::new(text).with_retryable(false).into());
+    };
+    if newest < OLDEST {
+        let reason = format!("engine {engine} speaks API {newest}, and the driver needs {OLDEST} or newer");
+        return Err(UnsupportedError::new(OPERATION, reason)
+            .with_hint(Hint::ApiTooOld)
+            .into());
+    }
+    match ApiVersion::parse(&version.min_api_version) {
+        Some(oldest) if oldest > NEWEST => {
+            let reason = format!(
+                "engine {engine} speaks only API {oldest} and newer, and the driver {NEWEST} at most"
+            );
+            Err(UnsupportedError::new(OPERATION, reason)
+                .with_hint(Hint::ApiTooNew)
+                .into())
+        }
+        _ => Ok(newest.min(NEWEST)),
+    }
+}
+
+/// The table of mounts, where the engine's host is this one.
+fn mounts(address: &Address) -> Option<String> {
+    match address {
+        Address::Unix(_) => std::fs::read_to_string("/proc/self/mounts").ok(),
+        Address::Tcp { .. } => None,
+    }
+}
+
+/// Who we are, for a sweep: host, process, and something that no later process of that number has.
+fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host
+        .as_deref()
+        .map(str::trim)
+        .filter(|host| !host.is_empty())
+        .unwrap_or("unknown");
+    format!(
+        "{host}/{}/{}",
+        std::process::id(),
+        unique().get(..8).unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(newest: &str, oldest: &str) -> VersionRecord {
+        VersionRecord {
+            api_version: newest.to_owned(),
+            min_api_version: oldest.to_owned(),
+            ..VersionRecord::default()
+        }
+    }
+
+    #[test]
+    fn the_newest_version_that_both_speak_is_taken() {
+        for (newest, oldest, agreed) in [
+            ("1.41", "1.12", "1.41"),
+            ("1.53", "1.44", "1.53"),
+            ("1.99", "1.44", "1.53"),
+        ] {
+            assert_eq!(agree(&record(newest, oldest)).unwrap().to_string(), agreed);
+        }
+        assert_eq!(agree(&record("1.40", "")).unwrap(), OLDEST);
+    }
+
+    #[test]
+    fn engines_out_of_reach_say_what_to_do() {
+        assert_eq!(
+            agree(&record("1.39", "1.12")).unwrap_err().hint(),
+            Some(Hint::ApiTooOld)
+        );
+        assert_eq!(
+            agree(&record("2.10", "2.0")).unwrap_err().hint(),
+            Some(Hint::ApiTooNew)
+        );
+        assert_eq!(agree(&record("", "")).unwrap_err().code(), "NETWORK_ERROR");
+    }
+}

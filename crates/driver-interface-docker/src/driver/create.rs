@@ -1,0 +1,430 @@
+//! Making containers, without leaks and without twins.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use driver_interface_errors::{
+    ConfigurationError, ContainerCreationError, DriverError, Effect, Hint, NetworkNotFoundError, Result,
+    TimeoutError, VolumeNotFoundError,
+};
+use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
+use driver_interface_validation::validate_container_config_with;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{sleep, timeout};
+
+use super::inner::{Inner, unique};
+use super::locks::NetworkUse;
+use super::task::{Made, change, located, read, repeatedly};
+use crate::engine::Removal;
+use crate::quirks;
+use crate::translate::container::{network_mode, request};
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::records::Labels;
+use crate::translate::{instance, labels};
+use crate::wire::EngineError;
+
+const OPERATION: &str = "create_container";
+
+/// How often a creation is tried whose network vanished under it.
+const ATTEMPTS: usize = 4;
+
+/// What makes one creation recognisable.
+#[derive(Clone)]
+struct Key {
+    text: String,
+    /// Whether the caller gave it, and so expects to find what an earlier try has made.
+    given: bool,
+}
+
+impl Key {
+    fn of(config: &ContainerConfig) -> Self {
+        match &config.operation_key {
+            Some(text) => Self {
+                text: text.clone(),
+                given: true,
+            },
+            None => Self {
+                text: unique(),
+                given: false,
+            },
+        }
+    }
+}
+
+/// What happened to a request for a container.
+enum Requested {
+    Made(String),
+    /// An earlier try with the same key has made it.
+    Found(String),
+}
+
+pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Result<ContainerInstance> {
+    checked(driver, config).map_err(|error| located(error, OPERATION))?;
+    let deadline = driver.deadlines.create;
+    let key = Key::of(config);
+    let lock = if key.given {
+        Some(lock(driver, &key, deadline).await?)
+    } else {
+        None
+    };
+    if key.given
+        && let Some(found) = read(OPERATION, deadline, driver.earlier(config, &key)).await?
+    {
+        return Ok(found);
+    }
+    read(OPERATION, deadline, driver.check_parts(config)).await?;
+    let image = ImageRef::new(config.image.as_str()).map_err(|error| located(error.into(), OPERATION))?;
+    read(
+        OPERATION,
+        driver.deadlines.pull,
+        driver.ensure_image(&image, config.pull_policy),
+    )
+    .await?;
+    let work = Arc::clone(driver).make(config.clone(), key, lock);
+    change(OPERATION, deadline, work).await.map(Made::keep)
+}
+
+/// Everything that can be refused without asking the engine.
+fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
+    validate_container_config_with(config, &driver.policy)?;
+    driver.abilities.check_limits(&config.resources)?;
+    driver.abilities.check_strictness(config)
+}
+
+async fn lock(driver: &Inner, key: &Key, deadline: Duration) -> Result<OwnedMutexGuard<()>> {
+    let lock = timeout(deadline, driver.keys.lock(&key.text)).await;
+    lock.map_err(|_| located(TimeoutError::new(OPERATION, deadline).into(), OPERATION))
+}
+
+impl Inner {
+    /// The container that an earlier creation with this key has made.
+    async fn earlier(&self, config: &ContainerConfig, key: &Key) -> Result<Option<ContainerInstance>> {
+        let mut filters = self.maker.filters();
+        filters.push(format!("{}={}", label::OPERATION, key.text));
+        let listed = self.engine.list_containers(&filters, 0).await;
+        let listed = listed.map_err(|failure| self.error(Operation::Read, &key.text, failure))?;
+        for summary in listed
+            .iter()
+            .filter(|summary| self.maker.made_container(&summary.labels))
+        {
+            if summary.labels.get(label::OPERATION) == Some(&key.text) {
+                self.same_config(config, key, &summary.labels)?;
+                if let Some(record) = self.find_container(&summary.id).await? {
+                    let found = instance::of(&record, &self.abilities);
+                    return found
+                        .map(Some)
+                        .map_err(|failure| self.error(Operation::Read, &summary.id, failure));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses to take a container for another config's.
+    fn same_config(&self, config: &ContainerConfig, key: &Key, labels: &Labels) -> Result<()> {
+        if labels.get(label::FINGERPRINT) == Some(&config.fingerprint()) {
+            return Ok(());
+        }
+        let problem = format!(
+            "`{}` was used for another config; give each creation a key of its own",
+            key.text
+        );
+        Err(ConfigurationError::single("operationKey", "key-reused", problem).into())
+    }
+
+    /// Checks that the volumes, the network and the folders that the config names are there.
+    async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
+        for mount in &config.volumes {
+            match mount.mount_type() {
+                MountType::Bind => {
+                    let address = self.engine.wire().address();
+                    if quirks::bind_source_missing(self.engine.flavour(), address, &mount.source) {
+                        let text = format!("`{}`, which is to be mounted, does not exist", mount.source);
+                        return Err(ContainerCreationError::new(text)
+                            .with_hint(Hint::MissingMountSource)
+                            .into());
+                    }
+                }
+                _ => {
+                    self.volume(&mount.source).await?;
+                }
+            }
+        }
+        if let NetworkMode::Named(name) = &config.network {
+            self.network_named(name).await?;
+        }
+        Ok(())
+    }
+
+    async fn network_named(&self, name: &str) -> Result<()> {
+        let own = self.own_networks().await?;
+        let found = own.iter().any(|network| network.name == *name);
+        if found {
+            Ok(())
+        } else {
+            Err(NetworkNotFoundError::new(name).into())
+        }
+    }
+
+    /// Makes the container. Runs to its end whatever becomes of the caller.
+    async fn make(
+        self: Arc<Self>,
+        config: ContainerConfig,
+        key: Key,
+        lock: Option<OwnedMutexGuard<()>>,
+    ) -> Result<Made<ContainerInstance>> {
+        let (network, awaited) = self.join(&config).await?;
+        let result = self.request_container(&config, &key, &network).await;
+        drop(awaited);
+        let id = match result {
+            Ok(Requested::Made(id)) => id,
+            Ok(Requested::Found(id)) => {
+                let record = self.container(&id).await?;
+                let found = instance::of(&record, &self.abilities);
+                return found
+                    .map(Made::found)
+                    .map_err(|failure| self.error(Operation::Read, &id, failure));
+            }
+            Err(error) => {
+                self.clear_after(&error, config, key, network, lock).await;
+                return Err(error);
+            }
+        };
+        let undo = Arc::clone(&self).undo(
+            id.clone(),
+            network.clone(),
+            config.network == NetworkMode::Default,
+        );
+        match self.complete(&id, &config, &key).await {
+            Ok(instance) => Ok(Made::new(instance, undo).holding(lock)),
+            Err(error) => {
+                drop(Made::new((), undo).holding(lock));
+                Err(error)
+            }
+        }
+    }
+
+    /// The name of the network to join, which is there once this returns.
+    async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
+        match network_mode(&config.network) {
+            Some(name) => Ok((name.to_owned(), None)),
+            None => {
+                let name = self.default_network_name(&config.session_id);
+                let awaited = self.networks.begin(&name);
+                self.ensure_default_network(&name, &config.session_id)
+                    .await
+                    .map_err(no_network)?;
+                Ok((name, Some(awaited)))
+            }
+        }
+    }
+
+    async fn request_container(
+        self: &Arc<Self>,
+        config: &ContainerConfig,
+        key: &Key,
+        network: &str,
+    ) -> Result<Requested> {
+        let name = self.container_name(config, key);
+        let labels = self.maker.container(config, &key.text, Some(network));
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let init = self.uses_init();
+            let body = request(config, labels.clone(), network, &self.abilities, init);
+            let failure = match self.engine.create_container(&name, &body).await {
+                Ok(id) => return Ok(Requested::Made(id)),
+                Err(failure) => failure,
+            };
+            let found = match &failure {
+                EngineError::Refused(refusal) => cause(Operation::CreateContainer, refusal),
+                _ => Cause::Other,
+            };
+            match (found, &failure) {
+                (Cause::NameTaken, _) => return self.name_taken(config, key, &name, failure).await,
+                (Cause::NetworkMissing, _)
+                    if config.network == NetworkMode::Default && attempt < ATTEMPTS =>
+                {
+                    self.ensure_default_network(network, &config.session_id)
+                        .await
+                        .map_err(no_network)?;
+                }
+                (Cause::NetworkMissing, _) => {
+                    return Err(NetworkNotFoundError::new(network).with_source(failure).into());
+                }
+                (_, EngineError::Refused(refusal))
+                    if init && quirks::lacks_init(self.engine.flavour(), &refusal.message) =>
+                {
+                    self.no_init.store(true, Ordering::Relaxed);
+                }
+                _ => {
+                    let subject = if found == Cause::ImageMissing {
+                        &config.image
+                    } else {
+                        &name
+                    };
+                    return Err(self.error(Operation::CreateContainer, subject, failure));
+                }
+            }
+        }
+    }
+
+    /// The name is taken: by an earlier try of the same creation, or by something else.
+    async fn name_taken(
+        &self,
+        config: &ContainerConfig,
+        key: &Key,
+        name: &str,
+        failure: EngineError,
+    ) -> Result<Requested> {
+        if key.given
+            && let Some(record) = self.find_container(name).await?
+            && record.config.labels.get(label::OPERATION) == Some(&key.text)
+        {
+            self.same_config(config, key, &record.config.labels)?;
+            return Ok(Requested::Found(record.id));
+        }
+        let text = format!("the name `{name}` is taken");
+        Err(ContainerCreationError::new(text)
+            .with_hint(Hint::NameTaken)
+            .with_source(failure)
+            .into())
+    }
+
+    /// Looks the new container up, after making sure that it got what it was promised.
+    async fn complete(&self, id: &str, config: &ContainerConfig, key: &Key) -> Result<ContainerInstance> {
+        for mount in config
+            .volumes
+            .iter()
+            .filter(|mount| mount.mount_type() != MountType::Bind)
+        {
+            self.check_volume_stayed(&mount.source, &key.text).await?;
+        }
+        let record = self.container(id).await?;
+        instance::of(&record, &self.abilities)
+            .map_err(|failure| self.error(Operation::CreateContainer, id, failure))
+    }
+
+    /// A volume that vanished between the check and the creation was made anew by the engine, empty: that is
+    /// not the one that was asked for.
+    async fn check_volume_stayed(&self, name: &str, operation: &str) -> Result<()> {
+        match self.find_volume(name).await? {
+            Some(volume)
+                if volume
+                    .labels
+                    .get(label::OPERATION)
+                    .is_none_or(|made_by| made_by != operation) =>
+            {
+                Ok(())
+            }
+            Some(_) | None => Err(VolumeNotFoundError::new(name).into()),
+        }
+    }
+
+    /// Removes a container that was made for nobody, and what came with it.
+    async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) {
+        let strays = self.stray_volumes(&id).await;
+        for pause in [0, 200, 1_000, 3_000] {
+            sleep(Duration::from_millis(pause)).await;
+            match self.engine.remove_container(&id, Removal::Forced).await {
+                Ok(()) => break,
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => break,
+                Err(error) => tracing::debug!(id, %error, "a container that nobody wants was not removed"),
+            }
+        }
+        for volume in strays {
+            let _ = self.engine.remove_volume(&volume).await;
+        }
+        if is_default {
+            self.release_default_network(&network).await;
+        }
+    }
+
+    /// The volumes that the engine made along with a container.
+    async fn stray_volumes(&self, id: &str) -> Vec<String> {
+        let Ok(record) = self.engine.inspect_container(id).await else {
+            return Vec::new();
+        };
+        let Some(operation) = record.config.labels.get(label::OPERATION) else {
+            return Vec::new();
+        };
+        let mut filters = self.maker.filters();
+        filters.push(format!("{}={operation}", label::OPERATION));
+        let listed = self.engine.list_volumes(filters).await.unwrap_or_default();
+        let strays = listed.into_iter().filter(|volume| {
+            self.maker.made(&volume.labels)
+                && volume.labels.get(label::OPERATION) == Some(operation)
+                && volume.labels.contains_key(labels::RESOURCES)
+        });
+        strays.map(|volume| volume.name).collect()
+    }
+
+    fn container_name(&self, config: &ContainerConfig, key: &Key) -> String {
+        config
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("di-{}-{}", self.maker.namespace, key.text))
+    }
+
+    /// Clears up after a creation that failed. Where the engine may have made the container all the same, that
+    /// takes until it has, so it goes on in the background; the key stays locked until then.
+    async fn clear_after(
+        self: &Arc<Self>,
+        error: &DriverError,
+        config: ContainerConfig,
+        key: Key,
+        network: String,
+        lock: Option<OwnedMutexGuard<()>>,
+    ) {
+        let driver = Arc::clone(self);
+        if error.effect() == Effect::NotApplied {
+            return driver.release_if_default(&config, &network).await;
+        }
+        tokio::spawn(async move {
+            driver
+                .remove_lost(&driver.container_name(&config, &key), &key.text)
+                .await;
+            driver.release_if_default(&config, &network).await;
+            drop(lock);
+        });
+    }
+
+    /// Removes what a creation whose answer was lost has made or is still making.
+    async fn remove_lost(&self, name: &str, operation: &str) {
+        repeatedly(|| async {
+            let Ok(Some(record)) = self.find_container(name).await else {
+                return false;
+            };
+            record
+                .config
+                .labels
+                .get(label::OPERATION)
+                .is_none_or(|made_by| made_by != operation)
+                || self
+                    .engine
+                    .remove_container(&record.id, Removal::Forced)
+                    .await
+                    .is_ok()
+        })
+        .await;
+    }
+
+    async fn release_if_default(&self, config: &ContainerConfig, network: &str) {
+        if config.network == NetworkMode::Default {
+            self.release_default_network(network).await;
+        }
+    }
+}
+
+/// A container's error for a default network that could not be made.
+fn no_network(error: DriverError) -> DriverError {
+    let (hint, retryable) = (error.hint(), error.is_retryable());
+    let wrapped = ContainerCreationError::new(format!("its network could not be made: {}", error.message()))
+        .with_retryable(retryable)
+        .with_source(error);
+    match hint {
+        Some(hint) => wrapped.with_hint(hint).into(),
+        None => wrapped.into(),
+    }
+}

@@ -1,0 +1,79 @@
+//! The driver's own network: made when its first container is, removed after its last.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{Hint, NetworkCreationError, Result};
+
+use super::inner::{Inner, unique};
+use super::network::Settled;
+use crate::engine::NetworkPlan;
+use crate::quirks;
+use crate::translate::labels::DEFAULT_NETWORK;
+use crate::translate::records::NetworkRecord;
+
+impl Inner {
+    /// The name of the default network of a session: on Docker one for the whole namespace.
+    pub(super) fn default_network_name(&self, session: &str) -> String {
+        if quirks::network_per_session(self.engine.flavour()) {
+            format!("{}-{session}", self.network)
+        } else {
+            self.network.clone()
+        }
+    }
+
+    /// Makes the default network unless it is there.
+    pub(super) async fn ensure_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
+        let _section = self.networks.section.lock().await;
+        if self.default_networks(name).await?.is_empty() {
+            let per_session = quirks::network_per_session(self.engine.flavour());
+            let operation = unique();
+            let (key, value) = quirks::default_network_option(self.engine.flavour());
+            let plan = NetworkPlan {
+                name: name.to_owned(),
+                driver: "bridge".to_owned(),
+                labels: self
+                    .maker
+                    .default_network(per_session.then_some(session), &operation),
+                options: [(key.to_owned(), value.to_owned())].into(),
+            };
+            match self.create_network_once(&plan).await? {
+                Settled::Won(_) => {}
+                // Another process was first: its network will do, if it is one of ours.
+                Settled::Lost if !self.default_networks(name).await?.is_empty() => {}
+                Settled::Lost => {
+                    let text = "something else has the name of the driver's own network";
+                    return Err(NetworkCreationError::new(name, text)
+                        .with_hint(Hint::NameTaken)
+                        .into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the default network if no container of ours uses it or is about to. A failure is left to the next
+    /// one who tries, or to a sweep.
+    pub(super) async fn release_default_network(&self, name: &str) {
+        let _section = self.networks.section.lock().await;
+        if self.networks.is_awaited(name) {
+            return;
+        }
+        let mut filters = self.maker.filters();
+        filters.push(format!("{DEFAULT_NETWORK}={name}"));
+        match self.engine.list_containers(&filters, 1).await {
+            Ok(users) if users.is_empty() => {}
+            _ => return,
+        }
+        for network in self.default_networks(name).await.unwrap_or_default() {
+            if let Err(error) = self.engine.remove_network(&network.id).await {
+                tracing::debug!(network = name, %error, "the default network was not removed");
+            }
+        }
+    }
+
+    async fn default_networks(&self, name: &str) -> Result<Vec<NetworkRecord>> {
+        let mut own = self.all_own_networks().await?;
+        own.retain(|network| network.name == name && network.labels.contains_key(DEFAULT_NETWORK));
+        Ok(own)
+    }
+}

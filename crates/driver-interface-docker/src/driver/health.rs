@@ -1,0 +1,50 @@
+//! How the engine is doing.
+
+use driver_interface_errors::{DriverError, DriverHealthError, Result};
+use driver_interface_types::{ContainerCounts, DriverHealth};
+
+use super::inner::Inner;
+use super::task::read;
+use crate::translate::errors::Operation;
+use crate::translate::records::StateRecord;
+use crate::translate::status;
+use crate::wire::EngineError;
+
+const OPERATION: &str = "health_check";
+
+pub(super) async fn check(driver: &Inner, version: &str) -> Result<DriverHealth> {
+    let uptime = driver.connected.elapsed();
+    match read(OPERATION, driver.deadlines.read, driver.count()).await {
+        Ok(Ok(counts)) => Ok(DriverHealth::healthy(version, uptime, counts).with_engine(driver.info.clone())),
+        Ok(Err(nonsense)) => Err(nonsense),
+        // With the remedy, which is what the reader needs next.
+        Err(error) => Ok(DriverHealth::unhealthy(version, uptime, format!("{error:#}"))),
+    }
+}
+
+impl Inner {
+    /// Counts our containers. The outer error says that the engine cannot be worked with, the inner one that it
+    /// answers nonsense.
+    async fn count(&self) -> Result<Result<ContainerCounts>> {
+        if let Err(failure) = self.engine.ping().await {
+            return Err(self.error(Operation::Read, "engine", failure));
+        }
+        let own = match self.engine.list_containers(&self.maker.filters(), 0).await {
+            Ok(listed) => listed
+                .into_iter()
+                .filter(|summary| self.maker.made_container(&summary.labels)),
+            Err(failure @ EngineError::Garbled(_)) => {
+                let error =
+                    DriverError::from(DriverHealthError::new(failure.to_string()).with_source(failure));
+                return Ok(Err(super::task::located(error, OPERATION)));
+            }
+            Err(failure) => return Err(self.error(Operation::Read, "engine", failure)),
+        };
+        Ok(Ok(ContainerCounts::of(own.map(|summary| {
+            status::status(&StateRecord {
+                status: summary.state,
+                ..StateRecord::default()
+            })
+        }))))
+    }
+}

@@ -1,0 +1,83 @@
+//! Images: there, pulled, imported, removed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use driver_interface_errors::{ImageNotFoundError, Result};
+use driver_interface_types::{ImageRef, PullPolicy};
+
+use super::inner::Inner;
+use crate::engine::Progress;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::image::{engine_name, pull_parts};
+use crate::translate::labels::IMPORTED_BY;
+use crate::translate::records::ImageRecord;
+use crate::wire::EngineError;
+
+impl Inner {
+    /// Sees to it that the engine has the image, as the policy says.
+    pub(super) async fn ensure_image(&self, image: &ImageRef, policy: PullPolicy) -> Result<()> {
+        if policy != PullPolicy::Always && self.find_image(image).await?.is_some() {
+            return Ok(());
+        }
+        if policy == PullPolicy::Never {
+            return Err(ImageNotFoundError::new(image.as_str()).into());
+        }
+        self.pull(image).await
+    }
+
+    async fn pull(&self, image: &ImageRef) -> Result<()> {
+        let (name, version) = pull_parts(image);
+        let pulled = self.engine.pull_image(&name, &version).await;
+        self.settle(Operation::PullImage, image, pulled)
+    }
+
+    async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
+        const OPERATION: Operation = Operation::InspectImage;
+        match self.engine.inspect_image(&engine_name(image.as_str())).await {
+            Ok(record) => Ok(Some(record)),
+            Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
+            Err(failure) => Err(self.error(OPERATION, image.as_str(), failure)),
+        }
+    }
+
+    pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
+        let changes = [format!("LABEL {IMPORTED_BY}={}", self.maker.namespace)];
+        let imported = self
+            .engine
+            .import_image(&engine_name(image.as_str()), &changes, root)
+            .await;
+        self.settle(Operation::ImportImage, &image, imported)
+    }
+
+    pub(super) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
+        let found = self.find_image(&image).await?;
+        let own = |record: &ImageRecord| {
+            record
+                .config
+                .labels
+                .get(IMPORTED_BY)
+                .is_some_and(|made_by| made_by == self.maker.namespace.as_str())
+        };
+        if !found.as_ref().is_some_and(own) {
+            return Err(ImageNotFoundError::new(image.as_str()).into());
+        }
+        let removed = self.engine.remove_image(&engine_name(image.as_str())).await;
+        removed.map_err(|failure| self.error(Operation::RemoveImage, image.as_str(), failure))
+    }
+
+    /// An error inside the progress is a refusal like any other, only that its status was 200.
+    fn settle(
+        &self,
+        operation: Operation,
+        image: &ImageRef,
+        progress: std::result::Result<Progress, EngineError>,
+    ) -> Result<()> {
+        let failure = match progress {
+            Ok(Progress::Done) => return Ok(()),
+            Ok(Progress::Failed(message)) => EngineError::refused(200, message),
+            Err(failure) => failure,
+        };
+        Err(self.error(operation, image.as_str(), failure))
+    }
+}

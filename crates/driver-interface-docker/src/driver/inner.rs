@@ -1,0 +1,47 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use driver_interface_errors::DriverError;
+use driver_interface_types::EngineInfo;
+use driver_interface_validation::ValidationPolicy;
+
+use super::locks::{KeyLocks, NetworkUses};
+use crate::Deadlines;
+use crate::engine::Engine;
+use crate::translate::capabilities::Abilities;
+use crate::translate::errors::{self, Operation};
+use crate::translate::labels::Maker;
+use crate::wire::EngineError;
+
+/// What every clone of a driver shares. Nothing of it is a record of containers: those are the engine's.
+pub(super) struct Inner {
+    pub(super) engine: Engine,
+    pub(super) info: EngineInfo,
+    pub(super) abilities: Abilities,
+    pub(super) maker: Maker,
+    pub(super) deadlines: Deadlines,
+    pub(super) policy: ValidationPolicy,
+    /// The name of the default network, or its beginning.
+    pub(super) network: String,
+    pub(super) connected: Instant,
+    pub(super) keys: KeyLocks,
+    pub(super) removals: KeyLocks,
+    pub(super) networks: NetworkUses,
+    /// Set once the engine has turned out to have no init program.
+    pub(super) no_init: AtomicBool,
+}
+
+impl Inner {
+    pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
+        errors::error(operation, subject, failure)
+    }
+
+    pub(super) fn uses_init(&self) -> bool {
+        self.abilities.init && !self.no_init.load(Ordering::Relaxed)
+    }
+}
+
+/// A name that nothing else has.
+pub(super) fn unique() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

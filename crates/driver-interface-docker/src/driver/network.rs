@@ -1,0 +1,178 @@
+//! Networks that were asked for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driver_interface_errors::{Hint, NetworkCreationError, NetworkRemoveError, Result};
+use driver_interface_types::{Network, NetworkConfig, ResourceFilter, label};
+use driver_interface_validation::validate_network_config;
+use tokio::time::sleep;
+
+use super::inner::{Inner, unique};
+use super::task::{Made, change, located, repeatedly};
+use crate::engine::NetworkPlan;
+use crate::quirks;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::records::NetworkRecord;
+use crate::translate::resource;
+use crate::wire::EngineError;
+
+const CREATE: &str = "create_network";
+
+/// How long the lowest of several twins waits for the others to leave.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a race for a name ended.
+pub(super) enum Settled {
+    Won(NetworkRecord),
+    Lost,
+}
+
+pub(super) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
+    validate_network_config(config).map_err(|error| located(error.into(), CREATE))?;
+    change(
+        CREATE,
+        driver.deadlines.create,
+        Arc::clone(driver).make_network(config.clone()),
+    )
+    .await
+    .map(Made::keep)
+}
+
+impl Inner {
+    async fn make_network(self: Arc<Self>, config: NetworkConfig) -> Result<Made<Network>> {
+        let operation = unique();
+        let mut options = config.options.clone();
+        let driver = config.driver.clone().unwrap_or_else(|| "bridge".to_owned());
+        if let Some((key, value)) =
+            quirks::isolation_option(self.engine.flavour()).filter(|_| driver == "bridge")
+        {
+            options.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        let labels = self
+            .maker
+            .resource(&config.labels, config.session_id.as_deref(), &operation);
+        let plan = NetworkPlan {
+            name: config.name.clone(),
+            driver,
+            labels,
+            options,
+        };
+        match self.create_network_once(&plan).await? {
+            Settled::Won(record) => {
+                let made = resource::network(&record);
+                let made =
+                    made.map_err(|failure| self.error(Operation::CreateNetwork, &config.name, failure))?;
+                let undo = async move {
+                    let _ = self.engine.remove_network(&record.id).await;
+                };
+                Ok(Made::new(made, undo))
+            }
+            Settled::Lost => Err(taken(&config.name).into()),
+        }
+    }
+
+    /// Makes a network such that of all who try at once, in whatever process, at most one wins.
+    ///
+    /// The engine's own check lets several through. Whoever sees its network alone under the name has won: of
+    /// two who made one, the later sees the earlier. Whoever sees others stays only if its id is the lowest,
+    /// until the others have left.
+    pub(super) async fn create_network_once(self: &Arc<Self>, plan: &NetworkPlan) -> Result<Settled> {
+        let id = match self.engine.create_network(plan).await {
+            Ok(id) => id,
+            Err(failure) => return self.not_created(plan, failure).await,
+        };
+        let began = Instant::now();
+        loop {
+            let twins = match self.networks_called(&plan.name).await {
+                Ok(twins) => twins,
+                Err(error) => {
+                    let _ = self.engine.remove_network(&id).await;
+                    return Err(error);
+                }
+            };
+            let lowest = twins.iter().all(|twin| id <= twin.id);
+            if let [only] = twins.as_slice()
+                && only.id == id
+            {
+                return Ok(Settled::Won(only.clone()));
+            }
+            if !lowest || began.elapsed() > PATIENCE {
+                let _ = self.engine.remove_network(&id).await;
+                return Ok(Settled::Lost);
+            }
+            sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    async fn not_created(self: &Arc<Self>, plan: &NetworkPlan, failure: EngineError) -> Result<Settled> {
+        if let EngineError::Refused(refusal) = &failure
+            && cause(Operation::CreateNetwork, refusal) == Cause::NameTaken
+        {
+            return Ok(Settled::Lost);
+        }
+        if failure.effect_unknown() {
+            let (driver, plan) = (Arc::clone(self), plan.clone());
+            tokio::spawn(async move { driver.remove_lost_network(&plan).await });
+        }
+        Err(self.error(Operation::CreateNetwork, &plan.name, failure))
+    }
+
+    async fn remove_lost_network(&self, plan: &NetworkPlan) {
+        let operation = plan.labels.get(label::OPERATION);
+        repeatedly(|| async {
+            let twins = self.networks_called(&plan.name).await.unwrap_or_default();
+            match twins
+                .iter()
+                .find(|twin| operation.is_some() && twin.labels.get(label::OPERATION) == operation)
+            {
+                Some(lost) => self.engine.remove_network(&lost.id).await.is_ok(),
+                None => false,
+            }
+        })
+        .await;
+    }
+
+    /// Everybody's networks of exactly this name.
+    async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
+        let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
+        let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
+        found.retain(|network| network.name == name);
+        Ok(found)
+    }
+
+    pub(super) async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
+        let own = self.own_networks().await?;
+        let found: Result<Vec<Network>, EngineError> = own.iter().map(resource::network).collect();
+        let mut found = found.map_err(|failure| self.error(Operation::Read, "networks", failure))?;
+        found.retain(|network| filter.matches_network(network));
+        found.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(found)
+    }
+
+    pub(super) async fn remove_network(self: Arc<Self>, asked: String) -> Result<()> {
+        let network = self.network(&asked).await?;
+        if self.has_containers(&network).await? {
+            let text = "a container is attached to it";
+            return Err(NetworkRemoveError::new(asked, text).with_hint(Hint::InUse).into());
+        }
+        let removed = self.engine.remove_network(&network.id).await;
+        removed.map_err(|failure| self.error(Operation::RemoveNetwork, &asked, failure))
+    }
+
+    /// Whether any container is attached, running or not: Docker itself looks only at those that run.
+    async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
+        for value in [&network.id, &network.name] {
+            let listed = self.engine.containers_on_network(value).await;
+            let found = listed.map_err(|failure| self.error(Operation::Read, &network.name, failure))?;
+            if !found.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn taken(name: &str) -> NetworkCreationError {
+    NetworkCreationError::new(name, "the name is taken").with_hint(Hint::NameTaken)
+}

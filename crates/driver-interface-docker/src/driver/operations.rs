@@ -1,0 +1,133 @@
+//! The trait: what each operation is run as, and for how long.
+
+#![deny(clippy::missing_trait_methods)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use driver_interface_errors::Result;
+use driver_interface_types::{
+    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
+    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
+    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+};
+
+use super::task::{DRIVER, change, read};
+use super::{DockerDriver, create, health, logs, network, stop, volume};
+
+#[async_trait]
+impl ContainerDriver for DockerDriver {
+    fn name(&self) -> &str {
+        DRIVER
+    }
+
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.abilities.capabilities
+    }
+
+    async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
+        create::create(&self.inner, config).await
+    }
+
+    async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
+        let work = Arc::clone(&self.inner).start(id.to_string());
+        change("start_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+        let deadline = stop::grace(options).saturating_add(self.inner.deadlines.stop_margin);
+        let work = Arc::clone(&self.inner).stop(id.to_string(), options);
+        change("stop_container", deadline, work).await
+    }
+
+    async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+        let work = Arc::clone(&self.inner).remove(id.to_string(), options);
+        change("remove_container", self.inner.deadlines.remove, work).await
+    }
+
+    async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+        read(
+            "get_container",
+            self.inner.deadlines.read,
+            self.inner.get(id.as_str()),
+        )
+        .await
+    }
+
+    async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        read(
+            "list_containers",
+            self.inner.deadlines.read,
+            self.inner.list(filter),
+        )
+        .await
+    }
+
+    async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
+        logs::get(&self.inner, id, options).await
+    }
+
+    async fn health_check(&self) -> Result<DriverHealth> {
+        health::check(&self.inner, self.version()).await
+    }
+
+    async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool> {
+        read(
+            "is_container_healthy",
+            self.inner.deadlines.read,
+            self.inner.is_healthy(id.as_str()),
+        )
+        .await
+    }
+
+    async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume> {
+        volume::create(&self.inner, config).await
+    }
+
+    async fn remove_volume(&self, id: &VolumeId) -> Result<()> {
+        let work = Arc::clone(&self.inner).remove_volume(id.to_string());
+        change("remove_volume", self.inner.deadlines.remove, work).await
+    }
+
+    async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
+        network::create(&self.inner, config).await
+    }
+
+    async fn remove_network(&self, id: &NetworkId) -> Result<()> {
+        let work = Arc::clone(&self.inner).remove_network(id.to_string());
+        change("remove_network", self.inner.deadlines.remove, work).await
+    }
+
+    async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
+        read(
+            "list_volumes",
+            self.inner.deadlines.read,
+            self.inner.list_volumes(filter),
+        )
+        .await
+    }
+
+    async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
+        read(
+            "list_networks",
+            self.inner.deadlines.read,
+            self.inner.list_networks(filter),
+        )
+        .await
+    }
+
+    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+        let work = Arc::clone(&self.inner).import_image(image.clone(), root);
+        change("import_image", self.inner.deadlines.pull, work).await
+    }
+
+    async fn remove_image(&self, image: &ImageRef) -> Result<()> {
+        let work = Arc::clone(&self.inner).remove_image(image.clone());
+        change("remove_image", self.inner.deadlines.remove, work).await
+    }
+}

@@ -1,0 +1,67 @@
+//! Looking at containers.
+
+use driver_interface_errors::Result;
+use driver_interface_types::{ContainerFilter, ContainerInstance};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::inner::Inner;
+use crate::translate::errors::Operation;
+use crate::translate::records::SummaryRecord;
+use crate::translate::{instance, labels};
+
+/// How many containers are looked up at once for a listing.
+const AT_ONCE: usize = 8;
+
+impl Inner {
+    pub(super) async fn get(&self, asked: &str) -> Result<Option<ContainerInstance>> {
+        let Some(record) = self.find_container(asked).await? else {
+            return Ok(None);
+        };
+        let instance = instance::of(&record, &self.abilities);
+        instance
+            .map(Some)
+            .map_err(|failure| self.error(Operation::InspectContainer, asked, failure))
+    }
+
+    /// Each entry is looked up like a single one: a summary says neither how a container ended nor when.
+    pub(super) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        let summaries = self.own_summaries().await?;
+        let chosen: Vec<SummaryRecord> = summaries
+            .into_iter()
+            .filter(|summary| may_match(summary, filter))
+            .collect();
+        let looked_up = stream::iter(chosen).map(|summary| async move { self.get(&summary.id).await });
+        let found: Vec<Option<ContainerInstance>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut found: Vec<ContainerInstance> = found.into_iter().flatten().collect();
+        found.retain(|container| filter.matches(container));
+        found.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(found)
+    }
+
+    pub(super) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
+        let listed = self.engine.list_containers(&self.maker.filters(), 0).await;
+        let mut own = listed.map_err(|failure| self.error(Operation::Read, "containers", failure))?;
+        own.retain(|summary| self.maker.made_container(&summary.labels));
+        Ok(own)
+    }
+
+    pub(super) async fn is_healthy(&self, asked: &str) -> Result<bool> {
+        self.container(asked)
+            .await
+            .map(|record| instance::is_healthy(&record))
+    }
+}
+
+/// Whether a container may pass, as far as its labels tell.
+fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
+    let session = labels::session(&summary.labels);
+    let own = labels::of_config(&summary.labels);
+    filter
+        .session_id
+        .as_ref()
+        .is_none_or(|wanted| session.as_ref() == Some(wanted))
+        && filter
+            .labels
+            .iter()
+            .all(|(key, value)| own.get(key) == Some(value))
+}

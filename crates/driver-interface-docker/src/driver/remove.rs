@@ -1,0 +1,62 @@
+//! Removing containers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{ContainerNotFoundError, ContainerRemoveError, Hint, Result};
+use driver_interface_types::RemoveOptions;
+use tokio::time::sleep;
+
+use super::inner::Inner;
+use crate::engine::Removal;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::labels::DEFAULT_NETWORK;
+use crate::translate::status;
+use crate::wire::EngineError;
+
+impl Inner {
+    pub(super) async fn remove(self: Arc<Self>, asked: String, options: RemoveOptions) -> Result<()> {
+        let found = self.container(&asked).await?;
+        // Podman lets several removals of one container succeed.
+        let _turn = self.removals.lock(&found.id).await;
+        let Some(record) = self.find_container(&found.id).await? else {
+            return Err(ContainerNotFoundError::new(asked).into());
+        };
+        if !options.force && status::lives(&record.state) {
+            let text = format!("it is {}", status::status(&record.state));
+            return Err(ContainerRemoveError::new(asked, text)
+                .with_hint(Hint::StillRunning)
+                .into());
+        }
+        let how = if options.force {
+            Removal::Forced
+        } else {
+            Removal::Gentle
+        };
+        if let Err(failure) = self.engine.remove_container(&record.id, how).await {
+            self.not_removed(&asked, &record.id, failure).await?;
+        }
+        if let Some(network) = record.config.labels.get(DEFAULT_NETWORK) {
+            self.release_default_network(network).await;
+        }
+        Ok(())
+    }
+
+    /// Who did not remove it may still be waiting for another who does, and then finds nothing.
+    async fn not_removed(&self, asked: &str, id: &str, failure: EngineError) -> Result<()> {
+        let found = match &failure {
+            EngineError::Refused(refusal) => cause(Operation::RemoveContainer, refusal),
+            _ => return Err(self.error(Operation::RemoveContainer, asked, failure)),
+        };
+        if found == Cause::RemovalUnderWay {
+            while self.find_container(id).await?.is_some() {
+                sleep(Duration::from_millis(20)).await;
+            }
+            return Err(ContainerNotFoundError::new(asked).into());
+        }
+        if found == Cause::Other && self.find_container(id).await?.is_none() {
+            return Err(ContainerNotFoundError::new(asked).with_source(failure).into());
+        }
+        Err(self.error(Operation::RemoveContainer, asked, failure))
+    }
+}

@@ -1,0 +1,125 @@
+//! Running a container's main process.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, Hint, Result};
+use driver_interface_types::{ContainerStatus, StartOutcome};
+use tokio::time::sleep;
+
+use super::inner::Inner;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::labels::{self, DEFAULT_NETWORK};
+use crate::translate::program;
+use crate::translate::records::ContainerRecord;
+use crate::translate::status;
+use crate::wire::EngineError;
+
+/// How long a state that is about to change is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Inner {
+    pub(super) async fn start(self: Arc<Self>, asked: String) -> Result<StartOutcome> {
+        let record = self.container(&asked).await?;
+        if status::status(&record.state) == ContainerStatus::Paused {
+            return Err(ContainerStartError::new(asked, "it is paused")
+                .with_retryable(false)
+                .into());
+        }
+        self.refuse_missing_program(&asked, &record).await?;
+        let began = Instant::now();
+        let mut repairs = 0;
+        loop {
+            let failure = match self.engine.start_container(&record.id).await {
+                Ok(true) => return Ok(StartOutcome::Started),
+                Ok(false) => return Ok(StartOutcome::AlreadyRunning),
+                Err(failure) => failure,
+            };
+            match start_cause(&failure) {
+                Cause::NetworkMissing if repairs < 2 && self.repair_network(&record, repairs).await? => {
+                    repairs += 1
+                }
+                // It is being started, stopped or removed by somebody else: what comes of it decides.
+                Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < PATIENCE => {
+                    let Some(now) = self.find_container(&record.id).await? else {
+                        return Err(ContainerNotFoundError::new(asked).into());
+                    };
+                    if now.state.status == "running" {
+                        return Ok(StartOutcome::AlreadyRunning);
+                    }
+                    sleep(Duration::from_millis(50)).await;
+                }
+                found => return Err(self.not_started(&asked, &record, found, failure).await),
+            }
+        }
+    }
+
+    /// Refuses to start what cannot run. With an init process the engine starts that, and it is the init process
+    /// that finds no program: an ended container is then all that is to be seen.
+    async fn refuse_missing_program(&self, asked: &str, record: &ContainerRecord) -> Result<()> {
+        if record.state.running {
+            return Ok(());
+        }
+        let Some((program, places)) = program::behind_init(record) else {
+            return Ok(());
+        };
+        for place in places {
+            match self.engine.path_exists(&record.id, &place).await {
+                Ok(false) => {}
+                // What keeps the engine from looking keeps it from starting, and then it says why.
+                Ok(true) | Err(_) => return Ok(()),
+            }
+        }
+        let message = format!("the image has no program {program:?}");
+        Err(ContainerStartError::new(asked, message)
+            .with_hint(Hint::CommandNotFound)
+            .into())
+    }
+
+    /// Makes the default network anew if it is the one that is missing; says whether that is worth another try.
+    async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
+        let own = &record.config.labels;
+        let (Some(name), Some(session)) = (own.get(DEFAULT_NETWORK), labels::session(own)) else {
+            return Ok(false);
+        };
+        self.ensure_default_network(name, session.as_str()).await?;
+        if repairs == 0 {
+            // Enough for a container that never ran. One that did remembers the old network's id.
+            return Ok(true);
+        }
+        Ok(self.engine.reconnect(&record.id, name).await.is_ok())
+    }
+
+    async fn not_started(
+        &self,
+        asked: &str,
+        record: &ContainerRecord,
+        found: Cause,
+        failure: EngineError,
+    ) -> driver_interface_errors::DriverError {
+        // The text may say nothing, but Docker also leaves the shell's exit codes for both cases.
+        if found == Cause::Other
+            && let EngineError::Refused(refusal) = &failure
+            && refusal.status == 400
+            && let Ok(Some(now)) = self.find_container(&record.id).await
+        {
+            let hint = match now.state.exit_code {
+                127 => Some(Hint::CommandNotFound),
+                126 => Some(Hint::CommandNotExecutable),
+                _ => None,
+            };
+            if let Some(hint) = hint {
+                let error = ContainerStartError::new(asked, refusal.message.as_str()).with_hint(hint);
+                return error.with_source(failure).into();
+            }
+        }
+        self.error(Operation::StartContainer, asked, failure)
+    }
+}
+
+fn start_cause(failure: &EngineError) -> Cause {
+    match failure {
+        EngineError::Refused(refusal) => cause(Operation::StartContainer, refusal),
+        _ => Cause::Other,
+    }
+}

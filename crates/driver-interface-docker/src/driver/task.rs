@@ -1,0 +1,194 @@
+//! How calls are run: reads end when their caller leaves, changes go on to their end, and both have a deadline.
+
+use std::future::Future;
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect, InternalError, Result, TimeoutError};
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
+
+/// The driver's name, in errors and to the outside.
+pub(super) const DRIVER: &str = "docker";
+
+/// How much longer than its caller's deadline a change may go on in the background, so that what it made is
+/// still undone when the engine answers late.
+const AFTERMATH: Duration = Duration::from_secs(5 * 60);
+
+/// Runs what changes nothing. Dropping it drops the work.
+pub(super) async fn read<T>(
+    operation: &'static str,
+    deadline: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let done = timeout(deadline, work).await;
+    done.unwrap_or_else(|_| {
+        Err(TimeoutError::new(operation, deadline)
+            .with_effect(Effect::NotApplied)
+            .into())
+    })
+    .map_err(|error| located(error, operation))
+}
+
+/// Runs what changes something: in a task of its own, which goes on when the caller leaves or the deadline
+/// passes. A request that was sent is carried out by the engine anyway, so its answer has to be waited for.
+pub(super) async fn change<T: Send + 'static>(
+    operation: &'static str,
+    deadline: Duration,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let task = tokio::spawn(timeout(deadline.saturating_add(AFTERMATH), work));
+    let late = || DriverError::from(TimeoutError::new(operation, deadline));
+    let done = match timeout(deadline, task).await {
+        Ok(Ok(Ok(result))) => result,
+        Ok(Ok(Err(_))) | Err(_) => Err(late()),
+        Ok(Err(failed)) => Err(InternalError::new("a task ended unexpectedly")
+            .with_source(failed)
+            .into()),
+    };
+    done.map_err(|error| located(error, operation))
+}
+
+pub(super) fn located(error: DriverError, operation: &'static str) -> DriverError {
+    error.with_driver(DRIVER).with_operation(operation)
+}
+
+/// Something that was made for a caller who may not be there any more: unless it is [kept](Self::keep), it is
+/// undone. It reaches the caller as the output of a task, which is dropped if nobody takes it.
+pub(super) struct Made<T> {
+    value: T,
+    guard: Guard,
+}
+
+struct Guard {
+    undo: Option<BoxFuture<'static, ()>>,
+    /// Held until it is settled whether the thing stays.
+    key: Option<OwnedMutexGuard<()>>,
+}
+
+impl<T> Made<T> {
+    pub(super) fn new(value: T, undo: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            value,
+            guard: Guard {
+                undo: Some(Box::pin(undo)),
+                key: None,
+            },
+        }
+    }
+
+    /// Something that was there before, and stays whoever leaves.
+    pub(super) fn found(value: T) -> Self {
+        Self {
+            value,
+            guard: Guard {
+                undo: None,
+                key: None,
+            },
+        }
+    }
+
+    pub(super) fn holding(mut self, key: Option<OwnedMutexGuard<()>>) -> Self {
+        self.guard.key = key;
+        self
+    }
+
+    pub(super) fn keep(self) -> T {
+        let Self { value, mut guard } = self;
+        guard.undo = None;
+        value
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let (Some(undo), Ok(runtime)) = (self.undo.take(), Handle::try_current()) else {
+            return;
+        };
+        let key = self.key.take();
+        runtime.spawn(async move {
+            // In time or not, a sweep by labels finds what is left.
+            let _ = timeout(AFTERMATH, undo).await;
+            drop(key);
+        });
+    }
+}
+
+/// Looks for something again and again, for as long as the engine may still be making it.
+pub(super) async fn repeatedly<F: Future<Output = bool>>(mut settled: impl FnMut() -> F) {
+    for pause in [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if settled().await {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+        let flag = Arc::new(AtomicBool::new(false));
+        (Arc::clone(&flag), flag)
+    }
+
+    async fn making(undone: Arc<AtomicBool>) -> Result<Made<u8>> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(Made::new(7, async move { undone.store(true, Ordering::SeqCst) }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_stays() {
+        let (undone, seen) = flag();
+        let made = change("test", Duration::from_secs(9), making(undone))
+            .await
+            .unwrap();
+        assert_eq!(made.keep(), 7);
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        assert!(!seen.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_made_after_the_caller_left_is_undone() {
+        let (undone, seen) = flag();
+        let call = change("test", Duration::from_secs(9), making(undone));
+        assert!(timeout(Duration::from_millis(10), call).await.is_err());
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        assert!(seen.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_made_after_the_deadline_is_undone() {
+        let (undone, seen) = flag();
+        let error = change("test", Duration::from_millis(10), making(undone))
+            .await
+            .err()
+            .unwrap();
+        assert_eq!((error.code(), error.effect()), ("TIMEOUT_ERROR", Effect::Unknown));
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        assert!(seen.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_is_late_changed_nothing() {
+        let never = std::future::pending::<Result<()>>();
+        let error = read("test", Duration::from_millis(10), never).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.effect()),
+            ("TIMEOUT_ERROR", Effect::NotApplied)
+        );
+        assert_eq!(error.context().driver(), Some("docker"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_inside_is_an_error_outside() {
+        let error = change::<()>("test", Duration::from_secs(9), async { panic!("bug") })
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "INTERNAL_ERROR");
+    }
+}

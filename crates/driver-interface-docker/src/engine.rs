@@ -1,0 +1,119 @@
+//! The one place that asks the engine. Every function is one call, or a few that belong together, and returns
+//! what the engine said; what that means is decided in `translate`, and deadlines are set in `driver`.
+//!
+//! bollard makes the typed calls. Some calls go over the wire module directly, each for one of these reasons:
+//!
+//! - bollard logs request and answer bodies at debug level, and those of create and inspect hold the
+//!   environment, where secrets are;
+//! - bollard's models are closed enums: one unknown word (Podman's `stopped` and `initialized`) and the whole
+//!   answer is lost;
+//! - bollard treats 204 and 304 alike, drops an exit code other than 0 into an error, has no `CheckDuplicate`;
+//! - its decoding of streams loses cut frames (see the wire module).
+
+mod containers;
+mod images;
+mod logs;
+mod networks;
+mod system;
+mod volumes;
+
+use std::io;
+use std::sync::Arc;
+
+use bollard::{BollardRequest, ClientVersion, Docker};
+
+pub(crate) use containers::Removal;
+pub(crate) use images::Progress;
+pub(crate) use logs::LogRequest;
+pub(crate) use networks::NetworkPlan;
+pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
+
+use crate::wire::{Address, EngineError, TransportError, Wire};
+
+/// bollard counts its own timeout in whole seconds and only up to the answer's head, so it never decides.
+const NEVER: u64 = 365 * 24 * 60 * 60;
+
+/// One engine, with the API version to speak.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    docker: Docker,
+    wire: Wire,
+    flavour: Flavour,
+}
+
+impl Engine {
+    pub(crate) fn new(address: Address, version: &ApiVersion, flavour: Flavour) -> Result<Self, EngineError> {
+        let wire = Wire::new(address).with_version(&version.to_string());
+        let docker = Docker::connect_with_custom_transport(
+            transport(wire.clone()),
+            Some("http://engine"),
+            NEVER,
+            &ClientVersion {
+                major_version: version.major,
+                minor_version: version.minor,
+            },
+        )?;
+        Ok(Self {
+            docker,
+            wire,
+            flavour,
+        })
+    }
+
+    pub(crate) fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+}
+
+/// Sends bollard's requests over our wire, which adds the API version that bollard itself leaves out.
+fn transport(
+    wire: Wire,
+) -> impl Fn(
+    BollardRequest,
+) -> futures_util::future::BoxFuture<
+    'static,
+    Result<http::Response<hyper::body::Incoming>, bollard::errors::Error>,
+> + Send
++ Sync {
+    let wire = Arc::new(wire);
+    move |request| {
+        let wire = Arc::clone(&wire);
+        Box::pin(async move {
+            let sent = wire.send(request).await;
+            sent.map_err(|error: TransportError| bollard::errors::Error::IOError {
+                err: io::Error::other(error),
+            })
+        })
+    }
+}
+
+/// A version of the engine's API, such as 1.41.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ApiVersion {
+    pub(crate) major: usize,
+    pub(crate) minor: usize,
+}
+
+impl ApiVersion {
+    pub(crate) const fn new(major: usize, minor: usize) -> Self {
+        Self { major, minor }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self {
+            major: major.parse().ok()?,
+            minor: minor.parse().ok()?,
+        })
+    }
+}
+
+impl std::fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}

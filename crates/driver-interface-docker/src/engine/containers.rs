@@ -1,0 +1,140 @@
+//! Containers. Ids are whole ids of the engine, looked up and checked beforehand.
+
+use std::collections::HashMap;
+
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::Engine;
+use crate::translate::records::{ContainerRecord, SummaryRecord};
+use crate::wire::{EngineError, Payload, Query};
+
+/// How a container is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Only if it does not run.
+    Gentle,
+    /// Killed if it runs.
+    Forced,
+}
+
+impl Engine {
+    /// Makes a container and returns its id. Over the wire: the body holds the environment.
+    pub(crate) async fn create_container(
+        &self,
+        name: &str,
+        body: &ContainerCreateBody,
+    ) -> Result<String, EngineError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Created {
+            id: String,
+        }
+        let target = Query::new("/containers/create").pair("name", name);
+        let answer = self
+            .wire
+            .call(Method::POST, &target, Payload::json(body)?)
+            .await?;
+        answer.json::<Created>().map(|created| created.id)
+    }
+
+    /// Looks a container up by anything the engine takes for one; `None` when there is none. Over the wire: the
+    /// answer holds the environment, and words that bollard's model does not know.
+    pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
+        let target = Query::new(format!("/containers/{id}/json"));
+        self.wire
+            .call(Method::GET, &target, Payload::Nothing)
+            .await?
+            .json()
+    }
+
+    /// Lists containers with all of these labels, in every state. `limit` 0 means all.
+    pub(crate) async fn list_containers(
+        &self,
+        labels: &[String],
+        limit: u32,
+    ) -> Result<Vec<SummaryRecord>, EngineError> {
+        self.list_by("label", labels, limit).await
+    }
+
+    /// Lists the containers, in every state, that are attached to a network, given by id or name.
+    pub(crate) async fn containers_on_network(
+        &self,
+        network: &str,
+    ) -> Result<Vec<SummaryRecord>, EngineError> {
+        self.list_by("network", &[network.to_owned()], 1).await
+    }
+
+    async fn list_by(
+        &self,
+        filter: &str,
+        values: &[String],
+        limit: u32,
+    ) -> Result<Vec<SummaryRecord>, EngineError> {
+        let filters = HashMap::from([(filter, values)]);
+        let filters =
+            serde_json::to_string(&filters).map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let mut target = Query::new("/containers/json")
+            .flag("all", true)
+            .pair("filters", filters);
+        if limit > 0 {
+            target = target.pair("limit", limit.to_string());
+        }
+        self.wire
+            .call(Method::GET, &target, Payload::Nothing)
+            .await?
+            .json()
+    }
+
+    /// Whether there is anything at a path of a container, running or not.
+    pub(crate) async fn path_exists(&self, id: &str, path: &str) -> Result<bool, EngineError> {
+        let target = Query::new(format!("/containers/{id}/archive")).pair("path", path);
+        match self.wire.call(Method::HEAD, &target, Payload::Nothing).await {
+            Ok(_) => Ok(true),
+            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Starts a container; says whether this call did. Over the wire, for the status.
+    pub(crate) async fn start_container(&self, id: &str) -> Result<bool, EngineError> {
+        let target = Query::new(format!("/containers/{id}/start"));
+        let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
+        Ok(answer.status != StatusCode::NOT_MODIFIED)
+    }
+
+    pub(crate) async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        let options = KillContainerOptionsBuilder::default().signal(signal).build();
+        self.docker
+            .kill_container(id, Some(options))
+            .await
+            .map_err(EngineError::from)
+    }
+
+    pub(crate) async fn unpause_container(&self, id: &str) -> Result<(), EngineError> {
+        self.docker.unpause_container(id).await.map_err(EngineError::from)
+    }
+
+    /// Returns when the container does not run (any more). Over the wire: bollard makes an error of the exit code.
+    pub(crate) async fn wait_container(&self, id: &str) -> Result<(), EngineError> {
+        let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "not-running");
+        self.wire
+            .call(Method::POST, &target, Payload::Nothing)
+            .await
+            .map(drop)
+    }
+
+    /// Removes a container with its anonymous volumes.
+    pub(crate) async fn remove_container(&self, id: &str, how: Removal) -> Result<(), EngineError> {
+        let options = RemoveContainerOptionsBuilder::default()
+            .v(true)
+            .force(how == Removal::Forced)
+            .build();
+        self.docker
+            .remove_container(id, Some(options))
+            .await
+            .map_err(EngineError::from)
+    }
+}

@@ -1,0 +1,115 @@
+//! Networks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::query_parameters::ListNetworksOptionsBuilder;
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, Flavour};
+use crate::translate::records::{NetworkRecord, rerecord};
+use crate::wire::{EngineError, Payload, Query};
+
+/// What network to make.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkPlan {
+    pub(crate) name: String,
+    pub(crate) driver: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerRequest<'a> {
+    name: &'a str,
+    driver: &'a str,
+    /// Engines before API 1.44 make a twin without it; bollard's model has dropped it.
+    check_duplicate: bool,
+    labels: &'a BTreeMap<String, String>,
+    options: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct PodmanRequest<'a> {
+    name: &'a str,
+    driver: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    options: &'a BTreeMap<String, String>,
+    dns_enabled: bool,
+}
+
+impl Engine {
+    /// Makes a network and returns its id. Podman's own endpoint is used on Podman: the one that is Docker's
+    /// drops the options without which its networks are not kept apart.
+    pub(crate) async fn create_network(&self, plan: &NetworkPlan) -> Result<String, EngineError> {
+        #[derive(Deserialize)]
+        struct Created {
+            #[serde(alias = "Id")]
+            id: String,
+        }
+        let NetworkPlan {
+            name,
+            driver,
+            labels,
+            options,
+        } = plan;
+        let (target, payload) = match self.flavour {
+            Flavour::Docker => {
+                let body = DockerRequest {
+                    name,
+                    driver,
+                    check_duplicate: true,
+                    labels,
+                    options,
+                };
+                ("/networks/create", Payload::json(&body)?)
+            }
+            Flavour::Podman => {
+                let body = PodmanRequest {
+                    name,
+                    driver,
+                    labels,
+                    options,
+                    dns_enabled: true,
+                };
+                ("/v4.0.0/libpod/networks/create", Payload::json(&body)?)
+            }
+        };
+        let answer = self.wire.call(Method::POST, &Query::new(target), payload).await?;
+        answer.json::<Created>().map(|created| created.id)
+    }
+
+    /// Lists networks by one of the engine's filters, such as `label` or `name` (which matches parts of names).
+    pub(crate) async fn list_networks(
+        &self,
+        filter: &str,
+        values: Vec<String>,
+    ) -> Result<Vec<NetworkRecord>, EngineError> {
+        let filters = HashMap::from([(filter.to_owned(), values)]);
+        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        rerecord(&self.docker.list_networks(Some(options)).await?)
+    }
+
+    pub(crate) async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
+        self.docker.remove_network(id).await.map_err(EngineError::from)
+    }
+
+    /// Forgets a container's place on a network that is gone and gives it one on the network that has its name now.
+    pub(crate) async fn reconnect(&self, container: &str, network: &str) -> Result<(), EngineError> {
+        let leave = NetworkDisconnectRequest {
+            container: container.to_owned(),
+            force: Some(true),
+        };
+        self.docker.disconnect_network(network, leave).await?;
+        let join = NetworkConnectRequest {
+            container: container.to_owned(),
+            endpoint_config: None,
+        };
+        self.docker
+            .connect_network(network, join)
+            .await
+            .map_err(EngineError::from)
+    }
+}

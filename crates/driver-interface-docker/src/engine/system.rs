@@ -1,0 +1,98 @@
+//! The engine itself: which one it is and what it can do.
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::translate::records::nullable;
+use crate::wire::{EngineError, Payload, Query, Wire};
+
+/// Whose engine it is, where the two differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    Docker,
+    Podman,
+}
+
+/// What `/version` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct VersionRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) api_version: String,
+    #[serde(rename = "MinAPIVersion", deserialize_with = "nullable")]
+    pub(crate) min_api_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) components: Vec<ComponentRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ComponentRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) name: String,
+}
+
+/// What `/info` says that matters here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SystemRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) driver: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) driver_status: Vec<Vec<String>>,
+    pub(crate) memory_limit: Option<bool>,
+    pub(crate) swap_limit: Option<bool>,
+    pub(crate) cpu_cfs_quota: Option<bool>,
+    pub(crate) pids_limit: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) logging_driver: String,
+    #[serde(rename = "NCPU", deserialize_with = "nullable")]
+    pub(crate) cpus: u64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) mem_total: u64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) security_options: Vec<String>,
+    pub(crate) init_commit: Option<CommitRecord>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) docker_root_dir: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CommitRecord {
+    #[serde(rename = "ID", deserialize_with = "nullable")]
+    pub(crate) id: String,
+}
+
+impl VersionRecord {
+    pub(crate) fn flavour(&self) -> Flavour {
+        let podman = self
+            .components
+            .iter()
+            .any(|component| component.name.contains("Podman"));
+        if podman { Flavour::Podman } else { Flavour::Docker }
+    }
+}
+
+/// Asks an engine for its version, before any API version is agreed on.
+pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
+    wire.call(Method::GET, &Query::new("/version"), Payload::Nothing)
+        .await?
+        .json()
+}
+
+impl super::Engine {
+    /// Whether the engine answers.
+    pub(crate) async fn ping(&self) -> Result<(), EngineError> {
+        self.docker.ping().await.map(drop).map_err(EngineError::from)
+    }
+
+    pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {
+        self.wire
+            .call(Method::GET, &Query::new("/info"), Payload::Nothing)
+            .await?
+            .json()
+    }
+}

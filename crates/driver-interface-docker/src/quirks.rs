@@ -1,0 +1,56 @@
+//! Where Podman differs from Docker in ways that a status code does not show.
+
+use std::path::Path;
+
+use crate::engine::Flavour;
+use crate::wire::Address;
+
+/// Whether networks reliably keep their containers from those of others.
+///
+/// On Docker they do, and no two containers of the default network can reach each other. Podman has no such
+/// option, so each session has a network of its own there, and every network is marked `isolate`. Its network
+/// program drops the rule behind that
+/// mark whenever the last container of *any* such network ends, until the next one starts (seen with netavark
+/// 1.4 and iptables); in between containers of different networks can reach each other by address.
+pub(crate) fn isolates_networks(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
+
+/// Whether each session needs a default network of its own.
+pub(crate) fn network_per_session(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}
+
+/// The options without which a bridge does not keep its containers from those of others.
+pub(crate) fn isolation_option(flavour: Flavour) -> Option<(&'static str, &'static str)> {
+    match flavour {
+        Flavour::Docker => None,
+        Flavour::Podman => Some(("isolate", "true")),
+    }
+}
+
+/// The options of the driver's own network.
+pub(crate) fn default_network_option(flavour: Flavour) -> (&'static str, &'static str) {
+    match flavour {
+        Flavour::Docker => ("com.docker.network.bridge.enable_icc", "false"),
+        Flavour::Podman => ("isolate", "true"),
+    }
+}
+
+/// Whether the engine counts whole lines from the end of a log. Podman's count goes wrong, and it joins lines,
+/// when a line is longer than 8 KiB or unfinished.
+pub(crate) fn tail_works(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
+
+/// Whether a bind mount's source is known to be missing. Podman makes an empty folder on the host instead of
+/// refusing; asked only where the engine's host is surely this one.
+pub(crate) fn bind_source_missing(flavour: Flavour, address: &Address, source: &str) -> bool {
+    let same_host = cfg!(target_os = "linux") && matches!(address, Address::Unix(_));
+    flavour == Flavour::Podman && same_host && !Path::new(source).exists()
+}
+
+/// Whether an error of a creation says that the engine has no init program. Podman finds that out late.
+pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
+    flavour == Flavour::Podman && (message.contains("catatonit") || message.contains("init binary"))
+}

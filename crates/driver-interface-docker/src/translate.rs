@@ -1,0 +1,14 @@
+//! Pure functions both ways: our config to the engine's, its records to ours, its errors to ours.
+
+pub(crate) mod capabilities;
+pub(crate) mod container;
+pub(crate) mod errors;
+pub(crate) mod image;
+pub(crate) mod instance;
+pub(crate) mod labels;
+pub(crate) mod lines;
+pub(crate) mod program;
+pub(crate) mod records;
+pub(crate) mod resource;
+pub(crate) mod status;
+pub(crate) mod time;

@@ -1,0 +1,318 @@
+//! What an engine's own report says it enforces, and what follows for a config.
+
+use std::path::Path;
+
+use driver_interface_errors::{DriverError, Hint, ResourceLimitError, UnsupportedError};
+use driver_interface_types::{
+    Capabilities, ContainerConfig, NetworkMode, ResourceLimits, SecurityOptions, Strictness, Warning,
+};
+
+use crate::engine::{Flavour, SystemRecord};
+
+/// The least memory engines take, in MiB.
+const MIN_MEMORY: u64 = 6;
+
+/// What is known of an engine's abilities, once, when the driver connects.
+#[derive(Clone, Debug)]
+pub(crate) struct Abilities {
+    pub(crate) capabilities: Capabilities,
+    /// The host's memory in MiB; 0 when the engine does not say.
+    pub(crate) host_memory: u64,
+    /// Whether the engine has an init program to run as the first process.
+    pub(crate) init: bool,
+    /// Whether the engine keeps no logs that could be read, unless told to.
+    pub(crate) logs_off: bool,
+}
+
+impl Abilities {
+    pub(crate) fn of(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> Self {
+        let yes = |flag: Option<bool>| flag.unwrap_or(false);
+        let mut can = Capabilities::none();
+        can.image_pull = true;
+        can.image_import = true;
+        can.image_remove = true;
+        can.volume_list = true;
+        can.network_list = true;
+        can.bind_mount = true;
+        can.cpu_limit = yes(system.cpu_cfs_quota);
+        can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);
+        can.pids_limit = yes(system.pids_limit);
+        can.disk_limit = limits_disk(system, mounts);
+        can.read_only_root = true;
+        can.no_new_privileges = true;
+        can.capability_drop = true;
+        can.seccomp = filters_calls(system);
+        can.user = true;
+        can.session_isolation = crate::quirks::isolates_networks(flavour);
+        can.network_isolation = crate::quirks::isolates_networks(flavour);
+        can.real_processes = true;
+        // Counts of processors are far below 2^52.
+        can.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
+        can.min_memory = MIN_MEMORY;
+        Self {
+            capabilities: can,
+            host_memory: system.mem_total / (1024 * 1024),
+            init: system
+                .init_commit
+                .as_ref()
+                .is_none_or(|commit| commit.id != "N/A"),
+            logs_off: system.logging_driver == "none",
+        }
+    }
+
+    /// Refuses limits that this engine's host cannot give.
+    pub(crate) fn check_limits(&self, limits: &ResourceLimits) -> Result<(), ResourceLimitError> {
+        if let Some(most) = self.capabilities.max_cpu.filter(|most| limits.cpu > *most) {
+            return Err(ResourceLimitError::new("cpu", most, limits.cpu));
+        }
+        if self.host_memory > 0 && limits.memory > self.host_memory {
+            // Mebibytes of memory are far below 2^52.
+            return Err(ResourceLimitError::new(
+                "memory",
+                self.host_memory as f64,
+                limits.memory as f64,
+            ));
+        }
+        Ok(())
+    }
+
+    /// What this engine does not do of what these ask.
+    pub(crate) fn warnings(&self, default_network: bool) -> Vec<Warning> {
+        let can = &self.capabilities;
+        let mut warnings = Vec::new();
+        let mut warn = |path: &str, holds: bool, why: &str| {
+            if !holds {
+                warnings.push(Warning::new(path, "not-enforced", why));
+            }
+        };
+        warn(
+            "resources.cpu",
+            can.cpu_limit,
+            "the engine's kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)",
+        );
+        warn(
+            "resources.memory",
+            can.memory_limit,
+            "the engine cannot limit memory together with swap; enable the memory cgroup with swap accounting",
+        );
+        warn(
+            "resources.pids",
+            can.pids_limit,
+            "the engine cannot limit processes; enable the pids cgroup",
+        );
+        warn(
+            "resources.disk",
+            can.disk_limit,
+            "the engine's storage has no quota per container; it has with overlay2 on xfs mounted with `pquota`, \
+             with btrfs and with zfs",
+        );
+        warn(
+            "security",
+            can.seccomp,
+            "the engine filters no system calls: its seccomp profile is off",
+        );
+        warn(
+            "network",
+            can.session_isolation || !default_network,
+            "the engine does not reliably keep containers of different sessions apart on the default network; use \
+             `none` where that matters",
+        );
+        warnings
+    }
+
+    /// Refuses a strict config of which something would not be enforced.
+    pub(crate) fn check_strictness(&self, config: &ContainerConfig) -> Result<(), DriverError> {
+        if config.strictness != Strictness::Require {
+            return Ok(());
+        }
+        let warnings = self.warnings(config.network == NetworkMode::Default);
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<String> = warnings
+            .iter()
+            .map(|warning| format!("`{}` would not hold: {}", warning.path, warning.message))
+            .collect();
+        let mut error = UnsupportedError::new("create_container", reasons.join("; "));
+        if let [only] = warnings.as_slice()
+            && only.path == "resources.disk"
+        {
+            error = error.with_hint(Hint::DiskQuotaUnsupported);
+        }
+        Err(error.into())
+    }
+}
+
+/// Whether containers' writable layers can be limited, by the storage driver and what it lies on. The engine
+/// does not say how its xfs is mounted; the host's table of mounts does, where the engine is local.
+fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
+    let backing = system
+        .driver_status
+        .iter()
+        .find(|row| row.first().is_some_and(|key| key == "Backing Filesystem"));
+    let on_xfs = backing
+        .and_then(|row| row.get(1))
+        .is_some_and(|name| name == "xfs");
+    match system.driver.as_str() {
+        "btrfs" | "zfs" => true,
+        "overlay2" | "overlay" => {
+            on_xfs && mounts.is_some_and(|mounts| has_quota(mounts, &system.docker_root_dir))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the file system that a folder lies on is an xfs with project quotas.
+fn has_quota(mounts: &str, folder: &str) -> bool {
+    let folder = Path::new(folder);
+    let on = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let (_, at, kind, options) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        folder.starts_with(at).then_some((at.len(), kind, options))
+    });
+    // Of mounts over one another the last one counts.
+    on.max_by_key(|(length, ..)| *length)
+        .is_some_and(|(_, kind, options)| {
+            kind == "xfs"
+                && options
+                    .split(',')
+                    .any(|option| matches!(option, "pquota" | "prjquota"))
+        })
+}
+
+fn filters_calls(system: &SystemRecord) -> bool {
+    system.security_options.iter().any(|option| {
+        let mut parts = option.split(',');
+        parts.next() == Some("name=seccomp") && !parts.any(|part| part == "profile=unconfined")
+    })
+}
+
+/// The writable `/tmp` of a container with a read-only root.
+pub(crate) fn tmp_options() -> String {
+    format!(
+        "rw,exec,nosuid,nodev,mode=1777,size={}m",
+        SecurityOptions::TMP_SIZE_MIB
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the two engines this was written against say of themselves.
+    const DOCKER: &str = r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]],
+        "MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"LoggingDriver":"json-file","NCPU":2,
+        "MemTotal":25276502016,"SecurityOptions":["name=seccomp,profile=default"],"InitBinary":"docker-init",
+        "InitCommit":{"ID":"","Expected":""},"DockerRootDir":"/var/lib/docker","OSType":"linux","Isolation":"","Warnings":null}"#;
+
+    fn docker() -> SystemRecord {
+        serde_json::from_str(DOCKER).unwrap()
+    }
+
+    #[test]
+    fn an_engine_is_taken_at_its_word() {
+        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
+        let can = &abilities.capabilities;
+        assert!(can.cpu_limit && can.memory_limit && can.pids_limit && can.seccomp && can.session_isolation);
+        assert!(!can.disk_limit);
+        assert_eq!(
+            (can.max_cpu, abilities.host_memory, abilities.init),
+            (Some(2.0), 24105, true)
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_declared() {
+        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
+        let can = &abilities.capabilities;
+        assert!(!can.cpu_limit && !can.memory_limit && !can.pids_limit && !can.disk_limit && !can.seccomp);
+        assert_eq!(can.max_cpu, None);
+    }
+
+    #[test]
+    fn memory_without_swap_is_no_limit() {
+        let system = SystemRecord {
+            swap_limit: Some(false),
+            ..docker()
+        };
+        assert!(
+            !Abilities::of(&system, Flavour::Docker, None)
+                .capabilities
+                .memory_limit
+        );
+    }
+
+    #[test]
+    fn an_unconfined_seccomp_profile_is_no_filter() {
+        let options = vec![
+            "name=apparmor".to_owned(),
+            "name=seccomp,profile=unconfined".to_owned(),
+        ];
+        let system = SystemRecord {
+            security_options: options,
+            ..docker()
+        };
+        assert!(!Abilities::of(&system, Flavour::Docker, None).capabilities.seccomp);
+    }
+
+    #[test]
+    fn disk_is_limited_only_where_the_storage_has_quotas() {
+        let xfs = SystemRecord {
+            driver_status: vec![vec!["Backing Filesystem".to_owned(), "xfs".to_owned()]],
+            ..docker()
+        };
+        let root = "/dev/a / ext4 rw 0 0\n";
+        let with = format!("{root}/dev/b /var/lib/docker xfs rw,prjquota 0 0\n");
+        let without = format!("{root}/dev/b /var/lib/docker xfs rw,noquota 0 0\n");
+        let elsewhere = format!("{root}/dev/b /var/lib/dock xfs rw,prjquota 0 0\n");
+        assert!(limits_disk(&xfs, Some(&with)));
+        assert!(!limits_disk(&docker(), Some(&with)));
+        for mounts in [Some(without.as_str()), Some(&elsewhere), Some(""), None] {
+            assert!(!limits_disk(&xfs, mounts), "{mounts:?}");
+        }
+        assert!(limits_disk(
+            &SystemRecord {
+                driver: "btrfs".to_owned(),
+                ..docker()
+            },
+            None
+        ));
+        assert!(!limits_disk(
+            &SystemRecord {
+                driver: "vfs".to_owned(),
+                ..docker()
+            },
+            None
+        ));
+    }
+
+    #[test]
+    fn a_strict_config_is_refused_for_what_would_not_hold() {
+        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
+        let lax = ContainerConfig::new("s", "busybox");
+        assert!(abilities.check_strictness(&lax).is_ok());
+        let error = abilities
+            .check_strictness(&lax.strictness(Strictness::Require))
+            .unwrap_err();
+        assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
+        assert!(error.message().contains("resources.disk"), "{error}");
+    }
+
+    #[test]
+    fn limits_beyond_the_host_are_named() {
+        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
+        let check = |limits: ResourceLimits| abilities.check_limits(&limits);
+        assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());
+        let error = check(ResourceLimits::default().cpu(2.5)).unwrap_err();
+        assert_eq!(
+            (error.resource(), error.limit(), error.requested()),
+            ("cpu", 2.0, 2.5)
+        );
+        assert_eq!(
+            check(ResourceLimits::default().memory(1 << 20))
+                .unwrap_err()
+                .resource(),
+            "memory"
+        );
+    }
+}

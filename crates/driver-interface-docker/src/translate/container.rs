@@ -1,0 +1,227 @@
+//! A config as the engine's request for a container.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType as EngineMountType,
+    MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
+};
+use driver_interface_types::{ContainerConfig, MountType, NetworkMode, VolumeMount};
+
+use super::capabilities::{Abilities, tmp_options};
+use super::image;
+use super::labels::to_map;
+use super::records::Labels;
+
+const MIB: u64 = 1024 * 1024;
+const TMP: &str = "/tmp";
+
+/// The request for a container. `network` is the name of the network to join, `init` whether to run the
+/// engine's init program as the first process.
+pub(crate) fn request(
+    config: &ContainerConfig,
+    labels: Labels,
+    network: &str,
+    abilities: &Abilities,
+    init: bool,
+) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(image::engine_name(&config.image)),
+        cmd: (!config.command.is_empty()).then(|| config.command.clone()),
+        env: Some(
+            config
+                .env
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect(),
+        ),
+        user: Some(config.security.user.clone()),
+        tty: Some(false),
+        open_stdin: Some(false),
+        host_config: Some(host_config(config, &labels, network, abilities, init)),
+        labels: Some(to_map(labels)),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// The name of the network in the engine's terms, if it is not the driver's own.
+pub(crate) fn network_mode(mode: &NetworkMode) -> Option<&str> {
+    match mode {
+        NetworkMode::None => Some("none"),
+        NetworkMode::Named(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn host_config(
+    config: &ContainerConfig,
+    labels: &Labels,
+    network: &str,
+    abilities: &Abilities,
+    init: bool,
+) -> HostConfig {
+    let limits = &config.resources;
+    let security = &config.security;
+    let memory = bytes(limits.memory);
+    let can = &abilities.capabilities;
+    HostConfig {
+        nano_cpus: can.cpu_limit.then(|| nano_cpus(limits.cpu)),
+        memory: Some(memory),
+        memory_swap: Some(memory),
+        pids_limit: Some(i64::try_from(limits.pids).unwrap_or(i64::MAX)),
+        storage_opt: can
+            .disk_limit
+            .then(|| HashMap::from([("size".to_owned(), format!("{}m", limits.disk))])),
+        readonly_rootfs: Some(security.read_only),
+        tmpfs: own_tmp(config).then(|| HashMap::from([(TMP.to_owned(), tmp_options())])),
+        cap_drop: Some(security.capabilities.drop.clone()),
+        cap_add: Some(security.capabilities.add.clone()),
+        security_opt: security
+            .no_new_privileges
+            .then(|| vec!["no-new-privileges".to_owned()]),
+        privileged: Some(false),
+        init: Some(init),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        auto_remove: Some(false),
+        network_mode: Some(network.to_owned()),
+        mounts: Some(
+            config
+                .volumes
+                .iter()
+                .map(|volume| mount(volume, labels))
+                .collect(),
+        ),
+        // Left to the engine, unless its choice is to keep nothing.
+        log_config: abilities.logs_off.then(|| HostConfigLogConfig {
+            typ: Some("json-file".to_owned()),
+            config: None,
+        }),
+        ..HostConfig::default()
+    }
+}
+
+/// Whether the container gets the driver's `/tmp`: its root is read-only, and the config mounts nothing there.
+fn own_tmp(config: &ContainerConfig) -> bool {
+    config.security.read_only
+        && !config
+            .volumes
+            .iter()
+            .any(|volume| volume.target.trim_end_matches('/') == TMP)
+}
+
+fn mount(volume: &VolumeMount, labels: &Labels) -> Mount {
+    let (typ, volume_options) = match volume.mount_type() {
+        MountType::Bind => (EngineMountType::BIND, None),
+        // Were the volume to vanish before the container is made, the engine would make an empty one: with
+        // these labels it can be told from the one that was meant.
+        _ => {
+            let options = MountVolumeOptions {
+                labels: Some(to_map(labels.clone())),
+                ..MountVolumeOptions::default()
+            };
+            (EngineMountType::VOLUME, Some(options))
+        }
+    };
+    Mount {
+        target: Some(volume.target.clone()),
+        source: Some(volume.source.clone()),
+        typ: Some(typ),
+        read_only: Some(volume.read_only),
+        volume_options,
+        ..Mount::default()
+    }
+}
+
+fn bytes(mib: u64) -> i64 {
+    i64::try_from(mib.saturating_mul(MIB)).unwrap_or(i64::MAX)
+}
+
+/// Cores in billionths. Validated limits are finite, above 0 and far below the largest `i64`.
+fn nano_cpus(cores: f64) -> i64 {
+    (cores * 1e9).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Flavour, SystemRecord};
+    use driver_interface_types::SecurityOptions;
+
+    fn host(config: &ContainerConfig) -> HostConfig {
+        let system = SystemRecord {
+            cpu_cfs_quota: Some(true),
+            ..SystemRecord::default()
+        };
+        let abilities = Abilities::of(&system, Flavour::Docker, None);
+        request(config, Labels::new(), "di", &abilities, true)
+            .host_config
+            .unwrap()
+    }
+
+    #[test]
+    fn the_defaults_are_the_safe_ones() {
+        let config = ContainerConfig::new("s", "busybox");
+        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
+        let body = request(&config, Labels::new(), "di", &abilities, true);
+        assert_eq!(body.user.as_deref(), Some("1000:1000"));
+        assert_eq!(body.image.as_deref(), Some("busybox:latest"));
+        assert_eq!((body.cmd, body.tty), (None, Some(false)));
+        let host = host(&config);
+        assert_eq!(
+            (host.memory, host.memory_swap),
+            (Some(512 << 20), Some(512 << 20))
+        );
+        assert_eq!((host.nano_cpus, host.pids_limit), (Some(500_000_000), Some(100)));
+        assert_eq!(
+            (host.readonly_rootfs, host.privileged, host.init),
+            (Some(true), Some(false), Some(true))
+        );
+        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(host.security_opt, Some(vec!["no-new-privileges".to_owned()]));
+        assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::NO));
+        assert_eq!(
+            host.tmpfs.unwrap()["/tmp"],
+            "rw,exec,nosuid,nodev,mode=1777,size=64m"
+        );
+        assert_eq!((host.storage_opt, host.log_config), (None, None));
+    }
+
+    #[test]
+    fn a_mount_at_tmp_takes_the_place_of_the_driver_s() {
+        let config = ContainerConfig::new("s", "busybox");
+        assert!(
+            host(&config.clone().mount(VolumeMount::volume("data", "/tmp")))
+                .tmpfs
+                .is_none()
+        );
+        assert!(
+            host(&config.clone().mount(VolumeMount::volume("data", "/tmp/x")))
+                .tmpfs
+                .is_some()
+        );
+        assert!(
+            host(&config.security(SecurityOptions::default().read_only(false)))
+                .tmpfs
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn mounts_keep_their_kind() {
+        let config = ContainerConfig::new("s", "busybox")
+            .mount(VolumeMount::volume("data", "/data").read_only(true))
+            .mount(VolumeMount::bind("/srv", "/srv"));
+        let mounts = host(&config).mounts.unwrap();
+        assert_eq!(
+            (mounts[0].typ, mounts[0].read_only),
+            (Some(EngineMountType::VOLUME), Some(true))
+        );
+        assert_eq!(
+            (mounts[1].typ, mounts[1].read_only),
+            (Some(EngineMountType::BIND), Some(false))
+        );
+    }
+}

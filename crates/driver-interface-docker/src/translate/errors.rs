@@ -1,0 +1,207 @@
+//! What an engine's error means for an operation.
+//!
+//! Two steps, both pure: [`cause`] reads operation, status and (where the status does not tell) the text as a
+//! well-known cause; [`error`] makes the interface's error from it. Docker's statuses mostly tell; Podman
+//! answers 500 for nearly everything, and its texts end with one of a fixed set of phrases.
+
+mod cause;
+
+pub(crate) use cause::{Cause, cause};
+
+use driver_interface_errors::{
+    AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError,
+    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, ContainerStopError, DriverError,
+    Effect, Hint, ImageNotFoundError, ImagePullError, NetworkCreationError, NetworkError,
+    NetworkNotFoundError, NetworkRemoveError, VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
+};
+
+use crate::wire::EngineError;
+
+/// What was asked of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Anything that only reads.
+    Read,
+    InspectContainer,
+    CreateContainer,
+    StartContainer,
+    /// Signals, waits and unpausing: the steps of a stop.
+    StopContainer,
+    RemoveContainer,
+    ReadLogs,
+    InspectImage,
+    PullImage,
+    ImportImage,
+    RemoveImage,
+    CreateVolume,
+    InspectVolume,
+    RemoveVolume,
+    CreateNetwork,
+    RemoveNetwork,
+}
+
+impl Operation {
+    fn reads(self) -> bool {
+        matches!(
+            self,
+            Self::Read | Self::InspectContainer | Self::ReadLogs | Self::InspectImage | Self::InspectVolume
+        )
+    }
+}
+
+/// The interface's error for what went wrong with `operation` on `subject` (an id, a name, or an image).
+pub(crate) fn error(operation: Operation, subject: &str, failure: EngineError) -> DriverError {
+    let refusal = match &failure {
+        EngineError::Refused(refusal) => refusal.clone(),
+        _ => return connection(operation, failure),
+    };
+    let cause = cause(operation, &refusal);
+    if let Some(error) = access(refusal.status, &cause, &refusal.message) {
+        return error.with_source(failure);
+    }
+    let effect = (refusal.status < 500).then_some(Effect::NotApplied);
+    let error = refused(operation, subject, cause, &refusal.message);
+    let settled = error.hint().is_some_and(|hint| hint.effect().is_some());
+    match effect {
+        Some(effect) if !settled => error.with_effect(effect),
+        _ => error,
+    }
+    .with_source(failure)
+}
+
+/// The error for a call without a usable answer.
+fn connection(operation: Operation, failure: EngineError) -> DriverError {
+    if let EngineError::Unreachable { source, .. } = &failure
+        && source.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        return AuthorizationError::new(failure.to_string())
+            .with_hint(Hint::SocketPermission)
+            .with_source(failure)
+            .into();
+    }
+    let error = NetworkError::new(failure.to_string());
+    match &failure {
+        EngineError::Unreachable { .. } => error.with_hint(Hint::EngineNotRunning),
+        _ if operation.reads() => error.with_effect(Effect::NotApplied),
+        _ => error.with_effect(Effect::Unknown),
+    }
+    .with_source(failure)
+    .into()
+}
+
+/// The error for who may not ask at all, whatever the operation.
+fn access(status: u16, cause: &Cause, message: &str) -> Option<DriverError> {
+    match (status, cause) {
+        (401, Cause::Other) => Some(AuthenticationError::new(message).into()),
+        (403, Cause::Other) => Some(AuthorizationError::new(message).into()),
+        _ => None,
+    }
+}
+
+fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> DriverError {
+    match operation {
+        Operation::CreateContainer => create_container(subject, cause, message),
+        Operation::StartContainer => start_container(subject, cause, message),
+        Operation::StopContainer if cause != Cause::NotFound => {
+            with_hint(ContainerStopError::new(subject, message).into(), cause)
+        }
+        Operation::RemoveContainer if cause != Cause::NotFound => {
+            with_hint(ContainerRemoveError::new(subject, message).into(), cause)
+        }
+        Operation::InspectContainer
+        | Operation::StopContainer
+        | Operation::RemoveContainer
+        | Operation::ReadLogs
+            if cause == Cause::NotFound =>
+        {
+            ContainerNotFoundError::new(subject).into()
+        }
+        Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
+        Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {
+            ImageNotFoundError::new(subject).into()
+        }
+        Operation::PullImage => pull(subject, cause, message),
+        Operation::ImportImage => with_hint(ImagePullError::new(subject, message).into(), cause),
+        Operation::RemoveImage => with_hint(
+            ImagePullError::new(subject, message).with_retryable(false).into(),
+            cause,
+        ),
+        Operation::CreateVolume => with_hint(VolumeCreationError::new(subject, message).into(), cause),
+        Operation::InspectVolume | Operation::RemoveVolume if cause == Cause::NotFound => {
+            VolumeNotFoundError::new(subject).into()
+        }
+        Operation::RemoveVolume => with_hint(VolumeRemoveError::new(subject, message).into(), cause),
+        Operation::CreateNetwork => with_hint(NetworkCreationError::new(subject, message).into(), cause),
+        Operation::RemoveNetwork if cause == Cause::NotFound => NetworkNotFoundError::new(subject).into(),
+        Operation::RemoveNetwork => with_hint(NetworkRemoveError::new(subject, message).into(), cause),
+        Operation::Read
+        | Operation::InspectContainer
+        | Operation::ReadLogs
+        | Operation::InspectImage
+        | Operation::InspectVolume => {
+            let error = NetworkError::new(format!("the engine answered with an error: {message}"));
+            error.with_effect(Effect::NotApplied).into()
+        }
+        Operation::StopContainer | Operation::RemoveContainer => ContainerNotFoundError::new(subject).into(),
+    }
+}
+
+fn create_container(subject: &str, cause: Cause, message: &str) -> DriverError {
+    match cause {
+        Cause::ImageMissing => ImageNotFoundError::new(subject).into(),
+        Cause::BadParameter => ConfigurationError::single("", "refused-by-engine", message).into(),
+        other => with_hint(ContainerCreationError::new(message).into(), other),
+    }
+}
+
+fn start_container(subject: &str, cause: Cause, message: &str) -> DriverError {
+    match cause {
+        Cause::NotFound => ContainerNotFoundError::new(subject).into(),
+        Cause::Paused => ContainerStartError::new(subject, "it is paused")
+            .with_retryable(false)
+            .into(),
+        other => with_hint(ContainerStartError::new(subject, message).into(), other),
+    }
+}
+
+fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
+    match cause {
+        Cause::NotFound | Cause::ImageMissing => ImageNotFoundError::new(subject)
+            .with_hint(Hint::ImageUnavailable)
+            .into(),
+        other => with_hint(ImagePullError::new(subject, message).into(), other),
+    }
+}
+
+/// Adds what is known about the cause: the hint, and that a retry cannot help.
+fn with_hint(error: DriverError, cause: Cause) -> DriverError {
+    let hint = match cause {
+        Cause::NameTaken => Hint::NameTaken,
+        Cause::InUse => Hint::InUse,
+        Cause::StillRunning => Hint::StillRunning,
+        Cause::CommandNotFound => Hint::CommandNotFound,
+        Cause::CommandNotExecutable => Hint::CommandNotExecutable,
+        Cause::UserNotFound => Hint::UserNotFound,
+        Cause::NetworkMissing => Hint::MissingNetwork,
+        Cause::MountSourceMissing => Hint::MissingMountSource,
+        Cause::AddressesExhausted => Hint::AddressPoolsExhausted,
+        Cause::DiskQuotaUnsupported => Hint::DiskQuotaUnsupported,
+        Cause::UnknownRuntime => Hint::UnknownRuntime,
+        Cause::PortInUse => Hint::PortInUse,
+        Cause::NoSpace => Hint::NoSpaceLeft,
+        Cause::AccessDenied => Hint::ImageUnavailable,
+        Cause::RateLimited => Hint::RateLimited,
+        Cause::BadParameter => return error.with_retryable(false),
+        Cause::NotFound
+        | Cause::ImageMissing
+        | Cause::Paused
+        | Cause::NotRunning
+        | Cause::RemovalUnderWay
+        | Cause::WrongState
+        | Cause::Other => return error,
+    };
+    error.with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+use super::*;
+use crate::wire::Refusal;
+use driver_interface_errors::codes::*;
+
+const ID: &str = "a4e01bafb3d5f784d368bb2ab1dbe85129b1863546dee22e9d70c1f8f7130c33";
+
+/// Operation, status, message; then code, retryable, hint.
+type Case = (Operation, u16, &'static str, &'static str, bool, Option<Hint>);
+
+/// Answers recorded from Docker 20.10.24 and Podman 4.3.1, and what each has to become.
+#[rustfmt::skip]
+const RECORDED: &[Case] = &{
+    use Operation::*;
+    [
+        // Docker
+        (InspectContainer, 404, "No such container: nosuchthing", CONTAINER_NOT_FOUND, false, None),
+        (CreateContainer, 404, "No such image: nosuch:1", IMAGE_NOT_FOUND, false, None),
+        (CreateContainer, 409, "Conflict. The container name \"/x\" is already in use by container \"80eecdf4\". You have to remove (or rename) that container to be able to reuse that name.", CONTAINER_CREATION_FAILED, false, Some(Hint::NameTaken)),
+        (CreateContainer, 400, "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", CONFIGURATION_ERROR, false, None),
+        (CreateContainer, 400, "invalid mount config for type \"bind\": bind source path does not exist: /nosuch/path", CONTAINER_CREATION_FAILED, false, Some(Hint::MissingMountSource)),
+        (CreateContainer, 500, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option", CONTAINER_CREATION_FAILED, false, Some(Hint::DiskQuotaUnsupported)),
+        (CreateContainer, 400, "Unknown runtime specified nosuch", CONTAINER_CREATION_FAILED, false, Some(Hint::UnknownRuntime)),
+        (CreateContainer, 400, "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available", CONFIGURATION_ERROR, false, None),
+        (CreateContainer, 400, "Minimum memory limit allowed is 6MB", CONFIGURATION_ERROR, false, None),
+        (CreateContainer, 500, "driver failed", CONTAINER_CREATION_FAILED, true, None),
+        (CreateContainer, 500, "write /x: no space left on device", CONTAINER_CREATION_FAILED, true, Some(Hint::NoSpaceLeft)),
+        (StartContainer, 404, "network nosuchnet not found", CONTAINER_START_FAILED, false, Some(Hint::MissingNetwork)),
+        (StartContainer, 404, "No such container: x", CONTAINER_NOT_FOUND, false, None),
+        (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/nosuch\": stat /nosuch: no such file or directory: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
+        (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
+        (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/etc/passwd\": permission denied: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotExecutable)),
+        (StartContainer, 500, "unable to find user nosuchuser: no matching entries in passwd file", CONTAINER_START_FAILED, false, Some(Hint::UserNotFound)),
+        (StartContainer, 409, "cannot start a paused container, try unpause instead", CONTAINER_START_FAILED, false, None),
+        (StartContainer, 500, "failed to create shim task: OCI runtime create failed: runc create failed: error setting cgroup config for procHooks process", CONTAINER_START_FAILED, true, None),
+        (StartContainer, 500, "driver failed programming external connectivity: Bind for 0.0.0.0:80 failed: port is already allocated", CONTAINER_START_FAILED, true, Some(Hint::PortInUse)),
+        (RemoveContainer, 409, "You cannot remove a running container a4e0. Stop the container before attempting removal or force remove", CONTAINER_REMOVE_FAILED, false, Some(Hint::StillRunning)),
+        (RemoveContainer, 409, "You cannot remove a paused container a4e0. Unpause and then stop the container before attempting removal or force remove", CONTAINER_REMOVE_FAILED, false, Some(Hint::StillRunning)),
+        (RemoveContainer, 404, "No such container: nosuchthing", CONTAINER_NOT_FOUND, false, None),
+        (ReadLogs, 404, "No such container: nosuch", CONTAINER_NOT_FOUND, false, None),
+        (ReadLogs, 409, "can not get logs from container which is dead or marked for removal", CONTAINER_NOT_FOUND, false, None),
+        (ReadLogs, 501, "configured logging driver does not support reading", NETWORK_ERROR, true, None),
+        (StopContainer, 404, "No such container: x", CONTAINER_NOT_FOUND, false, None),
+        (InspectImage, 404, "no such image: nosuch:1: No such image: nosuch:1", IMAGE_NOT_FOUND, false, None),
+        (PullImage, 404, "manifest for 127.0.0.1:5000/busybox:nosuch not found: manifest unknown: manifest unknown", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
+        (PullImage, 404, "pull access denied for nosuch, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", IMAGE_PULL_FAILED, false, Some(Hint::ImageUnavailable)),
+        (PullImage, 500, "Get \"http://127.0.0.1:5999/v2/\": dial tcp 127.0.0.1:5999: connect: connection refused", IMAGE_PULL_FAILED, true, None),
+        (PullImage, 500, "Get \"https://nosuchhost.invalid/v2/\": dial tcp: lookup nosuchhost.invalid: no such host", IMAGE_PULL_FAILED, true, None),
+        (PullImage, 429, "toomanyrequests: You have reached your pull rate limit.", IMAGE_PULL_FAILED, true, Some(Hint::RateLimited)),
+        (ImportImage, 500, "Error processing tar file(exit status 1): archive/tar: invalid tar header", IMAGE_PULL_FAILED, true, None),
+        (RemoveImage, 409, "conflict: unable to remove repository reference \"x:1\" (must force) - container 4ed5ddbd3e41 is using its referenced image e1ea48305e6e", IMAGE_PULL_FAILED, false, Some(Hint::InUse)),
+        (RemoveImage, 404, "No such image: x:1", IMAGE_NOT_FOUND, false, None),
+        (InspectVolume, 404, "get nosuch: no such volume", VOLUME_NOT_FOUND, false, None),
+        (CreateVolume, 404, "create v: error looking up volume plugin nosuch: plugin \"nosuch\" not found", VOLUME_CREATION_FAILED, false, None),
+        (RemoveVolume, 409, "remove v: volume is in use - [7b3a62a0]", VOLUME_REMOVE_FAILED, false, Some(Hint::InUse)),
+        (RemoveVolume, 404, "get v: no such volume", VOLUME_NOT_FOUND, false, None),
+        (CreateNetwork, 409, "network with name n already exists", NETWORK_CREATION_FAILED, false, Some(Hint::NameTaken)),
+        (CreateNetwork, 404, "plugin \"nosuch\" not found", NETWORK_CREATION_FAILED, false, None),
+        (CreateNetwork, 404, "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network", NETWORK_CREATION_FAILED, true, Some(Hint::AddressPoolsExhausted)),
+        (CreateNetwork, 400, "all predefined address pools have been fully subnetted", NETWORK_CREATION_FAILED, true, Some(Hint::AddressPoolsExhausted)),
+        (RemoveNetwork, 403, "error while removing network: network n id 895c has active endpoints", NETWORK_REMOVE_FAILED, false, Some(Hint::InUse)),
+        (RemoveNetwork, 404, "network n not found", NETWORK_NOT_FOUND, false, None),
+        (Read, 401, "authorization required", AUTHENTICATION_FAILED, false, None),
+        (Read, 403, "authorization denied by plugin p", AUTHORIZATION_FAILED, false, None),
+        (Read, 500, "panic", NETWORK_ERROR, true, None),
+        // Podman
+        (InspectContainer, 404, "no container with name or ID \"nosuchthing\" found: no such container", CONTAINER_NOT_FOUND, false, None),
+        (InspectContainer, 404, "more than one result for container ID 1: container already exists", CONTAINER_NOT_FOUND, false, None),
+        (InspectContainer, 500, "more than one result for container ID 1: container already exists", CONTAINER_NOT_FOUND, false, None),
+        (CreateContainer, 404, "no such image: docker.io/library/nosuch:1: image not known", IMAGE_NOT_FOUND, false, None),
+        (CreateContainer, 500, "container create: creating container storage: the container name \"x\" is already in use by 4570ae4a. You have to remove that container to be able to reuse that name: that name is already in use", CONTAINER_CREATION_FAILED, false, Some(Hint::NameTaken)),
+        (CreateContainer, 500, "container create: running container create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument", CONFIGURATION_ERROR, false, None),
+        (CreateContainer, 500, "container create: unable to find network with name or ID nosuchnet: network not found", CONTAINER_CREATION_FAILED, false, Some(Hint::MissingNetwork)),
+        (CreateContainer, 500, "container create: creating container storage: creating read-write layer with ID \"2933\": --storage-opt is supported only for overlay over xfs with 'pquota' mount option", CONTAINER_CREATION_FAILED, false, Some(Hint::DiskQuotaUnsupported)),
+        (StartContainer, 500, "runc: runc create failed: unable to start container process: exec: \"/nosuch\": stat /nosuch: no such file or directory: OCI runtime attempted to invoke a command that was not found", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
+        (StartContainer, 500, "runc: runc create failed: unable to start container process: exec: \"/etc/passwd\": permission denied: OCI permission denied", CONTAINER_START_FAILED, false, Some(Hint::CommandNotExecutable)),
+        (StartContainer, 500, "unable to find user nosuchuser: no matching entries in passwd file", CONTAINER_START_FAILED, false, Some(Hint::UserNotFound)),
+        (StartContainer, 500, "runc: runc create failed: unable to start container process: error during container init: error setting cgroup config for procHooks process: failed to write \"1099511627776\": write /sys/fs/cgroup/pids/x/pids.max: invalid argument: OCI runtime error", CONTAINER_START_FAILED, true, None),
+        (RemoveContainer, 500, "cannot remove container 9dff as it is running - running or paused containers cannot be removed without force: container state improper", CONTAINER_REMOVE_FAILED, false, Some(Hint::StillRunning)),
+        (RemoveContainer, 500, "cannot remove container 9dff as it is paused - running or paused containers cannot be removed without force: container state improper", CONTAINER_REMOVE_FAILED, false, Some(Hint::StillRunning)),
+        (RemoveContainer, 404, "no container with name or ID \"nosuchthing\" found: no such container", CONTAINER_NOT_FOUND, false, None),
+        (InspectImage, 404, "failed to find image nosuch:1: docker.io/library/nosuch:1: No such image", IMAGE_NOT_FOUND, false, None),
+        (PullImage, 200, "initializing source docker://127.0.0.1:5000/busybox:nosuch: reading manifest nosuch in 127.0.0.1:5000/busybox: manifest unknown: manifest unknown", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
+        (PullImage, 200, "initializing source docker://127.0.0.1:5999/x:1: pinging container registry 127.0.0.1:5999: Get \"https://127.0.0.1:5999/v2/\": dial tcp 127.0.0.1:5999: connect: connection refused", IMAGE_PULL_FAILED, true, None),
+        (RemoveImage, 409, "image x:1 is in use: image used by caaf210b: image is in use by a container: consider listing external containers and force-removing image", IMAGE_PULL_FAILED, false, Some(Hint::InUse)),
+        (ImportImage, 500, "unable to import tarball: writing blob: adding layer with blob \"sha256:1dd0\": processing tar file(archive/tar: invalid tar header): exit status 1", IMAGE_PULL_FAILED, true, None),
+        (InspectVolume, 404, "volume with name nosuch not found: no such volume", VOLUME_NOT_FOUND, false, None),
+        (CreateVolume, 500, "volume v uses volume plugin nosuch but it could not be retrieved: no volume plugin with name nosuch available: required plugin missing", VOLUME_CREATION_FAILED, false, None),
+        (RemoveVolume, 409, "volume v is being used by the following container(s): f20afc1f: volume is being used", VOLUME_REMOVE_FAILED, false, Some(Hint::InUse)),
+        (RemoveVolume, 404, "no volume with name \"v\" found: no such volume", VOLUME_NOT_FOUND, false, None),
+        (CreateNetwork, 500, "network name n already used: network already exists", NETWORK_CREATION_FAILED, false, Some(Hint::NameTaken)),
+        (CreateNetwork, 409, "network name n already used: network already exists", NETWORK_CREATION_FAILED, false, Some(Hint::NameTaken)),
+        (CreateNetwork, 500, "unsupported driver nosuch: invalid argument", NETWORK_CREATION_FAILED, false, None),
+        (CreateNetwork, 500, "could not find free subnet from subnet pools", NETWORK_CREATION_FAILED, true, Some(Hint::AddressPoolsExhausted)),
+        (RemoveNetwork, 500, "\"n\" has associated containers with it. Use -f to forcibly delete containers and pods: network is being used", NETWORK_REMOVE_FAILED, false, Some(Hint::InUse)),
+        (RemoveNetwork, 404, "network not found", NETWORK_NOT_FOUND, false, None),
+    ]
+};
+
+#[test]
+fn recorded_answers_become_the_interface_s_errors() {
+    for (operation, status, message, code, retryable, hint) in RECORDED {
+        let error = error(*operation, "x", EngineError::refused(*status, *message));
+        let got = (error.code(), error.is_retryable(), error.hint());
+        assert_eq!(
+            got,
+            (*code, *retryable, *hint),
+            "{operation:?} {status} {message}"
+        );
+        assert!(
+            std::error::Error::source(&error).is_some(),
+            "{operation:?} {status} {message}"
+        );
+    }
+}
+
+#[test]
+fn what_was_refused_was_not_done() {
+    for (operation, status, message, ..) in RECORDED
+        .iter()
+        .filter(|(_, status, ..)| (400..500).contains(status))
+    {
+        let error = error(*operation, "x", EngineError::refused(*status, *message));
+        assert_eq!(
+            error.effect(),
+            Effect::NotApplied,
+            "{operation:?} {status} {message}"
+        );
+    }
+}
+
+#[test]
+fn states_are_read_from_both_engines() {
+    use Operation::*;
+    for (operation, status, message, expected) in [
+        (
+            StopContainer,
+            409,
+            format!("Cannot kill container: {ID}: Container {ID} is not running"),
+            Cause::NotRunning,
+        ),
+        (
+            StopContainer,
+            500,
+            format!("can only kill running containers. {ID} is in state exited: container state improper"),
+            Cause::NotRunning,
+        ),
+        (
+            StopContainer,
+            500,
+            format!("Container {ID} is not paused"),
+            Cause::NotRunning,
+        ),
+        (
+            StopContainer,
+            500,
+            format!("\"{ID}\" is not paused, can't unpause: container state improper"),
+            Cause::NotRunning,
+        ),
+        (
+            StartContainer,
+            500,
+            format!(
+                "container {ID} must be in Created or Stopped state to be started: container state improper"
+            ),
+            Cause::WrongState,
+        ),
+        (
+            StartContainer,
+            409,
+            "Container is marked for removal and cannot be started.".to_owned(),
+            Cause::RemovalUnderWay,
+        ),
+        (
+            InspectContainer,
+            500,
+            format!("container {ID} does not exist in database: no such container"),
+            Cause::NotFound,
+        ),
+        (
+            RemoveContainer,
+            409,
+            format!("removal of container {ID} is already in progress"),
+            Cause::RemovalUnderWay,
+        ),
+    ] {
+        let refusal = Refusal { status, message };
+        assert_eq!(cause(operation, &refusal), expected, "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_missing_connection_means_nothing_was_done() {
+    let unreachable = |kind: std::io::ErrorKind| EngineError::Unreachable {
+        address: "unix:///x".to_owned(),
+        source: kind.into(),
+    };
+    let absent = error(
+        Operation::CreateContainer,
+        "x",
+        unreachable(std::io::ErrorKind::NotFound),
+    );
+    assert_eq!(
+        (absent.code(), absent.hint()),
+        (NETWORK_ERROR, Some(Hint::EngineNotRunning))
+    );
+    assert_eq!(
+        (absent.effect(), absent.is_retryable()),
+        (Effect::NotApplied, true)
+    );
+    let denied = error(
+        Operation::Read,
+        "x",
+        unreachable(std::io::ErrorKind::PermissionDenied),
+    );
+    assert_eq!(
+        (denied.code(), denied.hint()),
+        (AUTHORIZATION_FAILED, Some(Hint::SocketPermission))
+    );
+    assert!(!denied.is_retryable());
+}
+
+#[test]
+fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
+    for failure in [
+        || EngineError::Broken("cut".into()),
+        || EngineError::Garbled("<html>".to_owned()),
+    ] {
+        let changed = error(Operation::StartContainer, "x", failure());
+        assert_eq!(
+            (changed.code(), changed.effect()),
+            (NETWORK_ERROR, Effect::Unknown)
+        );
+        let read = error(Operation::InspectContainer, "x", failure());
+        assert_eq!((read.code(), read.effect()), (NETWORK_ERROR, Effect::NotApplied));
+    }
+}

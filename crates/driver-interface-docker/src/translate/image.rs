@@ -1,0 +1,73 @@
+//! Image references as engines take them.
+
+use driver_interface_types::ImageRef;
+
+/// The reference with its tag written out. Without one a pull would fetch every tag there is.
+pub(crate) fn engine_name(text: &str) -> String {
+    if has_version(text) {
+        text.to_owned()
+    } else {
+        format!("{text}:latest")
+    }
+}
+
+/// The two parts of a pull: what, and which version of it (a tag or a digest).
+pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
+    let text = image.as_str();
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (text, None),
+    };
+    let (bare, tag) = match tag_colon(name) {
+        Some(colon) => (name.get(..colon).unwrap_or(name), name.get(colon + 1..)),
+        None => (name, None),
+    };
+    (bare.to_owned(), digest.or(tag).unwrap_or("latest").to_owned())
+}
+
+fn has_version(text: &str) -> bool {
+    text.contains('@') || tag_colon(text).is_some()
+}
+
+/// Where the tag starts: a colon behind the last slash. One before it belongs to the registry's port.
+fn tag_colon(name: &str) -> Option<usize> {
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name.get(last..)?.find(':').map(|colon| last + colon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_always_written_out() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (text, name, bare, version) in [
+            ("nginx", "nginx:latest", "nginx", "latest"),
+            ("nginx:1.27", "nginx:1.27", "nginx", "1.27"),
+            (
+                "localhost:5000/app",
+                "localhost:5000/app:latest",
+                "localhost:5000/app",
+                "latest",
+            ),
+            (
+                "localhost:5000/app:x",
+                "localhost:5000/app:x",
+                "localhost:5000/app",
+                "x",
+            ),
+            (&format!("app@{digest}"), &format!("app@{digest}"), "app", &digest),
+            (
+                &format!("app:1@{digest}"),
+                &format!("app:1@{digest}"),
+                "app",
+                &digest,
+            ),
+        ] {
+            assert_eq!(engine_name(text), name);
+            let parts = pull_parts(&ImageRef::new(text).unwrap());
+            assert_eq!(parts, (bare.to_owned(), version.to_owned()), "{text}");
+        }
+    }
+}

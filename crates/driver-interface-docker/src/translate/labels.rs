@@ -1,0 +1,191 @@
+//! The labels by which the driver knows what it made, and those that keep what the engine would not.
+
+use std::collections::BTreeMap;
+
+use driver_interface_types::{ContainerConfig, Namespace, NetworkMode, ResourceLimits, SessionId, label};
+
+use super::records::Labels;
+
+/// Holds the image as the config named it.
+pub(crate) const IMAGE: &str = "io.driver-interface.image";
+/// Holds the limits as JSON: engines round the CPU and know no disk limit.
+pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
+/// Holds the keys of the config's own labels as JSON: the engine mixes the image's labels with them.
+pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
+/// On a container: the driver's own network that it uses. On a network: marks it as the driver's own.
+pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
+/// On an image: the namespace that imported it. Containers inherit their image's labels, so this is none of
+/// the labels by which a container is known.
+pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
+
+/// Who makes things: part of every label set.
+#[derive(Clone, Debug)]
+pub(crate) struct Maker {
+    pub(crate) namespace: Namespace,
+    pub(crate) owner: String,
+}
+
+impl Maker {
+    fn base(&self, session: Option<&str>, operation: &str) -> Labels {
+        let mut labels = Labels::from([
+            (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
+            (label::NAMESPACE.to_owned(), self.namespace.to_string()),
+            (label::OWNER.to_owned(), self.owner.clone()),
+            (label::OPERATION.to_owned(), operation.to_owned()),
+        ]);
+        if let Some(session) = session {
+            labels.insert(label::SESSION.to_owned(), session.to_owned());
+        }
+        labels
+    }
+
+    /// The labels of a container. Ours win, though validation has refused such keys already.
+    pub(crate) fn container(
+        &self,
+        config: &ContainerConfig,
+        operation: &str,
+        network: Option<&str>,
+    ) -> Labels {
+        let mut labels = config.labels.clone();
+        labels.extend(self.base(Some(&config.session_id), operation));
+        labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
+        labels.insert(IMAGE.to_owned(), config.image.clone());
+        labels.insert(RESOURCES.to_owned(), json(&config.resources));
+        labels.insert(
+            LABEL_KEYS.to_owned(),
+            json(&config.labels.keys().collect::<Vec<_>>()),
+        );
+        if let (NetworkMode::Default, Some(network)) = (&config.network, network) {
+            labels.insert(DEFAULT_NETWORK.to_owned(), network.to_owned());
+        }
+        labels
+    }
+
+    /// The labels of a volume or of a network that was asked for.
+    pub(crate) fn resource(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
+        let mut labels = user.clone();
+        labels.extend(self.base(session, operation));
+        labels
+    }
+
+    /// The labels of a network of the driver's own.
+    pub(crate) fn default_network(&self, session: Option<&str>, operation: &str) -> Labels {
+        let mut labels = self.base(session, operation);
+        labels.insert(DEFAULT_NETWORK.to_owned(), "true".to_owned());
+        labels
+    }
+
+    /// What the engine is to filter by to list only what is ours.
+    pub(crate) fn filters(&self) -> Vec<String> {
+        vec![
+            format!("{}={}", label::MANAGED_BY, label::MANAGED_BY_VALUE),
+            format!("{}={}", label::NAMESPACE, self.namespace),
+        ]
+    }
+
+    /// Whether something with these labels was made in our namespace. An operation is asked for too, which no
+    /// image carries.
+    pub(crate) fn made(&self, labels: &Labels) -> bool {
+        let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
+        has(label::MANAGED_BY, label::MANAGED_BY_VALUE)
+            && has(label::NAMESPACE, self.namespace.as_str())
+            && labels.contains_key(label::OPERATION)
+    }
+
+    /// Whether these are the labels of a container that we made.
+    pub(crate) fn made_container(&self, labels: &Labels) -> bool {
+        self.made(labels) && labels.contains_key(label::FINGERPRINT) && session(labels).is_some()
+    }
+}
+
+pub(crate) fn session(labels: &Labels) -> Option<SessionId> {
+    SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
+}
+
+/// The labels that the config of a container gave it.
+pub(crate) fn of_config(labels: &Labels) -> Labels {
+    let keys = labels
+        .get(LABEL_KEYS)
+        .and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    match keys {
+        Some(keys) => keys
+            .into_iter()
+            .filter_map(|key| labels.get_key_value(&key))
+            .map(cloned)
+            .collect(),
+        None => without_ours(labels),
+    }
+}
+
+/// All labels but the drivers'.
+pub(crate) fn without_ours(labels: &Labels) -> Labels {
+    labels
+        .iter()
+        .filter(|(key, _)| !label::is_reserved(key))
+        .map(cloned)
+        .collect()
+}
+
+pub(crate) fn resources(labels: &Labels) -> ResourceLimits {
+    labels
+        .get(RESOURCES)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+fn cloned((key, value): (&String, &String)) -> (String, String) {
+    (key.clone(), value.clone())
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    // Plain data in memory always serialises.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Labels as bollard wants them.
+pub(crate) fn to_map(labels: BTreeMap<String, String>) -> std::collections::HashMap<String, String> {
+    labels.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maker(namespace: &str) -> Maker {
+        Maker {
+            namespace: Namespace::new(namespace).unwrap(),
+            owner: "host/1/x".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_config_s_labels_come_back_without_ours_and_the_image_s() {
+        let config = ContainerConfig::new("s1", "busybox")
+            .label("team", "core")
+            .label("empty", "");
+        let mut labels = maker("a").container(&config, "op", Some("di-a"));
+        labels.insert("maintainer".to_owned(), "the image's".to_owned());
+        assert_eq!(of_config(&labels), config.labels);
+        assert_eq!(resources(&labels), config.resources);
+        assert!(labels.contains_key(DEFAULT_NETWORK));
+    }
+
+    #[test]
+    fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
+        let labels = maker("a").container(&ContainerConfig::new("s1", "busybox"), "op", None);
+        assert!(maker("a").made_container(&labels));
+        assert!(!maker("b").made_container(&labels));
+        let image = Labels::from([
+            (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
+            (label::NAMESPACE.to_owned(), "a".to_owned()),
+        ]);
+        assert!(!maker("a").made(&image));
+    }
+
+    #[test]
+    fn a_config_cannot_forge_our_labels() {
+        let config = ContainerConfig::new("s1", "busybox").label(label::SESSION, "other");
+        let labels = maker("a").container(&config, "op", None);
+        assert_eq!(session(&labels).unwrap().as_str(), "s1");
+    }
+}

@@ -1,0 +1,93 @@
+//! Where the program of a container may be.
+
+use super::records::ContainerRecord;
+
+/// Where a program is looked for when the container does not say.
+const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The program that an init process is to start, and every path it may be at, the likely ones first. `None` when
+/// no init process is between the engine and the program: the engine then finds out itself.
+pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>)> {
+    if !record.host_config.init {
+        return None;
+    }
+    // Podman puts its init program before the command, Docker shows the command alone.
+    let program = match record.args.iter().position(|word| word == "--") {
+        Some(end) if record.path.ends_with("-init") => record.args.get(end + 1)?,
+        _ => &record.path,
+    };
+    if program.is_empty() {
+        return None;
+    }
+    Some((program, places(program, record)))
+}
+
+fn places(program: &str, record: &ContainerRecord) -> Vec<String> {
+    if program.starts_with('/') {
+        return vec![program.to_owned()];
+    }
+    let working_dir = record.config.working_dir.trim_end_matches('/');
+    if program.contains('/') {
+        return vec![format!("{working_dir}/{program}")];
+    }
+    let path = record.config.search_path.as_deref().unwrap_or(USUAL_PATH);
+    let mut folders: Vec<&str> = path.split(':').collect();
+    // Whether it is in any of them is asked, not in which: most programs are in the last ones.
+    folders.sort_by_key(|folder| !matches!(*folder, "/bin" | "/usr/bin"));
+    folders
+        .into_iter()
+        .map(|folder| match folder {
+            "" | "." => format!("{working_dir}/{program}"),
+            folder => format!("{}/{program}", folder.trim_end_matches('/')),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(path: &str, args: &[&str], search_path: Option<&str>) -> ContainerRecord {
+        let mut record = ContainerRecord {
+            path: path.to_owned(),
+            args: args.iter().map(|word| (*word).to_owned()).collect(),
+            ..ContainerRecord::default()
+        };
+        record.host_config.init = true;
+        record.config.working_dir = "/work".to_owned();
+        record.config.search_path = search_path.map(str::to_owned);
+        record
+    }
+
+    #[test]
+    fn a_bare_name_is_looked_for_along_the_search_path_the_likely_folders_first() {
+        let found = record("sh", &["-c", "true"], Some("/opt/bin/:/usr/bin:/bin"));
+        let (program, places) = behind_init(&found).unwrap();
+        assert_eq!(program, "sh");
+        assert_eq!(places, ["/usr/bin/sh", "/bin/sh", "/opt/bin/sh"]);
+        let usual = record("sh", &[], None);
+        assert_eq!(behind_init(&usual).unwrap().1.len(), 6);
+    }
+
+    #[test]
+    fn a_path_is_where_it_says() {
+        assert_eq!(behind_init(&record("/app", &[], None)).unwrap().1, ["/app"]);
+        assert_eq!(
+            behind_init(&record("bin/app", &[], None)).unwrap().1,
+            ["/work/bin/app"]
+        );
+    }
+
+    #[test]
+    fn podmans_own_init_is_not_the_program() {
+        let found = record("/run/podman-init", &["--", "/app", "--", "x"], None);
+        assert_eq!(behind_init(&found).unwrap().0, "/app");
+    }
+
+    #[test]
+    fn without_an_init_process_nothing_is_looked_for() {
+        let mut plain = record("/app", &[], None);
+        plain.host_config.init = false;
+        assert_eq!(behind_init(&plain), None);
+    }
+}

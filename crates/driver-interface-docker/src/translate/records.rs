@@ -1,0 +1,217 @@
+//! What the engine records, as far as the driver needs it. Everything is optional and every word is text, so
+//! that an engine with a new field or a new state is still read.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::wire::EngineError;
+
+/// Reads `null` as the default: engines write it for empty maps, lists and texts.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    input: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(input).map(Option::unwrap_or_default)
+}
+
+/// Turns bollard's model into a record of ours. Its models change type with features that other crates of a
+/// program may switch on; their JSON does not.
+pub(crate) fn rerecord<M: Serialize, T: DeserializeOwned>(model: &M) -> Result<T, EngineError> {
+    let value = serde_json::to_value(model).map_err(|error| EngineError::Garbled(error.to_string()))?;
+    serde_json::from_value(value).map_err(|error| EngineError::Garbled(error.to_string()))
+}
+
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// A container, as inspect has it. Of the environment only the search path is kept, on purpose.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ContainerRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) state: StateRecord,
+    /// The program of the main process: of the image's entrypoint and the command, the first word.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) path: String,
+    /// Its arguments.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) args: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) config: ConfigRecord,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) host_config: HostConfigRecord,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) network_settings: NetworkSettingsRecord,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct StateRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) status: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) running: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) paused: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) restarting: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) dead: bool,
+    #[serde(rename = "OOMKilled", deserialize_with = "nullable")]
+    pub(crate) oom_killed: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) exit_code: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) started_at: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) finished_at: String,
+    pub(crate) health: Option<HealthRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HealthRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) status: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ConfigRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) image: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) tty: bool,
+    /// A name on Docker, a number on Podman.
+    #[serde(deserialize_with = "word")]
+    pub(crate) stop_signal: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) working_dir: String,
+    /// Where programs are looked for.
+    #[serde(rename = "Env", deserialize_with = "search_path")]
+    pub(crate) search_path: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HostConfigRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) init: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct NetworkSettingsRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) networks: BTreeMap<String, EndpointRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct EndpointRecord {
+    #[serde(rename = "IPAddress", deserialize_with = "nullable")]
+    pub(crate) ip_address: String,
+    #[serde(rename = "GlobalIPv6Address", deserialize_with = "nullable")]
+    pub(crate) ipv6_address: String,
+}
+
+/// A container, as listings have it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SummaryRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) state: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct VolumeRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) driver: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) mountpoint: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created_at: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct NetworkRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) driver: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ImageRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) config: ImageConfigRecord,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ImageConfigRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
+}
+
+impl ContainerRecord {
+    /// The name without the slash that Docker puts before it.
+    pub(crate) fn plain_name(&self) -> &str {
+        self.name.strip_prefix('/').unwrap_or(&self.name)
+    }
+
+    /// Whether this is exactly what was asked for. Engines also take prefixes of an id for it.
+    pub(crate) fn is_exactly(&self, asked: &str) -> bool {
+        self.id == asked || self.plain_name() == asked
+    }
+}
+
+/// The value of `PATH` among the variables; the others are not kept.
+fn search_path<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    let variables = Option::<Vec<String>>::deserialize(input)?.unwrap_or_default();
+    Ok(variables
+        .iter()
+        .find_map(|variable| variable.strip_prefix("PATH="))
+        .map(str::to_owned))
+}
+
+fn word<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Text(String),
+        Number(i64),
+    }
+    Ok(match Option::<Word>::deserialize(input)? {
+        Some(Word::Text(text)) => text,
+        Some(Word::Number(number)) => number.to_string(),
+        None => String::new(),
+    })
+}

@@ -1,0 +1,30 @@
+//! The engine's records of volumes and networks as the interface's.
+
+use std::time::SystemTime;
+
+use driver_interface_types::{Network, NetworkId, Volume, VolumeId};
+
+use super::records::{NetworkRecord, VolumeRecord};
+use super::{labels, time};
+use crate::wire::EngineError;
+
+pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
+    let unusable = |_| EngineError::Garbled(format!("a volume with the name {:?}", record.name));
+    let id = VolumeId::new(record.name.as_str()).map_err(unusable)?;
+    let created_at = time::parse(&record.created_at).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut volume = Volume::new(id, record.driver.as_str(), created_at);
+    volume.session_id = labels::session(&record.labels);
+    volume.mountpoint = record.mountpoint.clone();
+    volume.labels = labels::without_ours(&record.labels);
+    Ok(volume)
+}
+
+pub(crate) fn network(record: &NetworkRecord) -> Result<Network, EngineError> {
+    let unusable = |_| EngineError::Garbled(format!("a network with the id {:?}", record.id));
+    let id = NetworkId::new(record.id.as_str()).map_err(unusable)?;
+    let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut network = Network::new(id, record.name.as_str(), record.driver.as_str(), created_at);
+    network.session_id = labels::session(&record.labels);
+    network.labels = labels::without_ours(&record.labels);
+    Ok(network)
+}

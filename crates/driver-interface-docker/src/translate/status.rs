@@ -1,0 +1,137 @@
+//! The engine's words for a container's state, as the interface's status and facts.
+
+use std::time::SystemTime;
+
+use driver_interface_types::{ContainerStatus, ExitInfo};
+
+use super::records::StateRecord;
+use super::time;
+
+/// When the last run started; none if there was none.
+pub(crate) fn started_at(state: &StateRecord) -> Option<SystemTime> {
+    time::parse(&state.started_at)
+}
+
+/// The status, for every word any engine may say.
+pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
+    let ran = started_at(state).is_some();
+    let ended = || ContainerStatus::of_exit(state.exit_code, state.oom_killed);
+    match state.status.as_str() {
+        "running" | "restarting" | "stopping" => ContainerStatus::Running,
+        "paused" => ContainerStatus::Paused,
+        "removing" => ContainerStatus::Removing,
+        "dead" => ContainerStatus::Dead,
+        "exited" | "stopped" => ended(),
+        // Podman prepares a further run in these states too.
+        "created" | "initialized" | "configured" if !ran => ContainerStatus::Created,
+        "created" | "initialized" | "configured" => ended(),
+        _ if state.paused => ContainerStatus::Paused,
+        _ if state.running || state.restarting => ContainerStatus::Running,
+        _ if state.dead => ContainerStatus::Dead,
+        _ if ran => ended(),
+        _ => ContainerStatus::Created,
+    }
+}
+
+/// How the last run ended; none while it runs or if there was none.
+pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitInfo> {
+    let over = match status(state) {
+        ContainerStatus::Stopped | ContainerStatus::Exited => true,
+        ContainerStatus::Dead | ContainerStatus::Removing => started_at(state).is_some(),
+        ContainerStatus::Created | ContainerStatus::Running | ContainerStatus::Paused => false,
+    };
+    over.then(|| {
+        let started = started_at(state).unwrap_or(created_at);
+        // Docker stamps the end of a short run before its start.
+        let finished = time::parse(&state.finished_at).map_or(started, |finished| finished.max(started));
+        ExitInfo::new(state.exit_code.clamp(-1, 255), state.oom_killed, finished)
+    })
+}
+
+/// Whether the main process lives, as far as the engine knows.
+pub(crate) fn lives(state: &StateRecord) -> bool {
+    matches!(status(state), ContainerStatus::Running | ContainerStatus::Paused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn state(word: &str, started: &str, code: i64) -> StateRecord {
+        StateRecord {
+            status: word.to_owned(),
+            started_at: started.to_owned(),
+            finished_at: started.to_owned(),
+            exit_code: code,
+            ..StateRecord::default()
+        }
+    }
+
+    const NEVER: &str = "0001-01-01T00:00:00Z";
+    const ONCE: &str = "2026-11-24T08:11:04.698071369Z";
+
+    #[test]
+    fn every_word_of_both_engines_has_a_status() {
+        use ContainerStatus::*;
+        for (word, started, code, expected) in [
+            ("created", NEVER, 0, Created),
+            ("created", NEVER, 127, Created),
+            ("initialized", NEVER, 0, Created),
+            ("configured", NEVER, 0, Created),
+            ("initialized", ONCE, 3, Exited),
+            ("running", ONCE, 0, Running),
+            ("restarting", ONCE, 1, Running),
+            ("stopping", ONCE, 0, Running),
+            ("paused", ONCE, 0, Paused),
+            ("exited", ONCE, 0, Stopped),
+            ("exited", ONCE, 143, Stopped),
+            ("exited", ONCE, 137, Stopped),
+            ("exited", ONCE, 1, Exited),
+            ("stopped", ONCE, 0, Stopped),
+            ("stopped", ONCE, 2, Exited),
+            ("removing", ONCE, 0, Removing),
+            ("dead", ONCE, 0, Dead),
+        ] {
+            assert_eq!(
+                status(&state(word, started, code)),
+                expected,
+                "{word} {started} {code}"
+            );
+        }
+    }
+
+    #[test]
+    fn out_of_memory_is_an_error() {
+        let killed = StateRecord {
+            oom_killed: true,
+            ..state("exited", ONCE, 137)
+        };
+        assert_eq!(status(&killed), ContainerStatus::Exited);
+    }
+
+    proptest! {
+        #[test]
+        fn the_mapping_is_total_and_its_facts_agree(
+            word in prop_oneof![".*", "created|initialized|running|paused|stopping|stopped|exited|removing|dead"],
+            started in prop_oneof![Just(NEVER), Just(ONCE), Just(""), Just("garbage")],
+            finished in prop_oneof![Just(NEVER), Just("2020-01-01T00:00:00Z"), Just(ONCE)],
+            code in any::<i64>(), flags in any::<[bool; 5]>(),
+        ) {
+            let [running, paused, restarting, dead, oom_killed] = flags;
+            let record = StateRecord {
+                status: word, running, paused, restarting, dead, oom_killed, exit_code: code,
+                started_at: started.to_owned(), finished_at: finished.to_owned(), health: None,
+            };
+            let status = status(&record);
+            let exit = exit(&record, SystemTime::UNIX_EPOCH);
+            prop_assert!(!(lives(&record) && exit.is_some()));
+            if status == ContainerStatus::Created {
+                prop_assert!(exit.is_none());
+            }
+            if let (Some(exit), Some(started)) = (exit, started_at(&record)) {
+                prop_assert!(exit.finished_at >= started);
+            }
+        }
+    }
+}

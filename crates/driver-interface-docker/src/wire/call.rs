@@ -1,0 +1,141 @@
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{EngineError, Query, Wire};
+
+/// More than this is no JSON answer of an engine.
+const MAX_ANSWER: usize = 256 * 1024 * 1024;
+/// More of an error's text helps nobody.
+const MAX_ERROR_TEXT: usize = 4 * 1024;
+
+/// What a request carries.
+pub(crate) enum Payload {
+    Nothing,
+    Json(Vec<u8>),
+    Tar(Bytes),
+}
+
+impl Payload {
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, EngineError> {
+        serde_json::to_vec(value)
+            .map(Self::Json)
+            .map_err(|error| EngineError::Garbled(error.to_string()))
+    }
+}
+
+/// A whole answer whose status is no error.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
+        serde_json::from_slice(&self.body).map_err(|error| EngineError::Garbled(error.to_string()))
+    }
+}
+
+impl Wire {
+    /// Makes a call and reads the whole answer.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        target: &Query,
+        payload: Payload,
+    ) -> Result<Answer, EngineError> {
+        let answer = self.open(method, target, payload).await?;
+        let status = answer.status();
+        let body = read(answer.into_body(), MAX_ANSWER).await?;
+        Ok(Answer { status, body })
+    }
+
+    /// Makes a call and returns its answer with the body still to be read, once the status is no error.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        target: &Query,
+        payload: Payload,
+    ) -> Result<Response<Incoming>, EngineError> {
+        let mut request = Request::builder().method(method).uri(target.as_str());
+        let body = match payload {
+            Payload::Nothing => Bytes::new(),
+            Payload::Json(text) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                Bytes::from(text)
+            }
+            Payload::Tar(bytes) => {
+                request = request.header(CONTENT_TYPE, "application/x-tar");
+                bytes
+            }
+        };
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let answer = self.send(request).await?;
+        let status = answer.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(answer);
+        }
+        let body = read(answer.into_body(), MAX_ANSWER).await.unwrap_or_default();
+        Err(EngineError::refused(status.as_u16(), message(&body)))
+    }
+}
+
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| EngineError::Broken(Box::new(error)))?;
+        if let Ok(data) = frame.into_data() {
+            whole.extend_from_slice(&data);
+        }
+        if whole.len() > limit {
+            return Err(EngineError::Garbled(format!("it is longer than {limit} bytes")));
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// The text of an error answer: its `message` if it is JSON, else the beginning of what came.
+fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Message {
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Message>(body) {
+        Ok(Message { message }) => message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    let end = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .take_while(|at| *at <= MAX_ERROR_TEXT)
+        .last()
+        .unwrap_or(0);
+    if text.len() > MAX_ERROR_TEXT {
+        text.get(..end).unwrap_or_default().to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_text_is_the_message_or_the_beginning_of_the_body() {
+        assert_eq!(
+            message(br#"{"message":"no such container"}"#),
+            "no such container"
+        );
+        assert_eq!(message(b"<html>"), "<html>");
+        assert_eq!(message(&[0xff]), "\u{fffd}");
+        assert!(message("\u{e9}".repeat(9000).as_bytes()).len() <= MAX_ERROR_TEXT);
+    }
+}

@@ -1,0 +1,159 @@
+//! Callers who leave.
+
+use std::time::{Duration, Instant};
+
+use driver_interface_types::{
+    ContainerDriver, ContainerStatus, LogOptions, NetworkConfig, RemoveOptions, StopOptions, StopOutcome,
+    VolumeConfig,
+};
+
+use super::engine::{Bench, on_each};
+
+async fn nothing_left(bench: &Bench, within: Duration) {
+    let began = Instant::now();
+    loop {
+        let left = bench.raw.left(&bench.namespace);
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < within, "left: {left:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[test]
+fn a_dropped_creation_leaves_nothing() {
+    on_each("a_dropped_creation_leaves_nothing", async |bench| {
+        let mut finished = 0;
+        for moment in 0..50u64 {
+            let mut config = bench.config("sleep 60");
+            config.session_id = format!("s{}", moment % 5);
+            let creation = bench.driver.create_container(&config);
+            let deadline = Duration::from_micros(moment * 1500);
+            if let Ok(made) = tokio::time::timeout(deadline, creation).await {
+                finished += 1;
+                bench
+                    .driver
+                    .remove_container(&made.unwrap().id, RemoveOptions::default())
+                    .await
+                    .unwrap();
+            }
+        }
+        println!("{finished} of 50 creations were in time");
+        assert!(finished < 50);
+        nothing_left(&bench, Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn dropped_volumes_and_networks_leave_nothing() {
+    on_each("dropped_volumes_and_networks_leave_nothing", async |bench| {
+        for moment in 0..20u64 {
+            let volume = VolumeConfig::new(format!("{}-v{moment}", bench.namespace));
+            let network = NetworkConfig::new(format!("{}-n{moment}", bench.namespace));
+            let late = Duration::from_micros(moment * 100);
+            if let Ok(made) = tokio::time::timeout(late, bench.driver.create_volume(&volume)).await {
+                bench.driver.remove_volume(&made.unwrap().id).await.unwrap();
+            }
+            let late = Duration::from_millis(moment * 3);
+            if let Ok(made) = tokio::time::timeout(late, bench.driver.create_network(&network)).await {
+                bench.driver.remove_network(&made.unwrap().id).await.unwrap();
+            }
+        }
+        nothing_left(&bench, Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn a_creation_cut_off_and_tried_again_makes_one() {
+    on_each("a_creation_cut_off_and_tried_again_makes_one", async |bench| {
+        for moment in 0..10u64 {
+            let config = bench.config("true").operation_key(format!("again-{moment}"));
+            let late = Duration::from_millis(moment * 5);
+            let _ = tokio::time::timeout(late, bench.driver.create_container(&config)).await;
+            let made = bench.driver.create_container(&config).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(
+                bench.driver.get_container(&made.id).await.unwrap().is_some(),
+                "moment {moment}"
+            );
+            bench
+                .driver
+                .remove_container(&made.id, RemoveOptions::default())
+                .await
+                .unwrap();
+        }
+        nothing_left(&bench, Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn a_dropped_stop_does_not_kill_early() {
+    on_each("a_dropped_stop_does_not_kill_early", async |bench| {
+        let made = bench
+            .running("trap 'echo got TERM' TERM; echo ready; while :; do sleep 0.1; done")
+            .await;
+        bench.ready(&made).await;
+        let stop = bench
+            .driver
+            .stop_container(&made.id, StopOptions::kill_after(Duration::from_secs(3)));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(300), stop)
+                .await
+                .is_err()
+        );
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
+        assert_eq!(now.status, ContainerStatus::Running);
+        let outcome = bench
+            .driver
+            .stop_container(&made.id, StopOptions::kill_after(Duration::ZERO))
+            .await
+            .unwrap();
+        assert_eq!(outcome, StopOutcome::Killed);
+    });
+}
+
+#[test]
+fn a_dropped_start_and_remove_end_in_a_known_state() {
+    on_each("a_dropped_start_and_remove_end_in_a_known_state", async |bench| {
+        for moment in 0..8u64 {
+            let made = bench.created("sleep 60").await;
+            let late = Duration::from_millis(moment * 20);
+            let _ = tokio::time::timeout(late, bench.driver.start_container(&made.id)).await;
+            let _ = bench.driver.start_container(&made.id).await.unwrap();
+            let removal = bench.driver.remove_container(&made.id, RemoveOptions::force());
+            let _ = tokio::time::timeout(late, removal).await;
+            let _ = bench
+                .driver
+                .remove_container(&made.id, RemoveOptions::force())
+                .await;
+        }
+        nothing_left(&bench, Duration::from_secs(10)).await;
+    });
+}
+
+#[test]
+fn dropped_followers_close_their_connections() {
+    on_each("dropped_followers_close_their_connections", async |bench| {
+        let sockets = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        let made = bench.running("while :; do echo tick; sleep 0.05; done").await;
+        let options = LogOptions::default().follow(true);
+        let _ = tokio::time::timeout(
+            Duration::from_millis(500),
+            bench.driver.get_container_logs(&made.id, options),
+        )
+        .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = sockets();
+        for _ in 0..30 {
+            let following = bench.driver.get_container_logs(&made.id, options);
+            let _ = tokio::time::timeout(Duration::from_millis(60), following).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Other tests of this process open and close some too.
+        assert!(sockets() <= before + 20, "{} before, {} after", before, sockets());
+        let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
+        assert_eq!(now.status, ContainerStatus::Running);
+    });
+}

@@ -1,0 +1,201 @@
+//! One test's driver on one engine, with a namespace of its own that is empty again at the end.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_docker::{DockerConfig, DockerDriver};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerFilter, ContainerInstance, Namespace, RemoveOptions,
+    ResourceFilter,
+};
+
+use super::raw::Raw;
+
+/// What a test runs with.
+pub(crate) struct Bench {
+    pub driver: DockerDriver,
+    pub raw: Raw,
+    pub namespace: String,
+    pub uri: &'static str,
+    pub image: &'static str,
+}
+
+impl Bench {
+    pub(crate) fn is_podman(&self) -> bool {
+        self.driver.engine_info().name == "Podman"
+    }
+
+    /// A further driver of the same namespace, as another process would have it.
+    pub(crate) async fn another(&self) -> DockerDriver {
+        self.in_namespace(&self.namespace).await
+    }
+
+    pub(crate) async fn in_namespace(&self, namespace: &str) -> DockerDriver {
+        let config = DockerConfig::for_uri(self.uri)
+            .unwrap()
+            .namespace(Namespace::new(namespace).unwrap());
+        DockerDriver::connect(config).await.unwrap()
+    }
+
+    pub(crate) fn config(&self, script: &str) -> ContainerConfig {
+        ContainerConfig::new("s1", self.image)
+            .command(["sh", "-c", script])
+            .cpu(1.0)
+            .memory(64)
+    }
+
+    pub(crate) async fn created(&self, script: &str) -> ContainerInstance {
+        self.driver.create_container(&self.config(script)).await.unwrap()
+    }
+
+    pub(crate) async fn running(&self, script: &str) -> ContainerInstance {
+        self.run(&self.config(script)).await
+    }
+
+    pub(crate) async fn run(&self, config: &ContainerConfig) -> ContainerInstance {
+        let made = self.driver.create_container(config).await.unwrap();
+        self.driver.start_container(&made.id).await.unwrap();
+        self.driver.get_container(&made.id).await.unwrap().unwrap()
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn ended(&self, config: &ContainerConfig) -> ContainerInstance {
+        let made = self.run(config).await;
+        self.until(&made, |now| now.exit.is_some()).await
+    }
+
+    pub(crate) async fn until(
+        &self,
+        container: &ContainerInstance,
+        wanted: impl Fn(&ContainerInstance) -> bool,
+    ) -> ContainerInstance {
+        for _ in 0..600 {
+            let now = self.driver.get_container(&container.id).await.unwrap().unwrap();
+            if wanted(&now) {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} never came to be as wanted", container.id);
+    }
+
+    /// Waits until the container has printed a line `ready`.
+    pub(crate) async fn ready(&self, container: &ContainerInstance) {
+        for _ in 0..200 {
+            let logs = self
+                .driver
+                .get_container_logs(&container.id, Default::default())
+                .await
+                .unwrap();
+            if logs.lines().any(|line| line == "ready") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} never got ready", container.id);
+    }
+
+    async fn clear(&self) {
+        for container in self
+            .driver
+            .list_containers(&ContainerFilter::default())
+            .await
+            .unwrap()
+        {
+            let _ = self
+                .driver
+                .remove_container(&container.id, RemoveOptions::force())
+                .await;
+        }
+        for volume in self
+            .driver
+            .list_volumes(&ResourceFilter::default())
+            .await
+            .unwrap()
+        {
+            let _ = self.driver.remove_volume(&volume.id).await;
+        }
+        for network in self
+            .driver
+            .list_networks(&ResourceFilter::default())
+            .await
+            .unwrap()
+        {
+            let _ = self.driver.remove_network(&network.id).await;
+        }
+    }
+}
+
+/// Runs a test on each engine that is there.
+pub(crate) fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
+    for (engine, uri, image) in [
+        ("docker", "docker:", "busybox:local"),
+        ("podman", "podman:", "localhost/busybox:local"),
+    ] {
+        on(name, engine, uri, image, &test);
+    }
+}
+
+fn on<F: Future<Output = ()>>(
+    name: &str,
+    engine: &str,
+    uri: &'static str,
+    image: &'static str,
+    test: &impl Fn(std::sync::Arc<Bench>) -> F,
+) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .subsec_nanos();
+        let namespace = format!("t{}-{now}", std::process::id());
+        let config = DockerConfig::for_uri(uri)
+            .unwrap()
+            .namespace(Namespace::new(namespace.as_str()).unwrap());
+        let connected = DockerDriver::connect(config).await;
+        let wanted = if engine == "docker" { "Docker" } else { "Podman" };
+        let driver = match connected {
+            Ok(driver) if driver.engine_info().name == wanted => driver,
+            Ok(_) => return absent(name, engine, "the engine found is another one"),
+            Err(error) => return absent(name, engine, &error.to_string()),
+        };
+        let socket = format!("{driver:?}");
+        let socket = socket
+            .split("Unix(\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap()
+            .to_owned();
+        let bench = std::sync::Arc::new(Bench {
+            driver,
+            raw: Raw::new(socket),
+            namespace,
+            uri,
+            image,
+        });
+        println!("{name} on {engine} {}", bench.driver.engine_info().version);
+        let result =
+            futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(test(bench.clone()))).await;
+        bench.clear().await;
+        let left = bench.raw.left(&bench.namespace);
+        if let Err(panic) = result {
+            eprintln!("{name} failed on {engine}");
+            std::panic::resume_unwind(panic);
+        }
+        assert!(left.is_empty(), "{name} on {engine} left {left:?}");
+    });
+}
+
+fn absent(name: &str, engine: &str, why: &str) {
+    let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
+    assert!(
+        !required.split(',').any(|one| one.trim() == engine),
+        "{name}: {engine} is required: {why}"
+    );
+    eprintln!("{name} not run: no {engine} engine reachable ({why})");
+}

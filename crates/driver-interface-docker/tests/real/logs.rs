@@ -1,0 +1,268 @@
+//! What containers print, as it is read back.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use driver_interface_errors::codes;
+use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions, StopOptions};
+
+use super::engine::{Bench, on_each};
+
+async fn logs(bench: &Bench, id: &driver_interface_types::ContainerId, options: LogOptions) -> String {
+    bench.driver.get_container_logs(id, options).await.unwrap()
+}
+
+#[test]
+fn streams_are_told_apart_and_keep_their_order() {
+    on_each("streams_are_told_apart_and_keep_their_order", async |bench| {
+        let script = "for i in $(seq 2000); do echo o$i; echo e$i >&2; done";
+        let done = bench.ended(&bench.config(script)).await;
+        let expected = |mark: &str| (1..=2000).map(|i| format!("{mark}{i}\n")).collect::<String>();
+        let all = LogOptions::default();
+        assert_eq!(logs(&bench, &done.id, all.only_stdout()).await, expected("o"));
+        assert_eq!(logs(&bench, &done.id, all.only_stderr()).await, expected("e"));
+        let both = logs(&bench, &done.id, all).await;
+        let of = |mark: char| {
+            both.lines()
+                .filter(move |line| line.starts_with(mark))
+                .map(|line| format!("{line}\n"))
+        };
+        assert_eq!(of('o').collect::<String>(), expected("o"));
+        assert_eq!(of('e').collect::<String>(), expected("e"));
+        let mut none = all;
+        (none.stdout, none.stderr) = (false, false);
+        let error = bench.driver.get_container_logs(&done.id, none).await.unwrap_err();
+        assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
+    });
+}
+
+#[test]
+fn the_last_lines_are_counted_in_lines() {
+    on_each("the_last_lines_are_counted_in_lines", async |bench| {
+        let script = "echo a; echo e1 >&2; echo b; x=$(yes | head -c 60000 | tr -d '\\n'); echo $x; sleep 0.1; \
+                      echo e2 >&2; sleep 0.1; echo c; printf tail";
+        let done = bench.ended(&bench.config(script)).await;
+        let long = "y".repeat(30_000);
+        let all = LogOptions::default();
+        for (tail, expected) in [
+            (0, String::new()),
+            (1, "tail".to_owned()),
+            (2, "c\ntail".to_owned()),
+            (3, "e2\nc\ntail".to_owned()),
+            (4, format!("{long}\ne2\nc\ntail")),
+        ] {
+            assert!(
+                logs(&bench, &done.id, all.tail(tail)).await == expected,
+                "tail {tail}"
+            );
+        }
+        for tail in [7, 8, 1000, u64::MAX] {
+            assert!(
+                logs(&bench, &done.id, all.tail(tail)).await == logs(&bench, &done.id, all).await,
+                "tail {tail}"
+            );
+        }
+        assert_eq!(logs(&bench, &done.id, all.only_stderr().tail(1)).await, "e2\n");
+        assert!(logs(&bench, &done.id, all.only_stdout().tail(3)).await == format!("{long}\nc\ntail"));
+    });
+}
+
+#[test]
+fn the_last_lines_of_a_long_log_are_found() {
+    on_each("the_last_lines_of_a_long_log_are_found", async |bench| {
+        let done = bench.ended(&bench.config("echo once >&2; seq 20000")).await;
+        let last: String = (19_001..=20_000).map(|i| format!("{i}\n")).collect();
+        assert!(logs(&bench, &done.id, LogOptions::default().tail(1000)).await == last);
+        assert_eq!(
+            logs(&bench, &done.id, LogOptions::default().only_stderr().tail(5)).await,
+            "once\n"
+        );
+    });
+}
+
+#[test]
+fn bytes_come_through_whatever_they_are() {
+    on_each("bytes_come_through_whatever_they_are", async |bench| {
+        let script =
+            "printf 'a\\r\\n\\nb\\000c\\n\\033[1m\\n\\001\\000\\000\\000\\000\\000\\000\\004\\nlast\\377'";
+        let done = bench.ended(&bench.config(script)).await;
+        let got = logs(&bench, &done.id, LogOptions::default()).await;
+        assert_eq!(got, "a\r\n\nb\0c\n\x1b[1m\n\u{1}\0\0\0\0\0\0\u{4}\nlast\u{fffd}");
+    });
+}
+
+#[test]
+fn a_long_line_is_one_line() {
+    on_each("a_long_line_is_one_line", async |bench| {
+        // Three bytes a character, so that every cut at a power of two falls inside one. Docker's own log files
+        // lose such a character, so it gets one of a single byte.
+        let (bytes, wanted) = if bench.is_podman() {
+            ("\\342\\202\\254", '\u{20ac}')
+        } else {
+            ("x", 'x')
+        };
+        let script = format!(
+            "x=$(printf '{bytes}'); while [ ${{#x}} -lt 300000 ]; do x=$x$x; done; echo $x; echo next"
+        );
+        let done = bench.ended(&bench.config(&script).memory(256)).await;
+        for options in [LogOptions::default(), LogOptions::default().timestamps(true)] {
+            let got = logs(&bench, &done.id, options).await;
+            let lines: Vec<&str> = got.lines().collect();
+            assert_eq!(lines.len(), 2);
+            let text = if options.timestamps {
+                lines[0].split_once(' ').unwrap().1
+            } else {
+                lines[0]
+            };
+            assert!(
+                text.len() >= 300_000 && text.chars().all(|c| c == wanted),
+                "{} bytes",
+                text.len()
+            );
+        }
+    });
+}
+
+#[test]
+fn times_are_stamped_and_filtered_by() {
+    on_each("times_are_stamped_and_filtered_by", async |bench| {
+        let made = bench
+            .running("echo early; sleep 3; echo late; echo later >&2")
+            .await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let between = SystemTime::now();
+        let done = bench.until(&made, |now| now.exit.is_some()).await;
+        let all = LogOptions::default();
+        let plain = logs(&bench, &done.id, all).await;
+        let stamped = logs(&bench, &done.id, all.timestamps(true)).await;
+        let mut without = String::new();
+        for line in stamped.lines() {
+            let (stamp, text) = line.split_once(' ').unwrap();
+            assert!(stamp.ends_with('Z') && stamp.len() >= 20, "{line}");
+            without += &format!("{text}\n");
+        }
+        let sorted = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(&without), sorted(&plain));
+        assert_eq!(
+            sorted(&logs(&bench, &done.id, all.since(between)).await),
+            ["late", "later"]
+        );
+        assert_eq!(
+            logs(&bench, &done.id, all.since(between).only_stdout().tail(5)).await,
+            "late\n"
+        );
+        let future = SystemTime::now() + Duration::from_secs(60);
+        assert_eq!(logs(&bench, &done.id, all.since(future)).await, "");
+        assert_eq!(
+            logs(&bench, &done.id, all.since(SystemTime::UNIX_EPOCH)).await,
+            plain
+        );
+    });
+}
+
+#[test]
+fn following_a_created_container_waits_for_its_run_and_ends_with_it() {
+    on_each(
+        "following_a_created_container_waits_for_its_run_and_ends_with_it",
+        async |bench| {
+            let made = bench.created("echo one; sleep 1; echo two").await;
+            let following = logs(&bench, &made.id, LogOptions::default().follow(true));
+            let starting = async {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                bench.driver.start_container(&made.id).await.unwrap();
+            };
+            let began = Instant::now();
+            let (got, ()) = tokio::join!(following, starting);
+            assert_eq!(got, "one\ntwo\n");
+            assert!(began.elapsed() > Duration::from_secs(1) && began.elapsed() < Duration::from_secs(8));
+            let again = Instant::now();
+            assert_eq!(
+                logs(&bench, &made.id, LogOptions::default().follow(true)).await,
+                "one\ntwo\n"
+            );
+            assert!(again.elapsed() < Duration::from_secs(3));
+        },
+    );
+}
+
+#[test]
+fn following_keeps_the_last_lines_and_adds_what_comes() {
+    on_each(
+        "following_keeps_the_last_lines_and_adds_what_comes",
+        async |bench| {
+            let made = bench.running("seq 5; echo ready; sleep 3; echo new").await;
+            bench.ready(&made).await;
+            let options = LogOptions::default().follow(true);
+            let (all, two, none) = tokio::join!(
+                logs(&bench, &made.id, options),
+                logs(&bench, &made.id, options.tail(2)),
+                logs(&bench, &made.id, options.tail(0)),
+            );
+            assert_eq!(all, "1\n2\n3\n4\n5\nready\nnew\n");
+            assert_eq!(two, "5\nready\nnew\n");
+            assert_eq!(none, "new\n");
+        },
+    );
+}
+
+#[test]
+fn following_ends_when_the_container_is_removed() {
+    on_each("following_ends_when_the_container_is_removed", async |bench| {
+        for started in [false, true] {
+            let made = bench.created("echo ready; sleep 600").await;
+            if started {
+                bench.driver.start_container(&made.id).await.unwrap();
+                bench.ready(&made).await;
+            }
+            let driver = bench.driver.clone();
+            let id = made.id.clone();
+            let following = tokio::spawn(async move {
+                driver
+                    .get_container_logs(&id, LogOptions::default().follow(true))
+                    .await
+            });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            bench
+                .driver
+                .remove_container(&made.id, RemoveOptions::force())
+                .await
+                .unwrap();
+            let got = tokio::time::timeout(Duration::from_secs(5), following)
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            assert_eq!(got, if started { "ready\n" } else { "" });
+        }
+    });
+}
+
+#[test]
+fn logs_of_all_runs_stay() {
+    on_each("logs_of_all_runs_stay", async |bench| {
+        let made = bench.created("echo run").await;
+        for runs in 1..=2 {
+            bench.driver.start_container(&made.id).await.unwrap();
+            bench.until(&made, |now| now.exit.is_some()).await;
+            assert_eq!(
+                logs(&bench, &made.id, LogOptions::default()).await,
+                "run\n".repeat(runs)
+            );
+        }
+        bench
+            .driver
+            .stop_container(&made.id, StopOptions::default())
+            .await
+            .unwrap();
+        let gone = driver_interface_types::ContainerId::new("nosuch").unwrap();
+        let error = bench
+            .driver
+            .get_container_logs(&gone, LogOptions::default())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
+    });
+}

@@ -1,0 +1,74 @@
+//! The engine's API without the driver: an independent witness, and a stranger on the same engine.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// One engine's socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw {
+    socket: PathBuf,
+}
+
+impl Raw {
+    pub(crate) fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+        }
+    }
+
+    /// Makes a call; `Null` stands for an answer that is no JSON.
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        write!(
+            stream,
+            "{method} /v1.41{path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let split = answer
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8_lossy(&answer[..split]).into_owned();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (
+            status,
+            serde_json::from_slice(&answer[split + 4..]).unwrap_or(Value::Null),
+        )
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.call("GET", path, None).1
+    }
+
+    /// Everything with a label of the driver's namespace, as `kind name`.
+    pub(crate) fn left(&self, namespace: &str) -> Vec<String> {
+        let filters = format!("%7B%22label%22%3A%5B%22io.driver-interface.namespace%3D{namespace}%22%5D%7D");
+        let names = |value: &Value, kind: &str, key: &str| -> Vec<String> {
+            let all = value.as_array().cloned().unwrap_or_default();
+            all.iter().map(|entry| format!("{kind} {}", entry[key])).collect()
+        };
+        let mut left = names(
+            &self.get(&format!("/containers/json?all=1&filters={filters}")),
+            "container",
+            "Names",
+        );
+        left.extend(names(
+            &self.get(&format!("/volumes?filters={filters}"))["Volumes"],
+            "volume",
+            "Name",
+        ));
+        left.extend(names(
+            &self.get(&format!("/networks?filters={filters}")),
+            "network",
+            "Name",
+        ));
+        left
+    }
+}

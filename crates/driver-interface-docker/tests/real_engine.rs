@@ -1,0 +1,24 @@
+//! Against real engines: the one that `docker:` finds and the one that `podman:` finds.
+//!
+//! Where there is none, a test says so and passes; name the engines in `DRIVER_INTERFACE_REQUIRE`
+//! (`docker,podman`) to make that a failure.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test"
+)]
+
+mod real {
+    pub(crate) mod cancel;
+    pub(crate) mod create;
+    pub(crate) mod engine;
+    pub(crate) mod isolation;
+    pub(crate) mod lifecycle;
+    pub(crate) mod limits;
+    pub(crate) mod logs;
+    pub(crate) mod races;
+    pub(crate) mod raw;
+    pub(crate) mod resources;
+}
