@@ -1,0 +1,231 @@
+//! Dropped calls leave nothing behind and break nothing.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use driver_interface_types::{
+    ContainerDriver, ContainerStatus, LogOptions, NetworkId, StopOptions, VolumeId,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "cancellation/create-dropped-at-once",
+        "A creation dropped at any of its await points leaves no container and its name free.",
+        run!(create_by_polls),
+    ),
+    Check::must(
+        "cancellation/create-dropped-in-time",
+        "A creation dropped after some milliseconds leaves no container.",
+        run!(create_by_time),
+    )
+    .because("engines go on with a creation after their client has gone"),
+    Check::must(
+        "cancellation/create-tried-again",
+        "After a dropped creation, the same one with its key succeeds and leaves one container.",
+        run!(create_again),
+    ),
+    Check::must(
+        "cancellation/volume-and-network",
+        "A dropped creation of a volume or network leaves none.",
+        run!(volume_and_network),
+    )
+    .without_image(),
+    Check::must(
+        "cancellation/stop",
+        "A dropped stop kills nothing before its grace is over.",
+        run!(stop),
+    ),
+    Check::must(
+        "cancellation/start",
+        "A dropped start completes or has no effect, and a second start succeeds.",
+        run!(start),
+    ),
+    Check::must(
+        "cancellation/follow",
+        "Dropping calls that follow logs disturbs neither the container nor other readers.",
+        run!(follow),
+    ),
+];
+
+/// Polls a future at most `polls` times, and drops it. Whether it was done by then.
+async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// Waits until the session has no container and stays so.
+async fn nothing_left(ctx: &Ctx) -> CheckResult {
+    let settled = Duration::from_millis(1500);
+    sleep(settled).await;
+    let about = "the containers of the session to be gone";
+    ctx.eventually(about, Duration::from_secs(20), || async {
+        let left = ctx.driver().list_containers(&ctx.own()).await?;
+        Ok(if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} left, the first: {:?}", left.len(), left.first()))
+        })
+    })
+    .await?;
+    sleep(settled).await;
+    ctx.equal(
+        "containers left later",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn create_by_polls(ctx: Ctx) -> CheckResult {
+    let mut names = Vec::new();
+    for polls in 1..=12 {
+        let config = ctx.script("true");
+        names.extend(config.name.clone());
+        if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
+            // It was quicker than it was dropped, so it is here to stay.
+            let made = result?;
+            ctx.driver()
+                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .await?;
+        }
+    }
+    nothing_left(&ctx).await?;
+    for name in names {
+        let made = ctx
+            .driver()
+            .create_container(&ctx.script("true").name(&name))
+            .await?;
+        ctx.equal("the name of a new container", made.name, name)?;
+    }
+    Ok(())
+}
+
+async fn create_by_time(ctx: Ctx) -> CheckResult {
+    for millis in [0, 1, 2, 4, 8, 12, 16, 24, 32, 64, 128] {
+        let config = ctx.script("true");
+        if let Ok(result) = timeout(
+            Duration::from_millis(millis),
+            ctx.driver().create_container(&config),
+        )
+        .await
+        {
+            let made = result?;
+            ctx.driver()
+                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .await?;
+        }
+    }
+    nothing_left(&ctx).await
+}
+
+async fn create_again(ctx: Ctx) -> CheckResult {
+    for polls in [1, 2, 3, 5, 8] {
+        let config = ctx.script("true").operation_key(ctx.name());
+        drop(polled(polls, ctx.driver().create_container(&config)).await);
+        let made = ctx.driver().create_container(&config).await?;
+        sleep(Duration::from_secs(2)).await;
+        let about = format!("the container that was created again after {polls} polls");
+        ctx.equal(about, ctx.get(&made.id).await?.status, ContainerStatus::Created)?;
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        5,
+    )
+}
+
+async fn volume_and_network(ctx: Ctx) -> CheckResult {
+    let mut names = Vec::new();
+    for polls in 1..=6 {
+        let (volume, network) = (ctx.volume(), ctx.network());
+        if let Some(Ok(made)) = polled(polls, ctx.driver().create_volume(&volume)).await {
+            ctx.driver().remove_volume(&made.id).await?;
+        }
+        if let Some(Ok(made)) = polled(polls, ctx.driver().create_network(&network)).await {
+            ctx.driver().remove_network(&made.id).await?;
+        }
+        names.push((volume.name, network.name));
+    }
+    sleep(Duration::from_secs(5)).await;
+    for (volume, network) in names {
+        let left = ctx.driver().remove_volume(&VolumeId::new(volume)?).await;
+        ctx.refused(
+            "removing a volume that should not be there",
+            left,
+            &["VOLUME_NOT_FOUND"],
+        )?;
+        let left = ctx.driver().remove_network(&NetworkId::new(network)?).await;
+        ctx.refused(
+            "removing a network that should not be there",
+            left,
+            &["NETWORK_NOT_FOUND"],
+        )?;
+    }
+    Ok(())
+}
+
+async fn stop(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let stop = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::kill_after(Duration::from_secs(30)));
+    let dropped = timeout(Duration::from_millis(500), stop).await.is_err();
+    ctx.ensure("the stop was still waiting", dropped, dropped)?;
+    sleep(Duration::from_secs(3)).await;
+    ctx.equal(
+        "status well within the grace",
+        ctx.get(&running.id).await?.status,
+        ContainerStatus::Running,
+    )?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
+}
+
+async fn start(ctx: Ctx) -> CheckResult {
+    for polls in [1, 2, 4] {
+        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        drop(polled(polls, ctx.driver().start_container(&made.id)).await);
+        sleep(Duration::from_millis(300)).await;
+        ctx.driver().start_container(&made.id).await?;
+        ctx.printed(&made.id, "ready").await?;
+        let logs = ctx
+            .driver()
+            .get_container_logs(&made.id, LogOptions::default())
+            .await?;
+        ctx.equal("what one process prints", logs, "ready\n".to_owned())?;
+    }
+    Ok(())
+}
+
+async fn follow(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for _ in 0..20 {
+        let follow = ctx
+            .driver()
+            .get_container_logs(&running.id, LogOptions::default().follow(true));
+        let dropped = timeout(Duration::from_millis(20), follow).await.is_err();
+        ctx.ensure("following waits while the container runs", dropped, dropped)?;
+    }
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
+        .await?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default().follow(true))
+        .await?;
+    ctx.equal("the whole log", logs, "ready\nbye\n".to_owned())
+}

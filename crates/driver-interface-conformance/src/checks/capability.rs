@@ -1,0 +1,282 @@
+//! What a driver declares it keeps, and what it does not declare it refuses.
+
+use bytes::Bytes;
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, DriverError, ImageRef, ResourceFilter, Strictness,
+};
+
+use crate::{Check, CheckResult, Ctx, TestImage, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "capability/stable-identity",
+        "Name, version and capabilities are the same at every call and for every driver of one engine.",
+        run!(stable_identity),
+    )
+    .without_image(),
+    Check::must(
+        "capability/undeclared-operations-refuse",
+        "An optional operation that is not declared answers `UnsupportedError`, not retryable, and does nothing.",
+        run!(undeclared_operations),
+    )
+    .without_image(),
+    Check::must(
+        "capability/undeclared-limit-warns",
+        "A limit or security option the driver does not declare is named in a warning on the instance.",
+        run!(undeclared_limit_warns),
+    )
+    .because("a limit that the engine cannot enforce is never silently dropped"),
+    Check::must(
+        "capability/undeclared-limit-refused-when-strict",
+        "With `Strictness::Require` a creation whose limits or security cannot be enforced is refused.",
+        run!(undeclared_limit_strict),
+    ),
+    Check::must(
+        "capability/declared-limits-are-accepted",
+        "A declared limit or security option causes no warning.",
+        run!(declared_limits),
+    ),
+    Check::must(
+        "capability/volume-list",
+        "`list_volumes` works when it is declared.",
+        run!(volume_list),
+    )
+    .requires(&[Capability::VolumeList])
+    .without_image(),
+    Check::must(
+        "capability/network-list",
+        "`list_networks` works when it is declared.",
+        run!(network_list),
+    )
+    .requires(&[Capability::NetworkList])
+    .without_image(),
+    Check::must(
+        "capability/image-import-and-remove",
+        "An imported image can be used, imported again under its name, and removed once.",
+        run!(image_import),
+    )
+    .requires(&[Capability::ImageImport, Capability::ImageRemove])
+    .without_image(),
+    Check::must(
+        "capability/image-in-use-stays",
+        "An image that a container uses is not removed, and the container still starts.",
+        run!(image_in_use),
+    )
+    .requires(&[Capability::ImageImport, Capability::ImageRemove]),
+];
+
+/// The capabilities that are about a field of the config, and that field's path in warnings.
+const FIELDS: &[(Capability, &str)] = &[
+    (Capability::CpuLimit, "resources.cpu"),
+    (Capability::MemoryLimit, "resources.memory"),
+    (Capability::DiskLimit, "resources.disk"),
+    (Capability::PidsLimit, "resources.pids"),
+    (Capability::ReadOnlyRoot, "security.readOnly"),
+    (Capability::NoNewPrivileges, "security.noNewPrivileges"),
+    (Capability::CapabilityDrop, "security.capabilities"),
+    (Capability::User, "security.user"),
+];
+
+async fn stable_identity(ctx: Ctx) -> CheckResult {
+    let (first, second) = (ctx.driver(), ctx.second_driver().await?);
+    ctx.ensure("the name is not empty", !first.name().is_empty(), first.name())?;
+    let numbers: Vec<&str> = first
+        .version()
+        .split(['-', '+'])
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .collect();
+    let semantic = numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok());
+    ctx.ensure("the version is a semantic version", semantic, first.version())?;
+    for _ in 0..3 {
+        ctx.equal("name", second.name(), first.name())?;
+        ctx.equal("version", second.version(), first.version())?;
+        ctx.equal("capabilities", second.capabilities(), ctx.capabilities())?;
+        ctx.equal("capabilities", first.capabilities(), ctx.capabilities())?;
+    }
+    Ok(())
+}
+
+async fn undeclared_operations(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let image = ImageRef::new(format!("localhost/{}:none", ctx.name()))?;
+    let filter = ResourceFilter::default();
+    let mut answers: Vec<(Capability, Option<DriverError>)> = Vec::new();
+    if !ctx.declares(Capability::VolumeList) {
+        answers.push((Capability::VolumeList, driver.list_volumes(&filter).await.err()));
+    }
+    if !ctx.declares(Capability::NetworkList) {
+        answers.push((Capability::NetworkList, driver.list_networks(&filter).await.err()));
+    }
+    if !ctx.declares(Capability::ImageImport) {
+        answers.push((
+            Capability::ImageImport,
+            driver.import_image(&image, Bytes::new()).await.err(),
+        ));
+    }
+    if !ctx.declares(Capability::ImageRemove) {
+        answers.push((Capability::ImageRemove, driver.remove_image(&image).await.err()));
+    }
+    if answers.is_empty() {
+        return Err(Verdict::NotApplicable(
+            "the driver declares every optional operation".to_owned(),
+        ));
+    }
+    for (capability, error) in answers {
+        let code = error.as_ref().map(DriverError::code);
+        ctx.equal(
+            format!("the answer without {capability}"),
+            code,
+            Some(codes::UNSUPPORTED_OPERATION),
+        )?;
+        let retryable = error.as_ref().is_some_and(DriverError::is_retryable);
+        ctx.equal(format!("retryable without {capability}"), retryable, false)?;
+    }
+    Ok(())
+}
+
+fn undeclared(ctx: &Ctx) -> CheckResult<Vec<&'static str>> {
+    let paths: Vec<&str> = FIELDS
+        .iter()
+        .filter(|(capability, _)| !ctx.declares(*capability))
+        .map(|(_, path)| *path)
+        .collect();
+    if paths.is_empty() {
+        return Err(Verdict::NotApplicable(
+            "the driver declares every limit and security option".to_owned(),
+        ));
+    }
+    Ok(paths)
+}
+
+async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
+    let undeclared = undeclared(&ctx)?;
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let again = ctx.get(&made.id).await?;
+    for path in undeclared {
+        for (when, instance) in [("creation", &made), ("a look-up", &again)] {
+            let warned = instance
+                .warnings
+                .iter()
+                .any(|warning| warning.path.starts_with(path));
+            ctx.ensure(format!("{when} warns about {path}"), warned, &instance.warnings)?;
+        }
+    }
+    Ok(())
+}
+
+async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
+    let undeclared = undeclared(&ctx)?;
+    let config = ctx.script("true").strictness(Strictness::Require);
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused("a strict creation", result, &[codes::UNSUPPORTED_OPERATION])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    let text = error.to_string();
+    let named = undeclared
+        .iter()
+        .any(|path| text.contains(path.rsplit('.').next().unwrap_or(path)));
+    ctx.ensure("the error names what cannot be enforced", named, text)?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn declared_limits(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    for (capability, path) in FIELDS {
+        if ctx.declares(*capability) {
+            let warned = made.warnings.iter().any(|warning| warning.path.starts_with(path));
+            ctx.ensure(format!("no warning about {path}"), !warned, &made.warnings)?;
+        }
+    }
+    ctx.equal("the container is made", made.name.is_empty(), false)
+}
+
+async fn volume_list(ctx: Ctx) -> CheckResult {
+    let (one, two) = (ctx.volume().label("role", "a"), ctx.volume().label("role", "b"));
+    ctx.driver().create_volume(&one).await?;
+    ctx.driver().create_volume(&two).await?;
+    let names = async |filter: ResourceFilter| -> CheckResult<Vec<String>> {
+        let found = ctx.driver().list_volumes(&filter).await?;
+        Ok(found.into_iter().map(|volume| volume.name).collect())
+    };
+    let own = ResourceFilter::default().session(ctx.session().clone());
+    let mut all = names(own.clone()).await?;
+    all.sort();
+    ctx.equal("the session's volumes", all, vec![one.name.clone(), two.name])?;
+    ctx.equal(
+        "the volumes with the label",
+        names(own.label("role", "a")).await?,
+        vec![one.name],
+    )?;
+    let elsewhere = ResourceFilter::default().session(ctx.new_session()?);
+    ctx.equal("another session's volumes", names(elsewhere).await?, Vec::new())
+}
+
+async fn network_list(ctx: Ctx) -> CheckResult {
+    let (one, two) = (ctx.network().label("role", "a"), ctx.network().label("role", "b"));
+    ctx.driver().create_network(&one).await?;
+    ctx.driver().create_network(&two).await?;
+    let names = async |filter: ResourceFilter| -> CheckResult<Vec<String>> {
+        let found = ctx.driver().list_networks(&filter).await?;
+        Ok(found.into_iter().map(|network| network.name).collect())
+    };
+    let own = ResourceFilter::default().session(ctx.session().clone());
+    let mut all = names(own.clone()).await?;
+    all.sort();
+    ctx.equal("the session's networks", all, vec![one.name.clone(), two.name])?;
+    ctx.equal(
+        "the networks with the label",
+        names(own.label("role", "a")).await?,
+        vec![one.name],
+    )?;
+    let elsewhere = ResourceFilter::default().session(ctx.new_session()?);
+    ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
+}
+
+/// An image of a check's own: its programs are empty, which is enough to create a container and no more.
+async fn import(ctx: &Ctx) -> CheckResult<ImageRef> {
+    let image = ImageRef::new(format!("localhost/{}:1", ctx.name()))?;
+    let TestImage::Root(root) = TestImage::simulated() else {
+        return Err(Verdict::Broken("the empty image could not be made".to_owned()));
+    };
+    ctx.driver().import_image(&image, root).await?;
+    Ok(image)
+}
+
+async fn image_import(ctx: Ctx) -> CheckResult {
+    let image = import(&ctx).await?;
+    let mut config = ctx.program(["true"]);
+    config.image = image.to_string();
+    let made = ctx.driver().create_container(&config).await?;
+    ctx.equal("the container's image", made.image, image.to_string())?;
+    ctx.driver()
+        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .await?;
+    ctx.driver().remove_image(&image).await?;
+    let again = ctx.driver().remove_image(&image).await;
+    let error = ctx.refused("the second removal", again, &[codes::IMAGE_NOT_FOUND])?;
+    ctx.equal("retryable", error.is_retryable(), false)
+}
+
+async fn image_in_use(ctx: Ctx) -> CheckResult {
+    let image = import(&ctx).await?;
+    let mut config = ctx.program(["true"]);
+    config.image = image.to_string();
+    let made = ctx.driver().create_container(&config).await?;
+    let removed = ctx.driver().remove_image(&image).await;
+    ctx.refused("removing an image in use", removed, &[codes::IMAGE_PULL_FAILED])?;
+    let mut another = ctx.program(["true"]);
+    another.image = image.to_string();
+    let second = ctx.driver().create_container(&another).await;
+    ctx.ensure("the image is still there", second.is_ok(), &second)?;
+    ctx.equal(
+        "the first container",
+        ctx.get(&made.id).await?.status,
+        made.status,
+    )
+}

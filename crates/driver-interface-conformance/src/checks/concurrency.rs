@@ -1,0 +1,333 @@
+//! Calls at once: one winner where there can be one, and no answer that means neither.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use driver_interface_errors::{Hint, codes};
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerState, DriverError, LogOptions, NetworkConfig, NetworkId,
+    RemoveOptions, StartOutcome, StopOptions, VolumeConfig, VolumeId,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "concurrency/create-same-name",
+        "Of 16 creations of one name exactly one succeeds; the others say that it is taken.",
+        run!(create_same_name),
+    ),
+    Check::must(
+        "concurrency/create-volume",
+        "Of 16 creations of one volume, over two drivers, exactly one succeeds.",
+        run!(create_volume),
+    )
+    .because("engines answer every one of them with success")
+    .without_image(),
+    Check::must(
+        "concurrency/create-network",
+        "Of 16 creations of one network, over two drivers, exactly one succeeds, and there is one network.",
+        run!(create_network),
+    )
+    .because("one engine makes up to 16 networks of one name")
+    .limit(180)
+    .without_image(),
+    Check::must(
+        "concurrency/remove-container",
+        "Of 16 removals of one container exactly one succeeds; the others say \"not found\".",
+        run!(remove_container),
+    ),
+    Check::must(
+        "concurrency/remove-volume",
+        "Of 8 removals of one volume exactly one succeeds; the others say \"not found\".",
+        run!(remove_volume),
+    )
+    .without_image(),
+    Check::must(
+        "concurrency/start",
+        "Of 16 starts all succeed, one of them starts it, and there is one process.",
+        run!(start),
+    ),
+    Check::must(
+        "concurrency/stop",
+        "Of 16 stops by force of one container all succeed, and take no longer than one.",
+        run!(stop),
+    ),
+    Check::must(
+        "concurrency/start-against-stop",
+        "A start against a stop ends in one of the two states, and neither is an error.",
+        run!(start_against_stop),
+    ),
+    Check::must(
+        "concurrency/start-against-remove",
+        "A container that is started while it is removed by force never survives.",
+        run!(start_against_remove),
+    ),
+    Check::must(
+        "concurrency/list-during-churn",
+        "A list made while containers come and go succeeds and has those that stay.",
+        run!(list_during_churn),
+    ),
+];
+
+const RACERS: usize = 16;
+
+/// What a race's calls answered, counted: `1 × success, 15 × CONTAINER_NOT_FOUND`.
+fn tally<T>(results: &[Result<T, DriverError>]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in results {
+        *counts
+            .entry(result.as_ref().err().map_or("success", DriverError::code))
+            .or_default() += 1;
+    }
+    let mut parts: Vec<String> = Vec::new();
+    if let Some(count) = counts.remove("success") {
+        parts.push(format!("{count} × success"));
+    }
+    parts.extend(counts.iter().map(|(code, count)| format!("{count} × {code}")));
+    parts.join(", ")
+}
+
+/// What a race with one winner has to answer.
+fn one_winner(racers: usize, code: &str) -> String {
+    format!("1 × success, {} × {code}", racers - 1)
+}
+
+async fn create_same_name(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true");
+    let results = ctx
+        .together(RACERS, |_| {
+            let (driver, config) = (ctx.driver().clone(), config.clone());
+            async move { driver.create_container(&config).await }
+        })
+        .await?;
+    ctx.equal(
+        "answers",
+        tally(&results),
+        one_winner(RACERS, codes::CONTAINER_CREATION_FAILED),
+    )?;
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        ctx.equal("hint", error.hint(), Some(Hint::NameTaken))?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        1,
+    )
+}
+
+async fn create_volume(ctx: Ctx) -> CheckResult {
+    let (second, config) = (ctx.second_driver().await?, ctx.volume());
+    let results = ctx
+        .together(RACERS, |number| {
+            let driver = if number % 2 == 0 {
+                ctx.driver().clone()
+            } else {
+                second.clone()
+            };
+            let config: VolumeConfig = config.clone().label("racer", number.to_string());
+            async move { driver.create_volume(&config).await }
+        })
+        .await?;
+    ctx.equal(
+        "answers",
+        tally(&results),
+        one_winner(RACERS, codes::VOLUME_CREATION_FAILED),
+    )?;
+    ctx.driver().remove_volume(&VolumeId::new(config.name)?).await?;
+    Ok(())
+}
+
+async fn create_network(ctx: Ctx) -> CheckResult {
+    let (second, config) = (ctx.second_driver().await?, ctx.network());
+    let results = ctx
+        .together(RACERS, |number| {
+            let driver = if number % 2 == 0 {
+                ctx.driver().clone()
+            } else {
+                second.clone()
+            };
+            let config: NetworkConfig = config.clone().label("racer", number.to_string());
+            async move { driver.create_network(&config).await }
+        })
+        .await?;
+    ctx.equal(
+        "answers",
+        tally(&results),
+        one_winner(RACERS, codes::NETWORK_CREATION_FAILED),
+    )?;
+    let name = NetworkId::new(config.name)?;
+    ctx.driver().remove_network(&name).await?;
+    let again = ctx.driver().remove_network(&name).await;
+    ctx.refused(
+        "removing a second one of that name",
+        again,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
+    Ok(())
+}
+
+async fn remove_container(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let results = ctx
+        .together(RACERS, |_| {
+            let (driver, id) = (ctx.driver().clone(), running.id.clone());
+            async move { driver.remove_container(&id, RemoveOptions::force()).await }
+        })
+        .await?;
+    ctx.equal(
+        "answers",
+        tally(&results),
+        one_winner(RACERS, codes::CONTAINER_NOT_FOUND),
+    )?;
+    ctx.equal(
+        "the container",
+        ctx.driver().get_container(&running.id).await?,
+        None,
+    )
+}
+
+async fn remove_volume(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let results = ctx
+        .together(8, |_| {
+            let (driver, id) = (ctx.driver().clone(), volume.id.clone());
+            async move { driver.remove_volume(&id).await }
+        })
+        .await?;
+    ctx.equal("answers", tally(&results), one_winner(8, codes::VOLUME_NOT_FOUND))
+}
+
+async fn start(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let results = ctx
+        .together(RACERS, |_| {
+            let (driver, id) = (ctx.driver().clone(), made.id.clone());
+            async move { driver.start_container(&id).await }
+        })
+        .await?;
+    ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
+    let started = results
+        .iter()
+        .filter(|result| matches!(result, Ok(StartOutcome::Started)))
+        .count();
+    // Engines tell who was first only to whoever asks one at a time, so several may believe it; one must.
+    ctx.ensure("somebody started it", started >= 1, started)?;
+    ctx.printed(&made.id, "ready").await?;
+    sleep(Duration::from_millis(500)).await;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&made.id, LogOptions::default())
+        .await?;
+    ctx.equal("what one process prints", logs, "ready\n".to_owned())
+}
+
+async fn stop(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    let results = ctx
+        .together(RACERS, |_| {
+            let (driver, id) = (ctx.driver().clone(), running.id.clone());
+            async move {
+                driver
+                    .stop_container(&id, StopOptions::kill_after(Duration::from_secs(3)))
+                    .await
+            }
+        })
+        .await?;
+    ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
+    ctx.took(
+        "all of them",
+        begun,
+        Duration::from_secs(3),
+        Duration::from_secs(25),
+    )?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
+}
+
+async fn start_against_stop(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    for round in 0..5 {
+        let results = ctx
+            .together(2, |number| {
+                let (driver, id) = (ctx.driver().clone(), made.id.clone());
+                async move {
+                    match number {
+                        0 => driver.start_container(&id).await.map(drop),
+                        _ => driver.stop_container(&id, StopOptions::kill()).await.map(drop),
+                    }
+                }
+            })
+            .await?;
+        ctx.equal(
+            format!("answers in round {round}"),
+            tally(&results),
+            "2 × success".to_owned(),
+        )?;
+        let now = ctx.get(&made.id).await?;
+        let settled = matches!(now.state, ContainerState::Running | ContainerState::Terminated);
+        ctx.ensure("it runs, or it does not", settled, now.status)?;
+    }
+    Ok(())
+}
+
+async fn start_against_remove(ctx: Ctx) -> CheckResult {
+    for _ in 0..5 {
+        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        let results = ctx
+            .together(2, |number| {
+                let (driver, id): (_, ContainerId) = (ctx.driver().clone(), made.id.clone());
+                async move {
+                    match number {
+                        0 => driver.start_container(&id).await.map(drop),
+                        _ => driver.remove_container(&id, RemoveOptions::force()).await,
+                    }
+                }
+            })
+            .await?;
+        let codes_seen: Vec<&str> = results
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .map(DriverError::code)
+            .collect();
+        let honest = codes_seen
+            .iter()
+            .all(|code| [codes::CONTAINER_NOT_FOUND, codes::CONTAINER_START_FAILED].contains(code));
+        ctx.ensure(
+            "only the start may fail, with \"not found\" or a failed start",
+            honest && codes_seen.len() <= 1,
+            codes_seen,
+        )?;
+        ctx.equal("the container", ctx.driver().get_container(&made.id).await?, None)?;
+    }
+    Ok(())
+}
+
+async fn list_during_churn(ctx: Ctx) -> CheckResult {
+    let stays = ctx.ready(&ctx.script(SERVE)).await?;
+    let results = ctx
+        .together(4, |number| {
+            let (driver, ctx, id) = (ctx.driver().clone(), ctx.clone(), stays.id.clone());
+            async move {
+                for _ in 0..6 {
+                    if number == 0 {
+                        let listed = driver.list_containers(&ctx.own()).await?;
+                        ctx.ensure(
+                            "the list has the one that stays",
+                            listed.iter().any(|one| one.id == id),
+                            &listed,
+                        )?;
+                        sleep(Duration::from_millis(50)).await;
+                    } else {
+                        let made = driver.create_container(&ctx.script("true")).await?;
+                        driver.remove_container(&made.id, RemoveOptions::force()).await?;
+                    }
+                }
+                CheckResult::Ok(())
+            }
+        })
+        .await?;
+    results.into_iter().collect()
+}

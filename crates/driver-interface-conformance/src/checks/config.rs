@@ -1,0 +1,322 @@
+//! Bad input is refused before it reaches the engine, all of it at once.
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, DriverError, NetworkConfig, VolumeConfig, VolumeMount, label,
+};
+
+use crate::{Check, CheckResult, Ctx, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "config/all-violations-at-once",
+        "A config with five mistakes is refused with five violations, each at its path.",
+        run!(all_at_once),
+    )
+    .without_image(),
+    Check::must(
+        "config/name-hostile",
+        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never mended.",
+        run!(names),
+    )
+    .without_image(),
+    Check::must(
+        "config/session-hostile",
+        "A session that is no safe name is refused.",
+        run!(sessions),
+    )
+    .without_image(),
+    Check::must(
+        "config/image-malformed",
+        "Text that is no image reference is `ConfigurationError`, not a missing image.",
+        run!(images),
+    )
+    .without_image(),
+    Check::must(
+        "config/environment-invalid",
+        "Environment names that are empty or hold `=` or NUL, and values that hold NUL, are refused.",
+        run!(environment),
+    )
+    .without_image(),
+    Check::must(
+        "config/labels-reserved",
+        "Labels under the drivers' own prefix are refused on containers, volumes and networks.",
+        run!(reserved_labels),
+    )
+    .because("a session or namespace that a user can write can be forged")
+    .without_image(),
+    Check::must(
+        "config/limits-out-of-range",
+        "Limits that are zero, negative, infinite or no number are refused, whatever the engine would take.",
+        run!(limits),
+    )
+    .without_image(),
+    Check::must(
+        "config/cpu-beyond-the-driver",
+        "More CPU than the driver allows is `ResourceLimitError` with the resource and both numbers.",
+        run!(cpu_beyond),
+    )
+    .without_image(),
+    Check::must(
+        "config/memory-below-the-least",
+        "Less memory than the driver declares as the least is refused at creation.",
+        run!(memory_below),
+    )
+    .because("one engine refuses it only at start")
+    .without_image(),
+    Check::must(
+        "config/volume-name-hostile",
+        "A volume name that is no safe name is refused and never becomes a host path.",
+        run!(volume_names),
+    )
+    .without_image(),
+    Check::must(
+        "config/network-name-hostile",
+        "A network name that is no safe name, or that means something to the driver, is refused.",
+        run!(network_names),
+    )
+    .without_image(),
+    Check::must(
+        "config/secrets-stay-out-of-errors",
+        "Values of environment variables appear in no error.",
+        run!(secrets),
+    )
+    .without_image(),
+];
+
+/// Names no driver may take, for anything.
+const HOSTILE: &[&str] = &[
+    "", "a", " ", "a b", "a/b", "../a", "..", "/a", "-a", ".a", "_a", "a\nb", "a\0b", "a;id", "$(id)",
+    "a?b=c", "a%2fb", "größe", "😀😀",
+];
+
+/// A config that is right but for what a check changes. The image is never looked for: it is refused first.
+pub(super) fn config(ctx: &Ctx) -> ContainerConfig {
+    ContainerConfig::new(ctx.session().as_str(), "localhost/never-looked-for:1").name(ctx.name())
+}
+
+/// Asserts that a config is refused without effect, with a violation at `path`.
+pub(super) async fn refused(
+    ctx: &Ctx,
+    about: &str,
+    config: &ContainerConfig,
+    path: &str,
+) -> CheckResult<DriverError> {
+    let result = ctx.driver().create_container(config).await;
+    let error = ctx.refused(about, result, &[codes::CONFIGURATION_ERROR])?;
+    violation(ctx, about, &error, path)?;
+    Ok(error)
+}
+
+fn violation(ctx: &Ctx, about: &str, error: &DriverError, path: &str) -> CheckResult {
+    ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+    ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    let violations = error.to_report().violations;
+    let found = violations
+        .iter()
+        .any(|violation| violation.path.starts_with(path));
+    ctx.ensure(format!("a violation at `{path}` ({about})"), found, violations)
+}
+
+async fn all_at_once(ctx: Ctx) -> CheckResult {
+    let mut config = config(&ctx)
+        .name("a/b")
+        .env("A=B", "x")
+        .cpu(f64::NAN)
+        // Some drivers have no writable mounts in a read-only container; that would be a sixth mistake.
+        .security(super::volumes::writable())
+        .mount(VolumeMount::volume("data-1", "relative"));
+    config.image = "Not An Image".to_owned();
+    let error = refused(&ctx, "five mistakes", &config, "name").await?;
+    for path in ["image", "env", "resources.cpu", "volumes[0].target"] {
+        violation(&ctx, "five mistakes", &error, path)?;
+    }
+    ctx.equal("violations", error.to_report().violations.len(), 5)?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn names(ctx: Ctx) -> CheckResult {
+    let long = "a".repeat(256);
+    for name in HOSTILE.iter().copied().chain([long.as_str()]) {
+        refused(&ctx, &format!("name {name:?}"), &config(&ctx).name(name), "name").await?;
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn sessions(ctx: Ctx) -> CheckResult {
+    let long = "a".repeat(129);
+    // A session may have a single character; nothing else is laxer than for a name.
+    let hostile = HOSTILE.iter().copied().filter(|name| *name != "a");
+    for session in hostile.chain([long.as_str()]) {
+        let mut config = config(&ctx);
+        session.clone_into(&mut config.session_id);
+        refused(&ctx, &format!("session {session:?}"), &config, "sessionId").await?;
+    }
+    Ok(())
+}
+
+async fn images(ctx: Ctx) -> CheckResult {
+    for image in [
+        "",
+        " ",
+        "Upper/Case:1 ",
+        "a b",
+        "http://x/y",
+        "a:b:c",
+        "a@sha256:12",
+        "-x",
+        "a//b",
+        "x?force=1",
+        "../x",
+    ] {
+        let mut config = config(&ctx);
+        image.clone_into(&mut config.image);
+        refused(&ctx, &format!("image {image:?}"), &config, "image").await?;
+    }
+    Ok(())
+}
+
+async fn environment(ctx: Ctx) -> CheckResult {
+    for (key, value) in [("", "x"), ("A=B", "x"), ("A\0B", "x"), ("A", "x\0y")] {
+        refused(
+            &ctx,
+            &format!("variable {key:?} = {value:?}"),
+            &config(&ctx).env(key, value),
+            "env",
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn reserved_labels(ctx: Ctx) -> CheckResult {
+    for key in [label::SESSION, label::NAMESPACE, "io.driver-interface.anything"] {
+        refused(&ctx, key, &config(&ctx).label(key, "x"), "labels").await?;
+        let volume = ctx.driver().create_volume(&ctx.volume().label(key, "x")).await;
+        let error = ctx.refused(
+            format!("volume with {key}"),
+            volume,
+            &[codes::CONFIGURATION_ERROR],
+        )?;
+        violation(&ctx, key, &error, "labels")?;
+        let network = ctx.driver().create_network(&ctx.network().label(key, "x")).await;
+        let error = ctx.refused(
+            format!("network with {key}"),
+            network,
+            &[codes::CONFIGURATION_ERROR],
+        )?;
+        violation(&ctx, key, &error, "labels")?;
+    }
+    Ok(())
+}
+
+async fn limits(ctx: Ctx) -> CheckResult {
+    for cpu in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        refused(
+            &ctx,
+            &format!("cpu {cpu}"),
+            &config(&ctx).cpu(cpu),
+            "resources.cpu",
+        )
+        .await?;
+    }
+    refused(&ctx, "memory 0", &config(&ctx).memory(0), "resources.memory").await?;
+    refused(&ctx, "disk 0", &config(&ctx).disk(0), "resources.disk").await?;
+    refused(&ctx, "pids 0", &config(&ctx).pids(0), "resources.pids").await?;
+    Ok(())
+}
+
+async fn cpu_beyond(ctx: Ctx) -> CheckResult {
+    let Some(most) = ctx.capabilities().max_cpu else {
+        return Err(Verdict::NotApplicable(
+            "the driver has no CPU limit of its own".to_owned(),
+        ));
+    };
+    let result = ctx.driver().create_container(&config(&ctx).cpu(most + 1.0)).await;
+    let error = ctx.refused("more CPU than allowed", result, &[codes::RESOURCE_LIMIT_EXCEEDED])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    let details = error.to_report().details;
+    let seen = details
+        .as_ref()
+        .map(|one| (one.resource.as_str(), one.limit, one.requested));
+    ctx.equal(
+        "resource, limit and requested",
+        seen,
+        Some(("cpu", Some(most), Some(most + 1.0))),
+    )
+}
+
+async fn memory_below(ctx: Ctx) -> CheckResult {
+    let least = ctx.capabilities().min_memory;
+    if least < 2 {
+        return Err(Verdict::NotApplicable(
+            "the driver declares no least memory".to_owned(),
+        ));
+    }
+    let result = ctx
+        .driver()
+        .create_container(&config(&ctx).memory(least - 1))
+        .await;
+    let refusals = [codes::CONFIGURATION_ERROR, codes::RESOURCE_LIMIT_EXCEEDED];
+    let error = ctx.refused("less memory than the least", result, &refusals)?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)
+}
+
+async fn volume_names(ctx: Ctx) -> CheckResult {
+    for name in HOSTILE {
+        let result = ctx.driver().create_volume(&VolumeConfig::new(*name)).await;
+        let error = ctx.refused(format!("volume {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;
+        violation(&ctx, name, &error, "name")?;
+    }
+    Ok(())
+}
+
+async fn network_names(ctx: Ctx) -> CheckResult {
+    // The last ones mean something to a container's config, so a network of that name could not be used.
+    for name in HOSTILE.iter().copied().chain(["none", "host", "default"]) {
+        let result = ctx.driver().create_network(&NetworkConfig::new(name)).await;
+        let error = ctx.refused(format!("network {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;
+        violation(&ctx, name, &error, "name")?;
+    }
+    Ok(())
+}
+
+async fn secrets(ctx: Ctx) -> CheckResult {
+    const SECRET: &str = "hunter2-marker";
+    let mut invalid = config(&ctx)
+        .env("API_KEY", SECRET)
+        .env("BAD=KEY", SECRET)
+        .env("NUL", format!("{SECRET}\0"));
+    invalid.image = "Not An Image".to_owned();
+    let missing = config(&ctx)
+        .env("API_KEY", SECRET)
+        .pull_policy(driver_interface_types::PullPolicy::Never);
+    for (about, config) in [("an invalid config", invalid), ("a missing image", missing)] {
+        let Err(error) = ctx.driver().create_container(&config).await else {
+            return Err(crate::Failure::new(about, "to be refused", "success").into());
+        };
+        let report = serde_json::to_string(&error.to_report()).unwrap_or_default();
+        for text in [
+            format!("{error:#}"),
+            format!("{error:?}"),
+            error.user_message(),
+            report,
+        ] {
+            ctx.ensure(
+                format!("no secret in the error for {about}"),
+                !text.contains(SECRET),
+                text,
+            )?;
+        }
+    }
+    Ok(())
+}

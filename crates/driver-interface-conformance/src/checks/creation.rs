@@ -1,0 +1,352 @@
+//! What a creation makes, and what it leaves alone.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerState, ContainerStatus, LogOptions, NetworkMode, PullPolicy,
+    RemoveOptions, ResourceLimits, VolumeMount,
+};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "creation/created-not-started",
+        "A new container is `created` and `terminated`, and has neither a start nor an end.",
+        run!(not_started),
+    ),
+    Check::must(
+        "creation/does-not-run",
+        "The command has no effect until the container is started.",
+        run!(does_not_run),
+    ),
+    Check::must(
+        "creation/ids-are-unique",
+        "Containers made at once have ids and names of their own.",
+        run!(unique_ids),
+    ),
+    Check::must(
+        "creation/time-goes-forward",
+        "A later container is not older than an earlier one.",
+        run!(creation_time),
+    ),
+    Check::must(
+        "creation/name-round-trip",
+        "A given name comes back as it was given, from create, get and list.",
+        run!(name_round_trip),
+    ),
+    Check::must(
+        "creation/name-made-up",
+        "Without a name a container gets a safe one of its own, by which it can be found.",
+        run!(name_made_up),
+    ),
+    Check::must(
+        "creation/name-taken",
+        "A taken name is refused for good, and the container that has it is unchanged.",
+        run!(name_taken),
+    ),
+    Check::must(
+        "creation/config-recorded",
+        "Session, image, labels and limits come back as the config gave them, also to another driver.",
+        run!(config_recorded),
+    ),
+    Check::must(
+        "creation/default-limits",
+        "Without limits given, a container has those of the contract: 0.5 cores, 512 MiB, 1024 MiB, 100 processes.",
+        run!(default_limits),
+    ),
+    Check::must(
+        "creation/arguments-verbatim",
+        "The program gets its arguments word by word, through no shell.",
+        run!(arguments),
+    ),
+    Check::must(
+        "creation/environment-verbatim",
+        "The program sees environment variables exactly as they were given.",
+        run!(environment),
+    ),
+    Check::must(
+        "creation/image-missing",
+        "An image that does not exist is `ImageNotFoundError`, not retryable, and nothing is made.",
+        run!(image_missing),
+    )
+    .without_image(),
+    Check::must(
+        "creation/volume-missing",
+        "A volume that does not exist is refused at creation, and none is made.",
+        run!(volume_missing),
+    )
+    .because("engines make it in silence, and it stays when the container goes"),
+    Check::must(
+        "creation/network-missing",
+        "A network that does not exist is refused at creation.",
+        run!(network_missing),
+    )
+    .because("one engine finds out only at start"),
+];
+
+async fn not_started(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let seen = ctx.get(&made.id).await?;
+    for instance in [made, seen] {
+        ctx.equal("status", instance.status, ContainerStatus::Created)?;
+        ctx.equal("state", instance.state, ContainerState::Terminated)?;
+        ctx.equal("started at", instance.started_at, None)?;
+        ctx.equal("exit", instance.exit, None)?;
+    }
+    Ok(())
+}
+
+async fn does_not_run(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("echo ran")).await?;
+    sleep(Duration::from_secs(1)).await;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&made.id, LogOptions::default())
+        .await?;
+    ctx.equal("logs before the start", logs, String::new())?;
+    ctx.equal(
+        "status",
+        ctx.get(&made.id).await?.status,
+        ContainerStatus::Created,
+    )?;
+    // The same command does have an effect once it is started.
+    ctx.driver().start_container(&made.id).await?;
+    ctx.printed(&made.id, "ran").await?;
+    Ok(())
+}
+
+async fn unique_ids(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .together(8, |_| {
+            let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
+            async move { driver.create_container(&config).await }
+        })
+        .await?;
+    let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: std::collections::BTreeSet<_> = made.iter().map(|one| one.id.clone()).collect();
+    let names: std::collections::BTreeSet<_> = made.iter().map(|one| one.name.clone()).collect();
+    ctx.equal("different ids", ids.len(), 8)?;
+    ctx.equal("different names", names.len(), 8)
+}
+
+async fn creation_time(ctx: Ctx) -> CheckResult {
+    let first = ctx.driver().create_container(&ctx.script("true")).await?;
+    sleep(Duration::from_millis(1100)).await;
+    let second = ctx.driver().create_container(&ctx.script("true")).await?;
+    let later = second.created_at > first.created_at;
+    ctx.ensure(
+        "the second is younger",
+        later,
+        (first.created_at, second.created_at),
+    )?;
+    ctx.equal(
+        "a look-up gives the same time",
+        ctx.get(&first.id).await?.created_at,
+        first.created_at,
+    )
+}
+
+async fn name_round_trip(ctx: Ctx) -> CheckResult {
+    let name = format!("{}_A.b-9", ctx.name());
+    let made = ctx
+        .driver()
+        .create_container(&ctx.script("true").name(&name))
+        .await?;
+    ctx.equal("name from create", made.name.as_str(), name.as_str())?;
+    ctx.equal(
+        "name from get",
+        ctx.get(&made.id).await?.name.as_str(),
+        name.as_str(),
+    )?;
+    let listed: Vec<String> = ctx
+        .driver()
+        .list_containers(&ctx.own())
+        .await?
+        .into_iter()
+        .map(|one| one.name)
+        .collect();
+    ctx.equal("names from list", listed, vec![name.clone()])?;
+    let by_name = ctx.get(&ContainerId::new(name)?).await?;
+    ctx.equal("id when found by name", by_name.id, made.id)
+}
+
+async fn name_made_up(ctx: Ctx) -> CheckResult {
+    let mut config = ctx.script("true");
+    config.name = None;
+    let first = ctx.driver().create_container(&config).await?;
+    let second = ctx.driver().create_container(&config).await?;
+    ctx.ensure(
+        "the names differ",
+        first.name != second.name,
+        (&first.name, &second.name),
+    )?;
+    let id = ContainerId::new(first.name.as_str());
+    ctx.ensure("the name is a safe one", id.is_ok(), &first.name)?;
+    ctx.equal("id when found by name", ctx.get(&id?).await?.id, first.id)
+}
+
+async fn name_taken(ctx: Ctx) -> CheckResult {
+    let first = ctx.ready(&ctx.script(SERVE)).await?;
+    let again = ctx.script("echo other").name(&first.name);
+    let error = ctx.driver().create_container(&again).await;
+    let error = ctx.refused("the second creation", error, &[codes::CONTAINER_CREATION_FAILED])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("hint", error.hint(), Some(Hint::NameTaken))?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    let now = ctx.get(&first.id).await?;
+    ctx.equal(
+        "the first container",
+        (now.status, now.started_at),
+        (first.status, first.started_at),
+    )?;
+    ctx.driver()
+        .remove_container(&first.id, RemoveOptions::force())
+        .await?;
+    let third = ctx.driver().create_container(&again).await?;
+    ctx.equal("the name once it is free", third.name, first.name)
+}
+
+async fn config_recorded(ctx: Ctx) -> CheckResult {
+    let limits = ResourceLimits::default().cpu(0.25).memory(64).disk(128).pids(42);
+    let config = ctx
+        .script("true")
+        .resources(limits)
+        .label("empty", "")
+        .label("unicode", "größe ✓ 日本")
+        .label("com.example/path.key", "a=b,c*d \"e\"")
+        .label("long", "x".repeat(2048));
+    let made = ctx.driver().create_container(&config).await?;
+    let other = ctx.second_driver().await?.get_container(&made.id).await?;
+    let listed = ctx.driver().list_containers(&ctx.own()).await?;
+    ctx.equal(
+        "found by the other driver and by list",
+        (other.is_some(), listed.len()),
+        (true, 1),
+    )?;
+    for instance in std::iter::once(made).chain(other).chain(listed) {
+        ctx.equal("session", &instance.session_id, ctx.session())?;
+        ctx.equal("image", instance.image.as_str(), ctx.image())?;
+        ctx.equal("labels", &instance.labels, &config.labels)?;
+        ctx.equal("limits", instance.resources, limits)?;
+    }
+    Ok(())
+}
+
+async fn default_limits(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let wanted = ResourceLimits::default()
+        .cpu(0.5)
+        .memory(512)
+        .disk(1024)
+        .pids(100);
+    ctx.equal("limits", ctx.get(&made.id).await?.resources, wanted)
+}
+
+async fn arguments(ctx: Ctx) -> CheckResult {
+    let words = [
+        "a  b",
+        "",
+        "$HOME",
+        "*",
+        "\"quoted\"",
+        "it's",
+        "back\\slash",
+        "größe",
+        ";true",
+        "$(id)",
+        "--",
+        "-n",
+        "end",
+    ];
+    let config = ctx.program(std::iter::once("echo").chain(words));
+    let (_, logs) = ctx.finished(&config).await?;
+    ctx.equal("what `echo` was given", logs, format!("{}\n", words.join(" ")))
+}
+
+async fn environment(ctx: Ctx) -> CheckResult {
+    let values = [
+        ("EMPTY", ""),
+        ("EQUALS", "a=b=c"),
+        ("SPACES", "  two  spaces "),
+        ("DOLLAR", "$HOME `id` ${X}"),
+        ("QUOTES", "\"double\" 'single'"),
+        ("UNICODE", "größe 日本"),
+    ];
+    let mut config = ctx.script(r#"echo "[$EMPTY][$EQUALS][$SPACES][$DOLLAR][$QUOTES][$UNICODE]""#);
+    for (key, value) in values {
+        config = config.env(key, value);
+    }
+    let (_, logs) = ctx.finished(&config).await?;
+    let wanted: String = values.iter().map(|(_, value)| format!("[{value}]")).collect();
+    ctx.equal("the values the process sees", logs, format!("{wanted}\n"))
+}
+
+async fn image_missing(ctx: Ctx) -> CheckResult {
+    let mut config = ctx.script("true").pull_policy(PullPolicy::Never);
+    config.image = format!("localhost/{}:none", ctx.name());
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused("creating from a missing image", result, &[codes::IMAGE_NOT_FOUND])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn volume_missing(ctx: Ctx) -> CheckResult {
+    let missing = ctx.name();
+    let config = ctx
+        .script("true")
+        .security(super::volumes::writable())
+        .mount(VolumeMount::volume(&missing, "/data"));
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused(
+        "creating with a missing volume",
+        result,
+        &[codes::VOLUME_NOT_FOUND],
+    )?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.ensure(
+        "the error names the volume",
+        error.to_string().contains(&missing),
+        error.to_string(),
+    )?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )?;
+    // Had the engine made the volume, its name would be taken now.
+    let made = ctx
+        .driver()
+        .create_volume(&driver_interface_types::VolumeConfig::new(&missing))
+        .await?;
+    ctx.equal("a volume of that name can be made", made.name, missing)
+}
+
+async fn network_missing(ctx: Ctx) -> CheckResult {
+    let missing = ctx.name();
+    let config = ctx.script("true").network(NetworkMode::Named(missing.clone()));
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused(
+        "creating with a missing network",
+        result,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.ensure(
+        "the error names the network",
+        error.to_string().contains(&missing),
+        error.to_string(),
+    )?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}

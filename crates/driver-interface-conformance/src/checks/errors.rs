@@ -1,0 +1,270 @@
+//! What errors say, and that nothing but the exact thing is ever meant.
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver, ContainerId, DriverError, LogOptions, RemoveOptions, StopOptions, VolumeId,
+};
+
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "errors/prefix-is-not-an-id",
+        "The beginning of an id or name is \"not found\" for every operation, and does nothing.",
+        run!(prefixes),
+    )
+    .because("engines take three hex digits for an id, even to delete"),
+    Check::must(
+        "errors/name-is-an-id",
+        "A container's exact name serves as well as its id for every operation.",
+        run!(names),
+    ),
+    Check::must(
+        "errors/context",
+        "An error tells the driver, the operation, the container, and a code from the list, on one line.",
+        run!(context),
+    ),
+    Check::must(
+        "errors/serialised",
+        "An error's serialised form holds code, message, retryability and effect, and can be read back.",
+        run!(serialised),
+    ),
+    Check::should(
+        "errors/for-end-users",
+        "The sentence for end users holds no id and no word of the trade.",
+        run!(for_end_users),
+    ),
+    Check::must(
+        "errors/no-effect",
+        "Operations that were refused have changed nothing.",
+        run!(no_effect),
+    ),
+];
+
+async fn prefixes(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut parts: Vec<String> = Vec::new();
+    for whole in [running.id.as_str(), running.name.as_str()] {
+        let lengths = [3, 8, 12, whole.len().saturating_sub(1)];
+        let prefixes = lengths.iter().filter_map(|length| whole.get(..*length));
+        parts.extend(prefixes.filter(|part| *part != whole).map(str::to_owned));
+    }
+    for part in parts {
+        // A name may not end in every character; a prefix that is no id cannot be sent at all.
+        let Ok(id) = ContainerId::new(part.as_str()) else {
+            continue;
+        };
+        let missing = [codes::CONTAINER_NOT_FOUND];
+        ctx.equal(
+            format!("get of {part}"),
+            ctx.driver().get_container(&id).await?,
+            None,
+        )?;
+        ctx.refused(
+            format!("stop of {part}"),
+            ctx.driver().stop_container(&id, StopOptions::kill()).await,
+            &missing,
+        )?;
+        let removed = ctx.driver().remove_container(&id, RemoveOptions::force()).await;
+        ctx.refused(format!("removal of {part}"), removed, &missing)?;
+        let logs = ctx.driver().get_container_logs(&id, LogOptions::default()).await;
+        ctx.refused(format!("logs of {part}"), logs, &missing)?;
+    }
+    ctx.equal("the container", ctx.get(&running.id).await?, running)
+}
+
+async fn names(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let name = ContainerId::new(made.name.as_str())?;
+    ctx.driver().start_container(&name).await?;
+    ctx.equal(
+        "the container found by name",
+        ctx.get(&name).await?.id,
+        made.id.clone(),
+    )?;
+    ctx.printed(&name, "ready").await?;
+    ctx.equal("healthy", ctx.driver().is_container_healthy(&name).await?, true)?;
+    ctx.driver().stop_container(&name, StopOptions::kill()).await?;
+    ctx.driver()
+        .remove_container(&name, RemoveOptions::default())
+        .await?;
+    ctx.equal(
+        "the container after its removal",
+        ctx.driver().get_container(&made.id).await?,
+        None,
+    )
+}
+
+/// Errors of different operations, with the operation and the id each is about.
+async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
+    let driver = ctx.driver();
+    let nobody = ContainerId::new(ctx.name())?;
+    let no_volume = VolumeId::new(ctx.name())?;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut invalid = ctx.script("true");
+    invalid.image = "Not An Image".to_owned();
+    let taken = ctx.script("true").name(&running.name);
+    let kept = driver
+        .remove_container(&running.id, RemoveOptions::default())
+        .await
+        .err();
+    let missing = nobody.to_string();
+    let found = [
+        (
+            driver.start_container(&nobody).await.err(),
+            "start_container",
+            missing.clone(),
+        ),
+        (
+            driver.stop_container(&nobody, StopOptions::kill()).await.err(),
+            "stop_container",
+            missing.clone(),
+        ),
+        (
+            driver
+                .get_container_logs(&nobody, LogOptions::default())
+                .await
+                .err(),
+            "get_container_logs",
+            missing,
+        ),
+        (
+            driver.remove_volume(&no_volume).await.err(),
+            "remove_volume",
+            no_volume.to_string(),
+        ),
+        (kept, "remove_container", running.id.to_string()),
+        (
+            driver.create_container(&taken).await.err(),
+            "create_container",
+            running.name.clone(),
+        ),
+        (
+            driver.create_container(&invalid).await.err(),
+            "create_container",
+            String::new(),
+        ),
+    ];
+    found
+        .into_iter()
+        .map(|(error, operation, id)| match error {
+            Some(error) => Ok((error, operation, id)),
+            None => Err(Failure::new(operation, "an error", "success").into()),
+        })
+        .collect()
+}
+
+async fn context(ctx: Ctx) -> CheckResult {
+    for (error, operation, id) in provoked(&ctx).await? {
+        let about = error.code();
+        ctx.ensure(
+            "the code is in the list",
+            codes::ALL_CODES.contains(&about),
+            about,
+        )?;
+        ctx.equal(
+            format!("driver ({about})"),
+            error.context().driver(),
+            Some(ctx.driver().name()),
+        )?;
+        ctx.equal(
+            format!("operation ({about})"),
+            error.context().operation(),
+            Some(operation),
+        )?;
+        let text = error.to_string();
+        let named = text.contains(&id) || error.context().fields().any(|(_, value)| value == id);
+        ctx.ensure(format!("the error names {id:?} ({about})"), named, &error)?;
+        let one_line = !text.is_empty() && !text.contains('\n') && !text.ends_with('.');
+        ctx.ensure(
+            format!("one line without a final period ({about})"),
+            one_line,
+            text,
+        )?;
+    }
+    Ok(())
+}
+
+async fn serialised(ctx: Ctx) -> CheckResult {
+    for (error, _, _) in provoked(&ctx).await? {
+        let report = error.to_report();
+        let json = serde_json::to_value(&error).unwrap_or_default();
+        let code = json.get("code").and_then(|code| code.as_str());
+        ctx.equal("code", code, Some(error.code()))?;
+        ctx.equal(
+            "retryable",
+            json.get("retryable").and_then(serde_json::Value::as_bool),
+            Some(error.is_retryable()),
+        )?;
+        ctx.equal(
+            "effect",
+            json.get("effect").and_then(|effect| effect.as_str()),
+            Some(error.effect().as_str()),
+        )?;
+        let back = serde_json::from_value(json).ok();
+        ctx.equal("the form that was read back", back, Some(report))?;
+    }
+    Ok(())
+}
+
+async fn for_end_users(ctx: Ctx) -> CheckResult {
+    const TRADE: [&str; 8] = [
+        "daemon",
+        "http",
+        "socket",
+        "json",
+        "docker.sock",
+        "oci",
+        "stderr",
+        "errno",
+    ];
+    for (error, _, id) in provoked(&ctx).await? {
+        let sentence = error.user_message();
+        let plain = !TRADE.iter().any(|word| sentence.to_lowercase().contains(word));
+        let anonymous = id.is_empty() || !sentence.contains(&id);
+        let whole = sentence.ends_with('.') && sentence.starts_with(|c: char| c.is_uppercase());
+        ctx.ensure(
+            format!("a plain sentence for {}", error.code()),
+            plain && anonymous && whole,
+            sentence,
+        )?;
+    }
+    Ok(())
+}
+
+async fn no_effect(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let before = ctx.driver().list_containers(&ctx.own()).await?;
+    let mut refused = Vec::new();
+    refused.push(
+        ctx.driver()
+            .remove_container(&running.id, RemoveOptions::default())
+            .await
+            .err(),
+    );
+    refused.push(
+        ctx.driver()
+            .create_container(&ctx.script("true").name(&created.name))
+            .await
+            .err(),
+    );
+    refused.push(
+        ctx.driver()
+            .create_container(&ctx.script("true").cpu(-1.0))
+            .await
+            .err(),
+    );
+    refused.push(
+        ctx.driver()
+            .create_container(&ctx.script("true").network(ctx.name().as_str()))
+            .await
+            .err(),
+    );
+    ctx.equal("refusals", refused.iter().flatten().count(), 4)?;
+    ctx.equal(
+        "the list",
+        ctx.driver().list_containers(&ctx.own()).await?,
+        before,
+    )
+}

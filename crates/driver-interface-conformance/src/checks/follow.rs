@@ -1,0 +1,125 @@
+//! Logs that are followed: they end when the container does.
+
+use std::time::Duration;
+
+use driver_interface_types::{ContainerDriver, ContainerId, LogOptions, RemoveOptions, StopOptions};
+use tokio::time::{sleep, timeout};
+
+use super::logs::first_difference;
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "logs/follow-ends",
+        "Following ends with the container and has everything it printed.",
+        run!(follow_ends),
+    ),
+    Check::must(
+        "logs/follow-ended",
+        "Following a container that has ended returns at once.",
+        run!(follow_ended),
+    ),
+    Check::must(
+        "logs/follow-waits-for-start",
+        "Following a container that was not started yet waits for its start and end.",
+        run!(follow_created),
+    )
+    .because("engines end the stream at once, so whoever attaches before the start sees nothing"),
+    Check::must(
+        "logs/follow-removed",
+        "Following ends when the container is removed.",
+        run!(follow_removed),
+    ),
+];
+
+/// Follows in a task of its own, as most users do.
+fn following(ctx: &Ctx, id: &ContainerId) -> tokio::task::JoinHandle<driver_interface_types::Result<String>> {
+    let (driver, id) = (ctx.driver().clone(), id.clone());
+    tokio::spawn(async move {
+        driver
+            .get_container_logs(&id, LogOptions::default().follow(true))
+            .await
+    })
+}
+
+async fn joined(
+    about: &str,
+    task: tokio::task::JoinHandle<driver_interface_types::Result<String>>,
+) -> CheckResult<String> {
+    let limit = Duration::from_secs(30);
+    let abort = task.abort_handle();
+    match timeout(limit, task).await {
+        Ok(Ok(logs)) => Ok(logs?),
+        Ok(Err(error)) => Err(Verdict::Broken(error.to_string())),
+        Err(_) => {
+            abort.abort();
+            Err(Failure::new(about, format!("to end within {limit:?}"), "it goes on").into())
+        }
+    }
+}
+
+async fn follow_ends(ctx: Ctx) -> CheckResult {
+    let running = ctx.started(&ctx.script("seq 1 300; sleep 2; echo last")).await?;
+    let logs = joined("following", following(&ctx, &running.id)).await?;
+    let wanted: String = (1..=300)
+        .map(|number| format!("{number}\n"))
+        .chain(["last\n".to_owned()])
+        .collect();
+    ctx.ensure(
+        "everything it printed",
+        logs == wanted,
+        first_difference(&logs, &wanted),
+    )?;
+    ctx.ensure(
+        "it has ended by then",
+        ctx.ended(&running.id).await?.exit.is_some(),
+        "it has not",
+    )
+}
+
+async fn follow_ended(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
+    let logs = joined("following", following(&ctx, &ended.id)).await?;
+    ctx.equal("logs", logs, "one\ntwo\n".to_owned())
+}
+
+async fn follow_created(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .driver()
+        .create_container(&ctx.script("echo one; sleep 1; echo two"))
+        .await?;
+    let task = following(&ctx, &made.id);
+    sleep(Duration::from_secs(1)).await;
+    ctx.ensure("it waits for the start", !task.is_finished(), "it has ended")?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.equal("logs", joined("following", task).await?, "one\ntwo\n".to_owned())
+}
+
+async fn follow_removed(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let tasks = [following(&ctx, &running.id), following(&ctx, &created.id)];
+    sleep(Duration::from_secs(1)).await;
+    ctx.ensure(
+        "both wait",
+        tasks.iter().all(|task| !task.is_finished()),
+        "one has ended",
+    )?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    for id in [&running.id, &created.id] {
+        ctx.driver().remove_container(id, RemoveOptions::force()).await?;
+    }
+    let [of_running, of_created] = tasks;
+    ctx.equal(
+        "logs of the one that ran",
+        joined("following", of_running).await?,
+        "ready\n".to_owned(),
+    )?;
+    ctx.equal(
+        "logs of the one that did not",
+        joined("following", of_created).await?,
+        String::new(),
+    )
+}

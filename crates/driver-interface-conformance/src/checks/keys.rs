@@ -1,0 +1,120 @@
+//! Operation keys: a creation that is tried again makes no twin.
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{ContainerDriver, RemoveOptions};
+
+use crate::{Check, CheckResult, Ctx, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "keys/same-key-same-container",
+        "Creating again with the same key and config returns the same container, also through another driver.",
+        run!(same_key),
+    ),
+    Check::must(
+        "keys/made-up-name-is-kept",
+        "With a key and no name, a second creation finds the container of the first.",
+        run!(no_name),
+    ),
+    Check::must(
+        "keys/other-config-refused",
+        "A known key with another config is refused, and the container is unchanged.",
+        run!(other_config),
+    ),
+    Check::must(
+        "keys/no-key-no-sharing",
+        "Without a key every creation makes a container of its own.",
+        run!(no_key),
+    ),
+    Check::must(
+        "keys/free-after-removal",
+        "After its container is removed, a key makes a new one.",
+        run!(after_removal),
+    ),
+    Check::must(
+        "keys/concurrent",
+        "Creations with one key at once all return the same container, and there is one.",
+        run!(concurrent),
+    ),
+];
+
+async fn same_key(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true").operation_key(ctx.name());
+    let first = ctx.driver().create_container(&config).await?;
+    let second = ctx.driver().create_container(&config).await?;
+    let third = ctx.second_driver().await?.create_container(&config).await?;
+    ctx.equal("ids", (&second.id, &third.id), (&first.id, &first.id))?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        1,
+    )
+}
+
+async fn no_name(ctx: Ctx) -> CheckResult {
+    let mut config = ctx.script("true").operation_key(ctx.name());
+    config.name = None;
+    let first = ctx.driver().create_container(&config).await?;
+    let second = ctx.driver().create_container(&config).await?;
+    ctx.equal("id and name", (second.id, second.name), (first.id, first.name))?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        1,
+    )
+}
+
+async fn other_config(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true").operation_key(ctx.name());
+    let first = ctx.driver().create_container(&config).await?;
+    let other = config.env("CHANGED", "yes");
+    let result = ctx.driver().create_container(&other).await;
+    let error = ctx.refused(
+        "the creation with another config",
+        result,
+        &[codes::CONFIGURATION_ERROR],
+    )?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    ctx.equal(
+        "the containers",
+        ctx.driver().list_containers(&ctx.own()).await?,
+        vec![ctx.get(&first.id).await?],
+    )
+}
+
+async fn no_key(ctx: Ctx) -> CheckResult {
+    let mut config = ctx.script("true");
+    config.name = None;
+    let first = ctx.driver().create_container(&config).await?;
+    let second = ctx.driver().create_container(&config).await?;
+    ctx.ensure("the ids differ", first.id != second.id, (&first.id, &second.id))
+}
+
+async fn after_removal(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true").operation_key(ctx.name());
+    let first = ctx.driver().create_container(&config).await?;
+    ctx.driver()
+        .remove_container(&first.id, RemoveOptions::default())
+        .await?;
+    let second = ctx.driver().create_container(&config).await?;
+    ctx.ensure("it is a new one", first.id != second.id, (&first.id, &second.id))
+}
+
+async fn concurrent(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true").operation_key(ctx.name());
+    let made = ctx
+        .together(8, |_| {
+            let (driver, config) = (ctx.driver().clone(), config.clone());
+            async move { driver.create_container(&config).await }
+        })
+        .await?;
+    let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: std::collections::BTreeSet<_> = made.iter().map(|one| one.id.as_str()).collect();
+    ctx.equal("different ids", ids.len(), 1)?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        1,
+    )
+}

@@ -1,0 +1,141 @@
+//! Limits, measured from inside. Each has a control that the limit does not hold back.
+
+use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, SecurityOptions};
+
+use crate::{Check, CheckResult, Ctx, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "limits/memory-holds",
+        "A process that needs more memory than its limit is killed; one that needs less is not.",
+        run!(memory),
+    )
+    .requires(&[Capability::RealProcesses, Capability::MemoryLimit]),
+    Check::must(
+        "limits/pids-hold",
+        "No more processes can live at once than the limit says.",
+        run!(pids),
+    )
+    .requires(&[Capability::RealProcesses, Capability::PidsLimit]),
+    Check::must(
+        "limits/cpu-holds",
+        "A busy process gets no more CPU than its limit.",
+        run!(cpu),
+    )
+    .requires(&[Capability::RealProcesses, Capability::CpuLimit])
+    .exclusive(),
+    Check::must(
+        "limits/tmp-is-bounded",
+        "The writable /tmp of a read-only container has a size.",
+        run!(tmp),
+    )
+    .requires(&[Capability::RealProcesses, Capability::ReadOnlyRoot]),
+    Check::must(
+        "limits/disk-holds",
+        "No more can be written to the container's own file system than the limit says.",
+        run!(disk),
+    )
+    .requires(&[Capability::RealProcesses, Capability::DiskLimit]),
+];
+
+async fn memory(ctx: Ctx) -> CheckResult {
+    // `tail` keeps what it reads until the end, and there is no newline to let go of.
+    let hungry = |mib: u32| {
+        format!("dd if=/dev/zero bs=1M count={mib} 2>/dev/null | tail -n 1 | wc -c; echo survived")
+    };
+    let (ended, logs) = ctx.finished(&ctx.script(&hungry(8)).memory(64)).await?;
+    ctx.equal(
+        "the control that needs less",
+        (ended.exit_code(), logs.contains("survived")),
+        (Some(0), true),
+    )?;
+    // The shell replaces itself, so that the process that is killed is the container's main one.
+    let script = "dd if=/dev/zero of=/dev/null bs=256M count=1 2>/dev/null";
+    let (ended, _) = ctx
+        .finished(&ctx.program(["sh", "-c", &format!("exec {script}")]).memory(64))
+        .await?;
+    ctx.equal("exit code of one that needs more", ended.exit_code(), Some(137))?;
+    let flagged = ended.exit.as_ref().is_some_and(|exit| exit.oom_killed);
+    let wanted = if flagged {
+        ContainerStatus::Exited
+    } else {
+        ContainerStatus::Stopped
+    };
+    ctx.equal("its status, given the engine's flag", ended.status, wanted)
+}
+
+async fn pids(ctx: Ctx) -> CheckResult {
+    let script = "i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done; echo started $i";
+    let (_, logs) = ctx.finished(&ctx.script(script).pids(100)).await?;
+    ctx.ensure("the control starts all 40", logs.contains("started 40"), &logs)?;
+    let (_, logs) = ctx.finished(&ctx.script(script).pids(20)).await?;
+    let refused = logs.to_lowercase().contains("fork") || !logs.contains("started 40");
+    ctx.ensure("not all 40 could be started with a limit of 20", refused, logs)
+}
+
+/// Counts for four seconds of the wall clock and prints the processes' CPU time.
+const BUSY: &str = "end=$(($(date +%s)+4)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; times";
+
+/// The seconds of CPU in what the shell's `times` printed: two lines of two times like `0m1.234s`.
+fn cpu_seconds(printed: &str) -> Option<f64> {
+    let mut sum = 0.0;
+    for word in printed.split_whitespace() {
+        let (minutes, rest) = word.split_once('m')?;
+        let seconds: f64 = rest.strip_suffix('s')?.parse().ok()?;
+        sum += minutes.parse::<f64>().ok()? * 60.0 + seconds;
+    }
+    Some(sum)
+}
+
+async fn cpu(ctx: Ctx) -> CheckResult {
+    let (_, control) = ctx.finished(&ctx.script(BUSY).cpu(1.0)).await?;
+    let (_, limited) = ctx.finished(&ctx.script(BUSY).cpu(0.1)).await?;
+    let (Some(control), Some(limited)) = (cpu_seconds(&control), cpu_seconds(&limited)) else {
+        return Err(Verdict::Broken(format!(
+            "`times` printed {control:?} and {limited:?}"
+        )));
+    };
+    if control < 1.0 {
+        let reason =
+            format!("the machine is too busy to tell: without a limit that holds it got {control:.2} s of 4");
+        return Err(Verdict::NotApplicable(reason));
+    }
+    // A tenth of four to five seconds, with room for the slice that was running when the time was over.
+    ctx.ensure(
+        "0.1 cores give at most 0.8 s of CPU in 4 s",
+        limited <= 0.8,
+        (limited, control),
+    )?;
+    ctx.ensure("and they give some", limited >= 0.1, (limited, control))
+}
+
+async fn tmp(ctx: Ctx) -> CheckResult {
+    let most = SecurityOptions::TMP_SIZE_MIB;
+    let write = |mib: u64| {
+        format!("dd if=/dev/zero of=/tmp/file bs=1M count={mib} 2>/dev/null && echo written || echo refused")
+    };
+    let (_, logs) = ctx.finished(&ctx.script(&write(most / 2))).await?;
+    ctx.equal("the control that writes half of it", logs.as_str(), "written\n")?;
+    let (_, logs) = ctx.finished(&ctx.script(&write(most + 16))).await?;
+    ctx.equal("writing more than there is", logs.as_str(), "refused\n")
+}
+
+async fn disk(ctx: Ctx) -> CheckResult {
+    let write = |mib: u64| {
+        format!("dd if=/dev/zero of=/file bs=1M count={mib} 2>/dev/null && echo written || echo refused")
+    };
+    let config = |mib| {
+        ctx.script(&write(mib))
+            .security(super::volumes::writable())
+            .disk(32)
+    };
+    let (_, logs) = ctx.finished(&config(8)).await?;
+    ctx.equal(
+        "the control that writes a quarter of it",
+        logs.as_str(),
+        "written\n",
+    )?;
+    let (_, logs) = ctx.finished(&config(80)).await?;
+    ctx.equal("writing more than there is", logs.as_str(), "refused\n")?;
+    ctx.equal("declared limit", ctx.driver().capabilities().disk_limit, true)
+}

@@ -1,0 +1,247 @@
+//! Listing: exactly what was asked for.
+
+use std::time::Duration;
+
+use driver_interface_types::{ContainerDriver, ContainerFilter, ContainerState, ContainerStatus};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "listing/every-status",
+        "Without a filter a list has containers of every status.",
+        run!(every_status),
+    ),
+    Check::must(
+        "listing/status-and-state",
+        "A filter by status or state keeps exactly the containers that have it.",
+        run!(status_and_state),
+    ),
+    Check::must(
+        "listing/session",
+        "A filter by session keeps exactly the containers of that session.",
+        run!(session),
+    ),
+    Check::must(
+        "listing/labels-are-and-ed",
+        "Every label of a filter must match, along with everything else in it.",
+        run!(labels_and),
+    ),
+    Check::must(
+        "listing/labels-are-literal",
+        "A label matches by its whole value; nothing in it is a wildcard or separator, and empty means empty.",
+        run!(labels_literal),
+    )
+    .because("one engine takes an empty value for any"),
+    Check::must(
+        "listing/no-match",
+        "A filter that nothing passes gives an empty list, not an error.",
+        run!(no_match),
+    ),
+    Check::must(
+        "listing/order",
+        "A list is in order of creation.",
+        run!(order),
+    ),
+    Check::must(
+        "listing/agrees-with-get",
+        "Each entry of a list equals what a look-up answers.",
+        run!(agrees),
+    ),
+];
+
+fn names(mut containers: Vec<driver_interface_types::ContainerInstance>) -> Vec<String> {
+    containers.sort_by(|one, other| one.name.cmp(&other.name));
+    containers.into_iter().map(|container| container.name).collect()
+}
+
+async fn listed(ctx: &Ctx, filter: &ContainerFilter) -> CheckResult<Vec<String>> {
+    Ok(names(ctx.driver().list_containers(filter).await?))
+}
+
+/// One container each that is created, running, stopped and exited; their names in this order.
+async fn zoo(ctx: &Ctx) -> CheckResult<[String; 4]> {
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let (stopped, _) = ctx.finished(&ctx.script("true")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    Ok([created.name, running.name, stopped.name, exited.name])
+}
+
+async fn every_status(ctx: Ctx) -> CheckResult {
+    let mut zoo = zoo(&ctx).await?.to_vec();
+    zoo.sort();
+    ctx.equal(
+        "the session's containers",
+        listed(&ctx, &ctx.own()).await?,
+        zoo.clone(),
+    )?;
+    let all = listed(&ctx, &ContainerFilter::default()).await?;
+    ctx.ensure(
+        "a list without any filter has them too",
+        zoo.iter().all(|name| all.contains(name)),
+        all,
+    )
+}
+
+async fn status_and_state(ctx: Ctx) -> CheckResult {
+    let [created, running, stopped, exited] = zoo(&ctx).await?;
+    let by_status = [
+        (ContainerStatus::Created, vec![created.clone()]),
+        (ContainerStatus::Running, vec![running.clone()]),
+        (ContainerStatus::Stopped, vec![stopped.clone()]),
+        (ContainerStatus::Exited, vec![exited.clone()]),
+        (ContainerStatus::Paused, vec![]),
+    ];
+    for (status, wanted) in by_status {
+        ctx.equal(
+            format!("those that are {status}"),
+            listed(&ctx, &ctx.own().status(status)).await?,
+            wanted,
+        )?;
+    }
+    let mut terminated = vec![created, stopped];
+    terminated.sort();
+    let by_state = [
+        (ContainerState::Running, vec![running]),
+        (ContainerState::Terminated, terminated),
+        (ContainerState::Error, vec![exited]),
+    ];
+    for (state, wanted) in by_state {
+        ctx.equal(
+            format!("those whose state is {state}"),
+            listed(&ctx, &ctx.own().state(state)).await?,
+            wanted,
+        )?;
+    }
+    Ok(())
+}
+
+async fn session(ctx: Ctx) -> CheckResult {
+    let (one, other) = (ctx.new_session()?, ctx.new_session()?);
+    let mut in_one = ctx.script("true");
+    in_one.session_id = one.to_string();
+    let mut in_other = ctx.script("true");
+    in_other.session_id = other.to_string();
+    let first = ctx.driver().create_container(&in_one).await?;
+    let second = ctx.driver().create_container(&in_other).await?;
+    ctx.equal(
+        "session of the instance",
+        (&first.session_id, &second.session_id),
+        (&one, &other),
+    )?;
+    for (session, name) in [(one, first.name), (other, second.name)] {
+        let filter = ContainerFilter::default().session(session);
+        ctx.equal(
+            "containers of one session",
+            listed(&ctx, &filter).await?,
+            vec![name],
+        )?;
+    }
+    let neither = ContainerFilter::default().session(ctx.new_session()?);
+    ctx.equal(
+        "containers of an unknown session",
+        listed(&ctx, &neither).await?,
+        Vec::new(),
+    )
+}
+
+async fn labels_and(ctx: Ctx) -> CheckResult {
+    let red = ctx.script("true").label("color", "red").label("size", "s");
+    let blue = ctx.script("true").label("color", "blue").label("size", "s");
+    let both = [
+        ctx.driver().create_container(&red).await?,
+        ctx.driver().create_container(&blue).await?,
+    ];
+    let size = listed(&ctx, &ctx.own().label("size", "s")).await?;
+    ctx.equal("those of size s", size, names(both.to_vec()))?;
+    let [red, _] = both;
+    let small_red = ctx.own().label("size", "s").label("color", "red");
+    ctx.equal("small red ones", listed(&ctx, &small_red).await?, vec![red.name])?;
+    let mixed = ctx.own().label("size", "l").label("color", "red");
+    ctx.equal("large red ones", listed(&ctx, &mixed).await?, Vec::new())?;
+    let running = small_red.status(ContainerStatus::Running);
+    ctx.equal(
+        "small red ones that run",
+        listed(&ctx, &running).await?,
+        Vec::new(),
+    )
+}
+
+async fn labels_literal(ctx: Ctx) -> CheckResult {
+    let values = ["", "prod", "production", "*", "a=b", "a,b", "PROD", " prod"];
+    let mut made = Vec::new();
+    for value in values {
+        made.push(
+            ctx.driver()
+                .create_container(&ctx.script("true").label("env", value))
+                .await?
+                .name,
+        );
+    }
+    ctx.driver().create_container(&ctx.script("true")).await?;
+    for (value, name) in values.iter().zip(made) {
+        let filter = ctx.own().label("env", *value);
+        ctx.equal(
+            format!("those labelled {value:?}"),
+            listed(&ctx, &filter).await?,
+            vec![name],
+        )?;
+    }
+    for value in ["pro", "prod*", "a"] {
+        ctx.equal(
+            format!("those labelled {value:?}"),
+            listed(&ctx, &ctx.own().label("env", value)).await?,
+            vec![],
+        )?;
+    }
+    Ok(())
+}
+
+async fn no_match(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .driver()
+        .create_container(&ctx.script("true").label("somebody", "has this"))
+        .await?;
+    let control = listed(&ctx, &ctx.own().label("somebody", "has this")).await?;
+    ctx.equal("the control that something passes", control, vec![made.name])?;
+    ctx.equal(
+        "the list",
+        listed(&ctx, &ctx.own().label("nobody", "has this")).await?,
+        Vec::new(),
+    )
+}
+
+async fn order(ctx: Ctx) -> CheckResult {
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(ctx.driver().create_container(&ctx.script("true")).await?);
+        // Engines that record whole seconds must still be able to tell them apart.
+        sleep(Duration::from_millis(1050)).await;
+    }
+    // A start must not move a container in the list.
+    if let Some(first) = made.first() {
+        ctx.driver().start_container(&first.id).await?;
+    }
+    let ids = |list: Vec<driver_interface_types::ContainerInstance>| -> Vec<_> {
+        list.into_iter().map(|container| container.id).collect()
+    };
+    ctx.equal(
+        "ids",
+        ids(ctx.driver().list_containers(&ctx.own()).await?),
+        ids(made),
+    )
+}
+
+async fn agrees(ctx: Ctx) -> CheckResult {
+    zoo(&ctx).await?;
+    for entry in ctx.driver().list_containers(&ctx.own()).await? {
+        ctx.equal(
+            format!("the look-up of {}", entry.name),
+            ctx.get(&entry.id).await?,
+            entry,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The checks, one file an area.
+
+mod cancellation;
+mod capability;
+mod cleanup;
+mod concurrency;
+mod config;
+mod creation;
+mod errors;
+mod exit;
+mod follow;
+mod health;
+mod host;
+mod keys;
+mod limits;
+mod listing;
+mod logs;
+mod model;
+mod namespaces;
+mod networks;
+mod not_found;
+mod removal;
+mod security;
+mod start;
+mod stop;
+mod volumes;
+
+use crate::Check;
+
+/// Every file's checks, in the order of reports: an area's files stand together.
+const FILES: &[&[Check]] = &[
+    capability::CHECKS,
+    creation::CHECKS,
+    config::CHECKS,
+    host::CHECKS,
+    start::CHECKS,
+    exit::CHECKS,
+    stop::CHECKS,
+    model::CHECKS,
+    removal::CHECKS,
+    errors::CHECKS,
+    not_found::CHECKS,
+    concurrency::CHECKS,
+    keys::CHECKS,
+    cancellation::CHECKS,
+    listing::CHECKS,
+    logs::CHECKS,
+    follow::CHECKS,
+    health::CHECKS,
+    volumes::CHECKS,
+    networks::CHECKS,
+    namespaces::CHECKS,
+    limits::CHECKS,
+    security::CHECKS,
+    cleanup::CHECKS,
+];
+
+/// Every check of the suite.
+pub fn all() -> Vec<Check> {
+    FILES.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_id_is_unique_and_made_of_lower_case_words() {
+        let mut seen = HashSet::new();
+        for check in all() {
+            assert!(seen.insert(check.id), "{} is there twice", check.id);
+            let words: Vec<&str> = check.id.split('/').collect();
+            assert!(words.len() >= 2, "{} has no area", check.id);
+            for word in words {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+                assert!(
+                    !word.is_empty() && word.chars().all(plain),
+                    "{} is no id",
+                    check.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_check_states_its_rule_in_a_sentence() {
+        for check in all() {
+            let starts_well = check
+                .statement
+                .starts_with(|c: char| c.is_uppercase() || c == '`');
+            assert!(
+                starts_well && check.statement.ends_with('.'),
+                "{}: {:?}",
+                check.id,
+                check.statement
+            );
+            assert!(!check.limit.is_zero(), "{} has no time", check.id);
+        }
+    }
+
+    #[test]
+    fn every_file_of_checks_is_in_the_suite() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
+        let files = std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(files - 1, FILES.len(), "a file of {folder} is not in FILES");
+        assert!(FILES.iter().all(|file| !file.is_empty()));
+    }
+
+    #[test]
+    fn the_checks_of_an_area_stand_together() {
+        let checks = all();
+        let mut order: Vec<&str> = checks.iter().map(Check::area).collect();
+        order.dedup();
+        assert_eq!(order, crate::areas(&checks));
+    }
+}

@@ -1,0 +1,154 @@
+//! A seeded walk through a container's life, compared step by step with what the contract says.
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerStatus, DriverError, RemoveOptions, StartOutcome, StopOptions,
+    StopOutcome,
+};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[Check::must(
+    "lifecycle/state/random-walk",
+    "Whatever the order of operations, each answers what the state before it says.",
+    run!(random_walk),
+)
+.because("the order is decided by the run's seed; give it again to repeat a walk")];
+
+const STEPS: usize = 40;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Model {
+    Absent,
+    Created,
+    Running,
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Create,
+    Start,
+    Stop,
+    Remove,
+    RemoveForced,
+}
+
+/// What an operation answers: its outcome in a word, or the code of its error.
+type Answer = Result<&'static str, &'static str>;
+
+impl Model {
+    fn apply(self, operation: Operation) -> (Answer, Self) {
+        use Model::{Absent, Created, Ended, Running};
+        use Operation::{Create, Remove, RemoveForced, Start, Stop};
+        match (self, operation) {
+            (Absent, Create) => (Ok("created"), Created),
+            (_, Create) => (Err(codes::CONTAINER_CREATION_FAILED), self),
+            (Absent, _) => (Err(codes::CONTAINER_NOT_FOUND), Absent),
+            (Running, Start) => (Ok("already running"), Running),
+            (_, Start) => (Ok("started"), Running),
+            (Running, Stop) => (Ok("killed"), Ended),
+            (_, Stop) => (Ok("already stopped"), self),
+            (Running, Remove) => (Err(codes::CONTAINER_REMOVE_FAILED), Running),
+            (_, Remove | RemoveForced) => (Ok("removed"), Absent),
+        }
+    }
+
+    /// The operations to choose from. Every one is possible in every state; the odds keep the walk from
+    /// staying where little can happen.
+    fn likely(self) -> &'static [Operation] {
+        use Operation::{Create, Remove, RemoveForced, Start, Stop};
+        match self {
+            Self::Absent => &[Create, Create, Create, Create, Start, Stop, Remove, RemoveForced],
+            Self::Created | Self::Ended => &[Create, Start, Start, Start, Stop, Stop, Remove, RemoveForced],
+            Self::Running => &[Create, Start, Start, Stop, Stop, Remove, RemoveForced],
+        }
+    }
+
+    fn status(self) -> Option<ContainerStatus> {
+        match self {
+            Self::Absent => None,
+            Self::Created => Some(ContainerStatus::Created),
+            Self::Running => Some(ContainerStatus::Running),
+            // It is only ever killed, and that is no error.
+            Self::Ended => Some(ContainerStatus::Stopped),
+        }
+    }
+}
+
+async fn random_walk(ctx: Ctx) -> CheckResult {
+    let mut rng = StdRng::seed_from_u64(ctx.seed());
+    let mut containers = [(ctx.name(), Model::Absent), (ctx.name(), Model::Absent)];
+    for step in 0..STEPS {
+        let which = usize::from(rng.random::<bool>());
+        let Some((name, model)) = containers.get_mut(which) else {
+            continue;
+        };
+        let before = *model;
+        let operation = before
+            .likely()
+            .choose(&mut rng)
+            .copied()
+            .unwrap_or(Operation::Start);
+        let (expected, after) = before.apply(operation);
+        let answer = perform(&ctx, name, operation).await?;
+        let about = format!("step {step}: the answer to {operation:?} of a container that is {before:?}");
+        ctx.equal(about, answer, expected)?;
+        *model = after;
+        for (name, model) in &containers {
+            let status = ctx
+                .driver()
+                .get_container(&ContainerId::new(name.as_str())?)
+                .await?
+                .map(|now| now.status);
+            ctx.equal(
+                format!("step {step}: the status after {operation:?}"),
+                status,
+                model.status(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<Answer> {
+    let (driver, id) = (ctx.driver(), ContainerId::new(name)?);
+    let code = |error: DriverError| error.code();
+    Ok(match operation {
+        Operation::Create => driver
+            .create_container(&ctx.script(SERVE).name(name))
+            .await
+            .map(|_| "created")
+            .map_err(code),
+        Operation::Start => driver
+            .start_container(&id)
+            .await
+            .map_err(code)
+            .map(|outcome| match outcome {
+                StartOutcome::Started => "started",
+                StartOutcome::AlreadyRunning => "already running",
+            }),
+        Operation::Stop => driver
+            .stop_container(&id, StopOptions::kill())
+            .await
+            .map_err(code)
+            .map(|outcome| match outcome {
+                StopOutcome::Stopped => "stopped",
+                StopOutcome::Killed => "killed",
+                StopOutcome::AlreadyStopped => "already stopped",
+            }),
+        Operation::Remove => remove(driver, &id, RemoveOptions::default()).await,
+        Operation::RemoveForced => remove(driver, &id, RemoveOptions::force()).await,
+    })
+}
+
+async fn remove(driver: &impl ContainerDriver, id: &ContainerId, options: RemoveOptions) -> Answer {
+    driver
+        .remove_container(id, options)
+        .await
+        .map(|()| "removed")
+        .map_err(|error| error.code())
+}

@@ -1,0 +1,212 @@
+//! Drivers of different namespaces, and other programs, on one engine.
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, LogOptions, NetworkId,
+    RemoveOptions, ResourceFilter, StopOptions, VolumeId, VolumeMount,
+};
+
+use crate::{Check, CheckResult, Ctx, Need, SERVE, TrackedDriver, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "namespaces/containers-apart",
+        "A driver neither sees nor touches the containers of another namespace, by id or by name.",
+        run!(containers),
+    ),
+    Check::must(
+        "namespaces/volumes-and-networks-apart",
+        "A driver neither sees, uses nor removes the volumes and networks of another namespace.",
+        run!(volumes_and_networks),
+    ),
+    Check::must(
+        "namespaces/counts-apart",
+        "The counts of a health check leave other namespaces out.",
+        run!(counts),
+    ),
+    Check::must(
+        "namespaces/sessions-apart",
+        "Removing a session leaves the session of that name in another namespace alone.",
+        run!(sessions),
+    ),
+    Check::must(
+        "namespaces/bystanders-untouched",
+        "What other programs made is not found by any operation, and is as it was after the session's clean-up.",
+        run!(bystanders),
+    )
+    .needs(&[Need::Image, Need::Bystanders]),
+];
+
+/// Asserts that every operation says "not found" about a container.
+async fn unreachable(ctx: &Ctx, driver: &TrackedDriver, id: &ContainerId) -> CheckResult {
+    let missing = [codes::CONTAINER_NOT_FOUND];
+    ctx.equal("get", driver.get_container(id).await?, None)?;
+    ctx.refused("start", driver.start_container(id).await, &missing)?;
+    ctx.refused(
+        "stop",
+        driver.stop_container(id, StopOptions::kill()).await,
+        &missing,
+    )?;
+    ctx.refused(
+        "remove",
+        driver.remove_container(id, RemoveOptions::force()).await,
+        &missing,
+    )?;
+    ctx.refused(
+        "logs",
+        driver.get_container_logs(id, LogOptions::default()).await,
+        &missing,
+    )?;
+    ctx.refused("health", driver.is_container_healthy(id).await, &missing)?;
+    Ok(())
+}
+
+async fn containers(ctx: Ctx) -> CheckResult {
+    let stranger = ctx.stranger().await?;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    unreachable(&ctx, &stranger, &running.id).await?;
+    unreachable(&ctx, &stranger, &ContainerId::new(running.name.as_str())?).await?;
+    let seen = stranger.list_containers(&ContainerFilter::default()).await?;
+    ctx.equal("the stranger's list", seen, Vec::new())?;
+    ctx.equal("the container", ctx.get(&running.id).await?, running)
+}
+
+async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
+    let stranger = ctx.stranger().await?;
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let network = ctx.driver().create_network(&ctx.network()).await?;
+    ctx.refused(
+        "removing the volume",
+        stranger.remove_volume(&volume.id).await,
+        &[codes::VOLUME_NOT_FOUND],
+    )?;
+    for id in [network.id.clone(), NetworkId::new(network.name.as_str())?] {
+        ctx.refused(
+            "removing the network",
+            stranger.remove_network(&id).await,
+            &[codes::NETWORK_NOT_FOUND],
+        )?;
+    }
+    let mounts = ctx
+        .script("true")
+        .security(super::volumes::writable())
+        .mount(VolumeMount::volume(&volume.name, "/data"));
+    ctx.refused(
+        "mounting the volume",
+        stranger.create_container(&mounts).await,
+        &[codes::VOLUME_NOT_FOUND],
+    )?;
+    let joins = ctx.script("true").network(network.name.as_str());
+    ctx.refused(
+        "joining the network",
+        stranger.create_container(&joins).await,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
+    if ctx.declares(Capability::VolumeList) {
+        ctx.equal(
+            "volumes",
+            stranger.list_volumes(&ResourceFilter::default()).await?,
+            Vec::new(),
+        )?;
+    }
+    if ctx.declares(Capability::NetworkList) {
+        ctx.equal(
+            "networks",
+            stranger.list_networks(&ResourceFilter::default()).await?,
+            Vec::new(),
+        )?;
+    }
+    // Both are still there for their own driver.
+    ctx.driver().remove_volume(&volume.id).await?;
+    ctx.driver().remove_network(&network.id).await?;
+    Ok(())
+}
+
+async fn counts(ctx: Ctx) -> CheckResult {
+    let stranger = ctx.stranger().await?;
+    ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.equal(
+        "the stranger's total",
+        stranger.health_check().await?.containers.total,
+        0,
+    )?;
+    stranger.create_container(&ctx.script("true")).await?;
+    ctx.equal(
+        "with one of its own",
+        stranger.health_check().await?.containers.total,
+        1,
+    )
+}
+
+async fn sessions(ctx: Ctx) -> CheckResult {
+    let stranger = ctx.stranger().await?;
+    let ours = ctx.driver().create_container(&ctx.script("true")).await?;
+    let theirs = stranger.create_container(&ctx.script("true")).await?;
+    let removed = stranger.remove_session(ctx.session()).await;
+    ctx.equal(
+        "removed containers",
+        (removed.containers, removed.failures.len()),
+        (1, 0),
+    )?;
+    ctx.equal("theirs", stranger.get_container(&theirs.id).await?, None)?;
+    ctx.equal("ours", ctx.get(&ours.id).await?.id, ours.id)
+}
+
+async fn bystanders(ctx: Ctx) -> CheckResult {
+    let others = ctx.bystanders()?;
+    let outcome = among_bystanders(&ctx, &*others).await;
+    let removed = others.remove_all().await;
+    outcome?;
+    removed.map_err(|error| Verdict::Broken(format!("the bystanders could not be removed: {error}")))
+}
+
+async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckResult {
+    let broken = |error: String| Verdict::Broken(format!("a bystander could not be made: {error}"));
+    let (plain, decoy, volume, network) = (ctx.name(), ctx.name(), ctx.name(), ctx.name());
+    let plain_id = others
+        .add_container(&plain, ctx.image(), &[])
+        .await
+        .map_err(broken)?;
+    // The session's label alone does not make it ours: the namespace is another one.
+    let labels = [
+        (driver_interface_types::label::SESSION, ctx.session().as_str()),
+        (driver_interface_types::label::NAMESPACE, "somebody-else"),
+    ];
+    let decoy_id = others
+        .add_container(&decoy, ctx.image(), &labels)
+        .await
+        .map_err(broken)?;
+    others.add_volume(&volume).await.map_err(broken)?;
+    others.add_network(&network).await.map_err(broken)?;
+    let before = others.inventory().await.map_err(broken)?;
+    for id in [&plain, &plain_id, &decoy, &decoy_id] {
+        unreachable(ctx, ctx.driver(), &ContainerId::new(id.as_str())?).await?;
+    }
+    let driver = ctx.driver();
+    let missing = [codes::VOLUME_NOT_FOUND, codes::NETWORK_NOT_FOUND];
+    ctx.refused(
+        "removing the volume",
+        driver.remove_volume(&VolumeId::new(volume.as_str())?).await,
+        &missing,
+    )?;
+    ctx.refused(
+        "removing the network",
+        driver.remove_network(&NetworkId::new(network.as_str())?).await,
+        &missing,
+    )?;
+    let taken = driver.create_container(&ctx.script("true").name(&plain)).await;
+    ctx.refused(
+        "creating a container of a taken name",
+        taken,
+        &[codes::CONTAINER_CREATION_FAILED],
+    )?;
+    driver.create_container(&ctx.script("true")).await?;
+    let removed = driver.remove_session(ctx.session()).await;
+    ctx.equal(
+        "what the session's removal removed",
+        (removed.containers, removed.failures.len()),
+        (1, 0),
+    )?;
+    let after = others.inventory().await.map_err(broken)?;
+    ctx.equal("what the other programs have", after, before)
+}

@@ -1,0 +1,259 @@
+//! Networks: who reaches whom.
+
+use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerInstance, NetworkConfig, NetworkId, RemoveOptions, StopOptions,
+};
+
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "networks/round-trip",
+        "A network comes back with its name, session and labels, and can be removed once, by id or name.",
+        run!(round_trip),
+    )
+    .without_image(),
+    Check::must(
+        "networks/name-taken",
+        "A second network of a name is refused for good, and the first is untouched.",
+        run!(name_taken),
+    )
+    .without_image(),
+    Check::must(
+        "networks/in-use-stays",
+        "A network that a container is attached to, running or not, is not removed; after it is gone it is.",
+        run!(in_use),
+    ),
+    Check::must(
+        "networks/found-by-name",
+        "Containers on one network find each other by name and can talk.",
+        run!(found_by_name),
+    )
+    .requires(&[Capability::RealProcesses]),
+    Check::must(
+        "networks/names-apart",
+        "A container on another network does not find a container by its name.",
+        run!(names_apart),
+    )
+    .requires(&[Capability::RealProcesses]),
+    Check::must(
+        "networks/apart",
+        "A container on another network reaches neither the name nor the address.",
+        run!(apart),
+    )
+    .requires(&[Capability::RealProcesses, Capability::NetworkIsolation]),
+    Check::must(
+        "networks/none",
+        "Without a network there is nothing but the loopback.",
+        run!(none),
+    )
+    .requires(&[Capability::RealProcesses]),
+    Check::must(
+        "networks/sessions-apart",
+        "On the default network containers of different sessions cannot reach each other.",
+        run!(sessions_apart),
+    )
+    .requires(&[Capability::RealProcesses, Capability::SessionIsolation]),
+];
+
+const PORT: u16 = 7070;
+const TRIES: u8 = 4;
+
+/// Answers every connection with a word.
+fn server() -> String {
+    format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
+}
+
+/// Tries to reach each of some hosts, again where the server was between two connections, and says of each
+/// whether it was heard from.
+fn client(hosts: &[&str]) -> String {
+    let tries = hosts.iter().map(|host| {
+        format!(
+            "r=; n=0; while [ -z \"$r\" ] && [ $n -lt {TRIES} ]; do \
+             r=$(nc -w 3 {host} {PORT} </dev/null 2>/dev/null); n=$((n+1)); [ -z \"$r\" ] && sleep 1; done; echo {host} $r"
+        )
+    });
+    tries.collect::<Vec<_>>().join("; ")
+}
+
+fn heard(hosts: &[&str], answer: bool) -> String {
+    hosts
+        .iter()
+        .map(|host| {
+            if answer {
+                format!("{host} pong\n")
+            } else {
+                format!("{host}\n")
+            }
+        })
+        .collect()
+}
+
+fn address(container: &ContainerInstance) -> CheckResult<&str> {
+    let none = || Failure::new(format!("the address of {}", container.name), "an address", "none").into();
+    container.endpoint.as_deref().ok_or_else(none)
+}
+
+async fn round_trip(ctx: Ctx) -> CheckResult {
+    let config = ctx.network().label("empty", "").label("team", "größe");
+    let made = ctx.driver().create_network(&config).await?;
+    ctx.equal("name", made.name.as_str(), config.name.as_str())?;
+    ctx.equal("session", made.session_id.as_ref(), Some(ctx.session()))?;
+    ctx.equal("labels", made.labels, config.labels)?;
+    ctx.driver().remove_network(&made.id).await?;
+    let again = ctx.driver().remove_network(&made.id).await;
+    ctx.refused("the second removal", again, &[codes::NETWORK_NOT_FOUND])?;
+    let other = ctx
+        .driver()
+        .create_network(&NetworkConfig::new(ctx.name()))
+        .await?;
+    ctx.equal("session of a network without one", other.session_id, None)?;
+    ctx.driver().remove_network(&NetworkId::new(other.name)?).await?;
+    let again = ctx.driver().remove_network(&other.id).await;
+    ctx.refused(
+        "removal after the one by name",
+        again,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
+    Ok(())
+}
+
+async fn name_taken(ctx: Ctx) -> CheckResult {
+    let config = ctx.network();
+    let first = ctx.driver().create_network(&config).await?;
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        let error = driver.create_network(&config).await;
+        let error = ctx.refused("the second creation", error, &[codes::NETWORK_CREATION_FAILED])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        ctx.equal("hint", error.hint(), Some(Hint::NameTaken))?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    }
+    ctx.driver().remove_network(&first.id).await?;
+    let left = ctx.driver().remove_network(&NetworkId::new(config.name)?).await;
+    ctx.refused(
+        "removing what the refused creations may have left",
+        left,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
+    Ok(())
+}
+
+async fn in_use(ctx: Ctx) -> CheckResult {
+    let network = ctx.driver().create_network(&ctx.network()).await?;
+    let container = ctx
+        .driver()
+        .create_container(&ctx.script(SERVE).network(network.name.as_str()))
+        .await?;
+    for state in ["created", "running", "ended"] {
+        match state {
+            "running" => drop(ctx.driver().start_container(&container.id).await?),
+            "ended" => drop(
+                ctx.driver()
+                    .stop_container(&container.id, StopOptions::kill())
+                    .await?,
+            ),
+            _ => {}
+        }
+        let result = ctx.driver().remove_network(&network.id).await;
+        let error = ctx.refused(
+            format!("removal while the container is {state}"),
+            result,
+            &[codes::NETWORK_REMOVE_FAILED],
+        )?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    }
+    ctx.driver().start_container(&container.id).await?;
+    ctx.driver()
+        .remove_container(&container.id, RemoveOptions::force())
+        .await?;
+    ctx.driver().remove_network(&network.id).await?;
+    Ok(())
+}
+
+async fn found_by_name(ctx: Ctx) -> CheckResult {
+    let network = ctx.driver().create_network(&ctx.network()).await?;
+    let server = ctx
+        .ready(&ctx.script(&server()).network(network.name.as_str()))
+        .await?;
+    let hosts = [server.name.as_str(), address(&server)?];
+    let (_, logs) = ctx
+        .finished(&ctx.script(&client(&hosts)).network(network.name.as_str()))
+        .await?;
+    ctx.equal("who was heard from", logs, heard(&hosts, true))
+}
+
+async fn names_apart(ctx: Ctx) -> CheckResult {
+    across_networks(&ctx, |server| Ok(vec![server.name.as_str()])).await
+}
+
+async fn apart(ctx: Ctx) -> CheckResult {
+    across_networks(&ctx, |server| Ok(vec![server.name.as_str(), address(server)?])).await
+}
+
+/// Asserts that a server is heard from on its own network, and not from another one.
+async fn across_networks(
+    ctx: &Ctx,
+    hosts: impl for<'a> Fn(&'a ContainerInstance) -> CheckResult<Vec<&'a str>>,
+) -> CheckResult {
+    let here = ctx.driver().create_network(&ctx.network()).await?;
+    let there = ctx.driver().create_network(&ctx.network()).await?;
+    let server = ctx
+        .ready(&ctx.script(&server()).network(here.name.as_str()))
+        .await?;
+    let hosts = hosts(&server)?;
+    let (_, logs) = ctx
+        .finished(&ctx.script(&client(&hosts)).network(here.name.as_str()))
+        .await?;
+    ctx.equal("the control on the same network", logs, heard(&hosts, true))?;
+    let (_, logs) = ctx
+        .finished(&ctx.script(&client(&hosts)).network(there.name.as_str()))
+        .await?;
+    ctx.equal("from another network", logs, heard(&hosts, false))
+}
+
+async fn none(ctx: Ctx) -> CheckResult {
+    let list = "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '";
+    let (_, logs) = ctx.finished(&ctx.script(list)).await?;
+    ctx.ensure(
+        "the control on the default network has more than the loopback",
+        logs.lines().count() > 1,
+        &logs,
+    )?;
+    let (_, logs) = ctx.finished(&ctx.script(list).network("none")).await?;
+    // Kernels add tunnels of their own to every network namespace; none of them is up.
+    let devices: Vec<&str> = logs.lines().filter(|device| !is_kernel_tunnel(device)).collect();
+    ctx.equal("devices", devices, vec!["lo"])?;
+    let routes = "tail -n +2 /proc/net/route | wc -l";
+    let (_, logs) = ctx.finished(&ctx.script(routes).network("none")).await?;
+    ctx.equal("routes", logs.trim(), "0")
+}
+
+fn is_kernel_tunnel(device: &str) -> bool {
+    [
+        "tunl", "gre", "erspan", "ip_vti", "ip6_vti", "sit", "ip6tnl", "ip6gre", "gretap",
+    ]
+    .iter()
+    .any(|kind| device.starts_with(kind))
+}
+
+async fn sessions_apart(ctx: Ctx) -> CheckResult {
+    let server = ctx.ready(&ctx.script(&server())).await?;
+    let host = [address(&server)?];
+    let mut inside = ctx.script(&client(&["127.0.0.1"]));
+    inside.command = vec![
+        "sh".to_owned(),
+        "-c".to_owned(),
+        format!(
+            "(echo pong | nc -l -p {PORT}) & sleep 1; {}",
+            client(&["127.0.0.1"])
+        ),
+    ];
+    let (_, logs) = ctx.finished(&inside).await?;
+    ctx.equal("the control over the loopback", logs, heard(&["127.0.0.1"], true))?;
+    let mut other = ctx.script(&client(&host));
+    other.session_id = ctx.new_session()?.to_string();
+    let (_, logs) = ctx.finished(&other).await?;
+    ctx.equal("from another session", logs, heard(&host, false))
+}

@@ -1,0 +1,134 @@
+//! Removing.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerStatus, LogOptions, RemoveOptions, StopOptions,
+};
+use tokio::time::Instant;
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "removal/not-running",
+        "Containers that were never started or have ended are removed.",
+        run!(not_running),
+    ),
+    Check::must(
+        "removal/running-refused",
+        "Without force a running container is not removed and goes on running.",
+        run!(running_refused),
+    ),
+    Check::must(
+        "removal/running-forced",
+        "With force a running container is killed and removed, at once.",
+        run!(running_forced),
+    ),
+    Check::must(
+        "removal/twice",
+        "The second removal is \"not found\", with and without force.",
+        run!(twice),
+    ),
+    Check::must(
+        "removal/gone-everywhere",
+        "When a removal returns, the container is gone for every reader and operation, and its name is free.",
+        run!(gone),
+    ),
+];
+
+async fn not_running(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for container in [created, ended] {
+        ctx.driver()
+            .remove_container(&container.id, RemoveOptions::default())
+            .await?;
+        ctx.equal(
+            format!("the {} container", container.status),
+            ctx.driver().get_container(&container.id).await?,
+            None,
+        )?;
+    }
+    Ok(())
+}
+
+async fn running_refused(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let result = ctx
+        .driver()
+        .remove_container(&running.id, RemoveOptions::default())
+        .await;
+    let error = ctx.refused("the removal", result, &[codes::CONTAINER_REMOVE_FAILED])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.equal("its logs", logs, "ready\n".to_owned())
+}
+
+async fn running_forced(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    ctx.driver()
+        .remove_container(&running.id, RemoveOptions::force())
+        .await?;
+    ctx.took("the removal", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.equal(
+        "the container",
+        ctx.driver().get_container(&running.id).await?,
+        None,
+    )
+}
+
+async fn twice(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    ctx.driver()
+        .remove_container(&made.id, RemoveOptions::default())
+        .await?;
+    for options in [RemoveOptions::default(), RemoveOptions::force()] {
+        let result = ctx.driver().remove_container(&made.id, options).await;
+        let error = ctx.refused("the second removal", result, &[codes::CONTAINER_NOT_FOUND])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+    }
+    Ok(())
+}
+
+async fn gone(ctx: Ctx) -> CheckResult {
+    let second = ctx.second_driver().await?;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let name = ContainerId::new(running.name.as_str())?;
+    ctx.driver()
+        .remove_container(&running.id, RemoveOptions::force())
+        .await?;
+    for driver in [ctx.driver(), &second] {
+        for id in [&running.id, &name] {
+            ctx.equal("get", driver.get_container(id).await?, None)?;
+            let missing = [codes::CONTAINER_NOT_FOUND];
+            ctx.refused("start", driver.start_container(id).await, &missing)?;
+            ctx.refused(
+                "stop",
+                driver.stop_container(id, StopOptions::kill()).await,
+                &missing,
+            )?;
+            ctx.refused(
+                "logs",
+                driver.get_container_logs(id, LogOptions::default()).await,
+                &missing,
+            )?;
+        }
+        ctx.equal("list", driver.list_containers(&ctx.own()).await?, Vec::new())?;
+    }
+    let again = second
+        .create_container(&ctx.script("true").name(&running.name))
+        .await?;
+    ctx.equal(
+        "the new container of that name",
+        (again.status, again.id != running.id),
+        (ContainerStatus::Created, true),
+    )
+}

@@ -1,0 +1,243 @@
+//! Security, measured from inside: what `/proc` says, never what the engine claims to have set.
+
+use driver_interface_types::{Capability, SecurityOptions};
+
+use crate::{Check, CheckResult, Ctx, Failure, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "security/capabilities-dropped",
+        "By default a process has no Linux capability, in none of the five sets, root or not.",
+        run!(capabilities),
+    )
+    .requires(&[Capability::RealProcesses, Capability::CapabilityDrop]),
+    Check::must(
+        "security/capability-added",
+        "A capability that is given back is there, and no other.",
+        run!(capability_added),
+    )
+    .requires(&[Capability::RealProcesses, Capability::CapabilityDrop]),
+    Check::must(
+        "security/no-new-privileges",
+        "By default no process can gain privileges.",
+        run!(no_new_privileges),
+    )
+    .requires(&[Capability::RealProcesses, Capability::NoNewPrivileges]),
+    Check::must("security/seccomp", "System calls are filtered.", run!(seccomp))
+        .requires(&[Capability::RealProcesses, Capability::Seccomp]),
+    Check::must(
+        "security/user",
+        "The main process runs as the user asked for: 1000:1000 by default, in no other group.",
+        run!(user),
+    )
+    .requires(&[Capability::RealProcesses, Capability::User]),
+    Check::must(
+        "security/read-only-root",
+        "By default nothing but /tmp can be written to.",
+        run!(read_only_root),
+    )
+    .requires(&[Capability::RealProcesses, Capability::ReadOnlyRoot]),
+    Check::must(
+        "security/no-host-mounts",
+        "Neither the engine's socket nor a folder of the host is mounted.",
+        run!(no_host_mounts),
+    )
+    .requires(&[Capability::RealProcesses]),
+    Check::must(
+        "security/own-processes-only",
+        "A container sees only its own processes.",
+        run!(own_processes),
+    )
+    .requires(&[Capability::RealProcesses]),
+    Check::should(
+        "security/kernel-interfaces-masked",
+        "The kernel's settings are read-only and its memory cannot be read.",
+        run!(masked),
+    )
+    .requires(&[Capability::RealProcesses]),
+];
+
+/// What `/proc/self/status` says under some keys, of a process with these options.
+async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckResult<Vec<String>> {
+    let (_, printed) = ctx
+        .finished(&ctx.program(["cat", "/proc/self/status"]).security(security))
+        .await?;
+    keys.iter()
+        .map(|key| {
+            let value = printed
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            let missing = || {
+                Failure::new(
+                    format!("{key} in /proc/self/status"),
+                    "to be there",
+                    printed.clone(),
+                )
+                .into()
+            };
+            value
+                .map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
+                .ok_or_else(missing)
+        })
+        .collect()
+}
+
+const SETS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
+const NOTHING: &str = "0000000000000000";
+
+async fn capabilities(ctx: Ctx) -> CheckResult {
+    for user in ["1000:1000", "0:0"] {
+        let sets = status(&ctx, SecurityOptions::default().user(user), &SETS).await?;
+        ctx.equal(
+            format!("the five sets as {user}"),
+            sets,
+            vec![NOTHING.to_owned(); 5],
+        )?;
+    }
+    Ok(())
+}
+
+async fn capability_added(ctx: Ctx) -> CheckResult {
+    const NET_BIND_SERVICE: &str = "0000000000000400";
+    let security = SecurityOptions::default()
+        .user("0:0")
+        .add_capability("NET_BIND_SERVICE");
+    let sets = status(&ctx, security, &["CapPrm", "CapEff", "CapBnd"]).await?;
+    ctx.equal(
+        "permitted, effective and bounding set",
+        sets,
+        vec![NET_BIND_SERVICE.to_owned(); 3],
+    )
+}
+
+async fn no_new_privileges(ctx: Ctx) -> CheckResult {
+    let on = status(&ctx, SecurityOptions::default(), &["NoNewPrivs"]).await?;
+    ctx.equal("NoNewPrivs by default", on, vec!["1".to_owned()])?;
+    let off = status(
+        &ctx,
+        SecurityOptions::default().no_new_privileges(false),
+        &["NoNewPrivs"],
+    )
+    .await?;
+    ctx.equal("NoNewPrivs of the control", off, vec!["0".to_owned()])
+}
+
+async fn seccomp(ctx: Ctx) -> CheckResult {
+    let mode = status(&ctx, SecurityOptions::default(), &["Seccomp"]).await?;
+    ctx.equal("Seccomp (2 is a filter)", mode, vec!["2".to_owned()])
+}
+
+async fn user(ctx: Ctx) -> CheckResult {
+    let ids = status(&ctx, SecurityOptions::default(), &["Uid", "Gid", "Groups"]).await?;
+    let wanted = ["1000 1000 1000 1000", "1000 1000 1000 1000"];
+    ctx.equal(
+        "uid and gid by default",
+        ids.iter().take(2).map(String::as_str).collect(),
+        wanted.to_vec(),
+    )?;
+    let groups = ids.get(2).map(String::as_str).unwrap_or_default();
+    ctx.ensure("no other group", groups.is_empty() || groups == "1000", groups)?;
+    let ids = status(
+        &ctx,
+        SecurityOptions::default().user("4321:1234"),
+        &["Uid", "Gid"],
+    )
+    .await?;
+    ctx.equal(
+        "uid and gid as asked for",
+        ids,
+        vec!["4321 4321 4321 4321".to_owned(), "1234 1234 1234 1234".to_owned()],
+    )
+}
+
+async fn read_only_root(ctx: Ctx) -> CheckResult {
+    let script = "for d in / /bin /etc /home /root /usr /var /tmp; do if touch $d/probe 2>/dev/null; then echo $d; fi; done";
+    let root = SecurityOptions::default().user("0:0");
+    let (_, logs) = ctx.finished(&ctx.script(script).security(root.clone())).await?;
+    ctx.equal("folders root can write to", logs, "/tmp\n".to_owned())?;
+    let (_, logs) = ctx
+        .finished(&ctx.script(script).security(root.read_only(false)))
+        .await?;
+    ctx.ensure(
+        "the control with a writable root writes elsewhere",
+        logs.lines().any(|line| line == "/etc"),
+        logs,
+    )
+}
+
+async fn no_host_mounts(ctx: Ctx) -> CheckResult {
+    let script = "cat /proc/self/mountinfo; echo files; ls /run /run/* /var/run/* 2>/dev/null";
+    let (_, printed) = ctx.finished(&ctx.script(script)).await?;
+    let Some((mounts, files)) = printed.split_once("files\n") else {
+        return Err(Failure::new("what the script printed", "mounts and files", printed).into());
+    };
+    ctx.ensure(
+        "the root is mounted",
+        mounts.lines().any(|mount| mount_point(mount) == "/"),
+        mounts,
+    )?;
+    for mount in mounts.lines() {
+        let point = mount_point(mount);
+        let below = ["/proc/", "/sys/", "/dev/"]
+            .iter()
+            .any(|kernel| point.starts_with(kernel));
+        ctx.ensure(
+            format!("{point} is a known mount"),
+            KNOWN_MOUNTS.contains(&point) || below,
+            mount,
+        )?;
+    }
+    for text in [mounts, files] {
+        ctx.ensure("no socket of an engine is there", !text.contains(".sock"), text)?;
+    }
+    Ok(())
+}
+
+/// Where engines mount small files of their own or empty memory, and what the kernel provides.
+const KNOWN_MOUNTS: &[&str] = &[
+    "/",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/tmp",
+    "/run",
+    "/var/tmp",
+    "/etc/hosts",
+    "/etc/hostname",
+    "/etc/resolv.conf",
+    "/etc/mtab",
+    "/run/.containerenv",
+    "/run/secrets",
+    "/run/podman-init",
+    "/sbin/docker-init",
+    "/catatonit",
+];
+
+fn mount_point(mount: &str) -> &str {
+    mount.split(' ').nth(4).unwrap_or_default()
+}
+
+async fn own_processes(ctx: Ctx) -> CheckResult {
+    let (_, logs) = ctx
+        .finished(&ctx.script("sleep 3 & ls /proc | grep -c '^[0-9]' ; wait"))
+        .await?;
+    let count: usize = logs.trim().parse().unwrap_or(usize::MAX);
+    // An init, the shell, the sleep, the two of the pipe.
+    ctx.ensure("a handful of processes", (2..=6).contains(&count), logs)
+}
+
+async fn masked(ctx: Ctx) -> CheckResult {
+    let script = "if echo 1 2>/dev/null > /proc/sys/kernel/domainname; then echo settings; fi; if head -c 1 /proc/kcore 2>/dev/null | grep -q .; then echo memory; fi; for f in /sys/firmware/*; do if [ -e $f ]; then echo firmware; fi; done";
+    let (ended, logs) = ctx
+        .finished(
+            &ctx.script(script)
+                .security(SecurityOptions::default().user("0:0")),
+        )
+        .await?;
+    ctx.equal("what could be reached", logs, String::new())?;
+    ctx.ensure(
+        "the script ran to its end",
+        ended.exit_code().is_some_and(|code| code < 2),
+        ended.exit_code(),
+    )
+}

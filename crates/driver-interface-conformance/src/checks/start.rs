@@ -1,0 +1,153 @@
+//! Starting.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver, ContainerState, ContainerStatus, LogOptions, RemoveOptions, StartOutcome, StopOptions,
+};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "lifecycle/start/runs",
+        "A started container is `running` for every reader at once, and its command runs.",
+        run!(runs),
+    ),
+    Check::must(
+        "lifecycle/start/idempotent",
+        "Starting a running container changes nothing, starts no second process, and says `AlreadyRunning`.",
+        run!(idempotent),
+    ),
+    Check::must(
+        "lifecycle/start/again-after-end",
+        "A container that ended runs again, with a new start time and the new run's exit code.",
+        run!(again),
+    ),
+    Check::must(
+        "lifecycle/start/no-such-program",
+        "A program that does not exist is `ContainerStartError`, not retryable; the container can be removed.",
+        run!(no_such_program),
+    ),
+    Check::must(
+        "lifecycle/start/endpoint",
+        "A running container on a network has an address, and none once it ended.",
+        run!(endpoint),
+    ),
+];
+
+async fn runs(ctx: Ctx) -> CheckResult {
+    let second = ctx.second_driver().await?;
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    ctx.equal(
+        "outcome",
+        ctx.driver().start_container(&made.id).await?,
+        StartOutcome::Started,
+    )?;
+    let here = ctx.driver().get_container(&made.id).await?;
+    let there = second.get_container(&made.id).await?;
+    let listed = second.list_containers(&ctx.own()).await?;
+    ctx.equal(
+        "found by both drivers",
+        (here.is_some(), there.is_some(), listed.len()),
+        (true, true, 1),
+    )?;
+    for instance in here.into_iter().chain(there).chain(listed) {
+        ctx.equal("status", instance.status, ContainerStatus::Running)?;
+        ctx.equal("state", instance.state, ContainerState::Running)?;
+        ctx.ensure("it has a start time", instance.started_at.is_some(), &instance)?;
+        ctx.equal("exit", instance.exit, None)?;
+    }
+    ctx.printed(&made.id, "ready").await?;
+    Ok(())
+}
+
+async fn idempotent(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for _ in 0..3 {
+        let outcome = ctx.driver().start_container(&running.id).await?;
+        ctx.equal("outcome", outcome, StartOutcome::AlreadyRunning)?;
+    }
+    sleep(Duration::from_millis(500)).await;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal("start time", now.started_at, running.started_at)?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.equal("what one process prints", logs, "ready\n".to_owned())
+}
+
+async fn again(ctx: Ctx) -> CheckResult {
+    // Without a file to remember by (the root is read-only), the two runs differ by how they are ended.
+    let script = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+    let first = ctx.ready(&ctx.script(script)).await?;
+    ctx.driver()
+        .stop_container(&first.id, StopOptions::graceful(Duration::from_secs(20)))
+        .await?;
+    ctx.equal(
+        "exit code of the first run",
+        ctx.get(&first.id).await?.exit_code(),
+        Some(7),
+    )?;
+    sleep(Duration::from_millis(1100)).await;
+    ctx.equal(
+        "outcome",
+        ctx.driver().start_container(&first.id).await?,
+        StartOutcome::Started,
+    )?;
+    let second = ctx.get(&first.id).await?;
+    ctx.equal("status", second.status, ContainerStatus::Running)?;
+    ctx.equal("exit while it runs again", second.exit, None)?;
+    ctx.ensure(
+        "the start time is a later one",
+        second.started_at > first.started_at,
+        (first.started_at, second.started_at),
+    )?;
+    ctx.driver()
+        .stop_container(&first.id, StopOptions::kill())
+        .await?;
+    ctx.equal(
+        "exit code of the second run",
+        ctx.get(&first.id).await?.exit_code(),
+        Some(137),
+    )
+}
+
+async fn no_such_program(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .driver()
+        .create_container(&ctx.program(["/no/such/program"]))
+        .await?;
+    let error = ctx.driver().start_container(&made.id).await;
+    let error = ctx.refused("the start", error, &[codes::CONTAINER_START_FAILED])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    let named = error.to_string().contains("/no/such/program") || error.hint().is_some();
+    ctx.ensure("the error says why", named, error.to_string())?;
+    let after = ctx.get(&made.id).await?;
+    ctx.ensure(
+        "it does not run",
+        after.state != ContainerState::Running,
+        after.status,
+    )?;
+    ctx.driver()
+        .remove_container(&made.id, RemoveOptions::default())
+        .await?;
+    ctx.equal("it is gone", ctx.driver().get_container(&made.id).await?, None)
+}
+
+async fn endpoint(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    ctx.equal("address before the start", made.endpoint, None)?;
+    ctx.driver().start_container(&made.id).await?;
+    let running = ctx.get(&made.id).await?;
+    let address = running.endpoint.as_deref().unwrap_or_default();
+    let parsed = address.parse::<std::net::IpAddr>();
+    ctx.ensure("the address is one", parsed.is_ok(), &running.endpoint)?;
+    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
+    ctx.equal("address after the end", ctx.get(&made.id).await?.endpoint, None)?;
+    let apart = ctx.started(&ctx.script(SERVE).network("none")).await?;
+    ctx.equal("address without a network", apart.endpoint, None)
+}

@@ -1,0 +1,228 @@
+//! Stopping: politely, by force, and never by surprise.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver, ContainerState, ContainerStatus, LogOptions, StopOptions, StopOutcome,
+};
+use tokio::time::Instant;
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "lifecycle/stop/graceful",
+        "A stop lets the process handle the signal and end by itself, long before the grace is over.",
+        run!(graceful),
+    ),
+    Check::must(
+        "lifecycle/stop/default-options",
+        "A stop without options is a graceful one.",
+        run!(default_options),
+    ),
+    Check::must(
+        "lifecycle/stop/gives-up-and-leaves-it-running",
+        "A process that outlives the grace of a stop without force keeps running: `ContainerStopError`, retryable.",
+        run!(gives_up),
+    )
+    .because("nobody loses work without asking for it"),
+    Check::must(
+        "lifecycle/stop/force-kills-at-once",
+        "A stop by force without grace kills at once.",
+        run!(force),
+    ),
+    Check::must(
+        "lifecycle/stop/force-after-grace",
+        "A stop by force with grace sends the signal first and kills no earlier than the grace is over.",
+        run!(force_after_grace),
+    ),
+    Check::must(
+        "lifecycle/stop/force-with-grace-lets-it-end",
+        "A stop by force with grace kills nothing that ends by itself.",
+        run!(force_with_grace),
+    ),
+    Check::must(
+        "lifecycle/stop/settled-on-return",
+        "When a stop returns, every reader sees the end with its code and time.",
+        run!(settled),
+    ),
+    Check::must(
+        "lifecycle/stop/idempotent",
+        "Stopping what does not run changes nothing and says `AlreadyStopped`.",
+        run!(idempotent),
+    ),
+    Check::must(
+        "lifecycle/stop/keeps-the-logs",
+        "What the process printed on its way out is in the logs when the stop returns.",
+        run!(last_words),
+    ),
+];
+
+/// More than any driver's least grace, so that what ends by itself does so well within it.
+const GRACE: Duration = Duration::from_secs(20);
+
+async fn graceful(ctx: Ctx) -> CheckResult {
+    let script = "trap 'echo handled; exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    let begun = Instant::now();
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::graceful(GRACE))
+        .await?;
+    ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
+    ctx.took("the stop", begun, Duration::ZERO, GRACE / 2)?;
+    let ended = ctx.get(&running.id).await?;
+    ctx.equal("exit code", ended.exit_code(), Some(7))?;
+    ctx.equal("status", ended.status, ContainerStatus::Exited)?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.equal("logs", logs, "ready\nhandled\n".to_owned())
+}
+
+async fn default_options(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::default())
+        .await?;
+    ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
+    let ended = ctx.get(&running.id).await?;
+    ctx.equal(
+        "exit code and status",
+        (ended.exit_code(), ended.status),
+        (Some(0), ContainerStatus::Stopped),
+    )
+}
+
+async fn gives_up(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    let grace = Duration::from_secs(2);
+    let result = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::graceful(grace))
+        .await;
+    let error = ctx.refused("the stop", result, &[codes::CONTAINER_STOP_FAILED])?;
+    ctx.equal("retryable", error.is_retryable(), true)?;
+    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal("status", now.status, ContainerStatus::Running)?;
+    ctx.equal("start time", now.started_at, running.started_at)?;
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.equal(
+        "outcome of the stop by force that follows",
+        outcome,
+        StopOutcome::Killed,
+    )
+}
+
+async fn force(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.equal("outcome", outcome, StopOutcome::Killed)?;
+    ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
+}
+
+async fn force_after_grace(ctx: Ctx) -> CheckResult {
+    let script = "trap 'echo asked' TERM; echo ready; while true; do sleep 1; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    let begun = Instant::now();
+    let grace = Duration::from_secs(3);
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::kill_after(grace))
+        .await?;
+    ctx.equal("outcome", outcome, StopOutcome::Killed)?;
+    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.ensure("the signal came first", logs.contains("asked"), logs)
+}
+
+async fn force_with_grace(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let outcome = ctx
+        .driver()
+        .stop_container(&running.id, StopOptions::kill_after(GRACE))
+        .await?;
+    ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(0))
+}
+
+async fn settled(ctx: Ctx) -> CheckResult {
+    let second = ctx.second_driver().await?;
+    for options in [StopOptions::graceful(GRACE), StopOptions::kill()] {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        ctx.driver().stop_container(&running.id, options).await?;
+        let here = ctx.driver().get_container(&running.id).await?;
+        let there = second.get_container(&running.id).await?;
+        ctx.equal(
+            "found by both drivers",
+            (here.is_some(), there.is_some()),
+            (true, true),
+        )?;
+        for instance in here.into_iter().chain(there) {
+            ctx.equal("state", instance.state, ContainerState::Terminated)?;
+            let end = instance.exit.as_ref().map(|exit| exit.finished_at);
+            ctx.ensure(
+                "it ended after it started",
+                end >= instance.started_at,
+                (instance.started_at, end),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn idempotent(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (ended, _) = ctx.finished(&ctx.script("exit 5")).await?;
+    for options in [
+        StopOptions::default(),
+        StopOptions::graceful(GRACE),
+        StopOptions::kill(),
+        StopOptions::kill_after(GRACE),
+    ] {
+        for before in [&created, &ended] {
+            let begun = Instant::now();
+            let outcome = ctx.driver().stop_container(&before.id, options).await?;
+            ctx.equal(
+                format!("outcome for a container that is {}", before.status),
+                outcome,
+                StopOutcome::AlreadyStopped,
+            )?;
+            ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(5))?;
+            ctx.equal("the container", &ctx.get(&before.id).await?, before)?;
+        }
+    }
+    Ok(())
+}
+
+async fn last_words(ctx: Ctx) -> CheckResult {
+    let script =
+        "trap 'seq 1 200; echo end; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::graceful(GRACE))
+        .await?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.equal("lines", logs.lines().count(), 202)?;
+    ctx.equal("the last line", logs.lines().last(), Some("end"))
+}

@@ -1,0 +1,225 @@
+//! Volumes.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_types::{ContainerDriver, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "volumes/round-trip",
+        "A volume comes back with its name, session and labels, and can be removed once.",
+        run!(round_trip),
+    )
+    .without_image(),
+    Check::must(
+        "volumes/name-taken",
+        "A second volume of a name is refused for good, and the first keeps labels and data.",
+        run!(name_taken),
+    )
+    .because("engines answer with success and the first volume"),
+    Check::must(
+        "volumes/survive-their-containers",
+        "What one container wrote is read by the next, after the first was removed.",
+        run!(survive),
+    ),
+    Check::must(
+        "volumes/shared",
+        "Two running containers see each other's writes to one volume.",
+        run!(shared),
+    ),
+    Check::must(
+        "volumes/read-only-mount",
+        "Nothing can be written through a read-only mount.",
+        run!(read_only),
+    ),
+    Check::must(
+        "volumes/in-use-stays",
+        "A volume that a container uses, running or not, is not removed; after the container is gone it is.",
+        run!(in_use),
+    ),
+    Check::must(
+        "volumes/name-free-after-removal",
+        "After a removal the name is free, and the new volume is empty.",
+        run!(name_free),
+    ),
+];
+
+/// Root without capabilities on a writable root: what can write to a new volume in any image. Some drivers
+/// refuse writable mounts in a container whose own root is read-only.
+pub(super) fn writable() -> SecurityOptions {
+    SecurityOptions::default().user("0:0").read_only(false)
+}
+
+/// A script with the volume at `/data`.
+fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types::ContainerConfig {
+    ctx.script(script)
+        .security(writable())
+        .mount(VolumeMount::volume(volume, "/data"))
+}
+
+async fn round_trip(ctx: Ctx) -> CheckResult {
+    let config = ctx.volume().label("empty", "").label("team", "größe");
+    let made = ctx.driver().create_volume(&config).await?;
+    ctx.equal("name", made.name.as_str(), config.name.as_str())?;
+    ctx.equal("id", made.id.as_str(), config.name.as_str())?;
+    ctx.equal("session", made.session_id.as_ref(), Some(ctx.session()))?;
+    ctx.equal("labels", made.labels, config.labels)?;
+    ctx.ensure(
+        "it names the engine's volume driver",
+        !made.driver.is_empty(),
+        &made.driver,
+    )?;
+    let of_nobody = ctx.driver().create_volume(&VolumeConfig::new(ctx.name())).await?;
+    ctx.equal("session of a volume without one", of_nobody.session_id, None)?;
+    ctx.driver().remove_volume(&made.id).await?;
+    let again = ctx.driver().remove_volume(&made.id).await;
+    ctx.refused("the second removal", again, &[codes::VOLUME_NOT_FOUND])?;
+    Ok(())
+}
+
+async fn name_taken(ctx: Ctx) -> CheckResult {
+    let first = ctx
+        .driver()
+        .create_volume(&ctx.volume().label("which", "first"))
+        .await?;
+    ctx.finished(&with_volume(&ctx, &first.name, "echo kept > /data/file"))
+        .await?;
+    let again = VolumeConfig::new(&first.name)
+        .session(ctx.session().as_str())
+        .label("which", "second");
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        let result = driver.create_volume(&again).await;
+        let error = ctx.refused("the second creation", result, &[codes::VOLUME_CREATION_FAILED])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        ctx.equal("hint", error.hint(), Some(Hint::NameTaken))?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    }
+    let (_, logs) = ctx
+        .finished(&with_volume(&ctx, &first.name, "cat /data/file"))
+        .await?;
+    ctx.equal("the data of the first", logs, "kept\n".to_owned())
+}
+
+async fn survive(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let (first, _) = ctx
+        .finished(&with_volume(&ctx, &volume.name, "echo hello > /data/file"))
+        .await?;
+    ctx.equal("exit code of the writer", first.exit_code(), Some(0))?;
+    ctx.driver()
+        .remove_container(&first.id, RemoveOptions::default())
+        .await?;
+    let (_, logs) = ctx
+        .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
+        .await?;
+    ctx.equal("what the reader read", logs, "hello\n".to_owned())?;
+    // The same file is not there without the volume.
+    let (control, _) = ctx
+        .finished(&ctx.script("cat /data/file").security(writable()))
+        .await?;
+    ctx.ensure(
+        "the control without the volume fails",
+        control.exit_code() != Some(0),
+        control.exit_code(),
+    )
+}
+
+async fn shared(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let reader = "echo ready; while true; do if [ -f /data/file ]; then cat /data/file; fi; sleep 1; done";
+    let reader = ctx.ready(&with_volume(&ctx, &volume.name, reader)).await?;
+    let (writer, _) = ctx
+        .finished(&with_volume(&ctx, &volume.name, "echo live > /data/file"))
+        .await?;
+    ctx.equal("exit code of the writer", writer.exit_code(), Some(0))?;
+    ctx.printed(&reader.id, "live").await?;
+    Ok(())
+}
+
+async fn read_only(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let (writer, _) = ctx
+        .finished(&with_volume(&ctx, &volume.name, "echo kept > /data/file"))
+        .await?;
+    ctx.equal(
+        "exit code of the control that may write",
+        writer.exit_code(),
+        Some(0),
+    )?;
+    let script = "cat /data/file; echo changed > /data/file || echo refused; rm /data/file || echo refused; mkdir /data/new || echo refused";
+    let config = ctx
+        .script(script)
+        .security(writable())
+        .mount(VolumeMount::volume(&volume.name, "/data").read_only(true));
+    let made = ctx.driver().create_container(&config).await?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.ended(&made.id).await?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(
+            &made.id,
+            driver_interface_types::LogOptions::default().only_stdout(),
+        )
+        .await?;
+    ctx.equal(
+        "what it could do",
+        logs,
+        "kept\nrefused\nrefused\nrefused\n".to_owned(),
+    )?;
+    let (_, logs) = ctx
+        .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
+        .await?;
+    ctx.equal("the data", logs, "kept\n".to_owned())
+}
+
+async fn in_use(ctx: Ctx) -> CheckResult {
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    let container = ctx
+        .driver()
+        .create_container(&with_volume(&ctx, &volume.name, SERVE))
+        .await?;
+    for state in ["created", "running", "ended"] {
+        match state {
+            "running" => drop(ctx.driver().start_container(&container.id).await?),
+            "ended" => drop(
+                ctx.driver()
+                    .stop_container(&container.id, driver_interface_types::StopOptions::kill())
+                    .await?,
+            ),
+            _ => {}
+        }
+        let result = ctx.driver().remove_volume(&volume.id).await;
+        let error = ctx.refused(
+            format!("removal while the container is {state}"),
+            result,
+            &[codes::VOLUME_REMOVE_FAILED],
+        )?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    }
+    ctx.driver()
+        .remove_container(&container.id, RemoveOptions::default())
+        .await?;
+    ctx.driver().remove_volume(&volume.id).await?;
+    Ok(())
+}
+
+async fn name_free(ctx: Ctx) -> CheckResult {
+    let config = ctx.volume();
+    let first = ctx.driver().create_volume(&config).await?;
+    let (writer, _) = ctx
+        .finished(&with_volume(&ctx, &config.name, "echo old > /data/file"))
+        .await?;
+    ctx.driver()
+        .remove_container(&writer.id, RemoveOptions::default())
+        .await?;
+    ctx.driver().remove_volume(&first.id).await?;
+    sleep(Duration::from_millis(100)).await;
+    ctx.driver().create_volume(&config).await?;
+    let (_, logs) = ctx.finished(&with_volume(&ctx, &config.name, "ls /data")).await?;
+    ctx.equal("what is in the new volume", logs, String::new())
+}

@@ -1,0 +1,369 @@
+//! What a check is given: drivers whose calls are noted, names that are its own, and assertions.
+
+use std::fmt::{Debug, Display};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, DriverError, LogOptions, Namespace, NetworkConfig, Result as DriverResult, SessionId,
+    VolumeConfig,
+};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::journal::{Journal, shortened};
+use crate::ledger::Ledger;
+use crate::outcome::describe;
+use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
+
+/// A container that announces itself, ends when asked to, and otherwise stays.
+///
+/// It waits for its child in the shell's own `wait`, which a signal interrupts at once.
+pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+
+/// A container that announces itself and ignores the stop signal.
+pub const STUBBORN: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
+
+/// What the checks of one run share.
+pub(crate) struct Shared {
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) run_id: String,
+    pub(crate) seed: u64,
+    pub(crate) namespace: Namespace,
+    /// Every namespace a check used, for the sweep.
+    pub(crate) namespaces: Mutex<Vec<Namespace>>,
+    pub(crate) image: String,
+    pub(crate) capabilities: Capabilities,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    check: Check,
+    number: usize,
+    driver: TrackedDriver,
+    journal: Arc<Journal>,
+    ledger: Arc<Ledger>,
+    session: SessionId,
+    names: AtomicUsize,
+    assertions: AtomicUsize,
+}
+
+/// What a check is given. Clones are the same context.
+#[derive(Clone)]
+pub struct Ctx(Arc<Inner>);
+
+impl Ctx {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        check: Check,
+        number: usize,
+        driver: Arc<dyn ContainerDriver>,
+    ) -> Result<Self, Verdict> {
+        let (journal, ledger) = (Journal::new(), Arc::new(Ledger::default()));
+        let session = SessionId::new(format!("conf-{}-{number}", shared.run_id))?;
+        Ok(Self(Arc::new(Inner {
+            driver: TrackedDriver::new(driver, "", Arc::clone(&journal), Arc::clone(&ledger)),
+            shared,
+            check,
+            number,
+            journal,
+            ledger,
+            session,
+            names: AtomicUsize::new(0),
+            assertions: AtomicUsize::new(0),
+        })))
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    pub(crate) fn assertions(&self) -> usize {
+        self.0.assertions.load(Ordering::Relaxed)
+    }
+
+    /// The driver under test.
+    pub fn driver(&self) -> &TrackedDriver {
+        &self.0.driver
+    }
+
+    /// A second driver on the same engine and namespace, as another process would have it.
+    pub async fn second_driver(&self) -> CheckResult<TrackedDriver> {
+        let namespace = self.0.shared.namespace.clone();
+        self.connect(&namespace, "second driver").await
+    }
+
+    /// A driver of another namespace on the same engine.
+    pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
+        let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
+        self.connect(&namespace, "other namespace").await
+    }
+
+    async fn connect(&self, namespace: &Namespace, label: &'static str) -> CheckResult<TrackedDriver> {
+        let shared = &self.0.shared;
+        {
+            let mut known = shared.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+            if !known.contains(namespace) {
+                known.push(namespace.clone());
+            }
+        }
+        let driver = shared.target.connect(namespace).await?;
+        let (journal, ledger) = (Arc::clone(&self.0.journal), Arc::clone(&self.0.ledger));
+        Ok(TrackedDriver::new(driver, label, journal, ledger))
+    }
+
+    /// The target's maker of other programs' objects.
+    pub fn bystanders(&self) -> CheckResult<Arc<dyn Bystanders>> {
+        let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
+        self.0.shared.target.bystanders().ok_or_else(none)
+    }
+
+    /// What the driver declared when the run began.
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.shared.capabilities
+    }
+
+    /// Whether the driver declares a capability.
+    pub fn declares(&self, capability: Capability) -> bool {
+        self.capabilities().supports(capability)
+    }
+
+    /// The check's own session.
+    pub fn session(&self) -> &SessionId {
+        &self.0.session
+    }
+
+    /// Another session of this check.
+    pub fn new_session(&self) -> CheckResult<SessionId> {
+        Ok(SessionId::new(self.name())?)
+    }
+
+    /// Everything of the check's own session.
+    pub fn own(&self) -> ContainerFilter {
+        ContainerFilter::default().session(self.session().clone())
+    }
+
+    /// A name nothing else has.
+    pub fn name(&self) -> String {
+        let inner = &self.0;
+        let next = inner.names.fetch_add(1, Ordering::Relaxed);
+        format!("conf-{}-{}-{next}", inner.shared.run_id, inner.number)
+    }
+
+    /// The test image.
+    pub fn image(&self) -> &str {
+        &self.0.shared.image
+    }
+
+    /// A number that differs from run to run and can be given again with `--seed`.
+    pub fn seed(&self) -> u64 {
+        let id = self.0.check.id.bytes();
+        id.fold(self.0.shared.seed, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+        })
+    }
+
+    /// A container of the check's session that runs this program.
+    pub fn program<W: Into<String>>(&self, words: impl IntoIterator<Item = W>) -> ContainerConfig {
+        let session = self.session().as_str();
+        ContainerConfig::new(session, self.image())
+            .name(self.name())
+            .command(words)
+    }
+
+    /// A container of the check's session that runs this shell script.
+    pub fn script(&self, script: &str) -> ContainerConfig {
+        self.program(["sh", "-c", script])
+    }
+
+    /// A volume of the check's session.
+    pub fn volume(&self) -> VolumeConfig {
+        VolumeConfig::new(self.name()).session(self.session().as_str())
+    }
+
+    /// A network of the check's session.
+    pub fn network(&self) -> NetworkConfig {
+        NetworkConfig::new(self.name()).session(self.session().as_str())
+    }
+
+    /// Creates a container and starts it.
+    pub async fn started(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
+        let made = self.driver().create_container(config).await?;
+        self.driver().start_container(&made.id).await?;
+        self.get(&made.id).await
+    }
+
+    /// Creates a container, starts it, and waits until it has printed `ready`.
+    pub async fn ready(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
+        let running = self.started(config).await?;
+        self.printed(&running.id, "ready").await?;
+        self.get(&running.id).await
+    }
+
+    /// Creates a container, starts it, and waits until it has ended. Returns it and what it printed.
+    pub async fn finished(&self, config: &ContainerConfig) -> CheckResult<(ContainerInstance, String)> {
+        let made = self.driver().create_container(config).await?;
+        self.driver().start_container(&made.id).await?;
+        let ended = self.ended(&made.id).await?;
+        let logs = self
+            .driver()
+            .get_container_logs(&made.id, LogOptions::default())
+            .await?;
+        Ok((ended, logs))
+    }
+
+    /// A container that must be there.
+    pub async fn get(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
+        let missing = || {
+            Failure::new(
+                format!("container {id}"),
+                "to be there",
+                "get_container answers none",
+            )
+        };
+        Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
+    }
+
+    /// Waits until a container has ended.
+    pub async fn ended(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
+        let about = format!("container {id} to end");
+        self.eventually(&about, Duration::from_secs(30), || async {
+            let now = self.get(id).await?;
+            Ok(if now.exit.is_some() {
+                Ok(now)
+            } else {
+                Err(now.status.to_string())
+            })
+        })
+        .await
+    }
+
+    /// Waits until a container has printed a line that is exactly this one.
+    pub async fn printed(&self, id: &ContainerId, line: &str) -> CheckResult<String> {
+        let about = format!("container {id} to print {line:?}");
+        self.eventually(&about, Duration::from_secs(30), || async {
+            let logs = self
+                .driver()
+                .get_container_logs(id, LogOptions::default())
+                .await?;
+            Ok(if logs.lines().any(|printed| printed == line) {
+                Ok(logs)
+            } else {
+                Err(format!("{logs:?}"))
+            })
+        })
+        .await
+    }
+
+    /// Asks again and again until the answer is as wanted. The inner error is the latest other answer.
+    pub async fn eventually<T, F>(
+        &self,
+        about: &str,
+        limit: Duration,
+        mut ask: impl FnMut() -> F,
+    ) -> CheckResult<T>
+    where
+        F: Future<Output = CheckResult<Result<T, String>>>,
+    {
+        let limit = limit.mul_f64(self.0.shared.target.time_scale().max(0.1));
+        let end = Instant::now() + limit;
+        let mut latest = "no answer".to_owned();
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match timeout_at(end, ask()).await {
+                Ok(answer) => match answer? {
+                    Ok(value) => return Ok(value),
+                    Err(other) => latest = other,
+                },
+                Err(_) => {
+                    return Err(Failure::new(about, format!("within {limit:?}"), shortened(&latest)).into());
+                }
+            }
+            if Instant::now() >= end {
+                return Err(Failure::new(about, format!("within {limit:?}"), shortened(&latest)).into());
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+
+    /// Runs `count` futures at once, each in a task of its own, and returns what they return.
+    pub async fn together<T, F>(&self, count: usize, make: impl Fn(usize) -> F) -> CheckResult<Vec<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut tasks: JoinSet<T> = (0..count).map(make).collect();
+        let mut done = Vec::with_capacity(count);
+        while let Some(result) = tasks.join_next().await {
+            done.push(
+                result.map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))?,
+            );
+        }
+        Ok(done)
+    }
+
+    /// Asserts that two values are equal.
+    pub fn equal<T: PartialEq + Debug>(&self, about: impl Display, actual: T, expected: T) -> CheckResult {
+        self.counted();
+        if actual == expected {
+            return Ok(());
+        }
+        let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
+        Err(Failure::new(about.to_string(), shortened(&expected), shortened(&actual)).into())
+    }
+
+    /// Asserts that something holds; `about` says what, `actual` what was seen.
+    pub fn ensure(&self, about: impl Display, holds: bool, actual: impl Debug) -> CheckResult {
+        self.counted();
+        if holds {
+            return Ok(());
+        }
+        Err(Failure::new(about.to_string(), "so", shortened(&format!("{actual:?}"))).into())
+    }
+
+    /// Asserts that a call failed with one of these codes and returns its error.
+    pub fn refused<T: Debug>(
+        &self,
+        about: impl Display,
+        result: DriverResult<T>,
+        codes: &[&str],
+    ) -> CheckResult<DriverError> {
+        self.counted();
+        let expected = || format!("an error with code {}", codes.join(" or "));
+        match result {
+            Err(error) if codes.contains(&error.code()) => Ok(error),
+            Err(error) => Err(Failure::new(about.to_string(), expected(), describe(&error)).into()),
+            Ok(value) => {
+                let actual = format!("success: {value:?}");
+                Err(Failure::new(about.to_string(), expected(), shortened(&actual)).into())
+            }
+        }
+    }
+
+    /// Asserts that a time lies in a window, with a tolerance of 50 ms below.
+    pub fn took(&self, about: impl Display, since: Instant, least: Duration, most: Duration) -> CheckResult {
+        self.counted();
+        let took = since.elapsed();
+        let most = most.mul_f64(self.0.shared.target.time_scale().max(0.1));
+        if took + Duration::from_millis(50) >= least && took <= most {
+            return Ok(());
+        }
+        Err(Failure::new(
+            about.to_string(),
+            format!("{least:?} to {most:?}"),
+            format!("{took:?}"),
+        )
+        .into())
+    }
+
+    fn counted(&self) {
+        self.0.assertions.fetch_add(1, Ordering::Relaxed);
+    }
+}

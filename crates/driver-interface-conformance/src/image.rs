@@ -1,0 +1,210 @@
+//! The test image: the suite brings its own, so that a run needs no registry.
+
+use std::io;
+
+use bytes::Bytes;
+use driver_interface_types::{ConfigurationError, ImageRef};
+
+/// The image that containers of checks are made from. It has to have `sh` and the usual small programs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TestImage {
+    /// One the engine has, or can pull. Nothing is imported or removed.
+    Existing(ImageRef),
+    /// A root file system as a tar archive. It is imported under a name of the run's own and removed after.
+    Root(Bytes),
+    /// There is none: the checks that need one are skipped, for this reason.
+    Missing(String),
+}
+
+/// The programs a static busybox is linked under. The checks' scripts use no others.
+const APPLETS: &[&str] = &[
+    "[", "awk", "cat", "chmod", "cut", "date", "dd", "echo", "env", "expr", "false", "grep", "head",
+    "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "nc", "nslookup", "printf", "ps", "pwd",
+    "rm", "sed", "seq", "sh", "sleep", "sort", "stat", "tail", "test", "timeout", "touch", "tr", "true",
+    "uname", "unshare", "wc", "which", "yes",
+];
+
+const FOLDERS: &[(&str, u32)] = &[
+    ("bin/", 0o755),
+    ("dev/", 0o755),
+    ("etc/", 0o755),
+    ("home/", 0o755),
+    ("proc/", 0o555),
+    ("root/", 0o700),
+    ("run/", 0o755),
+    ("sys/", 0o555),
+    ("tmp/", 0o1777),
+    ("usr/", 0o755),
+    ("var/", 0o755),
+];
+
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\n";
+const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
+
+impl TestImage {
+    /// An image the engine has, or can pull.
+    ///
+    /// # Errors
+    /// When the text is no image reference.
+    pub fn existing(reference: &str) -> Result<Self, ConfigurationError> {
+        ImageRef::new(reference).map(Self::Existing)
+    }
+
+    /// An image made from a static busybox.
+    ///
+    /// # Errors
+    /// When the program is not a static Linux executable.
+    pub fn from_busybox(program: &[u8]) -> io::Result<Self> {
+        if !is_static_executable(program) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "busybox must be a static Linux executable: an image without libraries cannot run any other",
+            ));
+        }
+        root_file_system(program).map(Self::Root)
+    }
+
+    /// An image for drivers that only simulate processes: the files are there, the programs are empty.
+    pub fn simulated() -> Self {
+        root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
+    }
+}
+
+/// Whether a program is an ELF executable that needs no dynamic loader.
+///
+/// It looks for a program header of the kind `PT_INTERP`, which names the loader.
+pub fn is_static_executable(program: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let is_elf64_little_endian = program.starts_with(b"\x7fELF\x02\x01");
+    let (Some(table), Some(entry_size), Some(count)) = (
+        number(program, 0x20, 8),
+        number(program, 0x36, 2),
+        number(program, 0x38, 2),
+    ) else {
+        return false;
+    };
+    let kinds = (0..count).map(|index| number(program, table.saturating_add(index * entry_size), 4));
+    is_elf64_little_endian
+        && count > 0
+        && kinds
+            .into_iter()
+            .all(|kind| kind.is_some_and(|kind| kind != u64::from(PT_INTERP)))
+}
+
+/// A little-endian number of `size` bytes.
+fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
+    let from = usize::try_from(offset).ok()?;
+    let part = bytes.get(from..from.checked_add(size)?)?;
+    Some(
+        part.iter()
+            .rev()
+            .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+    )
+}
+
+fn root_file_system(busybox: &[u8]) -> io::Result<Bytes> {
+    let mut archive = tar::Builder::new(Vec::with_capacity(busybox.len() + 64 * 1024));
+    for (path, mode) in FOLDERS {
+        append(&mut archive, path, *mode, tar::EntryType::Directory, b"")?;
+    }
+    append(
+        &mut archive,
+        "bin/busybox",
+        0o755,
+        tar::EntryType::Regular,
+        busybox,
+    )?;
+    for applet in APPLETS {
+        let mut header = header(0o777, tar::EntryType::Symlink, 0);
+        archive.append_link(&mut header, format!("bin/{applet}"), "busybox")?;
+    }
+    append(
+        &mut archive,
+        "etc/passwd",
+        0o644,
+        tar::EntryType::Regular,
+        PASSWD.as_bytes(),
+    )?;
+    append(
+        &mut archive,
+        "etc/group",
+        0o644,
+        tar::EntryType::Regular,
+        GROUP.as_bytes(),
+    )?;
+    archive.into_inner().map(Bytes::from)
+}
+
+fn append(
+    archive: &mut tar::Builder<Vec<u8>>,
+    path: &str,
+    mode: u32,
+    kind: tar::EntryType,
+    content: &[u8],
+) -> io::Result<()> {
+    let mut header = header(mode, kind, content.len() as u64);
+    archive.append_data(&mut header, path, content)
+}
+
+fn header(mode: u32, kind: tar::EntryType, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 64-bit ELF header with one program header of this kind.
+    fn elf(kind: u32) -> Vec<u8> {
+        let mut program = vec![0; 64 + 56];
+        program[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        program[0x20] = 64;
+        program[0x36] = 56;
+        program[0x38] = 1;
+        program[64..68].copy_from_slice(&kind.to_le_bytes());
+        program
+    }
+
+    #[test]
+    fn only_programs_without_a_loader_are_static() {
+        assert!(is_static_executable(&elf(1)));
+        assert!(!is_static_executable(&elf(3)), "it names a loader");
+        assert!(!is_static_executable(b"#!/bin/sh\n"));
+        assert!(!is_static_executable(b"\x7fELF\x02\x01"), "it is cut off");
+        assert!(
+            !is_static_executable(&elf(1)[..66]),
+            "its program header is cut off"
+        );
+    }
+
+    #[test]
+    fn the_root_file_system_has_programs_users_and_folders_and_no_link_to_itself() {
+        let TestImage::Root(root) = TestImage::from_busybox(&elf(1)).unwrap() else {
+            panic!("no root file system");
+        };
+        let mut archive = tar::Archive::new(root.as_ref());
+        let mut paths = Vec::new();
+        for entry in archive.entries().unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path().unwrap().display().to_string();
+            if let Some(link) = entry.link_name().unwrap() {
+                assert_ne!(path, format!("bin/{}", link.display()));
+            }
+            paths.push(path);
+        }
+        for wanted in ["bin/busybox", "bin/sh", "bin/[", "etc/passwd", "tmp/", "proc/"] {
+            assert!(
+                paths.iter().any(|path| path == wanted),
+                "{wanted} is not in {paths:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What a check asked its drivers, for the steps of a failure.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// How many steps are kept; of longer checks the first and the last ones.
+const KEPT_FIRST: usize = 12;
+const KEPT_LAST: usize = 28;
+/// How much of a call or an answer is kept.
+const LONGEST_TEXT: usize = 300;
+
+/// One call of a check to a driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Step {
+    /// When it began, in milliseconds after the check did.
+    pub at_ms: u64,
+    /// How long it took, in milliseconds; none if no answer came.
+    pub took_ms: Option<u64>,
+    /// The operation and what it was about.
+    pub call: String,
+    /// What the driver answered.
+    pub answer: String,
+    /// How often it was asked and answered the same in a row.
+    pub times: u32,
+}
+
+/// The steps of one check, shared by all drivers it talks to.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    begun: Instant,
+    steps: Mutex<Vec<Step>>,
+}
+
+/// A call that has not been answered yet. Dropped without an answer, it says why there was none.
+pub(crate) struct Pending {
+    journal: Arc<Journal>,
+    index: usize,
+    since: Instant,
+    answered: bool,
+}
+
+const PENDING: &str = "no answer yet";
+const PANICKED: &str = "panicked";
+const DROPPED: &str = "dropped before it was answered";
+
+impl Journal {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            begun: Instant::now(),
+            steps: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>, call: String) -> Pending {
+        let since = Instant::now();
+        let mut steps = self.lock();
+        steps.push(Step {
+            at_ms: millis(since - self.begun),
+            took_ms: None,
+            call: shortened(&compact(&call)),
+            answer: PENDING.to_owned(),
+            times: 1,
+        });
+        Pending {
+            journal: Arc::clone(self),
+            index: steps.len() - 1,
+            since,
+            answered: false,
+        }
+    }
+
+    /// The steps so far, of a long check the first and the last ones.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let steps = self.lock();
+        let left_out = steps.len().saturating_sub(KEPT_FIRST + KEPT_LAST);
+        if left_out == 0 {
+            return steps.clone();
+        }
+        let mut kept: Vec<Step> = steps.iter().take(KEPT_FIRST).cloned().collect();
+        kept.push(Step {
+            at_ms: kept.last().map_or(0, |step| step.at_ms),
+            took_ms: None,
+            call: format!("… {left_out} more calls …"),
+            answer: String::new(),
+            times: 1,
+        });
+        kept.extend(steps.iter().skip(KEPT_FIRST + left_out).cloned());
+        kept
+    }
+
+    /// The calls for which `answer` was noted.
+    fn with_answer(&self, answer: &str) -> Vec<String> {
+        let steps = self.lock();
+        let matching = steps.iter().filter(|step| step.answer == answer);
+        matching.map(|step| step.call.clone()).collect()
+    }
+
+    /// The call during which the driver panicked, if it did.
+    pub(crate) fn panicked(&self) -> Option<String> {
+        self.with_answer(PANICKED).into_iter().next()
+    }
+
+    /// The calls that have no answer yet.
+    pub(crate) fn pending(&self) -> Vec<String> {
+        self.with_answer(PENDING)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    pub(crate) fn answer(mut self, answer: &str) {
+        self.close(Some(millis(self.since.elapsed())), &shortened(&compact(answer)));
+    }
+
+    fn close(&mut self, took_ms: Option<u64>, answer: &str) {
+        self.answered = true;
+        let mut steps = self.journal.lock();
+        let is_last = self.index + 1 == steps.len();
+        let Some(step) = steps.get_mut(self.index) else {
+            return;
+        };
+        step.took_ms = took_ms;
+        answer.clone_into(&mut step.answer);
+        // Polling is one step. Only the last one can go: later ones are known by their place.
+        if is_last
+            && let [.., before, last] = steps.as_mut_slice()
+            && before.took_ms.is_some()
+            && (&before.call, &before.answer) == (&last.call, &last.answer)
+        {
+            before.times += 1;
+            steps.pop();
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.answered {
+            let why = if std::thread::panicking() {
+                PANICKED
+            } else {
+                DROPPED
+            };
+            self.close(None, why);
+        }
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Cuts the ids that engines make to the length that people know them by.
+fn compact(text: &str) -> String {
+    const WHOLE: usize = 64;
+    const SHOWN: usize = 12;
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let digits = rest.chars().take_while(char::is_ascii_hexdigit).count();
+        let take = digits.max(c.len_utf8());
+        let (part, tail) = rest.split_at(take);
+        if digits == WHOLE {
+            out.push_str(part.get(..SHOWN).unwrap_or(part));
+            out.push('…');
+        } else {
+            out.push_str(part);
+        }
+        rest = tail;
+    }
+    out
+}
+
+/// At most [`LONGEST_TEXT`] characters, of longer texts the two ends.
+pub(crate) fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    let half = LONGEST_TEXT / 2;
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(length - half).collect();
+    format!("{head} … {} more characters … {tail}", length - 2 * half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unanswered_call_says_why() {
+        let journal = Journal::new();
+        let pending = journal.begin("start_container(a)".to_owned());
+        assert_eq!(journal.pending(), ["start_container(a)"]);
+        drop(pending);
+        assert_eq!(journal.steps().first().unwrap().answer, DROPPED);
+        journal.begin("stop_container(a)".to_owned()).answer("ok");
+        assert_eq!(journal.steps().get(1).unwrap().answer, "ok");
+        assert!(journal.pending().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_steps_the_first_and_the_last_are_kept() {
+        let journal = Journal::new();
+        for number in 0..100 {
+            journal.begin(format!("call {number}")).answer("ok");
+        }
+        let steps = journal.steps();
+        assert_eq!(steps.len(), KEPT_FIRST + KEPT_LAST + 1);
+        assert_eq!(steps.get(KEPT_FIRST).unwrap().call, "… 60 more calls …");
+        assert_eq!(steps.last().unwrap().call, "call 99");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn polling_is_one_step() {
+        let journal = Journal::new();
+        for answer in ["running", "running", "running", "stopped"] {
+            journal.begin("get_container(a)".to_owned()).answer(answer);
+        }
+        let steps = journal.steps();
+        let seen: Vec<(&str, u32)> = steps
+            .iter()
+            .map(|step| (step.answer.as_str(), step.times))
+            .collect();
+        assert_eq!(seen, [("running", 3), ("stopped", 1)]);
+    }
+
+    #[test]
+    fn ids_are_cut_and_nothing_else_is() {
+        let id = "0123456789abcdef".repeat(4);
+        assert_eq!(
+            compact(&format!("get({id}) größe {id}0")),
+            format!("get(0123456789ab…) größe {id}0")
+        );
+    }
+
+    #[test]
+    fn a_long_text_keeps_both_ends() {
+        let text = shortened(&format!("a{}z", "é".repeat(1000)));
+        assert!(
+            text.starts_with('a') && text.ends_with('z') && text.contains("702 more characters"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod check;
+pub mod checks;
+mod ctx;
+mod image;
+mod journal;
+mod ledger;
+mod observer;
+mod options;
+mod outcome;
+mod prepare;
+pub mod render;
+mod report;
+mod runner;
+mod sweep;
+mod target;
+mod tracked;
+
+pub use check::{Check, CheckFuture, Isolation, Level, Need};
+pub use ctx::{Ctx, SERVE, STUBBORN};
+pub use image::{TestImage, is_static_executable};
+pub use journal::Step;
+pub use observer::{Observer, Silent};
+pub use options::{Cancellation, Options, Selection, SelectionError, areas};
+pub use outcome::{CheckResult, Failure, Outcome, Verdict};
+pub use report::{
+    CheckReport, DriverReport, NotRun, Report, RunVerdict, SCHEMA_VERSION, SUITE_VERSION, Summary,
+};
+pub use runner::{RunError, run, run_checks};
+pub use target::{Bystanders, Target};
+pub use tracked::TrackedDriver;

@@ -1,0 +1,100 @@
+//! Makes foreign text harmless.
+
+use std::fmt::Write;
+
+/// The longest text shown on one line.
+const LONGEST: usize = 600;
+
+/// On one line, with control and direction-changing characters shown as escapes.
+pub(super) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().take(LONGEST) {
+        if c.is_control() || is_invisible(c) {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{}", c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    let rest = text.chars().count().saturating_sub(LONGEST);
+    if rest > 0 {
+        let _ = write!(out, " … {rest} more characters");
+    }
+    out
+}
+
+/// Marks that change the direction of text or have no width: they can make a report say something else.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// For a cell of a Markdown table, or a line of its text.
+pub(super) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// For Markdown in which backticks mark code as they do in doc comments: only what would break out of a table
+/// or become HTML is escaped.
+pub(super) fn markdown_sentence(text: &str) -> String {
+    line(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('|', "\\|")
+}
+
+/// Characters that XML 1.0 does not have become U+FFFD.
+pub(super) fn xml(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t'
+            | '\n'
+            | '\r'
+            | '\u{20}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{fffd}'
+            | '\u{10000}'..='\u{10ffff}' => c,
+            _ => '\u{fffd}',
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&";
+
+    #[test]
+    fn a_line_has_no_control_characters() {
+        let text = line(HOSTILE);
+        assert!(
+            !text.contains(char::is_control) && !text.contains('\u{202e}'),
+            "{text}"
+        );
+        assert!(text.contains("\\u{1b}[31mb"), "{text}");
+        assert!(line(&"x".repeat(5000)).ends_with("4400 more characters"));
+    }
+
+    #[test]
+    fn markdown_keeps_to_its_cell() {
+        let text = markdown(HOSTILE);
+        assert!(text.contains("\\|") && !text.contains("<script"), "{text}");
+    }
+
+    #[test]
+    fn xml_has_only_characters_xml_has() {
+        assert_eq!(xml("a\0b\u{1b}c\u{fffe}\n"), "a\u{fffd}b\u{fffd}c\u{fffd}\n");
+    }
+}

@@ -1,0 +1,162 @@
+//! Markdown: the matrix that is kept in the documentation, made from reports only.
+
+use std::fmt::Write;
+
+use super::escape::{markdown as escape, markdown_sentence};
+use super::matrix;
+use crate::{Outcome, Report, SUITE_VERSION};
+
+/// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
+/// then all checks with their rules.
+pub fn markdown(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut out, report);
+    out
+}
+
+fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(out, "# Conformance\n")?;
+    writeln!(
+        out,
+        "Suite {}, seed {}.",
+        escape(&report.suite_version),
+        report.seed
+    )?;
+    if report.partial {
+        writeln!(
+            out,
+            "Only some of the checks were selected, so this proves no conformance."
+        )?;
+    }
+    writeln!(out)?;
+    area_table(out, report)?;
+    not_green(out, report)?;
+    all_checks(out, report)?;
+    if !report.not_run.is_empty() {
+        writeln!(out, "\n## Not run\n")?;
+        for target in &report.not_run {
+            writeln!(
+                out,
+                "- `{}`: {}",
+                target.uri.replace('`', "'"),
+                escape(&target.reason)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn row(out: &mut String, first: &str, cells: impl IntoIterator<Item = String>) -> std::fmt::Result {
+    write!(out, "| {first} |")?;
+    for cell in cells {
+        write!(out, " {cell} |")?;
+    }
+    writeln!(out)
+}
+
+fn head(out: &mut String, report: &Report, first: &str) -> std::fmt::Result {
+    let headings: Vec<String> = matrix::headings(&report.drivers)
+        .iter()
+        .map(|name| escape(name))
+        .collect();
+    row(out, first, headings)?;
+    row(out, "---", report.drivers.iter().map(|_| "---".to_owned()))
+}
+
+fn area_table(out: &mut String, report: &Report) -> std::fmt::Result {
+    head(out, report, "area")?;
+    for area in matrix::areas(&report.drivers) {
+        let cells = area.cells.iter().map(|cell| escape(&matrix::cell(cell)));
+        row(out, area.area, cells)?;
+    }
+    let verdicts = report.drivers.iter().map(|driver| {
+        let verdict = verdict(driver, report.partial);
+        format!("**{verdict}**")
+    });
+    row(out, "**result**", verdicts)?;
+    let whole = report.drivers.iter().map(|driver| escape(&driver.summary.line()));
+    row(out, "checks", whole)?;
+    row(
+        out,
+        "driver and engine",
+        report.drivers.iter().map(|driver| escape(&driver.title())),
+    )?;
+    let legend = matrix::legend(&report.drivers);
+    writeln!(
+        out,
+        "\nEach number counts the checks of the area that passed. {}.",
+        escape(&legend)
+    )
+}
+
+/// What a driver's run amounts to, in two words.
+pub(super) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static str {
+    let summary = &driver.summary;
+    if summary.must_failed > 0 {
+        "not conformant"
+    } else if summary.errors + summary.not_run > 0 || summary.total == 0 {
+        "unknown"
+    } else if !driver.leaks.is_empty() {
+        "leaks"
+    } else if partial {
+        "passed in part"
+    } else {
+        "conformant"
+    }
+}
+
+fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
+    let rows: Vec<_> = matrix::checks(&report.drivers)
+        .into_iter()
+        .filter(|row| !row.is_green())
+        .collect();
+    if rows.is_empty() {
+        return writeln!(out, "\nEvery check passed on every driver.");
+    }
+    writeln!(out, "\n## Not green everywhere\n")?;
+    head(out, report, "check")?;
+    let mut reasons = Vec::new();
+    for check in rows {
+        let mut cells = Vec::new();
+        for (driver, cell) in report.drivers.iter().zip(&check.cells) {
+            let Some(found) = cell else {
+                cells.push(String::new());
+                continue;
+            };
+            cells.push(found.outcome.symbol().to_string());
+            if found.outcome != Outcome::Passed {
+                let reason = found.message.as_deref().unwrap_or("no reason given");
+                let line = (found.id.as_str(), found.outcome, reason, driver.uri.as_str());
+                reasons.push(line);
+            }
+        }
+        row(out, &format!("`{}` {}", check.first.id, check.first.level), cells)?;
+    }
+    writeln!(out)?;
+    for (id, outcome, reason, uri) in reasons {
+        writeln!(
+            out,
+            "- `{id}` on `{}`, {outcome}: {}",
+            uri.replace('`', "'"),
+            escape(reason)
+        )?;
+    }
+    Ok(())
+}
+
+fn all_checks(out: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n## Every check\n\n<details><summary>The rules of suite {SUITE_VERSION}</summary>\n"
+    )?;
+    writeln!(out, "| check | level | rule |\n| --- | --- | --- |")?;
+    for check in matrix::checks(&report.drivers) {
+        let mut rule = markdown_sentence(&check.first.statement);
+        if let Some(rationale) = &check.first.rationale {
+            rule.push_str(&format!(" *({})*", markdown_sentence(rationale)));
+        }
+        writeln!(out, "| `{}` | {} | {rule} |", check.first.id, check.first.level)?;
+    }
+    writeln!(out, "\n</details>")
+}

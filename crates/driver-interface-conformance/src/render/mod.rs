@@ -1,0 +1,29 @@
+//! Reports as text, for people and for other programs. What comes from drivers is untrusted: every renderer
+//! escapes what its form cannot hold.
+
+mod escape;
+mod junit;
+mod markdown;
+mod matrix;
+mod pretty;
+mod progress;
+mod style;
+#[cfg(test)]
+mod tests;
+
+pub use junit::junit;
+pub use markdown::markdown;
+pub use pretty::{Pretty, catalogue};
+pub use progress::Progress;
+
+use crate::Report;
+
+/// The report as `report.json`, indented, with a final newline.
+///
+/// # Errors
+/// None that is known: every field of a report has a JSON form.
+pub fn json(report: &Report) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    Ok(text)
+}

@@ -1,0 +1,333 @@
+//! The report for people at a terminal.
+
+use std::fmt::Write;
+
+use super::escape::line;
+use super::markdown::verdict;
+use super::matrix;
+use super::style::{Style, seconds};
+use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
+
+/// Renders a report for a terminal: failures first, then the matrix, then what was not run, then one line.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Pretty {
+    /// Whether to use ANSI colours.
+    pub color: bool,
+    /// The command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+    pub again: Option<String>,
+}
+
+/// How many skipped checks of one reason are named.
+const NAMED: usize = 3;
+
+/// Checks that were not run for one reason.
+struct Group<'a> {
+    reason: &'a str,
+    drivers: Vec<&'a str>,
+    ids: Vec<&'a str>,
+}
+
+impl Pretty {
+    /// With or without colours.
+    pub fn new(color: bool) -> Self {
+        Self { color, again: None }
+    }
+
+    /// Sets the command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+    #[must_use]
+    pub fn again(mut self, command: impl Into<String>) -> Self {
+        self.again = Some(command.into());
+        self
+    }
+
+    /// The report as text.
+    pub fn render(&self, report: &Report) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_all(&mut out, report);
+        out
+    }
+
+    fn style(&self) -> Style {
+        Style::new(self.color)
+    }
+
+    fn write_all(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        for driver in &report.drivers {
+            for check in driver.problems().filter(|check| check.outcome != Outcome::NotRun) {
+                self.problem(out, report, driver, check)?;
+            }
+        }
+        if !report.drivers.is_empty() {
+            self.matrix(out, report)?;
+        }
+        self.skipped(out, report)?;
+        self.leaks(out, report)?;
+        self.not_run(out, report)?;
+        if report.partial {
+            writeln!(
+                out,
+                "\n{}",
+                self.style().dim("Only some of the checks were selected.")
+            )?;
+        }
+        let summary = report.summary();
+        let bad = summary.failed + summary.timed_out + summary.errors > 0;
+        let text = summary.line();
+        let text = if bad {
+            self.style().bad(&text)
+        } else {
+            self.style().good(&text)
+        };
+        writeln!(out, "\n{text}")
+    }
+
+    fn problem(
+        &self,
+        out: &mut String,
+        report: &Report,
+        driver: &DriverReport,
+        check: &CheckReport,
+    ) -> std::fmt::Result {
+        let style = self.style();
+        let word = check.outcome.as_str().to_uppercase();
+        let word = if check.level == Level::Must {
+            style.bad(&word)
+        } else {
+            style.warn(&word)
+        };
+        writeln!(
+            out,
+            "\n{word}  {}   {}   {}   {}",
+            style.bold(&check.id),
+            check.level,
+            line(&driver.uri),
+            seconds(check.duration_ms)
+        )?;
+        let mut field =
+            |name: &str, text: &str| writeln!(out, "  {}  {}", style.dim(&format!("{name:<8}")), line(text));
+        field("rule", &check.statement)?;
+        if let Some(rationale) = &check.rationale {
+            field("because", rationale)?;
+        }
+        match &check.failure {
+            Some(failure) => {
+                field("about", &failure.about)?;
+                field("expected", &failure.expected)?;
+                field("actual", &failure.actual)?;
+            }
+            None => field("message", check.message.as_deref().unwrap_or("none"))?,
+        }
+        for (index, step) in check.steps.iter().enumerate() {
+            let name = if index == 0 { "steps" } else { "" };
+            let took = step
+                .took_ms
+                .map_or(String::new(), |took| format!("  ({})", seconds(took)));
+            let times = if step.times > 1 {
+                format!("  ×{}", step.times)
+            } else {
+                String::new()
+            };
+            let at = format!("+{}", seconds(step.at_ms));
+            field(
+                name,
+                &format!("{at:>8}  {} → {}{took}{times}", step.call, step.answer),
+            )?;
+        }
+        if let Some(again) = &self.again {
+            let command = again
+                .replace("{uri}", &driver.uri)
+                .replace("{id}", &check.id)
+                .replace("{seed}", &report.seed.to_string());
+            field("again", &command)?;
+        }
+        Ok(())
+    }
+
+    fn matrix(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        let style = self.style();
+        let headings: Vec<String> = matrix::headings(&report.drivers)
+            .iter()
+            .map(|name| line(name))
+            .collect();
+        let mut rows: Vec<(String, Vec<String>)> = matrix::areas(&report.drivers)
+            .into_iter()
+            .map(|row| (row.area.to_owned(), row.cells.iter().map(matrix::cell).collect()))
+            .collect();
+        let verdicts: Vec<&str> = report
+            .drivers
+            .iter()
+            .map(|driver| verdict(driver, report.partial))
+            .collect();
+        rows.push((
+            "result".to_owned(),
+            verdicts.iter().map(|verdict| (*verdict).to_owned()).collect(),
+        ));
+        let walls = report
+            .drivers
+            .iter()
+            .map(|driver| seconds(driver.wall_ms))
+            .collect();
+        rows.push(("real time".to_owned(), walls));
+
+        let first = rows
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
+        let widths: Vec<usize> = headings
+            .iter()
+            .enumerate()
+            .map(|(column, heading)| {
+                let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
+                cells
+                    .chain([heading])
+                    .map(|cell| cell.chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let joined = |cells: &[String]| -> String {
+            let padded = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("  {cell:<width$}"));
+            padded.collect::<String>().trim_end().to_owned()
+        };
+        writeln!(out, "\n  {:<first$}{}", "", style.bold(&joined(&headings)))?;
+        for (name, cells) in &rows {
+            let text = joined(cells);
+            let breach = [Outcome::Failed, Outcome::TimedOut, Outcome::Error]
+                .iter()
+                .any(|outcome| text.contains(outcome.symbol()))
+                || text.contains("not conformant");
+            let text = if breach { style.bad(&text) } else { text };
+            writeln!(out, "  {}{text}", style.dim(&format!("{name:<first$}")))?;
+        }
+        writeln!(out, "  {}", style.dim(&matrix::legend(&report.drivers)))
+    }
+
+    /// Why checks were not run: each reason once, with the drivers and the checks it holds for.
+    fn skipped(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        let style = self.style();
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for driver in &report.drivers {
+            let mut own: Vec<Group<'_>> = Vec::new();
+            for check in &driver.checks {
+                if !matches!(check.outcome, Outcome::Skipped | Outcome::NotRun) {
+                    continue;
+                }
+                let reason = check.message.as_deref().unwrap_or("no reason given");
+                match own.iter_mut().find(|group| group.reason == reason) {
+                    Some(group) => group.ids.push(&check.id),
+                    None => own.push(Group {
+                        reason,
+                        drivers: vec![&driver.uri],
+                        ids: vec![&check.id],
+                    }),
+                }
+            }
+            for group in own {
+                match groups
+                    .iter_mut()
+                    .find(|known| known.reason == group.reason && known.ids == group.ids)
+                {
+                    Some(known) => known.drivers.push(&driver.uri),
+                    None => groups.push(group),
+                }
+            }
+        }
+        if !groups.is_empty() {
+            writeln!(out, "\n{}", style.bold("Checks that were not run"))?;
+        }
+        for group in groups {
+            let mut named = group
+                .ids
+                .iter()
+                .take(NAMED)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ");
+            if group.ids.len() > NAMED {
+                named.push_str(&format!(" and {} more", group.ids.len() - NAMED));
+            }
+            let drivers = line(&group.drivers.join(" "));
+            writeln!(
+                out,
+                "  {:>3}  {}  {}",
+                group.ids.len(),
+                line(group.reason),
+                style.dim(&drivers)
+            )?;
+            writeln!(out, "       {}", style.dim(&named))?;
+        }
+        Ok(())
+    }
+
+    fn leaks(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        for driver in report.drivers.iter().filter(|driver| !driver.leaks.is_empty()) {
+            writeln!(
+                out,
+                "\n{}",
+                self.style()
+                    .bad(&format!("Left on the engine by {}", line(&driver.uri)))
+            )?;
+            for leak in &driver.leaks {
+                writeln!(out, "  {}", line(leak))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn not_run(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        if report.not_run.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", self.style().bold("Drivers that were not run"))?;
+        for target in &report.not_run {
+            let uri = line(&target.uri);
+            let uri = if target.required {
+                self.style().bad(&uri)
+            } else {
+                self.style().warn(&uri)
+            };
+            let must = if target.required { " (it had to run)" } else { "" };
+            writeln!(out, "  {uri}{must}  {}", line(&target.reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks as a list: id, level, what each needs, and its rule.
+pub fn catalogue(checks: &[Check], color: bool) -> String {
+    let style = Style::new(color);
+    let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for area in crate::areas(checks) {
+        let of_area: Vec<&Check> = checks.iter().filter(|check| check.area() == area).collect();
+        let _ = writeln!(out, "{} ({})", style.bold(area), of_area.len());
+        for check in of_area {
+            let needs: Vec<&str> = check
+                .requires
+                .iter()
+                .map(|capability| capability.as_str())
+                .collect();
+            let needs = if needs.is_empty() {
+                String::new()
+            } else {
+                format!("  [{}]", needs.join(", "))
+            };
+            let level = check.level;
+            let _ = writeln!(
+                out,
+                "  {:<width$}  {level:<6}  {}{}",
+                check.id,
+                check.statement,
+                style.dim(&needs)
+            );
+        }
+    }
+    let _ = writeln!(out, "\n{} checks", checks.len());
+    out
+}

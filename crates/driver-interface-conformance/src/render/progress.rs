@@ -1,0 +1,188 @@
+//! How a run goes, while it goes.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::escape::line;
+use super::style::{Style, seconds};
+use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
+
+/// Prints a line for each area when its last check has ended, and on a terminal one that says what runs now.
+pub struct Progress {
+    style: Style,
+    live: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: Box<dyn Write + Send>,
+    begun: Instant,
+    areas: Vec<Area>,
+    running: Vec<&'static str>,
+    width: usize,
+    total: usize,
+    done: usize,
+}
+
+struct Area {
+    name: &'static str,
+    planned: usize,
+    done: Vec<CheckReport>,
+}
+
+/// The longest live line: what a narrow terminal shows without a wrap.
+const LIVE_WIDTH: usize = 78;
+
+impl Progress {
+    /// Prints to `out`; with colours, and with a line that is rewritten, as the terminal allows.
+    pub fn new(out: Box<dyn Write + Send>, color: bool, live: bool) -> Self {
+        let state = State {
+            out,
+            begun: Instant::now(),
+            areas: Vec::new(),
+            running: Vec::new(),
+            width: 0,
+            total: 0,
+            done: 0,
+        };
+        Self {
+            style: Style::new(color),
+            live,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// What cannot be printed is no reason to stop a run: all writes may fail in silence.
+    fn with(&self, work: impl FnOnce(&mut State) -> std::io::Result<()>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = work(&mut state);
+        let _ = state.out.flush();
+    }
+
+    fn draw(&self, state: &mut State) -> std::io::Result<()> {
+        if !self.live || state.done == state.total {
+            return Ok(());
+        }
+        let elapsed = u64::try_from(state.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let text = format!(
+            "{}/{}  {}  {}",
+            state.done,
+            state.total,
+            seconds(elapsed),
+            state.running.join("  ")
+        );
+        let text: String = text.chars().take(LIVE_WIDTH).collect();
+        write!(state.out, "\r\u{1b}[2K  {}", self.style.dim(&text))
+    }
+
+    fn erase(&self, state: &mut State) -> std::io::Result<()> {
+        if self.live {
+            write!(state.out, "\r\u{1b}[2K")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn area_line(&self, area: &Area, width: usize) -> String {
+        let mut done: Vec<&CheckReport> = area.done.iter().collect();
+        done.sort_by(|one, other| one.id.cmp(&other.id));
+        let symbols: String = done
+            .iter()
+            .map(|check| {
+                self.style
+                    .outcome(check.outcome, &check.outcome.symbol().to_string())
+            })
+            .collect();
+        let padding = " ".repeat(width.saturating_sub(area.planned));
+        let summary = Summary::of(&area.done);
+        let mut text = format!("{}/{}", summary.passed, summary.total);
+        for (count, outcome) in [
+            (summary.failed, Outcome::Failed),
+            (summary.timed_out, Outcome::TimedOut),
+            (summary.errors, Outcome::Error),
+            (summary.skipped, Outcome::Skipped),
+        ] {
+            if count > 0 {
+                text.push_str(&self.style.outcome(outcome, &format!("  {count} {outcome}")));
+            }
+        }
+        let spent = area.done.iter().map(|check| check.duration_ms).sum();
+        format!(
+            "  {:<13} {symbols}{padding}  {text}  {}",
+            area.name,
+            self.style.dim(&seconds(spent))
+        )
+    }
+}
+
+impl Observer for Progress {
+    fn run_started(&self, driver: &DriverReport, checks: &[Check]) {
+        self.with(|state| {
+            state.begun = Instant::now();
+            (state.done, state.total) = (0, checks.len());
+            state.areas = areas(checks)
+                .into_iter()
+                .map(|name| Area {
+                    name,
+                    planned: checks.iter().filter(|check| check.area() == name).count(),
+                    done: Vec::new(),
+                })
+                .collect();
+            state.width = state.areas.iter().map(|area| area.planned).max().unwrap_or(0);
+            let declared: Vec<&str> = driver
+                .capabilities
+                .iter()
+                .map(|capability| capability.as_str())
+                .collect();
+            writeln!(
+                state.out,
+                "{}  {}",
+                self.style.bold(&line(&driver.uri)),
+                line(&driver.title())
+            )?;
+            writeln!(state.out, "  {}", self.style.dim(&declared.join(" ")))?;
+            self.draw(state)
+        });
+    }
+
+    fn check_started(&self, check: &Check) {
+        self.with(|state| {
+            state.running.push(check.id);
+            self.draw(state)
+        });
+    }
+
+    fn check_finished(&self, report: &CheckReport) {
+        self.with(|state| {
+            state.done += 1;
+            state.running.retain(|id| *id != report.id);
+            self.erase(state)?;
+            if report.outcome.is_breach() || report.outcome == Outcome::Error {
+                let word = self.style.outcome(report.outcome, &report.outcome.to_string());
+                writeln!(state.out, "  {word}  {}", report.id)?;
+            }
+            let width = state.width;
+            if let Some(area) = state.areas.iter_mut().find(|area| area.name == report.area()) {
+                area.done.push(report.clone());
+                if area.done.len() == area.planned {
+                    let text = self.area_line(area, width);
+                    writeln!(state.out, "{text}")?;
+                }
+            }
+            self.draw(state)
+        });
+    }
+
+    fn run_finished(&self, driver: &DriverReport) {
+        self.with(|state| {
+            self.erase(state)?;
+            writeln!(
+                state.out,
+                "  {} in {}",
+                driver.summary.line(),
+                seconds(driver.wall_ms)
+            )
+        });
+    }
+}

@@ -1,0 +1,228 @@
+//! The renderers on a report with everything in it, hostile text included.
+
+use driver_interface_types::Capability;
+
+use super::{Pretty, catalogue, json, junit, markdown};
+use crate::{
+    CheckReport, DriverReport, Failure, Level, NotRun, Outcome, Report, RunVerdict, Step, Summary, checks,
+};
+
+const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&\u{fffe}";
+
+fn check(id: &str, level: Level, outcome: Outcome) -> CheckReport {
+    let message = (outcome != Outcome::Passed).then(|| format!("{outcome}: {HOSTILE}"));
+    let failure = (outcome == Outcome::Failed).then(|| Failure::new("the stop", "Stopped", HOSTILE));
+    let step = Step {
+        at_ms: 20,
+        took_ms: Some(3),
+        call: HOSTILE.to_owned(),
+        answer: "x".repeat(1 << 14),
+        times: 2,
+    };
+    CheckReport {
+        id: id.to_owned(),
+        level,
+        statement: "A rule holds.".to_owned(),
+        rationale: Some("users expect it".to_owned()),
+        outcome,
+        duration_ms: 1500,
+        assertions: 3,
+        message,
+        failure,
+        steps: if outcome == Outcome::Passed {
+            Vec::new()
+        } else {
+            vec![step]
+        },
+    }
+}
+
+fn driver(uri: &str, outcomes: &[(&str, Level, Outcome)]) -> DriverReport {
+    let mut driver = DriverReport::new(uri.to_owned());
+    driver.name = uri.trim_end_matches(':').to_owned();
+    driver.version = "1.2.3".to_owned();
+    driver.capabilities = vec![Capability::VolumeList];
+    driver.checks = outcomes
+        .iter()
+        .map(|(id, level, outcome)| check(id, *level, *outcome))
+        .collect();
+    driver.summary = Summary::of(&driver.checks);
+    driver
+}
+
+fn report() -> Report {
+    use Level::{May, Must, Should};
+    use Outcome::{Error, Failed, NotRun as Waiting, Passed, Skipped, TimedOut};
+    let mut report = Report::new(7, false);
+    report.drivers.push(driver(
+        "good:",
+        &[
+            ("a/one", Must, Passed),
+            ("a/two", Should, Passed),
+            ("b/three", May, Passed),
+            ("c/five", Must, Passed),
+        ],
+    ));
+    report.drivers.push(driver(
+        "bad:",
+        &[
+            ("a/one", Must, Failed),
+            ("a/two", Should, Failed),
+            ("b/three", May, Skipped),
+            ("b/four", Must, TimedOut),
+            ("b/six", Must, Error),
+            ("c/five", Must, Waiting),
+        ],
+    ));
+    if let Some(bad) = report.drivers.last_mut() {
+        bad.leaks.push(format!("container {HOSTILE}"));
+    }
+    report.not_run.push(NotRun::new("absent:", HOSTILE, true));
+    report
+}
+
+#[test]
+fn the_pretty_report_shows_failures_first_and_ends_with_the_counts() {
+    let text = Pretty::new(false)
+        .again("run {uri} {id} {seed}")
+        .render(&report());
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains('\0'),
+        "{text}"
+    );
+    assert!(text.contains("FAILED  a/one   MUST   bad:   1.50 s"), "{text}");
+    assert!(text.contains("expected  Stopped"), "{text}");
+    assert!(text.contains("again     run bad: a/one 7"), "{text}");
+    assert!(
+        text.contains("Checks that were not run") && text.contains("Left on the engine by bad:"),
+        "{text}"
+    );
+    assert!(text.contains("absent: (it had to run)"), "{text}");
+    let last = text.lines().last();
+    assert_eq!(
+        last,
+        Some("4 passed, 2 failed, 1 skipped, 1 timed out, 1 errors, 1 not run")
+    );
+    assert!(text.find("FAILED").unwrap() < text.find("not conformant").unwrap());
+}
+
+#[test]
+fn the_matrix_lines_up_areas_and_drivers() {
+    let text = Pretty::new(false).render(&report());
+    let line = |start: &str| {
+        text.lines()
+            .find(|line| line.trim_start().starts_with(start))
+            .unwrap()
+            .trim()
+    };
+    assert_eq!(line("a  "), "a          2           0 · 2 ✘");
+    assert_eq!(line("b  "), "b          1           0 · 1 ⧗ · 1 ! · 1 –");
+    assert_eq!(line("result"), "result     conformant  not conformant");
+}
+
+#[test]
+fn colours_are_only_where_they_are_wanted() {
+    assert!(Pretty::new(true).render(&report()).contains("\u{1b}[1;31mFAILED"));
+    assert!(!catalogue(&checks::all(), false).contains('\u{1b}'));
+}
+
+#[test]
+fn junit_can_be_read_back_and_marks_what_did_not_pass() {
+    let text = junit(&report()).unwrap();
+    assert!(
+        text.chars().all(|c| c >= ' ' || c == '\n'),
+        "no character that XML does not have"
+    );
+    assert!(!text.contains("<script>"), "{text}");
+    let read = quick_junit::Report::deserialize_from_str(&text).unwrap();
+    let names: Vec<&str> = read.test_suites.iter().map(|suite| suite.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "good: a",
+            "good: b",
+            "good: c",
+            "bad: a",
+            "bad: b",
+            "bad: c",
+            "bad: leaks",
+            "targets"
+        ]
+    );
+    let bad = &read.test_suites[3];
+    assert_eq!((bad.tests, bad.failures, bad.errors), (2, 2, 0));
+    let mixed = &read.test_suites[4];
+    assert_eq!((mixed.tests, mixed.failures, mixed.errors), (3, 1, 1));
+    assert_eq!(text.matches("<skipped").count(), 2);
+}
+
+#[test]
+fn markdown_keeps_its_tables_whatever_is_in_the_text() {
+    let text = markdown(&report());
+    assert!(!text.contains("<script>") && !text.contains('\0'), "{text}");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
+    let cells = |row: &str| row.replace("\\|", "").matches('|').count();
+    let areas: Vec<&str> = rows
+        .iter()
+        .take_while(|row| !row.contains("driver and engine"))
+        .copied()
+        .collect();
+    assert!(areas.iter().all(|row| cells(row) == 4), "{areas:#?}");
+    assert!(text.contains("| `a/one` MUST | ✔ | ✘ |"), "{text}");
+    assert!(
+        !text.contains("| `c/five` MUST | ✔ | ✔ |"),
+        "green rows are left out"
+    );
+}
+
+#[test]
+fn json_is_read_back_as_it_was() {
+    let report = report();
+    let text = json(&report).unwrap();
+    let back: Report = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, report);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["schemaVersion"], 1);
+    assert_eq!(value["drivers"][1]["checks"][0]["durationMs"], 1500);
+    assert_eq!(value["drivers"][1]["summary"]["mustFailed"], 2);
+    assert_eq!(value["notRun"][0]["uri"], "absent:");
+}
+
+#[test]
+fn the_verdict_is_the_worst_that_happened() {
+    use Level::{Must, Should};
+    let of = |outcomes: &[(&str, Level, Outcome)]| {
+        let mut report = Report::new(7, false);
+        report.drivers.push(driver("one:", outcomes));
+        report
+    };
+    let good = ("a/good", Must, Outcome::Passed);
+    assert_eq!(of(&[good]).verdict(), RunVerdict::Ok);
+    assert_eq!(
+        of(&[good, ("a/b", Should, Outcome::Failed)]).verdict(),
+        RunVerdict::Ok
+    );
+    assert_eq!(
+        of(&[good, ("a/b", Must, Outcome::TimedOut)]).verdict(),
+        RunVerdict::NotConformant
+    );
+    assert_eq!(
+        of(&[good, ("a/b", Must, Outcome::Error)]).verdict(),
+        RunVerdict::Broken
+    );
+    assert_eq!(
+        of(&[("a/b", Must, Outcome::Skipped)]).verdict(),
+        RunVerdict::Broken,
+        "nothing was executed"
+    );
+    assert_eq!(Report::new(7, false).verdict(), RunVerdict::Broken);
+    let mut absent = of(&[good]);
+    absent.not_run.push(NotRun::new("docker:", "no engine", false));
+    assert_eq!(absent.verdict(), RunVerdict::Ok);
+    absent.not_run.push(NotRun::new("podman:", "no engine", true));
+    assert_eq!(absent.verdict(), RunVerdict::NotConformant);
+    let mut leaked = of(&[good]);
+    leaked.drivers[0].leaks.push("container x".to_owned());
+    assert_eq!(leaked.verdict(), RunVerdict::Leaked);
+    assert_eq!(leaked.verdict().exit_code(), 4);
+}

@@ -1,0 +1,333 @@
+//! What a run found, as plain data: `report.json`.
+//!
+//! Field names are camelCase; times are milliseconds since the epoch, durations milliseconds. Readers ignore
+//! fields they do not know; [`SCHEMA_VERSION`] changes only when a field changes its meaning or goes away.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_types::{Capability, EngineInfo};
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{Step, millis};
+use crate::{Check, Failure, Level, Outcome};
+
+/// The version of the report's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The version of the suite: a new or stricter check raises the minor number, a removed or looser one the patch.
+pub const SUITE_VERSION: &str = "1.0.0";
+
+/// Everything one run found, over all its drivers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// [`SUITE_VERSION`].
+    pub suite_version: String,
+    /// When the run began.
+    pub started_at: u64,
+    /// What the order of the checks was made from.
+    pub seed: u64,
+    /// Whether only some checks were selected: such a run proves no conformance.
+    pub partial: bool,
+    /// The drivers that were checked.
+    pub drivers: Vec<DriverReport>,
+    /// The targets that were not, and why.
+    pub not_run: Vec<NotRun>,
+}
+
+/// A target that was not checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct NotRun {
+    /// The target.
+    pub uri: String,
+    /// Why not, and what can be done.
+    pub reason: String,
+    /// Whether it had to run.
+    pub required: bool,
+}
+
+/// What was found about one driver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DriverReport {
+    /// The target.
+    pub uri: String,
+    /// The driver's name.
+    pub name: String,
+    /// The driver's version.
+    pub version: String,
+    /// The engine behind it, where it answered.
+    pub engine: Option<EngineInfo>,
+    /// What it declares.
+    pub capabilities: Vec<Capability>,
+    /// The image that containers were made from; none if the checks that need one were skipped.
+    pub image: Option<String>,
+    /// Real time from connecting to the end of the sweep.
+    pub wall_ms: u64,
+    /// Whether the run was cancelled.
+    pub cancelled: bool,
+    /// The checks, counted by outcome.
+    pub summary: Summary,
+    /// What was left on the engine, or could not be looked for.
+    pub leaks: Vec<String>,
+    /// Every selected check, in the order of the catalogue.
+    pub checks: Vec<CheckReport>,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The check's id.
+    pub id: String,
+    /// How bad it is when a driver fails it.
+    pub level: Level,
+    /// The rule.
+    pub statement: String,
+    /// Why the rule is there, where that needs saying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rationale: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, by the runtime's clock: simulated time where the clock is paused.
+    pub duration_ms: u64,
+    /// How many assertions it made.
+    pub assertions: usize,
+    /// Why it did not pass; none if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What was expected and what was seen, where an assertion failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What the check did until then; only of checks that did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+}
+
+/// Checks counted by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Summary {
+    /// All of them; the sum of the next six.
+    pub total: usize,
+    /// Those that passed.
+    pub passed: usize,
+    /// Those that failed.
+    pub failed: usize,
+    /// Those that did not concern the driver.
+    pub skipped: usize,
+    /// Those that could not find out.
+    pub errors: usize,
+    /// Those that took too long.
+    pub timed_out: usize,
+    /// Those that did not get their turn.
+    pub not_run: usize,
+    /// Of the failed and timed out ones, those of level MUST.
+    pub must_failed: usize,
+}
+
+impl Report {
+    /// An empty report of a run that begins now.
+    pub fn new(seed: u64, partial: bool) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            suite_version: SUITE_VERSION.to_owned(),
+            started_at: now(),
+            seed,
+            partial,
+            drivers: Vec::new(),
+            not_run: Vec::new(),
+        }
+    }
+
+    /// All drivers' checks counted together.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.drivers.iter().flat_map(|driver| &driver.checks))
+    }
+
+    /// What the run amounts to.
+    pub fn verdict(&self) -> RunVerdict {
+        let summary = self.summary();
+        let broken = summary.errors > 0
+            || summary.passed + summary.failed + summary.timed_out == 0
+            || self
+                .drivers
+                .iter()
+                .any(|driver| driver.summary.total != driver.checks.len());
+        if summary.must_failed > 0 || self.not_run.iter().any(|target| target.required) {
+            RunVerdict::NotConformant
+        } else if broken {
+            RunVerdict::Broken
+        } else if self.drivers.iter().any(|driver| !driver.leaks.is_empty()) {
+            RunVerdict::Leaked
+        } else {
+            RunVerdict::Ok
+        }
+    }
+}
+
+impl NotRun {
+    /// A target that was not checked, and why.
+    pub fn new(uri: impl Into<String>, reason: impl Into<String>, required: bool) -> Self {
+        Self {
+            uri: uri.into(),
+            reason: reason.into(),
+            required,
+        }
+    }
+}
+
+/// What a run amounts to, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunVerdict {
+    /// A driver failed a check of level MUST, or one that had to run did not.
+    NotConformant,
+    /// A check could not find out, or none did run.
+    Broken,
+    /// Something was left on an engine.
+    Leaked,
+    /// Nothing of that.
+    Ok,
+}
+
+impl RunVerdict {
+    /// The exit code of a program that ran the suite: 0, 1, 2 or 4.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::NotConformant => 1,
+            Self::Broken => 2,
+            Self::Leaked => 4,
+        }
+    }
+}
+
+impl DriverReport {
+    pub(crate) fn new(uri: String) -> Self {
+        Self {
+            uri,
+            name: String::new(),
+            version: String::new(),
+            engine: None,
+            capabilities: Vec::new(),
+            image: None,
+            wall_ms: 0,
+            cancelled: false,
+            summary: Summary::default(),
+            leaks: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// The report on one check.
+    pub fn check(&self, id: &str) -> Option<&CheckReport> {
+        self.checks.iter().find(|check| check.id == id)
+    }
+
+    /// The checks that did not pass and were not skipped.
+    pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
+        self.checks
+            .iter()
+            .filter(|check| !matches!(check.outcome, Outcome::Passed | Outcome::Skipped))
+    }
+
+    /// The driver and its engine on one line.
+    pub fn title(&self) -> String {
+        let engine = self.engine.as_ref().map_or(String::new(), |engine| {
+            let api = engine
+                .api_version
+                .as_ref()
+                .map_or(String::new(), |api| format!(" (API {api})"));
+            format!(" on {} {}{api}", engine.name, engine.version)
+        });
+        format!("{} {}{engine}", self.name, self.version)
+    }
+}
+
+impl CheckReport {
+    pub(crate) fn new(check: &Check, outcome: Outcome) -> Self {
+        Self {
+            id: check.id.to_owned(),
+            level: check.level,
+            statement: check.statement.to_owned(),
+            rationale: Some(check.rationale)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
+            outcome,
+            duration_ms: 0,
+            assertions: 0,
+            message: None,
+            failure: None,
+            steps: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn took(mut self, duration: Duration) -> Self {
+        self.duration_ms = millis(duration);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn because(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// The first segment of the id.
+    pub fn area(&self) -> &str {
+        crate::check::area_of(&self.id)
+    }
+}
+
+impl Summary {
+    /// Counts checks.
+    pub fn of<'a>(checks: impl IntoIterator<Item = &'a CheckReport>) -> Self {
+        let mut summary = Self::default();
+        for check in checks {
+            summary.total += 1;
+            match check.outcome {
+                Outcome::Passed => summary.passed += 1,
+                Outcome::Failed => summary.failed += 1,
+                Outcome::Skipped => summary.skipped += 1,
+                Outcome::Error => summary.errors += 1,
+                Outcome::TimedOut => summary.timed_out += 1,
+                Outcome::NotRun => summary.not_run += 1,
+            }
+            if check.level == Level::Must && check.outcome.is_breach() {
+                summary.must_failed += 1;
+            }
+        }
+        summary
+    }
+
+    /// The line that ends every output: `132 passed, 0 failed, 8 skipped`, and what else there was.
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        );
+        for (count, word) in [
+            (self.timed_out, "timed out"),
+            (self.errors, "errors"),
+            (self.not_run, "not run"),
+        ] {
+            if count > 0 {
+                line.push_str(&format!(", {count} {word}"));
+            }
+        }
+        line
+    }
+}
+
+fn now() -> u64 {
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}

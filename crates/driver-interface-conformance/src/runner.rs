@@ -1,0 +1,331 @@
+//! Runs checks against one target: in random order, several at once, each with a limit, and cleans up.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use driver_interface_types::{ContainerDriver, DriverError, Namespace};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+use crate::ctx::Shared;
+use crate::prepare::{self, Image};
+use crate::{
+    Check, CheckReport, CheckResult, Ctx, DriverReport, Isolation, Observer, Options, Outcome,
+    SelectionError, Summary, Target, Verdict, checks, sweep,
+};
+
+/// Why a run did not begin.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The selection selects nothing.
+    Selection(SelectionError),
+    /// The target could not be reached.
+    Unreachable(DriverError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Selection(error) => error.fmt(f),
+            Self::Unreachable(error) => write!(f, "cannot connect: {error:#}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Selection(error) => Some(error),
+            Self::Unreachable(error) => Some(error),
+        }
+    }
+}
+
+/// Runs the suite's own checks against a target.
+///
+/// ```
+/// use std::sync::Arc;
+/// use async_trait::async_trait;
+/// use driver_interface_conformance::{Options, Silent, Target, TestImage, run};
+/// use driver_interface_mock::{MockDockerDriver, MockEngine};
+/// use driver_interface_types::{ContainerDriver, Namespace, Result};
+///
+/// struct Mine(MockEngine);
+///
+/// #[async_trait]
+/// impl Target for Mine {
+///     fn uri(&self) -> String {
+///         "mine:".to_owned()
+///     }
+///
+///     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
+///         Ok(Arc::new(MockDockerDriver::builder().engine(&self.0).namespace(namespace.clone()).build()))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> std::result::Result<(), driver_interface_conformance::RunError> {
+/// let mut options = Options::new(TestImage::simulated());
+/// options.selection.areas = vec!["creation".to_owned()];
+/// let report = run(Arc::new(Mine(MockEngine::new())), &options, Arc::new(Silent)).await?;
+/// assert_eq!(report.summary.must_failed, 0, "{:#?}", report.problems().collect::<Vec<_>>());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// When nothing is selected or the target cannot be reached. What goes wrong after that is in the report.
+///
+/// # Cancel safety
+/// Dropping the future leaves on the engine what the checks under way have made; use
+/// [`Cancellation`](crate::Cancellation) to end early and clean up.
+pub async fn run(
+    target: Arc<dyn Target>,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<DriverReport, RunError> {
+    run_checks(&checks::all(), target, options, observer).await
+}
+
+/// Runs checks of your own choice, such as the suite's and some of yours; see [`run`].
+///
+/// # Errors
+/// As [`run`].
+///
+/// # Cancel safety
+/// As [`run`].
+pub async fn run_checks(
+    checks: &[Check],
+    target: Arc<dyn Target>,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<DriverReport, RunError> {
+    let checks = options.selection.apply(checks).map_err(RunError::Selection)?;
+    let begun = std::time::Instant::now();
+    let run_id = format!("{:08x}", rand::random::<u32>());
+    let namespace =
+        Namespace::new(format!("conf-{run_id}")).map_err(|error| RunError::Unreachable(error.into()))?;
+    let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
+
+    let mut report = prepare::describe(&*target, &*driver).await;
+    let image = prepare::import(&*driver, &options.image, &run_id).await;
+    report.image = image.reference().map(str::to_owned);
+    observer.run_started(&report, &checks);
+
+    let shared = Arc::new(Shared {
+        run_id,
+        seed: options.seed,
+        namespaces: Mutex::new(vec![namespace.clone()]),
+        namespace,
+        image: image.reference().unwrap_or_default().to_owned(),
+        capabilities: driver.capabilities(),
+        target,
+    });
+    let runner = Runner {
+        shared,
+        driver,
+        observer,
+        cancellation: options.cancellation.clone(),
+    };
+    let (mut reports, mut leaks) = runner.run_all(&checks, &image, options).await;
+    let namespaces = runner
+        .shared
+        .namespaces
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    leaks.extend(sweep::sweep(&*runner.shared.target, &namespaces).await);
+    // After the sweep: a container that was left would keep the image.
+    leaks.extend(prepare::remove(&*runner.driver, &image).await);
+
+    reports.sort_by_key(|(index, _)| *index);
+    report.checks = reports.into_iter().map(|(_, report)| report).collect();
+    report.summary = Summary::of(&report.checks);
+    report.leaks = leaks;
+    report.cancelled = runner.cancellation.is_cancelled();
+    report.wall_ms = crate::journal::millis(begun.elapsed());
+    runner.observer.run_finished(&report);
+    Ok(report)
+}
+
+/// A check's place in the catalogue and what it found.
+type Numbered = (usize, CheckReport);
+
+#[derive(Clone)]
+struct Runner {
+    shared: Arc<Shared>,
+    driver: Arc<dyn ContainerDriver>,
+    observer: Arc<dyn Observer>,
+    cancellation: crate::Cancellation,
+}
+
+impl Runner {
+    async fn run_all(
+        &self,
+        checks: &[Check],
+        image: &Image,
+        options: &Options,
+    ) -> (Vec<Numbered>, Vec<String>) {
+        let mut done = Vec::with_capacity(checks.len());
+        let mut waiting = Vec::new();
+        for (index, check) in checks.iter().enumerate() {
+            match prepare::obstacle(check, &self.shared, image) {
+                Some((outcome, reason)) => {
+                    let report = CheckReport::new(check, outcome).because(reason);
+                    self.observer.check_finished(&report);
+                    done.push((index, report));
+                }
+                None => waiting.push((index, *check)),
+            }
+        }
+        waiting.shuffle(&mut StdRng::seed_from_u64(options.seed));
+        let (together, alone): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|(_, check)| check.isolation == Isolation::Parallel);
+        let mut leaks = Vec::new();
+        for (batch, jobs) in [(together, options.jobs), (alone, 1)] {
+            self.run_batch(batch, jobs.max(1), &mut done, &mut leaks).await;
+        }
+        (done, leaks)
+    }
+
+    async fn run_batch(
+        &self,
+        batch: Vec<(usize, Check)>,
+        jobs: usize,
+        done: &mut Vec<Numbered>,
+        leaks: &mut Vec<String>,
+    ) {
+        let mut waiting = batch.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < jobs {
+                let Some((index, check)) = waiting.next() else {
+                    break;
+                };
+                if self.cancellation.is_cancelled() {
+                    let report = CheckReport::new(&check, Outcome::NotRun).because("the run was cancelled");
+                    done.push((index, report));
+                    continue;
+                }
+                let runner = self.clone();
+                running.spawn(async move { (index, runner.run_one(index, check).await) });
+            }
+            match running.join_next().await {
+                None => break,
+                Some(Ok((index, (report, left)))) => {
+                    self.observer.check_finished(&report);
+                    leaks.extend(left.into_iter().map(|leak| format!("{}: {leak}", report.id)));
+                    done.push((index, report));
+                }
+                Some(Err(error)) => {
+                    leaks.push(format!("the runner itself failed, and a check with it: {error}"))
+                }
+            }
+        }
+    }
+
+    async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
+        self.observer.check_started(&check);
+        let begun = Instant::now();
+        let ctx = match Ctx::new(Arc::clone(&self.shared), check, index, Arc::clone(&self.driver)) {
+            Ok(ctx) => ctx,
+            Err(verdict) => return (judge(&check, Err(verdict), 1), Vec::new()),
+        };
+        let mut report = self.run_body(&check, &ctx).await.took(begun.elapsed());
+        report.assertions = ctx.assertions();
+        if report.outcome != Outcome::Passed {
+            report.steps = ctx.journal().steps();
+        }
+        let leaks = ctx.ledger().clean_up().await;
+        (report, leaks)
+    }
+
+    async fn run_body(&self, check: &Check, ctx: &Ctx) -> CheckReport {
+        let limit = check.limit.mul_f64(self.shared.target.time_scale().max(0.1));
+        let mut body = tokio::spawn((check.run)(ctx.clone()));
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(limit, &mut body) => Some(ended),
+            () = self.cancellation.cancelled() => None,
+        };
+        let pending = ctx.journal().pending();
+        match ended {
+            Some(Ok(Ok(result))) => judge(check, result, ctx.assertions()),
+            Some(Ok(Err(error))) => judge_panic(check, ctx, error),
+            Some(Err(_)) => {
+                stop(body).await;
+                CheckReport::new(check, Outcome::TimedOut).because(late(limit, &pending))
+            }
+            None => {
+                stop(body).await;
+                CheckReport::new(check, Outcome::NotRun).because("the run was cancelled")
+            }
+        }
+    }
+}
+
+/// Ends a body and waits until everything it holds is dropped.
+async fn stop(body: tokio::task::JoinHandle<CheckResult>) {
+    body.abort();
+    // The only news is that it was aborted.
+    let _ = body.await;
+}
+
+fn late(limit: Duration, pending: &[String]) -> String {
+    match pending {
+        [] => format!("did not end within {limit:?}"),
+        calls => format!(
+            "did not end within {limit:?}; still waiting for {}",
+            calls.join(", ")
+        ),
+    }
+}
+
+fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
+    match result {
+        Ok(()) if assertions == 0 => CheckReport::new(check, Outcome::Error)
+            .because("the check asserted nothing: a defect of the suite"),
+        Ok(()) => CheckReport::new(check, Outcome::Passed),
+        Err(Verdict::Failed(failure)) => {
+            let mut report = CheckReport::new(check, Outcome::Failed).because(failure.to_string());
+            report.failure = Some(failure);
+            report
+        }
+        Err(Verdict::NotApplicable(reason)) => CheckReport::new(check, Outcome::Skipped).because(reason),
+        Err(Verdict::Broken(reason)) => broken(check, None, reason),
+    }
+}
+
+/// A panic inside a call is the driver's, any other the suite's.
+fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
+    let message = match error.try_into_panic() {
+        Ok(payload) => panic_text(payload.as_ref()),
+        Err(error) => error.to_string(),
+    };
+    broken(
+        check,
+        ctx.journal().panicked(),
+        format!("the check panicked: {message}"),
+    )
+}
+
+fn broken(check: &Check, panicked_in: Option<String>, reason: String) -> CheckReport {
+    match panicked_in {
+        Some(call) => {
+            CheckReport::new(check, Outcome::Failed).because(format!("the driver panicked in {call}"))
+        }
+        None => CheckReport::new(check, Outcome::Error).because(reason),
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

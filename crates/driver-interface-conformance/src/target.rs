@@ -1,0 +1,67 @@
+//! What the suite runs against.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use driver_interface_types::{ContainerDriver, Namespace, Result};
+
+/// Makes drivers for one engine. This is all a third-party driver has to write to run the suite.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Names the target in reports and on the command line, such as `docker:` or `mock-local:`.
+    fn uri(&self) -> String;
+
+    /// Makes a driver. It is called many times: checks use a second driver to see what another process would,
+    /// and drivers of other namespaces. All of them must reach the same engine.
+    ///
+    /// # Errors
+    /// Whatever the driver says when it cannot reach its engine; the target is then reported as not run.
+    async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
+
+    /// Makes objects on the engine that no driver of this interface made, through another client. Without it
+    /// the checks that a driver leaves them alone are skipped.
+    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+        None
+    }
+
+    /// By how much the longest times that checks allow are multiplied: above 1 for a slow engine.
+    fn time_scale(&self) -> f64 {
+        1.0
+    }
+}
+
+/// Makes and looks after objects that are none of the driver's business, through the engine's own API.
+#[async_trait]
+pub trait Bystanders: Send + Sync {
+    /// Makes a container of `image` with these labels, running if it can be, and returns its id.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn add_container(&self, name: &str, image: &str, labels: &[(&str, &str)])
+    -> Result<String, String>;
+
+    /// Makes a volume.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn add_volume(&self, name: &str) -> Result<(), String>;
+
+    /// Makes a network.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn add_network(&self, name: &str) -> Result<(), String>;
+
+    /// What has become of everything added, one line each: its kind, its name, and its state. Two calls with
+    /// nothing in between answer the same.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn inventory(&self) -> Result<Vec<String>, String>;
+
+    /// Removes everything added.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn remove_all(&self) -> Result<(), String>;
+}

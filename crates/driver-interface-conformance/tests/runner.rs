@@ -1,0 +1,312 @@
+//! The runner itself: checks that panic, hang, leak or assert nothing, cancelled runs, targets that are not there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is how a failure is told"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use common::{Kind, MockTarget};
+use driver_interface_conformance::{
+    Cancellation, Check, CheckReport, CheckResult, Ctx, DriverReport, Failure, Need, Observer, Options,
+    Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks,
+};
+use driver_interface_types::{Capability, ContainerDriver, DriverError, Namespace, Result};
+
+async fn passes(ctx: Ctx) -> CheckResult {
+    ctx.equal("one", 1, 1)
+}
+
+async fn fails(ctx: Ctx) -> CheckResult {
+    ctx.driver().health_check().await?;
+    ctx.equal("one", 1, 2)
+}
+
+async fn panics(_: Ctx) -> CheckResult {
+    panic!("oops")
+}
+
+async fn hangs(ctx: Ctx) -> CheckResult {
+    ctx.ready(&ctx.script(SERVE)).await?;
+    std::future::pending().await
+}
+
+async fn asserts_nothing(_: Ctx) -> CheckResult {
+    Ok(())
+}
+
+/// Makes a container after it has ended and was cleaned up after.
+async fn leaks(ctx: Ctx) -> CheckResult {
+    let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        driver.create_container(&config).await
+    });
+    ctx.equal("one", 1, 1)
+}
+
+async fn takes_its_time(ctx: Ctx) -> CheckResult {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    ctx.equal("one", 1, 1)
+}
+
+async fn makes_things(ctx: Ctx) -> CheckResult {
+    ctx.ready(&ctx.script(SERVE)).await?;
+    let volume = ctx.driver().create_volume(&ctx.volume()).await?;
+    ctx.driver().create_network(&ctx.network()).await?;
+    ctx.ensure("made", !volume.name.is_empty(), volume)
+}
+
+async fn claims_to_be_unsupported(ctx: Ctx) -> CheckResult {
+    ctx.equal("one", 1, 1)?;
+    Err(DriverError::from(driver_interface_errors::UnsupportedError::new(
+        "list_volumes",
+        "not today",
+    ))
+    .into())
+}
+
+const HANG_LIMIT: u64 = 60;
+
+const CHECKS: &[Check] = &[
+    Check::must("a/passes", "It passes.", run!(passes)),
+    Check::must("a/fails", "It fails.", run!(fails)),
+    Check::must("b/panics", "It panics.", run!(panics)),
+    Check::must("b/hangs", "It hangs.", run!(hangs)).limit(HANG_LIMIT),
+    Check::should("c/asserts-nothing", "It asserts nothing.", run!(asserts_nothing)),
+    Check::must("c/makes-things", "It cleans up.", run!(makes_things)),
+    Check::must("d/real", "It needs a kernel.", run!(passes)).requires(&[Capability::RealProcesses]),
+    Check::must(
+        "d/unsupported",
+        "It does what it declares.",
+        run!(claims_to_be_unsupported),
+    ),
+];
+
+fn check(id: &str) -> Check {
+    *CHECKS.iter().find(|check| check.id == id).unwrap()
+}
+
+async fn report_on(checks: &[Check], options: Options) -> DriverReport {
+    run_checks(
+        checks,
+        Arc::new(MockTarget::new(Kind::Docker)),
+        &options,
+        Arc::new(Silent),
+    )
+    .await
+    .unwrap()
+}
+
+async fn one(id: &str) -> CheckReport {
+    let report = report_on(&[check(id)], Options::new(TestImage::simulated())).await;
+    assert!(report.leaks.is_empty(), "{:?}", report.leaks);
+    report.checks.into_iter().next().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_passes_or_fails_by_its_assertions() {
+    assert_eq!(one("a/passes").await.outcome, Outcome::Passed);
+    let failed = one("a/fails").await;
+    assert_eq!(failed.outcome, Outcome::Failed);
+    assert_eq!(failed.failure, Some(Failure::new("one", "2", "1")));
+    assert_eq!(failed.steps.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_panics_is_an_error_and_the_others_go_on() {
+    let report = report_on(CHECKS, Options::new(TestImage::simulated())).await;
+    let panicked = report.check("b/panics").unwrap();
+    assert_eq!(panicked.outcome, Outcome::Error);
+    assert_eq!(panicked.message.as_deref(), Some("the check panicked: oops"));
+    assert_eq!(report.check("a/passes").unwrap().outcome, Outcome::Passed);
+    assert_eq!(report.checks.len(), CHECKS.len());
+    let order: Vec<&str> = report.checks.iter().map(|check| check.id.as_str()).collect();
+    let catalogue: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(
+        order, catalogue,
+        "reports are in the catalogue's order, whatever order they ran in"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_times_out_and_is_cleaned_up_after() {
+    let hung = one("b/hangs").await;
+    assert_eq!(hung.outcome, Outcome::TimedOut);
+    assert!(hung.duration_ms >= HANG_LIMIT * 1000, "{}", hung.duration_ms);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_asserts_nothing_is_an_error() {
+    assert_eq!(one("c/asserts-nothing").await.outcome, Outcome::Error);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsupported_is_a_failure_and_never_a_skip() {
+    assert_eq!(one("d/unsupported").await.outcome, Outcome::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_concern_a_driver_is_skipped_with_a_reason() {
+    let skipped = one("d/real").await;
+    assert_eq!(skipped.outcome, Outcome::Skipped);
+    assert_eq!(
+        skipped.message.as_deref(),
+        Some("the driver does not declare real_processes")
+    );
+    let no_image = Options::new(TestImage::Missing("none was found; name one".to_owned()));
+    let report = report_on(&[check("a/passes")], no_image).await;
+    assert_eq!(
+        report.checks[0].message.as_deref(),
+        Some("no test image: none was found; name one")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_check_makes_is_removed() {
+    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let options = Options::new(TestImage::simulated());
+    let run = run_checks(
+        &[check("c/makes-things")],
+        target.clone(),
+        &options,
+        Arc::new(Silent),
+    )
+    .await
+    .unwrap();
+    assert_eq!((run.summary.passed, run.leaks), (1, Vec::new()));
+    let engine = target.engine();
+    assert!(engine.containers().is_empty() && engine.volumes().is_empty() && engine.networks().is_empty());
+    assert!(
+        engine
+            .images()
+            .iter()
+            .all(|image| !image.as_str().contains("conformance")),
+        "{:?}",
+        engine.images()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_reported_and_removed() {
+    const LEAKS: Check = Check::must("e/leaks", "It leaks.", run!(leaks));
+    const SLOW: Check = Check::must("e/takes-its-time", "It waits.", run!(takes_its_time));
+    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let options = Options::new(TestImage::simulated());
+    let run = run_checks(&[LEAKS, SLOW], target.clone(), &options, Arc::new(Silent))
+        .await
+        .unwrap();
+    assert_eq!((run.summary.passed, run.leaks.len()), (2, 1), "{:?}", run.leaks);
+    assert!(run.leaks[0].starts_with("container conf-"), "{:?}", run.leaks);
+    assert!(target.engine().containers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_run_cleans_up_and_says_what_did_not_run() {
+    struct CancelAtFirst(Cancellation);
+
+    impl Observer for CancelAtFirst {
+        fn check_started(&self, _: &Check) {
+            let cancellation = self.0.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                cancellation.cancel();
+            });
+        }
+    }
+
+    let cancellation = Cancellation::default();
+    let options = Options::new(TestImage::simulated())
+        .jobs(1)
+        .cancellation(cancellation.clone());
+    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let checks = [
+        check("b/hangs"),
+        Check::must("b/hangs-too", "It hangs.", run!(hangs)),
+    ];
+    let observer = Arc::new(CancelAtFirst(cancellation));
+    let run = run_checks(&checks, target.clone(), &options, observer)
+        .await
+        .unwrap();
+    assert!(run.cancelled);
+    assert_eq!(run.summary.not_run, 2);
+    assert!(target.engine().containers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_seed_decides_the_order() {
+    #[derive(Default)]
+    struct Order(std::sync::Mutex<Vec<&'static str>>);
+
+    impl Observer for Order {
+        fn check_started(&self, check: &Check) {
+            self.0.lock().unwrap().push(check.id);
+        }
+    }
+
+    let order_of = async |seed| {
+        let options = Options::new(TestImage::simulated()).jobs(1).seed(seed);
+        let order = Arc::new(Order::default());
+        let target = Arc::new(MockTarget::new(Kind::Docker));
+        run_checks(CHECKS, target, &options, order.clone()).await.unwrap();
+        order.0.lock().unwrap().clone()
+    };
+    assert_eq!(order_of(7).await, order_of(7).await);
+    let others: Vec<_> = [order_of(1).await, order_of(2).await, order_of(3).await].into();
+    let seven = order_of(7).await;
+    assert!(others.iter().any(|order| *order != seven));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_selections_name_the_areas() {
+    let target = || Arc::new(MockTarget::new(Kind::Docker));
+    let mut options = Options::new(TestImage::simulated());
+    options.selection.areas = vec!["lifecicle".to_owned()];
+    let error = run(target(), &options, Arc::new(Silent)).await.unwrap_err();
+    assert!(matches!(error, RunError::Selection(_)));
+    assert!(
+        error.to_string().contains("lifecycle") && error.to_string().contains("lifecicle"),
+        "{error}"
+    );
+    options.selection.areas.clear();
+    options.selection.globs = vec!["nothing/**".to_owned()];
+    let error = run(target(), &options, Arc::new(Silent))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nothing/**") && error.contains("the areas are"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_that_need_bystanders_are_skipped_without_them() {
+    struct Alone(MockTarget);
+
+    #[async_trait]
+    impl Target for Alone {
+        fn uri(&self) -> String {
+            "alone:".to_owned()
+        }
+
+        async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
+            self.0.connect(namespace).await
+        }
+    }
+
+    const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::Bystanders]);
+    let target = Arc::new(Alone(MockTarget::new(Kind::Docker)));
+    let options = Options::new(TestImage::simulated());
+    let run = run_checks(&[NEEDS], target, &options, Arc::new(Silent))
+        .await
+        .unwrap();
+    assert_eq!(run.summary.skipped, 1);
+}
