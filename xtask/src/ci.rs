@@ -1,0 +1,113 @@
+//! `cargo xtask ci`: exactly what CI runs, on any machine.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::engines::{self, Engine};
+use crate::tidy::workspace;
+
+/// One step: what it is called, and the program with its arguments.
+type Step = (&'static str, &'static [&'static str]);
+
+/// Steps that need no engine, quick ones first.
+const STATIC: &[Step] = &[
+    ("format", &["fmt", "--all", "--check"]),
+    (
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    ("tidy", &["xtask", "tidy"]),
+];
+
+/// Steps that use the engines, where there are some.
+const DYNAMIC: &[Step] = &[
+    ("tests and doc tests", &["test", "--workspace", "--locked"]),
+    ("conformance", &["xtask", "conformance"]),
+];
+
+/// Runs every step, goes on past failures, and says at the end what failed.
+///
+/// The engines that `DRIVER_INTERFACE_REQUIRE` lists are installed and started first where they do not run
+/// already, and those it started are stopped again.
+///
+/// It fails when an engine cannot be had, and names the steps that failed.
+pub(crate) fn main() -> Result<ExitCode> {
+    let root = &workspace();
+    let wanted = required()?;
+    let mut results: Vec<(&str, bool, Duration)> = Vec::new();
+    for step in STATIC {
+        results.push(timed(root, step)?);
+    }
+    let state = root.join("target/engines");
+    let ready = start_engines(&wanted, &state);
+    if ready.is_ok() {
+        for step in DYNAMIC {
+            results.push(timed(root, step)?);
+        }
+    }
+    let stopped = engines::down(&state);
+    summary(&results);
+    ready.context("the engines could not be started")?;
+    stopped.context("the engines could not be stopped")?;
+    let failed: Vec<&str> = results
+        .iter()
+        .filter(|(_, passed, _)| !passed)
+        .map(|(name, ..)| *name)
+        .collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn required() -> Result<Vec<Engine>> {
+    let listed = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
+    listed
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::parse)
+        .collect()
+}
+
+fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    println!("==> engines");
+    for started in engines::up(wanted, true, state)? {
+        println!("{} {} at {}", started.engine, started.version, started.endpoint);
+    }
+    Ok(())
+}
+
+fn timed(root: &Path, (name, args): &Step) -> Result<(&'static str, bool, Duration)> {
+    println!("==> {name}: cargo {}", args.join(" "));
+    let begun = Instant::now();
+    let status: ExitStatus = Command::new(env!("CARGO"))
+        .args(*args)
+        .current_dir(root)
+        .status()
+        .context("cargo did not start")?;
+    Ok((name, status.success(), begun.elapsed()))
+}
+
+fn summary(results: &[(&str, bool, Duration)]) {
+    println!("==> summary");
+    for (name, passed, took) in results {
+        let verdict = if *passed { "ok" } else { "FAILED" };
+        println!("{verdict:>6}  {:>5.0} s  {name}", took.as_secs_f64());
+    }
+}

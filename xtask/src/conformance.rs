@@ -1,0 +1,210 @@
+//! `cargo xtask conformance`: runs the suite on drivers and reports.
+
+mod busybox;
+mod bystanders;
+mod output;
+mod targets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use driver_interface::codes;
+use driver_interface_conformance::render::catalogue;
+use driver_interface_conformance::{
+    Cancellation, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection, TestImage,
+    checks,
+};
+
+use self::output::Output;
+use self::targets::{Clock, Subject};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A driver to check, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Without any:
+    /// both mocks and every engine that answers.
+    #[arg(long = "driver", value_name = "URI")]
+    drivers: Vec<String>,
+    /// Only checks of this area.
+    #[arg(long = "area", value_name = "AREA")]
+    areas: Vec<String>,
+    /// Only checks whose id matches, such as `lifecycle/stop/*`.
+    #[arg(long = "filter", value_name = "GLOB")]
+    filters: Vec<String>,
+    /// Only checks of this level or a stricter one: must, should or may.
+    #[arg(long)]
+    level: Option<Level>,
+    /// Print the checks instead of running them.
+    #[arg(long)]
+    list: bool,
+    /// What is printed when all is done.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where `report.json` and the other formats are written.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The image containers are made from, in place of the suite's own.
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// Repeats the order and the random choices of an earlier run.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many checks run at once on a real engine.
+    #[arg(long, default_value_t = 4)]
+    jobs: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Pretty,
+    /// The report as JSON.
+    Json,
+    /// JUnit XML, for build servers.
+    Junit,
+    /// The matrix for the documentation.
+    Markdown,
+}
+
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+/// What a driver that had to run, but did not, is named by.
+const REQUIRE: &str = "DRIVER_INTERFACE_REQUIRE";
+
+pub(crate) fn main(args: &Args) -> Result<ExitCode> {
+    let mut selection = Selection::default();
+    selection.areas.clone_from(&args.areas);
+    selection.globs.clone_from(&args.filters);
+    selection.level = args.level;
+    // A selection that selects nothing is found out before any driver is touched.
+    let selected = selection.apply(&checks::all())?;
+    let output = Output::new(args.format, args.out.clone());
+    if args.list {
+        output.print(&catalogue(&selected, output.color()));
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let cancellation = Cancellation::default();
+    on_interrupt(&cancellation)?;
+    let seed = args.seed.unwrap_or_else(targets::random_seed);
+    let mut report = Report::new(seed, !selection.is_everything());
+    output.begin(seed);
+    let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
+    for target in &absent {
+        output.absent(target);
+    }
+    if subjects.iter().all(|subject| subject.clock == Clock::Simulated) && !absent.is_empty() {
+        output.no_engine();
+    }
+    report.not_run.extend(absent);
+
+    for subject in subjects {
+        if cancellation.is_cancelled() {
+            report.not_run.push(NotRun::new(
+                subject.uri(),
+                "the run was cancelled",
+                subject.required,
+            ));
+            continue;
+        }
+        let options = Options::new(image_for(&subject, args.image.as_deref())?)
+            .selection(selection.clone())
+            .seed(seed)
+            .jobs(args.jobs)
+            .cancellation(cancellation.clone());
+        match run(&subject, &options, output.observer()) {
+            Ok(driver) => report.drivers.push(driver),
+            // What is wrong with a URI is wrong with the command line.
+            Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
+                bail!("--driver {}: {error:#}", subject.uri());
+            }
+            Err(RunError::Unreachable(error)) => {
+                let target = NotRun::new(
+                    subject.uri(),
+                    format!("cannot connect: {error:#}"),
+                    subject.required,
+                );
+                output.absent(&target);
+                report.not_run.push(target);
+            }
+            Err(error) => bail!(error),
+        }
+    }
+
+    output.finish(&report)?;
+    if cancellation.is_cancelled() {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(ExitCode::from(report.verdict().exit_code()))
+}
+
+fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Result<DriverReport, RunError> {
+    let runtime = match subject.clock {
+        Clock::Simulated => tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build(),
+        Clock::Real => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+    };
+    let runtime = runtime.map_err(|error| {
+        let message = format!("the runtime could not be made: {error}");
+        RunError::Unreachable(driver_interface::InternalError::new(message).into())
+    })?;
+    let target = Arc::clone(&subject.target);
+    let report = runtime.block_on(driver_interface_conformance::run(target, options, observer));
+    // What a dropped call left to do in the background must not hold the program up.
+    runtime.shutdown_background();
+    report
+}
+
+fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
+    match (named, subject.clock) {
+        (Some(reference), _) => TestImage::existing(reference)
+            .with_context(|| format!("--image {reference:?} is no image reference")),
+        (None, Clock::Simulated) => Ok(TestImage::simulated()),
+        (None, Clock::Real) => Ok(busybox::image()),
+    }
+}
+
+/// The drivers that must run, by scheme: their absence is a failure.
+fn required() -> Result<Vec<String>> {
+    let text = std::env::var(REQUIRE).unwrap_or_default();
+    let names: Vec<String> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if let Some(unknown) = names.iter().find(|name| !targets::is_known(name)) {
+        bail!(
+            "{REQUIRE} names {unknown:?}; known are {}",
+            targets::KNOWN.join(", ")
+        );
+    }
+    Ok(names)
+}
+
+/// The first interrupt ends the run after its clean-up; a second one ends the program.
+fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
+    let cancellation = cancellation.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("interrupt".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    anstream::eprintln!("\ninterrupted: cleaning up; once more to leave at once");
+                    cancellation.cancel();
+                }
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    std::process::exit(INTERRUPTED.into());
+                }
+            });
+        })?;
+    Ok(())
+}

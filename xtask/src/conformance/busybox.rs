@@ -1,0 +1,96 @@
+//! Where the test image's busybox comes from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use driver_interface_conformance::TestImage;
+
+use crate::engines_command::target_dir;
+
+/// Names the file to use.
+const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
+/// The last resort: an image the engine pulls.
+const PULLED: &str = "docker.io/library/busybox:stable";
+
+/// The image, made from the first of: the file that the environment names, a static busybox on the path, one
+/// that an earlier run has fetched, Debian's package. Otherwise one for the engine to pull.
+pub(super) fn image() -> TestImage {
+    if let Some(path) = std::env::var_os(VARIABLE) {
+        let path = PathBuf::from(path);
+        // Whoever names a file wants that one, and no other in its place.
+        return read(&path).unwrap_or_else(|problem| {
+            TestImage::Missing(format!("{VARIABLE} names {}: {problem}", path.display()))
+        });
+    }
+    let fetched = target_dir().join("conformance/busybox-static");
+    let unpacked = fetched.join("root/bin/busybox");
+    on_path()
+        .into_iter()
+        .chain([unpacked.clone()])
+        .find_map(|path| read(&path).ok())
+        .unwrap_or_else(|| {
+            if fetch(&fetched)
+                && let Ok(image) = read(&unpacked)
+            {
+                return image;
+            }
+            TestImage::existing(PULLED).unwrap_or_else(|_| TestImage::Missing(remedy()))
+        })
+}
+
+fn remedy() -> String {
+    format!(
+        "no static busybox was found: install busybox-static, set {VARIABLE}, or name an image with --image"
+    )
+}
+
+fn read(path: &Path) -> Result<TestImage, String> {
+    let program = fs::read(path).map_err(|error| error.to_string())?;
+    TestImage::from_busybox(&program).map_err(|error| error.to_string())
+}
+
+fn on_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("busybox"))
+        .collect()
+}
+
+/// Downloads and unpacks Debian's package, which needs no root. Whether that went well.
+fn fetch(folder: &Path) -> bool {
+    if fs::create_dir_all(folder).is_err()
+        || !quietly(
+            Command::new("apt-get")
+                .args(["download", "busybox-static"])
+                .current_dir(folder),
+        )
+    {
+        return false;
+    }
+    let packages = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let package = packages
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    package.is_some_and(|package| {
+        quietly(
+            Command::new("dpkg-deb")
+                .arg("-x")
+                .arg(package)
+                .arg(folder.join("root")),
+        )
+    })
+}
+
+fn quietly(command: &mut Command) -> bool {
+    let done = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    done.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,118 @@
+//! What is printed, and what is written to files.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use driver_interface_conformance::render::{Pretty, Progress, json, junit, markdown};
+use driver_interface_conformance::{NotRun, Observer, Report, SUITE_VERSION};
+
+use super::Format;
+use crate::engines_command::target_dir;
+
+/// How one check is run again.
+const AGAIN: &str = "cargo xtask conformance --driver {uri} --filter {id} --seed {seed}";
+
+pub(super) struct Output {
+    format: Format,
+    folder: PathBuf,
+}
+
+impl Output {
+    pub(super) fn new(format: Format, folder: Option<PathBuf>) -> Self {
+        Self {
+            format,
+            folder: folder.unwrap_or_else(|| target_dir().join("conformance")),
+        }
+    }
+
+    /// Whether what is printed at the end may be coloured. `anstream` takes colours out for whoever cannot
+    /// show them; they are made only where people read.
+    pub(super) fn color(&self) -> bool {
+        self.format == Format::Pretty
+    }
+
+    /// Progress goes where it cannot get into a report that is read by a program.
+    fn progress_is_on_stderr(&self) -> bool {
+        self.format != Format::Pretty
+    }
+
+    pub(super) fn begin(&self, seed: u64) {
+        self.say(&format!(
+            "driver-interface conformance {SUITE_VERSION}   seed {seed}\n"
+        ));
+    }
+
+    /// Says at once that a driver is not there, so that nobody takes its silence for success.
+    pub(super) fn absent(&self, target: &NotRun) {
+        let must = if target.required { "it had to run: " } else { "" };
+        self.say(&format!(
+            "\u{1b}[33m{}\u{1b}[0m  not run: {must}{}",
+            target.uri, target.reason
+        ));
+    }
+
+    /// A run on mocks alone is a good one, but nobody should take it for more.
+    pub(super) fn no_engine(&self) {
+        self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
+    }
+
+    pub(super) fn observer(&self) -> Arc<dyn Observer> {
+        if self.progress_is_on_stderr() {
+            let live = std::io::stderr().is_terminal();
+            Arc::new(Progress::new(
+                Box::new(anstream::AutoStream::auto(std::io::stderr())),
+                true,
+                live,
+            ))
+        } else {
+            let live = std::io::stdout().is_terminal();
+            Arc::new(Progress::new(
+                Box::new(anstream::AutoStream::auto(std::io::stdout())),
+                true,
+                live,
+            ))
+        }
+    }
+
+    /// Writes every format to the folder and prints the wanted one.
+    pub(super) fn finish(&self, report: &Report) -> Result<()> {
+        let texts = [
+            ("report.json", json(report)?),
+            ("junit.xml", junit(report)?),
+            ("report.md", markdown(report)),
+        ];
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot create {}", self.folder.display()))?;
+        for (name, text) in &texts {
+            let path = self.folder.join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let [(_, json), (_, junit), (_, markdown)] = &texts;
+        match self.format {
+            Format::Pretty => {
+                self.say(&format!("\nreports in {}", self.folder.display()));
+                self.print(&Pretty::new(true).again(AGAIN).render(report));
+            }
+            Format::Json => self.print(json),
+            Format::Junit => self.print(junit),
+            Format::Markdown => self.print(markdown),
+        }
+        Ok(())
+    }
+
+    /// Prints a text that ends with a newline. A reader that has gone away is no failure.
+    pub(super) fn print(&self, text: &str) {
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
+    fn say(&self, line: &str) {
+        if self.progress_is_on_stderr() {
+            anstream::eprintln!("{line}");
+        } else {
+            anstream::println!("{line}");
+        }
+    }
+}

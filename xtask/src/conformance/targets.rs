@@ -1,0 +1,250 @@
+//! The drivers that can be checked, and how they are made.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use driver_interface::docker::{DockerConfig, DockerDriver};
+use driver_interface::mock::{MockDockerDriver, MockEngine, MockLocalDriver};
+use driver_interface::{ConnectOptions, ContainerDriver, Namespace, connect_with};
+use driver_interface_conformance::{Bystanders, NotRun, Target};
+
+use super::bystanders::EngineBystanders;
+
+/// The schemes that can be required.
+pub(super) const KNOWN: [&str; 4] = ["mock-docker", "mock-local", "docker", "podman"];
+
+/// One driver to check.
+pub(super) struct Subject {
+    pub(super) target: Arc<dyn Target>,
+    pub(super) clock: Clock,
+    pub(super) required: bool,
+}
+
+/// Whose time a driver lives in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    Real,
+    Simulated,
+}
+
+impl Subject {
+    pub(super) fn uri(&self) -> String {
+        self.target.uri()
+    }
+}
+
+pub(super) fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name)
+}
+
+pub(super) fn random_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos()) ^ now.as_secs()
+}
+
+/// The drivers named, or else the mocks and the engines that answer; and those that do not.
+pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+    let must = |uri: &str| {
+        required
+            .iter()
+            .any(|scheme| uri.split(':').next() == Some(scheme.as_str()))
+    };
+    if !named.is_empty() {
+        let subjects = named.iter().map(|uri| subject(uri, true)).collect();
+        return Ok((subjects, Vec::new()));
+    }
+    let mut subjects = vec![
+        subject("mock-docker:", must("mock-docker:")),
+        subject("mock-local:", must("mock-local:")),
+    ];
+    let mut absent = Vec::new();
+    let mut sockets: Vec<String> = Vec::new();
+    for uri in ["docker:", "podman:"] {
+        match endpoint(uri) {
+            Ok(endpoint) if sockets.contains(&endpoint) => {
+                absent.push(NotRun::new(
+                    uri,
+                    format!("it is the engine at {endpoint}, which is checked already"),
+                    false,
+                ));
+            }
+            Ok(endpoint) => {
+                sockets.push(endpoint);
+                subjects.push(subject(uri, must(uri)));
+            }
+            Err(reason) => absent.push(NotRun::new(uri, reason, must(uri))),
+        }
+    }
+    Ok((subjects, absent))
+}
+
+/// Where the engine that a URI finds listens.
+fn endpoint(uri: &str) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let address = runtime.block_on(async {
+        let config = DockerConfig::for_uri(uri)?;
+        DockerDriver::connect(config).await.map(|driver| driver.address())
+    });
+    address.map_err(|error| format!("{error:#}"))
+}
+
+fn subject(uri: &str, required: bool) -> Subject {
+    let mock = |kind| Subject {
+        target: Arc::new(MockTarget {
+            engine: MockEngine::new(),
+            kind,
+        }),
+        clock: Clock::Simulated,
+        required,
+    };
+    match uri {
+        "mock-docker:" | "mock-docker" => mock(Mock::Docker),
+        "mock-local:" | "mock-local" => mock(Mock::Local),
+        _ => {
+            let bystanders = endpoint(uri)
+                .ok()
+                .and_then(|endpoint| EngineBystanders::at(&endpoint));
+            let uri = uri.to_owned();
+            Subject {
+                target: Arc::new(EngineTarget { uri, bystanders }),
+                clock: Clock::Real,
+                required,
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mock {
+    Docker,
+    Local,
+}
+
+/// A mock; all its drivers share one simulated engine.
+struct MockTarget {
+    engine: MockEngine,
+    kind: Mock,
+}
+
+#[async_trait]
+impl Target for MockTarget {
+    fn uri(&self) -> String {
+        match self.kind {
+            Mock::Docker => "mock-docker:".to_owned(),
+            Mock::Local => "mock-local:".to_owned(),
+        }
+    }
+
+    async fn connect(&self, namespace: &Namespace) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
+        let (engine, namespace) = (&self.engine, namespace.clone());
+        Ok(match self.kind {
+            Mock::Docker => Arc::new(
+                MockDockerDriver::builder()
+                    .engine(engine)
+                    .namespace(namespace)
+                    .build(),
+            ),
+            Mock::Local => Arc::new(
+                MockLocalDriver::builder()
+                    .engine(engine)
+                    .namespace(namespace)
+                    .build(),
+            ),
+        })
+    }
+
+    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+        Some(Arc::new(MockBystanders {
+            engine: self.engine.clone(),
+            names: Mutex::default(),
+        }))
+    }
+}
+
+/// A driver for a real engine, by URI.
+struct EngineTarget {
+    uri: String,
+    bystanders: Option<Arc<EngineBystanders>>,
+}
+
+#[async_trait]
+impl Target for EngineTarget {
+    fn uri(&self) -> String {
+        self.uri.clone()
+    }
+
+    async fn connect(&self, namespace: &Namespace) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
+        connect_with(&self.uri, ConnectOptions::default().namespace(namespace.clone())).await
+    }
+
+    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+        self.bystanders
+            .clone()
+            .map(|bystanders| bystanders as Arc<dyn Bystanders>)
+    }
+}
+
+/// What other programs have on a simulated engine.
+struct MockBystanders {
+    engine: MockEngine,
+    names: Mutex<Vec<String>>,
+}
+
+impl MockBystanders {
+    fn remember(&self, name: &str) {
+        self.names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name.to_owned());
+    }
+}
+
+#[async_trait]
+impl Bystanders for MockBystanders {
+    async fn add_container(
+        &self,
+        name: &str,
+        _image: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<String, String> {
+        self.remember(name);
+        let added = self.engine.add_foreign_container(name, labels);
+        added.map(|id| id.to_string()).map_err(|error| error.to_string())
+    }
+
+    async fn add_volume(&self, name: &str) -> Result<(), String> {
+        self.remember(name);
+        self.engine
+            .add_foreign_volume(name, &[])
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    async fn add_network(&self, name: &str) -> Result<(), String> {
+        self.remember(name);
+        self.engine
+            .add_foreign_network(name, &[])
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    async fn inventory(&self) -> Result<Vec<String>, String> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let all = [
+            self.engine.containers(),
+            self.engine.volumes(),
+            self.engine.networks(),
+        ]
+        .concat();
+        let own = all.into_iter().filter(|object| names.contains(&object.name));
+        Ok(own.map(|object| format!("{object:?}")).collect())
+    }
+
+    async fn remove_all(&self) -> Result<(), String> {
+        // The engine goes with the run.
+        Ok(())
+    }
+}

@@ -1,0 +1,357 @@
+//! Real engines for the tests: `cargo xtask engines up|down|status [docker] [podman] [registry] [docker-quota]`.
+//!
+//! [`up`] makes each wanted engine answer on its usual address: one that already answers is used as it is, else
+//! one is started from the distribution's packages with all it writes under the state directory. [`down`] ends
+//! exactly what [`up`] started. Everything is made for a bare machine: no systemd, root, and possibly the remains
+//! of engines that were killed.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use self::http::Address;
+use self::layout::Layout;
+use self::process::Record;
+
+mod host;
+mod http;
+mod install;
+mod launch;
+mod layout;
+mod process;
+mod quota;
+mod stop;
+
+/// How long a started engine has until it must answer.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+/// How often a starting engine is asked; both engines answer within a third of a second on an idle machine.
+const START_POLL: Duration = Duration::from_millis(50);
+/// How many of the last lines of its log an engine's failure shows.
+const LOG_TAIL: usize = 20;
+
+/// A program the tests talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Engine {
+    /// Docker Engine on `/var/run/docker.sock`.
+    Docker,
+    /// Podman's API service on `/run/podman/podman.sock`.
+    Podman,
+    /// A plain HTTP image registry on a loopback port: 5000, or what `XTASK_REGISTRY_PORT` says.
+    Registry,
+    /// A second Docker Engine that can hold containers to a disk limit, on a socket that [`up`] tells. It needs a
+    /// kernel with btrfs and loop devices; its networks are apart from the host's and reach nothing outside.
+    DockerQuota,
+}
+
+impl Engine {
+    /// Every engine, in the order in which they are started.
+    pub(crate) const ALL: [Self; 4] = [Self::Registry, Self::Docker, Self::Podman, Self::DockerQuota];
+    /// The engines that are meant when none is named: those that run wherever containers do.
+    pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
+
+    /// The name used on the command line and for the directory below the state directory.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Registry => "registry",
+            Self::DockerQuota => "docker-quota",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|engine| engine.name() == name)
+            .ok_or_else(|| anyhow!("no engine is called {name:?}: docker, podman, registry or docker-quota"))
+    }
+}
+
+/// An engine that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Started {
+    /// Which engine it is.
+    pub(crate) engine: Engine,
+    /// Where it answers: `unix:///…`, or `http://127.0.0.1:…` for the registry.
+    pub(crate) endpoint: String,
+    /// Whether [`up`] started it from this state directory, so that [`down`] will end it.
+    pub(crate) owned: bool,
+    /// The version it reports.
+    pub(crate) version: String,
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = if self.owned {
+            "started by xtask"
+        } else {
+            "was already running"
+        };
+        write!(
+            f,
+            "{:<12}  {}  {}  {whose}",
+            self.engine, self.endpoint, self.version
+        )
+    }
+}
+
+/// What is known about one engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// Which engine it is.
+    pub(crate) engine: Engine,
+    /// Where it answers, or would.
+    pub(crate) endpoint: String,
+    /// The version it reports; `None` when nothing answers there.
+    pub(crate) version: Option<String>,
+    /// Whether a process that [`up`] started from this state directory is alive.
+    pub(crate) owned: bool,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answer = self.version.as_deref().unwrap_or("does not answer");
+        let whose = if self.owned { "  started by xtask" } else { "" };
+        write!(f, "{:<12}  {}  {answer}{whose}", self.engine, self.endpoint)
+    }
+}
+
+/// Makes every engine of `wanted` answer, starting those that do not.
+///
+/// What is started keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
+/// Calling it again changes nothing for engines that answer. An engine whose predecessor was killed finds that
+/// one's images again. While another process is in here or in [`down`], this waits.
+///
+/// # Errors
+///
+/// When a program is missing and `install` is false or the packages cannot be installed (root on Debian or a
+/// relative is needed), when the address is taken by something else, or when an engine does not answer within
+/// 60 s: then with the last lines of its log. Engines started before the failing one go on running.
+pub(crate) fn up(wanted: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
+    fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
+    let state_dir = absolute(state_dir)?;
+    let _lock = host::lock()?;
+    Engine::ALL
+        .into_iter()
+        .filter(|engine| wanted.contains(engine))
+        .map(|engine| {
+            up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not come up"))
+        })
+        .collect()
+}
+
+/// Ends what [`up`] started from `state_dir`, with its containers and networks, and removes its data.
+///
+/// Returns the engines there was something of. Nothing is done to an engine that `up` found running, nor to a
+/// process that merely got the number of one that `up` had started. An engine that was killed is started once more,
+/// because only it knows what networks and firewall rules it had made. Docker's own bridge `docker0` and the empty
+/// chains in the firewall stay, as they do after any engine. Calling it again does nothing.
+///
+/// # Errors
+///
+/// When a process outlives `SIGKILL`, or a mount or directory cannot be removed. The other engines are ended
+/// all the same.
+pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
+    if !state_dir.exists() {
+        return Ok(Vec::new());
+    }
+    let state_dir = absolute(state_dir)?;
+    let _lock = host::lock()?;
+    let mut ended = Vec::new();
+    let mut failed = Vec::new();
+    // The registry goes last: an engine that is still pulling from it would log failures.
+    for engine in Engine::ALL.into_iter().rev() {
+        let layout = Layout::new(engine, &state_dir);
+        match stop::stop(&layout) {
+            Ok(true) => ended.push(engine),
+            Ok(false) => {}
+            Err(error) => failed.push(format!("{engine}: {error:#}")),
+        }
+    }
+    ensure!(
+        failed.is_empty(),
+        "not everything could be ended: {}",
+        failed.join("; ")
+    );
+    Ok(ended)
+}
+
+/// What is known about every engine, for people to read.
+pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
+    // A state directory that does not exist holds no record: whatever answers is someone else's.
+    let state_dir = absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf());
+    Engine::ALL
+        .into_iter()
+        .map(|engine| {
+            let layout = Layout::new(engine, &state_dir);
+            let record = Record::load(&layout.record()).filter(Record::is_alive);
+            let address = address_of(&layout, record.as_ref());
+            Status {
+                engine,
+                endpoint: address.to_string(),
+                version: ask_version(engine, &address).ok().flatten(),
+                owned: record.is_some(),
+            }
+        })
+        .collect()
+}
+
+fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
+    let layout = Layout::new(engine, state_dir);
+    let mut record = Record::load(&layout.record()).filter(Record::is_alive);
+    let address = address_of(&layout, record.as_ref());
+    let found = |version, owned| Started {
+        engine,
+        endpoint: address.to_string(),
+        owned,
+        version,
+    };
+    if let Some(version) = ask_version(engine, &address)? {
+        return Ok(found(version, record.is_some()));
+    }
+    let mut child = None;
+    if record.is_none() {
+        install::ensure_programs(engine, install)?;
+        // Installing a package may have started its service, whatever the policy file said.
+        if let Some(version) = ask_version(engine, &address)? {
+            return Ok(found(version, false));
+        }
+        host::require_root(&format!("{engine} is not running and starting it needs root"))?;
+        let process = launch::launch(&layout, &address)?;
+        record = Record::load(&layout.record());
+        child = Some(process);
+    }
+    match wait_until_it_answers(&layout, &address, child) {
+        Ok(version) => Ok(found(version, true)),
+        Err(error) => {
+            // What does not answer is of no use to anyone, and would stand in the way of the next attempt.
+            if let Some(record) = record {
+                record.end(Duration::from_secs(10))?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Where the engine is: where our live process was told to listen, else the usual place.
+fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
+    record
+        .and_then(|record| record.endpoint.parse().ok())
+        .unwrap_or_else(|| layout.usual_address())
+}
+
+/// The version the engine reports, `None` if nothing listens or what listens does not answer yet.
+///
+/// An error means that waiting would not help.
+fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
+    let ping = if engine == Engine::Registry {
+        "/v2/"
+    } else {
+        "/_ping"
+    };
+    let answer = match address.request("GET", ping, Duration::from_secs(5)) {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            bail!("no permission to use {address}: run this as root or as a member of the socket's group")
+        }
+        Err(_) => return Ok(None),
+    };
+    if engine == Engine::Registry {
+        let is_registry = answer.header("docker-distribution-api-version").is_some();
+        ensure!(
+            is_registry,
+            "something that is not an image registry answers on {address}"
+        );
+        return Ok(Some(layout::registry_version()));
+    }
+    if answer.status != 200 {
+        return Ok(None);
+    }
+    let Ok(answer) = address.request("GET", "/version", Duration::from_secs(10)) else {
+        return Ok(None);
+    };
+    let version = answer
+        .json()
+        .ok()
+        .and_then(|json| Some(json.get("Version")?.as_str()?.to_owned()));
+    Ok(version)
+}
+
+fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<Child>) -> Result<String> {
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        if let Some(version) = ask_version(layout.engine, address)? {
+            return Ok(version);
+        }
+        // Asking the child also collects it, so that it does not stay behind as a zombie of this process.
+        let exited = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+        let why = match exited {
+            Some(exit) => format!("it ended at once ({exit})"),
+            None if Instant::now() > deadline => {
+                format!(
+                    "it does not answer on {address} after {} s",
+                    START_DEADLINE.as_secs()
+                )
+            }
+            None => {
+                thread::sleep(START_POLL);
+                continue;
+            }
+        };
+        bail!(
+            "{why}; the end of {}:\n{}",
+            layout.log().display(),
+            log_tail(&layout.log())
+        );
+    }
+}
+
+fn log_tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(LOG_TAIL);
+    lines.get(from..).unwrap_or_default().join("\n")
+}
+
+/// Engines are given absolute paths only: they do not run in our working directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .with_context(|| format!("cannot resolve {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_found_by_the_name_it_prints() {
+        for engine in Engine::ALL {
+            assert_eq!(engine.to_string().parse::<Engine>().unwrap(), engine);
+        }
+        assert!("Docker".parse::<Engine>().is_err());
+    }
+
+    #[test]
+    fn going_down_where_nothing_was_started_does_nothing() {
+        let nowhere = Path::new("/nonexistent/engines");
+        assert_eq!(down(nowhere).unwrap(), []);
+        assert!(status(nowhere).iter().all(|engine| !engine.owned));
+    }
+}

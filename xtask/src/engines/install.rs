@@ -1,0 +1,165 @@
+//! The engines' programs, from Debian's packages.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Engine, host};
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Sees to it that all programs an engine needs are there, by installing packages where that is allowed.
+pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
+    let missing = missing_programs(engine);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = packages(engine);
+    let what = format!(
+        "{} not installed (Debian packages: {})",
+        missing.join(", "),
+        packages.join(" ")
+    );
+    ensure!(install, "{what}");
+    ensure!(
+        host::has_program("apt-get"),
+        "{what}, and this machine has no apt-get to install it with"
+    );
+    host::require_root(&format!("{what}, and installing needs root"))?;
+
+    let policy = NoServices::enter()?;
+    // The lists may be absent, as in a container image, or name versions the mirror no longer has.
+    if install_packages(&packages).is_err() {
+        apt_get(&["update"])?;
+        install_packages(&packages)?;
+    }
+    drop(policy);
+
+    let missing = missing_programs(engine);
+    ensure!(
+        missing.is_empty(),
+        "{} still missing after installing {}",
+        missing.join(", "),
+        packages.join(" ")
+    );
+    Ok(())
+}
+
+fn missing_programs(engine: Engine) -> Vec<&'static str> {
+    let needed: &[&str] = match engine {
+        Engine::Docker => &["dockerd", "containerd", "runc", "iptables"],
+        Engine::DockerQuota => &[
+            "dockerd",
+            "containerd",
+            "runc",
+            "iptables",
+            "mkfs.btrfs",
+            "ip",
+            "nsenter",
+            "mount",
+        ],
+        Engine::Podman => &[
+            "podman",
+            "conmon",
+            "runc",
+            "netavark",
+            "aardvark-dns",
+            "catatonit",
+            "iptables",
+        ],
+        Engine::Registry => &["docker-registry"],
+    };
+    needed
+        .iter()
+        .copied()
+        .filter(|program| !host::has_program(program))
+        .collect()
+}
+
+/// Recommended packages are left out when installing, so those that matter are named: `catatonit` is Podman's
+/// `--init`, `aardvark-dns` its name service, `procps` has the `kill` we use ourselves.
+fn packages(engine: Engine) -> Vec<&'static str> {
+    match engine {
+        Engine::Docker => vec!["docker.io", "iptables", "procps"],
+        Engine::DockerQuota => {
+            vec![
+                "docker.io",
+                "iptables",
+                "procps",
+                "btrfs-progs",
+                "iproute2",
+                "mount",
+                "util-linux",
+            ]
+        }
+        Engine::Podman => {
+            vec![
+                "podman",
+                "runc",
+                "netavark",
+                "aardvark-dns",
+                "catatonit",
+                "iptables",
+                "procps",
+            ]
+        }
+        Engine::Registry => vec!["docker-registry", "procps"],
+    }
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let output = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .context("cannot run apt-get")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "apt-get {} failed: {}",
+        arguments.join(" "),
+        errors.trim()
+    );
+    Ok(())
+}
+
+/// While it lives, packages do not start their services as they are installed: we start them ourselves, with our
+/// own data. This is Debian's way to say so, with or without systemd. A policy that is there already is kept.
+struct NoServices {
+    ours: bool,
+}
+
+impl NoServices {
+    fn enter() -> Result<Self> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(POLICY);
+        let Ok(mut file) = file else {
+            ensure!(Path::new(POLICY).exists(), "cannot create {POLICY}");
+            return Ok(Self { ours: false });
+        };
+        let policy = Self { ours: true };
+        file.write_all(b"#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("cannot write {POLICY}"))?;
+        Ok(policy)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours {
+            // Nothing can be done about a failure here; the file is harmless to all but later installations.
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Starts an engine, detached and with its own directories.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::Engine;
+use super::host;
+use super::http::Address;
+use super::layout::{self, Layout};
+use super::process::{self, Record};
+use super::quota;
+
+/// Starts the engine on `address`, where nothing answers, and records its process.
+pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
+    clear_the_way(layout, address)?;
+    for dir in [&layout.data(), &layout.config(), layout.run()] {
+        create_dir(dir)?;
+    }
+    let (program, command) = match layout.engine {
+        Engine::Docker => ("dockerd", docker(layout, address)?),
+        Engine::DockerQuota => ("dockerd", docker_quota(layout, address)?),
+        Engine::Podman => ("podman", podman(layout, address)?),
+        Engine::Registry => ("docker-registry", registry(layout, address)?),
+    };
+    spawn(layout, program, command, address)
+}
+
+/// Removes what a killed predecessor left and what would stop a new engine.
+///
+/// Its containers and the data of its containerd stay: the engines find and settle those themselves.
+fn clear_the_way(layout: &Layout, address: &Address) -> Result<()> {
+    if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
+        // Where /run is not emptied at boot, Podman would believe that its containers still run.
+        remove_dir(layout.run())?;
+    }
+    // dockerd and its containerd trust a number in a pid file if any process has it.
+    for (file, program) in [
+        ("docker.pid", "dockerd"),
+        ("exec/containerd/containerd.pid", "containerd"),
+    ] {
+        let file = layout.run().join(file);
+        let pid = fs::read_to_string(&file)
+            .ok()
+            .and_then(|pid| pid.trim().parse().ok());
+        if pid.is_some_and(|pid| !process::runs_program(pid, program)) {
+            fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+        }
+    }
+    if let Address::Unix(socket) = address {
+        if let Some(dir) = socket.parent() {
+            create_dir(dir)?;
+        }
+        remove_stale_socket(socket)?;
+    }
+    Ok(())
+}
+
+/// Removes a socket on which nothing listens.
+pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(socket) else {
+        return Ok(());
+    };
+    ensure!(
+        metadata.file_type().is_socket(),
+        "{} is in the way and not a socket",
+        socket.display()
+    );
+    let refused = std::os::unix::net::UnixStream::connect(socket)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+    ensure!(
+        refused,
+        "something listens on {} that does not answer a ping",
+        socket.display()
+    );
+    fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))
+}
+
+/// Removes a directory with everything in it; one that does not exist is no error.
+pub(super) fn remove_dir(dir: &Path) -> Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    // What is mounted in it is not ours to delete.
+    host::unmount_below(dir)?;
+    fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
+}
+
+fn docker(layout: &Layout, address: &Address) -> Result<Command> {
+    // dockerd sets the policy for forwarded packets to DROP if it is the one to turn forwarding on; then Podman's
+    // internal networks carry nothing, because bridged packets are filtered too. So we turn it on.
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot turn on IPv4 forwarding")?;
+    let mut command = Command::new("dockerd");
+    add_docker_directories(&mut command, layout, address)?;
+    Ok(command)
+}
+
+fn docker_quota(layout: &Layout, address: &Address) -> Result<Command> {
+    quota::prepare(layout)?;
+    let mut command = quota::inside(layout, "dockerd");
+    add_docker_directories(&mut command, layout, address)?;
+    command.args(["--storage-driver", "btrfs"]);
+    // If the machine runs a containerd, dockerd uses that one instead of its own, and another dockerd there takes
+    // all containers under the usual names for its own.
+    command.args(["--containerd-namespace", "xtask-quota"]);
+    command.args(["--containerd-plugins-namespace", "xtask-quota-plugins"]);
+    Ok(command)
+}
+
+fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Address) -> Result<()> {
+    // An empty configuration instead of the machine's, which may name other hosts or directories.
+    let config = write_config(layout, "daemon.json", "{}")?;
+    command.arg("--config-file").arg(config);
+    command.arg("--data-root").arg(layout.data());
+    command.arg("--exec-root").arg(layout.run().join("exec"));
+    command.arg("--pidfile").arg(layout.run().join("docker.pid"));
+    command.arg("--host").arg(address.to_string());
+    Ok(())
+}
+
+fn podman(layout: &Layout, address: &Address) -> Result<Command> {
+    let mut containers = String::new();
+    if !host::may_raise_limits() {
+        // Podman's own defaults are above what we may set, and every start would fail.
+        containers.push_str("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n");
+    }
+    // crun 1.8 cannot work with both cgroup versions mounted. Events go to a file: there may be no journal.
+    containers.push_str("[engine]\nruntime = \"runc\"\nevents_logger = \"file\"\n");
+    if !host::has_systemd() {
+        containers.push_str("cgroup_manager = \"cgroupfs\"\n");
+    }
+    let networks = host::quoted(&layout.data().join("networks"))?;
+    containers.push_str(&format!(
+        "tmp_dir = {}\n",
+        host::quoted(&layout.run().join("tmp"))?
+    ));
+    containers.push_str(&format!(
+        "[network]\nnetwork_backend = \"netavark\"\nnetwork_config_dir = {networks}\n"
+    ));
+
+    let on_overlay = host::file_system_of(&layout.data()).as_deref() == Some("overlay");
+    let storage = format!(
+        "[storage]\ndriver = {:?}\ngraphroot = {}\nrunroot = {}\n",
+        // The kernel refuses an overlay whose upper directory is on one, as in a container.
+        if on_overlay { "vfs" } else { "overlay" },
+        host::quoted(&layout.data().join("storage"))?,
+        host::quoted(&layout.run().join("root"))?,
+    );
+    // Unlike Docker, Podman asks loopback registries for TLS unless it is told not to.
+    let registries = format!(
+        "[[registry]]\nlocation = \"127.0.0.1:{}\"\ninsecure = true\n",
+        layout::registry_port()
+    );
+
+    let mut command = Command::new("podman");
+    command.env(
+        "CONTAINERS_CONF",
+        write_config(layout, "containers.conf", &containers)?,
+    );
+    command.env(
+        "CONTAINERS_STORAGE_CONF",
+        write_config(layout, "storage.conf", &storage)?,
+    );
+    command.env(
+        "CONTAINERS_REGISTRIES_CONF",
+        write_config(layout, "registries.conf", &registries)?,
+    );
+    command
+        .args(["system", "service", "--time", "0"])
+        .arg(address.to_string());
+    Ok(command)
+}
+
+fn registry(layout: &Layout, address: &Address) -> Result<Command> {
+    let port = match address {
+        Address::Loopback(port) => *port,
+        Address::Unix(_) => layout::registry_port(),
+    };
+    // It reads YAML, of which JSON is a part.
+    let config = json!({
+        "version": "0.1",
+        "log": { "level": "warn" },
+        "storage": {
+            "filesystem": { "rootdirectory": layout.data() },
+            "delete": { "enabled": true },
+        },
+        "http": { "addr": format!("127.0.0.1:{port}") },
+    });
+    let config = write_config(layout, "registry.yml", &config.to_string())?;
+    let mut command = Command::new("docker-registry");
+    command.arg("serve").arg(config);
+    Ok(command)
+}
+
+/// Runs the command, which is `program` or becomes it.
+fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address) -> Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).open(layout.log());
+    let log = log.with_context(|| format!("cannot open {}", layout.log().display()))?;
+    command
+        .env("PATH", host::program_path())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().context("cannot share the log")?)
+        .stderr(log)
+        .current_dir("/")
+        // Away from our process group, so that an interrupt at the terminal does not reach it.
+        .process_group(0);
+    let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
+    if let Err(error) = record(layout, &child, program, address) {
+        // Nobody would find it again. If it ended by itself, its log says why and the caller shows it.
+        if child.try_wait().ok().flatten().is_none() {
+            let _ = child.kill();
+            return Err(error);
+        }
+    }
+    Ok(child)
+}
+
+fn record(layout: &Layout, child: &Child, program: &str, address: &Address) -> Result<()> {
+    // `spawn` returns after the new program has been loaded on Linux, but nothing promises that, and the program may
+    // go on to become another one.
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while !process::runs_program(child.id(), program) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    Record::of(child.id(), program, &address.to_string())?.save(&layout.record())
+}
+
+fn write_config(layout: &Layout, name: &str, text: &str) -> Result<std::path::PathBuf> {
+    let path = layout.config().join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn create_dir(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))
+}

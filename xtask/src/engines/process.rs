@@ -1,0 +1,293 @@
+//! Processes that outlive us, told apart from strangers that got their number.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+/// The programs that engines start and that name one of their directories among their arguments.
+const HELPERS: [&str; 8] = [
+    "aardvark-dns",
+    "conmon",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "docker-registry",
+    "dockerd",
+    "podman",
+    "runc",
+];
+/// How long a process may take to vanish after `SIGKILL`.
+const KILL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A process that was started, as written to disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Its number.
+    pub(super) pid: u32,
+    /// Where it was told to listen.
+    pub(super) endpoint: String,
+    /// When it began, in clock ticks since the boot, and which boot: together with the number this is one process.
+    began: u64,
+    boot: String,
+    program: String,
+}
+
+impl Record {
+    /// Describes the live process `pid`.
+    pub(super) fn of(pid: u32, program: &str, endpoint: &str) -> Result<Self> {
+        let stat = Stat::read(pid).with_context(|| format!("process {pid} ({program}) is gone"))?;
+        let (program, endpoint) = (program.to_owned(), endpoint.to_owned());
+        Ok(Self {
+            pid,
+            endpoint,
+            began: stat.began,
+            boot: boot_id(),
+            program,
+        })
+    }
+
+    /// Reads a record; one that is missing or damaged is none.
+    pub(super) fn load(path: &Path) -> Option<Self> {
+        let json: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let text = |key| Some(json.get(key)?.as_str()?.to_owned());
+        Some(Self {
+            pid: json.get("pid")?.as_u64()?.try_into().ok()?,
+            endpoint: text("endpoint")?,
+            began: json.get("began")?.as_u64()?,
+            boot: text("boot")?,
+            program: text("program")?,
+        })
+    }
+
+    /// Writes the record.
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let json = json!({
+            "pid": self.pid,
+            "endpoint": self.endpoint,
+            "began": self.began,
+            "boot": self.boot,
+            "program": self.program,
+        });
+        fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Whether the machine is still in the boot in which the process was started.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        self.boot == boot_id()
+    }
+
+    /// Whether the very process that was recorded is still running.
+    pub(super) fn is_alive(&self) -> bool {
+        self.is_of_this_boot()
+            && program_of(self.pid).is_some_and(|program| program == self.program)
+            && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
+    }
+
+    /// Asks the process to end, and kills it after `patience`. A process that is gone is no error.
+    pub(super) fn end(&self, patience: Duration) -> Result<()> {
+        for (signal, patience) in [("TERM", patience), ("KILL", KILL_DEADLINE)] {
+            if !self.is_alive() {
+                return Ok(());
+            }
+            send(signal, self.pid)?;
+            let deadline = Instant::now() + patience;
+            while self.is_alive() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        ensure!(
+            !self.is_alive(),
+            "process {} ({}) does not end",
+            self.pid,
+            self.program
+        );
+        Ok(())
+    }
+}
+
+/// Kills what a dead engine left running: its helper programs that name one of `dirs` among their arguments, and
+/// the processes right below those, which are the containers' first ones.
+pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
+    let deadline = Instant::now() + KILL_DEADLINE;
+    loop {
+        let helpers: Vec<u32> = pids().into_iter().filter(|pid| is_helper(*pid, dirs)).collect();
+        if helpers.is_empty() {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "helper processes {helpers:?} do not end"
+        );
+        let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
+        // Containers first: without their parent they would be beyond finding.
+        for pid in pids().into_iter().filter(is_child).chain(helpers.iter().copied()) {
+            // It may have ended by itself meanwhile; who has not is found in the next round.
+            let _ = send("KILL", pid);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether `pid` is a live process running the program `name`.
+pub(super) fn runs_program(pid: u32, name: &str) -> bool {
+    program_of(pid).is_some_and(|program| program == name)
+}
+
+fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
+    let arguments = arguments(pid);
+    let names_a_dir = |argument: &String| dirs.iter().any(|dir| names(argument, dir));
+    program_of(pid).is_some_and(|program| HELPERS.contains(&program.as_str()))
+        && arguments.iter().skip(1).any(names_a_dir)
+        && Stat::read(pid).is_some_and(|stat| !stat.ended)
+}
+
+/// Whether the argument holds the path of the directory or of something in it, but not of `docker-quota` if the
+/// directory is `docker`.
+fn names(argument: &str, dir: &Path) -> bool {
+    let dir = dir.to_string_lossy();
+    argument.ends_with(&*dir) || argument.contains(&format!("{dir}/"))
+}
+
+fn send(signal: &str, pid: u32) -> Result<()> {
+    // The workspace forbids unsafe code, and the standard library can only kill its own children.
+    let status = Command::new("kill")
+        .arg(format!("-{signal}"))
+        .arg(pid.to_string())
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot run `kill` (package procps)")?;
+    ensure!(
+        status.success() || Stat::read(pid).is_none(),
+        "cannot send SIG{signal} to process {pid}"
+    );
+    Ok(())
+}
+
+fn pids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn arguments(pid: u32) -> Vec<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect()
+}
+
+/// The name of the program a process was called as: unlike `comm` it is not cut at 15 bytes.
+fn program_of(pid: u32) -> Option<String> {
+    let arguments = arguments(pid);
+    Some(
+        Path::new(arguments.first()?)
+            .file_name()?
+            .to_string_lossy()
+            .into_owned(),
+    )
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// What is read of `/proc/<pid>/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    began: u64,
+    /// A zombie has ended, though its number is still taken until its parent asks for it.
+    ended: bool,
+}
+
+impl Stat {
+    fn read(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+        let (_, rest) = line.rsplit_once(')')?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?;
+        let parent = fields.next()?.parse().ok()?;
+        let began = fields.nth(17)?.parse().ok()?;
+        Some(Self {
+            parent,
+            began,
+            ended: matches!(state, "Z" | "X"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_past_a_name_with_parentheses() {
+        let line = "12 (a) b (c) Z 7 12 12 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0 18446744073709551615";
+        assert_eq!(
+            Stat::parse(line),
+            Some(Stat {
+                parent: 7,
+                began: 4711,
+                ended: true
+            })
+        );
+        assert_eq!(Stat::parse("12 (a) S 7"), None);
+    }
+
+    #[test]
+    fn a_directory_is_not_seen_in_one_whose_name_goes_on() {
+        let dir = Path::new("/s/docker");
+        for argument in ["/s/docker", "--root=/s/docker", "unix:///s/docker/exec/x.sock"] {
+            assert!(names(argument, dir), "{argument}");
+        }
+        for argument in ["/s/docker-quota", "--root=/s/docker-quota/data", "/s"] {
+            assert!(!names(argument, dir), "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_process_is_told_from_another_with_its_number() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        // Between fork and exec the child still bears our name.
+        while !runs_program(child.id(), "sleep") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let record = Record::of(child.id(), "sleep", "unix:///x").unwrap();
+        assert!(record.is_alive());
+        let others = [
+            Record {
+                began: record.began + 1,
+                ..record.clone()
+            },
+            Record {
+                boot: "another".to_owned(),
+                ..record.clone()
+            },
+            Record {
+                program: "dockerd".to_owned(),
+                ..record.clone()
+            },
+        ];
+        for other in others {
+            assert!(!other.is_alive());
+            other.end(Duration::ZERO).unwrap();
+        }
+        assert!(record.is_alive());
+        // We do not collect the child before: a zombie counts as ended.
+        record.end(Duration::from_secs(10)).unwrap();
+        assert!(!record.is_alive());
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,119 @@
+//! Ends an engine and removes what it made.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::http::Address;
+use super::launch::{self, remove_dir, remove_stale_socket};
+use super::layout::Layout;
+use super::process::{self, Record};
+use super::{Engine, wait_until_it_answers};
+
+/// How long an emptied engine may take to end before it is killed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Networks that every engine has and that cannot be removed.
+const FIXED_NETWORKS: [&str; 4] = ["bridge", "host", "none", "podman"];
+
+/// Ends the engine and removes its directories; tells whether there was anything of it.
+pub(super) fn stop(layout: &Layout) -> Result<bool> {
+    if !layout.home().exists() {
+        return Ok(false);
+    }
+    let mut record = Record::load(&layout.record());
+    if layout.engine != Engine::Registry
+        && let Some(dead) = record.take_if(|record| !record.is_alive() && record.is_of_this_boot())
+    {
+        kill_leftovers(layout)?;
+        // Where that fails, bridges, firewall rules and namespaces stay; nothing of ours can name them.
+        let _ = revive(layout, &dead);
+        record = Record::load(&layout.record());
+    }
+    if let Some(record) = record {
+        let address = record.endpoint.parse::<Address>()?;
+        if record.is_alive() && layout.engine != Engine::Registry {
+            empty(&address);
+        }
+        record.end(PATIENCE)?;
+        if let Address::Unix(socket) = address {
+            // If another engine has taken the place meanwhile, its socket stays.
+            let _ = remove_stale_socket(&socket);
+        }
+    }
+    kill_leftovers(layout)?;
+    remove_dir(layout.run())?;
+    remove_dir(layout.home())?;
+    // The directories shared with other engines go with the last of them.
+    for parent in [layout.home().parent(), layout.run().parent()]
+        .into_iter()
+        .flatten()
+    {
+        let _ = fs::remove_dir(parent);
+    }
+    Ok(true)
+}
+
+/// Starts a killed engine once more: only it knows which networks, firewall rules and mounts it had made.
+fn revive(layout: &Layout, dead: &Record) -> Result<()> {
+    let address = dead.endpoint.parse::<Address>()?;
+    let child = launch::launch(layout, &address)?;
+    wait_until_it_answers(layout, &address, Some(child))?;
+    Ok(())
+}
+
+fn kill_leftovers(layout: &Layout) -> Result<()> {
+    // Where they listen is written nowhere else, and the next engine throws it away.
+    let sockets = shim_sockets(layout);
+    process::kill_leftovers(&[layout.home(), layout.run()])?;
+    for socket in sockets {
+        let _ = remove_stale_socket(&socket);
+    }
+    Ok(())
+}
+
+/// The sockets of the containers' shims under dockerd's own containerd: wherever that one's directories are, these
+/// are all in `/run/containerd/s`, and a shim that is killed leaves its there.
+fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
+    let tasks = layout
+        .run()
+        .join("exec/containerd/daemon/io.containerd.runtime.v2.task");
+    let entries = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    entries(tasks)
+        .flat_map(|namespace| entries(namespace.path()))
+        .filter_map(|task| fs::read_to_string(task.path().join("address")).ok())
+        .filter_map(|address| Some(address.trim().strip_prefix("unix://")?.into()))
+        .collect()
+}
+
+/// Removes all containers and networks through the engine's own API, as far as it can.
+///
+/// Only the engine can take its firewall rules and bridges away, and an engine told to end would first wait 10 s
+/// for each container that ignores `SIGTERM`. What fails here is left to the harsher means that follow.
+fn empty(address: &Address) {
+    for container in list(address, "/containers/json?all=true", "Id") {
+        delete(address, &format!("/containers/{container}?force=true&v=true"));
+    }
+    for network in list(address, "/networks", "Name") {
+        if !FIXED_NETWORKS.contains(&network.as_str()) {
+            delete(address, &format!("/networks/{network}"));
+        }
+    }
+}
+
+fn list(address: &Address, path: &str, key: &str) -> Vec<String> {
+    let answer = address
+        .request("GET", path, PATIENCE)
+        .ok()
+        .and_then(|answer| answer.json().ok());
+    let items = answer.as_ref().and_then(Value::as_array).into_iter().flatten();
+    items
+        .filter_map(|item| Some(item.get(key)?.as_str()?.to_owned()))
+        .collect()
+}
+
+fn delete(address: &Address, path: &str) {
+    let _ = address.request("DELETE", path, PATIENCE);
+}

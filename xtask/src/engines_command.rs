@@ -1,0 +1,99 @@
+//! `cargo xtask engines up|down|status`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Subcommand, ValueEnum};
+
+use crate::engines::{self, Engine};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// Where the engines keep their data, configuration and logs.
+    #[arg(long, global = true, value_name = "DIR", default_value_os_t = default_state_dir())]
+    state_dir: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make engines answer: one that runs is used as it is, any other is started.
+    Up {
+        /// Which ones; docker, podman and a registry if none is named.
+        engines: Vec<Name>,
+        /// Install missing programs from the distribution's packages.
+        #[arg(long)]
+        install: bool,
+    },
+    /// End what `up` started, and remove its data.
+    Down,
+    /// Say which engines answer.
+    Status,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    Docker,
+    Podman,
+    Registry,
+    /// A second Docker Engine, whose storage can limit the disk space of a container.
+    DockerQuota,
+}
+
+impl From<Name> for Engine {
+    fn from(name: Name) -> Self {
+        match name {
+            Name::Docker => Self::Docker,
+            Name::Podman => Self::Podman,
+            Name::Registry => Self::Registry,
+            Name::DockerQuota => Self::DockerQuota,
+        }
+    }
+}
+
+pub(crate) fn main(args: &Args) -> Result<ExitCode> {
+    match &args.action {
+        Action::Up {
+            engines: names,
+            install,
+        } => {
+            let wanted: Vec<Engine> = match names.as_slice() {
+                [] => Engine::USUAL.to_vec(),
+                names => names.iter().copied().map(Engine::from).collect(),
+            };
+            for started in engines::up(&wanted, *install, &args.state_dir)? {
+                anstream::println!("{started}");
+            }
+        }
+        Action::Down => {
+            let ended = engines::down(&args.state_dir)?;
+            if ended.is_empty() {
+                anstream::println!("nothing was started from {}", args.state_dir.display());
+            }
+            for engine in ended {
+                anstream::println!("{engine} ended");
+            }
+        }
+        Action::Status => {
+            for status in engines::status(&args.state_dir) {
+                anstream::println!("{status}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `target/engines` of this workspace, from wherever it is called.
+fn default_state_dir() -> PathBuf {
+    target_dir().join("engines")
+}
+
+/// The workspace's `target` directory.
+pub(crate) fn target_dir() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
+}

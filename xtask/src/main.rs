@@ -1,0 +1,52 @@
+//! The project's runner: `cargo xtask <command>`.
+
+mod ci;
+mod conformance;
+mod engines;
+mod engines_command;
+mod schema;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's runner",
+    version
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the conformance suite: on both mocks and every engine that answers, or on the drivers named.
+    Conformance(conformance::Args),
+    /// Start, stop or list the real engines that tests run against.
+    Engines(engines_command::Args),
+    /// Check the workspace's rules that no compiler checks.
+    Tidy,
+    /// Write the JSON Schemas of the wire types to `docs/schema`.
+    Schema,
+    /// Run exactly what CI runs; engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Conformance(args) => conformance::main(&args),
+        Command::Engines(args) => engines_command::main(&args),
+        Command::Tidy => tidy::main(),
+        Command::Schema => schema::main(),
+        Command::Ci => ci::main(),
+    };
+    outcome.unwrap_or_else(|error| {
+        anstream::eprintln!("\u{1b}[1;31merror\u{1b}[0m: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,165 @@
+//! The command `conformance` as people and build servers call it. No engine is touched.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is how a failure is told"
+)]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+struct Run {
+    output: Output,
+    folder: PathBuf,
+}
+
+impl Run {
+    fn code(&self) -> i32 {
+        self.output.status.code().unwrap()
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8(self.output.stdout.clone()).unwrap()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8(self.output.stderr.clone()).unwrap()
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap()
+    }
+}
+
+/// Runs the command where no engine can be found.
+fn conformance(test: &str, args: &[&str], env: &[(&str, &str)]) -> Run {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let nowhere = "unix:///nonexistent/engine.sock";
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .arg("conformance")
+        .args(args)
+        .arg("--out")
+        .arg(&folder)
+        .env("DOCKER_HOST", nowhere)
+        .env("CONTAINER_HOST", nowhere)
+        .env_remove("DRIVER_INTERFACE_REQUIRE")
+        .envs(env.iter().copied())
+        .output()
+        .unwrap();
+    Run { output, folder }
+}
+
+#[test]
+fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
+    let run = conformance("absent", &["--area", "health"], &[]);
+    let text = run.stdout();
+    assert_eq!(run.code(), 0, "{text}{}", run.stderr());
+    assert!(text.contains("no engine reachable"), "{text}");
+    assert!(
+        text.contains("/nonexistent/engine.sock"),
+        "what was tried is told: {text}"
+    );
+    assert!(
+        text.trim_end().ends_with("8 passed, 0 failed, 0 skipped"),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
+    assert!(run.file("report.json").contains("\"schemaVersion\": 1"));
+    assert!(run.file("junit.xml").contains("<testsuites"));
+    assert!(run.file("report.md").contains("| health | 4 | 4 |"));
+}
+
+#[test]
+fn a_required_engine_that_is_absent_is_a_failure() {
+    let run = conformance(
+        "required",
+        &["--area", "health"],
+        &[("DRIVER_INTERFACE_REQUIRE", "docker,podman")],
+    );
+    assert_eq!(run.code(), 1, "{}", run.stdout());
+    assert!(run.stdout().contains("it had to run"), "{}", run.stdout());
+    let run = conformance(
+        "required",
+        &["--area", "health"],
+        &[("DRIVER_INTERFACE_REQUIRE", "dokcer")],
+    );
+    assert_eq!(run.code(), 2);
+    assert!(run.stderr().contains("dokcer"), "{}", run.stderr());
+}
+
+#[test]
+fn a_named_driver_that_is_absent_is_a_failure() {
+    let run = conformance("named", &["--driver", "podman:", "--area", "health"], &[]);
+    assert_eq!(run.code(), 1, "{}", run.stdout());
+    let run = conformance("named", &["--driver", "containerd:", "--area", "health"], &[]);
+    assert_eq!(run.code(), 2);
+    assert!(run.stderr().contains("`mock-docker:`"), "{}", run.stderr());
+}
+
+#[test]
+fn selections_that_select_nothing_are_errors_with_the_areas() {
+    for args in [
+        ["--area", "lifecicle"],
+        ["--filter", "lifecicle/**"],
+        ["--filter", "["],
+    ] {
+        let run = conformance("nothing", &args, &[]);
+        assert_eq!(run.code(), 2, "{args:?}");
+    }
+    let run = conformance("nothing", &["--area", "lifecicle"], &[]);
+    assert!(
+        run.stderr().contains("the areas are: capability, creation"),
+        "{}",
+        run.stderr()
+    );
+}
+
+#[test]
+fn the_list_names_every_check_and_runs_none() {
+    let run = conformance("list", &["--list", "--area", "logs"], &[]);
+    let text = run.stdout();
+    assert_eq!(run.code(), 0);
+    assert!(text.contains("logs/tail") && !text.contains("volumes/"), "{text}");
+    assert!(!run.folder.join("report.json").exists());
+}
+
+#[test]
+fn formats_for_programs_have_standard_output_to_themselves() {
+    let args = [
+        "--driver",
+        "mock-local:",
+        "--filter",
+        "health/*",
+        "--seed",
+        "7",
+        "--format",
+        "json",
+    ];
+    let run = conformance("json", &args, &[]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout()).unwrap();
+    assert_eq!((&report["seed"], &report["partial"]), (&7.into(), &true.into()));
+    assert_eq!(report["drivers"][0]["summary"]["passed"], 4);
+    let args = [
+        "--driver",
+        "mock-local:",
+        "--filter",
+        "health/*",
+        "--format",
+        "junit",
+    ];
+    assert!(conformance("junit", &args, &[]).stdout().starts_with("<?xml"));
+    let args = [
+        "--driver",
+        "mock-local:",
+        "--filter",
+        "health/*",
+        "--format",
+        "markdown",
+    ];
+    assert!(
+        conformance("markdown", &args, &[])
+            .stdout()
+            .starts_with("# Conformance")
+    );
+}
