@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 use crate::engines::{self, Engine};
 use crate::tidy::workspace;
 
+/// Lists the engines whose absence is a failure.
+const REQUIRE: &str = "DRIVER_INTERFACE_REQUIRE";
+
 /// One step: what it is called, and the program with its arguments.
 type Step = (&'static str, &'static [&'static str]);
 
@@ -39,8 +42,8 @@ const DYNAMIC: &[Step] = &[
 
 /// Runs every step, goes on past failures, and says at the end what failed.
 ///
-/// The engines that `DRIVER_INTERFACE_REQUIRE` lists are installed and started first where they do not run
-/// already, and those it started are stopped again.
+/// The engines that `DRIVER_INTERFACE_REQUIRE` lists, and a registry for them to pull from, are installed and
+/// started first where they do not run already, and those it started are stopped again.
 ///
 /// It fails when an engine cannot be had, and names the steps that failed.
 pub(crate) fn main() -> Result<ExitCode> {
@@ -48,13 +51,13 @@ pub(crate) fn main() -> Result<ExitCode> {
     let wanted = required()?;
     let mut results: Vec<(&str, bool, Duration)> = Vec::new();
     for step in STATIC {
-        results.push(timed(root, step)?);
+        results.push(timed(root, step, &wanted)?);
     }
     let state = root.join("target/engines");
     let ready = start_engines(&wanted, &state);
     if ready.is_ok() {
         for step in DYNAMIC {
-            results.push(timed(root, step)?);
+            results.push(timed(root, step, &wanted)?);
         }
     }
     let stopped = engines::down(&state);
@@ -73,13 +76,13 @@ pub(crate) fn main() -> Result<ExitCode> {
 }
 
 fn required() -> Result<Vec<Engine>> {
-    let listed = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
-    listed
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::parse)
-        .collect()
+    let listed = std::env::var(REQUIRE).unwrap_or_default();
+    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let mut engines = names.map(str::parse).collect::<Result<Vec<Engine>>>()?;
+    if !engines.is_empty() && !engines.contains(&Engine::Registry) {
+        engines.push(Engine::Registry);
+    }
+    Ok(engines)
 }
 
 fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
@@ -93,11 +96,13 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
     Ok(())
 }
 
-fn timed(root: &Path, (name, args): &Step) -> Result<(&'static str, bool, Duration)> {
+fn timed(root: &Path, (name, args): &Step, wanted: &[Engine]) -> Result<(&'static str, bool, Duration)> {
+    let wanted: Vec<&str> = wanted.iter().map(|engine| engine.name()).collect();
     println!("==> {name}: cargo {}", args.join(" "));
     let begun = Instant::now();
     let status: ExitStatus = Command::new(env!("CARGO"))
         .args(*args)
+        .env(REQUIRE, wanted.join(","))
         .current_dir(root)
         .status()
         .context("cargo did not start")?;

@@ -1,6 +1,5 @@
 //! `cargo xtask conformance`: runs the suite on drivers and reports.
 
-mod busybox;
 mod bystanders;
 mod output;
 mod targets;
@@ -20,6 +19,7 @@ use driver_interface_conformance::{
 
 use self::output::Output;
 use self::targets::{Clock, Subject};
+use crate::engines_command::target_dir;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -165,7 +165,7 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
         (Some(reference), _) => TestImage::existing(reference)
             .with_context(|| format!("--image {reference:?} is no image reference")),
         (None, Clock::Simulated) => Ok(TestImage::simulated()),
-        (None, Clock::Real) => Ok(busybox::image()),
+        (None, Clock::Real) => Ok(TestImage::find(&target_dir().join("conformance/busybox-static"))),
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod busybox;
 mod check;
 pub mod checks;
 mod ctx;

@@ -7,6 +7,7 @@ pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod labels;
 pub(crate) mod lines;
+pub(crate) mod path_stat;
 pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod resource;

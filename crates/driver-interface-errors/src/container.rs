@@ -26,6 +26,7 @@ leaf! {
     category: "container",
     retryable: false,
     effect: NotApplied,
+    hint: NotFoundHere,
     user: |_| "The container does not exist.".to_owned(),
 }
 

@@ -70,6 +70,22 @@ hints! {
     remedy: "check the image's name and tag, and log in to its registry (`docker login`) if it is private",
     user: Some("The image does not exist, or there is no permission to use it.");
 
+    /// The image is not there, and the pull policy forbids to get it.
+    PullForbidden = "pull-forbidden", retry: false, effect: Some(Effect::NotApplied),
+    remedy: "pull or load the image first, or let the driver pull it: `PullPolicy::Missing`",
+    user: Some("The image is not there yet.");
+
+    /// This driver has made no such thing.
+    NotFoundHere = "not-found-here", retry: false, effect: Some(Effect::NotApplied),
+    remedy: "look at what there is (`list_containers`, `list_volumes`, `list_networks`): a driver finds only what \
+             its own namespace made, by its whole id or exact name",
+    user: None;
+
+    /// The answer was lost or late, so the engine may have done it or not.
+    VerifyFirst = "verify-first", retry: true, effect: None,
+    remedy: "look whether it was done before trying again; repeating a creation is safe with the same operation key",
+    user: None;
+
     /// The engine knows no container runtime of that name.
     UnknownRuntime = "unknown-runtime", retry: false, effect: Some(Effect::NotApplied),
     remedy: "install the runtime and register it with the engine, or leave it unset to use the engine's default",

@@ -18,6 +18,7 @@ leaf! {
     category: "image",
     retryable: false,
     effect: NotApplied,
+    hint: ImageUnavailable,
     user: |_| "The image does not exist.".to_owned(),
 }
 

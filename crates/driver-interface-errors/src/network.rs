@@ -49,6 +49,7 @@ leaf! {
     category: "network",
     retryable: false,
     effect: NotApplied,
+    hint: NotFoundHere,
     user: |_| "The network does not exist.".to_owned(),
 }
 

@@ -49,6 +49,7 @@ leaf! {
     category: "volume",
     retryable: false,
     effect: NotApplied,
+    hint: NotFoundHere,
     user: |_| "The storage does not exist.".to_owned(),
 }
 

@@ -225,6 +225,8 @@ fn a_hint_whose_cause_persists_rules_a_retry_out() {
         persisting,
         [
             "image-unavailable",
+            "pull-forbidden",
+            "not-found-here",
             "unknown-runtime",
             "disk-quota-unsupported",
             "socket-permission",

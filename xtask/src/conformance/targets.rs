@@ -12,8 +12,8 @@ use driver_interface_conformance::{Bystanders, NotRun, Target};
 
 use super::bystanders::EngineBystanders;
 
-/// The schemes that can be required.
-pub(super) const KNOWN: [&str; 4] = ["mock-docker", "mock-local", "docker", "podman"];
+/// What can be required: the drivers' schemes, and the registry that other tests pull from.
+pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", "registry"];
 
 /// One driver to check.
 pub(super) struct Subject {

@@ -290,6 +290,7 @@ async fn image_missing(ctx: Ctx) -> CheckResult {
     let result = ctx.driver().create_container(&config).await;
     let error = ctx.refused("creating from a missing image", result, &[codes::IMAGE_NOT_FOUND])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("hint", error.hint(), Some(Hint::PullForbidden))?;
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "containers",

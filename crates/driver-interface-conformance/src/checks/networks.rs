@@ -42,6 +42,11 @@ pub(super) const CHECKS: &[Check] = &[
         "A container on another network reaches neither the name nor the address.",
         run!(apart),
     )
+    .because(
+        "It runs alone: each time Docker Engine makes a network it takes its isolation rule out and puts it back, \
+         and what is sent in those milliseconds passes.",
+    )
+    .exclusive()
     .requires(&[Capability::RealProcesses, Capability::NetworkIsolation]),
     Check::must(
         "networks/none",

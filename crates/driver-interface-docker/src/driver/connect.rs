@@ -47,6 +47,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         network,
         connected: Instant::now(),
         keys: KeyLocks::default(),
+        starts: KeyLocks::default(),
         removals: KeyLocks::default(),
         networks: NetworkUses::default(),
         no_init: AtomicBool::new(false),

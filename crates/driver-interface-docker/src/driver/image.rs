@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use driver_interface_errors::{ImageNotFoundError, Result};
+use driver_interface_errors::{Hint, ImageNotFoundError, Result};
 use driver_interface_types::{ImageRef, PullPolicy};
 
 use super::inner::Inner;
@@ -21,7 +21,9 @@ impl Inner {
             return Ok(());
         }
         if policy == PullPolicy::Never {
-            return Err(ImageNotFoundError::new(image.as_str()).into());
+            return Err(ImageNotFoundError::new(image.as_str())
+                .with_hint(Hint::PullForbidden)
+                .into());
         }
         self.pull(image).await
     }

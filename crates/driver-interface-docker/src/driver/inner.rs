@@ -25,6 +25,7 @@ pub(super) struct Inner {
     pub(super) network: String,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
+    pub(super) starts: KeyLocks,
     pub(super) removals: KeyLocks,
     pub(super) networks: NetworkUses,
     /// Set once the engine has turned out to have no init program.

@@ -22,6 +22,9 @@ const CREATE: &str = "create_network";
 /// How long the lowest of several twins waits for the others to leave.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often a creation is tried that the engine's own races break.
+const TRIES: u32 = 5;
+
 /// How a race for a name ended.
 pub(super) enum Settled {
     Won(NetworkRecord),
@@ -78,9 +81,18 @@ impl Inner {
     /// two who made one, the later sees the earlier. Whoever sees others stays only if its id is the lowest,
     /// until the others have left.
     pub(super) async fn create_network_once(self: &Arc<Self>, plan: &NetworkPlan) -> Result<Settled> {
-        let id = match self.engine.create_network(plan).await {
-            Ok(id) => id,
-            Err(failure) => return self.not_created(plan, failure).await,
+        let mut tries = 0;
+        let id = loop {
+            tries += 1;
+            match self.engine.create_network(plan).await {
+                Ok(id) => break id,
+                Err(EngineError::Refused(refusal))
+                    if tries < TRIES && cause(Operation::CreateNetwork, &refusal) == Cause::Passing =>
+                {
+                    sleep(Duration::from_millis(50) * tries).await;
+                }
+                Err(failure) => return self.not_created(plan, failure).await,
+            }
         };
         let began = Instant::now();
         loop {

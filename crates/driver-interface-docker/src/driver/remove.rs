@@ -14,6 +14,9 @@ use crate::translate::labels::DEFAULT_NETWORK;
 use crate::translate::status;
 use crate::wire::EngineError;
 
+/// How often a forced removal is tried.
+const TRIES: usize = 10;
+
 impl Inner {
     pub(super) async fn remove(self: Arc<Self>, asked: String, options: RemoveOptions) -> Result<()> {
         let found = self.container(&asked).await?;
@@ -33,8 +36,16 @@ impl Inner {
         } else {
             Removal::Gentle
         };
-        if let Err(failure) = self.engine.remove_container(&record.id, how).await {
+        let mut tries = 0;
+        while let Err(failure) = self.engine.remove_container(&record.id, how).await {
+            tries += 1;
+            // Podman's kill does not take it that the container ended by itself meanwhile.
+            if options.force && tries < TRIES && refused_for(&failure) == Some(Cause::StillRunning) {
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
             self.not_removed(&asked, &record.id, failure).await?;
+            break;
         }
         if let Some(network) = record.config.labels.get(DEFAULT_NETWORK) {
             self.release_default_network(network).await;
@@ -44,9 +55,8 @@ impl Inner {
 
     /// Who did not remove it may still be waiting for another who does, and then finds nothing.
     async fn not_removed(&self, asked: &str, id: &str, failure: EngineError) -> Result<()> {
-        let found = match &failure {
-            EngineError::Refused(refusal) => cause(Operation::RemoveContainer, refusal),
-            _ => return Err(self.error(Operation::RemoveContainer, asked, failure)),
+        let Some(found) = refused_for(&failure) else {
+            return Err(self.error(Operation::RemoveContainer, asked, failure));
         };
         if found == Cause::RemovalUnderWay {
             while self.find_container(id).await?.is_some() {
@@ -58,5 +68,12 @@ impl Inner {
             return Err(ContainerNotFoundError::new(asked).with_source(failure).into());
         }
         Err(self.error(Operation::RemoveContainer, asked, failure))
+    }
+}
+
+fn refused_for(failure: &EngineError) -> Option<Cause> {
+    match failure {
+        EngineError::Refused(refusal) => Some(cause(Operation::RemoveContainer, refusal)),
+        _ => None,
     }
 }

@@ -26,6 +26,8 @@ impl Inner {
                 .with_retryable(false)
                 .into());
         }
+        // Docker tells each of several starts that meet that it was the one.
+        let _turn = self.starts.lock(&record.id).await;
         self.refuse_missing_program(&asked, &record).await?;
         let began = Instant::now();
         let mut repairs = 0;
@@ -63,17 +65,34 @@ impl Inner {
         let Some((program, places)) = program::behind_init(record) else {
             return Ok(());
         };
+        let (mut why, mut hint) = ("the image has no program", Hint::CommandNotFound);
         for place in places {
-            match self.engine.path_exists(&record.id, &place).await {
-                Ok(false) => {}
+            match self.is_executable(&record.id, &place).await {
+                Ok(None) => {}
+                Ok(Some(false)) => (why, hint) = ("it is not executable:", Hint::CommandNotExecutable),
                 // What keeps the engine from looking keeps it from starting, and then it says why.
-                Ok(true) | Err(_) => return Ok(()),
+                Ok(Some(true)) | Err(_) => return Ok(()),
             }
         }
-        let message = format!("the image has no program {program:?}");
-        Err(ContainerStartError::new(asked, message)
-            .with_hint(Hint::CommandNotFound)
-            .into())
+        if self.find_container(&record.id).await?.is_none() {
+            return Err(ContainerNotFoundError::new(asked).into());
+        }
+        let message = format!("{why} {program:?}");
+        Err(ContainerStartError::new(asked, message).with_hint(hint).into())
+    }
+
+    /// Whether what is at a path can be executed by somebody; `None` if nothing is there.
+    async fn is_executable(&self, id: &str, path: &str) -> Result<Option<bool>, EngineError> {
+        let Some(mut found) = self.engine.stat_path(id, path).await? else {
+            return Ok(None);
+        };
+        if let Some(target) = found.link_target() {
+            let Some(end) = self.engine.stat_path(id, target).await? else {
+                return Ok(None);
+            };
+            found = end;
+        }
+        Ok(Some(found.is_executable()))
     }
 
     /// Makes the default network anew if it is the one that is missing; says whether that is worth another try.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, InternalError, Result, TimeoutError};
+use driver_interface_errors::{DriverError, Effect, Hint, InternalError, Result, TimeoutError};
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
@@ -39,7 +39,7 @@ pub(super) async fn change<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let task = tokio::spawn(timeout(deadline.saturating_add(AFTERMATH), work));
-    let late = || DriverError::from(TimeoutError::new(operation, deadline));
+    let late = || DriverError::from(TimeoutError::new(operation, deadline).with_hint(Hint::VerifyFirst));
     let done = match timeout(deadline, task).await {
         Ok(Ok(Ok(result))) => result,
         Ok(Ok(Err(_))) | Err(_) => Err(late()),

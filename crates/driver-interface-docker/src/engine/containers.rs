@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::Engine;
+use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
@@ -88,12 +89,12 @@ impl Engine {
             .json()
     }
 
-    /// Whether there is anything at a path of a container, running or not.
-    pub(crate) async fn path_exists(&self, id: &str, path: &str) -> Result<bool, EngineError> {
+    /// What is at a path of a container, running or not.
+    pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let target = Query::new(format!("/containers/{id}/archive")).pair("path", path);
-        match self.wire.call(Method::HEAD, &target, Payload::Nothing).await {
-            Ok(_) => Ok(true),
-            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(false),
+        match self.wire.open(Method::HEAD, &target, Payload::Nothing).await {
+            Ok(answer) => PathStat::of(answer.headers()).map(Some),
+            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
             Err(failure) => Err(failure),
         }
     }

@@ -83,7 +83,7 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
     match &failure {
         EngineError::Unreachable { .. } => error.with_hint(Hint::EngineNotRunning),
         _ if operation.reads() => error.with_effect(Effect::NotApplied),
-        _ => error.with_effect(Effect::Unknown),
+        _ => error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst),
     }
     .with_source(failure)
     .into()
@@ -198,6 +198,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         | Cause::NotRunning
         | Cause::RemovalUnderWay
         | Cause::WrongState
+        | Cause::Passing
         | Cause::Other => return error,
     };
     error.with_hint(hint)

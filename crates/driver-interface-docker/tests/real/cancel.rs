@@ -1,6 +1,6 @@
 //! Callers who leave.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use driver_interface_types::{
     ContainerDriver, ContainerStatus, LogOptions, NetworkConfig, RemoveOptions, StopOptions, StopOutcome,
@@ -9,16 +9,11 @@ use driver_interface_types::{
 
 use super::engine::{Bench, on_each};
 
-async fn nothing_left(bench: &Bench, within: Duration) {
-    let began = Instant::now();
-    loop {
-        let left = bench.raw.left(&bench.namespace);
-        if left.is_empty() {
-            return;
-        }
-        assert!(began.elapsed() < within, "left: {left:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+/// Looks only after the whole time: an engine that is busy makes what was asked for long after the call.
+async fn nothing_left(bench: &Bench, after: Duration) {
+    tokio::time::sleep(after).await;
+    let left = bench.raw.left(&bench.namespace);
+    assert!(left.is_empty(), "left: {left:?}");
 }
 
 #[test]
@@ -58,6 +53,10 @@ fn dropped_volumes_and_networks_leave_nothing() {
             let late = Duration::from_millis(moment * 3);
             if let Ok(made) = tokio::time::timeout(late, bench.driver.create_network(&network)).await {
                 bench.driver.remove_network(&made.unwrap().id).await.unwrap();
+            }
+            // A stock engine has addresses for some thirty networks, and other tests need some.
+            if moment % 5 == 4 {
+                nothing_left(&bench, Duration::from_secs(5)).await;
             }
         }
         nothing_left(&bench, Duration::from_secs(5)).await;

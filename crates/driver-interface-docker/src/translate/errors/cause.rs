@@ -29,6 +29,8 @@ pub(crate) enum Cause {
     NoSpace,
     AccessDenied,
     RateLimited,
+    /// The engine was caught in a race of its own, undid what it had begun, and will do it next time.
+    Passing,
     /// The engine does not take what was asked.
     BadParameter,
     Other,
@@ -219,6 +221,10 @@ fn create_resource(status: u16, text: &str) -> Option<Cause> {
     ];
     if says(text, &exhausted) {
         return Some(Cause::AddressesExhausted);
+    }
+    // Docker looks at each of the host's interfaces, and one of them went away meanwhile.
+    if says(text, &["no such network interface"]) {
+        return Some(Cause::Passing);
     }
     // An unknown driver or option.
     let unknown = [

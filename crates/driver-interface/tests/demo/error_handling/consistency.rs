@@ -63,7 +63,7 @@ async fn code_retryability_effect_and_hint_are_the_same_on_both_drivers() -> Res
         ("CONTAINER_CREATION_FAILED", false, Some(Hint::NameTaken)),
         ("CONFIGURATION_ERROR", false, None),
         ("NETWORK_NOT_FOUND", false, Some(Hint::MissingNetwork)),
-        ("CONTAINER_NOT_FOUND", false, None),
+        ("CONTAINER_NOT_FOUND", false, Some(Hint::NotFoundHere)),
         ("CONTAINER_START_FAILED", false, Some(Hint::CommandNotFound)),
         ("CONTAINER_STOP_FAILED", true, Some(Hint::StillRunning)),
         ("CONTAINER_REMOVE_FAILED", false, Some(Hint::StillRunning)),

@@ -1,42 +1,38 @@
-//! Where the test image's busybox comes from.
+//! Where a machine has the test image's busybox.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use driver_interface_conformance::TestImage;
-
-use crate::engines_command::target_dir;
+use crate::TestImage;
 
 /// Names the file to use.
 const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
 /// The last resort: an image the engine pulls.
 const PULLED: &str = "docker.io/library/busybox:stable";
 
-/// The image, made from the first of: the file that the environment names, a static busybox on the path, one
-/// that an earlier run has fetched, Debian's package. Otherwise one for the engine to pull.
-pub(super) fn image() -> TestImage {
-    if let Some(path) = std::env::var_os(VARIABLE) {
-        let path = PathBuf::from(path);
-        // Whoever names a file wants that one, and no other in its place.
-        return read(&path).unwrap_or_else(|problem| {
-            TestImage::Missing(format!("{VARIABLE} names {}: {problem}", path.display()))
-        });
+impl TestImage {
+    /// An image made from the first of: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static busybox on the
+    /// path, one that an earlier call has put into `cache`, Debian's package, which is downloaded into `cache`.
+    /// Where there is none, one for the engine to pull.
+    ///
+    /// It reads files and runs `apt-get download`, so it blocks.
+    pub fn find(cache: &Path) -> Self {
+        if let Some(path) = std::env::var_os(VARIABLE) {
+            let path = PathBuf::from(path);
+            // Whoever names a file wants that one, and no other in its place.
+            return read(&path).unwrap_or_else(|problem| {
+                Self::Missing(format!("{VARIABLE} names {}: {problem}", path.display()))
+            });
+        }
+        let unpacked = cache.join("root/bin/busybox");
+        on_path()
+            .into_iter()
+            .chain([unpacked.clone()])
+            .find_map(|path| read(&path).ok())
+            .or_else(|| fetch(cache).then(|| read(&unpacked).ok()).flatten())
+            .unwrap_or_else(|| Self::existing(PULLED).unwrap_or_else(|_| Self::Missing(remedy())))
     }
-    let fetched = target_dir().join("conformance/busybox-static");
-    let unpacked = fetched.join("root/bin/busybox");
-    on_path()
-        .into_iter()
-        .chain([unpacked.clone()])
-        .find_map(|path| read(&path).ok())
-        .unwrap_or_else(|| {
-            if fetch(&fetched)
-                && let Ok(image) = read(&unpacked)
-            {
-                return image;
-            }
-            TestImage::existing(PULLED).unwrap_or_else(|_| TestImage::Missing(remedy()))
-        })
 }
 
 fn remedy() -> String {

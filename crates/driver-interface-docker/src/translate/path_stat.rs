@@ -1,0 +1,77 @@
+//! What an engine says about a path of a container.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use serde::Deserialize;
+
+use crate::wire::EngineError;
+
+const HEADER: &str = "x-docker-container-path-stat";
+/// The engines are written in Go, whose file modes have bits of their own above the permissions.
+const DIRECTORY: u32 = 1 << 31;
+const LINK: u32 = 1 << 27;
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PathStat {
+    mode: u32,
+    link_target: String,
+}
+
+impl PathStat {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, EngineError> {
+        let garbled = |what: &str| EngineError::Garbled(format!("its header {HEADER} {what}"));
+        let text = headers.get(HEADER).ok_or_else(|| garbled("is missing"))?;
+        let json = STANDARD
+            .decode(text.as_bytes())
+            .map_err(|_| garbled("is no base64"))?;
+        serde_json::from_slice(&json).map_err(|_| garbled("is no JSON"))
+    }
+
+    /// Where the link leads, if it is one. Engines follow chains of links to their end.
+    pub(crate) fn link_target(&self) -> Option<&str> {
+        (self.mode & LINK != 0 && !self.link_target.is_empty()).then_some(self.link_target.as_str())
+    }
+
+    pub(crate) fn is_executable(&self) -> bool {
+        self.mode & DIRECTORY == 0 && self.mode & 0o111 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(json: &str) -> PathStat {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, STANDARD.encode(json).parse().unwrap());
+        PathStat::of(&headers).unwrap()
+    }
+
+    #[test]
+    fn recorded_answers_are_read() {
+        let link = stat(
+            r#"{"name":"sh","size":7,"mode":134218239,"mtime":"2026-11-25T13:06:15Z","linkTarget":"/bin/busybox"}"#,
+        );
+        assert_eq!(link.link_target(), Some("/bin/busybox"));
+        let program = stat(r#"{"name":"busybox","size":1982256,"mode":493,"linkTarget":""}"#);
+        assert!(program.is_executable() && program.link_target().is_none());
+        assert!(
+            !stat(r#"{"name":"etc","mode":2147484141}"#).is_executable(),
+            "a directory"
+        );
+        assert!(
+            !stat(r#"{"name":"passwd","mode":420}"#).is_executable(),
+            "a file without the right"
+        );
+    }
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        let mut headers = HeaderMap::new();
+        assert!(PathStat::of(&headers).is_err());
+        headers.insert(HEADER, "***".parse().unwrap());
+        assert!(PathStat::of(&headers).is_err());
+    }
+}
