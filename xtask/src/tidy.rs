@@ -60,6 +60,7 @@ fn run(root: &Path, check_ids: &[&str]) -> Result<()> {
     dependency_direction(&metadata, &mut wrong)?;
     lean_crates(&metadata, &mut wrong)?;
     trait_docs(root, check_ids, &mut wrong)?;
+    conformance_page(root, check_ids, &mut wrong)?;
     file_lengths(root, &mut wrong)?;
     if !wrong.is_empty() {
         bail!("{} rule(s) broken:\n  {}", wrong.len(), wrong.join("\n  "));
@@ -216,6 +217,27 @@ fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     let section = docs.split("# Conformance\n").nth(1).unwrap_or_default();
     let section = section.split("\n# ").next().unwrap_or_default();
     section.split('`').skip(1).step_by(2)
+}
+
+/// The page of results is of this suite: every check is on it, no other, and under this version.
+fn conformance_page(root: &Path, check_ids: &[&str], wrong: &mut Vec<String>) -> Result<()> {
+    let path = root.join("docs/CONFORMANCE.md");
+    let page = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let (_, catalogue) = page.split_once("## Every check").unwrap_or_default();
+    let listed: BTreeSet<&str> = catalogue
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let suite = check_ids.iter().copied().collect();
+    let suite_line = format!("Suite {}", driver_interface_conformance::SUITE_VERSION);
+    if listed != suite || !page.contains(&suite_line) {
+        let differ: Vec<_> = listed.symmetric_difference(&suite).collect();
+        wrong.push(format!(
+            "docs/CONFORMANCE.md is of another suite ({differ:?}): run all drivers with `cargo xtask conformance \
+             --format markdown` and put what it prints there"
+        ));
+    }
+    Ok(())
 }
 
 fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
