@@ -116,7 +116,7 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(out, "\n## Not green everywhere\n")?;
     head(out, report, "check")?;
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for check in rows {
         let mut cells = Vec::new();
         for (driver, cell) in report.drivers.iter().zip(&check.cells) {
@@ -127,20 +127,20 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
             cells.push(found.outcome.symbol().to_string());
             if found.outcome != Outcome::Passed {
                 let reason = found.message.as_deref().unwrap_or("no reason given");
-                let line = (found.id.as_str(), found.outcome, reason, driver.uri.as_str());
-                reasons.push(line);
+                let uri = driver.uri.replace('`', "'");
+                let why = format!("`{uri}`, {}: {}", found.outcome, escape(reason));
+                match reasons.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, ids)) => ids.push(&found.id),
+                    None => reasons.push((why, vec![&found.id])),
+                }
             }
         }
         row(out, &format!("`{}` {}", check.first.id, check.first.level), cells)?;
     }
     writeln!(out)?;
-    for (id, outcome, reason, uri) in reasons {
-        writeln!(
-            out,
-            "- `{id}` on `{}`, {outcome}: {}",
-            uri.replace('`', "'"),
-            escape(reason)
-        )?;
+    for (why, ids) in reasons {
+        let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+        writeln!(out, "- {why} ({})", ids.join(", "))?;
     }
     Ok(())
 }
