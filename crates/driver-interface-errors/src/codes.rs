@@ -29,6 +29,7 @@ codes! {
     "ContainerStartError" CONTAINER_START_FAILED
     "ContainerStopError" CONTAINER_STOP_FAILED
     "ContainerRemoveError" CONTAINER_REMOVE_FAILED
+    "ContainerNotRunningError" CONTAINER_NOT_RUNNING
     "ResourceLimitError" RESOURCE_LIMIT_EXCEEDED
     "VolumeCreationError" VOLUME_CREATION_FAILED
     "VolumeNotFoundError" VOLUME_NOT_FOUND
@@ -36,6 +37,7 @@ codes! {
     "NetworkCreationError" NETWORK_CREATION_FAILED
     "NetworkNotFoundError" NETWORK_NOT_FOUND
     "NetworkRemoveError" NETWORK_REMOVE_FAILED
+    "NetworkConnectError" NETWORK_CONNECT_FAILED
     "DriverHealthError" DRIVER_HEALTH_CHECK_FAILED
     "TimeoutError" TIMEOUT_ERROR
     "NetworkError" NETWORK_ERROR

@@ -2,7 +2,7 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with a container's life: find, create, start, stop, remove.
+    /// Groups what can go wrong with a container's life: find, create, start, stop, remove, and what needs it running.
     pub enum ContainerError {
         /// There is no such container.
         NotFound(ContainerNotFoundError),
@@ -14,6 +14,8 @@ category! {
         Stop(ContainerStopError),
         /// It was not removed.
         Remove(ContainerRemoveError),
+        /// It does not run, and what was asked for needs a running one.
+        NotRunning(ContainerNotRunningError),
     }
 }
 
@@ -137,6 +139,32 @@ impl ContainerRemoveError {
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("container `{}` could not be removed", clean(&container));
+        Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
+    }
+
+    /// The id or name of the container.
+    pub fn container(&self) -> &str {
+        &self.body.data
+    }
+}
+
+leaf! {
+    /// Says that a call needs a running container and this one is not (or is paused), and that nothing changed.
+    ///
+    /// Start it (or unpause it) and call again.
+    pub struct ContainerNotRunningError(String);
+    code: CONTAINER_NOT_RUNNING,
+    category: "container",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The container is not running.".to_owned(),
+}
+
+impl ContainerNotRunningError {
+    /// Makes one from the container's id or name and what it is instead, such as `it is paused`.
+    pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
+        let container = container.into();
+        let prefix = format!("container `{}` is not running", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError, ContainerError,
-    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, ContainerStopError, DriverError,
-    DriverHealthError, ErrorInfo, ExecError, ExecutionError, FileSystemError, ImageError, ImageNotFoundError,
-    ImagePullError, InputError, InternalError, NetworkCreationError, NetworkError, NetworkNotFoundError,
-    NetworkRemoveError, NetworkingError, ResourceError, ResourceLimitError, SecurityError, SystemError,
-    TimeoutError, UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
-    codes,
+    ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
+    ContainerStopError, DriverError, DriverHealthError, ErrorInfo, ExecError, ExecutionError,
+    FileSystemError, ImageError, ImageNotFoundError, ImagePullError, InputError, InternalError,
+    NetworkConnectError, NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError,
+    NetworkingError, ResourceError, ResourceLimitError, SecurityError, SystemError, TimeoutError,
+    UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError, codes,
 };
 
 type AnyError<'a> = &'a (dyn Error + 'static);
@@ -103,8 +103,8 @@ fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
         ContainerError ResourceError VolumeError NetworkingError SystemError SecurityError InputError ImageError
         ExecutionError
         ContainerNotFoundError ContainerCreationError ContainerStartError ContainerStopError
-        ContainerRemoveError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
-        NetworkCreationError NetworkNotFoundError NetworkRemoveError DriverHealthError TimeoutError NetworkError
+        ContainerRemoveError ContainerNotRunningError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
+        NetworkCreationError NetworkNotFoundError NetworkRemoveError NetworkConnectError DriverHealthError TimeoutError NetworkError
         FileSystemError InternalError AuthenticationError AuthorizationError ConfigurationError UnsupportedError
         ImageNotFoundError ImagePullError ExecError
     }

@@ -159,8 +159,8 @@ mod volume;
 
 pub use configuration::{ConfigurationError, InputError, UnsupportedError, Violation};
 pub use container::{
-    ContainerCreationError, ContainerError, ContainerNotFoundError, ContainerRemoveError,
-    ContainerStartError, ContainerStopError,
+    ContainerCreationError, ContainerError, ContainerNotFoundError, ContainerNotRunningError,
+    ContainerRemoveError, ContainerStartError, ContainerStopError,
 };
 pub use context::ErrorContext;
 pub use driver_error::{DriverError, Result};
@@ -172,7 +172,9 @@ pub use info::ErrorInfo;
 pub use inspect::{
     find_driver_error, get_error_code, get_error_message, is_driver_error, is_retryable_error,
 };
-pub use network::{NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, NetworkingError};
+pub use network::{
+    NetworkConnectError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, NetworkingError,
+};
 pub use report::{ErrorReport, HintReport, LimitReport};
 pub use resource::{ResourceError, ResourceLimitError};
 pub use security::{AuthenticationError, AuthorizationError, SecurityError};

@@ -10,6 +10,8 @@ category! {
         NotFound(NetworkNotFoundError),
         /// It was not removed.
         Remove(NetworkRemoveError),
+        /// A container was not attached to it, or not detached from it.
+        Connect(NetworkConnectError),
     }
 }
 
@@ -88,6 +90,38 @@ impl NetworkRemoveError {
         let network = network.into();
         let prefix = format!("network `{}` could not be removed", clean(&network));
         Self::build(joined(&prefix, &message.into()), network.clone()).with_context("network", network)
+    }
+
+    /// The id or name of the network.
+    pub fn network(&self) -> &str {
+        &self.body.data
+    }
+}
+
+leaf! {
+    /// Says that a container was not attached to a network, or not detached from it, and that nothing changed.
+    ///
+    /// Most often the container was made with no network at all, or (detaching) is not attached.
+    pub struct NetworkConnectError(String);
+    code: NETWORK_CONNECT_FAILED,
+    category: "network",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The container's connection to the network could not be changed.".to_owned(),
+}
+
+impl NetworkConnectError {
+    /// Makes one from the network's id or name, the container's, and the reason.
+    pub fn new(network: impl Into<String>, container: impl Into<String>, message: impl Into<String>) -> Self {
+        let (network, container) = (network.into(), container.into());
+        let prefix = format!(
+            "connection of container `{}` to network `{}` could not be changed",
+            clean(&container),
+            clean(&network)
+        );
+        Self::build(joined(&prefix, &message.into()), network.clone())
+            .with_context("network", network)
+            .with_context("container", container)
     }
 
     /// The id or name of the network.

@@ -16,6 +16,7 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("container", "ContainerStartError", "CONTAINER_START_FAILED", true, Effect::NotApplied),
     ("container", "ContainerStopError", "CONTAINER_STOP_FAILED", true, Effect::NotApplied),
     ("container", "ContainerRemoveError", "CONTAINER_REMOVE_FAILED", false, Effect::NotApplied),
+    ("container", "ContainerNotRunningError", "CONTAINER_NOT_RUNNING", false, Effect::NotApplied),
     ("resource", "ResourceLimitError", "RESOURCE_LIMIT_EXCEEDED", false, Effect::NotApplied),
     ("volume", "VolumeCreationError", "VOLUME_CREATION_FAILED", true, Effect::Unknown),
     ("volume", "VolumeNotFoundError", "VOLUME_NOT_FOUND", false, Effect::NotApplied),
@@ -23,6 +24,7 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("network", "NetworkCreationError", "NETWORK_CREATION_FAILED", true, Effect::Unknown),
     ("network", "NetworkNotFoundError", "NETWORK_NOT_FOUND", false, Effect::NotApplied),
     ("network", "NetworkRemoveError", "NETWORK_REMOVE_FAILED", false, Effect::NotApplied),
+    ("network", "NetworkConnectError", "NETWORK_CONNECT_FAILED", false, Effect::NotApplied),
     ("system", "DriverHealthError", "DRIVER_HEALTH_CHECK_FAILED", false, Effect::NotApplied),
     ("system", "TimeoutError", "TIMEOUT_ERROR", true, Effect::Unknown),
     ("system", "NetworkError", "NETWORK_ERROR", true, Effect::Unknown),
@@ -69,6 +71,7 @@ fn container_errors_name_their_container() {
     assert_eq!(ContainerStartError::new("web", "x").container(), "web");
     assert_eq!(ContainerStopError::new("web", "x").container(), "web");
     assert_eq!(ContainerRemoveError::new("web", "x").container(), "web");
+    assert_eq!(ContainerNotRunningError::new("web", "x").container(), "web");
     assert_eq!(ExecError::new("web", "x").container(), "web");
     assert_eq!(ExecError::new("web", "x").context().get("container"), Some("web"));
 }
@@ -81,6 +84,7 @@ fn volume_network_image_and_file_errors_name_what_they_are_about() {
     assert_eq!(NetworkCreationError::new("net", "x").network(), "net");
     assert_eq!(NetworkNotFoundError::new("net").network(), "net");
     assert_eq!(NetworkRemoveError::new("net", "x").network(), "net");
+    assert_eq!(NetworkConnectError::new("net", "web", "x").network(), "net");
     assert_eq!(ImageNotFoundError::new("alpine:3").image(), "alpine:3");
     assert_eq!(ImagePullError::new("alpine:3", "x").image(), "alpine:3");
     assert_eq!(FileSystemError::new("/tmp/x", "x").path(), "/tmp/x");
