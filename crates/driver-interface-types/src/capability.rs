@@ -83,6 +83,79 @@ capabilities! {
     volume_list => VolumeList,
     /// [`list_networks`](crate::ContainerDriver::list_networks) works.
     network_list => NetworkList,
+    /// [`wait_container`](crate::ContainerDriver::wait_container) works.
+    container_wait => ContainerWait,
+    /// [`kill_container`](crate::ContainerDriver::kill_container) works.
+    container_kill => ContainerKill,
+    /// [`pause_container`](crate::ContainerDriver::pause_container) and
+    /// [`unpause_container`](crate::ContainerDriver::unpause_container) work.
+    container_pause => ContainerPause,
+    /// [`restart_container`](crate::ContainerDriver::restart_container) works.
+    container_restart => ContainerRestart,
+    /// [`exec`](crate::ContainerDriver::exec) works.
+    exec => Exec,
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream) works.
+    exec_stream => ExecStream,
+    /// [`exec_detached`](crate::ContainerDriver::exec_detached) and
+    /// [`exec_status`](crate::ContainerDriver::exec_status) work.
+    exec_detached => ExecDetached,
+    /// [`stream_container_logs`](crate::ContainerDriver::stream_container_logs) works.
+    log_stream => LogStream,
+    /// [`copy_into_container`](crate::ContainerDriver::copy_into_container) and
+    /// [`copy_from_container`](crate::ContainerDriver::copy_from_container) work.
+    file_archive => FileArchive,
+    /// [`read_file`](crate::ContainerDriver::read_file) and
+    /// [`read_file_stream`](crate::ContainerDriver::read_file_stream) work.
+    file_read => FileRead,
+    /// [`write_file`](crate::ContainerDriver::write_file) works.
+    file_write => FileWrite,
+    /// [`pull_image`](crate::ContainerDriver::pull_image) works.
+    image_pull_stream => ImagePullStream,
+    /// [`list_images`](crate::ContainerDriver::list_images) works.
+    image_list => ImageList,
+    /// [`get_image`](crate::ContainerDriver::get_image) works.
+    image_inspect => ImageInspect,
+    /// [`load_image`](crate::ContainerDriver::load_image) works.
+    image_load => ImageLoad,
+    /// [`container_stats`](crate::ContainerDriver::container_stats) works.
+    container_stats => ContainerStats,
+    /// [`stream_container_stats`](crate::ContainerDriver::stream_container_stats) works.
+    container_stats_stream => ContainerStatsStream,
+    /// [`events`](crate::ContainerDriver::events) works.
+    events => Events,
+    /// [`get_volume`](crate::ContainerDriver::get_volume) works.
+    volume_inspect => VolumeInspect,
+    /// [`get_network`](crate::ContainerDriver::get_network) works.
+    network_inspect => NetworkInspect,
+    /// [`connect_network`](crate::ContainerDriver::connect_network) and
+    /// [`disconnect_network`](crate::ContainerDriver::disconnect_network) work.
+    network_connect => NetworkConnect,
+    /// [`plan`](crate::ContainerDriver::plan) works.
+    plan => Plan,
+    /// A network can be [internal](crate::NetworkConfig::internal): with no way out.
+    network_internal => NetworkInternal,
+    /// A config's entrypoint, working directory, host name, terminal, stop signal, init process and ulimits.
+    process_setup => ProcessSetup,
+    /// A config's folders in memory and the size of `/dev/shm`.
+    tmpfs_mount => TmpfsMount,
+    /// A config's ports are reached from the host.
+    port_publish => PortPublish,
+    /// A config's network aliases, name servers and extra hosts.
+    name_resolution => NameResolution,
+    /// A config's health check is run, and its result is in the instance.
+    health_check_run => HealthCheckRun,
+    /// A config's platform is chosen.
+    platform_select => PlatformSelect,
+    /// A config's runtime is chosen.
+    runtime_select => RuntimeSelect,
+    /// A config's own seccomp profile is loaded.
+    seccomp_profile => SeccompProfile,
+    /// A config's AppArmor profile is applied.
+    apparmor_profile => ApparmorProfile,
+    /// A config's devices are there.
+    device_access => DeviceAccess,
+    /// A config's graphics processors are there.
+    gpu_access => GpuAccess,
     /// Bind mounts of host paths are accepted, within the driver's policy.
     bind_mount => BindMount,
     /// The CPU limit is enforced.

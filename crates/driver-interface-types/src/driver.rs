@@ -7,9 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::{Result, UnsupportedError};
 
 use crate::{
-    Capabilities, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance, DriverHealth, ImageRef,
-    LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter, StartOutcome, StopOptions,
-    StopOutcome, Volume, VolumeConfig, VolumeId,
+    ByteStream, Capabilities, ConnectOptions, ContainerConfig, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId, PauseOutcome, PullOptions,
+    PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StatsStream,
+    StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
+    WriteFile,
 };
 
 /// Runs containers on some engine, the same way whatever the engine is.
@@ -397,6 +401,737 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         let _ = image;
         unsupported("remove_image", "image_remove")
+    }
+
+    /// Waits until a container's main process has ended, and returns how.
+    ///
+    /// Requires [`container_wait`](Capabilities::container_wait).
+    ///
+    /// # Behaviour
+    /// Of a container that has ended it returns that at once. One that was never started, or is paused, is waited
+    /// for: it returns when a run ends. The facts are those of [`ContainerInstance::exit`] and are never lost, also
+    /// when the container is removed while it waits. It is not held to the driver's deadline: without a
+    /// [timeout](WaitOptions::timeout) it waits for as long as it takes.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name, or it was removed without having run.
+    /// - `TimeoutError`: it had not ended within the timeout. Nothing has changed.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `wait/exit-code`, `wait/ended-already`, `wait/created-waits-for-a-run`, `wait/removed-keeps-the-code`, `wait/timeout`,
+    /// `wait/many-waiters`, `cancellation/wait`, `errors/not-found/wait-container`, `capability/container-wait`
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        let _ = (id, options);
+        unsupported("wait_container", "container_wait")
+    }
+
+    /// Sends a signal to a container's main process.
+    ///
+    /// Requires [`container_kill`](Capabilities::container_kill).
+    ///
+    /// # Behaviour
+    /// Returns when the signal is sent; what the process makes of it shows later. Ending it this way gives the status
+    /// that [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit) says. To a paused container only
+    /// [`Signal::KILL`] is sent, which ends it.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run, or it is paused and the signal is another than `SIGKILL`.
+    ///
+    /// # Idempotency
+    /// Not idempotent: each call sends one signal.
+    ///
+    /// # Cancel safety
+    /// A dropped call sends the signal once or not at all.
+    ///
+    /// # Conformance
+    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `errors/not-found/kill-container`,
+    /// `capability/container-kill`
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let _ = (id, signal);
+        unsupported("kill_container", "container_kill")
+    }
+
+    /// Freezes a container's processes. They keep their memory and connections and use no CPU.
+    ///
+    /// Requires [`container_pause`](Capabilities::container_pause).
+    ///
+    /// # Behaviour
+    /// Returns when they are frozen; then the status is `paused` and the state `running`.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run. Nothing has changed.
+    ///
+    /// # Idempotency
+    /// Idempotent: a paused container stays as it is and the outcome is `AlreadyPaused`.
+    ///
+    /// # Cancel safety
+    /// A dropped call completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`, `errors/not-found/pause-container`,
+    /// `capability/container-pause`
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        let _ = id;
+        unsupported("pause_container", "container_pause")
+    }
+
+    /// Lets a paused container go on.
+    ///
+    /// Requires [`container_pause`](Capabilities::container_pause).
+    ///
+    /// # Behaviour
+    /// Returns when its processes go on; then the status is `running`.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run. Nothing has changed.
+    ///
+    /// # Idempotency
+    /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`.
+    ///
+    /// # Cancel safety
+    /// A dropped call completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`, `errors/not-found/unpause-container`
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        let _ = id;
+        unsupported("unpause_container", "container_pause")
+    }
+
+    /// Ends a container's main process and runs it again; see [`StopOptions`] for how it is ended.
+    ///
+    /// Requires [`container_restart`](Capabilities::container_restart).
+    ///
+    /// # Behaviour
+    /// As [`stop_container`](Self::stop_container) and then [`start_container`](Self::start_container): it returns once
+    /// the new process runs, and the start time is new. What does not run is started.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerStopError`: it still runs after the grace of a stop without `force`, and goes on running.
+    /// - `ContainerStartError`: it was ended and did not start again.
+    ///
+    /// # Idempotency
+    /// Not idempotent: each call makes another run.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the container running (its old run or a new one) or ended, and never kills before the
+    /// grace is over.
+    ///
+    /// # Conformance
+    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `errors/not-found/restart-container`,
+    /// `capability/container-restart`
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        let _ = (id, options);
+        unsupported("restart_container", "container_restart")
+    }
+
+    /// Runs a command in a running container, waits for its end and returns what it printed.
+    ///
+    /// Requires [`exec`](Capabilities::exec).
+    ///
+    /// # Behaviour
+    /// What the command did, failing, being killed and running too long included, is the
+    /// [outcome](ExecOutput::outcome) and never an error; what the engine says is never in the output. Past the
+    /// [timeout](ExecConfig::timeout) the command is killed with everything it has started (its children, and those that
+    /// made themselves independent) and nothing else, and what was printed until then is kept. Output is complete up
+    /// to the [limit](ExecConfig::output_limit). The driver's deadline does not hold while the command runs.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared, or a timeout was given that this engine has no way to keep.
+    /// - `ConfigurationError`: no program is given, or a text cannot be passed on.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run, or is paused.
+    /// - `ExecError`: the command could not be run; not retryable when program, user or folder do not exist.
+    ///
+    /// # Idempotency
+    /// Not idempotent: each call runs the command.
+    ///
+    /// # Cancel safety
+    /// Dropping the future kills the command with everything it has started.
+    ///
+    /// # Conformance
+    /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`, `exec/output-limit`,
+    /// `exec/no-such-program`, `exec/not-running`, `exec/container-gone`, `exec/out-of-memory`, `exec/tty`,
+    /// `exec/output-is-binary-safe`, `concurrency/exec`, `cancellation/exec`, `errors/not-found/exec`, `capability/exec`
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        let _ = (id, config);
+        unsupported("exec", "exec")
+    }
+
+    /// Runs a command in a running container and connects to its input and output.
+    ///
+    /// Requires [`exec_stream`](Capabilities::exec_stream).
+    ///
+    /// # Behaviour
+    /// Returns once the command runs. Its output is not limited and is held back while nobody reads it. The
+    /// [timeout](ExecConfig::timeout) holds, and [`ExecSession::wait`] then says `TimedOut`. The config's own
+    /// [input](ExecConfig::stdin), where there is one, is written by the driver.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec). Once it runs, an error of the streams means that the connection broke.
+    ///
+    /// # Idempotency
+    /// Not idempotent: each call runs the command.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, or the session's control, kills the command with everything it has started.
+    ///
+    /// # Conformance
+    /// `exec-stream/conversation`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`, `exec-stream/drop-kills`,
+    /// `exec-stream/slow-reader`, `exec-stream/outcome`, `errors/not-found/exec-stream`, `capability/exec-stream`
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        let _ = (id, config);
+        unsupported("exec_stream", "exec_stream")
+    }
+
+    /// Starts a command in a running container and leaves it to itself.
+    ///
+    /// Requires [`exec_detached`](Capabilities::exec_detached).
+    ///
+    /// # Behaviour
+    /// Returns once the command runs. Its output is dropped, and a [timeout](ExecConfig::timeout), input or terminal
+    /// is refused: nobody stays to see to it. It ends with the container at the latest.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec); `ConfigurationError` also for a timeout, an input or a terminal.
+    ///
+    /// # Idempotency
+    /// Not idempotent: each call runs the command.
+    ///
+    /// # Cancel safety
+    /// A dropped call starts the command once or not at all.
+    ///
+    /// # Conformance
+    /// `exec-detached/runs-on`, `exec-detached/status`, `errors/not-found/exec-detached`, `capability/exec-detached`
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        let _ = (id, config);
+        unsupported("exec_detached", "exec_detached")
+    }
+
+    /// Looks up what became of a detached command.
+    ///
+    /// Requires [`exec_detached`](Capabilities::exec_detached).
+    ///
+    /// # Behaviour
+    /// `None` when the container has no such command, or the engine no longer knows it, as after the container's end.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `exec-detached/status`, `exec-detached/unknown-id`, `errors/not-found/exec-status`
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        let _ = (id, exec);
+        unsupported("exec_status", "exec_detached")
+    }
+
+    /// Streams what a container has written and, if asked to, goes on to write.
+    ///
+    /// Requires [`log_stream`](Capabilities::log_stream).
+    ///
+    /// # Behaviour
+    /// Chunks of one source are in order, and nothing between them is missing; the order between two sources is not
+    /// promised. Every byte is as it was written. With [`follow`](LogStreamOptions::follow) the stream ends when the
+    /// container ends or is removed, and a container that was not started yet is waited for; it spans one run. Without
+    /// it the stream ends with what is there. It returns at once, also when there is nothing yet.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ConfigurationError`: neither stream is selected.
+    /// - In the stream, `NetworkError`: the connection broke. Nothing follows it.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`, `capability/log-stream`
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        let _ = (id, options);
+        unsupported("stream_container_logs", "log_stream")
+    }
+
+    /// Unpacks a tar archive, not compressed, into a folder of a container.
+    ///
+    /// Requires [`file_archive`](Capabilities::file_archive).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended. Owners and permissions are the archive's. Nothing is
+    /// written outside the container, whatever names and links the archive has. Memory stays bounded however large
+    /// the archive is.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system).
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `FileSystemError`: the folder does not exist or is none, the archive is broken, or the space is used up. What
+    ///   was unpacked until then stays.
+    /// - The archive stream's own.
+    ///
+    /// # Idempotency
+    /// Idempotent in effect: unpacking the same archive again gives the same files.
+    ///
+    /// # Cancel safety
+    /// A dropped call may leave a part of the files.
+    ///
+    /// # Conformance
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/no-such-folder`,
+    /// `cancellation/copy`, `errors/not-found/copy-into-container`, `capability/file-archive`
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let _ = (id, folder, archive);
+        unsupported("copy_into_container", "file_archive")
+    }
+
+    /// Packs a file or folder of a container into a tar archive, not compressed.
+    ///
+    /// Requires [`file_archive`](Capabilities::file_archive).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended. Names in the archive begin with the path's last part.
+    /// A symbolic link at the path itself is followed, inside the container; others are packed as links.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `FileSystemError`: there is nothing at the path.
+    /// - In the stream, `NetworkError`: the connection broke, and the archive is incomplete.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `files/archive-round-trip`, `files/archive-large`, `files/no-such-file`, `errors/not-found/copy-from-container`
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        let _ = (id, path);
+        unsupported("copy_from_container", "file_archive")
+    }
+
+    /// Reads a file of a container into memory.
+    ///
+    /// Requires [`file_read`](Capabilities::file_read).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended, and in images without tools. Symbolic links are
+    /// followed inside the container.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `FileSystemError`: there is nothing at the path, it is no file, or it is larger than the
+    ///   [limit](ReadFileOptions::limit).
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/folder-is-no-file`, `files/links-stay-inside`,
+    /// `errors/not-found/read-file`, `capability/file-read`
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let _ = (id, path, options);
+        unsupported("read_file", "file_read")
+    }
+
+    /// Streams a file of a container, of any size, with bounded memory.
+    ///
+    /// Requires [`file_read`](Capabilities::file_read).
+    ///
+    /// # Behaviour
+    /// As [`read_file`](Self::read_file), without a limit.
+    ///
+    /// # Errors
+    /// - As [`read_file`](Self::read_file), but for the limit.
+    /// - In the stream, `NetworkError`: the connection broke, and the file is incomplete.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `files/large-round-trip`, `files/no-such-file`, `errors/not-found/read-file-stream`
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        let _ = (id, path);
+        unsupported("read_file_stream", "file_read")
+    }
+
+    /// Writes a file of a container, with its owner and permissions; one that is there already is replaced.
+    ///
+    /// Requires [`file_write`](Capabilities::file_write).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended, and in images without tools. Returns when the file can
+    /// be read. Memory stays bounded however large a streamed content is.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system).
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `FileSystemError`: the folder does not exist (and [`create_parents`](WriteFile::create_parents) was not set), the
+    ///   path is a folder, the space is used up, or the content has another length than it says.
+    /// - The content stream's own.
+    ///
+    /// # Idempotency
+    /// Idempotent in effect: writing the same again gives the same file.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the old file, the new one or a part of the new one.
+    ///
+    /// # Conformance
+    /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
+    /// `files/wrong-length`, `files/read-only-root`, `errors/not-found/write-file`, `capability/file-write`
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let _ = (id, path, file);
+        unsupported("write_file", "file_write")
+    }
+
+    /// Fetches an image from its registry and tells how it gets on.
+    ///
+    /// Requires [`image_pull_stream`](Capabilities::image_pull_stream).
+    ///
+    /// # Behaviour
+    /// The last item of a pull that works is [`PullProgress::Done`](crate::PullProgress::Done); by then the image can be
+    /// used. [`PullStream::finish`] waits for it. An image that is there already is looked up anew and told as done.
+    /// Pulled images belong to the engine, not to a namespace. Credentials are used for this pull alone and stored
+    /// nowhere.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared, or there is no way to choose the platform.
+    /// - `ImagePullError`, here or in the stream: there is no such image or no access to it (not retryable), or the
+    ///   registry could not be reached.
+    /// - `AuthenticationError`, here or in the stream: the registry does not take the credentials.
+    ///
+    /// # Idempotency
+    /// Idempotent: pulling again gives what the registry then has under the name.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream ends the pull where the engine lets it; an image that arrives all the same stays.
+    ///
+    /// # Conformance
+    /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/pull-secret-stays-secret`, `cancellation/pull`,
+    /// `capability/image-pull-stream`
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        let _ = (image, options);
+        unsupported("pull_image", "image_pull_stream")
+    }
+
+    /// Lists the engine's images that have a name, by their first name, then id.
+    ///
+    /// Requires [`image_list`](Capabilities::image_list).
+    ///
+    /// # Behaviour
+    /// Images belong to the engine, so those of every namespace are listed.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `images/list`, `images/list-filter`, `capability/image-list`
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let _ = filter;
+        unsupported("list_images", "image_list")
+    }
+
+    /// Looks an image up on the engine. No registry is asked.
+    ///
+    /// Requires [`image_inspect`](Capabilities::image_inspect).
+    ///
+    /// # Behaviour
+    /// `None` when the engine has no image of that name; never an error for that.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `images/get`, `images/get-missing`, `capability/image-inspect`
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let _ = image;
+        unsupported("get_image", "image_inspect")
+    }
+
+    /// Loads images from a tar archive as `docker save` writes it, and returns their names.
+    ///
+    /// Requires [`image_load`](Capabilities::image_load).
+    ///
+    /// # Behaviour
+    /// An image that already has one of the names loses it. Loaded images belong to the engine like pulled ones, so
+    /// [`remove_image`](Self::remove_image) does not remove them. Memory stays bounded however large the archive is.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ImagePullError`: the engine did not take the archive.
+    /// - The archive stream's own.
+    ///
+    /// # Idempotency
+    /// Idempotent in effect: loading the same archive again gives the same images.
+    ///
+    /// # Cancel safety
+    /// A dropped load may leave some of the images.
+    ///
+    /// # Conformance
+    /// `images/load`, `images/load-broken`, `capability/image-load`
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        let _ = archive;
+        unsupported("load_image", "image_load")
+    }
+
+    /// Measures what a running container uses.
+    ///
+    /// Requires [`container_stats`](Capabilities::container_stats).
+    ///
+    /// # Behaviour
+    /// Takes about a second, for the share of CPU needs two measurements.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/not-running`, `errors/not-found/container-stats`,
+    /// `capability/container-stats`
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        let _ = id;
+        unsupported("container_stats", "container_stats")
+    }
+
+    /// Measures what a running container uses, about once a second.
+    ///
+    /// Requires [`container_stats_stream`](Capabilities::container_stats_stream).
+    ///
+    /// # Behaviour
+    /// Times ascend. The stream ends when the container ends or is removed. Measurements that nobody reads in time are
+    /// left out.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotRunningError`: it does not run.
+    /// - In the stream, `NetworkError`: the connection broke.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `stats/stream-*`, `errors/not-found/stream-container-stats`, `capability/container-stats-stream`
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        let _ = id;
+        unsupported("stream_container_stats", "container_stats_stream")
+    }
+
+    /// Streams what happens to the containers of this driver's namespace, whoever does it.
+    ///
+    /// Requires [`events`](Capabilities::events).
+    ///
+    /// # Behaviour
+    /// From when it returns on, each event is given once, in the order of the engine, until the stream is dropped. A
+    /// connection that breaks is made again without anybody noticing. [`since`](EventFilter::since) and
+    /// [`after`](EventFilter::after) also give what happened before, as far back as the engine keeps it; where it may have
+    /// lost something, now or then, a [`Gap`](crate::EventKind::Gap) stands in its place and never nothing.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `ConfigurationError`: the cursor is none of this driver's, or both `since` and `after` are given.
+    /// - In the stream, `NetworkError`: the engine stays out of reach.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo; dropping the stream closes the connection.
+    ///
+    /// # Conformance
+    /// `events/life`, `events/exit-code`, `events/filter`, `events/since`, `events/after-without-gap-or-twin`, `events/only-own`,
+    /// `events/health`, `events/oom`, `events/pause`, `events/exec`, `capability/events`
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        let _ = filter;
+        unsupported("events", "events")
+    }
+
+    /// Looks a volume up.
+    ///
+    /// Requires [`volume_inspect`](Capabilities::volume_inspect).
+    ///
+    /// # Behaviour
+    /// `None` when there is none of that name in this driver's namespace; never an error for that.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `volumes/get`, `errors/not-found/get-volume`, `capability/volume-inspect`
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        let _ = id;
+        unsupported("get_volume", "volume_inspect")
+    }
+
+    /// Looks a network up.
+    ///
+    /// Requires [`network_inspect`](Capabilities::network_inspect).
+    ///
+    /// # Behaviour
+    /// `None` when there is none of that id or name in this driver's namespace; never an error for that.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `networks/get`, `errors/not-found/get-network`, `capability/network-inspect`
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        let _ = id;
+        unsupported("get_network", "network_inspect")
+    }
+
+    /// Attaches a container to one more network.
+    ///
+    /// Requires [`network_connect`](Capabilities::network_connect).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended. When it returns, a running container is found there by
+    /// its name and the aliases.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: there is none of that id or name.
+    /// - `NetworkConnectError`: the container was made with no network. Nothing has changed.
+    ///
+    /// # Idempotency
+    /// Idempotent: one that is attached already stays as it is, its aliases included.
+    ///
+    /// # Cancel safety
+    /// A dropped call completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `networks/connect`, `networks/connect-twice`, `networks/connect-alias`, `networks/connect-networkless`,
+    /// `errors/not-found/connect-network`, `capability/network-connect`
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: ConnectOptions,
+    ) -> Result<()> {
+        let _ = (network, container, options);
+        unsupported("connect_network", "network_connect")
+    }
+
+    /// Detaches a container from a network.
+    ///
+    /// Requires [`network_connect`](Capabilities::network_connect).
+    ///
+    /// # Behaviour
+    /// Works while the container is created, running or ended. When it returns, the container is not reached there.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: there is none of that id or name.
+    ///
+    /// # Idempotency
+    /// Idempotent: one that is not attached stays as it is.
+    ///
+    /// # Cancel safety
+    /// A dropped call completes on the engine or has no effect.
+    ///
+    /// # Conformance
+    /// `networks/disconnect`, `networks/disconnect-twice`, `errors/not-found/disconnect-network`
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        let _ = (network, container);
+        unsupported("disconnect_network", "network_connect")
+    }
+
+    /// Says what [`create_container`](Self::create_container) would do with a config, and does none of it.
+    ///
+    /// Requires [`plan`](Capabilities::plan).
+    ///
+    /// # Behaviour
+    /// It has no side effects: nothing is made and no image is fetched. What a creation would refuse or warn of is in
+    /// the [plan](CreationPlan), each by its path; an invalid config is a plan with refusals and no error.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    ///
+    /// # Idempotency
+    /// A read.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// # Conformance
+    /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`, `capability/plan`
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        let _ = config;
+        unsupported("plan", "plan")
     }
 }
 

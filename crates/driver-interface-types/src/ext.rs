@@ -1,35 +1,18 @@
 //! Conveniences built from the operations alone, so every driver has them.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use driver_interface_errors::{
-    ContainerNotFoundError, ContainerStartError, DriverError, Result, TimeoutError,
-};
+use driver_interface_errors::{ContainerNotFoundError, Result, TimeoutError};
 use tokio::time::{sleep, timeout};
 
+use crate::wait_for::{FIRST_PAUSE, LONGEST_PAUSE, wait_ready};
 use crate::{
-    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, LogOptions, NetworkId,
-    RemoveOptions, ResourceFilter, SessionId,
+    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState, LogOptions,
+    Network, NetworkId, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId,
+    SessionSummary, Volume, WaitFor,
 };
-
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-
-/// What [`ContainerDriverExt::remove_session`] did.
-#[derive(Debug, Default)]
-#[must_use = "`failures` says what of the session is left"]
-#[non_exhaustive]
-pub struct RemovedSession {
-    /// How many containers it removed.
-    pub containers: usize,
-    /// How many volumes it removed.
-    pub volumes: usize,
-    /// How many networks it removed.
-    pub networks: usize,
-    /// What could not be removed, and why. Empty means that nothing of the session is left.
-    pub failures: Vec<DriverError>,
-}
 
 /// Conveniences for every driver.
 #[async_trait]
@@ -95,30 +78,113 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// # Cancel safety
     /// Nothing to undo.
     async fn wait_for_log(&self, id: &ContainerId, text: &str, deadline: Duration) -> Result<String> {
-        let poll = async {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                // The state is read before the logs, so that what a container wrote last is not missed.
-                let Some(now) = self.get_container(id).await? else {
-                    return Err(ContainerNotFoundError::new(id.as_str()).into());
-                };
-                let logs = self.get_container_logs(id, LogOptions::default()).await?;
-                if logs.contains(text) {
-                    return Ok(logs);
-                }
-                if let Some(code) = now.exit_code() {
-                    let message = format!("it ended with exit code {code} before it wrote {text:?}");
-                    return Err(ContainerStartError::new(id.as_str(), message)
-                        .with_retryable(false)
-                        .into());
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        };
-        timeout(deadline, poll)
-            .await
-            .unwrap_or_else(|_| Err(TimeoutError::new("wait_for_log", deadline).into()))
+        let wanted = WaitFor::log(text);
+        wait_ready(self, "wait_for_log", id, &wanted, deadline).await?;
+        self.get_container_logs(id, LogOptions::default()).await
+    }
+
+    /// Waits until a container is ready, and returns it as it was then.
+    ///
+    /// # Errors
+    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
+    /// - `ContainerStartError`: it ended without having become ready; the message has its exit code.
+    /// - `TimeoutError`: it was not ready within `deadline`. A container that is not started yet is waited for.
+    /// - `ConfigurationError`: the path of [`WaitFor::Http`] cannot be asked for.
+    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that has no [`exec`](ContainerDriver::exec).
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt, WaitFor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// let config = ContainerConfig::new("demo", "busybox").command(["sh", "-c", "sleep 1; echo ready; sleep 60"]);
+    /// let id = driver.create_container(&config).await?.id;
+    /// driver.start_container(&id).await?;
+    /// driver.wait_for(&id, &WaitFor::log("ready"), Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn wait_for(
+        &self,
+        id: &ContainerId,
+        wanted: &WaitFor,
+        deadline: Duration,
+    ) -> Result<ContainerInstance> {
+        wait_ready(self, "wait_for", id, wanted, deadline).await
+    }
+
+    /// Lists the sessions of this driver's namespace that have anything, by their oldest object, then id.
+    ///
+    /// It goes by the labels of what there is, so it also finds sessions whose programs have ended. Volumes and
+    /// networks are counted only with a driver that can list them.
+    ///
+    /// # Errors
+    /// Those of the listings.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// ```
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// driver.create_container(&ContainerConfig::new("build-42", "busybox")).await?;
+    /// let sessions = driver.list_sessions().await?;
+    /// assert_eq!((sessions.len(), sessions[0].containers, sessions[0].running), (1, 1, 0));
+    ///
+    /// let session = driver.recover_session(&sessions[0].session_id).await?;
+    /// assert_eq!(session.containers[0].session_id.as_str(), "build-42");
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn list_sessions(&self) -> Result<Vec<SessionSummary>> {
+        let mut found = Sessions::default();
+        for container in self.list_containers(&ContainerFilter::default()).await? {
+            let summary = found.of(Some(&container.session_id), container.created_at);
+            summary.into_iter().for_each(|summary| {
+                summary.containers += 1;
+                summary.running += usize::from(container.state == ContainerState::Running);
+            });
+        }
+        let all = ResourceFilter::default();
+        for volume in listed_volumes(self, &all).await? {
+            let summary = found.of(volume.session_id.as_ref(), volume.created_at);
+            summary.into_iter().for_each(|summary| summary.volumes += 1);
+        }
+        for network in listed_networks(self, &all).await? {
+            let summary = found.of(network.session_id.as_ref(), network.created_at);
+            summary.into_iter().for_each(|summary| summary.networks += 1);
+        }
+        Ok(found.sorted())
+    }
+
+    /// Finds everything of a session again, from labels alone: after a crash, or in another process.
+    ///
+    /// A session that has nothing is an empty one. Volumes and networks are found only with a driver that can
+    /// list them.
+    ///
+    /// # Errors
+    /// Those of the listings.
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    async fn recover_session(&self, session: &SessionId) -> Result<RecoveredSession> {
+        let mut found = RecoveredSession::new(session.clone());
+        let filter = ContainerFilter::default().session(session.clone());
+        found.containers = self.list_containers(&filter).await?;
+        let filter = ResourceFilter::default().session(session.clone());
+        found.volumes = listed_volumes(self, &filter).await?;
+        found.networks = listed_networks(self, &filter).await?;
+        Ok(found)
     }
 
     /// Removes everything of a session: containers (running ones too), then volumes, then networks.
@@ -155,20 +221,46 @@ pub trait ContainerDriverExt: ContainerDriver {
 
 impl<D: ContainerDriver + ?Sized> ContainerDriverExt for D {}
 
-impl RemovedSession {
-    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
-        result.map_err(|error| self.failures.push(error)).ok()
+async fn listed_volumes<D: ContainerDriver + ?Sized>(
+    driver: &D,
+    filter: &ResourceFilter,
+) -> Result<Vec<Volume>> {
+    match driver.capabilities().supports(Capability::VolumeList) {
+        true => driver.list_volumes(filter).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+async fn listed_networks<D: ContainerDriver + ?Sized>(
+    driver: &D,
+    filter: &ResourceFilter,
+) -> Result<Vec<Network>> {
+    match driver.capabilities().supports(Capability::NetworkList) {
+        true => driver.list_networks(filter).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Sessions while they are counted.
+#[derive(Default)]
+struct Sessions(BTreeMap<SessionId, SessionSummary>);
+
+impl Sessions {
+    /// The summary of an object's session, if it has one, now that the object is known.
+    fn of(&mut self, session: Option<&SessionId>, created_at: SystemTime) -> Option<&mut SessionSummary> {
+        let session = session?;
+        let summary = self
+            .0
+            .entry(session.clone())
+            .or_insert_with(|| SessionSummary::new(session.clone(), created_at));
+        summary.created_at = summary.created_at.min(created_at);
+        Some(summary)
     }
 
-    /// Counts a removal. What is already gone is no failure: somebody else removed it.
-    fn note_removal(&mut self, result: Result<()>) -> usize {
-        match result {
-            Ok(()) => 1,
-            Err(error) if error.is_not_found() => 0,
-            Err(error) => {
-                self.failures.push(error);
-                0
-            }
-        }
+    fn sorted(self) -> Vec<SessionSummary> {
+        let mut all: Vec<SessionSummary> = self.0.into_values().collect();
+        // Stable, and the map was in the order of ids.
+        all.sort_by_key(|summary| summary.created_at);
+        all
     }
 }

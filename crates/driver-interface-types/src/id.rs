@@ -176,3 +176,14 @@ impl Default for Namespace {
         Self("default".to_owned())
     }
 }
+
+safe_name! {
+    /// Names a detached command to its container; see [`exec_detached`](crate::ContainerDriver::exec_detached).
+    ExecId, "execId", 1..=128
+}
+
+safe_name! {
+    /// Says where in the stream of events one stands. Only the driver that gave it knows what is in it; it
+    /// holds for other processes with that driver on that engine too.
+    EventCursor, "after", 1..=128
+}

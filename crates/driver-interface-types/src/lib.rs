@@ -1,44 +1,87 @@
 #![doc = include_str!("../README.md")]
 
 mod capability;
-mod container;
+mod config;
 mod driver;
+mod enforcement;
+mod event;
+mod exec;
+mod exec_session;
 mod ext;
+mod file;
 mod filter;
 mod forward;
 mod health;
+mod health_check;
 mod id;
 mod image;
+mod instance;
 pub mod label;
+mod log_stream;
 mod millis;
+mod modes;
 mod mount;
 mod network;
 mod options;
+mod path;
+mod plan;
+mod ports;
+mod pull;
 mod resources;
 mod security;
+mod session;
+mod setup;
+mod signal;
+mod stats;
 mod status;
+mod stream;
 mod volume;
+mod wait_for;
 
 /// For implementing [`ContainerDriver`] without a dependency of your own.
 pub use async_trait::async_trait;
 /// The bytes that [`ContainerDriver`] takes.
 pub use bytes::Bytes;
 pub use capability::{Capabilities, Capability};
-pub use container::{ContainerConfig, ContainerInstance, NetworkMode, PullPolicy, Strictness, Warning};
+pub use config::ContainerConfig;
 pub use driver::ContainerDriver;
 pub use driver_interface_errors::{ConfigurationError, DriverError, Result};
-pub use ext::{ContainerDriverExt, RemovedSession};
+pub use enforcement::{Enforcement, EnforcementReport};
+pub use event::{Event, EventFilter, EventKind};
+pub use exec::{ExecConfig, ExecOutcome, ExecOutput, ExecStatus, TtySize};
+pub use exec_session::{ExecControl, ExecSession};
+pub use ext::ContainerDriverExt;
+pub use file::{FileContent, FileOwner, ReadFileOptions, WriteFile};
 pub use filter::{ContainerFilter, ResourceFilter};
 pub use health::{ContainerCounts, DriverHealth, EngineInfo, HealthStatus};
-pub use id::{ContainerId, Namespace, NetworkId, OperationKey, SessionId, VolumeId, name_problem};
+pub use health_check::{ContainerHealth, ContainerHealthStatus, HealthCheck, HealthTest};
+pub use id::{
+    ContainerId, EventCursor, ExecId, Namespace, NetworkId, OperationKey, SessionId, VolumeId, name_problem,
+};
 pub use image::ImageRef;
+pub use instance::{ContainerInstance, Warning};
+pub use log_stream::{LogChunk, LogSource, LogStreamOptions};
+pub use modes::{NetworkMode, PullPolicy, Strictness};
 pub use mount::{MountType, VolumeMount};
-pub use network::{Network, NetworkConfig};
-pub use options::{LogOptions, RemoveOptions, StartOutcome, StopOptions, StopOutcome};
+pub use network::{ConnectOptions, Network, NetworkConfig};
+pub use options::{
+    LogOptions, PauseOutcome, RemoveOptions, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome,
+    WaitOptions,
+};
+pub use path::ContainerPath;
+pub use plan::CreationPlan;
+pub use ports::{PortMapping, Protocol, PublishedPort};
+pub use pull::{ImageFilter, ImageInfo, LayerProgress, PullOptions, PullProgress, RegistryCredentials};
 pub use resources::ResourceLimits;
 pub use security::{LinuxCapabilities, SecurityOptions};
+pub use session::{RecoveredSession, RemovedSession, SessionSummary};
+pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit};
+pub use signal::Signal;
+pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};
+pub use stream::{ByteStream, DriverStream, EventStream, LogStream, PullStream, StatsStream, TarStream};
 pub use volume::{Volume, VolumeConfig};
+pub use wait_for::WaitFor;
 
 /// The version of the contract these types speak. Drivers and reports state it.
 pub const DRIVER_INTERFACE_VERSION: &str = env!("CARGO_PKG_VERSION");

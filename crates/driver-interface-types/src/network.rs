@@ -33,6 +33,13 @@ pub struct NetworkConfig {
     /// Options of the engine's network driver, passed on as they are.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Whether there is no way out of it: its containers reach each other and nothing else.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub internal: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl NetworkConfig {
@@ -44,6 +51,7 @@ impl NetworkConfig {
             driver: None,
             labels: BTreeMap::new(),
             options: BTreeMap::new(),
+            internal: false,
         }
     }
 
@@ -74,6 +82,13 @@ impl NetworkConfig {
         self.options.insert(key.into(), value.into());
         self
     }
+
+    /// Sets whether there is no way out of it.
+    #[must_use]
+    pub fn internal(mut self, yes: bool) -> Self {
+        self.internal = yes;
+        self
+    }
 }
 
 /// A network as the engine has it.
@@ -96,6 +111,35 @@ pub struct Network {
     pub created_at: SystemTime,
     /// The labels its config gave it, without the drivers' own.
     pub labels: BTreeMap<String, String>,
+    /// Whether there is no way out of it.
+    #[serde(default)]
+    pub internal: bool,
+}
+
+/// How [`connect_network`](crate::ContainerDriver::connect_network) attaches a container.
+///
+/// ```
+/// use driver_interface_types::ConnectOptions;
+///
+/// let options = ConnectOptions::default().alias("db").alias("postgres");
+/// assert_eq!(options.aliases, ["db", "postgres"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// Names besides its own by which the others on that network find it.
+    pub aliases: Vec<String>,
+}
+
+impl ConnectOptions {
+    /// Gives it one more name on that network.
+    #[must_use]
+    pub fn alias(mut self, name: impl Into<String>) -> Self {
+        self.aliases.push(name.into());
+        self
+    }
 }
 
 impl Network {
@@ -113,6 +157,7 @@ impl Network {
             driver: driver.into(),
             created_at,
             labels: BTreeMap::new(),
+            internal: false,
         }
     }
 }

@@ -65,6 +65,27 @@ impl StopOptions {
     }
 }
 
+/// How long [`wait_container`](crate::ContainerDriver::wait_container) waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct WaitOptions {
+    /// The longest wait; for as long as it takes without one.
+    #[serde(with = "millis::optional_duration")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
+    pub timeout: Option<Duration>,
+}
+
+impl WaitOptions {
+    /// Waits no longer than `longest`.
+    pub fn at_most(longest: Duration) -> Self {
+        Self {
+            timeout: Some(longest),
+        }
+    }
+}
+
 /// How [`remove_container`](crate::ContainerDriver::remove_container) treats a container that still runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -190,4 +211,24 @@ pub enum StopOutcome {
     Killed,
     /// It did not run; nothing was done.
     AlreadyStopped,
+}
+
+/// What [`pause_container`](crate::ContainerDriver::pause_container) found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PauseOutcome {
+    /// This call froze it.
+    Paused,
+    /// It was frozen already; nothing was done.
+    AlreadyPaused,
+}
+
+/// What [`unpause_container`](crate::ContainerDriver::unpause_container) found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnpauseOutcome {
+    /// This call made it go on.
+    Unpaused,
+    /// It was not frozen; nothing was done.
+    AlreadyRunning,
 }

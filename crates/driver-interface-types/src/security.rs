@@ -25,6 +25,13 @@ pub struct SecurityOptions {
     pub user: String,
     /// Linux capabilities.
     pub capabilities: LinuxCapabilities,
+    /// The system call filter, as the JSON text of a seccomp profile; the engine's own without it. There is
+    /// no way to run without a filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seccomp_profile: Option<String>,
+    /// The name of an AppArmor profile that the host has loaded; the engine's own without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apparmor_profile: Option<String>,
 }
 
 /// Which Linux capabilities are taken away and which are given back, without the `CAP_` prefix.
@@ -46,6 +53,8 @@ impl Default for SecurityOptions {
             no_new_privileges: true,
             user: "1000:1000".to_owned(),
             capabilities: LinuxCapabilities::default(),
+            seccomp_profile: None,
+            apparmor_profile: None,
         }
     }
 }
@@ -102,6 +111,20 @@ impl SecurityOptions {
     #[must_use]
     pub fn capabilities(mut self, capabilities: LinuxCapabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// Sets the system call filter: the JSON text of a seccomp profile.
+    #[must_use]
+    pub fn seccomp_profile(mut self, json: impl Into<String>) -> Self {
+        self.seccomp_profile = Some(json.into());
+        self
+    }
+
+    /// Sets the AppArmor profile, by the name the host has loaded it under.
+    #[must_use]
+    pub fn apparmor_profile(mut self, name: impl Into<String>) -> Self {
+        self.apparmor_profile = Some(name.into());
         self
     }
 }

@@ -1,0 +1,196 @@
+//! Ports of a container that are reached from its host.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use driver_interface_errors::ConfigurationError;
+use serde::{Deserialize, Serialize};
+
+/// Makes a port of a container reachable from its host. By default only from the host itself.
+///
+/// It has a text form as well, `[[address:][host port]:]container port[/protocol]`:
+///
+/// ```
+/// use driver_interface_types::{PortMapping, Protocol};
+///
+/// let web = PortMapping::new(80).host_port(8080);
+/// assert_eq!(web.to_string(), "127.0.0.1:8080:80/tcp");
+/// assert_eq!("8080:80".parse::<PortMapping>()?, web);
+/// assert_eq!("53/udp".parse::<PortMapping>()?.protocol, Protocol::Udp);
+/// assert_eq!("[::1]::443".parse::<PortMapping>()?.host_port, None);
+/// # Ok::<(), driver_interface_types::ConfigurationError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PortMapping {
+    /// The port inside the container, 1 to 65535.
+    pub container_port: u16,
+    /// TCP or UDP.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// The host's address it is reached at: `127.0.0.1` where none is given. `0.0.0.0` means from everywhere.
+    #[serde(default = "loopback")]
+    pub host_ip: IpAddr,
+    /// The host's port it is reached at. Without one the engine picks a free one when the container starts,
+    /// which is then in [`ContainerInstance::ports`](crate::ContainerInstance::ports).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_port: Option<u16>,
+}
+
+/// The protocols of ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A port of a container as it can be reached right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PublishedPort {
+    /// The port inside the container.
+    pub container_port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The host's address it is reached at.
+    pub host_ip: IpAddr,
+    /// The host's port it is reached at.
+    pub host_port: u16,
+}
+
+fn loopback() -> IpAddr {
+    Ipv4Addr::LOCALHOST.into()
+}
+
+impl PortMapping {
+    /// A TCP port, reached from the host itself at a port that the engine picks.
+    pub fn new(container_port: u16) -> Self {
+        Self {
+            container_port,
+            protocol: Protocol::Tcp,
+            host_ip: loopback(),
+            host_port: None,
+        }
+    }
+
+    /// Sets the protocol.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Sets the host's address it is reached at.
+    #[must_use]
+    pub fn host_ip(mut self, address: impl Into<IpAddr>) -> Self {
+        self.host_ip = address.into();
+        self
+    }
+
+    /// Sets the host's port it is reached at.
+    #[must_use]
+    pub fn host_port(mut self, port: u16) -> Self {
+        self.host_port = Some(port);
+        self
+    }
+}
+
+impl PublishedPort {
+    /// A port and where it is reached.
+    pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
+        Self {
+            container_port,
+            protocol,
+            host_ip,
+            host_port,
+        }
+    }
+}
+
+impl Protocol {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for PortMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host_ip {
+            IpAddr::V4(address) => write!(f, "{address}:")?,
+            IpAddr::V6(address) => write!(f, "[{address}]:")?,
+        }
+        if let Some(port) = self.host_port {
+            write!(f, "{port}")?;
+        }
+        write!(f, ":{}/{}", self.container_port, self.protocol)
+    }
+}
+
+impl FromStr for PortMapping {
+    type Err = ConfigurationError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
+        parse(text).ok_or_else(|| {
+            let message = format!(
+                "must be `container port`, `host port:container port` or `address:host port:container port`, \
+                 each with `/tcp` or `/udp` behind it if need be; got {text:?}"
+            );
+            ConfigurationError::single("port", "invalid-port", message)
+        })
+    }
+}
+
+fn parse(text: &str) -> Option<PortMapping> {
+    let (rest, protocol) = match text.split_once('/') {
+        Some((rest, "tcp")) => (rest, Protocol::Tcp),
+        Some((rest, "udp")) => (rest, Protocol::Udp),
+        Some(_) => return None,
+        None => (text, Protocol::Tcp),
+    };
+    let Some((host, container)) = rest.rsplit_once(':') else {
+        return Some(PortMapping::new(port(rest)?).protocol(protocol));
+    };
+    let (address, host_port) = match host.rsplit_once(':') {
+        Some((address, host_port)) => (Some(address), host_port),
+        None => (None, host),
+    };
+    let mut mapping = PortMapping::new(port(container)?).protocol(protocol);
+    if let Some(address) = address {
+        mapping.host_ip = match address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(address) => IpAddr::V6(address.parse().ok()?),
+            None => IpAddr::V4(address.parse().ok()?),
+        };
+    }
+    mapping.host_port = match (host_port, address) {
+        ("", Some(_)) => None,
+        _ => Some(port(host_port)?),
+    };
+    Some(mapping)
+}
+
+/// A port in decimal digits alone, and not 0.
+fn port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port > 0)
+}

@@ -1,0 +1,171 @@
+//! The smaller parts of a container's config.
+
+use serde::{Deserialize, Serialize};
+
+/// A folder in memory, empty at each start.
+///
+/// ```
+/// use driver_interface_types::TmpfsMount;
+///
+/// assert_eq!(TmpfsMount::new("/run", 16).size, 16);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TmpfsMount {
+    /// The absolute path inside the container.
+    pub target: String,
+    /// Its size in MiB. What is in it counts as memory of the container.
+    pub size: u64,
+}
+
+impl TmpfsMount {
+    /// A folder of `mib` MiB.
+    pub fn new(target: impl Into<String>, mib: u64) -> Self {
+        Self {
+            target: target.into(),
+            size: mib,
+        }
+    }
+}
+
+/// A limit of the kernel on each process (`ulimit`).
+///
+/// ```
+/// use driver_interface_types::Ulimit;
+///
+/// let files = Ulimit::new("nofile", 1024, 4096);
+/// assert!(files.soft <= files.hard);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Ulimit {
+    /// Its name without `RLIMIT_`, in lower case, such as `nofile`.
+    pub name: String,
+    /// What holds.
+    pub soft: u64,
+    /// What a process may raise it to.
+    pub hard: u64,
+}
+
+impl Ulimit {
+    /// A limit by name.
+    pub fn new(name: impl Into<String>, soft: u64, hard: u64) -> Self {
+        Self {
+            name: name.into(),
+            soft,
+            hard,
+        }
+    }
+}
+
+/// A device of the host that a container may use.
+///
+/// ```
+/// use driver_interface_types::DeviceMapping;
+///
+/// let fuse = DeviceMapping::new("/dev/fuse");
+/// assert_eq!((fuse.container_path.as_str(), fuse.permissions.as_str()), ("/dev/fuse", "rwm"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DeviceMapping {
+    /// The device on the host, below `/dev`. Devices that would hand over the host (disks, memory) are refused
+    /// unless the driver was built with a policy that allows them.
+    pub host_path: String,
+    /// The device inside the container.
+    pub container_path: String,
+    /// What the container may do with it: `r` read, `w` write, `m` make the node.
+    #[serde(default = "all_permissions")]
+    pub permissions: String,
+}
+
+fn all_permissions() -> String {
+    "rwm".to_owned()
+}
+
+impl DeviceMapping {
+    /// A device under its own path, with every permission.
+    pub fn new(path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self {
+            container_path: path.clone(),
+            host_path: path,
+            permissions: all_permissions(),
+        }
+    }
+
+    /// Sets its path inside the container.
+    #[must_use]
+    pub fn container_path(mut self, path: impl Into<String>) -> Self {
+        self.container_path = path.into();
+        self
+    }
+
+    /// Sets what the container may do with it.
+    #[must_use]
+    pub fn permissions(mut self, permissions: impl Into<String>) -> Self {
+        self.permissions = permissions.into();
+        self
+    }
+}
+
+/// Graphics processors that a container may use: so many, or these.
+///
+/// ```
+/// use driver_interface_types::GpuRequest;
+///
+/// assert_eq!(GpuRequest::count(2).count, Some(2));
+/// assert_eq!(GpuRequest::devices(["GPU-3a23c669"]).device_ids, ["GPU-3a23c669"]);
+/// assert_eq!(GpuRequest::all(), GpuRequest::default());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct GpuRequest {
+    /// How many; all where neither a number nor devices are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// Which ones, as their driver names them. Not together with `count`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub device_ids: Vec<String>,
+    /// Their driver, such as `nvidia`; the engine's choice without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+}
+
+impl GpuRequest {
+    /// All there are.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// So many.
+    pub fn count(count: u32) -> Self {
+        Self {
+            count: Some(count),
+            ..Self::default()
+        }
+    }
+
+    /// These, as their driver names them.
+    pub fn devices(ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            device_ids: ids.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets their driver.
+    #[must_use]
+    pub fn driver(mut self, driver: impl Into<String>) -> Self {
+        self.driver = Some(driver.into());
+        self
+    }
+}

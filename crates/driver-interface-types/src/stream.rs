@@ -1,0 +1,188 @@
+//! Streams that a driver hands out and takes: of bytes, log chunks, events, figures and progress.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_errors::{DriverError, FileSystemError, Result};
+use futures_util::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::{ContainerStats, Event, ImageInfo, LogChunk, PullProgress};
+
+/// A stream of a driver's answers. After an error there is nothing more.
+///
+/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing anything.
+/// Dropping it ends what feeds it, the connection to the engine included. It holds only what has not been
+/// read yet, and a reader that is slow slows down its source instead of filling the memory.
+///
+/// ```
+/// use driver_interface_types::{Bytes, ByteStream, DriverStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> driver_interface_types::Result<()> {
+/// let mut numbers = DriverStream::of_items([1, 2, 3]);
+/// assert_eq!(numbers.next().await.transpose()?, Some(1));
+/// assert_eq!(numbers.collect().await?, [2, 3]);
+///
+/// let archive = ByteStream::from(Bytes::from_static(b"a tar archive"));
+/// assert_eq!(archive.read_all(1024).await?, "a tar archive");
+/// # Ok(())
+/// # }
+/// ```
+pub struct DriverStream<T> {
+    inner: Pin<Box<dyn Stream<Item = Result<T>> + Send>>,
+    ended: bool,
+}
+
+/// Bytes in pieces, in order: file contents and archives.
+pub type ByteStream = DriverStream<Bytes>;
+/// A tar archive, not compressed.
+pub type TarStream = ByteStream;
+/// What a container writes, as it writes it.
+pub type LogStream = DriverStream<LogChunk>;
+/// What happens to containers, as it happens.
+pub type EventStream = DriverStream<Event>;
+/// What a container uses, about once a second.
+pub type StatsStream = DriverStream<ContainerStats>;
+/// How a pull gets on. The last item of one that works is [`PullProgress::Done`].
+pub type PullStream = DriverStream<PullProgress>;
+
+impl<T> DriverStream<T> {
+    /// Wraps a stream.
+    pub fn new(stream: impl Stream<Item = Result<T>> + Send + 'static) -> Self {
+        Self {
+            inner: Box::pin(stream),
+            ended: false,
+        }
+    }
+
+    /// A stream of items that are there already.
+    pub fn of_items<I>(items: I) -> Self
+    where
+        T: Send + 'static,
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send + 'static,
+    {
+        Self::new(futures_util::stream::iter(items.into_iter().map(Ok)))
+    }
+
+    /// The next item; `None` when the stream has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no item.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// Every item to the end. For streams that are known to end and to be small.
+    ///
+    /// # Errors
+    /// The stream's own.
+    pub async fn collect(mut self) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        while let Some(item) = self.next().await {
+            items.push(item?);
+        }
+        Ok(items)
+    }
+}
+
+impl<T> Stream for DriverStream<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let polled = self.inner.as_mut().poll_next(context);
+        if let Poll::Ready(None | Some(Err(_))) = polled {
+            self.ended = true;
+        }
+        polled
+    }
+}
+
+impl<T> fmt::Debug for DriverStream<T> {
+    /// Shows nothing of the items: they may be secret, and reading them would take them away.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverStream")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ByteStream {
+    /// How much [`from_reader`](Self::from_reader) reads at once.
+    pub const PIECE: usize = 64 * 1024;
+
+    /// Reads a file, a socket or the like, piece by piece and only as fast as the stream is read.
+    ///
+    /// What cannot be read becomes a `FileSystemError` that names `what`.
+    pub fn from_reader(what: impl Into<String>, reader: impl AsyncRead + Send + 'static) -> Self {
+        let start = (Box::pin(reader), what.into());
+        Self::new(futures_util::stream::try_unfold(
+            start,
+            |(mut reader, what)| async {
+                let mut piece = vec![0; Self::PIECE];
+                let mut buffer = ReadBuf::new(&mut piece);
+                let read = poll_fn(|context| reader.as_mut().poll_read(context, &mut buffer)).await;
+                read.map_err(|error| DriverError::from(unreadable(&what, error)))?;
+                let length = buffer.filled().len();
+                piece.truncate(length);
+                Ok((length > 0).then(|| (Bytes::from(piece), (reader, what))))
+            },
+        ))
+    }
+
+    /// All the bytes, if they are at most `limit`.
+    ///
+    /// # Errors
+    /// - `FileSystemError`: there are more. What was read is dropped.
+    /// - The stream's own.
+    pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
+        let mut all = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            let piece = piece?;
+            if all.len() + piece.len() > limit {
+                let message = format!("it has more than the {limit} bytes that were to be read");
+                return Err(FileSystemError::new("stream", message).into());
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.freeze())
+    }
+}
+
+fn unreadable(what: &str, error: std::io::Error) -> FileSystemError {
+    FileSystemError::new(what, error.to_string()).with_source(error)
+}
+
+impl From<Bytes> for ByteStream {
+    fn from(bytes: Bytes) -> Self {
+        Self::of_items(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl From<Vec<u8>> for ByteStream {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(Bytes::from(bytes))
+    }
+}
+
+impl PullStream {
+    /// Reads the stream to its end and returns the image that was pulled.
+    ///
+    /// # Errors
+    /// The pull's own; `InternalError` if the stream ended without a result, which no driver's does.
+    pub async fn finish(mut self) -> Result<ImageInfo> {
+        while let Some(progress) = self.next().await {
+            if let PullProgress::Done(image) = progress? {
+                return Ok(image);
+            }
+        }
+        Err(driver_interface_errors::InternalError::new("the pull's stream ended without a result").into())
+    }
+}
