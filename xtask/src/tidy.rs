@@ -36,6 +36,12 @@ const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# C
 
 const LONGEST_FILE: usize = 800;
 
+/// Files that may be longer, and why nothing can be split off.
+const LONGER_FILES: &[(&str, usize)] = &[
+    // One trait is one block, and its methods' docs are the contract.
+    ("crates/driver-interface-types/src/driver.rs", 1200),
+];
+
 /// Checks every rule and reports all that is wrong at once.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = workspace();
@@ -250,7 +256,8 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
             open.extend(entries);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let lines = std::fs::read_to_string(&path)?.lines().count();
-            if lines > LONGEST_FILE {
+            let own = LONGER_FILES.iter().find(|(file, _)| path.ends_with(file));
+            if lines > own.map_or(LONGEST_FILE, |(_, longest)| *longest) {
                 wrong.push(format!(
                     "{} has {lines} lines; split it by subject",
                     path.display()

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    Result, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 use crate::journal::Journal;
@@ -268,6 +272,181 @@ impl ContainerDriver for TrackedDriver {
             self.inner.remove_image(image),
             ok,
         )
+        .await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        let call = format!("wait_container({id}, {options:?})");
+        self.step(call, self.inner.wait_container(id, options), shown)
+            .await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let call = format!("kill_container({id}, {signal})");
+        self.step(call, self.inner.kill_container(id, signal), ok).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        let call = format!("pause_container({id})");
+        self.step(call, self.inner.pause_container(id), shown).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        let call = format!("unpause_container({id})");
+        self.step(call, self.inner.unpause_container(id), shown).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        let call = format!("restart_container({id}, {})", stop_words(options));
+        self.step(call, self.inner.restart_container(id, options), ok)
+            .await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        let call = format!("exec({id}, {:?})", config.argv);
+        self.step(call, self.inner.exec(id, config), shown).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        let call = format!("exec_stream({id}, {:?})", config.argv);
+        self.step(call, self.inner.exec_stream(id, config), ok).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        let call = format!("exec_detached({id}, {:?})", config.argv);
+        self.step(call, self.inner.exec_detached(id, config), shown).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        let call = format!("exec_status({id}, {exec})");
+        self.step(call, self.inner.exec_status(id, exec), shown).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        let call = format!("stream_container_logs({id}, {})", json_words(&options));
+        self.step(call, self.inner.stream_container_logs(id, options), ok)
+            .await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let call = format!("copy_into_container({id}, {folder})");
+        self.step(call, self.inner.copy_into_container(id, folder, archive), ok)
+            .await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        let call = format!("copy_from_container({id}, {path})");
+        self.step(call, self.inner.copy_from_container(id, path), ok)
+            .await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let call = format!("read_file({id}, {path}, at most {} bytes)", options.limit);
+        self.step(call, self.inner.read_file(id, path, options), |bytes| {
+            format!("{} bytes", bytes.len())
+        })
+        .await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        let call = format!("read_file_stream({id}, {path})");
+        self.step(call, self.inner.read_file_stream(id, path), ok).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let call = format!("write_file({id}, {path}, {} bytes)", file.content.length());
+        self.step(call, self.inner.write_file(id, path, file), ok).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        let call = format!("pull_image({image}, {options:?})");
+        self.step(call, self.inner.pull_image(image, options), ok).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let call = format!("list_images({})", json_words(filter));
+        self.step(call, self.inner.list_images(filter), |found| {
+            found.len().to_string()
+        })
+        .await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let call = format!("get_image({image})");
+        self.step(call, self.inner.get_image(image), |found| {
+            found.as_ref().map_or("none", |_| "found").to_owned()
+        })
+        .await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        self.step("load_image()".to_owned(), self.inner.load_image(archive), shown)
+            .await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        let call = format!("container_stats({id})");
+        self.step(call, self.inner.container_stats(id), shown).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        let call = format!("stream_container_stats({id})");
+        self.step(call, self.inner.stream_container_stats(id), ok).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        let call = format!("events({})", json_words(filter));
+        self.step(call, self.inner.events(filter), ok).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        let call = format!("get_volume({id})");
+        self.step(call, self.inner.get_volume(id), |found| {
+            found.as_ref().map_or("none", |_| "found").to_owned()
+        })
+        .await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        let call = format!("get_network({id})");
+        self.step(call, self.inner.get_network(id), |found| {
+            found.as_ref().map_or("none", |_| "found").to_owned()
+        })
+        .await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        let call = format!("connect_network({network}, {container}, {:?})", options.aliases);
+        self.step(call, self.inner.connect_network(network, container, options), ok)
+            .await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        let call = format!("disconnect_network({network}, {container})");
+        self.step(call, self.inner.disconnect_network(network, container), ok)
+            .await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        let call = format!("plan({})", config.image);
+        self.step(call, self.inner.plan(config), |plan| {
+            format!("{} refusals, {}", plan.refusals.len(), plan.enforcement)
+        })
         .await
     }
 }

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use driver_interface_errors::{Result, UnsupportedError};
 
 use crate::{
-    ByteStream, Capabilities, ConnectOptions, ContainerConfig, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId, PauseOutcome, PullOptions,
+    ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
+    ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId,
+    ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream,
+    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, PauseOutcome, PullOptions,
     PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StatsStream,
     StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
     WriteFile,
@@ -1080,7 +1080,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         &self,
         network: &NetworkId,
         container: &ContainerId,
-        options: ConnectOptions,
+        options: NetworkConnectOptions,
     ) -> Result<()> {
         let _ = (network, container, options);
         unsupported("connect_network", "network_connect")

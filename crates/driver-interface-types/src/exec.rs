@@ -227,7 +227,6 @@ impl ExecOutput {
     }
 
     /// Sets whether some of it is missing.
-    #[must_use]
     pub fn truncated(mut self, yes: bool) -> Self {
         self.truncated = yes;
         self

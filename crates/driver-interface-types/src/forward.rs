@@ -9,13 +9,13 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 
 use crate::{
-    ByteStream, Capabilities, ConnectOptions, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId, PauseOutcome, PullOptions,
-    PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StatsStream,
-    StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
-    WriteFile,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 macro_rules! forward {
@@ -221,7 +221,7 @@ macro_rules! forward {
                 &self,
                 network: &NetworkId,
                 container: &ContainerId,
-                options: ConnectOptions,
+                options: NetworkConnectOptions,
             ) -> Result<()> {
                 (**self).connect_network(network, container, options).await
             }

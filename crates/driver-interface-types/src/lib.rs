@@ -63,7 +63,7 @@ pub use instance::{ContainerInstance, Warning};
 pub use log_stream::{LogChunk, LogSource, LogStreamOptions};
 pub use modes::{NetworkMode, PullPolicy, Strictness};
 pub use mount::{MountType, VolumeMount};
-pub use network::{ConnectOptions, Network, NetworkConfig};
+pub use network::{Network, NetworkConfig, NetworkConnectOptions};
 pub use options::{
     LogOptions, PauseOutcome, RemoveOptions, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome,
     WaitOptions,

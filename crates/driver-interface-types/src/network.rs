@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use driver_interface_errors::UnsupportedError;
 use serde::{Deserialize, Serialize};
 
-use crate::{NetworkId, SessionId, millis};
+use crate::{Capabilities, NetworkId, SessionId, millis};
 
 /// Says what network to make. Containers on it find each other by name.
 ///
@@ -89,6 +90,19 @@ impl NetworkConfig {
         self.internal = yes;
         self
     }
+
+    /// Refuses a config that asks for what a driver does not declare, so that nothing that was asked for is
+    /// dropped in silence. Drivers call it before anything else.
+    ///
+    /// # Errors
+    /// [`UnsupportedError`] that names the path and its capability.
+    pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
+        if !self.internal || capabilities.network_internal {
+            return Ok(());
+        }
+        let reason = "`internal` needs `network_internal`, which this driver does not declare";
+        Err(UnsupportedError::new("create_network", reason))
+    }
 }
 
 /// A network as the engine has it.
@@ -119,21 +133,21 @@ pub struct Network {
 /// How [`connect_network`](crate::ContainerDriver::connect_network) attaches a container.
 ///
 /// ```
-/// use driver_interface_types::ConnectOptions;
+/// use driver_interface_types::NetworkConnectOptions;
 ///
-/// let options = ConnectOptions::default().alias("db").alias("postgres");
+/// let options = NetworkConnectOptions::default().alias("db").alias("postgres");
 /// assert_eq!(options.aliases, ["db", "postgres"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
-pub struct ConnectOptions {
+pub struct NetworkConnectOptions {
     /// Names besides its own by which the others on that network find it.
     pub aliases: Vec<String>,
 }
 
-impl ConnectOptions {
+impl NetworkConnectOptions {
     /// Gives it one more name on that network.
     #[must_use]
     pub fn alias(mut self, name: impl Into<String>) -> Self {

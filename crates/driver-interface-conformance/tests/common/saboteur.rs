@@ -10,10 +10,13 @@ use driver_interface_errors::{
     ContainerCreationError, ContainerStartError, ContainerStopError, ImagePullError,
 };
 use driver_interface_types::{
-    Capabilities, ConfigurationError, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, NetworkMode,
-    RemoveOptions, ResourceFilter, Result, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig,
-    VolumeId,
+    ByteStream, Capabilities, ConfigurationError, ContainerConfig, ContainerDriver, ContainerFilter,
+    ContainerId, ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter,
+    EventStream, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo,
+    ImageRef, LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions,
+    NetworkId, NetworkMode, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions,
+    ResourceFilter, Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 /// What is wrong.
@@ -295,5 +298,128 @@ impl ContainerDriver for Saboteur {
 
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         self.inner.remove_image(image).await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        self.inner.wait_container(id, options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        self.inner.kill_container(id, signal).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        self.inner.pause_container(id).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        self.inner.unpause_container(id).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        self.inner.restart_container(id, options).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        self.inner.exec(id, config).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        self.inner.exec_stream(id, config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        self.inner.exec_detached(id, config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        self.inner.exec_status(id, exec).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        self.inner.stream_container_logs(id, options).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        self.inner.copy_into_container(id, folder, archive).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        self.inner.copy_from_container(id, path).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        self.inner.read_file(id, path, options).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        self.inner.read_file_stream(id, path).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        self.inner.write_file(id, path, file).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.inner.pull_image(image, options).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        self.inner.list_images(filter).await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        self.inner.get_image(image).await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        self.inner.load_image(archive).await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        self.inner.container_stats(id).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        self.inner.stream_container_stats(id).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        self.inner.events(filter).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        self.inner.get_volume(id).await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        self.inner.get_network(id).await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        self.inner.connect_network(network, container, options).await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        self.inner.disconnect_network(network, container).await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        self.inner.plan(config).await
     }
 }

@@ -88,6 +88,7 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Res
 /// Everything that can be refused without asking the engine.
 fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     validate_container_config_with(config, &driver.policy)?;
+    config.require(&driver.abilities.capabilities)?;
     driver.abilities.check_limits(&config.resources)?;
     driver.abilities.check_strictness(config)
 }

@@ -33,6 +33,9 @@ pub(super) enum Settled {
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
     validate_network_config(config).map_err(|error| located(error.into(), CREATE))?;
+    config
+        .require(&driver.abilities.capabilities)
+        .map_err(|error| located(error.into(), CREATE))?;
     change(
         CREATE,
         driver.deadlines.create,

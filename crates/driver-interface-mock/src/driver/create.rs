@@ -59,6 +59,7 @@ impl<K: Kind> MockDriver<K> {
         if !violations.is_empty() {
             return Err(ConfigurationError::new(violations).into());
         }
+        config.require(&Self::declared())?;
         let cpu = config.resources.cpu;
         if cpu > K::PROFILE.max_cpu {
             return Err(ResourceLimitError::new("cpu", K::PROFILE.max_cpu, cpu).into());

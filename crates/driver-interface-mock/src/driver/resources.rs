@@ -144,8 +144,11 @@ impl<K: Kind> MockDriver<K> {
             Ok(network)
         };
         let call = Call::new(Operation::CreateNetwork).on(&config.name);
-        self.call(call, || Ok(validate_network_config(config)?), work)
-            .await
+        let check = || {
+            validate_network_config(config)?;
+            Ok(config.require(&Self::declared())?)
+        };
+        self.call(call, check, work).await
     }
 
     pub(super) async fn drop_network(&self, id: &NetworkId) -> Result<()> {

@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driver_interface::{
-    Bytes, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    Result, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId, async_trait,
+    ByteStream, Bytes, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile, async_trait,
 };
 use tokio::time::Instant;
 
@@ -139,5 +143,132 @@ impl ContainerDriver for MeasuredDriver {
     }
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         self.measure("remove_image", self.inner.remove_image(image)).await
+    }
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        self.measure("wait_container", self.inner.wait_container(id, options))
+            .await
+    }
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        self.measure("kill_container", self.inner.kill_container(id, signal))
+            .await
+    }
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        self.measure("pause_container", self.inner.pause_container(id))
+            .await
+    }
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        self.measure("unpause_container", self.inner.unpause_container(id))
+            .await
+    }
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        self.measure("restart_container", self.inner.restart_container(id, options))
+            .await
+    }
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        self.measure("exec", self.inner.exec(id, config)).await
+    }
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        self.measure("exec_stream", self.inner.exec_stream(id, config))
+            .await
+    }
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        self.measure("exec_detached", self.inner.exec_detached(id, config))
+            .await
+    }
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        self.measure("exec_status", self.inner.exec_status(id, exec))
+            .await
+    }
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        self.measure(
+            "stream_container_logs",
+            self.inner.stream_container_logs(id, options),
+        )
+        .await
+    }
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        self.measure(
+            "copy_into_container",
+            self.inner.copy_into_container(id, folder, archive),
+        )
+        .await
+    }
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        self.measure("copy_from_container", self.inner.copy_from_container(id, path))
+            .await
+    }
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        self.measure("read_file", self.inner.read_file(id, path, options))
+            .await
+    }
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        self.measure("read_file_stream", self.inner.read_file_stream(id, path))
+            .await
+    }
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        self.measure("write_file", self.inner.write_file(id, path, file))
+            .await
+    }
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.measure("pull_image", self.inner.pull_image(image, options))
+            .await
+    }
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        self.measure("list_images", self.inner.list_images(filter)).await
+    }
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        self.measure("get_image", self.inner.get_image(image)).await
+    }
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        self.measure("load_image", self.inner.load_image(archive)).await
+    }
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        self.measure("container_stats", self.inner.container_stats(id))
+            .await
+    }
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        self.measure("stream_container_stats", self.inner.stream_container_stats(id))
+            .await
+    }
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        self.measure("events", self.inner.events(filter)).await
+    }
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        self.measure("get_volume", self.inner.get_volume(id)).await
+    }
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        self.measure("get_network", self.inner.get_network(id)).await
+    }
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        self.measure(
+            "connect_network",
+            self.inner.connect_network(network, container, options),
+        )
+        .await
+    }
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        self.measure(
+            "disconnect_network",
+            self.inner.disconnect_network(network, container),
+        )
+        .await
+    }
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        self.measure("plan", self.inner.plan(config)).await
     }
 }

@@ -1,0 +1,216 @@
+//! An operation that a driver does not have is refused at once, by a name that can be matched.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may fail by panicking, and so may what it is helped by"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use driver_interface_mock::MockDockerDriver;
+use driver_interface_types::{
+    ByteStream, Bytes, Capabilities, ContainerConfig, ContainerCounts, ContainerDriver, ContainerDriverExt,
+    ContainerFilter, ContainerId, ContainerInstance, ContainerPath, DriverHealth, EventFilter, ExecConfig,
+    ExecId, ImageFilter, ImageRef, LogOptions, LogStreamOptions, Network, NetworkConfig,
+    NetworkConnectOptions, NetworkId, PullOptions, ReadFileOptions, RemoveOptions, Result, SessionId, Signal,
+    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId, WaitFor, WaitOptions, WriteFile,
+    async_trait,
+};
+
+/// Has nothing but what every driver has, and nothing of that either.
+#[derive(Debug)]
+struct Bare;
+
+#[async_trait]
+impl ContainerDriver for Bare {
+    fn name(&self) -> &str {
+        "bare"
+    }
+    fn version(&self) -> &str {
+        "0"
+    }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::none()
+    }
+    async fn create_container(&self, _: &ContainerConfig) -> Result<ContainerInstance> {
+        unreachable!()
+    }
+    async fn start_container(&self, _: &ContainerId) -> Result<StartOutcome> {
+        unreachable!()
+    }
+    async fn stop_container(&self, _: &ContainerId, _: StopOptions) -> Result<StopOutcome> {
+        unreachable!()
+    }
+    async fn remove_container(&self, _: &ContainerId, _: RemoveOptions) -> Result<()> {
+        unreachable!()
+    }
+    async fn get_container(&self, _: &ContainerId) -> Result<Option<ContainerInstance>> {
+        unreachable!()
+    }
+    async fn list_containers(&self, _: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        unreachable!()
+    }
+    async fn get_container_logs(&self, _: &ContainerId, _: LogOptions) -> Result<String> {
+        unreachable!()
+    }
+    async fn health_check(&self) -> Result<DriverHealth> {
+        Ok(DriverHealth::healthy(
+            "0",
+            Duration::ZERO,
+            ContainerCounts::default(),
+        ))
+    }
+    async fn is_container_healthy(&self, _: &ContainerId) -> Result<bool> {
+        unreachable!()
+    }
+    async fn create_volume(&self, _: &VolumeConfig) -> Result<Volume> {
+        unreachable!()
+    }
+    async fn remove_volume(&self, _: &VolumeId) -> Result<()> {
+        unreachable!()
+    }
+    async fn create_network(&self, _: &NetworkConfig) -> Result<Network> {
+        unreachable!()
+    }
+    async fn remove_network(&self, _: &NetworkId) -> Result<()> {
+        unreachable!()
+    }
+}
+
+#[tokio::test]
+async fn what_a_driver_does_not_have_names_operation_and_capability() {
+    let driver: Arc<dyn ContainerDriver> = Arc::new(Bare);
+    let id = ContainerId::new("web-1").unwrap();
+    let path = ContainerPath::new("/a").unwrap();
+    let image: ImageRef = "alpine".parse().unwrap();
+    let network = NetworkId::new("net").unwrap();
+    let command = || ExecConfig::new(["true"]);
+    let nothing = || ByteStream::from(Bytes::new());
+    macro_rules! refused {
+        ($($capability:ident: $operation:ident($($argument:expr),*);)+) => {$({
+            let error = driver.$operation($($argument),*).await.err().unwrap();
+            assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
+            let text = error.to_string();
+            assert!(text.contains(stringify!($operation)), "{text}");
+            assert!(text.contains(concat!("`", stringify!($capability), "`")), "{text}");
+            let declared: driver_interface_types::Capability = stringify!($capability).parse().unwrap();
+            assert!(!driver.capabilities().supports(declared));
+        })+};
+    }
+    refused! {
+        container_wait: wait_container(&id, WaitOptions::default());
+        container_kill: kill_container(&id, Signal::TERM);
+        container_pause: pause_container(&id);
+        container_pause: unpause_container(&id);
+        container_restart: restart_container(&id, StopOptions::default());
+        exec: exec(&id, command());
+        exec_stream: exec_stream(&id, command());
+        exec_detached: exec_detached(&id, command());
+        exec_detached: exec_status(&id, &ExecId::new("e1").unwrap());
+        log_stream: stream_container_logs(&id, LogStreamOptions::default());
+        file_archive: copy_into_container(&id, &path, nothing());
+        file_archive: copy_from_container(&id, &path);
+        file_read: read_file(&id, &path, ReadFileOptions::default());
+        file_read: read_file_stream(&id, &path);
+        file_write: write_file(&id, &path, WriteFile::new("text"));
+        image_pull_stream: pull_image(&image, PullOptions::default());
+        image_list: list_images(&ImageFilter::default());
+        image_inspect: get_image(&image);
+        image_load: load_image(nothing());
+        container_stats: container_stats(&id);
+        container_stats_stream: stream_container_stats(&id);
+        events: events(&EventFilter::default());
+        volume_inspect: get_volume(&VolumeId::new("data").unwrap());
+        network_inspect: get_network(&network);
+        network_connect: connect_network(&network, &id, NetworkConnectOptions::default());
+        network_connect: disconnect_network(&network, &id);
+        plan: plan(&ContainerConfig::new("s", "alpine"));
+    }
+}
+
+async fn started(driver: &MockDockerDriver, script: &str) -> ContainerId {
+    let config = ContainerConfig::new("s1", "busybox").command(["sh", "-c", script]);
+    let id = driver.create_container(&config).await.unwrap().id;
+    driver.start_container(&id).await.unwrap();
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
+    let driver = MockDockerDriver::new();
+    let long = Duration::from_secs(60);
+    let id = started(&driver, "sleep 1; echo ready; sleep 5; exit 3").await;
+    assert!(
+        driver
+            .wait_for_log(&id, "ready", long)
+            .await
+            .unwrap()
+            .contains("ready")
+    );
+    assert!(driver.wait_for(&id, &WaitFor::Healthy, long).await.is_ok());
+    let late = driver
+        .wait_for(&id, &WaitFor::log("never"), Duration::from_secs(1))
+        .await;
+    assert_eq!(late.unwrap_err().code(), "TIMEOUT_ERROR");
+    let ended = driver.wait_for(&id, &WaitFor::Exit, long).await.unwrap();
+    assert_eq!(ended.exit_code(), Some(3));
+    let error = driver
+        .wait_for(&id, &WaitFor::log("never"), long)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("it ended with exit code 3 before it wrote \"never\""),
+        "{error}"
+    );
+    let bad = driver.wait_for(&id, &WaitFor::http(80, "no slash"), long).await;
+    assert_eq!(bad.unwrap_err().code(), "CONFIGURATION_ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_found_by_what_belongs_to_them() {
+    let driver = MockDockerDriver::new();
+    started(&driver, "sleep 60").await;
+    driver
+        .create_container(&ContainerConfig::new("s1", "busybox"))
+        .await
+        .unwrap();
+    driver
+        .create_volume(&VolumeConfig::new("data").session("s2"))
+        .await
+        .unwrap();
+    driver.create_volume(&VolumeConfig::new("shared")).await.unwrap();
+    driver
+        .create_network(&NetworkConfig::new("net").session("s2"))
+        .await
+        .unwrap();
+
+    let sessions = driver.list_sessions().await.unwrap();
+    let counts: Vec<_> = sessions
+        .iter()
+        .map(|one| {
+            (
+                one.session_id.as_str(),
+                one.containers,
+                one.running,
+                one.volumes,
+                one.networks,
+            )
+        })
+        .collect();
+    assert_eq!(counts, [("s1", 2, 1, 0, 0), ("s2", 0, 0, 1, 1)]);
+    assert!(sessions.iter().all(|one| one.created_at > UNIX_EPOCH));
+
+    let found = driver.recover_session(&sessions[1].session_id).await.unwrap();
+    assert_eq!(
+        (found.volumes[0].name.as_str(), found.networks[0].name.as_str()),
+        ("data", "net")
+    );
+    let none = driver
+        .recover_session(&SessionId::new("s3").unwrap())
+        .await
+        .unwrap();
+    assert!(none.is_empty() && !found.is_empty());
+}
