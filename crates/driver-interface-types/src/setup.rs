@@ -75,8 +75,7 @@ impl Ulimit {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DeviceMapping {
-    /// The device on the host, below `/dev`. Devices that would hand over the host (disks, memory) are refused
-    /// unless the driver was built with a policy that allows them.
+    /// The device on the host, below `/dev`. Devices that would hand over the host (disks, memory) are refused.
     pub host_path: String,
     /// The device inside the container.
     pub container_path: String,

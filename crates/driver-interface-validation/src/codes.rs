@@ -66,6 +66,10 @@ codes! {
     FORBIDDEN_CAPABILITY = "forbidden-capability";
     /// A capability is both dropped and added by name.
     CONTRADICTION = "contradiction";
+    /// A device is none, or would hand over the host.
+    FORBIDDEN_DEVICE = "forbidden-device";
+    /// A seccomp or AppArmor profile is none, or would turn the filter off.
+    INVALID_PROFILE = "invalid-profile";
     /// Logs are asked for without any stream.
     NO_STREAM = "no-stream";
 }

@@ -84,6 +84,13 @@ fn rules_of(type_name: &str) -> Value {
             "labels": map(),
             "volumes": { "maxItems": limits::MAX_MOUNTS },
             "operationKey": name(OperationKey::MIN_LEN, OperationKey::MAX_LEN),
+            "tmpfs": { "maxItems": limits::MAX_MOUNTS },
+            "shmSize": { "minimum": 1, "maximum": limits::MAX_MEMORY },
+            "ports": { "maxItems": limits::MAX_PORTS },
+            "networkAliases": { "maxItems": limits::MAX_NAMES, "items": name(1, limits::MAX_HOST_NAME) },
+            "dns": { "maxItems": limits::MAX_DNS },
+            "extraHosts": { "maxProperties": limits::MAX_NAMES, "propertyNames": name(1, limits::MAX_HOST_NAME) },
+            "devices": { "maxItems": limits::MAX_DEVICES },
         } }),
         "ResourceLimits" => json!({ "properties": {
             "cpu": { "minimum": limits::MIN_CPU, "maximum": limits::MAX_CPU },
@@ -91,6 +98,29 @@ fn rules_of(type_name: &str) -> Value {
             "disk": { "minimum": limits::MIN_DISK, "maximum": limits::MAX_DISK },
             "pids": { "minimum": limits::MIN_PIDS, "maximum": limits::MAX_PIDS },
         } }),
+        "TmpfsMount" => json!({ "properties": {
+            "target": { "pattern": "^/[^:]+$", "maxLength": limits::MAX_PATH },
+            "size": { "minimum": 1, "maximum": limits::MAX_MEMORY },
+        } }),
+        "PortMapping" => json!({ "properties": {
+            "containerPort": { "minimum": 1, "maximum": 65_535 },
+            "hostPort": { "minimum": 1, "maximum": 65_535 },
+        } }),
+        "HealthCheck" => {
+            let most = limits::MAX_HEALTH_TIME.as_secs() * 1000;
+            json!({ "properties": {
+                "interval": { "minimum": 1, "maximum": most },
+                "timeout": { "minimum": 1, "maximum": most },
+                "startPeriod": { "maximum": most },
+                "retries": { "minimum": 1 },
+            } })
+        }
+        "DeviceMapping" => json!({ "properties": {
+            "hostPath": { "pattern": "^/dev/[^:]+$" },
+            "containerPath": { "pattern": "^/dev/[^:]+$" },
+            "permissions": { "pattern": "^[rwm]{1,3}$" },
+        } }),
+        "GpuRequest" => json!({ "properties": { "count": { "minimum": 1 } } }),
         "VolumeMount" => json!({ "properties": {
             "source": { "minLength": 1, "maxLength": limits::MAX_PATH },
             "target": { "pattern": "^/[^:]+$", "maxLength": limits::MAX_PATH },

@@ -8,6 +8,7 @@
 //! ```
 
 use std::fmt::Display;
+use std::time::Duration;
 
 /// The least CPU, in cores. Engines turn cores into a quota per 100 ms, and the kernel takes no quota below 1 ms.
 pub const MIN_CPU: f64 = 0.01;
@@ -48,10 +49,27 @@ pub const MAX_USER_NAME: usize = 32;
 /// The longest name of an engine's volume or network driver.
 pub const MAX_DRIVER_NAME: usize = 255;
 
+/// The most published ports.
+pub const MAX_PORTS: usize = 256;
+/// The most network aliases, and the most extra hosts.
+pub const MAX_NAMES: usize = 256;
+/// The most name servers: resolvers read no more.
+pub const MAX_DNS: usize = 3;
+/// The most devices.
+pub const MAX_DEVICES: usize = 64;
+/// The longest name of a host on a network.
+pub const MAX_HOST_NAME: usize = 253;
+/// The longest name a container knows itself by: the kernel's limit, less one for its closing NUL.
+pub const MAX_HOSTNAME: usize = 63;
+/// The longest seccomp profile, in bytes.
+pub const MAX_PROFILE: usize = 1024 * 1024;
+/// The longest of a health check's times.
+pub const MAX_HEALTH_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// A whole number's bounds, with the words for its messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
-    /// What it counts, as in "must be a whole number of MiB".
+    /// What it counts, as in "must be a whole number of MiB"; empty where the number means nothing but itself.
     pub(crate) unit: &'static str,
     pub(crate) min: u64,
     pub(crate) max: u64,
@@ -73,14 +91,59 @@ pub(crate) const PIDS: Bounds = Bounds {
     max: MAX_PIDS,
 };
 
+/// A folder in memory, and `/dev/shm`.
+pub(crate) const TMPFS: Bounds = Bounds {
+    unit: "MiB",
+    min: 1,
+    max: MAX_MEMORY,
+};
+pub(crate) const PORT: Bounds = Bounds {
+    unit: "",
+    min: 1,
+    max: 65_535,
+};
+pub(crate) const COUNT: Bounds = Bounds {
+    unit: "",
+    min: 1,
+    max: u32::MAX as u64,
+};
+/// Kernel limits, which have no bounds of ours.
+pub(crate) const ANY: Bounds = Bounds {
+    unit: "",
+    min: 0,
+    max: u64::MAX,
+};
+pub(crate) const MILLIS: Bounds = Bounds {
+    unit: "milliseconds",
+    min: 0,
+    max: u64::MAX,
+};
+
 impl Bounds {
+    /// What it must be, as in "must be a whole number of MiB".
+    pub(crate) fn what(self) -> String {
+        match self.unit {
+            "" => "a whole number".to_owned(),
+            unit => format!("a whole number of {unit}"),
+        }
+    }
+
+    /// Refuses what is outside.
+    pub(crate) fn check(self, value: u64) -> garde::Result {
+        if (self.min..=self.max).contains(&value) {
+            return Ok(());
+        }
+        crate::rules::refuse(crate::codes::OUT_OF_RANGE, self.message(value > self.max, value))
+    }
+
     /// What has to be so instead of being below (or, if `too_large`, above) the bounds.
     pub(crate) fn message(self, too_large: bool, got: impl Display) -> String {
-        let Self { unit, min, max } = self;
+        let Self { min, max, .. } = self;
+        let what = self.what();
         if too_large {
-            format!("must be a whole number of {unit}, at most {max}; got {got}")
+            format!("must be {what}, at most {max}; got {got}")
         } else {
-            format!("must be a whole number of {unit}, at least {min}; got {got}")
+            format!("must be {what}, at least {min}; got {got}")
         }
     }
 }

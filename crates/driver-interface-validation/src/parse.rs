@@ -5,6 +5,7 @@
 
 mod node;
 mod read;
+mod setup;
 
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
@@ -158,6 +159,7 @@ fn container_config(node: Node, found: &mut Found) -> ContainerConfig {
     );
     fields.optional("strictness", &mut config.strictness, choice(&["warn", "require"]));
     fields.optional("operationKey", &mut config.operation_key, maybe(text));
+    setup::optional_fields(&mut fields, &mut config);
     fields.finish();
     config
 }
@@ -197,6 +199,8 @@ fn security_options(node: Node, path: &str, found: &mut Found) -> Option<Securit
     fields.optional("noNewPrivileges", &mut security.no_new_privileges, flag);
     fields.optional("user", &mut security.user, text);
     fields.optional("capabilities", &mut security.capabilities, linux_capabilities);
+    fields.optional("seccompProfile", &mut security.seccomp_profile, maybe(text));
+    fields.optional("apparmorProfile", &mut security.apparmor_profile, maybe(text));
     fields.finish();
     Some(security)
 }
@@ -229,6 +233,7 @@ fn network_config(node: Node, found: &mut Found) -> NetworkConfig {
     fields.optional("driver", &mut config.driver, maybe(text));
     fields.optional("labels", &mut config.labels, texts);
     fields.optional("options", &mut config.options, texts);
+    fields.optional("internal", &mut config.internal, flag);
     fields.finish();
     config
 }

@@ -1,13 +1,13 @@
 //! The rules of single texts, as garde calls them.
 
 use driver_interface_types::{
-    ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId, name_problem,
+    ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId, name_problem,
 };
 
 use crate::ValidationPolicy;
 use crate::check::refusal;
 use crate::codes;
-use crate::limits::{MAX_DRIVER_NAME, MAX_UID, MAX_USER_NAME};
+use crate::limits::{MAX_DRIVER_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME, TMPFS};
 use crate::text::{sentence, shown};
 
 /// What engines call their own networks, and modes that are no networks.
@@ -201,4 +201,82 @@ fn user_part(part: &str, whole: &str) -> garde::Result {
             shown(whole)
         ),
     )
+}
+
+pub(crate) fn container_path(text: &str, _: &ValidationPolicy) -> garde::Result {
+    let Err(error) = ContainerPath::new(text) else {
+        return Ok(());
+    };
+    match error.violations().first() {
+        Some(violation) => refuse(&violation.code, sentence(&violation.message)),
+        None => refuse(codes::NOT_ABSOLUTE, "must be an absolute path"),
+    }
+}
+
+pub(crate) fn hostname(text: &str, _: &ValidationPolicy) -> garde::Result {
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    if text.len() > MAX_HOSTNAME || !text.split('.').all(label) {
+        let message = format!(
+            "must be a host name of at most {MAX_HOSTNAME} letters, digits, `-` and `.`; got {}",
+            shown(text)
+        );
+        return refuse(codes::INVALID_NAME, message);
+    }
+    Ok(())
+}
+
+pub(crate) fn shm_size(mib: &u64, _: &ValidationPolicy) -> garde::Result {
+    TMPFS.check(*mib)
+}
+
+/// `os/architecture` or `os/architecture/variant`.
+pub(crate) fn platform(text: &str, _: &ValidationPolicy) -> garde::Result {
+    let parts: Vec<&str> = text.split('/').collect();
+    let part = |part: &&str| {
+        !part.is_empty()
+            && part.len() <= 32
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if !matches!(parts.len(), 2 | 3) || !parts.iter().all(part) {
+        let message = format!(
+            "must be written as in `linux/arm64` or `linux/arm/v7`; got {}",
+            shown(text)
+        );
+        return refuse(codes::INVALID_NAME, message);
+    }
+    Ok(())
+}
+
+pub(crate) fn seccomp_profile(text: &str, _: &ValidationPolicy) -> garde::Result {
+    if text.len() > MAX_PROFILE {
+        let message = format!("must be at most {MAX_PROFILE} bytes long, has {}", text.len());
+        return refuse(codes::TOO_LONG, message);
+    }
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(serde_json::Value::Object(_)) => Ok(()),
+        _ => refuse(
+            codes::INVALID_PROFILE,
+            "must be the JSON text of a seccomp profile; it cannot be turned off",
+        ),
+    }
+}
+
+pub(crate) fn apparmor_profile(text: &str, _: &ValidationPolicy) -> garde::Result {
+    let well_formed = !text.is_empty()
+        && text.len() <= MAX_DRIVER_NAME
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.-/".contains(c));
+    if !well_formed || text == "unconfined" {
+        let message = "must be the name of a profile that the host has loaded; it cannot be turned off";
+        return refuse(codes::INVALID_PROFILE, message);
+    }
+    Ok(())
 }

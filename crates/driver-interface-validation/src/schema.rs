@@ -4,12 +4,14 @@
 //! serialises to the same JSON as what it mirrors: that is how a test sees that no field was forgotten.
 
 mod container;
+mod health_check;
 mod logs;
 mod map;
 mod mount;
 mod network;
 mod resources;
 mod security;
+mod setup;
 mod volume;
 
 pub use container::ContainerConfigSchema;

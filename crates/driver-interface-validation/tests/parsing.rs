@@ -38,7 +38,7 @@ fn mistakes_of_every_kind_are_reported_together() {
         "volumes": [{ "source": "data", "target": "/a" }, { "target": "data", "readonly": true }],
         "security": { "user": 1000, "capabilities": { "drop": ["ALL", 7], "add": ["CAP_CHOWN"] } },
         "pullPolicy": "sometimes",
-        "entrypoint": "sh"
+        "restart": "always"
     }"#;
     let error = parse_container_config(json).unwrap_err();
     assert_eq!(
@@ -55,8 +55,10 @@ fn mistakes_of_every_kind_are_reported_together() {
             "security.capabilities.drop[1]: must be a text; got a number",
             "pullPolicy: must be one of `missing`, `always`, `never`; got `sometimes`",
             "session: is not a known field; did you mean `sessionId`?",
-            "entrypoint: is not a known field; there are `sessionId`, `image`, `name`, `command`, `env`, `labels`, \
-             `resources`, `volumes`, `network`, `security`, `pullPolicy`, `strictness`, `operationKey`",
+            "restart: is not a known field; there are `sessionId`, `image`, `name`, `command`, `env`, `labels`, \
+             `resources`, `volumes`, `network`, `security`, `pullPolicy`, `strictness`, `operationKey`, `entrypoint`, \
+             `workingDir`, `hostname`, `tty`, `stopSignal`, `init`, `tmpfs`, `shmSize`, `ulimits`, `ports`, \
+             `networkAliases`, `dns`, `extraHosts`, `healthCheck`, `platform`, `runtime`, `devices`, `gpus`",
             "env[\"A=B\"]: must have a key without `=`, line breaks and other control characters",
             "image: repository part \"Alpine\" must hold lower-case letters and digits, joined by `.`, `_`, `__` or `-`",
             "resources.pids: must be a whole number of processes, at least 1; got 0",

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use driver_interface_errors::Violation;
 use serde::de::value::{Error as AnyError, StrDeserializer};
@@ -6,7 +7,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::node::Node;
 use crate::codes;
-use crate::limits::Bounds;
+use crate::limits::{self, Bounds};
 use crate::text::{key_step, nearest, shown};
 
 /// What is wrong so far. Reading goes on with a default where it finds something wrong.
@@ -168,12 +169,7 @@ pub(super) fn cores(node: Node, path: &str, found: &mut Found) -> Option<f64> {
 pub(super) fn whole(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<u64> {
     move |node, path, found| {
         let Node::Number(number) = node else {
-            wrong_type(
-                found,
-                path,
-                &format!("a whole number of {}", bounds.unit),
-                node.kind(),
-            );
+            wrong_type(found, path, &bounds.what(), node.kind());
             return None;
         };
         let float = number.as_f64().unwrap_or_default();
@@ -213,6 +209,71 @@ pub(super) fn choice<T: DeserializeOwned>(
             wrong_type(found, path, &format!("one of `{}`", names.join("`, `")), &got);
         }
         value
+    }
+}
+
+/// A text that stands for something: an address, a signal.
+pub(super) fn parsed<T: DeserializeOwned>(
+    what: &'static str,
+) -> impl Fn(Node, &str, &mut Found) -> Option<T> {
+    move |node, path, found| {
+        let (value, got) = match &node {
+            Node::Text(text) => {
+                let input: StrDeserializer<'_, AnyError> = text.as_str().into_deserializer();
+                (T::deserialize(input).ok(), shown(text))
+            }
+            other => (None, other.kind().to_owned()),
+        };
+        if value.is_none() {
+            wrong_type(found, path, what, &got);
+        }
+        value
+    }
+}
+
+/// A whole number that has to fit a smaller type.
+pub(super) fn small<T: TryFrom<u64>>(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<T> {
+    move |node, path, found| {
+        let value = whole(bounds)(node, path, found)?;
+        let fits = T::try_from(value).ok();
+        if fits.is_none() {
+            found.push(Violation::new(
+                path,
+                codes::OUT_OF_RANGE,
+                bounds.message(true, value),
+            ));
+        }
+        fits
+    }
+}
+
+pub(super) fn millis(node: Node, path: &str, found: &mut Found) -> Option<Duration> {
+    whole(limits::MILLIS)(node, path, found).map(Duration::from_millis)
+}
+
+/// A list of what has no default. A wrong item is left out, behind which no item is judged any more.
+pub(super) fn items<T>(
+    read: impl Fn(Node, &str, &mut Found) -> Option<T>,
+) -> impl FnOnce(Node, &str, &mut Found) -> Option<Vec<T>> {
+    move |node, path, found| {
+        let read = |node: Node, path: &str, found: &mut Found| Some(read(node, path, found));
+        Some(list(read)(node, path, found)?.into_iter().flatten().collect())
+    }
+}
+
+/// An object of texts that stand for something.
+pub(super) fn parsed_map<T: DeserializeOwned>(
+    what: &'static str,
+) -> impl FnOnce(Node, &str, &mut Found) -> Option<BTreeMap<String, T>> {
+    move |node, path, found| {
+        let mut map = BTreeMap::new();
+        for (key, value) in texts(node, path, found)? {
+            let path = format!("{path}{}", key_step(&key));
+            if let Some(value) = parsed(what)(Node::Text(value), &path, found) {
+                map.insert(key, value);
+            }
+        }
+        Some(map)
     }
 }
 

@@ -1,9 +1,11 @@
-use driver_interface_types::{ContainerConfig, NetworkMode, PullPolicy, Strictness};
+use driver_interface_types::{ContainerConfig, NetworkMode, PullPolicy, Signal, Strictness};
 use garde::{Path, Report, Validate};
 use serde::Serialize;
 
+use super::health_check::Health;
 use super::map::{Env, Labels};
 use super::mount::Mounts;
+use super::setup::{Aliases, Devices, Dns, ExtraHosts, Gpus, Ports, Tmpfs, Ulimits};
 use super::{ResourceLimitsSchema, SecurityOptionsSchema};
 use crate::ValidationPolicy;
 use crate::check::refusal;
@@ -52,6 +54,60 @@ pub struct ContainerConfigSchema<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(inner(custom(rules::operation_key)))]
     operation_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    entrypoint: Option<Command<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::container_path)))]
+    working_dir: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::hostname)))]
+    hostname: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[garde(skip)]
+    tty: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    stop_signal: Option<Signal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    init: Option<bool>,
+    #[serde(skip_serializing_if = "Tmpfs::is_empty")]
+    #[garde(dive)]
+    tmpfs: Tmpfs<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::shm_size)))]
+    shm_size: Option<u64>,
+    #[serde(skip_serializing_if = "Ulimits::is_empty")]
+    #[garde(dive)]
+    ulimits: Ulimits<'a>,
+    #[serde(skip_serializing_if = "Ports::is_empty")]
+    #[garde(dive, custom(|ports: &Ports<'_>, _| has_network(self.network, ports.is_empty())))]
+    ports: Ports<'a>,
+    #[serde(skip_serializing_if = "Aliases::is_empty")]
+    #[garde(dive, custom(|names: &Aliases<'_>, _| has_network(self.network, names.is_empty())))]
+    network_aliases: Aliases<'a>,
+    #[serde(skip_serializing_if = "Dns::is_empty")]
+    #[garde(dive)]
+    dns: Dns<'a>,
+    #[serde(skip_serializing_if = "ExtraHosts::is_empty")]
+    #[garde(dive)]
+    extra_hosts: ExtraHosts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    health_check: Option<Health<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::platform)))]
+    platform: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::driver_name)))]
+    runtime: Option<&'a str>,
+    #[serde(skip_serializing_if = "Devices::is_empty")]
+    #[garde(dive)]
+    devices: Devices<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    gpus: Option<Gpus<'a>>,
 }
 
 impl<'a> From<&'a ContainerConfig> for ContainerConfigSchema<'a> {
@@ -70,6 +126,24 @@ impl<'a> From<&'a ContainerConfig> for ContainerConfigSchema<'a> {
             pull_policy: config.pull_policy,
             strictness: config.strictness,
             operation_key: config.operation_key.as_deref(),
+            entrypoint: config.entrypoint.as_deref().map(Command),
+            working_dir: config.working_dir.as_deref(),
+            hostname: config.hostname.as_deref(),
+            tty: config.tty,
+            stop_signal: config.stop_signal,
+            init: config.init,
+            tmpfs: Tmpfs(&config.tmpfs),
+            shm_size: config.shm_size,
+            ulimits: Ulimits(&config.ulimits),
+            ports: Ports(&config.ports),
+            network_aliases: Aliases(&config.network_aliases),
+            dns: Dns(&config.dns),
+            extra_hosts: ExtraHosts(&config.extra_hosts),
+            health_check: config.health_check.as_ref().map(Health),
+            platform: config.platform.as_deref(),
+            runtime: config.runtime.as_deref(),
+            devices: Devices(&config.devices),
+            gpus: config.gpus.as_ref().map(Gpus),
         }
     }
 }
@@ -77,7 +151,7 @@ impl<'a> From<&'a ContainerConfig> for ContainerConfigSchema<'a> {
 /// A program and its arguments.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
-struct Command<'a>(&'a [String]);
+pub(super) struct Command<'a>(pub(super) &'a [String]);
 
 impl Validate for Command<'_> {
     type Context = ValidationPolicy;
@@ -107,4 +181,13 @@ impl Validate for Command<'_> {
             report.append(parent(), refusal(codes::TOO_LONG, message));
         }
     }
+}
+
+/// What is about a network needs one.
+fn has_network(mode: &NetworkMode, is_empty: bool) -> garde::Result {
+    if is_empty || *mode != NetworkMode::None {
+        return Ok(());
+    }
+    let message = "must not be given with `network` `none`: nobody would reach it";
+    rules::refuse(codes::CONTRADICTION, message)
 }

@@ -1,13 +1,13 @@
 //! No field of a config may be forgotten: neither by its schema nor by the reader of JSON.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerConfig, LinuxCapabilities, NetworkConfig, PullPolicy, ResourceLimits, SecurityOptions,
-    Strictness, VolumeConfig, VolumeMount,
+    ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, LinuxCapabilities, NetworkConfig, PortMapping,
+    PullPolicy, ResourceLimits, SecurityOptions, Signal, Strictness, VolumeConfig, VolumeMount,
 };
-use serde::Serialize;
-use serde_json::{Value, json, to_value};
+use serde_json::{Value, json};
 
 use super::{ContainerConfigSchema, NetworkConfigSchema, VolumeConfigSchema};
 use crate::{codes, json_schemas, parse_container_config, parse_network_config, parse_volume_config};
@@ -22,11 +22,37 @@ fn full_container_config() -> ContainerConfig {
         .mount(VolumeMount::volume("cache", "/cache").read_only(true))
         .network("backend")
         .security(
-            SecurityOptions::default().capabilities(LinuxCapabilities::new(["ALL"], ["NET_BIND_SERVICE"])),
+            SecurityOptions::default()
+                .capabilities(LinuxCapabilities::new(["ALL"], ["NET_BIND_SERVICE"]))
+                .seccomp_profile("{}")
+                .apparmor_profile("docker-default"),
         )
         .pull_policy(PullPolicy::Never)
         .strictness(Strictness::Require)
         .operation_key("op-1")
+        .entrypoint(["/entry", "--fast"])
+        .working_dir("/srv")
+        .hostname("web")
+        .tty(true)
+        .stop_signal(Signal::QUIT)
+        .init(true)
+        .tmpfs("/run", 16)
+        .shm_size(128)
+        .ulimit("nofile", 1024, 4096)
+        .port(PortMapping::new(80).host_port(8080))
+        .network_alias("www")
+        .dns([1, 1, 1, 1])
+        .extra_host("db.internal", [10, 0, 0, 7])
+        .health_check(HealthCheck::command(["true"]).start_period(Duration::from_secs(1)))
+        .platform("linux/arm64")
+        .runtime("runsc")
+        .device(DeviceMapping::new("/dev/fuse"))
+        .gpus(GpuRequest::devices(["GPU-1"]).driver("nvidia"))
+}
+
+/// With what excludes something of the full one.
+fn other_container_config() -> ContainerConfig {
+    full_container_config().gpus(GpuRequest::count(1))
 }
 
 fn full_volume_config() -> VolumeConfig {
@@ -42,12 +68,13 @@ fn full_network_config() -> NetworkConfig {
         .driver("bridge")
         .label("team", "core")
         .option("mtu", "1400")
+        .internal(true)
 }
 
 /// Every field of a JSON value, with its path; items of lists are `[]`, and maps of the user's are not entered.
 fn fields_of(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     match value {
-        Value::Object(fields) if !["env", "labels", "options"].contains(&path) => {
+        Value::Object(fields) if !["env", "labels", "options", "extraHosts"].contains(&path) => {
             for (name, value) in fields {
                 let path = if path.is_empty() {
                     name.clone()
@@ -71,6 +98,9 @@ fn fields_of_schema(schema: &Value, definitions: &Value, path: &str, into: &mut 
         let name = reference.rsplit('/').next().unwrap();
         fields_of_schema(&definitions[name], definitions, path, into);
     }
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        fields_of_schema(choice, definitions, path, into);
+    }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = if path.is_empty() {
             name.clone()
@@ -85,14 +115,15 @@ fn fields_of_schema(schema: &Value, definitions: &Value, path: &str, into: &mut 
     }
 }
 
-fn assert_mirrors(type_name: &str, config: &impl Serialize, schema: &impl Serialize) {
-    let (config, mirror) = (to_value(config).unwrap(), to_value(schema).unwrap());
-    assert_eq!(
-        mirror, config,
-        "{type_name}: the schema holds something else than the config"
-    );
+fn assert_mirrors(type_name: &str, pairs: &[(Value, Value)]) {
     let (mut covered, mut declared) = (BTreeSet::new(), BTreeSet::new());
-    fields_of(&mirror, "", &mut covered);
+    for (config, mirror) in pairs {
+        assert_eq!(
+            mirror, config,
+            "{type_name}: the schema holds something else than the config"
+        );
+        fields_of(mirror, "", &mut covered);
+    }
     let json_schema = &json_schemas()[type_name];
     fields_of_schema(json_schema, &json_schema["$defs"], "", &mut declared);
     assert_eq!(
@@ -103,20 +134,28 @@ fn assert_mirrors(type_name: &str, config: &impl Serialize, schema: &impl Serial
 
 #[test]
 fn the_schemas_cover_every_field() {
-    let container = full_container_config();
-    assert_mirrors(
-        "ContainerConfig",
-        &container,
-        &ContainerConfigSchema::from(&container),
-    );
+    let pair = |config: &ContainerConfig| (json!(config), json!(ContainerConfigSchema::from(config)));
+    let containers = [full_container_config(), other_container_config()];
+    assert_mirrors("ContainerConfig", &containers.each_ref().map(pair));
     let volume = full_volume_config();
-    assert_mirrors("VolumeConfig", &volume, &VolumeConfigSchema::from(&volume));
+    assert_mirrors(
+        "VolumeConfig",
+        &[(json!(volume), json!(VolumeConfigSchema::from(&volume)))],
+    );
     let network = full_network_config();
-    assert_mirrors("NetworkConfig", &network, &NetworkConfigSchema::from(&network));
+    assert_mirrors(
+        "NetworkConfig",
+        &[(json!(network), json!(NetworkConfigSchema::from(&network)))],
+    );
 }
 
 #[test]
 fn the_reader_knows_every_field() {
+    let container = other_container_config();
+    assert_eq!(
+        parse_container_config(&json!(container).to_string()).unwrap(),
+        container
+    );
     let container = full_container_config();
     assert_eq!(
         parse_container_config(&json!(container).to_string()).unwrap(),

@@ -148,7 +148,7 @@ fn no_nul(value: &str) -> garde::Result {
 }
 
 /// A map's key as a step of garde's path: `["A=B"]`, right behind the field.
-struct KeyStep<'a>(&'a str);
+pub(super) struct KeyStep<'a>(pub(super) &'a str);
 
 impl fmt::Display for KeyStep<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

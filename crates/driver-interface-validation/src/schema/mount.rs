@@ -126,7 +126,7 @@ fn mount_source(source: &str, mount_type: MountType, policy: &ValidationPolicy) 
     }
 }
 
-fn place_in_container(path: &str, _: &ValidationPolicy) -> garde::Result {
+pub(super) fn place_in_container(path: &str, _: &ValidationPolicy) -> garde::Result {
     clean_path(path)?;
     let place = normalised(path).unwrap_or_default();
     if path.contains("//") || path.contains("/./") || path.ends_with("/.") {

@@ -30,6 +30,9 @@ pub struct NetworkConfigSchema<'a> {
     labels: Labels<'a>,
     #[garde(dive)]
     options: Options<'a>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[garde(skip)]
+    internal: bool,
 }
 
 impl<'a> From<&'a NetworkConfig> for NetworkConfigSchema<'a> {
@@ -40,6 +43,7 @@ impl<'a> From<&'a NetworkConfig> for NetworkConfigSchema<'a> {
             driver: config.driver.as_deref(),
             labels: Labels(&config.labels),
             options: Options(&config.options),
+            internal: config.internal,
         }
     }
 }

@@ -77,6 +77,12 @@ pub struct SecurityOptionsSchema<'a> {
     user: &'a str,
     #[garde(dive)]
     capabilities: Capabilities<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::seccomp_profile)))]
+    seccomp_profile: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(rules::apparmor_profile)))]
+    apparmor_profile: Option<&'a str>,
 }
 
 impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
@@ -86,6 +92,8 @@ impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
             no_new_privileges: options.no_new_privileges,
             user: &options.user,
             capabilities: Capabilities::from(&options.capabilities),
+            seccomp_profile: options.seccomp_profile.as_deref(),
+            apparmor_profile: options.apparmor_profile.as_deref(),
         }
     }
 }
