@@ -39,7 +39,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ContainerConfig {
-    /// The session it belongs to; see [`SessionId`] for what it may be.
+    /// The session it belongs to; see [`SessionId`](crate::SessionId) for what it may be.
     pub session_id: String,
     /// The image; see [`ImageRef`](crate::ImageRef) for what it may be.
     pub image: String,

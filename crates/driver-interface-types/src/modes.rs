@@ -78,7 +78,7 @@ pub enum PullPolicy {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Strictness {
-    /// The container is made, and the instance carries a [`Warning`].
+    /// The container is made, and the instance carries a [`Warning`](crate::Warning).
     #[default]
     Warn,
     /// The creation is refused with `UnsupportedError`.
