@@ -382,6 +382,8 @@ impl Inner {
             return driver.release_if_default(&config, &network).await;
         }
         tokio::spawn(async move {
+            // At once, for the case that the container was never made: the program may end before it is clear.
+            driver.release_if_default(&config, &network).await;
             driver
                 .remove_lost(&driver.container_name(&config, &key), &key.text)
                 .await;

@@ -115,7 +115,8 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     if says(text, &["network not found"]) || (says(text, &["network "]) && says(text, &[" not found"])) {
         return Some(Cause::NetworkMissing);
     }
-    if status == 404 {
+    // Podman's answer while somebody removes it is a 500.
+    if status == 404 || says(text, &["no such container"]) {
         return Some(Cause::NotFound);
     }
     if says(text, &["paused"]) {
@@ -162,7 +163,12 @@ fn stop(status: u16, text: &str) -> Option<Cause> {
         409 => Some(Cause::NotRunning),
         _ if says(
             text,
-            &["is not running", "is not paused", "can only kill running"],
+            &[
+                "is not running",
+                "is not paused",
+                "can only kill running",
+                "cannot resume a running process",
+            ],
         ) =>
         {
             Some(Cause::NotRunning)

@@ -72,6 +72,7 @@ const RECORDED: &[Case] = &{
         (CreateContainer, 500, "container create: running container create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument", CONFIGURATION_ERROR, false, None),
         (CreateContainer, 500, "container create: unable to find network with name or ID nosuchnet: network not found", CONTAINER_CREATION_FAILED, false, Some(Hint::MissingNetwork)),
         (CreateContainer, 500, "container create: creating container storage: creating read-write layer with ID \"2933\": --storage-opt is supported only for overlay over xfs with 'pquota' mount option", CONTAINER_CREATION_FAILED, false, Some(Hint::DiskQuotaUnsupported)),
+        (StartContainer, 500, "container bfb8 does not exist in database: no such container", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (StartContainer, 500, "runc: runc create failed: unable to start container process: exec: \"/nosuch\": stat /nosuch: no such file or directory: OCI runtime attempted to invoke a command that was not found", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
         (StartContainer, 500, "runc: runc create failed: unable to start container process: exec: \"/etc/passwd\": permission denied: OCI permission denied", CONTAINER_START_FAILED, false, Some(Hint::CommandNotExecutable)),
         (StartContainer, 500, "unable to find user nosuchuser: no matching entries in passwd file", CONTAINER_START_FAILED, false, Some(Hint::UserNotFound)),
