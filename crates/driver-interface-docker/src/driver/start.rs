@@ -74,8 +74,11 @@ impl Inner {
                 Ok(Some(true)) | Err(_) => return Ok(()),
             }
         }
-        if self.find_container(&record.id).await?.is_none() {
-            return Err(ContainerNotFoundError::new(asked).into());
+        match self.find_container(&record.id).await? {
+            None => return Err(ContainerNotFoundError::new(asked).into()),
+            // Its files go before it does.
+            Some(now) if now.state.status != record.state.status => return Ok(()),
+            Some(_) => {}
         }
         let message = format!("{why} {program:?}");
         Err(ContainerStartError::new(asked, message).with_hint(hint).into())

@@ -125,7 +125,8 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     if says(text, &["removal", "being removed", "marked for"]) {
         return Some(Cause::RemovalUnderWay);
     }
-    says(text, &["container state improper"]).then_some(Cause::WrongState)
+    // Docker finds a network by its name, and for a moment there are two: of who made one each, one undoes it.
+    says(text, &["container state improper", "is ambiguous"]).then_some(Cause::WrongState)
 }
 
 /// What the runtime says of a program that it could not execute.

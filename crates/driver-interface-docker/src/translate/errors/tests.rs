@@ -25,6 +25,7 @@ const RECORDED: &[Case] = &{
         (CreateContainer, 500, "driver failed", CONTAINER_CREATION_FAILED, true, None),
         (CreateContainer, 500, "write /x: no space left on device", CONTAINER_CREATION_FAILED, true, Some(Hint::NoSpaceLeft)),
         (StartContainer, 404, "network nosuchnet not found", CONTAINER_START_FAILED, false, Some(Hint::MissingNetwork)),
+        (StartContainer, 400, "network di-x is ambiguous (2 matches found on name)", CONTAINER_START_FAILED, true, None),
         (StartContainer, 404, "No such container: x", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/nosuch\": stat /nosuch: no such file or directory: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
