@@ -115,7 +115,8 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     if says(text, &["network not found"]) || (says(text, &["network "]) && says(text, &[" not found"])) {
         return Some(Cause::NetworkMissing);
     }
-    if status == 404 {
+    // Podman's answer while somebody removes it is a 500.
+    if status == 404 || says(text, &["no such container"]) {
         return Some(Cause::NotFound);
     }
     if says(text, &["paused"]) {
@@ -124,7 +125,8 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     if says(text, &["removal", "being removed", "marked for"]) {
         return Some(Cause::RemovalUnderWay);
     }
-    says(text, &["container state improper"]).then_some(Cause::WrongState)
+    // Docker finds a network by its name, and for a moment there are two: of who made one each, one undoes it.
+    says(text, &["container state improper", "is ambiguous"]).then_some(Cause::WrongState)
 }
 
 /// What the runtime says of a program that it could not execute.
@@ -162,7 +164,12 @@ fn stop(status: u16, text: &str) -> Option<Cause> {
         409 => Some(Cause::NotRunning),
         _ if says(
             text,
-            &["is not running", "is not paused", "can only kill running"],
+            &[
+                "is not running",
+                "is not paused",
+                "can only kill running",
+                "cannot resume a running process",
+            ],
         ) =>
         {
             Some(Cause::NotRunning)
@@ -196,6 +203,8 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
             "unauthorized",
             "authentication required",
             "access to the resource is denied",
+            "no basic auth credentials",
+            ": denied",
         ],
     ) {
         return Some(Cause::AccessDenied);
