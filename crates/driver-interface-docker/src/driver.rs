@@ -1,5 +1,6 @@
 //! The driver: thin, over `engine` and `translate`.
 
+mod attach;
 mod connect;
 mod create;
 mod default_network;
@@ -11,6 +12,7 @@ mod locks;
 mod logs;
 mod network;
 mod operations;
+mod plan;
 mod read;
 mod remove;
 mod start;

@@ -2,6 +2,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod container;
+pub(crate) mod enforcement;
 pub(crate) mod errors;
 pub(crate) mod image;
 pub(crate) mod instance;
@@ -11,5 +12,6 @@ pub(crate) mod path_stat;
 pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod resource;
+pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod time;

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    CreationPlan, DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkConnectOptions,
+    NetworkId, RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig,
+    VolumeId,
 };
 
 use super::task::{DRIVER, change, read};
@@ -128,5 +129,35 @@ impl ContainerDriver for DockerDriver {
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         let work = Arc::clone(&self.inner).remove_image(image.clone());
         change("remove_image", self.inner.deadlines.remove, work).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        let found = self.inner.get_volume(id.as_str());
+        read("get_volume", self.inner.deadlines.read, found).await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        let found = self.inner.get_network(id.as_str());
+        read("get_network", self.inner.deadlines.read, found).await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        let work =
+            Arc::clone(&self.inner).connect_network(network.to_string(), container.to_string(), options);
+        change("connect_network", self.inner.deadlines.create, work).await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        let work = Arc::clone(&self.inner).disconnect_network(network.to_string(), container.to_string());
+        change("disconnect_network", self.inner.deadlines.remove, work).await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        read("plan", self.inner.deadlines.read, self.inner.plan(config)).await
     }
 }

@@ -26,6 +26,7 @@ impl Engine {
     pub(crate) async fn create_container(
         &self,
         name: &str,
+        platform: Option<&str>,
         body: &ContainerCreateBody,
     ) -> Result<String, EngineError> {
         #[derive(Deserialize)]
@@ -33,7 +34,10 @@ impl Engine {
         struct Created {
             id: String,
         }
-        let target = Query::new("/containers/create").pair("name", name);
+        let mut target = Query::new("/containers/create").pair("name", name);
+        if let Some(platform) = platform {
+            target = target.pair("platform", platform);
+        }
         let answer = self
             .wire
             .call(Method::POST, &target, Payload::json(body)?)

@@ -23,10 +23,18 @@ impl Engine {
     }
 
     /// Pulls one image. Dropping the future ends the pull.
-    pub(crate) async fn pull_image(&self, name: &str, tag: &str) -> Result<Progress, EngineError> {
-        let target = Query::new("/images/create")
+    pub(crate) async fn pull_image(
+        &self,
+        name: &str,
+        tag: &str,
+        platform: Option<&str>,
+    ) -> Result<Progress, EngineError> {
+        let mut target = Query::new("/images/create")
             .pair("fromImage", name)
             .pair("tag", tag);
+        if let Some(platform) = platform {
+            target = target.pair("platform", platform);
+        }
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
         progress(&answer.body)
     }

@@ -1,7 +1,10 @@
 //! The engine itself: which one it is and what it can do.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::translate::records::nullable;
 use crate::wire::{EngineError, Payload, Query, Wire};
@@ -57,6 +60,9 @@ pub(crate) struct SystemRecord {
     pub(crate) init_commit: Option<CommitRecord>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) docker_root_dir: String,
+    /// By name. Podman lists those that it was built to know, there or not.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -2,6 +2,8 @@
 
 use driver_interface_types::ImageRef;
 
+use super::records::ImageRecord;
+
 /// The reference with its tag written out. Without one a pull would fetch every tag there is.
 pub(crate) fn engine_name(text: &str) -> String {
     if has_version(text) {
@@ -25,6 +27,15 @@ pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
     (bare.to_owned(), digest.or(tag).unwrap_or("latest").to_owned())
 }
 
+/// Whether an image is the variant for a platform, given as `os/architecture` or `os/architecture/variant`.
+pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
+    let mut parts = platform.split('/');
+    let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+    is(parts.next(), &image.os)
+        && is(parts.next(), &image.architecture)
+        && (image.variant.is_empty() || is(parts.next(), &image.variant))
+}
+
 fn has_version(text: &str) -> bool {
     text.contains('@') || tag_colon(text).is_some()
 }
@@ -38,6 +49,18 @@ fn tag_colon(name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_platform_is_matched_part_by_part() {
+        let image = ImageRecord {
+            os: "linux".to_owned(),
+            architecture: "arm64".to_owned(),
+            variant: "v8".to_owned(),
+            ..ImageRecord::default()
+        };
+        assert!(runs_on(&image, "linux/arm64") && runs_on(&image, "linux/arm64/v8"));
+        assert!(!runs_on(&image, "linux/amd64") && !runs_on(&image, "linux/arm64/v7"));
+    }
 
     #[test]
     fn the_version_is_always_written_out() {

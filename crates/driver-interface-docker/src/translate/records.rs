@@ -79,6 +79,20 @@ pub(crate) struct StateRecord {
 pub(crate) struct HealthRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) status: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) failing_streak: u32,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) log: Vec<CheckRecord>,
+}
+
+/// One run of a health check.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CheckRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) exit_code: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) output: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -105,6 +119,15 @@ pub(crate) struct ConfigRecord {
 pub(crate) struct HostConfigRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) init: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) network_mode: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) security_opt: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) readonly_rootfs: bool,
+    /// Folders in memory, with their options.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) tmpfs: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -112,11 +135,25 @@ pub(crate) struct HostConfigRecord {
 pub(crate) struct NetworkSettingsRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) networks: BTreeMap<String, EndpointRecord>,
+    /// By container port and protocol, as in `80/tcp`: where it is reached.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) ports: BTreeMap<String, Option<Vec<BindingRecord>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct BindingRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) host_ip: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) host_port: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct EndpointRecord {
+    #[serde(rename = "NetworkID", deserialize_with = "nullable")]
+    pub(crate) network_id: String,
     #[serde(rename = "IPAddress", deserialize_with = "nullable")]
     pub(crate) ip_address: String,
     #[serde(rename = "GlobalIPv6Address", deserialize_with = "nullable")]
@@ -163,13 +200,30 @@ pub(crate) struct NetworkRecord {
     pub(crate) created: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) internal: bool,
 }
 
+/// An image, as inspect has it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ImageRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_tags: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_digests: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) size: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) os: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) architecture: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) variant: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) config: ImageConfigRecord,
 }
