@@ -11,6 +11,7 @@
 )]
 
 mod real {
+    pub(crate) mod attach;
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod engine;
@@ -22,4 +23,5 @@ mod real {
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod resources;
+    pub(crate) mod setup;
 }
