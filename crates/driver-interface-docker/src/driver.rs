@@ -1,9 +1,11 @@
 //! The driver: thin, over `engine` and `translate`.
 
+mod archive;
 mod attach;
 mod connect;
 mod create;
 mod default_network;
+mod files;
 mod find;
 mod health;
 mod image;
@@ -12,6 +14,7 @@ mod locks;
 mod logs;
 mod network;
 mod operations;
+mod place;
 mod plan;
 mod read;
 mod remove;

@@ -10,6 +10,7 @@
 //! - bollard treats 204 and 304 alike, drops an exit code other than 0 into an error, has no `CheckDuplicate`;
 //! - its decoding of streams loses cut frames (see the wire module).
 
+mod archive;
 mod containers;
 mod images;
 mod logs;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use bollard::{BollardRequest, ClientVersion, Docker};
 
+pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
 pub(crate) use images::Progress;
 pub(crate) use logs::LogRequest;

@@ -60,3 +60,9 @@ pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
 pub(crate) fn is_settling(message: &str) -> bool {
     message.contains("network inspection mismatch")
 }
+
+/// Whether the engine reads and writes the folders in memory of a container that runs: Podman joins the container
+/// for it, Docker sees what lies below them.
+pub(crate) fn reaches_memory(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}

@@ -14,4 +14,5 @@ pub(crate) mod records;
 pub(crate) mod resource;
 pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod tar;
 pub(crate) mod time;

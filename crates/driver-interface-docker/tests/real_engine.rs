@@ -15,6 +15,7 @@ mod real {
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod engine;
+    pub(crate) mod files;
     pub(crate) mod image;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;

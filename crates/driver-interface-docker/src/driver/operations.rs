@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    CreationPlan, DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkConnectOptions,
-    NetworkId, RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig,
-    VolumeId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, ImageRef, LogOptions, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, ReadFileOptions, RemoveOptions, ResourceFilter,
+    StartOutcome, StopOptions, StopOutcome, TarStream, Volume, VolumeConfig, VolumeId, WriteFile,
 };
 
+use super::archive::transfer;
 use super::task::{DRIVER, change, read};
 use super::{DockerDriver, create, health, logs, network, stop, volume};
 
@@ -159,5 +160,40 @@ impl ContainerDriver for DockerDriver {
 
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         read("plan", self.inner.deadlines.read, self.inner.plan(config)).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let work = self.inner.copy_into(id.as_str(), folder, archive);
+        transfer("copy_into_container", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        let work = self.inner.copy_from(id.as_str(), path);
+        read("copy_from_container", self.inner.deadlines.read, work).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let work = self.inner.read_file(id.as_str(), path, options);
+        read("read_file", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        let work = self.inner.read_file_stream(id.as_str(), path);
+        read("read_file_stream", self.inner.deadlines.read, work).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let work = self.inner.write_file(id.as_str(), path, file);
+        transfer("write_file", self.inner.deadlines.transfer, work).await
     }
 }

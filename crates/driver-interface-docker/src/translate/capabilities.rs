@@ -172,6 +172,9 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.network_connect = true;
     can.network_internal = true;
     can.plan = true;
+    can.file_archive = true;
+    can.file_read = true;
+    can.file_write = true;
     can.process_setup = true;
     can.tmpfs_mount = true;
     can.port_publish = true;

@@ -48,6 +48,20 @@ pub(crate) struct ContainerRecord {
     pub(crate) host_config: HostConfigRecord,
     #[serde(deserialize_with = "nullable")]
     pub(crate) network_settings: NetworkSettingsRecord,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) mounts: Vec<MountRecord>,
+}
+
+/// A place that is mounted into a container.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct MountRecord {
+    #[serde(rename = "Type", deserialize_with = "nullable")]
+    pub(crate) kind: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) destination: String,
+    #[serde(rename = "RW", deserialize_with = "nullable")]
+    pub(crate) writable: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -109,6 +123,8 @@ pub(crate) struct ConfigRecord {
     pub(crate) stop_signal: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) working_dir: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) user: String,
     /// Where programs are looked for.
     #[serde(rename = "Env", deserialize_with = "search_path")]
     pub(crate) search_path: Option<String>,
