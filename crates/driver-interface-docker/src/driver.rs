@@ -16,6 +16,7 @@ mod network;
 mod operations;
 mod place;
 mod plan;
+mod pull;
 mod read;
 mod remove;
 mod start;

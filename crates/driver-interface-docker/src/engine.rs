@@ -25,7 +25,7 @@ use bollard::{BollardRequest, ClientVersion, Docker};
 
 pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
-pub(crate) use images::Progress;
+pub(crate) use images::{Progress, Report};
 pub(crate) use logs::LogRequest;
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};

@@ -45,6 +45,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         deadlines: config.deadlines,
         policy: config.policy,
         network,
+        logins: config.logins,
         connected: Instant::now(),
         keys: KeyLocks::default(),
         starts: KeyLocks::default(),

@@ -9,7 +9,7 @@ use driver_interface_types::{ImageRef, PullPolicy};
 use super::inner::Inner;
 use crate::engine::Progress;
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::image::{engine_name, pull_parts, runs_on};
+use crate::translate::image::{engine_name, runs_on};
 use crate::translate::labels::IMPORTED_BY;
 use crate::translate::records::ImageRecord;
 use crate::wire::EngineError;
@@ -34,13 +34,7 @@ impl Inner {
                 .with_hint(Hint::PullForbidden)
                 .into());
         }
-        self.pull(image, platform).await
-    }
-
-    async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
-        let (name, version) = pull_parts(image);
-        let pulled = self.engine.pull_image(&name, &version, platform).await;
-        self.settle(Operation::PullImage, image, pulled)
+        self.pull(image, platform).await.map(drop)
     }
 
     pub(super) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, ImageRef, LogOptions, Network,
-    NetworkConfig, NetworkConnectOptions, NetworkId, ReadFileOptions, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, TarStream, Volume, VolumeConfig, VolumeId, WriteFile,
+    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, PullOptions, PullStream,
+    ReadFileOptions, RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, TarStream,
+    Volume, VolumeConfig, VolumeId, WriteFile,
 };
 
 use super::archive::transfer;
@@ -195,5 +196,24 @@ impl ContainerDriver for DockerDriver {
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         let work = self.inner.write_file(id.as_str(), path, file);
         transfer("write_file", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.inner.pull_stream(image, options).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let work = self.inner.list_images(filter);
+        read("list_images", self.inner.deadlines.read, work).await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let work = self.inner.get_image(image);
+        read("get_image", self.inner.deadlines.read, work).await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        let work = self.inner.load_image(archive);
+        transfer("load_image", self.inner.deadlines.transfer, work).await
     }
 }

@@ -172,6 +172,10 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.network_connect = true;
     can.network_internal = true;
     can.plan = true;
+    can.image_list = true;
+    can.image_inspect = true;
+    can.image_load = true;
+    can.image_pull_stream = true;
     can.file_archive = true;
     can.file_read = true;
     can.file_write = true;

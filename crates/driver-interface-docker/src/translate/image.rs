@@ -1,8 +1,9 @@
 //! Image references as engines take them.
 
-use driver_interface_types::ImageRef;
+use driver_interface_types::{ImageInfo, ImageRef};
 
 use super::records::ImageRecord;
+use super::time;
 
 /// The reference with its tag written out. Without one a pull would fetch every tag there is.
 pub(crate) fn engine_name(text: &str) -> String {
@@ -36,6 +37,59 @@ pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
         && (image.variant.is_empty() || is(parts.next(), &image.variant))
 }
 
+/// An image as the interface has it.
+pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
+    let mut info = ImageInfo::new(
+        with_kind(&record.id),
+        u64::try_from(record.size).unwrap_or_default(),
+    );
+    // Engines write `<none>:<none>` for no name.
+    info.references = record
+        .repo_tags
+        .iter()
+        .filter_map(|name| ImageRef::new(name.as_str()).ok())
+        .collect();
+    info.references.sort();
+    info.digests = record
+        .repo_digests
+        .iter()
+        .filter(|digest| !digest.contains("<none>"))
+        .cloned()
+        .collect();
+    info.created_at = time::parse(&record.created);
+    let parts = [&record.os, &record.architecture, &record.variant];
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    info.platform = (parts.len() > 1).then(|| parts.join("/"));
+    info.labels = record.config.labels.clone();
+    info
+}
+
+/// An id with the kind of its digest, which Podman leaves out in places.
+fn with_kind(id: &str) -> String {
+    if id.contains(':') {
+        id.to_owned()
+    } else {
+        format!("sha256:{id}")
+    }
+}
+
+/// The names in what an engine says when it has loaded images: `Loaded image: a:1`, or with several names on
+/// Podman. Images without a name are told by their id.
+pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
+    let told = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Loaded image"));
+    let names = told.filter_map(|rest| rest.split_once(": ").map(|(_, names)| names));
+    names
+        .flat_map(|names| names.split([',', ' ']))
+        .filter_map(|name| ImageRef::new(name).ok())
+        .collect()
+}
+
 fn has_version(text: &str) -> bool {
     text.contains('@') || tag_colon(text).is_some()
 }
@@ -49,6 +103,17 @@ fn tag_colon(name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_loaded_images_are_read() {
+        let names = |text: &str| -> Vec<String> { loaded(text).iter().map(ToString::to_string).collect() };
+        assert_eq!(names("Loaded image: a:1\n"), ["a:1"]);
+        assert_eq!(
+            names("Loaded image: localhost/a:1,localhost/b:2"),
+            ["localhost/a:1", "localhost/b:2"]
+        );
+        assert!(names(&format!("Loaded image ID: sha256:{}\n", "a".repeat(64))).is_empty());
+    }
 
     #[test]
     fn a_platform_is_matched_part_by_part() {

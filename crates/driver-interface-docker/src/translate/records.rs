@@ -244,6 +244,16 @@ pub(crate) struct ImageRecord {
     pub(crate) config: ImageConfigRecord,
 }
 
+/// An image, as listings have it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ImageSummaryRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_tags: Vec<String>,
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ImageConfigRecord {

@@ -85,7 +85,7 @@ impl Wire {
 }
 
 /// The answer, unless its status is an error.
-pub(super) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
+pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
     let status = answer.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         return Ok(answer);
