@@ -12,10 +12,12 @@
 
 mod archive;
 mod containers;
+mod events;
 mod images;
 mod logs;
 mod networks;
 mod system;
+mod usage;
 mod volumes;
 
 use std::io;

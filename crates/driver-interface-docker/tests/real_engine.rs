@@ -15,8 +15,10 @@ mod real {
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod engine;
+    pub(crate) mod events;
     pub(crate) mod files;
     pub(crate) mod image;
+    pub(crate) mod images;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;
     pub(crate) mod limits;
@@ -25,4 +27,5 @@ mod real {
     pub(crate) mod raw;
     pub(crate) mod resources;
     pub(crate) mod setup;
+    pub(crate) mod stats;
 }

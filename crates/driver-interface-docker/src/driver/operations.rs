@@ -7,10 +7,10 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, ImageFilter, ImageInfo, ImageRef,
-    LogOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, PullOptions, PullStream,
-    ReadFileOptions, RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, TarStream,
-    Volume, VolumeConfig, VolumeId, WriteFile,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ImageFilter, ImageInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, StartOutcome, StatsStream,
+    StopOptions, StopOutcome, TarStream, Volume, VolumeConfig, VolumeId, WriteFile,
 };
 
 use super::archive::transfer;
@@ -215,5 +215,19 @@ impl ContainerDriver for DockerDriver {
     async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
         let work = self.inner.load_image(archive);
         transfer("load_image", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        let work = Arc::clone(&self.inner).stats(id.to_string());
+        read("container_stats", self.inner.deadlines.read, work).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        let work = Arc::clone(&self.inner).stats_stream(id.to_string());
+        read("stream_container_stats", self.inner.deadlines.read, work).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        read("events", self.inner.deadlines.read, self.inner.events(filter)).await
     }
 }

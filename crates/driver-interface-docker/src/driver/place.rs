@@ -74,12 +74,24 @@ impl Inner {
     }
 
     async fn stat(&self, asked: &str, record: &ContainerRecord, path: &str) -> Result<Option<PathStat>> {
-        let stat = self.engine.stat_path(&record.id, path).await;
-        match stat.map_err(|failure| self.error(Operation::InspectContainer, asked, failure))? {
-            Some(stat) => Ok(Some(stat)),
+        let stat = match self.engine.stat_path(&record.id, path).await {
+            Ok(stat) => stat,
+            // Links that go round in circles, names that are too long.
+            Err(EngineError::Refused(refusal)) => {
+                self.container(&record.id).await?;
+                let why = match refusal.message.as_str() {
+                    "" => "the engine cannot look there",
+                    why => why,
+                };
+                return Err(unread(path, why).into());
+            }
+            Err(failure) => return Err(self.error(Operation::InspectContainer, asked, failure)),
+        };
+        if stat.is_none() {
             // A container that is gone has no paths either.
-            None => self.container(&record.id).await.map(|_| None),
+            self.container(&record.id).await?;
         }
+        Ok(stat)
     }
 
     /// Folders in memory are out of the engine's reach: what it would write goes below them and is lost, and what

@@ -176,6 +176,9 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.image_inspect = true;
     can.image_load = true;
     can.image_pull_stream = true;
+    can.container_stats = true;
+    can.container_stats_stream = true;
+    can.events = true;
     can.file_archive = true;
     can.file_read = true;
     can.file_write = true;
