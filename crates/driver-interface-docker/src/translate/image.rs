@@ -80,10 +80,11 @@ fn with_kind(id: &str) -> String {
 /// The names in what an engine says when it has loaded images: `Loaded image: a:1`, or with several names on
 /// Podman. Images without a name are told by their id.
 pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
-    let told = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Loaded image"));
-    let names = told.filter_map(|rest| rest.split_once(": ").map(|(_, names)| names));
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim();
+        line.strip_prefix("Loaded image: ")
+            .or_else(|| line.strip_prefix("Loaded image(s): "))
+    });
     names
         .flat_map(|names| names.split([',', ' ']))
         .filter_map(|name| ImageRef::new(name).ok())

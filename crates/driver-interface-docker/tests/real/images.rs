@@ -26,7 +26,7 @@ fn an_image_is_looked_up_and_listed() {
             found.id.starts_with("sha256:") && found.size_bytes > 0,
             "{found:?}"
         );
-        assert_eq!(found.references, [own.clone()]);
+        assert_eq!(found.references, std::slice::from_ref(&own));
         assert!(found.platform.as_deref().unwrap().starts_with("linux/"));
         assert!(found.created_at.is_some());
         let listed = bench
