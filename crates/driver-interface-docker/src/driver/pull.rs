@@ -143,7 +143,7 @@ impl Inner {
         };
         let message = refusal.message.clone();
         match cause(Operation::PullImage, refusal) {
-            Cause::AccessDenied if authorised => {
+            Cause::AccessDenied if authorised && !message.contains("does not exist") => {
                 let text = format!("the registry of `{image}` does not take the credentials: {message}");
                 AuthenticationError::new(text).with_source(failure).into()
             }
