@@ -12,7 +12,7 @@ use super::place::{cut, unread};
 use super::task::located;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
-use crate::translate::tar::{Part, TarReader};
+use crate::translate::tar::{Part, Renamer, TarReader};
 use crate::wire::{EngineError, UploadError};
 
 /// Runs what takes a stream of the caller's: it ends with the caller, who alone can say when the stream does.
@@ -87,13 +87,17 @@ impl Inner {
             .get_archive(&record.id, &place.path, self.deadlines.read)
             .await
             .map_err(|failure| self.not_packed(path.as_str(), failure))?;
+        let renamer = renamer(path, &place.path);
         Ok(TarStream::new(stream::try_unfold(
-            (download, TarReader::default()),
-            |(mut download, mut reader)| async move {
+            (download, TarReader::default(), renamer),
+            |(mut download, mut reader, mut renamer)| async move {
                 match download.next().await.map_err(cut)? {
-                    Some(data) => {
+                    Some(mut data) => {
                         scan(&mut reader, &data).map_err(broken)?;
-                        Ok(Some((data, (download, reader))))
+                        if let Some(renamer) = &mut renamer {
+                            data = renamer.push(&data).map_err(broken)?;
+                        }
+                        Ok(Some((data, (download, reader, renamer))))
                     }
                     None if reader.is_complete() => Ok(None),
                     None => Err(broken("it ends too early")),
@@ -108,6 +112,13 @@ impl Inner {
             failure => self.error(Operation::Read, path, failure),
         }
     }
+}
+
+/// The engine names things by where a link led; the caller knows them by the link.
+fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
+    let led_to = path.rsplit('/').next().filter(|name| !name.is_empty())?;
+    let wanted = asked.file_name().filter(|name| *name != led_to)?;
+    Some(Renamer::new(led_to, wanted))
 }
 
 /// What the engine sent is no whole archive: the connection broke, though it does not look like it.

@@ -1,14 +1,17 @@
 //! Looking volumes and networks up, and containers on and off networks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driver_interface_errors::{NetworkConnectError, Result};
 use driver_interface_types::{Network, NetworkConnectOptions, Volume};
 
+use tokio::time::{sleep, timeout};
+
 use super::inner::Inner;
 use crate::translate::errors::Operation;
 use crate::translate::records::{ContainerRecord, NetworkRecord};
-use crate::translate::resource;
+use crate::translate::{resource, status};
 use crate::wire::EngineError;
 
 impl Inner {
@@ -68,6 +71,7 @@ impl Inner {
         if !is_attached(&record, &network) {
             return Ok(());
         }
+        self.wait_until_cleared(&record).await;
         match self.engine.disconnect_network(&network.id, &record.id).await {
             Ok(()) => Ok(()),
             Err(failure) => {
@@ -75,6 +79,19 @@ impl Inner {
                     .await
             }
         }
+    }
+
+    /// Podman cannot show a container any more that is taken off a network while it is being cleared away.
+    async fn wait_until_cleared(&self, record: &ContainerRecord) {
+        let cleared = async {
+            while !status::lives(&record.state)
+                && matches!(self.engine.is_cleared(&record.id).await, Ok(false))
+            {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // One that is not cleared by then never will be.
+        let _ = timeout(self.deadlines.remove / 2, cleared).await;
     }
 
     /// The engine refused. Somebody else may have done it meanwhile, or removed one of the two.

@@ -1,6 +1,10 @@
 //! Tar archives as they stream by: taken apart piece by piece, and small ones put together.
 
+mod rename;
+
 use bytes::{Bytes, BytesMut};
+
+pub(crate) use rename::Renamer;
 
 /// Headers and contents are padded to whole blocks.
 pub(crate) const BLOCK: usize = 512;

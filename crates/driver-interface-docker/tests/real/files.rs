@@ -114,6 +114,11 @@ fn links_are_followed_inside_the_container() {
             .unwrap();
         assert_eq!(text(driver, &id, "/etc/new").await, "inside");
         assert!(!std::path::Path::new("/etc/new").exists());
+        let packed = driver.copy_from_container(&id, &path("/etc/out")).await.unwrap();
+        let packed = packed.read_all(MIB).await.unwrap();
+        let mut packed = tar::Archive::new(&*packed);
+        let entry = packed.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str().unwrap(), "out");
         assert_eq!(
             code(driver.read_file(&id, &path("/etc/loop"), ReadFileOptions::default())).await,
             "FILE_SYSTEM_ERROR"
