@@ -4,6 +4,9 @@ mod address;
 mod context;
 mod deadlines;
 mod detect;
+pub(crate) mod logins;
+
+use std::path::PathBuf;
 
 use driver_interface_errors::Result;
 use driver_interface_types::Namespace;
@@ -32,6 +35,7 @@ pub struct DockerConfig {
     pub(crate) deadlines: Deadlines,
     pub(crate) policy: ValidationPolicy,
     pub(crate) network: Option<String>,
+    pub(crate) logins: Option<PathBuf>,
 }
 
 impl DockerConfig {
@@ -92,6 +96,7 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
+            logins: logins::file(),
         }
     }
 
@@ -128,6 +133,23 @@ impl DockerConfig {
     #[must_use]
     pub fn default_network(mut self, name: impl Into<String>) -> Self {
         self.network = Some(name.into());
+        self
+    }
+
+    /// Sets the file that says who asks which registry, in the form of the `docker` command's `config.json`:
+    /// logins kept in it, and credential helpers that are run (`docker-credential-…`). Without this call it is that
+    /// command's own, so that what `docker pull` may pull, the driver may.
+    #[must_use]
+    pub fn registry_logins(mut self, file: impl Into<PathBuf>) -> Self {
+        self.logins = Some(file.into());
+        self
+    }
+
+    /// Asks registries with credentials only where a pull is given some: no file with logins is read and no
+    /// credential helper is run.
+    #[must_use]
+    pub fn without_registry_logins(mut self) -> Self {
+        self.logins = None;
         self
     }
 }

@@ -1,8 +1,12 @@
 //! The driver: thin, over `engine` and `translate`.
 
+mod archive;
+mod attach;
 mod connect;
 mod create;
 mod default_network;
+mod events;
+mod files;
 mod find;
 mod health;
 mod image;
@@ -11,9 +15,13 @@ mod locks;
 mod logs;
 mod network;
 mod operations;
+mod place;
+mod plan;
+mod pull;
 mod read;
 mod remove;
 mod start;
+mod stats;
 mod stop;
 mod task;
 mod volume;

@@ -10,11 +10,14 @@
 //! - bollard treats 204 and 304 alike, drops an exit code other than 0 into an error, has no `CheckDuplicate`;
 //! - its decoding of streams loses cut frames (see the wire module).
 
+mod archive;
 mod containers;
+mod events;
 mod images;
 mod logs;
 mod networks;
 mod system;
+mod usage;
 mod volumes;
 
 use std::io;
@@ -22,8 +25,9 @@ use std::sync::Arc;
 
 use bollard::{BollardRequest, ClientVersion, Docker};
 
+pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
-pub(crate) use images::Progress;
+pub(crate) use images::{Progress, Report};
 pub(crate) use logs::LogRequest;
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};

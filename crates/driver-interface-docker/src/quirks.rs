@@ -54,3 +54,15 @@ pub(crate) fn bind_source_missing(flavour: Flavour, address: &Address, source: &
 pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
     flavour == Flavour::Podman && (message.contains("catatonit") || message.contains("init binary"))
 }
+
+/// Whether a lookup failed only for the moment: while a container's network is being taken down, Podman finds
+/// that what it was to join and what it has joined do not agree, and cannot show it.
+pub(crate) fn is_settling(message: &str) -> bool {
+    message.contains("network inspection mismatch")
+}
+
+/// Whether the engine reads and writes the folders in memory of a container that runs: Podman joins the container
+/// for it, Docker sees what lies below them.
+pub(crate) fn reaches_memory(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}

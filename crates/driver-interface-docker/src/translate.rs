@@ -2,7 +2,9 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod container;
+pub(crate) mod enforcement;
 pub(crate) mod errors;
+pub(crate) mod event;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod labels;
@@ -11,5 +13,8 @@ pub(crate) mod path_stat;
 pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod resource;
+pub(crate) mod setup;
 pub(crate) mod status;
+pub(crate) mod tar;
 pub(crate) mod time;
+pub(crate) mod usage;

@@ -6,11 +6,15 @@
 mod call;
 mod demux;
 mod error;
+mod json;
 mod query;
 mod transport;
+mod upload;
 
-pub(crate) use call::Payload;
+pub(crate) use call::{Payload, answered};
 pub(crate) use demux::{Demux, Frame, Stream};
 pub(crate) use error::{EngineError, Refusal, TransportError};
+pub(crate) use json::ObjectStream;
 pub(crate) use query::Query;
 pub(crate) use transport::{Address, Wire};
+pub(crate) use upload::UploadError;

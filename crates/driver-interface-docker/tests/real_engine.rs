@@ -11,10 +11,14 @@
 )]
 
 mod real {
+    pub(crate) mod attach;
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod engine;
+    pub(crate) mod events;
+    pub(crate) mod files;
     pub(crate) mod image;
+    pub(crate) mod images;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;
     pub(crate) mod limits;
@@ -22,4 +26,6 @@ mod real {
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod resources;
+    pub(crate) mod setup;
+    pub(crate) mod stats;
 }

@@ -26,6 +26,8 @@ pub struct Deadlines {
     pub remove: Duration,
     /// Pulling or importing an image; 15 min.
     pub pull: Duration,
+    /// Copying files into a container, and loading images; 15 min.
+    pub transfer: Duration,
     /// Reading logs that are there; 2 min.
     pub logs: Duration,
     /// Following logs; 24 h.
@@ -42,6 +44,7 @@ impl Default for Deadlines {
             stop_margin: Duration::from_secs(20),
             remove: Duration::from_secs(60),
             pull: Duration::from_secs(15 * 60),
+            transfer: Duration::from_secs(15 * 60),
             logs: Duration::from_secs(2 * 60),
             follow: Duration::from_secs(24 * 60 * 60),
         }
@@ -71,6 +74,7 @@ setters! {
     stop_margin: "Sets what a stop may take beyond its grace.",
     remove: "Sets how long removing something may take.",
     pull: "Sets how long pulling or importing an image may take.",
+    transfer: "Sets how long copying files into a container, and loading images, may take.",
     logs: "Sets how long reading logs that are there may take.",
     follow: "Sets how long logs may be followed.",
 }
@@ -86,6 +90,7 @@ impl Deadlines {
             stop_margin: deadline,
             remove: deadline,
             pull: deadline,
+            transfer: deadline,
             logs: deadline,
             follow: deadline,
         }

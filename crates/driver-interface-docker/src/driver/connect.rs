@@ -49,6 +49,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         deadlines: config.deadlines,
         policy,
         network,
+        logins: config.logins,
         connected: Instant::now(),
         keys: KeyLocks::default(),
         starts: KeyLocks::default(),

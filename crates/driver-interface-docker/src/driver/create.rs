@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{
     ConfigurationError, ContainerCreationError, DriverError, Effect, Hint, NetworkNotFoundError, Result,
-    TimeoutError, VolumeNotFoundError,
+    TimeoutError, UnsupportedError, VolumeNotFoundError,
 };
 use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
 use driver_interface_validation::validate_container_config_with;
@@ -79,7 +79,7 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Res
     read(
         OPERATION,
         driver.deadlines.pull,
-        driver.ensure_image(&image, config.pull_policy),
+        driver.ensure_image(&image, config.pull_policy, config.platform.as_deref()),
     )
     .await?;
     let work = Arc::clone(driver).make(config.clone(), key, lock);
@@ -90,6 +90,10 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Res
 fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     validate_container_config_with(config, &driver.policy)?;
     config.require(&driver.abilities.capabilities)?;
+    driver.abilities.check_runtime(config)?;
+    if config.init == Some(true) && !driver.uses_init() {
+        return Err(no_init().into());
+    }
     driver.abilities.check_limits(&config.resources)?;
     driver.abilities.check_strictness(config)
 }
@@ -156,7 +160,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn network_named(&self, name: &str) -> Result<()> {
+    pub(super) async fn network_named(&self, name: &str) -> Result<()> {
         let own = self.own_networks().await?;
         let found = own.iter().any(|network| network.name == *name);
         if found {
@@ -227,12 +231,13 @@ impl Inner {
     ) -> Result<Requested> {
         let name = self.container_name(config, key);
         let labels = self.maker.container(config, &name, &key.text, Some(network));
+        let platform = config.platform.as_deref();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let init = self.uses_init();
+            let init = config.init.unwrap_or_else(|| self.uses_init());
             let body = request(config, labels.clone(), network, &self.abilities, init);
-            let failure = match self.engine.create_container(&name, &body).await {
+            let failure = match self.engine.create_container(&name, platform, &body).await {
                 Ok(id) => return Ok(Requested::Made(id)),
                 Err(failure) => failure,
             };
@@ -256,6 +261,9 @@ impl Inner {
                     if init && quirks::lacks_init(self.engine.flavour(), &refusal.message) =>
                 {
                     self.no_init.store(true, Ordering::Relaxed);
+                    if config.init == Some(true) {
+                        return Err(no_init().with_source(failure).into());
+                    }
                 }
                 _ => {
                     let subject = if found == Cause::ImageMissing {
@@ -416,6 +424,13 @@ impl Inner {
             self.release_default_network(network).await;
         }
     }
+}
+
+fn no_init() -> UnsupportedError {
+    UnsupportedError::new(
+        OPERATION,
+        "`init` asks for an init process, and the engine has no program for it",
+    )
 }
 
 /// A container's error for a default network that could not be made.

@@ -43,6 +43,7 @@ impl Inner {
                     .maker
                     .default_network(per_session.then_some(session), &operation),
                 options: [(key.to_owned(), value.to_owned())].into(),
+                internal: false,
             };
             match self.create_network_once(&plan).await? {
                 Settled::Won(_) => {}

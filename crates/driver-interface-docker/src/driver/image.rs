@@ -9,15 +9,24 @@ use driver_interface_types::{ImageRef, PullPolicy};
 use super::inner::Inner;
 use crate::engine::Progress;
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::image::{engine_name, pull_parts};
+use crate::translate::image::{engine_name, runs_on};
 use crate::translate::labels::IMPORTED_BY;
 use crate::translate::records::ImageRecord;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Sees to it that the engine has the image, as the policy says.
-    pub(super) async fn ensure_image(&self, image: &ImageRef, policy: PullPolicy) -> Result<()> {
-        if policy != PullPolicy::Always && self.find_image(image).await?.is_some() {
+    /// Sees to it that the engine has the image, as the policy says; in the variant for a platform, where one is
+    /// given.
+    pub(super) async fn ensure_image(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        platform: Option<&str>,
+    ) -> Result<()> {
+        if policy != PullPolicy::Always
+            && let Some(found) = self.find_image(image).await?
+            && platform.is_none_or(|wanted| runs_on(&found, wanted))
+        {
             return Ok(());
         }
         if policy == PullPolicy::Never {
@@ -25,16 +34,10 @@ impl Inner {
                 .with_hint(Hint::PullForbidden)
                 .into());
         }
-        self.pull(image).await
+        self.pull(image, platform).await.map(drop)
     }
 
-    async fn pull(&self, image: &ImageRef) -> Result<()> {
-        let (name, version) = pull_parts(image);
-        let pulled = self.engine.pull_image(&name, &version).await;
-        self.settle(Operation::PullImage, image, pulled)
-    }
-
-    async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
+    pub(super) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
         const OPERATION: Operation = Operation::InspectImage;
         match self.engine.inspect_image(&engine_name(image.as_str())).await {
             Ok(record) => Ok(Some(record)),

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ pub(super) struct Inner {
     pub(super) policy: ValidationPolicy,
     /// The name of the default network, or its beginning.
     pub(super) network: String,
+    /// The file with logins to registries.
+    pub(super) logins: Option<PathBuf>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
     pub(super) starts: KeyLocks,

@@ -63,6 +63,7 @@ impl Inner {
             driver,
             labels,
             options,
+            internal: config.internal,
         };
         match self.create_network_once(&plan).await? {
             Settled::Won(record) => {

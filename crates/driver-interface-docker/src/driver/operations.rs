@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ImageFilter, ImageInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, StartOutcome, StatsStream,
+    StopOptions, StopOutcome, TarStream, Volume, VolumeConfig, VolumeId, WriteFile,
 };
 
+use super::archive::transfer;
 use super::task::{DRIVER, change, read};
 use super::{DockerDriver, create, health, logs, network, stop, volume};
 
@@ -128,5 +131,103 @@ impl ContainerDriver for DockerDriver {
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         let work = Arc::clone(&self.inner).remove_image(image.clone());
         change("remove_image", self.inner.deadlines.remove, work).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        let found = self.inner.get_volume(id.as_str());
+        read("get_volume", self.inner.deadlines.read, found).await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        let found = self.inner.get_network(id.as_str());
+        read("get_network", self.inner.deadlines.read, found).await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        let work =
+            Arc::clone(&self.inner).connect_network(network.to_string(), container.to_string(), options);
+        change("connect_network", self.inner.deadlines.create, work).await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        let work = Arc::clone(&self.inner).disconnect_network(network.to_string(), container.to_string());
+        change("disconnect_network", self.inner.deadlines.remove, work).await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        read("plan", self.inner.deadlines.read, self.inner.plan(config)).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let work = self.inner.copy_into(id.as_str(), folder, archive);
+        transfer("copy_into_container", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        let work = self.inner.copy_from(id.as_str(), path);
+        read("copy_from_container", self.inner.deadlines.read, work).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let work = self.inner.read_file(id.as_str(), path, options);
+        read("read_file", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        let work = self.inner.read_file_stream(id.as_str(), path);
+        read("read_file_stream", self.inner.deadlines.read, work).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let work = self.inner.write_file(id.as_str(), path, file);
+        transfer("write_file", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.inner.pull_stream(image, options).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let work = self.inner.list_images(filter);
+        read("list_images", self.inner.deadlines.read, work).await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let work = self.inner.get_image(image);
+        read("get_image", self.inner.deadlines.read, work).await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        let work = self.inner.load_image(archive);
+        transfer("load_image", self.inner.deadlines.transfer, work).await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        let work = Arc::clone(&self.inner).stats(id.to_string());
+        read("container_stats", self.inner.deadlines.read, work).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        let work = Arc::clone(&self.inner).stats_stream(id.to_string());
+        read("stream_container_stats", self.inner.deadlines.read, work).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        read("events", self.inner.deadlines.read, self.inner.events(filter)).await
     }
 }

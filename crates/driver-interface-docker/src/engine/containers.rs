@@ -7,7 +7,7 @@ use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOpti
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::Engine;
+use super::{Engine, Flavour};
 use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
@@ -26,6 +26,7 @@ impl Engine {
     pub(crate) async fn create_container(
         &self,
         name: &str,
+        platform: Option<&str>,
         body: &ContainerCreateBody,
     ) -> Result<String, EngineError> {
         #[derive(Deserialize)]
@@ -33,7 +34,10 @@ impl Engine {
         struct Created {
             id: String,
         }
-        let target = Query::new("/containers/create").pair("name", name);
+        let mut target = Query::new("/containers/create").pair("name", name);
+        if let Some(platform) = platform {
+            target = target.pair("platform", platform);
+        }
         let answer = self
             .wire
             .call(Method::POST, &target, Payload::json(body)?)
@@ -125,6 +129,28 @@ impl Engine {
             .call(Method::POST, &target, Payload::Nothing)
             .await
             .map(drop)
+    }
+
+    /// Whether what a container's run has left behind, its networks among it, is cleared away. On Podman that is
+    /// done by a program of its own some time after the run's end.
+    pub(crate) async fn is_cleared(&self, id: &str) -> Result<bool, EngineError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Container {
+            state: State,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct State {
+            status: String,
+        }
+        if self.flavour == Flavour::Docker {
+            return Ok(true);
+        }
+        // Docker's form of this answer has one word for both.
+        let target = Query::new(format!("/v4.0.0/libpod/containers/{id}/json"));
+        let answer = self.wire.call(Method::GET, &target, Payload::Nothing).await?;
+        Ok(answer.json::<Container>()?.state.status != "stopped")
     }
 
     /// Removes a container with its anonymous volumes.

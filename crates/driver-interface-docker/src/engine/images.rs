@@ -2,12 +2,14 @@
 
 use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
-use http::Method;
+use driver_interface_types::ByteStream;
+use http::{HeaderValue, Method, Request};
+use http_body_util::Empty;
 use serde::Deserialize;
 
 use super::Engine;
-use crate::translate::records::{ImageRecord, rerecord};
-use crate::wire::{EngineError, Payload, Query};
+use crate::translate::records::{ImageRecord, ImageSummaryRecord, rerecord};
+use crate::wire::{EngineError, ObjectStream, Payload, Query, UploadError, answered};
 
 /// What a stream of progress told, once it ended without breaking.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,13 +24,44 @@ impl Engine {
         rerecord(&self.docker.inspect_image(image).await?)
     }
 
-    /// Pulls one image. Dropping the future ends the pull.
-    pub(crate) async fn pull_image(&self, name: &str, tag: &str) -> Result<Progress, EngineError> {
-        let target = Query::new("/images/create")
+    /// Begins to pull one image. Dropping what is returned ends the pull. `auth` is the header of who asks.
+    pub(crate) async fn pull_image(
+        &self,
+        name: &str,
+        tag: &str,
+        platform: Option<&str>,
+        auth: Option<HeaderValue>,
+    ) -> Result<ObjectStream, EngineError> {
+        let mut target = Query::new("/images/create")
             .pair("fromImage", name)
             .pair("tag", tag);
-        let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
-        progress(&answer.body)
+        if let Some(platform) = platform {
+            target = target.pair("platform", platform);
+        }
+        let mut request = Request::builder().method(Method::POST).uri(target.as_str());
+        if let Some(auth) = auth {
+            request = request.header("x-registry-auth", auth);
+        }
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let answer = answered(self.wire.send(request).await?).await?;
+        Ok(ObjectStream::new(answer.into_body()))
+    }
+
+    /// Every image that has a name.
+    pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
+        self.wire
+            .call(Method::GET, &Query::new("/images/json"), Payload::Nothing)
+            .await?
+            .json()
+    }
+
+    /// Loads images from an archive, and returns what the engine reported.
+    pub(crate) async fn load_images(&self, archive: ByteStream) -> Result<Bytes, UploadError> {
+        let target = Query::new("/images/load").flag("quiet", true);
+        let answer = self.wire.upload(Method::POST, &target, None, archive).await?;
+        Ok(answer.body)
     }
 
     /// Makes an image from the tar archive of a root file system.
@@ -58,24 +91,45 @@ impl Engine {
     }
 }
 
+/// One report of a pull, a load or an import.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Report {
+    /// The layer it is about.
+    pub(crate) id: Option<String>,
+    pub(crate) status: Option<String>,
+    /// What a load says of each image.
+    pub(crate) stream: Option<String>,
+    pub(crate) progress_detail: Option<ProgressDetail>,
+    error: Option<String>,
+    error_detail: Option<ErrorDetail>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ProgressDetail {
+    pub(crate) current: Option<u64>,
+    pub(crate) total: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ErrorDetail {
+    message: Option<String>,
+}
+
+impl Report {
+    /// The error that it reports.
+    pub(crate) fn failure(self) -> Option<String> {
+        self.error.or(self.error_detail.and_then(|detail| detail.message))
+    }
+}
+
 /// Reads a stream of progress reports: JSON objects, one after the other.
 fn progress(body: &[u8]) -> Result<Progress, EngineError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Report {
-        error: Option<String>,
-        error_detail: Option<Detail>,
-    }
-    #[derive(Deserialize)]
-    struct Detail {
-        message: Option<String>,
-    }
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
         let report = report.map_err(|error| EngineError::Garbled(error.to_string()))?;
-        if let Some(message) = report
-            .error
-            .or(report.error_detail.and_then(|detail| detail.message))
-        {
+        if let Some(message) = report.failure() {
             return Ok(Progress::Failed(message));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ pub(crate) struct NetworkPlan {
     pub(crate) driver: String,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) options: BTreeMap<String, String>,
+    pub(crate) internal: bool,
 }
 
 #[derive(Serialize)]
@@ -27,6 +28,7 @@ struct DockerRequest<'a> {
     driver: &'a str,
     /// Engines before API 1.44 make a twin without it; bollard's model has dropped it.
     check_duplicate: bool,
+    internal: bool,
     labels: &'a BTreeMap<String, String>,
     options: &'a BTreeMap<String, String>,
 }
@@ -38,6 +40,7 @@ struct PodmanRequest<'a> {
     labels: &'a BTreeMap<String, String>,
     options: &'a BTreeMap<String, String>,
     dns_enabled: bool,
+    internal: bool,
 }
 
 impl Engine {
@@ -54,13 +57,16 @@ impl Engine {
             driver,
             labels,
             options,
+            internal,
         } = plan;
+        let internal = *internal;
         let (target, payload) = match self.flavour {
             Flavour::Docker => {
                 let body = DockerRequest {
                     name,
                     driver,
                     check_duplicate: true,
+                    internal,
                     labels,
                     options,
                 };
@@ -73,6 +79,7 @@ impl Engine {
                     labels,
                     options,
                     dns_enabled: true,
+                    internal,
                 };
                 ("/v4.0.0/libpod/networks/create", Payload::json(&body)?)
             }
@@ -94,6 +101,34 @@ impl Engine {
 
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
         self.docker.remove_network(id).await.map_err(EngineError::from)
+    }
+
+    /// Attaches a container, under these names besides its own.
+    pub(crate) async fn connect_network(
+        &self,
+        network: &str,
+        container: &str,
+        aliases: &[String],
+    ) -> Result<(), EngineError> {
+        let endpoint = EndpointSettings {
+            aliases: (!aliases.is_empty()).then(|| aliases.to_vec()),
+            ..EndpointSettings::default()
+        };
+        let join = NetworkConnectRequest {
+            container: container.to_owned(),
+            endpoint_config: Some(endpoint),
+        };
+        let joined = self.docker.connect_network(network, join).await;
+        joined.map_err(EngineError::from)
+    }
+
+    pub(crate) async fn disconnect_network(&self, network: &str, container: &str) -> Result<(), EngineError> {
+        let leave = NetworkDisconnectRequest {
+            container: container.to_owned(),
+            force: Some(false),
+        };
+        let left = self.docker.disconnect_network(network, leave).await;
+        left.map_err(EngineError::from)
     }
 
     /// Forgets a container's place on a network that is gone and gives it one on the network that has its name now.

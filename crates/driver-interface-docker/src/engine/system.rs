@@ -1,9 +1,14 @@
 //! The engine itself: which one it is and what it can do.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use http::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::translate::records::nullable;
+use crate::translate::time;
 use crate::wire::{EngineError, Payload, Query, Wire};
 
 /// Whose engine it is, where the two differ.
@@ -57,6 +62,11 @@ pub(crate) struct SystemRecord {
     pub(crate) init_commit: Option<CommitRecord>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) docker_root_dir: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) system_time: String,
+    /// By name. Podman lists those that it was built to know, there or not.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -87,6 +97,13 @@ impl super::Engine {
     /// Whether the engine answers.
     pub(crate) async fn ping(&self) -> Result<(), EngineError> {
         self.docker.ping().await.map(drop).map_err(EngineError::from)
+    }
+
+    /// The time by the engine's clock.
+    pub(crate) async fn time(&self) -> Result<SystemTime, EngineError> {
+        let system = self.system().await?;
+        let time = time::parse(&system.system_time);
+        time.ok_or_else(|| EngineError::Garbled("it does not tell the time".to_owned()))
     }
 
     pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use driver_interface_errors::{DriverError, Hint, ResourceLimitError, UnsupportedError};
+use driver_interface_errors::{
+    ContainerCreationError, DriverError, Hint, ResourceLimitError, UnsupportedError,
+};
 use driver_interface_types::{
     Capabilities, ContainerConfig, NetworkMode, ResourceLimits, SecurityOptions, Strictness, Warning,
 };
@@ -22,6 +24,8 @@ pub(crate) struct Abilities {
     pub(crate) init: bool,
     /// Whether the engine keeps no logs that could be read, unless told to.
     pub(crate) logs_off: bool,
+    /// The runtimes that a config may name.
+    pub(crate) runtimes: Vec<String>,
 }
 
 impl Abilities {
@@ -34,6 +38,7 @@ impl Abilities {
         can.volume_list = true;
         can.network_list = true;
         can.bind_mount = true;
+        declare_setup(&mut can, flavour);
         can.cpu_limit = yes(system.cpu_cfs_quota);
         can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);
         can.pids_limit = yes(system.pids_limit);
@@ -57,7 +62,24 @@ impl Abilities {
                 .as_ref()
                 .is_none_or(|commit| commit.id != "N/A"),
             logs_off: system.logging_driver == "none",
+            runtimes: system.runtimes.keys().cloned().collect(),
         }
+    }
+
+    /// Refuses a runtime that the engine does not know.
+    pub(crate) fn check_runtime(&self, config: &ContainerConfig) -> Result<(), ContainerCreationError> {
+        let Some(runtime) = config
+            .runtime
+            .as_ref()
+            .filter(|runtime| !self.runtimes.contains(runtime))
+        else {
+            return Ok(());
+        };
+        let text = format!(
+            "the engine has no runtime `{runtime}`; it has `{}`",
+            self.runtimes.join("`, `")
+        );
+        Err(ContainerCreationError::new(text).with_hint(Hint::UnknownRuntime))
     }
 
     /// Refuses limits that this engine's host cannot give.
@@ -141,6 +163,36 @@ impl Abilities {
         }
         Err(error.into())
     }
+}
+
+/// What of a config beyond the basics each engine does.
+fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
+    can.volume_inspect = true;
+    can.network_inspect = true;
+    can.network_connect = true;
+    can.network_internal = true;
+    can.plan = true;
+    can.image_list = true;
+    can.image_inspect = true;
+    can.image_load = true;
+    can.image_pull_stream = true;
+    can.container_stats = true;
+    can.container_stats_stream = true;
+    can.events = true;
+    can.file_archive = true;
+    can.file_read = true;
+    can.file_write = true;
+    can.process_setup = true;
+    can.tmpfs_mount = true;
+    can.port_publish = true;
+    can.name_resolution = true;
+    can.platform_select = true;
+    let docker = flavour == Flavour::Docker;
+    // Podman leaves health checks to timers of systemd, which most hosts of its service do not have; takes the
+    // path of a seccomp profile on its host and not its text; and lets no container choose its runtime.
+    can.health_check_run = docker;
+    can.seccomp_profile = docker;
+    can.runtime_select = docker;
 }
 
 /// Whether containers' writable layers can be limited, by the storage driver and what it lies on. The engine

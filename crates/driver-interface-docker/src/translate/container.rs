@@ -12,9 +12,10 @@ use super::capabilities::{Abilities, tmp_options};
 use super::image;
 use super::labels::to_map;
 use super::records::Labels;
+use super::setup;
 
 const MIB: u64 = 1024 * 1024;
-const TMP: &str = "/tmp";
+pub(crate) const TMP: &str = "/tmp";
 
 /// The request for a container. `network` is the name of the network to join, `init` whether to run the
 /// engine's init program as the first process.
@@ -25,7 +26,7 @@ pub(crate) fn request(
     abilities: &Abilities,
     init: bool,
 ) -> ContainerCreateBody {
-    ContainerCreateBody {
+    let mut body = ContainerCreateBody {
         image: Some(image::engine_name(&config.image)),
         cmd: (!config.command.is_empty()).then(|| config.command.clone()),
         env: Some(
@@ -36,12 +37,13 @@ pub(crate) fn request(
                 .collect(),
         ),
         user: Some(config.security.user.clone()),
-        tty: Some(false),
         open_stdin: Some(false),
         host_config: Some(host_config(config, &labels, network, abilities, init)),
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
-    }
+    };
+    setup::add_to(&mut body, config, network);
+    body
 }
 
 /// The name of the network in the engine's terms, if it is not the driver's own.
@@ -104,8 +106,12 @@ fn host_config(
 }
 
 /// Whether the container gets the driver's `/tmp`: its root is read-only, and the config mounts nothing there.
-fn own_tmp(config: &ContainerConfig) -> bool {
+pub(crate) fn own_tmp(config: &ContainerConfig) -> bool {
     config.security.read_only
+        && !config
+            .tmpfs
+            .iter()
+            .any(|mount| mount.target.trim_end_matches('/') == TMP)
         && !config
             .volumes
             .iter()

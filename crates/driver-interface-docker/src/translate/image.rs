@@ -1,6 +1,9 @@
 //! Image references as engines take them.
 
-use driver_interface_types::ImageRef;
+use driver_interface_types::{ImageInfo, ImageRef};
+
+use super::records::ImageRecord;
+use super::time;
 
 /// The reference with its tag written out. Without one a pull would fetch every tag there is.
 pub(crate) fn engine_name(text: &str) -> String {
@@ -25,6 +28,69 @@ pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
     (bare.to_owned(), digest.or(tag).unwrap_or("latest").to_owned())
 }
 
+/// Whether an image is the variant for a platform, given as `os/architecture` or `os/architecture/variant`.
+pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
+    let mut parts = platform.split('/');
+    let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+    is(parts.next(), &image.os)
+        && is(parts.next(), &image.architecture)
+        && (image.variant.is_empty() || is(parts.next(), &image.variant))
+}
+
+/// An image as the interface has it.
+pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
+    let mut info = ImageInfo::new(
+        with_kind(&record.id),
+        u64::try_from(record.size).unwrap_or_default(),
+    );
+    // Engines write `<none>:<none>` for no name.
+    info.references = record
+        .repo_tags
+        .iter()
+        .filter_map(|name| ImageRef::new(name.as_str()).ok())
+        .collect();
+    info.references.sort();
+    info.digests = record
+        .repo_digests
+        .iter()
+        .filter(|digest| !digest.contains("<none>"))
+        .cloned()
+        .collect();
+    info.created_at = time::parse(&record.created);
+    let parts = [&record.os, &record.architecture, &record.variant];
+    let parts: Vec<&str> = parts
+        .into_iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    info.platform = (parts.len() > 1).then(|| parts.join("/"));
+    info.labels = record.config.labels.clone();
+    info
+}
+
+/// An id with the kind of its digest, which Podman leaves out in places.
+fn with_kind(id: &str) -> String {
+    if id.contains(':') {
+        id.to_owned()
+    } else {
+        format!("sha256:{id}")
+    }
+}
+
+/// The names in what an engine says when it has loaded images: `Loaded image: a:1`, or with several names on
+/// Podman. Images without a name are told by their id.
+pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim();
+        line.strip_prefix("Loaded image: ")
+            .or_else(|| line.strip_prefix("Loaded image(s): "))
+    });
+    names
+        .flat_map(|names| names.split([',', ' ']))
+        .filter_map(|name| ImageRef::new(name).ok())
+        .collect()
+}
+
 fn has_version(text: &str) -> bool {
     text.contains('@') || tag_colon(text).is_some()
 }
@@ -38,6 +104,29 @@ fn tag_colon(name: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_loaded_images_are_read() {
+        let names = |text: &str| -> Vec<String> { loaded(text).iter().map(ToString::to_string).collect() };
+        assert_eq!(names("Loaded image: a:1\n"), ["a:1"]);
+        assert_eq!(
+            names("Loaded image: localhost/a:1,localhost/b:2"),
+            ["localhost/a:1", "localhost/b:2"]
+        );
+        assert!(names(&format!("Loaded image ID: sha256:{}\n", "a".repeat(64))).is_empty());
+    }
+
+    #[test]
+    fn a_platform_is_matched_part_by_part() {
+        let image = ImageRecord {
+            os: "linux".to_owned(),
+            architecture: "arm64".to_owned(),
+            variant: "v8".to_owned(),
+            ..ImageRecord::default()
+        };
+        assert!(runs_on(&image, "linux/arm64") && runs_on(&image, "linux/arm64/v8"));
+        assert!(!runs_on(&image, "linux/amd64") && !runs_on(&image, "linux/arm64/v7"));
+    }
 
     #[test]
     fn the_version_is_always_written_out() {

@@ -1,11 +1,17 @@
 //! The engine's record of a container as the interface's instance.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
-use driver_interface_types::{ContainerId, ContainerInstance, ContainerStatus};
+use driver_interface_types::{
+    ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus, Protocol,
+    PublishedPort,
+};
 
 use super::capabilities::Abilities;
-use super::records::ContainerRecord;
+use super::enforcement::{self, Facts};
+use super::records::{BindingRecord, ContainerRecord, HealthRecord};
 use super::{labels, status, time};
 use crate::wire::EngineError;
 
@@ -26,7 +32,13 @@ pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<Cont
     instance.endpoint = status::lives(state).then(|| address(record)).flatten();
     instance.labels = labels::of_config(own);
     instance.resources = labels::resources(own);
-    instance.warnings = abilities.warnings(labels::default_network(own).is_some());
+    if status::lives(state) {
+        instance.ports = ports(&record.network_settings.ports);
+    }
+    instance.health = state.health.as_ref().and_then(health);
+    let facts = Facts::of_container(record);
+    instance.enforcement = Some(enforcement::report(abilities, facts));
+    instance.warnings = abilities.warnings(facts.default_network);
     Ok(instance)
 }
 
@@ -38,6 +50,61 @@ pub(crate) fn is_healthy(record: &ContainerRecord) -> bool {
         .as_ref()
         .map_or("", |health| health.status.as_str());
     status::status(&record.state) == ContainerStatus::Running && matches!(checked, "" | "none" | "healthy")
+}
+
+/// Where ports are reached. One that is reached nowhere, or at something that is no address, is left out.
+fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<PublishedPort> {
+    let mut ports = Vec::new();
+    for (inside, bindings) in records {
+        let Some((number, protocol)) = inside.split_once('/') else {
+            continue;
+        };
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => continue,
+        };
+        let Ok(number) = number.parse() else {
+            continue;
+        };
+        for binding in bindings.iter().flatten() {
+            let host_ip = match binding.host_ip.as_str() {
+                "" => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+                text => text.parse(),
+            };
+            if let (Ok(host_ip), Ok(host_port)) = (host_ip, binding.host_port.parse()) {
+                ports.push(PublishedPort::new(number, protocol, host_ip, host_port));
+            }
+        }
+    }
+    ports
+}
+
+/// What health checks have found; none where there are none.
+fn health(record: &HealthRecord) -> Option<ContainerHealth> {
+    let status = match record.status.as_str() {
+        "starting" => ContainerHealthStatus::Starting,
+        "healthy" => ContainerHealthStatus::Healthy,
+        "unhealthy" => ContainerHealthStatus::Unhealthy,
+        _ => return None,
+    };
+    let mut health = ContainerHealth::new(status);
+    health.failing_streak = record.failing_streak;
+    let last = record.log.last();
+    health.last_output = last.map(|check| check.output.clone());
+    health.reason = match (status, last) {
+        (ContainerHealthStatus::Healthy, _) => None,
+        (_, Some(last)) if last.exit_code < 0 => Some(format!(
+            "the last {} checks failed, and the last one did not end in time or could not be run",
+            record.failing_streak
+        )),
+        (_, Some(last)) if record.failing_streak > 0 => Some(format!(
+            "the last {} checks failed, the last one with exit code {}",
+            record.failing_streak, last.exit_code
+        )),
+        _ => Some("no check has passed yet".to_owned()),
+    };
+    Some(health)
 }
 
 fn address(record: &ContainerRecord) -> Option<String> {
@@ -118,6 +185,36 @@ mod tests {
     fn an_address_is_given_while_it_runs() {
         let instance = instance(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         assert_eq!(instance.endpoint.as_deref(), Some("172.18.0.2"));
+    }
+
+    #[test]
+    fn ports_are_where_they_are_reached() {
+        let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
+        let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
+        found.network_settings.ports = serde_json::from_str(ports).unwrap();
+        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
+        let instance = of(&found, &abilities).unwrap();
+        assert_eq!(
+            instance.ports,
+            [
+                PublishedPort::new(53, Protocol::Udp, [0, 0, 0, 0].into(), 53),
+                PublishedPort::new(80, Protocol::Tcp, [127, 0, 0, 1].into(), 49153)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failed_health_check_says_why() {
+        let state = r#"{"Status":"running","StartedAt":"2026-11-24T08:12:38Z","Health":{"Status":"unhealthy","FailingStreak":3,
+            "Log":[{"ExitCode":0,"Output":""},{"ExitCode":1,"Output":"no"}]}}"#;
+        let health = instance(state).health.unwrap();
+        assert_eq!(
+            (health.failing_streak, health.last_output.as_deref()),
+            (3, Some("no"))
+        );
+        assert!(health.reason.unwrap().contains("exit code 1"));
+        let none = r#"{"Status":"running","StartedAt":"2026-11-24T08:12:38Z","Health":{"Status":""}}"#;
+        assert_eq!(instance(none).health, None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ const HEADER: &str = "x-docker-container-path-stat";
 /// The engines are written in Go, whose file modes have bits of their own above the permissions.
 const DIRECTORY: u32 = 1 << 31;
 const LINK: u32 = 1 << 27;
+/// Folder, link, device, pipe, socket, character device, or something else that is no file.
+const KIND: u32 = DIRECTORY | LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -32,6 +34,19 @@ impl PathStat {
     /// Where the link leads, if it is one. Engines follow chains of links to their end.
     pub(crate) fn link_target(&self) -> Option<&str> {
         (self.mode & LINK != 0 && !self.link_target.is_empty()).then_some(self.link_target.as_str())
+    }
+
+    pub(crate) fn is_link(&self) -> bool {
+        self.mode & LINK != 0
+    }
+
+    pub(crate) fn is_folder(&self) -> bool {
+        self.mode & DIRECTORY != 0
+    }
+
+    /// Whether it is a plain file, and no device, pipe or socket.
+    pub(crate) fn is_file(&self) -> bool {
+        self.mode & KIND == 0
     }
 
     pub(crate) fn is_executable(&self) -> bool {
@@ -57,6 +72,13 @@ mod tests {
         assert_eq!(link.link_target(), Some("/bin/busybox"));
         let program = stat(r#"{"name":"busybox","size":1982256,"mode":493,"linkTarget":""}"#);
         assert!(program.is_executable() && program.link_target().is_none());
+        assert!(
+            stat(r#"{"name":"etc","mode":2147484141}"#).is_folder(),
+            "a directory"
+        );
+        let passwd = stat(r#"{"name":"passwd","size":52,"mode":420}"#);
+        assert!(passwd.is_file());
+        assert!(!stat(r#"{"name":"null","mode":69206454}"#).is_file(), "a device");
         assert!(
             !stat(r#"{"name":"etc","mode":2147484141}"#).is_executable(),
             "a directory"

@@ -48,6 +48,20 @@ pub(crate) struct ContainerRecord {
     pub(crate) host_config: HostConfigRecord,
     #[serde(deserialize_with = "nullable")]
     pub(crate) network_settings: NetworkSettingsRecord,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) mounts: Vec<MountRecord>,
+}
+
+/// A place that is mounted into a container.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct MountRecord {
+    #[serde(rename = "Type", deserialize_with = "nullable")]
+    pub(crate) kind: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) destination: String,
+    #[serde(rename = "RW", deserialize_with = "nullable")]
+    pub(crate) writable: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -79,6 +93,20 @@ pub(crate) struct StateRecord {
 pub(crate) struct HealthRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) status: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) failing_streak: u32,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) log: Vec<CheckRecord>,
+}
+
+/// One run of a health check.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CheckRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) exit_code: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) output: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -95,6 +123,8 @@ pub(crate) struct ConfigRecord {
     pub(crate) stop_signal: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) working_dir: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) user: String,
     /// Where programs are looked for.
     #[serde(rename = "Env", deserialize_with = "search_path")]
     pub(crate) search_path: Option<String>,
@@ -105,6 +135,15 @@ pub(crate) struct ConfigRecord {
 pub(crate) struct HostConfigRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) init: bool,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) network_mode: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) security_opt: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) readonly_rootfs: bool,
+    /// Folders in memory, with their options.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) tmpfs: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -112,11 +151,25 @@ pub(crate) struct HostConfigRecord {
 pub(crate) struct NetworkSettingsRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) networks: BTreeMap<String, EndpointRecord>,
+    /// By container port and protocol, as in `80/tcp`: where it is reached.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) ports: BTreeMap<String, Option<Vec<BindingRecord>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct BindingRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) host_ip: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) host_port: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct EndpointRecord {
+    #[serde(rename = "NetworkID", deserialize_with = "nullable")]
+    pub(crate) network_id: String,
     #[serde(rename = "IPAddress", deserialize_with = "nullable")]
     pub(crate) ip_address: String,
     #[serde(rename = "GlobalIPv6Address", deserialize_with = "nullable")]
@@ -165,15 +218,42 @@ pub(crate) struct NetworkRecord {
     pub(crate) created: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) internal: bool,
 }
 
+/// An image, as inspect has it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ImageRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) id: String,
     #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_tags: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_digests: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) created: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) size: i64,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) os: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) architecture: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) variant: String,
+    #[serde(deserialize_with = "nullable")]
     pub(crate) config: ImageConfigRecord,
+}
+
+/// An image, as listings have it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ImageSummaryRecord {
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) id: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) repo_tags: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

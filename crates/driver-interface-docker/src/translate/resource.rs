@@ -26,5 +26,6 @@ pub(crate) fn network(record: &NetworkRecord) -> Result<Network, EngineError> {
     let mut network = Network::new(id, record.name.as_str(), record.driver.as_str(), created_at);
     network.session_id = labels::session(&record.labels);
     network.labels = labels::without_ours(&record.labels);
+    network.internal = record.internal;
     Ok(network)
 }

@@ -36,6 +36,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(super) async fn whole(answer: Response<Incoming>) -> Result<Self, EngineError> {
+        let status = answer.status();
+        let body = read(answer.into_body(), MAX_ANSWER).await?;
+        Ok(Self { status, body })
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
         serde_json::from_slice(&self.body).map_err(|error| EngineError::Garbled(error.to_string()))
     }
@@ -49,10 +55,7 @@ impl Wire {
         target: &Query,
         payload: Payload,
     ) -> Result<Answer, EngineError> {
-        let answer = self.open(method, target, payload).await?;
-        let status = answer.status();
-        let body = read(answer.into_body(), MAX_ANSWER).await?;
-        Ok(Answer { status, body })
+        Answer::whole(self.open(method, target, payload).await?).await
     }
 
     /// Makes a call and returns its answer with the body still to be read, once the status is no error.
@@ -77,14 +80,18 @@ impl Wire {
         let request = request
             .body(Full::new(body))
             .map_err(|error| EngineError::Garbled(error.to_string()))?;
-        let answer = self.send(request).await?;
-        let status = answer.status();
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(answer);
-        }
-        let body = read(answer.into_body(), MAX_ANSWER).await.unwrap_or_default();
-        Err(EngineError::refused(status.as_u16(), message(&body)))
+        answered(self.send(request).await?).await
     }
+}
+
+/// The answer, unless its status is an error.
+pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
+    let status = answer.status();
+    if status.is_success() || status == StatusCode::NOT_MODIFIED {
+        return Ok(answer);
+    }
+    let body = read(answer.into_body(), MAX_ANSWER).await.unwrap_or_default();
+    Err(EngineError::refused(status.as_u16(), message(&body)))
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {

@@ -203,7 +203,9 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
             "unauthorized",
             "authentication required",
             "access to the resource is denied",
+            // What Docker makes of a registry's 401 when it was given nobody to ask as.
             "no basic auth credentials",
+            "incorrect username or password",
             ": denied",
         ],
     ) {

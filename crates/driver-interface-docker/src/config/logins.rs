@@ -1,0 +1,232 @@
+//! What `docker login` has kept: who asks which registry.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use driver_interface_types::RegistryCredentials;
+use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// Docker Hub's name in the file.
+const HUB: &str = "https://index.docker.io/v1/";
+/// What a helper gives as the user of an identity token.
+const TOKEN_USER: &str = "<token>";
+/// How long a helper may take. It may have to ask its user.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The part of the `docker` command's file that says how to log in.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Settings {
+    auths: BTreeMap<String, Login>,
+    creds_store: String,
+    cred_helpers: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Login {
+    auth: String,
+    identitytoken: String,
+}
+
+/// What a credential helper answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// The credentials that the `docker` command would use for a registry, from its file or from the helper that the
+/// file names. What cannot be read counts as none: then the registry is asked by nobody in particular.
+pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryCredentials> {
+    let settings: Settings = match serde_json::from_str(&std::fs::read_to_string(file).ok()?) {
+        Ok(settings) => settings,
+        Err(error) => {
+            // The error names a place in the file and no secret.
+            tracing::warn!(file = %file.display(), %error, "the file with registry logins cannot be read");
+            return None;
+        }
+    };
+    match settings.helper(registry) {
+        Some(helper) => ask(helper, server(registry)).await,
+        None => settings.login(registry),
+    }
+}
+
+/// Where the `docker` command keeps its file.
+pub(super) fn file() -> Option<PathBuf> {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
+    Some(folder.join("config.json"))
+}
+
+fn server(registry: &str) -> &str {
+    match registry {
+        "docker.io" => HUB,
+        other => other,
+    }
+}
+
+impl Settings {
+    fn helper(&self, registry: &str) -> Option<&str> {
+        let own = self
+            .cred_helpers
+            .get(server(registry))
+            .or_else(|| self.cred_helpers.get(registry));
+        let store = Some(&self.creds_store).filter(|store| !store.is_empty());
+        own.or(store).map(String::as_str)
+    }
+
+    fn login(&self, registry: &str) -> Option<RegistryCredentials> {
+        let server = server(registry);
+        let login = self.auths.get(server).or_else(|| {
+            let same = |key: &&String| host(key) == host(server);
+            let key = self.auths.keys().find(same)?;
+            self.auths.get(key)
+        })?;
+        if !login.identitytoken.is_empty() {
+            return Some(RegistryCredentials::identity_token(&login.identitytoken));
+        }
+        let text = String::from_utf8(STANDARD.decode(&login.auth).ok()?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some(RegistryCredentials::password(
+            user,
+            password.trim_end_matches('\0'),
+        ))
+    }
+}
+
+/// The host of an entry, which older versions wrote as a URL.
+fn host(key: &str) -> &str {
+    let bare = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key);
+    bare.split('/').next().unwrap_or(bare)
+}
+
+async fn ask(helper: &str, server: &str) -> Option<RegistryCredentials> {
+    let plain = helper
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if !plain {
+        tracing::warn!(helper, "a credential helper's name is none");
+        return None;
+    }
+    let answered = timeout(PATIENCE, run(&format!("docker-credential-{helper}"), server)).await;
+    match answered {
+        Ok(Ok(Some(answer))) if answer.username == TOKEN_USER => {
+            Some(RegistryCredentials::identity_token(answer.secret))
+        }
+        Ok(Ok(Some(answer))) => Some(RegistryCredentials::password(answer.username, answer.secret)),
+        Ok(Ok(None)) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(helper, %error, "a credential helper cannot be run");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(helper, "a credential helper did not answer in time");
+            None
+        }
+    }
+}
+
+/// Runs a helper; none where it has nothing for that server.
+async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
+    let mut child = Command::new(program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not read its input may still answer.
+        let _ = input.write_all(server.as_bytes()).await;
+    }
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    Ok(serde_json::from_slice(&output.stdout).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_login_is_found_by_its_registry() {
+        let found = settings(
+            r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="},"ghcr.io":{"identitytoken":"t"},
+                "https://old.example/v2/":{"auth":"YTpi"}},"HttpHeaders":{"x":"y"}}"#,
+        );
+        assert_eq!(
+            found.login("docker.io"),
+            Some(RegistryCredentials::password("u", "p:q"))
+        );
+        assert_eq!(
+            found.login("ghcr.io"),
+            Some(RegistryCredentials::identity_token("t"))
+        );
+        assert_eq!(
+            found.login("old.example"),
+            Some(RegistryCredentials::password("a", "b"))
+        );
+        assert_eq!(found.login("quay.io"), None);
+    }
+
+    #[test]
+    fn a_registry_s_own_helper_comes_before_the_store() {
+        let found = settings(r#"{"credsStore":"secretservice","credHelpers":{"gcr.io":"gcloud"}}"#);
+        assert_eq!(found.helper("gcr.io"), Some("gcloud"));
+        assert_eq!(found.helper("docker.io"), Some("secretservice"));
+        assert_eq!(settings("{}").helper("docker.io"), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_there_or_no_json_has_no_logins() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.json");
+        assert_eq!(of_registry(&file, "ghcr.io").await, None);
+        std::fs::write(&file, "{").unwrap();
+        assert_eq!(of_registry(&file, "ghcr.io").await, None);
+        std::fs::write(&file, r#"{"auths":{"ghcr.io":{"auth":"YTpi"}}}"#).unwrap();
+        let found = of_registry(&file, "ghcr.io").await;
+        assert_eq!(found, Some(RegistryCredentials::password("a", "b")));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_helper_is_asked_for_the_server() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("docker-credential-test");
+        let script = r#"#!/bin/sh
+read -r server; [ "$1 $server" = "get ghcr.io" ] && echo '{"ServerURL":"x","Username":"u","Secret":"s"}'"#;
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = program.to_str().unwrap();
+        let answer = run(program, "ghcr.io").await.unwrap().unwrap();
+        assert_eq!((answer.username.as_str(), answer.secret.as_str()), ("u", "s"));
+        assert!(run(program, "quay.io").await.unwrap().is_none());
+        assert!(run("/nonesuch", "ghcr.io").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_helper_s_name_is_no_path() {
+        assert!(ask("../../bin/sh", "ghcr.io").await.is_none());
+    }
+}

@@ -1,0 +1,184 @@
+use super::*;
+use crate::engine::ApiVersion;
+use crate::wire::Address;
+use driver_interface_types::{ContainerConfig, EventKind, Namespace};
+use serde_json::json;
+use std::path::PathBuf;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+
+/// What a connection of the scripted engine does.
+enum Step {
+    /// Answers with events, and closes.
+    Ends(Vec<String>),
+    /// Answers with events, and stays open.
+    Stays(Vec<String>),
+    /// Breaks in the middle of an event.
+    Breaks(Vec<String>),
+    /// Is refused: the engine is not there yet.
+    Drops,
+}
+
+fn maker() -> Maker {
+    Maker {
+        namespace: Namespace::default(),
+        owner: "o".to_owned(),
+    }
+}
+
+fn event(nanos: u64, action: &str) -> String {
+    let mut attributes = maker().container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+    attributes.insert("name".to_owned(), "web".to_owned());
+    let actor = json!({"ID": "a".repeat(64), "Attributes": attributes});
+    json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
+}
+
+/// An engine that follows a script, one step a connection, and tells the targets it was asked for.
+fn engine(
+    folder: &tempfile::TempDir,
+    flavour: Flavour,
+    steps: Vec<Step>,
+) -> (Engine, JoinHandle<Vec<String>>) {
+    let socket: PathBuf = folder.path().join("engine.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let served = tokio::spawn(async move {
+        let (mut asked, mut open) = (Vec::new(), Vec::new());
+        for step in steps {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if matches!(step, Step::Drops) {
+                continue;
+            }
+            let mut head = vec![0; 8192];
+            let read = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            asked.push(head.split(' ').nth(1).unwrap().to_owned());
+            let (events, cut) = match &step {
+                Step::Ends(events) | Step::Stays(events) => (events.join("\n"), ""),
+                Step::Breaks(events) => (events.join("\n"), "{\"Type\":"),
+                Step::Drops => continue,
+            };
+            let body = format!("HTTP/1.1 200 OK\r\n\r\n{events}{cut}");
+            stream.write_all(body.as_bytes()).await.unwrap();
+            if matches!(step, Step::Stays(_)) {
+                open.push(stream);
+            }
+        }
+        // The last ones stay open until the test is over.
+        std::mem::forget(open);
+        asked
+    });
+    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour).unwrap();
+    (engine, served)
+}
+
+async fn take(feed: &mut Feed, count: usize) -> Vec<(EventKind, u64)> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        let event = feed.next().await.unwrap();
+        let position = Position::parse(&event.cursor).unwrap();
+        taken.push((event.kind, position.nanos));
+    }
+    taken
+}
+
+fn feed(engine: Engine, position: Position) -> Feed {
+    Feed::new(engine, maker(), EventFilter::default(), position)
+}
+
+const START: Position = Position {
+    nanos: 5_000,
+    key: None,
+};
+
+#[tokio::test]
+async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = vec![
+        Step::Ends(vec![event(10_000, "create"), event(20_000, "start")]),
+        Step::Drops,
+        // The engine sends again what it still has.
+        Step::Breaks(vec![
+            event(10_000, "create"),
+            event(20_000, "start"),
+            event(30_000, "pause"),
+        ]),
+        Step::Stays(vec![
+            event(30_000, "pause"),
+            event(30_000, "unpause"),
+            event(40_000, "die"),
+        ]),
+    ];
+    let (engine, served) = engine(&folder, Flavour::Docker, steps);
+    let mut feed = feed(engine, START);
+    feed.begin(true).await.unwrap();
+    use EventKind::*;
+    assert_eq!(
+        take(&mut feed, 5).await,
+        [
+            (Created, 10_000),
+            (Started, 20_000),
+            (Paused, 30_000),
+            (Unpaused, 30_000),
+            (Stopped, 40_000)
+        ]
+    );
+    let asked = served.await.unwrap();
+    assert!(asked[0].contains("/events?since=0.000004000&"), "{asked:?}");
+    assert!(asked[1].contains("since=0.000019000&"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_engine_that_forgot_leaves_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = vec![
+        Step::Ends(vec![event(10_000, "create")]),
+        Step::Stays(vec![event(50_000, "die")]),
+    ];
+    let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+    let mut feed = feed(engine, START);
+    feed.begin(true).await.unwrap();
+    use EventKind::*;
+    assert_eq!(
+        take(&mut feed, 3).await,
+        [(Created, 10_000), (Gap, 10_000), (Stopped, 50_000)]
+    );
+}
+
+#[tokio::test]
+async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = vec![Step::Ends(vec![event(10_000, "create")]), Step::Stays(vec![])];
+    let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+    let mut feed = feed(engine, START);
+    feed.begin(true).await.unwrap();
+    assert_eq!(
+        take(&mut feed, 2).await,
+        [(EventKind::Created, 10_000), (EventKind::Gap, 10_000)]
+    );
+}
+
+#[tokio::test]
+async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more() {
+    for (memory, gaps) in [(vec![event(1_000, "create")], 0), (vec![], 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = vec![Step::Ends(memory), Step::Stays(vec![event(10_000, "die")])];
+        let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+        let mut feed = feed(engine, START);
+        feed.begin(false).await.unwrap();
+        let taken = take(&mut feed, gaps + 1).await;
+        assert_eq!(taken[0].0 == EventKind::Gap, gaps == 1);
+        assert_eq!(taken.last(), Some(&(EventKind::Stopped, 10_000)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = Address::Unix(folder.path().join("nothing.sock"));
+    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Flavour::Podman).unwrap();
+    let mut feed = feed(engine, START);
+    feed.begin(true).await.unwrap();
+    let error = feed.next().await.unwrap_err();
+    assert_eq!(error.code(), "NETWORK_ERROR");
+}

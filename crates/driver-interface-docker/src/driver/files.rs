@@ -1,0 +1,247 @@
+//! Single files of containers.
+
+use bytes::Bytes;
+use driver_interface_errors::{DriverError, FileSystemError, Result};
+use driver_interface_types::{ByteStream, ContainerPath, FileOwner, ReadFileOptions, WriteFile};
+use futures_util::stream;
+
+use super::archive::broken;
+use super::inner::Inner;
+use super::place::{Place, cut, unread};
+use crate::engine::Download;
+use crate::translate::tar::{self, Kind, Part, Rights, TarReader};
+
+/// A file that is being read: the content of the one entry of an archive.
+struct Reading {
+    download: Download,
+    reader: TarReader,
+    left: u64,
+}
+
+impl Inner {
+    pub(super) async fn read_file(
+        &self,
+        asked: &str,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let (mut reading, size) = self.open_file(asked, path).await?;
+        if size > options.limit as u64 {
+            let text = format!(
+                "it has {size} bytes, and at most {} were to be read",
+                options.limit
+            );
+            return Err(unread(path.as_str(), text).into());
+        }
+        let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        while let Some(data) = reading.next().await? {
+            all.extend_from_slice(&data);
+        }
+        Ok(all.into())
+    }
+
+    pub(super) async fn read_file_stream(&self, asked: &str, path: &ContainerPath) -> Result<ByteStream> {
+        let (reading, _) = self.open_file(asked, path).await?;
+        Ok(ByteStream::new(stream::try_unfold(
+            reading,
+            |mut reading| async move {
+                let data = reading.next().await?;
+                Ok::<_, DriverError>(data.map(|data| (data, reading)))
+            },
+        )))
+    }
+
+    /// The file's content, and how long it is.
+    async fn open_file(&self, asked: &str, path: &ContainerPath) -> Result<(Reading, u64)> {
+        let record = self.container(asked).await?;
+        let place = self.locate(asked, &record, path.as_str()).await?;
+        match &place.stat {
+            None => return Err(unread(path.as_str(), "there is nothing").into()),
+            Some(stat) if !stat.is_file() => return Err(unread(path.as_str(), "it is no file").into()),
+            Some(_) => {}
+        }
+        let download = self
+            .engine
+            .get_archive(&record.id, &place.path, self.deadlines.read)
+            .await
+            .map_err(|failure| self.not_packed(path.as_str(), failure))?;
+        let mut reading = Reading {
+            download,
+            reader: TarReader::default(),
+            left: 0,
+        };
+        // What is there may have become something else meanwhile.
+        match reading.part().await? {
+            Some(Part::Entry(entry)) if entry.kind == Kind::File => {
+                reading.left = entry.size;
+                Ok((reading, entry.size))
+            }
+            _ => Err(unread(path.as_str(), "it is no file").into()),
+        }
+    }
+
+    pub(super) async fn write_file(&self, asked: &str, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let record = self.container(asked).await?;
+        let place = self.locate(asked, &record, path.as_str()).await?;
+        let missing = missing(&place);
+        let refuse = |why: &str| DriverError::from(unread(path.as_str(), why));
+        match (&place.stat, missing.as_slice()) {
+            (Some(stat), _) if stat.is_folder() => return Err(refuse("it is a folder")),
+            (_, []) => return Err(refuse("it is a folder")),
+            (_, [_, _, ..]) if !file.create_parents => return Err(refuse("there is no folder for it")),
+            _ => {}
+        }
+        self.refuse_read_only(&record, &place.path)?;
+        let owner = file.owner.unwrap_or_else(|| owner(&record.config.user));
+        let archive = packed(path.as_str(), &missing, owner, file);
+        self.unpack(asked, &record, path.as_str(), &place.base, archive)
+            .await
+    }
+}
+
+impl Reading {
+    async fn part(&mut self) -> Result<Option<Part>> {
+        loop {
+            if let Some(part) = self.reader.next().map_err(broken)? {
+                return Ok(Some(part));
+            }
+            match self.download.next().await.map_err(cut)? {
+                Some(data) => self.reader.push(&data),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        match self.part().await? {
+            Some(Part::Data(data)) => {
+                self.left = self.left.saturating_sub(data.len() as u64);
+                Ok(Some(data))
+            }
+            _ => Err(broken("it ends too early")),
+        }
+    }
+}
+
+/// The parts of the path below the deepest folder that is there: folders to be made, and the file.
+fn missing(place: &Place) -> Vec<String> {
+    let below = place
+        .path
+        .strip_prefix(place.base.trim_end_matches('/'))
+        .unwrap_or_default();
+    below
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The owner of what a container's user writes, where that is a number.
+fn owner(user: &str) -> FileOwner {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    match (uid.parse(), gid.parse()) {
+        (Ok(uid), Ok(gid)) => FileOwner { uid, gid },
+        _ => FileOwner { uid: 0, gid: 0 },
+    }
+}
+
+/// An archive of the folders to be made and the file, made while it is sent.
+fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> ByteStream {
+    let rights = |mode| Rights {
+        mode,
+        uid: owner.uid,
+        gid: owner.gid,
+    };
+    let mut head = Vec::new();
+    for depth in 1..names.len() {
+        head.extend(tar::folder(
+            &names.get(..depth).unwrap_or_default().join("/"),
+            rights(0o755),
+        ));
+    }
+    let length = file.content.length();
+    head.extend(tar::file(&names.join("/"), rights(file.mode), length));
+    let start = Packing {
+        path: path.to_owned(),
+        content: file.content.into_stream(),
+        length,
+        sent: 0,
+        head: Some(head),
+        ended: false,
+    };
+    ByteStream::new(stream::try_unfold(start, |mut packing| async move {
+        Ok(packing.next().await?.map(|data| (data, packing)))
+    }))
+}
+
+struct Packing {
+    path: String,
+    content: ByteStream,
+    length: u64,
+    sent: u64,
+    head: Option<Vec<u8>>,
+    ended: bool,
+}
+
+impl Packing {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        if let Some(head) = self.head.take() {
+            return Ok(Some(head.into()));
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        match self.content.next().await.transpose()? {
+            Some(data) => {
+                self.sent += data.len() as u64;
+                if self.sent > self.length {
+                    return Err(self.wrong_length("more"));
+                }
+                Ok(Some(data))
+            }
+            None if self.sent < self.length => Err(self.wrong_length("fewer")),
+            None => {
+                self.ended = true;
+                Ok(Some(tar::ending(self.length).into()))
+            }
+        }
+    }
+
+    fn wrong_length(&self, how: &str) -> DriverError {
+        let text = format!("the content has {how} bytes than the {} it says", self.length);
+        FileSystemError::new(self.path.as_str(), text).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_s_number_is_the_owner() {
+        let of = |text| {
+            let FileOwner { uid, gid } = owner(text);
+            (uid, gid)
+        };
+        assert_eq!(
+            (of("1000:100"), of("7"), of("app"), of("")),
+            ((1000, 100), (7, 0), (0, 0), (0, 0))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_content_of_another_length_is_an_error() {
+        for length in [3, 5] {
+            let content =
+                driver_interface_types::FileContent::stream(Bytes::from_static(b"four").into(), length);
+            let owner = FileOwner { uid: 0, gid: 0 };
+            let file = WriteFile::new(content);
+            let archive = packed("/a", &["a".to_owned()], owner, file);
+            let error = archive.read_all(1 << 20).await.unwrap_err();
+            assert_eq!(error.code(), "FILE_SYSTEM_ERROR");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a creation would do, found out without doing any of it.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{DriverError, ErrorInfo, Result};
+use driver_interface_types::{
+    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, SecurityOptions, Strictness,
+    TmpfsMount, Warning,
+};
+use driver_interface_validation::validate_container_config_with;
+
+use super::inner::Inner;
+use crate::translate::container::{TMP, own_tmp};
+use crate::translate::enforcement::{self, Facts};
+
+/// The path and code of what the engine lacks for a config.
+const NOT_FOUND: &str = "not-found";
+const UNSUPPORTED: &str = "unsupported";
+
+impl Inner {
+    pub(super) async fn plan(self: &Arc<Self>, config: &ContainerConfig) -> Result<CreationPlan> {
+        let facts = Facts::of_config(config);
+        let report = enforcement::report(&self.abilities, facts);
+        let mut plan = CreationPlan::new(self.filled_in(config), report);
+        plan.warnings = self.abilities.warnings(facts.default_network);
+        if let Err(invalid) = validate_container_config_with(config, &self.policy) {
+            let violations = invalid.violations().iter();
+            let refusals = violations.map(|found| Warning::new(&*found.path, &*found.code, &*found.message));
+            plan.refusals.extend(refusals);
+        }
+        self.refuse_unsupported(config, &mut plan);
+        if config.strictness == Strictness::Require {
+            let weak = plan.warnings.drain(..);
+            plan.refusals.extend(weak);
+        }
+        // Only what could be asked of the engine is asked: no id in it is a hostile one.
+        if plan.refusals.iter().all(|refusal| refusal.code == UNSUPPORTED) {
+            self.refuse_missing(config, &mut plan).await?;
+        }
+        Ok(plan)
+    }
+
+    fn refuse_unsupported(&self, config: &ContainerConfig, plan: &mut CreationPlan) {
+        let can = &self.abilities.capabilities;
+        for (path, needed) in config.needs() {
+            if !can.supports(needed) {
+                let message = format!("needs `{needed}`, which this driver does not declare");
+                plan.refusals.push(Warning::new(path, UNSUPPORTED, message));
+            }
+        }
+        if config.init == Some(true) && !self.uses_init() {
+            let message = "the engine has no init program";
+            plan.refusals.push(Warning::new("init", UNSUPPORTED, message));
+        }
+        if let Err(error) = self.abilities.check_runtime(config) {
+            let message = error.message().to_owned();
+            plan.refusals
+                .push(Warning::new("runtime", "unknown-runtime", message));
+        }
+        if let Err(error) = self.abilities.check_limits(&config.resources) {
+            let path = format!("resources.{}", error.resource());
+            plan.refusals
+                .push(Warning::new(path, "limit-exceeded", error.message()));
+        }
+    }
+
+    /// What the config names and is not there, and names that are taken.
+    async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
+        for (index, mount) in config.volumes.iter().enumerate() {
+            if mount.mount_type() != MountType::Bind && self.find_volume(&mount.source).await?.is_none() {
+                let message = format!("there is no volume `{}`", mount.source);
+                let path = format!("volumes[{index}].source");
+                plan.refusals.push(Warning::new(path, NOT_FOUND, message));
+            }
+        }
+        if let NetworkMode::Named(name) = &config.network
+            && let Err(error) = self.network_named(name).await
+        {
+            refuse_if_missing(error, "network", plan)?;
+        }
+        if config.pull_policy == PullPolicy::Never
+            && let Ok(image) = ImageRef::new(config.image.as_str())
+            && self.find_image(&image).await?.is_none()
+        {
+            let message = "the engine does not have it, and it is not to be pulled";
+            plan.refusals.push(Warning::new("image", NOT_FOUND, message));
+        }
+        if config.operation_key.is_none()
+            && let Some(name) = &config.name
+            && self.engine.inspect_container(name).await.is_ok()
+        {
+            let message = format!("the name `{name}` is taken");
+            plan.refusals.push(Warning::new("name", "name-taken", message));
+        }
+        Ok(())
+    }
+
+    /// The config with what the driver adds written out.
+    fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
+        let mut config = config.clone();
+        config.init.get_or_insert(self.uses_init());
+        if own_tmp(&config) {
+            config
+                .tmpfs
+                .push(TmpfsMount::new(TMP, SecurityOptions::TMP_SIZE_MIB));
+        }
+        config
+    }
+}
+
+fn refuse_if_missing(error: DriverError, path: &str, plan: &mut CreationPlan) -> Result<()> {
+    if !error.is_not_found() {
+        return Err(error);
+    }
+    plan.refusals.push(Warning::new(path, NOT_FOUND, error.message()));
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Getting images: pulled with progress, loaded, and what there is.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use driver_interface_errors::{
+    AuthenticationError, DriverError, Effect, Hint, ImagePullError, NetworkError, Result, TimeoutError,
+};
+use driver_interface_types::{
+    ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream,
+    RegistryCredentials, TarStream,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::HeaderValue;
+use serde_json::json;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+
+use super::inner::Inner;
+use super::task::located;
+use crate::config::logins;
+use crate::engine::Report;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::image::{info, loaded, pull_parts};
+use crate::wire::{EngineError, ObjectStream, UploadError};
+
+const PULL: &str = "pull_image";
+const LOAD: &str = "load_image";
+/// How many images are looked up at once for a listing.
+const AT_ONCE: usize = 8;
+
+/// A pull under way.
+struct Pull {
+    driver: Arc<Inner>,
+    image: ImageRef,
+    reports: ObjectStream,
+    authorised: bool,
+    until: Instant,
+    deadline: Duration,
+    done: bool,
+}
+
+impl Inner {
+    /// Pulls an image for a creation.
+    pub(super) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
+        let auth = self.auth(image, None).await?;
+        let (name, version) = pull_parts(image);
+        let failed = |failure| self.error(Operation::PullImage, image.as_str(), failure);
+        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
+        let mut reports = reports.map_err(failed)?;
+        while let Some(report) = reports.next::<Report>().await.map_err(failed)? {
+            if let Some(message) = report.failure() {
+                return Err(failed(EngineError::refused(200, message)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn pull_stream(
+        self: &Arc<Self>,
+        image: &ImageRef,
+        options: PullOptions,
+    ) -> Result<PullStream> {
+        let deadline = self.deadlines.pull;
+        let until = Instant::now() + deadline;
+        let begin = self.begin_pull(image, options, until, deadline);
+        let pull = match timeout_at(until, begin).await {
+            Ok(begun) => begun.map_err(|error| located(error, PULL))?,
+            Err(_) => return Err(located(late(deadline), PULL)),
+        };
+        Ok(PullStream::new(stream::try_unfold(pull, |mut pull| async move {
+            let step = pull.next().await.map_err(|error| located(error, PULL))?;
+            Ok(step.map(|step| (step, pull)))
+        })))
+    }
+
+    async fn begin_pull(
+        self: &Arc<Self>,
+        image: &ImageRef,
+        options: PullOptions,
+        until: Instant,
+        deadline: Duration,
+    ) -> Result<Pull> {
+        let auth = self.auth(image, options.credentials.as_ref()).await?;
+        let authorised = auth.is_some();
+        let (name, version) = pull_parts(image);
+        let platform = options.platform.as_deref();
+        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
+        let reports = reports.map_err(|failure| self.not_pulled(image, authorised, failure))?;
+        Ok(Pull {
+            driver: Arc::clone(self),
+            image: image.clone(),
+            reports,
+            authorised,
+            until,
+            deadline,
+            done: false,
+        })
+    }
+
+    /// The header that says who asks: who is given, or who has logged in.
+    async fn auth(
+        &self,
+        image: &ImageRef,
+        given: Option<&RegistryCredentials>,
+    ) -> Result<Option<HeaderValue>> {
+        let kept = match (given, &self.logins) {
+            (None, Some(file)) => logins::of_registry(file, image.registry()).await,
+            _ => None,
+        };
+        let Some(credentials) = given.or(kept.as_ref()) else {
+            return Ok(None);
+        };
+        let server = match image.registry() {
+            "docker.io" => "https://index.docker.io/v1/",
+            other => other,
+        };
+        let who = match credentials {
+            RegistryCredentials::Password { username, password } => {
+                json!({"username": username, "password": password, "serveraddress": server})
+            }
+            RegistryCredentials::IdentityToken(token) => {
+                json!({"identitytoken": token, "serveraddress": server})
+            }
+            _ => {
+                return Err(
+                    AuthenticationError::new("the driver cannot pass on credentials of this kind").into(),
+                );
+            }
+        };
+        let header = HeaderValue::from_str(&URL_SAFE.encode(who.to_string()));
+        let mut header =
+            header.map_err(|_| AuthenticationError::new("the credentials cannot be passed on"))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
+    /// A pull says of an image that does not exist and of one that may not be seen the same, as registries do.
+    fn not_pulled(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+        let EngineError::Refused(refusal) = &failure else {
+            return self.error(Operation::PullImage, image.as_str(), failure);
+        };
+        let message = refusal.message.clone();
+        match cause(Operation::PullImage, refusal) {
+            Cause::AccessDenied if authorised && !message.contains("does not exist") => {
+                let text = format!("the registry of `{image}` does not take the credentials: {message}");
+                AuthenticationError::new(text).with_source(failure).into()
+            }
+            Cause::NotFound | Cause::ImageMissing => ImagePullError::new(image.as_str(), message)
+                .with_hint(Hint::ImageUnavailable)
+                .with_source(failure)
+                .into(),
+            _ => self.error(Operation::PullImage, image.as_str(), failure),
+        }
+    }
+
+    pub(super) async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let found = self.find_image(image).await?;
+        Ok(found.as_ref().map(info))
+    }
+
+    pub(super) async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let listed = self.engine.list_images().await;
+        let listed = listed.map_err(|failure| self.error(Operation::Read, "images", failure))?;
+        let looked_up = stream::iter(listed).map(|summary| async move {
+            if summary.repo_tags.is_empty() {
+                return Ok(None);
+            }
+            match self.engine.inspect_image(&summary.id).await {
+                Ok(record) => Ok(Some(info(&record))),
+                // Removed while the list is made.
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+                Err(failure) => Err(self.error(Operation::Read, &summary.id, failure)),
+            }
+        });
+        let found: Vec<Option<ImageInfo>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut found: Vec<ImageInfo> = found.into_iter().flatten().collect();
+        found.retain(|image| filter.matches(image));
+        found.sort_by(|a, b| {
+            let by_name = a.references.first().cmp(&b.references.first());
+            by_name.then_with(|| a.id.cmp(&b.id))
+        });
+        // Podman lists an image once for each of its names.
+        found.dedup_by(|a, b| a.id == b.id);
+        Ok(found)
+    }
+
+    pub(super) async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        let refused = |message: &str| ImagePullError::new(LOAD, message).with_retryable(false);
+        let body = match self.engine.load_images(archive).await {
+            Ok(body) => body,
+            Err(UploadError::Content(error)) => return Err(error),
+            Err(UploadError::Engine(failure)) => {
+                return Err(match &failure {
+                    EngineError::Refused(refusal) => refused(&refusal.message).with_source(failure).into(),
+                    _ => NetworkError::new(failure.to_string()).with_source(failure).into(),
+                });
+            }
+        };
+        let mut told = String::new();
+        for report in serde_json::Deserializer::from_slice(&body).into_iter::<Report>() {
+            let report = report.map_err(|error| {
+                self.error(
+                    Operation::ImportImage,
+                    LOAD,
+                    EngineError::Garbled(error.to_string()),
+                )
+            })?;
+            told.push_str(report.stream.as_deref().unwrap_or_default());
+            if let Some(message) = report.failure() {
+                return Err(refused(&message).into());
+            }
+        }
+        if !told.contains("Loaded image") {
+            return Err(refused("the archive has no image").into());
+        }
+        Ok(loaded(&told))
+    }
+}
+
+impl Pull {
+    async fn next(&mut self) -> Result<Option<PullProgress>> {
+        if self.done {
+            return Ok(None);
+        }
+        match timeout_at(self.until, self.step()).await {
+            Ok(step) => step.map(Some),
+            Err(_) => Err(late(self.deadline)),
+        }
+    }
+
+    async fn step(&mut self) -> Result<PullProgress> {
+        loop {
+            let report = self.reports.next::<Report>().await;
+            let report = report.map_err(|failure| self.refused(failure))?;
+            let Some(report) = report else {
+                return self.finished().await;
+            };
+            let detail = report.progress_detail.clone().unwrap_or_default();
+            let layer = report.id.clone().zip(report.status.clone());
+            if let Some(message) = report.failure() {
+                return Err(self.refused(EngineError::refused(200, message)));
+            }
+            if let Some((layer, status)) = layer {
+                let mut progress = LayerProgress::new(layer, status);
+                progress.current_bytes = detail.current;
+                progress.total_bytes = detail.total;
+                return Ok(PullProgress::Layer(progress));
+            }
+        }
+    }
+
+    fn refused(&self, failure: EngineError) -> DriverError {
+        self.driver.not_pulled(&self.image, self.authorised, failure)
+    }
+
+    async fn finished(&mut self) -> Result<PullProgress> {
+        self.done = true;
+        match self.driver.get_image(&self.image).await? {
+            Some(image) => Ok(PullProgress::Done(image)),
+            // Somebody removed it at once, or the connection ended without the engine's last word.
+            None => Err(ImagePullError::new(self.image.as_str(), "the pull ended without the image").into()),
+        }
+    }
+}
+
+fn late(deadline: Duration) -> DriverError {
+    let error = TimeoutError::new(PULL, deadline);
+    error.with_effect(Effect::NotApplied).into()
+}

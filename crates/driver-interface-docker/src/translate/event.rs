@@ -1,0 +1,247 @@
+//! The engine's events as the interface's, and where in the stream one stands.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_types::{ContainerId, Event, EventCursor, EventKind};
+use serde::Deserialize;
+
+use super::labels::{self, Maker};
+use super::records::{Labels, nullable};
+
+/// An event, as engines give it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct EventRecord {
+    #[serde(rename = "Action", deserialize_with = "nullable")]
+    action: String,
+    #[serde(rename = "Actor", deserialize_with = "nullable")]
+    actor: ActorRecord,
+    #[serde(rename = "timeNano", deserialize_with = "nullable")]
+    nanos: u64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ActorRecord {
+    #[serde(rename = "ID", deserialize_with = "nullable")]
+    id: String,
+    /// The container's labels, its name, and what belongs to the event.
+    #[serde(deserialize_with = "nullable")]
+    attributes: Labels,
+}
+
+/// A place in the stream of events: behind one event, or before all from a moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Since the epoch, by the engine's clock.
+    pub(crate) nanos: u64,
+    /// Which of the events at that moment.
+    pub(crate) key: Option<u32>,
+}
+
+const FROM: &str = "from";
+
+impl Position {
+    /// Before everything that happens from a moment on.
+    pub(crate) fn from_time(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            nanos: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            key: None,
+        }
+    }
+
+    pub(crate) fn parse(cursor: &EventCursor) -> Option<Self> {
+        let (nanos, key) = cursor.as_str().split_once('-')?;
+        let key = match key {
+            FROM => None,
+            key => Some(u32::from_str_radix(key, 16).ok()?),
+        };
+        Some(Self {
+            nanos: nanos.parse().ok()?,
+            key,
+        })
+    }
+
+    pub(crate) fn time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.nanos)
+    }
+
+    fn cursor(self) -> Option<EventCursor> {
+        let text = match self.key {
+            None => format!("{}-{FROM}", self.nanos),
+            Some(key) => format!("{}-{key:08x}", self.nanos),
+        };
+        EventCursor::new(text).ok()
+    }
+
+    /// The event that says that others may be missing here.
+    pub(crate) fn gap(self) -> Option<Event> {
+        Some(Event::new(EventKind::Gap, self.time(), self.cursor()?))
+    }
+}
+
+impl EventRecord {
+    pub(crate) fn position(&self) -> Position {
+        let words = [self.actor.id.as_bytes(), b" ", self.action.as_bytes()].concat();
+        Position {
+            nanos: self.nanos,
+            key: Some(fingerprint(&words)),
+        }
+    }
+
+    /// The event of one of our containers; none for somebody else's, and for what the interface does not tell.
+    pub(crate) fn event(&self, maker: &Maker) -> Option<Event> {
+        let attributes = &self.actor.attributes;
+        let name = attributes.get("name").map_or("", String::as_str);
+        if !maker.made_container(name, attributes) {
+            return None;
+        }
+        let position = self.position();
+        let mut event = Event::new(
+            kind(&self.action, attributes)?,
+            position.time(),
+            position.cursor()?,
+        );
+        event.container_id = Some(ContainerId::new(self.actor.id.as_str()).ok()?);
+        event.name = attributes.get("name").cloned();
+        event.session_id = labels::session(attributes);
+        event.labels = labels::of_config(attributes);
+        if event.kind == EventKind::Stopped {
+            let code = attributes
+                .get("exitCode")
+                .or_else(|| attributes.get("containerExitCode"));
+            event.exit_code = code.and_then(|code| code.parse().ok());
+        }
+        Some(event)
+    }
+}
+
+/// The FNV-1a hash: equal in every program, and enough to tell events of one nanosecond apart.
+fn fingerprint(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// What an engine's word stands for. Podman says `died` and `remove` where Docker says `die` and `destroy`.
+fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
+    let (word, detail) = match action.split_once(':') {
+        Some((word, detail)) => (word, detail.trim()),
+        None => (action, ""),
+    };
+    Some(match word {
+        "create" => EventKind::Created,
+        "start" => EventKind::Started,
+        "die" | "died" => EventKind::Stopped,
+        "destroy" | "remove" => EventKind::Removed,
+        "pause" => EventKind::Paused,
+        "unpause" => EventKind::Unpaused,
+        "oom" => EventKind::OutOfMemory,
+        "exec_start" | "exec" => EventKind::Exec,
+        "health_status" => {
+            let told = attributes.get("health_status").map(String::as_str);
+            match if detail.is_empty() {
+                told.unwrap_or("")
+            } else {
+                detail
+            } {
+                "healthy" => EventKind::Healthy,
+                "unhealthy" => EventKind::Unhealthy,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driver_interface_types::{ContainerConfig, Namespace};
+
+    fn maker() -> Maker {
+        Maker {
+            namespace: Namespace::default(),
+            owner: "o".to_owned(),
+        }
+    }
+
+    fn record(action: &str, more: &[(&str, &str)]) -> EventRecord {
+        let config = ContainerConfig::new("s1", "busybox").label("team", "core");
+        let mut attributes = maker().container(&config, "web", "op", None);
+        attributes.insert("name".to_owned(), "web".to_owned());
+        attributes.insert("image".to_owned(), "busybox".to_owned());
+        for (key, value) in more {
+            attributes.insert((*key).to_owned(), (*value).to_owned());
+        }
+        EventRecord {
+            action: action.to_owned(),
+            actor: ActorRecord {
+                id: "a".repeat(64),
+                attributes,
+            },
+            nanos: 1_795_615_643_264_591_576,
+        }
+    }
+
+    #[test]
+    fn the_words_of_both_engines_have_one_name() {
+        use EventKind::*;
+        for (action, expected) in [
+            ("create", Some(Created)),
+            ("start", Some(Started)),
+            ("die", Some(Stopped)),
+            ("died", Some(Stopped)),
+            ("destroy", Some(Removed)),
+            ("remove", Some(Removed)),
+            ("exec_start: sh -c x", Some(Exec)),
+            ("health_status: healthy", Some(Healthy)),
+            ("health_status: unhealthy", Some(Unhealthy)),
+            ("health_status: starting", None),
+            ("oom", Some(OutOfMemory)),
+            ("kill", None),
+            ("init", None),
+            ("exec_die", None),
+        ] {
+            let event = record(action, &[]).event(&maker());
+            assert_eq!(event.map(|event| event.kind), expected, "{action}");
+        }
+    }
+
+    #[test]
+    fn an_event_tells_whose_it_is_and_how_it_ended() {
+        let event = record("die", &[("exitCode", "137")]).event(&maker()).unwrap();
+        assert_eq!((event.exit_code, event.name.as_deref()), (Some(137), Some("web")));
+        assert_eq!(event.session_id.unwrap().as_str(), "s1");
+        assert_eq!(event.labels.get("team").map(String::as_str), Some("core"));
+        assert_eq!(event.labels.len(), 1);
+    }
+
+    #[test]
+    fn somebody_else_s_are_not_ours() {
+        let stranger = Maker {
+            namespace: Namespace::new("other").unwrap(),
+            owner: "o".to_owned(),
+        };
+        assert!(record("start", &[]).event(&stranger).is_none());
+    }
+
+    #[test]
+    fn a_cursor_says_where_it_is() {
+        let event = record("start", &[]).event(&maker()).unwrap();
+        assert_eq!(
+            Position::parse(&event.cursor),
+            Some(record("start", &[]).position())
+        );
+        let from = Position::from_time(UNIX_EPOCH + Duration::from_secs(7));
+        assert_eq!(Position::parse(&from.gap().unwrap().cursor), Some(from));
+        for text in ["x", "1", "1-zz", "-1", "x-from"] {
+            let cursor = EventCursor::new(text);
+            assert!(
+                cursor.is_err() || Position::parse(&cursor.unwrap()).is_none(),
+                "{text}"
+            );
+        }
+    }
+}

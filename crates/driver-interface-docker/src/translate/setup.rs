@@ -1,0 +1,233 @@
+//! The parts of a config that not every driver has, as the engine's request has them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, NetworkingConfig, PortBinding,
+    ResourcesUlimits,
+};
+use driver_interface_types::{ContainerConfig, HealthCheck, HealthTest, NetworkMode};
+
+const MIB: u64 = 1024 * 1024;
+/// By which engines are told to leave an entrypoint out. Podman takes an empty list for "the image's own".
+const NO_ENTRYPOINT: &str = "";
+
+/// Adds to a request what the config says of the process and its surroundings. `network` is the name of the
+/// network that the container joins.
+pub(crate) fn add_to(body: &mut ContainerCreateBody, config: &ContainerConfig, network: &str) {
+    body.entrypoint = config.entrypoint.as_ref().map(|words| match words.as_slice() {
+        [] => vec![NO_ENTRYPOINT.to_owned()],
+        words => words.to_vec(),
+    });
+    body.working_dir = config.working_dir.clone();
+    body.hostname = config.hostname.clone();
+    body.tty = Some(config.tty);
+    body.stop_signal = config.stop_signal.map(|signal| signal.to_string());
+    body.healthcheck = config.health_check.as_ref().map(health_check);
+    if !config.ports.is_empty() {
+        body.exposed_ports = Some(exposed(config));
+    }
+    if !config.network_aliases.is_empty() && config.network != NetworkMode::None {
+        let endpoint = EndpointSettings {
+            aliases: Some(config.network_aliases.clone()),
+            ..EndpointSettings::default()
+        };
+        body.networking_config = Some(NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(network.to_owned(), endpoint)])),
+        });
+    }
+    if let Some(host) = &mut body.host_config {
+        add_to_host(host, config);
+    }
+}
+
+fn add_to_host(host: &mut HostConfig, config: &ContainerConfig) {
+    for mount in &config.tmpfs {
+        let options = format!("rw,exec,nosuid,nodev,mode=1777,size={}m", mount.size);
+        host.tmpfs
+            .get_or_insert_default()
+            .insert(mount.target.clone(), options);
+    }
+    host.shm_size = config.shm_size.map(|mib| signed(mib.saturating_mul(MIB)));
+    if !config.ulimits.is_empty() {
+        let limits = config.ulimits.iter().map(|limit| ResourcesUlimits {
+            name: Some(limit.name.clone()),
+            soft: Some(signed(limit.soft)),
+            hard: Some(signed(limit.hard)),
+        });
+        host.ulimits = Some(limits.collect());
+    }
+    if !config.ports.is_empty() {
+        host.port_bindings = Some(bindings(config).into_iter().collect());
+    }
+    if !config.dns.is_empty() {
+        host.dns = Some(config.dns.iter().map(ToString::to_string).collect());
+    }
+    if !config.extra_hosts.is_empty() {
+        let hosts = config.extra_hosts.iter();
+        host.extra_hosts = Some(hosts.map(|(name, address)| format!("{name}:{address}")).collect());
+    }
+    if let Some(profile) = &config.security.seccomp_profile {
+        host.security_opt
+            .get_or_insert_default()
+            .push(format!("seccomp={profile}"));
+    }
+    host.runtime = config.runtime.clone();
+}
+
+/// The ports without which engines publish nothing, whatever the bindings say.
+fn exposed(config: &ContainerConfig) -> Vec<String> {
+    let ports = config
+        .ports
+        .iter()
+        .map(|port| format!("{}/{}", port.container_port, port.protocol));
+    let once: BTreeSet<String> = ports.collect();
+    once.into_iter().collect()
+}
+
+fn bindings(config: &ContainerConfig) -> BTreeMap<String, Option<Vec<PortBinding>>> {
+    let mut bindings: BTreeMap<String, Option<Vec<PortBinding>>> = BTreeMap::new();
+    for port in &config.ports {
+        let binding = PortBinding {
+            host_ip: Some(port.host_ip.to_string()),
+            // Nothing stands for a port that the engine picks.
+            host_port: Some(port.host_port.map_or_else(String::new, |port| port.to_string())),
+        };
+        bindings
+            .entry(format!("{}/{}", port.container_port, port.protocol))
+            .or_default()
+            .get_or_insert_default()
+            .push(binding);
+    }
+    bindings
+}
+
+fn health_check(check: &HealthCheck) -> HealthConfig {
+    let test = match &check.test {
+        HealthTest::Command(words) => std::iter::once("CMD".to_owned())
+            .chain(words.iter().cloned())
+            .collect(),
+        HealthTest::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
+    };
+    HealthConfig {
+        test: Some(test),
+        interval: Some(nanos(check.interval)),
+        timeout: Some(nanos(check.timeout)),
+        retries: Some(i64::from(check.retries)),
+        start_period: Some(nanos(check.start_period)),
+        start_interval: None,
+    }
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driver_interface_types::{PortMapping, Protocol, Signal};
+    use serde_json::{Value, json};
+
+    fn request(config: &ContainerConfig) -> Value {
+        let mut body = ContainerCreateBody {
+            host_config: Some(HostConfig::default()),
+            ..ContainerCreateBody::default()
+        };
+        add_to(&mut body, config, "di");
+        serde_json::to_value(body).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_sent() {
+        assert_eq!(
+            request(&ContainerConfig::new("s", "busybox")),
+            json!({"Tty": false, "HostConfig": {}})
+        );
+    }
+
+    #[test]
+    fn the_process_is_set_up() {
+        let config = ContainerConfig::new("s", "busybox")
+            .entrypoint(["tini", "--"])
+            .working_dir("/srv")
+            .hostname("web")
+            .tty(true)
+            .stop_signal(Signal::INT);
+        let body = request(&config);
+        assert_eq!(body["Entrypoint"], json!(["tini", "--"]));
+        assert_eq!(
+            (
+                &body["WorkingDir"],
+                &body["Hostname"],
+                &body["Tty"],
+                &body["StopSignal"]
+            ),
+            (&json!("/srv"), &json!("web"), &json!(true), &json!("SIGINT"))
+        );
+        let bare = ContainerConfig::new("s", "busybox").entrypoint(Vec::<String>::new());
+        assert_eq!(request(&bare)["Entrypoint"], json!([""]));
+    }
+
+    #[test]
+    fn the_host_s_part_is_set_up() {
+        let config = ContainerConfig::new("s", "busybox")
+            .tmpfs("/run", 16)
+            .shm_size(8)
+            .ulimit("nofile", 64, 128)
+            .dns([8, 8, 8, 8])
+            .extra_host("db", [10, 0, 0, 7]);
+        let host = &request(&config)["HostConfig"];
+        assert_eq!(
+            host["Tmpfs"],
+            json!({"/run": "rw,exec,nosuid,nodev,mode=1777,size=16m"})
+        );
+        assert_eq!(host["ShmSize"], json!(8 << 20));
+        assert_eq!(
+            host["Ulimits"],
+            json!([{"Name": "nofile", "Soft": 64, "Hard": 128}])
+        );
+        assert_eq!(
+            (&host["Dns"], &host["ExtraHosts"]),
+            (&json!(["8.8.8.8"]), &json!(["db:10.0.0.7"]))
+        );
+    }
+
+    #[test]
+    fn a_port_is_exposed_and_bound() {
+        let config = ContainerConfig::new("s", "busybox")
+            .port(PortMapping::new(80))
+            .port(PortMapping::new(80).host_port(8080).host_ip([0, 0, 0, 0]))
+            .port(PortMapping::new(53).protocol(Protocol::Udp));
+        let body = request(&config);
+        assert_eq!(body["ExposedPorts"], json!({"53/udp": {}, "80/tcp": {}}));
+        assert_eq!(
+            body["HostConfig"]["PortBindings"]["80/tcp"],
+            json!([{"HostIp": "127.0.0.1", "HostPort": ""}, {"HostIp": "0.0.0.0", "HostPort": "8080"}])
+        );
+    }
+
+    #[test]
+    fn aliases_are_of_the_network_that_is_joined() {
+        let config = ContainerConfig::new("s", "busybox").network_alias("db");
+        let endpoints = &request(&config)["NetworkingConfig"]["EndpointsConfig"];
+        assert_eq!(endpoints["di"]["Aliases"], json!(["db"]));
+    }
+
+    #[test]
+    fn a_health_check_is_a_command_with_times_in_nanoseconds() {
+        let check = HealthCheck::command(["true"]).interval(Duration::from_millis(1500));
+        let body = request(&ContainerConfig::new("s", "busybox").health_check(check));
+        assert_eq!(body["Healthcheck"]["Test"], json!(["CMD", "true"]));
+        assert_eq!(body["Healthcheck"]["Interval"], json!(1_500_000_000));
+        assert_eq!(body["Healthcheck"]["Retries"], json!(3));
+        let shell = HealthCheck::shell("exit 0");
+        let body = request(&ContainerConfig::new("s", "busybox").health_check(shell));
+        assert_eq!(body["Healthcheck"]["Test"], json!(["CMD-SHELL", "exit 0"]));
+    }
+}

@@ -1,0 +1,134 @@
+use bytes::{Buf, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+
+use super::EngineError;
+
+/// The longest object that is taken for one of an engine's reports.
+const MAX_OBJECT: usize = 4 * 1024 * 1024;
+
+/// Reads JSON objects as they come: one after the other, with or without anything between them, cut anywhere.
+///
+/// Each is handed on as soon as it is there. At most one is held back.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    buffer: BytesMut,
+}
+
+impl Objects {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next object, or `None` when more has to come first.
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
+        let garbled = |error: serde_json::Error| EngineError::Garbled(error.to_string());
+        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<T>();
+        let (value, read) = match values.next() {
+            None => {
+                self.buffer.clear();
+                return Ok(None);
+            }
+            Some(Err(error)) if error.is_eof() => {
+                if self.buffer.len() > MAX_OBJECT {
+                    return Err(EngineError::Garbled(format!(
+                        "a report is longer than {MAX_OBJECT} bytes"
+                    )));
+                }
+                return Ok(None);
+            }
+            Some(Err(error)) => return Err(garbled(error)),
+            Some(Ok(value)) => (value, values.byte_offset()),
+        };
+        self.buffer.advance(read);
+        Ok(Some(value))
+    }
+
+    /// Whether the stream may end here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.buffer.iter().all(u8::is_ascii_whitespace)
+    }
+}
+
+/// A stream of JSON objects that is being received. Dropping it closes the connection.
+pub(crate) struct ObjectStream {
+    body: Incoming,
+    objects: Objects,
+}
+
+impl ObjectStream {
+    pub(crate) fn new(body: Incoming) -> Self {
+        Self {
+            body,
+            objects: Objects::default(),
+        }
+    }
+
+    /// The next object; none at the end. Dropping the future loses none.
+    pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
+        loop {
+            if let Some(object) = self.objects.next()? {
+                return Ok(Some(object));
+            }
+            match self.body.frame().await {
+                None if self.objects.is_complete() => return Ok(None),
+                None => {
+                    let text = "the stream ends inside a report".to_owned();
+                    return Err(EngineError::Garbled(text));
+                }
+                Some(Err(error)) => return Err(EngineError::Broken(Box::new(error))),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.objects.push(&data);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_objects(
+            texts in prop::collection::vec(".{0,30}", 0..8),
+            between in prop_oneof![Just(""), Just("\n"), Just("\r\n"), Just(" \n\n")],
+            cut in 1usize..40,
+        ) {
+            let wanted: Vec<Value> = texts.iter().map(|text| json!({"a": text, "b": {"c": [1]}})).collect();
+            let whole: String = wanted.iter().map(|value| format!("{value}{between}")).collect();
+            let (mut objects, mut got) = (Objects::default(), Vec::<Value>::new());
+            for piece in whole.as_bytes().chunks(cut) {
+                objects.push(piece);
+                while let Some(value) = objects.next().unwrap() {
+                    got.push(value);
+                }
+            }
+            prop_assert!(objects.is_complete());
+            prop_assert_eq!(got, wanted);
+        }
+    }
+
+    #[test]
+    fn an_object_is_there_as_soon_as_it_is_whole() {
+        let mut objects = Objects::default();
+        objects.push(b"{\"a\":1}");
+        assert_eq!(objects.next::<Value>().unwrap(), Some(json!({"a": 1})));
+        objects.push(b"{\"a\":");
+        assert_eq!(objects.next::<Value>().unwrap(), None);
+        assert!(!objects.is_complete());
+    }
+
+    #[test]
+    fn what_is_no_json_is_an_error() {
+        let mut objects = Objects::default();
+        objects.push(b"<html>");
+        assert!(objects.next::<Value>().is_err());
+    }
+}

@@ -1,0 +1,63 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use driver_interface_errors::DriverError;
+use driver_interface_types::ByteStream;
+use futures_util::StreamExt;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Method, Request};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+
+use super::call::{Answer, answered};
+use super::{EngineError, Query, Wire};
+
+/// Why an upload did not get through.
+#[derive(Debug)]
+pub(crate) enum UploadError {
+    /// The engine did not take it.
+    Engine(EngineError),
+    /// What was to be sent ended with this error.
+    Content(DriverError),
+}
+
+impl Wire {
+    /// Sends a stream as fast as the engine takes it, and reads the answer. Dropping the future ends both.
+    pub(crate) async fn upload(
+        &self,
+        method: Method,
+        target: &Query,
+        length: Option<u64>,
+        content: ByteStream,
+    ) -> Result<Answer, UploadError> {
+        let broken = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&broken);
+        // Of what the body ends with, hyper keeps the text alone.
+        let frames = content.map(move |piece| match piece {
+            Ok(data) => Ok(Frame::data(data)),
+            Err(error) => {
+                *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Err(std::io::Error::other("the content ended with an error"))
+            }
+        });
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target.as_str())
+            .header(CONTENT_TYPE, "application/x-tar");
+        if let Some(length) = length {
+            request = request.header(CONTENT_LENGTH, length);
+        }
+        let request = request
+            .body(StreamBody::new(frames))
+            .map_err(|error| UploadError::Engine(EngineError::Garbled(error.to_string())))?;
+        let sent = match self.send(request).await {
+            Ok(answer) => answered(answer).await,
+            Err(failure) => Err(failure.into()),
+        };
+        let content_error = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (sent, content_error) {
+            (_, Some(error)) => Err(UploadError::Content(error)),
+            (Ok(answer), None) => Answer::whole(answer).await.map_err(UploadError::Engine),
+            (Err(failure), None) => Err(UploadError::Engine(failure)),
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Files and archives into and out of containers.
+
+use driver_interface_docker::DockerDriver;
+use driver_interface_types::{
+    ByteStream, Bytes, ContainerDriver, ContainerId, ContainerPath, FileContent, ReadFileOptions,
+    SecurityOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
+};
+
+use super::engine::{Bench, on_each};
+
+const MIB: usize = 1024 * 1024;
+
+fn path(text: &str) -> ContainerPath {
+    ContainerPath::new(text).unwrap()
+}
+
+async fn writable(bench: &Bench, script: &str) -> ContainerId {
+    let config = bench
+        .config(script)
+        .security(SecurityOptions::default().read_only(false));
+    bench.driver.create_container(&config).await.unwrap().id
+}
+
+async fn text(driver: &DockerDriver, id: &ContainerId, at: &str) -> String {
+    let read = driver
+        .read_file(id, &path(at), ReadFileOptions::default())
+        .await
+        .unwrap();
+    String::from_utf8(read.to_vec()).unwrap()
+}
+
+async fn code<T: std::fmt::Debug>(call: impl Future<Output = driver_interface_types::Result<T>>) -> String {
+    call.await.unwrap_err().code().to_owned()
+}
+
+#[test]
+fn a_file_is_written_and_read_created_running_and_ended() {
+    on_each("write and read", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(
+            &bench,
+            "cat /srv/a/b/x; stat -c '%a %u:%g' /srv/a/b /srv/a/b/x; echo ready; sleep 60",
+        )
+        .await;
+        let file = || WriteFile::new("first\n").mode(0o640).owner(12, 34);
+        assert_eq!(
+            code(driver.write_file(&id, &path("/srv/a/b/x"), file())).await,
+            "FILE_SYSTEM_ERROR"
+        );
+        driver
+            .write_file(&id, &path("/srv/a/b/x"), file().mode(0o644).create_parents(true))
+            .await
+            .unwrap();
+        assert_eq!(text(driver, &id, "/srv/a/b/x").await, "first\n");
+        driver.start_container(&id).await.unwrap();
+        let running = driver.get_container(&id).await.unwrap().unwrap();
+        bench.ready(&running).await;
+        let logs = driver.get_container_logs(&id, Default::default()).await.unwrap();
+        assert_eq!(logs, "first\n755 12:34\n644 12:34\nready\n");
+        driver
+            .write_file(&id, &path("/srv/a/b/x"), WriteFile::new("second"))
+            .await
+            .unwrap();
+        assert_eq!(text(driver, &id, "/srv/a/b/x").await, "second");
+        driver
+            .stop_container(&id, driver_interface_types::StopOptions::kill())
+            .await
+            .unwrap();
+        driver
+            .write_file(&id, &path("/srv/a/b/x"), WriteFile::new(""))
+            .await
+            .unwrap();
+        assert_eq!(text(driver, &id, "/srv/a/b/x").await, "");
+    });
+}
+
+#[test]
+fn the_owner_is_the_container_s_user() {
+    on_each("owner", |bench| async move {
+        let id = writable(&bench, "stat -c '%a %u:%g' /x").await;
+        bench
+            .driver
+            .write_file(&id, &path("/x"), WriteFile::new("x"))
+            .await
+            .unwrap();
+        bench.driver.start_container(&id).await.unwrap();
+        let made = bench.driver.get_container(&id).await.unwrap().unwrap();
+        bench.until(&made, |now| now.exit.is_some()).await;
+        let logs = bench
+            .driver
+            .get_container_logs(&id, Default::default())
+            .await
+            .unwrap();
+        assert_eq!(logs, "644 1000:1000\n");
+    });
+}
+
+#[test]
+fn links_are_followed_inside_the_container() {
+    on_each("links", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(&bench, "true").await;
+        let links = archive(&[("out", "/etc/passwd"), ("dir", "../../../etc"), ("loop", "loop")]);
+        driver
+            .copy_into_container(&id, &path("/etc"), links)
+            .await
+            .unwrap();
+        let passwd = text(driver, &id, "/etc/passwd").await;
+        assert_eq!(text(driver, &id, "/etc/out").await, passwd);
+        assert_eq!(text(driver, &id, "/etc/dir/passwd").await, passwd);
+        driver
+            .write_file(&id, &path("/etc/dir/new"), WriteFile::new("inside"))
+            .await
+            .unwrap();
+        assert_eq!(text(driver, &id, "/etc/new").await, "inside");
+        assert!(!std::path::Path::new("/etc/new").exists());
+        let packed = driver.copy_from_container(&id, &path("/etc/out")).await.unwrap();
+        let packed = packed.read_all(MIB).await.unwrap();
+        let mut packed = tar::Archive::new(&*packed);
+        let entry = packed.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str().unwrap(), "out");
+        assert_eq!(
+            code(driver.read_file(&id, &path("/etc/loop"), ReadFileOptions::default())).await,
+            "FILE_SYSTEM_ERROR"
+        );
+    });
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    on_each("no file", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(&bench, "true").await;
+        let options = ReadFileOptions::default();
+        for at in ["/nonesuch", "/etc", "/etc/passwd/x", "/"] {
+            assert_eq!(
+                code(driver.read_file(&id, &path(at), options)).await,
+                "FILE_SYSTEM_ERROR",
+                "{at}"
+            );
+            assert_eq!(
+                code(driver.read_file_stream(&id, &path(at))).await,
+                "FILE_SYSTEM_ERROR",
+                "{at}"
+            );
+        }
+        assert_eq!(
+            code(driver.copy_from_container(&id, &path("/nonesuch"))).await,
+            "FILE_SYSTEM_ERROR"
+        );
+        assert_eq!(
+            code(driver.write_file(&id, &path("/etc"), WriteFile::new("x"))).await,
+            "FILE_SYSTEM_ERROR"
+        );
+        for at in ["/nonesuch", "/etc/passwd"] {
+            let at = path(at);
+            let copied = driver.copy_into_container(&id, &at, archive(&[]));
+            assert_eq!(code(copied).await, "FILE_SYSTEM_ERROR", "{at}");
+        }
+        driver
+            .write_file(&id, &path("/srv/x"), WriteFile::new("12345").create_parents(true))
+            .await
+            .unwrap();
+        assert_eq!(
+            code(driver.read_file(&id, &path("/srv/x"), ReadFileOptions::limit(4))).await,
+            "FILE_SYSTEM_ERROR"
+        );
+        let gone = ContainerId::new("nonesuch").unwrap();
+        assert_eq!(
+            code(driver.read_file(&gone, &path("/x"), options)).await,
+            "CONTAINER_NOT_FOUND"
+        );
+        assert_eq!(
+            code(driver.write_file(&gone, &path("/x"), WriteFile::new("x"))).await,
+            "CONTAINER_NOT_FOUND"
+        );
+        assert_eq!(
+            code(driver.copy_into_container(&gone, &path("/"), archive(&[]))).await,
+            "CONTAINER_NOT_FOUND"
+        );
+        assert_eq!(
+            code(driver.copy_from_container(&gone, &path("/x"))).await,
+            "CONTAINER_NOT_FOUND"
+        );
+    });
+}
+
+#[test]
+fn a_read_only_root_takes_files_only_into_volumes() {
+    on_each("read-only root", |bench| async move {
+        let driver = &bench.driver;
+        let name = format!("{}-v", bench.namespace);
+        driver.create_volume(&VolumeConfig::new(&name)).await.unwrap();
+        let config = bench.config("true").mount(VolumeMount::volume(&name, "/data"));
+        let id = driver.create_container(&config).await.unwrap().id;
+        assert_eq!(
+            code(driver.write_file(&id, &path("/srv/x"), WriteFile::new("x").create_parents(true))).await,
+            "UNSUPPORTED_OPERATION"
+        );
+        assert_eq!(
+            code(driver.copy_into_container(&id, &path("/etc"), archive(&[]))).await,
+            "UNSUPPORTED_OPERATION"
+        );
+        assert_eq!(
+            code(driver.write_file(&id, &path("/tmp/x"), WriteFile::new("x"))).await,
+            "UNSUPPORTED_OPERATION"
+        );
+        driver
+            .write_file(&id, &path("/data/x"), WriteFile::new("kept"))
+            .await
+            .unwrap();
+        assert_eq!(text(driver, &id, "/data/x").await, "kept");
+    });
+}
+
+#[test]
+fn hostile_and_broken_archives_are_refused() {
+    on_each("hostile archives", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(&bench, "true").await;
+        for (name, bytes) in [
+            ("up", plain("../../../../../tmp/di-escaped", b"x")),
+            ("cut", plain("whole", &[7; 3000])[..1500].to_vec()),
+            ("none", b"this is no archive".repeat(100)),
+        ] {
+            let folder = path("/etc");
+            let copied = driver.copy_into_container(&id, &folder, bytes.into());
+            assert_eq!(code(copied).await, "FILE_SYSTEM_ERROR", "{name}");
+        }
+        driver
+            .copy_into_container(&id, &path("/etc"), plain("/abs", b"abs").into())
+            .await
+            .unwrap();
+        // A link that leads out, and a file behind it.
+        let mut builder = tar::Builder::new(Vec::new());
+        link(&mut builder, "away", "../../../../../../tmp");
+        add(&mut builder, "away/di-escaped", b"x");
+        let _ = driver
+            .copy_into_container(&id, &path("/etc"), builder.into_inner().unwrap().into())
+            .await;
+        assert!(!std::path::Path::new("/tmp/di-escaped").exists() && !std::path::Path::new("/abs").exists());
+    });
+}
+
+#[test]
+fn an_archive_comes_back_as_it_went_in() {
+    on_each("archives", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(&bench, "true").await;
+        let long = "n".repeat(150);
+        let mut builder = tar::Builder::new(Vec::new());
+        add(&mut builder, "tree/a", b"one");
+        add(&mut builder, &format!("tree/{long}"), b"two");
+        link(&mut builder, "tree/link", "a");
+        driver
+            .copy_into_container(&id, &path("/etc"), builder.into_inner().unwrap().into())
+            .await
+            .unwrap();
+        let back = driver.copy_from_container(&id, &path("/etc/tree")).await.unwrap();
+        let back = back.read_all(MIB).await.unwrap();
+        let mut names: Vec<String> = tar::Archive::new(&*back)
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .trim_end_matches('/')
+                    .to_owned()
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, ["tree", "tree/a", "tree/link", &format!("tree/{long}")]);
+    });
+}
+
+#[test]
+fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
+    on_each("large files", |bench| async move {
+        let driver = &bench.driver;
+        let id = writable(&bench, "true").await;
+        let before = reset_peak();
+        let file = WriteFile::new(FileContent::stream(noise(100), (100 * MIB) as u64)).create_parents(true);
+        driver
+            .write_file(&id, &path("/srv/deep/big"), file)
+            .await
+            .unwrap();
+        let mut stream = driver
+            .read_file_stream(&id, &path("/srv/deep/big"))
+            .await
+            .unwrap();
+        let (mut wanted, mut at) = (Vec::new(), 0usize);
+        let mut source = noise(100);
+        while let Some(piece) = stream.next().await {
+            let piece = piece.unwrap();
+            while wanted.len() < piece.len() {
+                wanted.extend_from_slice(&source.next().await.unwrap().unwrap());
+            }
+            assert!(piece == wanted[..piece.len()], "differs near {at}");
+            wanted.drain(..piece.len());
+            at += piece.len();
+        }
+        assert_eq!(at, 100 * MIB);
+        // Into another one: the engine locks a container while an archive of it is being read.
+        let other = writable(&bench, "true").await;
+        let back = driver.copy_from_container(&id, &path("/srv/deep")).await.unwrap();
+        driver
+            .copy_into_container(&other, &path("/"), back)
+            .await
+            .unwrap();
+        let used = peak() - before;
+        println!("peak of client memory: {} KiB more", used);
+        assert!(used < 32 * 1024, "{used} KiB");
+        let copy = driver
+            .read_file(&other, &path("/deep/big"), ReadFileOptions::limit(100 * MIB))
+            .await
+            .unwrap();
+        assert_eq!(copy.len(), 100 * MIB);
+    });
+}
+
+/// So many mebibytes that do not repeat themselves.
+fn noise(mib: usize) -> ByteStream {
+    ByteStream::of_items((0..mib * 16).map(|piece| {
+        let mut state = piece as u64 + 1;
+        let next = move |_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        Bytes::from_iter((0..64 * 1024).map(next))
+    }))
+}
+
+/// Forgets the highest use of memory until now, and says what is used, in KiB.
+fn reset_peak() -> u64 {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    peak()
+}
+
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn archive(links: &[(&str, &str)]) -> TarStream {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, target) in links {
+        link(&mut builder, name, target);
+    }
+    builder.into_inner().unwrap().into()
+}
+
+fn link(builder: &mut tar::Builder<Vec<u8>>, name: &str, target: &str) {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.set_mode(0o777);
+    builder.append_link(&mut header, name, target).unwrap();
+}
+
+fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, name, content).unwrap();
+}
+
+/// An archive of one file, with a name that careful writers refuse.
+fn plain(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    let bytes = header.as_mut_bytes();
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_cksum();
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append(&header, content).unwrap();
+    builder.into_inner().unwrap()
+}
