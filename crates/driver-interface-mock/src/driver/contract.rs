@@ -5,8 +5,9 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    DriverHealth, EventFilter, EventStream, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig,
+    NetworkId, PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
 };
 
 use super::MockDriver;
@@ -93,5 +94,29 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         self.drop_image(image).await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        self.wait(id, options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        self.kill(id, signal).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        self.pause(id).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        self.unpause(id).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        self.restart(id, options).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        self.follow_events(filter).await
     }
 }

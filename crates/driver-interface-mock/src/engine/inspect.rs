@@ -113,7 +113,7 @@ impl MockEngine {
             phase: Phase::Created,
             started_at: None,
             healthy: true,
-            changed: watch::Sender::new(0),
+            changed: watch::Sender::default(),
         };
         state.containers.insert(id.clone(), container);
         Ok(id)
@@ -174,7 +174,7 @@ impl MockEngine {
         let mut state = self.state();
         state.down = Some("the simulated engine does not run".to_owned());
         for container in state.containers.values() {
-            container.changed.send_modify(|count| *count += 1);
+            container.poke();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driver_interface_types::{ContainerId, ExitInfo, MountType, NetworkMode, SecurityOptions};
+use driver_interface_types::{ContainerId, EventKind, ExitInfo, MountType, NetworkMode, SecurityOptions};
 
 use super::state::{Container, Phase, Run, State};
 use super::{LogStream, MockEngine};
@@ -76,7 +76,7 @@ impl MockEngine {
             Output::Log(Arc::clone(logs), LogStream::Stderr),
         );
         // Every change of phase counts up, so no two runs have the same number.
-        let number = *container.changed.borrow();
+        let number = container.changed.borrow().count;
         let run = Run {
             number,
             host: Arc::clone(&host),
@@ -85,6 +85,7 @@ impl MockEngine {
         };
         container.started_at = Some(now);
         container.set_phase(Phase::Running(run));
+        state.events.emit(container, EventKind::Started, None, now);
 
         let ending = Ending {
             engine: Arc::downgrade(self.shared()),
@@ -124,6 +125,7 @@ impl Drop for Ending {
             return;
         };
         let mut state = lock(&shared.state);
+        let state = &mut *state;
         let Some(container) = state.containers.get_mut(&self.id) else {
             return;
         };
@@ -132,10 +134,8 @@ impl Drop for Ending {
         };
         let exit = self.exit.unwrap_or(Exit::signal(Signal::Kill));
         let out_of_memory = run.host.ran_out_of_memory();
-        container.logs.end_of_run();
         let info = ExitInfo::new(i64::from(exit.code), out_of_memory, shared.clock.now());
-        // The run goes with this, and every process that is left with it.
-        container.set_phase(Phase::Ended(info));
+        container.end_run(info, &mut state.events);
     }
 }
 

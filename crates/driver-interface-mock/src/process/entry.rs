@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
+    /// Whether it was killed, which also ends what is frozen.
+    killed: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
 
@@ -61,6 +63,7 @@ impl Entry {
             }),
             arrived: Notify::new(),
             fatal: watch::Sender::new(None),
+            killed: watch::Sender::new(false),
             exit: watch::Sender::new(None),
         }
     }
@@ -92,6 +95,9 @@ impl Entry {
     }
 
     fn end_by(&self, signal: Signal) {
+        if signal == Signal::Kill {
+            self.killed.send_replace(true);
+        }
         self.fatal.send_if_modified(|fatal| {
             let first = fatal.is_none();
             fatal.get_or_insert(signal);
@@ -141,6 +147,12 @@ impl Entry {
             .ok()
             .and_then(|signal| *signal)
             .unwrap_or(Signal::Kill)
+    }
+
+    /// Waits until it is killed.
+    pub(crate) async fn killed(&self) {
+        // The sender lives as long as this borrow of it, so the wait only ends with the fact.
+        let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
     pub(crate) fn doomed_by(&self) -> Option<Signal> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use driver_interface_types::{ResourceLimits, SecurityOptions};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{CommandTable, Entry, Exit, Signal};
@@ -22,6 +23,7 @@ pub(crate) struct Host {
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
     table: Mutex<Table>,
+    frozen: watch::Sender<bool>,
 }
 
 /// Who the processes of a container run as.
@@ -78,6 +80,7 @@ impl Host {
             security,
             clock,
             table: Mutex::new(table),
+            frozen: watch::Sender::new(false),
         }
     }
 
@@ -106,10 +109,50 @@ impl Host {
         };
         reaper.exit = tokio::select! {
             biased;
-            signal = entry.fatal() => Exit::signal(signal),
-            code = body => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
+            signal = self.fatal(entry) => Exit::signal(signal),
+            code = self.while_thawed(body) => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
         };
         reaper.exit
+    }
+
+    /// Waits for a signal that ends a process. While it is frozen only a kill does.
+    async fn fatal(&self, entry: &Entry) -> Signal {
+        let mut frozen = self.frozen.subscribe();
+        loop {
+            let signal = entry.fatal().await;
+            if signal == Signal::Kill || !*frozen.borrow_and_update() {
+                return signal;
+            }
+            tokio::select! {
+                () = entry.killed() => return Signal::Kill,
+                _ = frozen.changed() => {}
+            }
+        }
+    }
+
+    /// Runs a body, and leaves it alone while the processes are frozen. Times go on meanwhile, as they do for
+    /// real processes.
+    async fn while_thawed(&self, body: impl Future<Output = u8>) -> u8 {
+        let mut body = std::pin::pin!(body);
+        let mut frozen = self.frozen.subscribe();
+        loop {
+            // The sender lives as long as this borrow of it, so neither wait fails.
+            let _ = frozen.wait_for(|frozen| !*frozen).await;
+            tokio::select! {
+                biased;
+                _ = frozen.wait_for(|frozen| *frozen) => {}
+                code = &mut body => return code,
+            }
+        }
+    }
+
+    /// Freezes every process, or lets them go on.
+    pub(crate) fn freeze(&self, yes: bool) {
+        self.frozen.send_replace(yes);
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        *self.frozen.borrow()
     }
 
     pub(crate) fn find(&self, pid: u32) -> Option<Arc<Entry>> {
