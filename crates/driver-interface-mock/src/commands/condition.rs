@@ -130,15 +130,14 @@ impl<'a> Reader<'a> {
             "-d" => matches!(node(), Some(Node::Dir)),
             "-s" => self.process.read_path(&path).is_ok_and(|data| !data.is_empty()),
             "-r" => node().is_some(),
-            "-w" => {
-                node().is_some() && (path.starts_with("/dev/") || self.process.host.files.is_writable(&path))
-            }
+            "-w" => node().is_some() && (path.starts_with("/dev/") || self.process.files.is_writable(&path)),
             "-x" => {
                 matches!(node(), Some(Node::Dir))
                     || (operand.contains('/') && self.process.host.commands.find(operand).is_some())
             }
             "-c" => node().is_some() && path.starts_with("/dev/"),
-            "-b" | "-p" | "-S" | "-h" | "-L" | "-u" | "-g" | "-k" | "-t" => false,
+            "-t" => self.process.terminal.is_some() && matches!(operand, "0" | "1" | "2"),
+            "-b" | "-p" | "-S" | "-h" | "-L" | "-u" | "-g" | "-k" => false,
             _ => return Err(format!("{operand}: unknown operand")),
         })
     }

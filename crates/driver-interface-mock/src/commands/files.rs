@@ -25,7 +25,7 @@ pub(crate) async fn ls(process: MockProcess) -> u8 {
             }
             Some(Node::Dir) if !line.has('d') => {
                 let path = process.path(operand);
-                let names = process.host.files.list(&path).unwrap_or_default();
+                let names = process.files.list(&path).unwrap_or_default();
                 let shown = names
                     .into_iter()
                     .filter(|name| line.has('a') || line.has('A') || !name.starts_with('.'));
@@ -59,7 +59,7 @@ fn listing(process: &MockProcess, path: &str, name: &str, long: bool) -> String 
         return format!("{name}\n");
     }
     let (uid, gid) = process.user();
-    match process.host.files.node(path) {
+    match process.files.node(path) {
         Some(Node::File(data)) => format!("-rw-r--r--    1 {uid:<8} {gid:<8} {:9} {name}\n", data.len()),
         _ => format!("drwxr-xr-x    2 {uid:<8} {gid:<8} {:9} {name}\n", 4096),
     }
@@ -75,7 +75,7 @@ pub(crate) async fn mkdir(process: MockProcess) -> u8 {
         let made = if line.has('p') {
             mkdir_all(&process, &path)
         } else {
-            process.host.files.mkdir(&path)
+            process.files.mkdir(&path)
         };
         if let Err(errno) = made {
             process
@@ -95,10 +95,10 @@ fn mkdir_all(process: &MockProcess, path: &str) -> Result<(), Errno> {
         .chain([path.len()]);
     for end in ends {
         let part = path.get(..end).unwrap_or(path);
-        match process.host.files.node(part) {
+        match process.files.node(part) {
             Some(Node::Dir) => {}
             Some(Node::File(_)) => return Err(Errno::NotADirectory),
-            None => process.host.files.mkdir(part)?,
+            None => process.files.mkdir(part)?,
         }
     }
     Ok(())
@@ -112,9 +112,9 @@ pub(crate) async fn rm(process: MockProcess) -> u8 {
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
-        let removed = match process.host.files.node(&path) {
+        let removed = match process.files.node(&path) {
             Some(Node::Dir) if !recursive => Err(Errno::IsADirectory),
-            _ => process.host.files.remove(&path, recursive),
+            _ => process.files.remove(&path, recursive),
         };
         match removed {
             Err(Errno::NotFound) if line.has('f') => {}
@@ -141,9 +141,9 @@ pub(crate) async fn rmdir(process: MockProcess) -> u8 {
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
-        let removed = match process.host.files.node(&path) {
+        let removed = match process.files.node(&path) {
             Some(Node::File(_)) => Err(Errno::NotADirectory),
-            _ => process.host.files.remove(&path, false),
+            _ => process.files.remove(&path, false),
         };
         if let Err(errno) = removed {
             process.say(format!("rmdir: '{operand}': {errno}")).await;
@@ -159,7 +159,7 @@ pub(crate) async fn touch(process: MockProcess) -> u8 {
     };
     let mut status = 0;
     for operand in &line.operands {
-        if let Err(errno) = process.host.files.create(&process.path(operand), false) {
+        if let Err(errno) = process.files.create(&process.path(operand), false) {
             process.say(format!("touch: {operand}: {errno}")).await;
             status = 1;
         }
@@ -180,7 +180,7 @@ pub(crate) async fn chmod(process: MockProcess) -> u8 {
                 .say(format!("{name}: {operand}: No such file or directory"))
                 .await;
             status = 1;
-        } else if !process.host.files.is_writable(&process.path(operand)) {
+        } else if !process.files.is_writable(&process.path(operand)) {
             process
                 .say(format!("{name}: {operand}: Read-only file system"))
                 .await;
@@ -270,14 +270,12 @@ fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Resu
         .map_err(|errno| format!("can't stat '{source}': {errno}"))?;
     let failed = |errno: Errno| format!("can't create '{target}': {errno}");
     let (tree, place) = process
-        .host
         .files
         .create(&process.path(target), true)
         .map_err(failed)?;
     lock(&tree).write(&place, Some(0), &data).map_err(failed)?;
     if remove {
         process
-            .host
             .files
             .remove(&from, false)
             .map_err(|errno| format!("can't remove '{source}': {errno}"))?;

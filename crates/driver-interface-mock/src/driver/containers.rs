@@ -165,7 +165,16 @@ pub(super) fn no_such_container(id: &ContainerId) -> DriverError {
 }
 
 fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError {
-    let (message, hint, refusal) = match problem {
+    let (message, hint, refusal) = explained(problem);
+    ContainerStartError::new(id.as_str(), message)
+        .with_hint(hint)
+        .with_source(refusal.answer::<K>())
+        .into()
+}
+
+/// Why a program does not run: in words, as a hint, and as the engine says it.
+pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
+    match problem {
         StartProblem::NoSuchProgram(program) => (
             format!("no such program: `{program}`"),
             Hint::CommandNotFound,
@@ -181,9 +190,5 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
             Hint::UserNotFound,
             Refusal::NoSuchUser(user),
         ),
-    };
-    ContainerStartError::new(id.as_str(), message)
-        .with_hint(hint)
-        .with_source(refusal.answer::<K>())
-        .into()
+    }
 }

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, EventFilter, EventStream, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig,
-    NetworkId, PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
+    DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus,
+    ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId,
+    PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
     UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
 };
 
@@ -118,5 +119,25 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         self.follow_events(filter).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        self.run_exec(id, config).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        self.open_exec(id, config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        self.detach_exec(id, config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        self.look_up_exec(id, exec).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        self.follow_logs(id, options).await
     }
 }

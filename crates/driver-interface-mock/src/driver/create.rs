@@ -180,6 +180,7 @@ impl<K: Kind> MockDriver<K> {
             image: found.number,
             network,
             command,
+            working_dir: config.working_dir.clone().unwrap_or_else(|| "/".to_owned()),
             root: root.shared(),
             logs: Arc::new(LogStore::new(engine.clock().clone())),
             warnings: self.unenforced(config),

@@ -107,6 +107,7 @@ impl MockEngine {
             image: 0,
             network: None,
             command: Vec::new(),
+            working_dir: "/".to_owned(),
             root: SharedTree::default(),
             logs: Arc::new(LogStore::new(self.clock().clone())),
             warnings: Vec::new(),

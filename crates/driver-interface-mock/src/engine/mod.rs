@@ -2,6 +2,7 @@
 
 mod clock;
 mod events;
+mod exec;
 mod images;
 mod inspect;
 mod logs;
@@ -16,9 +17,10 @@ use driver_interface_types::ImageRef;
 
 pub(crate) use clock::Clock;
 pub(crate) use events::Position;
+pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
 pub(crate) use images::{IDLE, PullRefusal};
 pub use inspect::EngineObject;
-pub(crate) use logs::{LogStore, LogStream};
+pub(crate) use logs::{LogStore, LogStream, Next, Wanted};
 pub(crate) use run::StartProblem;
 pub(crate) use state::{Changes, Container, Labels, Phase, Run, State, belongs, new_network, new_volume};
 

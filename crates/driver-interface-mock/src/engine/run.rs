@@ -67,14 +67,21 @@ impl MockEngine {
             return Ok(());
         };
         let logs = &container.logs;
-        let process = MockProcess::new(
+        let output = |stream| {
+            let stream = if config.tty { LogStream::Tty } else { stream };
+            Output::Log(Arc::clone(logs), stream)
+        };
+        let mut process = MockProcess::new(
             Arc::clone(&host),
             Arc::clone(&main),
             container.command.clone(),
             env,
-            Output::Log(Arc::clone(logs), LogStream::Stdout),
-            Output::Log(Arc::clone(logs), LogStream::Stderr),
+            output(LogStream::Stdout),
+            output(LogStream::Stderr),
         );
+        if config.tty {
+            process.terminal = Some(Arc::default());
+        }
         // Every change of phase counts up, so no two runs have the same number.
         let number = container.changed.borrow().count;
         let run = Run {
@@ -82,7 +89,9 @@ impl MockEngine {
             host: Arc::clone(&host),
             main: Arc::clone(&main),
             endpoint,
+            execs: BTreeMap::new(),
         };
+        logs.begin_run();
         container.started_at = Some(now);
         container.set_phase(Phase::Running(run));
         state.events.emit(container, EventKind::Started, None, now);
@@ -192,7 +201,7 @@ fn mounts_of(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     mounts
 }
 
-fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<String, String> {
+pub(super) fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<String, String> {
     let home = if user.uid == 0 { "/root" } else { "/" };
     let mut env: BTreeMap<String, String> = [("PATH", DEFAULT_PATH), ("HOSTNAME", hostname), ("HOME", home)]
         .map(|(k, v)| (k.into(), v.into()))
@@ -202,7 +211,7 @@ fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<S
 }
 
 /// Finds who to run as: numbers as they are, names in the image's `/etc/passwd` and `/etc/group`.
-fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
+pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {
         Some(Node::File(data)) => String::from_utf8_lossy(&data).into_owned(),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, EventKind, ExitInfo, Namespace,
+    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, EventKind, ExecId, ExitInfo, Namespace,
     Network, NetworkId, SessionId, Volume, VolumeId, Warning, label,
 };
 use rand::rngs::StdRng;
@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
 use super::events::EventLog;
+use super::exec::ExecRecord;
 use super::images::Images;
 use super::{Clock, LogStore};
 use crate::fs::SharedTree;
@@ -47,6 +48,8 @@ pub(crate) struct Container {
     /// The network it is attached to, where its config names one.
     pub(crate) network: Option<NetworkId>,
     pub(crate) command: Vec<String>,
+    /// Where its processes start.
+    pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
     pub(crate) warnings: Vec<Warning>,
@@ -82,6 +85,8 @@ pub(crate) struct Run {
     pub(crate) host: Arc<Host>,
     pub(crate) main: Arc<crate::process::Entry>,
     pub(crate) endpoint: Option<String>,
+    /// The commands that were left to themselves.
+    pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
 }
 
 impl Drop for Run {
@@ -199,6 +204,13 @@ impl Container {
 
     pub(crate) fn run(&self) -> Option<&Run> {
         match &self.phase {
+            Phase::Running(run) => Some(run),
+            Phase::Created | Phase::Ended(_) => None,
+        }
+    }
+
+    pub(crate) fn run_mut(&mut self) -> Option<&mut Run> {
+        match &mut self.phase {
             Phase::Running(run) => Some(run),
             Phase::Created | Phase::Ended(_) => None,
         }

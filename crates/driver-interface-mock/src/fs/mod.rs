@@ -67,6 +67,14 @@ impl FileSystem {
         Self { mounts, root_user }
     }
 
+    /// The same files, as another user sees them.
+    pub(crate) fn seen_by(&self, root_user: bool) -> Self {
+        Self {
+            mounts: self.mounts.clone(),
+            root_user,
+        }
+    }
+
     pub(crate) fn node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.at(path).ok()?;
         lock(&mount.tree).node(&rest)

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -32,6 +33,9 @@ impl Exit {
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
+    /// The process of the exec it came from, through whatever parents; none for those of the main process.
+    pub(crate) exec: Option<u32>,
+    out_of_memory: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
@@ -56,6 +60,8 @@ impl Entry {
         Self {
             pid,
             parent: parent.map_or(0, |parent| parent.pid),
+            exec: parent.and_then(|parent| parent.exec),
+            out_of_memory: AtomicBool::new(false),
             name: Mutex::new(name.to_owned()),
             signals: Mutex::new(Signals {
                 actions,
@@ -66,6 +72,24 @@ impl Entry {
             killed: watch::Sender::new(false),
             exit: watch::Sender::new(None),
         }
+    }
+
+    /// The first process of an exec.
+    pub(crate) fn of_exec(pid: u32, name: &str) -> Self {
+        Self {
+            exec: Some(pid),
+            ..Self::new(pid, None, name)
+        }
+    }
+
+    /// Kills it for the memory it has.
+    pub(crate) fn kill_for_memory(&self) {
+        self.out_of_memory.store(true, Ordering::Relaxed);
+        self.send(Signal::Kill);
+    }
+
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.out_of_memory.load(Ordering::Relaxed)
     }
 
     pub(crate) fn name(&self) -> String {
