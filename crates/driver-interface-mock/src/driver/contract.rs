@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus,
-    ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId,
-    PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
-    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput,
+    ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkId, PauseOutcome, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
@@ -139,5 +140,35 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
         self.follow_logs(id, options).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        self.copy_into(id, folder, archive).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        self.copy_from(id, path).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        self.read(id, path, options).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        self.stream_file(id, path).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        self.write(id, path, file).await
     }
 }

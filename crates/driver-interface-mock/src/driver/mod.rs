@@ -7,6 +7,7 @@ mod create;
 mod events;
 mod exec;
 mod exec_session;
+mod files;
 mod images;
 mod log_stream;
 mod logs;
@@ -239,6 +240,10 @@ impl<K: Kind> MockDriver<K> {
         can.exec_detached = true;
         can.log_stream = true;
         can.process_setup = true;
+        can.file_archive = true;
+        can.file_read = true;
+        can.file_write = true;
+        can.tmpfs_mount = true;
         can.events = true;
         can.bind_mount = true;
         can.cpu_limit = true;

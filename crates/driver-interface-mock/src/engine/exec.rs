@@ -135,7 +135,7 @@ impl MockEngine {
         }
         let user = request.user.as_deref().unwrap_or(&container.config.security.user);
         let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
-        let files = host.files.seen_by(user.uid == 0);
+        let files = host.files.seen_by(user.caller());
         let folder = request
             .working_dir
             .unwrap_or_else(|| container.working_dir.clone());

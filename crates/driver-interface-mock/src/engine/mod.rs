@@ -6,6 +6,7 @@ mod exec;
 mod images;
 mod inspect;
 mod logs;
+mod mounts;
 mod run;
 mod state;
 

@@ -14,7 +14,7 @@ use super::events::EventLog;
 use super::exec::ExecRecord;
 use super::images::Images;
 use super::{Clock, LogStore};
-use crate::fs::SharedTree;
+use crate::fs::{Meta, SharedTree, Tree};
 use crate::process::{Host, Signal};
 
 /// Labels as they are on the engine, the drivers' own among them.
@@ -169,7 +169,12 @@ impl State {
     }
 
     pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {
-        Arc::clone(self.host_folders.entry(path.to_owned()).or_default())
+        let folder = self.host_folders.entry(path.to_owned()).or_insert_with(|| {
+            let mut tree = Tree::default();
+            tree.set_meta("", Meta::SHARED);
+            tree.shared()
+        });
+        Arc::clone(folder)
     }
 
     /// An address on a network that no running container has.

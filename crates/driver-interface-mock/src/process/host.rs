@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{CommandTable, Entry, Exit, Signal};
 use crate::engine::Clock;
-use crate::fs::{Errno, FileSystem};
+use crate::fs::{Caller, Errno, FileSystem};
 use crate::sync::lock;
 
 /// The simulated kernel of one run of one container: its processes, files and limits.
@@ -32,6 +32,15 @@ pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) name: Option<String>,
+}
+
+impl User {
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            uid: self.uid,
+            gid: self.gid,
+        }
+    }
 }
 
 #[derive(Debug)]
