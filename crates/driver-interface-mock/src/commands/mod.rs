@@ -8,7 +8,9 @@ mod files;
 mod filters;
 mod format;
 mod lines;
+mod network;
 mod options;
+mod owners;
 mod regex;
 mod system;
 mod text;
@@ -32,6 +34,7 @@ pub(crate) fn builtin_command(name: &str) -> Option<BuiltinCommand> {
         "printf" => |process| Box::pin(format::printf(process)),
         "test" | "[" => |process| Box::pin(condition::test(process)),
         "kill" => |process| Box::pin(system::kill(process)),
+        "ulimit" => |process| Box::pin(system::ulimit(process)),
         _ => return None,
     })
 }
@@ -52,8 +55,8 @@ pub(crate) fn stock_commands() -> CommandTable {
         "ash" => shell::sh,
         "basename" => text::basename,
         "cat" => filters::cat,
-        "chmod" => files::chmod,
-        "chown" => files::chmod,
+        "chmod" => owners::chmod,
+        "chown" => owners::chown,
         "cp" => files::cp,
         "cut" => lines::cut,
         "date" => system::date,
@@ -62,26 +65,34 @@ pub(crate) fn stock_commands() -> CommandTable {
         "echo" => text::echo,
         "env" => system::env,
         "false" => basic::fail,
+        "getent" => network::getent,
         "grep" => lines::grep,
         "head" => filters::head,
         "hostname" => system::hostname,
         "id" => system::id,
         "kill" => system::kill,
+        "ln" => owners::ln,
         "ls" => files::ls,
         "mkdir" => files::mkdir,
         "mv" => files::mv,
+        "nohup" => system::nohup,
+        "nslookup" => network::nslookup,
         "nproc" => system::nproc,
+        "ping" => network::ping,
         "printenv" => system::printenv,
         "printf" => format::printf,
         "ps" => system::ps,
         "pwd" => text::pwd,
+        "readlink" => owners::readlink,
         "rm" => files::rm,
         "rmdir" => files::rmdir,
         "seq" => text::seq,
+        "setsid" => system::setsid,
         "sh" => shell::sh,
         "sleep" => basic::sleep,
         "sort" => lines::sort,
-        "stat" => files::stat,
+        "stat" => owners::stat,
+        "stty" => system::stty,
         "sync" => basic::succeed,
         "tail" => filters::tail,
         "tee" => filters::tee,
@@ -89,6 +100,7 @@ pub(crate) fn stock_commands() -> CommandTable {
         "timeout" => system::timeout,
         "touch" => files::touch,
         "tr" => lines::tr,
+        "tty" => system::tty,
         "true" => basic::succeed,
         "uname" => system::uname,
         "usleep" => basic::usleep,

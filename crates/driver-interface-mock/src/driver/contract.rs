@@ -1,18 +1,23 @@
 //! The trait, forwarded to where each operation is done.
 
+#![deny(clippy::missing_trait_methods)]
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
 use crate::profile::Kind;
 
-// Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
 impl<K: Kind> ContainerDriver for MockDriver<K> {
     fn name(&self) -> &str {
@@ -93,5 +98,128 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         self.drop_image(image).await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        self.wait(id, options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        self.kill(id, signal).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        self.pause(id).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        self.unpause(id).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        self.restart(id, options).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        self.follow_events(filter).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        self.run_exec(id, config).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        self.open_exec(id, config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        self.detach_exec(id, config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        self.look_up_exec(id, exec).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        self.follow_logs(id, options).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        self.copy_into(id, folder, archive).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        self.copy_from(id, path).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        self.read(id, path, options).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        self.stream_file(id, path).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        self.write(id, path, file).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        self.look_up_volume(id).await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        self.look_up_network(id).await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        self.attach(network, container, options).await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        self.detach(network, container).await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        self.plan_creation(config).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.pull_stream(image, options).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        self.images(filter).await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        self.look_up_image(image).await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        self.load(archive).await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        self.stats(id).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        self.stats_stream(id).await
     }
 }

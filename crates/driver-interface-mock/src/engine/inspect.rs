@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_types::{
-    ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, ImageRef, NetworkId, VolumeId, label,
+    ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, EnforcementReport, ImageRef,
+    NetworkId, VolumeId, label,
 };
 use tokio::sync::watch;
 
@@ -105,15 +106,19 @@ impl MockEngine {
             labels: owned(labels),
             created_at: state.creation_time(self.clock()),
             image: 0,
-            network: None,
+            networks: Vec::new(),
             command: Vec::new(),
+            env: BTreeMap::new(),
+            working_dir: "/".to_owned(),
             root: SharedTree::default(),
             logs: Arc::new(LogStore::new(self.clock().clone())),
             warnings: Vec::new(),
             phase: Phase::Created,
             started_at: None,
             healthy: true,
-            changed: watch::Sender::new(0),
+            health: None,
+            enforcement: EnforcementReport::default(),
+            changed: watch::Sender::default(),
         };
         state.containers.insert(id.clone(), container);
         Ok(id)
@@ -174,7 +179,7 @@ impl MockEngine {
         let mut state = self.state();
         state.down = Some("the simulated engine does not run".to_owned());
         for container in state.containers.values() {
-            container.changed.send_modify(|count| *count += 1);
+            container.poke();
         }
     }
 

@@ -1,0 +1,122 @@
+//! Saying what a creation would do.
+
+use driver_interface_errors::Result;
+use driver_interface_types::{
+    ContainerConfig, CreationPlan, Enforcement, EnforcementReport, ImageRef, MountType, NetworkMode,
+    PullPolicy, Strictness, Warning, label,
+};
+
+use super::create::with_image;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::profile::Kind;
+
+/// Which limits and security options hold in a simulated container: all but the disk limit.
+pub(super) fn enforcement() -> EnforcementReport {
+    let mut report = EnforcementReport::default();
+    report.disk = Enforcement::Unsupported;
+    report
+}
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn plan_creation(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        let call = Call::new(Operation::Plan).summary(super::create::summary_of(config));
+        let work = async {
+            let mut plan = CreationPlan::new(self.filled_in(config), enforcement());
+            plan.warnings = self.unenforced(config);
+            plan.refusals = self.refused(config);
+            if plan.refusals.is_empty() {
+                plan.refusals = self.missing(config);
+            }
+            Ok(plan)
+        };
+        self.call(call, || Ok(()), work).await
+    }
+
+    /// The config with what is done where it says nothing, as far as that is known without fetching the image.
+    fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
+        let mut full = config.clone();
+        full.init.get_or_insert(true);
+        let image = ImageRef::new(&config.image).ok();
+        let state = self.core.engine.state();
+        if let Some(found) = image.and_then(|image| state.images.get(&image)) {
+            full = with_image(&full, found);
+        }
+        full
+    }
+
+    /// What is refused before the engine is asked, each by its path.
+    fn refused(&self, config: &ContainerConfig) -> Vec<Warning> {
+        let violations = self.violations(config).into_iter();
+        let mut found: Vec<Warning> = violations
+            .map(|violation| Warning::new(violation.path, violation.code, violation.message))
+            .collect();
+        let declared = Self::declared();
+        for (path, capability) in config.needs() {
+            if !declared.supports(capability) {
+                let message = format!("it needs `{capability}`, which this driver does not declare");
+                found.push(Warning::new(path, "unsupported", message));
+            }
+        }
+        let (limit, asked) = (K::PROFILE.max_cpu, config.resources.cpu);
+        if asked > limit {
+            let message = format!("must be at most {limit}; got {asked}");
+            found.push(Warning::new("resources.cpu", "limit-exceeded", message));
+        }
+        if config.strictness == Strictness::Require {
+            found.extend(self.unenforced(config));
+        }
+        found
+    }
+
+    /// What the engine would refuse as it is now.
+    fn missing(&self, config: &ContainerConfig) -> Vec<Warning> {
+        let state = self.core.engine.state();
+        let mut found = Vec::new();
+        if let Some(name) = &config.name
+            && let Some(holder) = state
+                .containers
+                .values()
+                .find(|container| container.name == *name)
+        {
+            // With its own key it is not another container, but the same one again.
+            let key = holder.labels.get(label::OPERATION);
+            let repeats = config.operation_key.is_some() && config.operation_key.as_ref() == key;
+            if !repeats {
+                found.push(Warning::new(
+                    "name",
+                    "name-taken",
+                    format!("name `{name}` is taken"),
+                ));
+            }
+        }
+        for (index, mount) in config.volumes.iter().enumerate() {
+            let is_volume = mount.mount_type() == MountType::Volume;
+            if is_volume && state.volume(self.namespace(), &mount.source).is_none() {
+                let message = format!("there is no volume `{}`", mount.source);
+                found.push(Warning::new(
+                    format!("volumes[{index}].source"),
+                    "not-found",
+                    message,
+                ));
+            }
+        }
+        if let NetworkMode::Named(name) = &config.network
+            && state.network(self.namespace(), name).is_none()
+        {
+            found.push(Warning::new(
+                "network",
+                "not-found",
+                format!("there is no network `{name}`"),
+            ));
+        }
+        if let Ok(image) = ImageRef::new(&config.image)
+            && config.pull_policy == PullPolicy::Never
+            && state.images.get(&image).is_none()
+        {
+            let message = format!("the engine has no image `{image}`, and it may not be pulled");
+            found.push(Warning::new("image", "not-found", message));
+        }
+        found
+    }
+}
