@@ -1,5 +1,6 @@
 //! The checks, one file an area.
 
+mod archives;
 mod cancellation;
 mod capability;
 mod cleanup;
@@ -7,23 +8,33 @@ mod concurrency;
 mod config;
 mod creation;
 mod errors;
+mod exec;
+mod exec_detached;
+mod exec_limits;
+mod exec_stream;
 mod exit;
+mod files;
 mod follow;
 mod health;
 mod host;
 mod keys;
 mod limits;
 mod listing;
+mod log_stream;
 mod logs;
 mod model;
 mod namespaces;
 mod networks;
 mod not_found;
+mod pause;
 mod removal;
+mod restart;
 mod security;
+mod signals;
 mod start;
 mod stop;
 mod volumes;
+mod wait;
 
 use crate::Check;
 
@@ -37,6 +48,14 @@ const FILES: &[&[Check]] = &[
     exit::CHECKS,
     stop::CHECKS,
     model::CHECKS,
+    wait::CHECKS,
+    signals::CHECKS,
+    pause::CHECKS,
+    restart::CHECKS,
+    exec::CHECKS,
+    exec_limits::CHECKS,
+    exec_stream::CHECKS,
+    exec_detached::CHECKS,
     removal::CHECKS,
     errors::CHECKS,
     not_found::CHECKS,
@@ -46,6 +65,9 @@ const FILES: &[&[Check]] = &[
     listing::CHECKS,
     logs::CHECKS,
     follow::CHECKS,
+    log_stream::CHECKS,
+    files::CHECKS,
+    archives::CHECKS,
     health::CHECKS,
     volumes::CHECKS,
     networks::CHECKS,
