@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerInstance, ExecConfig, ExecOutput, Result as DriverResult,
+    ContainerDriver, ContainerId, ContainerInstance, ExecConfig, ExecOutput, ImageRef, Result as DriverResult,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -19,6 +19,17 @@ pub(crate) fn beat(path: &str) -> String {
 }
 
 impl Ctx {
+    /// An image that a registry has.
+    pub fn registry_image(&self) -> CheckResult<ImageRef> {
+        let none = || Verdict::NotApplicable("the target names no image of a registry".to_owned());
+        self.target().registry_image().ok_or_else(none)
+    }
+
+    /// Notes the name of an image that a load may bring to the engine, so that it is removed after the check.
+    pub fn may_load(&self, image: &ImageRef) {
+        self.driver().may_load(image);
+    }
+
     /// Runs a script in a running container.
     pub async fn run_in(&self, id: &ContainerId, script: &str) -> CheckResult<ExecOutput> {
         Ok(self.driver().exec(id, ExecConfig::shell(script)).await?)

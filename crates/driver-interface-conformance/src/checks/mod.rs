@@ -1,13 +1,17 @@
 //! The checks, one file an area.
 
 mod archives;
+mod at_once;
 mod cancellation;
 mod capability;
 mod cleanup;
 mod concurrency;
 mod config;
+mod connections;
 mod creation;
+mod dropped;
 mod errors;
+mod events;
 mod exec;
 mod exec_detached;
 mod exec_limits;
@@ -16,7 +20,9 @@ mod exit;
 mod files;
 mod follow;
 mod health;
+mod health_checks;
 mod host;
+mod images;
 mod keys;
 mod limits;
 mod listing;
@@ -26,12 +32,17 @@ mod model;
 mod namespaces;
 mod networks;
 mod not_found;
+mod operations;
 mod pause;
+mod plans;
+mod ports;
 mod removal;
 mod restart;
 mod security;
+mod setup;
 mod signals;
 mod start;
+mod stats;
 mod stop;
 mod volumes;
 mod wait;
@@ -41,9 +52,13 @@ use crate::Check;
 /// Every file's checks, in the order of reports: an area's files stand together.
 const FILES: &[&[Check]] = &[
     capability::CHECKS,
+    operations::CHECKS,
     creation::CHECKS,
     config::CHECKS,
     host::CHECKS,
+    setup::CHECKS,
+    ports::CHECKS,
+    plans::CHECKS,
     start::CHECKS,
     exit::CHECKS,
     stop::CHECKS,
@@ -60,17 +75,24 @@ const FILES: &[&[Check]] = &[
     errors::CHECKS,
     not_found::CHECKS,
     concurrency::CHECKS,
+    at_once::CHECKS,
     keys::CHECKS,
     cancellation::CHECKS,
+    dropped::CHECKS,
     listing::CHECKS,
     logs::CHECKS,
     follow::CHECKS,
     log_stream::CHECKS,
     files::CHECKS,
     archives::CHECKS,
+    images::CHECKS,
+    stats::CHECKS,
+    events::CHECKS,
     health::CHECKS,
+    health_checks::CHECKS,
     volumes::CHECKS,
     networks::CHECKS,
+    connections::CHECKS,
     namespaces::CHECKS,
     limits::CHECKS,
     security::CHECKS,
