@@ -1,6 +1,6 @@
 //! `test` and `[`.
 
-use crate::fs::Node;
+use crate::fs::{Access, Node};
 use crate::process::MockProcess;
 
 /// How deep a condition may be nested.
@@ -129,16 +129,20 @@ impl<'a> Reader<'a> {
             "-f" => matches!(node(), Some(Node::File(_))) && !path.starts_with("/dev/"),
             "-d" => matches!(node(), Some(Node::Dir)),
             "-s" => self.process.read_path(&path).is_ok_and(|data| !data.is_empty()),
-            "-r" => node().is_some(),
-            "-w" => {
-                node().is_some() && (path.starts_with("/dev/") || self.process.host.files.is_writable(&path))
+            "-r" => {
+                node().is_some()
+                    && (path.starts_with("/proc/") || self.process.files.may(&path, Access::Read))
             }
+            "-w" => node().is_some() && (path.starts_with("/dev/") || self.process.files.is_writable(&path)),
             "-x" => {
                 matches!(node(), Some(Node::Dir))
+                    || self.process.files.may(&path, Access::Execute)
                     || (operand.contains('/') && self.process.host.commands.find(operand).is_some())
             }
             "-c" => node().is_some() && path.starts_with("/dev/"),
-            "-b" | "-p" | "-S" | "-h" | "-L" | "-u" | "-g" | "-k" | "-t" => false,
+            "-t" => self.process.terminal.is_some() && matches!(operand, "0" | "1" | "2"),
+            "-h" | "-L" => self.process.files.link_target(&path).is_some(),
+            "-b" | "-p" | "-S" | "-u" | "-g" | "-k" => false,
             _ => return Err(format!("{operand}: unknown operand")),
         })
     }

@@ -1,7 +1,8 @@
 //! Programs for files and folders.
 
 use super::options::Line;
-use crate::fs::{Errno, Node};
+use super::owners::permissions;
+use crate::fs::{Errno, Meta, Node};
 use crate::process::MockProcess;
 use crate::sync::lock;
 
@@ -25,7 +26,7 @@ pub(crate) async fn ls(process: MockProcess) -> u8 {
             }
             Some(Node::Dir) if !line.has('d') => {
                 let path = process.path(operand);
-                let names = process.host.files.list(&path).unwrap_or_default();
+                let names = process.files.list(&path).unwrap_or_default();
                 let shown = names
                     .into_iter()
                     .filter(|name| line.has('a') || line.has('A') || !name.starts_with('.'));
@@ -58,10 +59,17 @@ fn listing(process: &MockProcess, path: &str, name: &str, long: bool) -> String 
     if !long {
         return format!("{name}\n");
     }
-    let (uid, gid) = process.user();
-    match process.host.files.node(path) {
-        Some(Node::File(data)) => format!("-rw-r--r--    1 {uid:<8} {gid:<8} {:9} {name}\n", data.len()),
-        _ => format!("drwxr-xr-x    2 {uid:<8} {gid:<8} {:9} {name}\n", 4096),
+    if let Some(target) = process.files.link_target(path) {
+        return format!(
+            "lrwxrwxrwx    1 0        0        {:9} {name} -> {target}\n",
+            target.len()
+        );
+    }
+    let Meta { uid, gid, mode } = process.files.meta(path).unwrap_or(Meta::FILE);
+    let shown = permissions(mode);
+    match process.files.node(path) {
+        Some(Node::File(data)) => format!("-{shown}    1 {uid:<8} {gid:<8} {:9} {name}\n", data.len()),
+        _ => format!("d{shown}    2 {uid:<8} {gid:<8} {:9} {name}\n", 4096),
     }
 }
 
@@ -75,7 +83,7 @@ pub(crate) async fn mkdir(process: MockProcess) -> u8 {
         let made = if line.has('p') {
             mkdir_all(&process, &path)
         } else {
-            process.host.files.mkdir(&path)
+            process.files.mkdir(&path)
         };
         if let Err(errno) = made {
             process
@@ -95,10 +103,10 @@ fn mkdir_all(process: &MockProcess, path: &str) -> Result<(), Errno> {
         .chain([path.len()]);
     for end in ends {
         let part = path.get(..end).unwrap_or(path);
-        match process.host.files.node(part) {
+        match process.files.node(part) {
             Some(Node::Dir) => {}
-            Some(Node::File(_)) => return Err(Errno::NotADirectory),
-            None => process.host.files.mkdir(part)?,
+            Some(Node::File(_) | Node::Link(_)) => return Err(Errno::NotADirectory),
+            None => process.files.mkdir(part)?,
         }
     }
     Ok(())
@@ -112,9 +120,9 @@ pub(crate) async fn rm(process: MockProcess) -> u8 {
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
-        let removed = match process.host.files.node(&path) {
+        let removed = match process.files.node(&path) {
             Some(Node::Dir) if !recursive => Err(Errno::IsADirectory),
-            _ => process.host.files.remove(&path, recursive),
+            _ => process.files.remove(&path, recursive),
         };
         match removed {
             Err(Errno::NotFound) if line.has('f') => {}
@@ -141,9 +149,9 @@ pub(crate) async fn rmdir(process: MockProcess) -> u8 {
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
-        let removed = match process.host.files.node(&path) {
+        let removed = match process.files.node(&path) {
             Some(Node::File(_)) => Err(Errno::NotADirectory),
-            _ => process.host.files.remove(&path, false),
+            _ => process.files.remove(&path, false),
         };
         if let Err(errno) = removed {
             process.say(format!("rmdir: '{operand}': {errno}")).await;
@@ -159,68 +167,10 @@ pub(crate) async fn touch(process: MockProcess) -> u8 {
     };
     let mut status = 0;
     for operand in &line.operands {
-        if let Err(errno) = process.host.files.create(&process.path(operand), false) {
+        if let Err(errno) = process.files.create(&process.path(operand), false) {
             process.say(format!("touch: {operand}: {errno}")).await;
             status = 1;
         }
-    }
-    status
-}
-
-/// Changes nothing: the simulation has no permissions of single files. It still wants the file to be there.
-pub(crate) async fn chmod(process: MockProcess) -> u8 {
-    let Some(line) = Line::parse(&process, "Rvf").await else {
-        return 1;
-    };
-    let name = process.args().first().cloned().unwrap_or_default();
-    let mut status = 0;
-    for operand in line.operands.iter().skip(1) {
-        if process.node(operand).is_none() {
-            process
-                .say(format!("{name}: {operand}: No such file or directory"))
-                .await;
-            status = 1;
-        } else if !process.host.files.is_writable(&process.path(operand)) {
-            process
-                .say(format!("{name}: {operand}: Read-only file system"))
-                .await;
-            status = 1;
-        }
-    }
-    status
-}
-
-/// Prints a file's size with `-c %s`, its name with `%n`; other formats are refused.
-pub(crate) async fn stat(process: MockProcess) -> u8 {
-    let Some(line) = Line::parse(&process, "c:t").await else {
-        return 1;
-    };
-    let mut status = 0;
-    for operand in &line.operands {
-        let Some(node) = process.node(operand) else {
-            process
-                .say(format!("stat: can't stat '{operand}': No such file or directory"))
-                .await;
-            status = 1;
-            continue;
-        };
-        let (size, kind) = match node {
-            Node::Dir => (4096, "directory"),
-            Node::File(_) => (
-                process
-                    .read_path(&process.path(operand))
-                    .map_or(0, |data| data.len()),
-                "regular file",
-            ),
-        };
-        let text = match line.value('c') {
-            Some(format) => format
-                .replace("%s", &size.to_string())
-                .replace("%n", operand)
-                .replace("%F", kind),
-            None => format!("  File: {operand}\n  Size: {size}\t{kind}"),
-        };
-        process.answer(format!("{text}\n")).await;
     }
     status
 }
@@ -270,14 +220,20 @@ fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Resu
         .map_err(|errno| format!("can't stat '{source}': {errno}"))?;
     let failed = |errno: Errno| format!("can't create '{target}': {errno}");
     let (tree, place) = process
-        .host
         .files
         .create(&process.path(target), true)
         .map_err(failed)?;
     lock(&tree).write(&place, Some(0), &data).map_err(failed)?;
+    let mode = process
+        .files
+        .meta(&from)
+        .map_or(Meta::FILE.mode, |meta| meta.mode);
+    // Where the file is somebody else's, it keeps its own.
+    let _ = process
+        .files
+        .change(&process.path(target), |meta| meta.mode = mode);
     if remove {
         process
-            .host
             .files
             .remove(&from, false)
             .map_err(|errno| format!("can't remove '{source}': {errno}"))?;

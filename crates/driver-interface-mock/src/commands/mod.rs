@@ -9,6 +9,7 @@ mod filters;
 mod format;
 mod lines;
 mod options;
+mod owners;
 mod regex;
 mod system;
 mod text;
@@ -52,8 +53,8 @@ pub(crate) fn stock_commands() -> CommandTable {
         "ash" => shell::sh,
         "basename" => text::basename,
         "cat" => filters::cat,
-        "chmod" => files::chmod,
-        "chown" => files::chmod,
+        "chmod" => owners::chmod,
+        "chown" => owners::chown,
         "cp" => files::cp,
         "cut" => lines::cut,
         "date" => system::date,
@@ -67,21 +68,26 @@ pub(crate) fn stock_commands() -> CommandTable {
         "hostname" => system::hostname,
         "id" => system::id,
         "kill" => system::kill,
+        "ln" => owners::ln,
         "ls" => files::ls,
         "mkdir" => files::mkdir,
         "mv" => files::mv,
+        "nohup" => system::nohup,
         "nproc" => system::nproc,
         "printenv" => system::printenv,
         "printf" => format::printf,
         "ps" => system::ps,
         "pwd" => text::pwd,
+        "readlink" => owners::readlink,
         "rm" => files::rm,
         "rmdir" => files::rmdir,
         "seq" => text::seq,
+        "setsid" => system::setsid,
         "sh" => shell::sh,
         "sleep" => basic::sleep,
         "sort" => lines::sort,
-        "stat" => files::stat,
+        "stat" => owners::stat,
+        "stty" => system::stty,
         "sync" => basic::succeed,
         "tail" => filters::tail,
         "tee" => filters::tee,
@@ -89,6 +95,7 @@ pub(crate) fn stock_commands() -> CommandTable {
         "timeout" => system::timeout,
         "touch" => files::touch,
         "tr" => lines::tr,
+        "tty" => system::tty,
         "true" => basic::succeed,
         "uname" => system::uname,
         "usleep" => basic::usleep,

@@ -5,14 +5,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::basic::duration;
 use super::options::Line;
-use crate::process::{MockProcess, Signal};
+use crate::process::{MockProcess, Signal, SignalAction};
 
 pub(crate) async fn id(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "ugnG").await else {
         return 1;
     };
     let (uid, gid) = process.user();
-    let name = process.host.user.name.clone();
+    let name = process.user.name.clone();
     let named = |id: u32, name: Option<&str>| name.map_or(id.to_string(), |name| format!("{id}({name})"));
     let group = (gid == 0).then_some("root");
     let text = match (line.has('u'), line.has('g') || line.has('G'), line.has('n')) {
@@ -25,7 +25,7 @@ pub(crate) async fn id(process: MockProcess) -> u8 {
 }
 
 pub(crate) async fn whoami(process: MockProcess) -> u8 {
-    match process.host.user.name.clone() {
+    match process.user.name.clone() {
         Some(name) => process.answer(format!("{name}\n")).await,
         None => {
             process
@@ -111,6 +111,39 @@ async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -
     }
 }
 
+/// Runs a program as if it were in a session of its own; the simulation has none to leave.
+pub(crate) async fn setsid(process: MockProcess) -> u8 {
+    let words = process.args().get(1..).unwrap_or_default().to_vec();
+    run_instead(process, words, "setsid").await
+}
+
+pub(crate) async fn nohup(process: MockProcess) -> u8 {
+    process.on_signal(Signal::Hup, SignalAction::Ignore);
+    let words = process.args().get(1..).unwrap_or_default().to_vec();
+    run_instead(process, words, "nohup").await
+}
+
+/// Says where the terminal is, if there is one.
+pub(crate) async fn tty(process: MockProcess) -> u8 {
+    let there = process.terminal.is_some();
+    process
+        .answer(if there { "/dev/pts/0\n" } else { "not a tty\n" })
+        .await;
+    u8::from(!there)
+}
+
+/// Prints the terminal's size with `size`; everything else it takes and does nothing about.
+pub(crate) async fn stty(process: MockProcess) -> u8 {
+    let Some(size) = process.terminal.as_ref().map(|terminal| terminal.size()) else {
+        process.say("stty: standard input: Not a tty").await;
+        return 1;
+    };
+    if process.args().iter().any(|arg| arg == "size") {
+        return process.answer(format!("{} {}\n", size.rows, size.columns)).await;
+    }
+    0
+}
+
 pub(crate) async fn printenv(process: MockProcess) -> u8 {
     let Some(name) = process.args().get(1) else {
         let text: String = process
@@ -128,7 +161,7 @@ pub(crate) async fn printenv(process: MockProcess) -> u8 {
 
 pub(crate) async fn ps(process: MockProcess) -> u8 {
     let (uid, _) = process.user();
-    let user = process.host.user.name.clone().unwrap_or_else(|| uid.to_string());
+    let user = process.user.name.clone().unwrap_or_else(|| uid.to_string());
     let mut text = format!("PID   USER     TIME  COMMAND\n    1 {user:<8}  0:00 init\n");
     for entry in process.host.processes() {
         text.push_str(&format!("{:5} {user:<8}  0:00 {}\n", entry.pid, entry.name()));

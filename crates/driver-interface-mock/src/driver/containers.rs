@@ -1,11 +1,11 @@
 //! Containers: started, removed, looked up.
 
 use driver_interface_errors::{
-    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, DriverError, Hint, Result,
+    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, DriverError, Effect, Hint, Result,
 };
 use driver_interface_types::{
-    ContainerCounts, ContainerFilter, ContainerId, ContainerInstance, DriverHealth, EngineInfo,
-    RemoveOptions, StartOutcome,
+    ContainerCounts, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, DriverHealth,
+    EngineInfo, EventKind, ExitInfo, RemoveOptions, Signal, StartOutcome,
 };
 
 use super::answer::Refusal;
@@ -16,23 +16,33 @@ use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn start(&self, id: &ContainerId) -> Result<StartOutcome> {
-        let work = async {
-            let engine = &self.core.engine;
-            let mut state = engine.state();
-            let container = state
-                .container(self.namespace(), id)
-                .ok_or_else(|| no_such_container(id))?;
-            if container.run().is_some() {
-                return Ok(StartOutcome::AlreadyRunning);
-            }
-            let found = container.id.clone();
-            match engine.start_run(&mut state, &found) {
-                Ok(()) => Ok(StartOutcome::Started),
-                Err(problem) => Err(start_failed::<K>(id, problem)),
-            }
-        };
+        let work = async { self.start_now(id) };
         self.call(Call::new(Operation::StartContainer).on(id), || Ok(()), work)
             .await
+    }
+
+    /// Starts what does not run, in one step.
+    pub(super) fn start_now(&self, id: &ContainerId) -> Result<StartOutcome> {
+        let engine = &self.core.engine;
+        let mut state = engine.state();
+        let container = state
+            .container(self.namespace(), id)
+            .ok_or_else(|| no_such_container(id))?;
+        match container.run() {
+            Some(run) if run.host.is_frozen() => {
+                return Err(ContainerStartError::new(id.as_str(), "it is paused")
+                    .with_retryable(false)
+                    .with_effect(Effect::NotApplied)
+                    .into());
+            }
+            Some(_) => return Ok(StartOutcome::AlreadyRunning),
+            None => {}
+        }
+        let found = container.id.clone();
+        match engine.start_run(&mut state, &found) {
+            Ok(()) => Ok(StartOutcome::Started),
+            Err(problem) => Err(start_failed::<K>(id, problem)),
+        }
     }
 
     pub(super) async fn remove(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
@@ -42,19 +52,27 @@ impl<K: Kind> MockDriver<K> {
             let container = state
                 .container(self.namespace(), id)
                 .ok_or_else(|| no_such_container(id))?;
-            if container.run().is_some() && !options.force {
+            if let (Some(run), false) = (container.run(), options.force) {
+                let what = if run.host.is_frozen() {
+                    "it is paused"
+                } else {
+                    "it is running"
+                };
                 let answer = Refusal::StillRunning(container.id.to_string()).answer::<K>();
-                return Err(ContainerRemoveError::new(id.as_str(), "it is running")
+                return Err(ContainerRemoveError::new(id.as_str(), what)
                     .with_hint(Hint::StillRunning)
                     .with_source(answer)
                     .into());
             }
             let found = container.id.clone();
             let removed = state.containers.remove(&found);
-            drop(state);
-            if let Some(container) = removed {
-                // For those who still follow them.
-                container.logs.end_of_run();
+            let now = self.core.engine.clock().now();
+            if let Some(mut container) = removed {
+                if container.run().is_some() {
+                    let killed = ExitInfo::new(Signal::KILL.exit_code(), false, now);
+                    container.end_run(killed, &mut state.events);
+                }
+                state.events.emit(&container, EventKind::Removed, None, now);
             }
             Ok(())
         };
@@ -135,7 +153,7 @@ impl<K: Kind> MockDriver<K> {
             let container = state
                 .container(self.namespace(), id)
                 .ok_or_else(|| no_such_container(id))?;
-            Ok(container.run().is_some() && container.healthy)
+            Ok(container.status() == ContainerStatus::Running && container.healthy)
         };
         self.call(Call::new(Operation::IsContainerHealthy).on(id), || Ok(()), work)
             .await
@@ -147,7 +165,16 @@ pub(super) fn no_such_container(id: &ContainerId) -> DriverError {
 }
 
 fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError {
-    let (message, hint, refusal) = match problem {
+    let (message, hint, refusal) = explained(problem);
+    ContainerStartError::new(id.as_str(), message)
+        .with_hint(hint)
+        .with_source(refusal.answer::<K>())
+        .into()
+}
+
+/// Why a program does not run: in words, as a hint, and as the engine says it.
+pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
+    match problem {
         StartProblem::NoSuchProgram(program) => (
             format!("no such program: `{program}`"),
             Hint::CommandNotFound,
@@ -163,9 +190,5 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
             Hint::UserNotFound,
             Refusal::NoSuchUser(user),
         ),
-    };
-    ContainerStartError::new(id.as_str(), message)
-        .with_hint(hint)
-        .with_source(refusal.answer::<K>())
-        .into()
+    }
 }

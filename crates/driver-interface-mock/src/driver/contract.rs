@@ -4,9 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerPath, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput,
+    ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
+    NetworkConfig, NetworkId, PauseOutcome, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
@@ -93,5 +96,79 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         self.drop_image(image).await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        self.wait(id, options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        self.kill(id, signal).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        self.pause(id).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        self.unpause(id).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        self.restart(id, options).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        self.follow_events(filter).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        self.run_exec(id, config).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        self.open_exec(id, config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        self.detach_exec(id, config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        self.look_up_exec(id, exec).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        self.follow_logs(id, options).await
+    }
+
+    async fn copy_into_container(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        self.copy_into(id, folder, archive).await
+    }
+
+    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        self.copy_from(id, path).await
+    }
+
+    async fn read_file(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        self.read(id, path, options).await
+    }
+
+    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        self.stream_file(id, path).await
+    }
+
+    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        self.write(id, path, file).await
     }
 }

@@ -8,8 +8,8 @@ use driver_interface_errors::{
     ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
 };
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, ImageRef, MountType, NetworkMode, Strictness, Warning,
-    label,
+    ContainerConfig, ContainerId, ContainerInstance, EventKind, ImageRef, MountType, NetworkMode, Strictness,
+    Warning, label,
 };
 use driver_interface_validation::validate_container_config_with;
 use tokio::sync::watch;
@@ -180,15 +180,19 @@ impl<K: Kind> MockDriver<K> {
             image: found.number,
             network,
             command,
+            working_dir: config.working_dir.clone().unwrap_or_else(|| "/".to_owned()),
             root: root.shared(),
             logs: Arc::new(LogStore::new(engine.clock().clone())),
             warnings: self.unenforced(config),
             phase: Phase::Created,
             started_at: None,
             healthy: true,
-            changed: watch::Sender::new(0),
+            changed: watch::Sender::default(),
         };
         let instance = container.instance();
+        state
+            .events
+            .emit(&container, EventKind::Created, None, container.created_at);
         state.containers.insert(id.clone(), container);
         instance.ok_or_else(|| ContainerNotFoundError::new(id.as_str()).into())
     }

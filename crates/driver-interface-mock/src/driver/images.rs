@@ -9,7 +9,7 @@ use super::answer::Refusal;
 use super::{Call, MockDriver};
 use crate::Operation;
 use crate::engine::PullRefusal;
-use crate::fs::read_tar;
+use crate::fs::{Tree, read_tar};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -40,7 +40,8 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn import(&self, image: &ImageRef, root: Bytes) -> Result<()> {
         let summary = format!("{} bytes", root.len());
         let work = async {
-            let tree = read_tar(&root).map_err(|problem| {
+            let mut tree = Tree::default();
+            read_tar(&mut tree, &root).map_err(|problem| {
                 ImagePullError::new(image.as_str(), format!("the archive cannot be read: {problem}"))
                     .with_retryable(false)
                     .with_source(Refusal::BadArchive(problem).answer::<K>())

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use super::containers::no_such_container;
 use super::{Call, FOLLOW_DEADLINE, MockDriver, unreachable_engine};
 use crate::Operation;
-use crate::engine::{LogStore, Phase};
+use crate::engine::{Changes, LogStore, Phase};
 use crate::profile::Kind;
 
 struct Followed {
     id: ContainerId,
     logs: Arc<LogStore>,
-    changed: watch::Receiver<u64>,
+    changed: watch::Receiver<Changes>,
 }
 
 impl<K: Kind> MockDriver<K> {

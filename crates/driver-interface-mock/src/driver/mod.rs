@@ -4,10 +4,16 @@ mod answer;
 mod containers;
 mod contract;
 mod create;
+mod events;
+mod exec;
+mod exec_session;
+mod files;
 mod images;
+mod log_stream;
 mod logs;
 mod resources;
 mod stop;
+mod wait;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -143,10 +149,11 @@ impl<K: Kind> MockDriver<K> {
             target,
             summary,
             extra_time,
+            unbounded,
         } = call;
         let open = self.core.recorder.begin(operation, target, summary);
         let deadline = self.core.options.deadline.saturating_add(extra_time);
-        let steps = async {
+        let first = async {
             check()?;
             let (delay, failure) = self.core.faults.draw(operation);
             self.pass_time(delay).await;
@@ -156,15 +163,26 @@ impl<K: Kind> MockDriver<K> {
             if operation != Operation::HealthCheck {
                 self.reach_engine()?;
             }
+            Ok(failure)
+        };
+        let then = async |failure| {
             let done = work.await?;
             match failure {
                 Some(Failure::Afterwards(error)) => Err(error),
                 _ => Ok(done),
             }
         };
-        let result = match timeout(deadline, steps).await {
-            Ok(result) => result,
-            Err(_) => Err(TimeoutError::new(operation.as_str(), deadline).into()),
+        let timed_out = |_| Err(TimeoutError::new(operation.as_str(), deadline).into());
+        let result = if unbounded {
+            match timeout(deadline, first).await.unwrap_or_else(timed_out) {
+                Ok(failure) => then(failure).await,
+                Err(error) => Err(error),
+            }
+        } else {
+            let steps = async { then(first.await?).await };
+            timeout(deadline, steps)
+                .await
+                .unwrap_or_else(|_| Err(TimeoutError::new(operation.as_str(), deadline).into()))
         };
         let result = result.map_err(|error| {
             error
@@ -213,6 +231,20 @@ impl<K: Kind> MockDriver<K> {
         can.image_remove = true;
         can.volume_list = true;
         can.network_list = true;
+        can.container_wait = true;
+        can.container_kill = true;
+        can.container_pause = true;
+        can.container_restart = true;
+        can.exec = true;
+        can.exec_stream = true;
+        can.exec_detached = true;
+        can.log_stream = true;
+        can.process_setup = true;
+        can.file_archive = true;
+        can.file_read = true;
+        can.file_write = true;
+        can.tmpfs_mount = true;
+        can.events = true;
         can.bind_mount = true;
         can.cpu_limit = true;
         can.memory_limit = true;
@@ -243,6 +275,8 @@ struct Call {
     target: Option<String>,
     summary: String,
     extra_time: Duration,
+    /// Whether the deadline holds only until the work begins.
+    unbounded: bool,
 }
 
 impl Call {
@@ -252,6 +286,7 @@ impl Call {
             target: None,
             summary: String::new(),
             extra_time: Duration::ZERO,
+            unbounded: false,
         }
     }
 
@@ -262,6 +297,11 @@ impl Call {
 
     fn summary(mut self, summary: impl fmt::Display) -> Self {
         self.summary = summary.to_string();
+        self
+    }
+
+    fn unbounded(mut self) -> Self {
+        self.unbounded = true;
         self
     }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{ContainerStopError, Hint, Result};
-use driver_interface_types::{ContainerId, StopOptions, StopOutcome};
+use driver_interface_types::{ContainerId, EventKind, StopOptions, StopOutcome};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
 use crate::Operation;
+use crate::engine::{Changes, Run};
 use crate::process::{Entry, Signal};
 use crate::profile::Kind;
 
@@ -19,7 +20,8 @@ struct Target {
     id: ContainerId,
     number: u64,
     main: Arc<Entry>,
-    changed: watch::Receiver<u64>,
+    stop_signal: Signal,
+    changed: watch::Receiver<Changes>,
 }
 
 impl<K: Kind> MockDriver<K> {
@@ -30,27 +32,61 @@ impl<K: Kind> MockDriver<K> {
             .on(id)
             .summary(format!("{how}, grace {grace:?}"))
             .extra_time(grace);
+        let work = self.end_run(id, options, grace);
+        self.call(call, || Ok(()), work).await
+    }
+
+    /// Ends the run and starts another one.
+    pub(super) async fn restart(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        let grace = grace_of::<K>(options);
+        let how = if options.force { "force" } else { "graceful" };
+        let call = Call::new(Operation::RestartContainer)
+            .on(id)
+            .summary(format!("{how}, grace {grace:?}"))
+            .extra_time(grace);
         let work = async {
-            let Some(mut target) = self.running(id)? else {
-                return Ok(StopOutcome::AlreadyStopped);
-            };
-            let kill_at_once = options.force && options.timeout.is_none();
-            if !kill_at_once {
-                target.main.send(Signal::Term);
-                if let Ok(over) = timeout(grace, self.over(&mut target)).await {
-                    return over.map(|()| StopOutcome::Stopped);
-                }
-                if !options.force {
-                    let message = format!("it still runs {grace:?} after the stop signal");
-                    return Err(ContainerStopError::new(id.as_str(), message)
-                        .with_hint(Hint::StillRunning)
-                        .into());
-                }
-            }
-            target.main.send(Signal::Kill);
-            self.over(&mut target).await.map(|()| StopOutcome::Killed)
+            self.end_run(id, options, grace).await?;
+            self.start_now(id).map(|_| ())
         };
         self.call(call, || Ok(()), work).await
+    }
+
+    async fn end_run(&self, id: &ContainerId, options: StopOptions, grace: Duration) -> Result<StopOutcome> {
+        let Some(mut target) = self.running(id)? else {
+            return Ok(StopOutcome::AlreadyStopped);
+        };
+        let kill_at_once = options.force && options.timeout.is_none();
+        if !kill_at_once {
+            target.main.send(target.stop_signal);
+            self.thaw(&target);
+            if let Ok(over) = timeout(grace, self.over(&mut target)).await {
+                return over.map(|()| StopOutcome::Stopped);
+            }
+            if !options.force {
+                let message = format!("it still runs {grace:?} after the stop signal");
+                return Err(ContainerStopError::new(id.as_str(), message)
+                    .with_hint(Hint::StillRunning)
+                    .into());
+            }
+        }
+        target.main.send(Signal::Kill);
+        self.over(&mut target).await.map(|()| StopOutcome::Killed)
+    }
+
+    /// Lets a frozen run go on, so that it can take the signal.
+    fn thaw(&self, target: &Target) {
+        let mut state = self.core.engine.state();
+        let state = &mut *state;
+        let Some(container) = state.containers.get(&target.id) else {
+            return;
+        };
+        let frozen = |run: &&Run| run.number == target.number && run.host.is_frozen();
+        if let Some(run) = container.run().filter(frozen) {
+            run.host.freeze(false);
+            container.poke();
+            let now = self.core.engine.clock().now();
+            state.events.emit(container, EventKind::Unpaused, None, now);
+        }
     }
 
     fn running(&self, id: &ContainerId) -> Result<Option<Target>> {
@@ -62,6 +98,7 @@ impl<K: Kind> MockDriver<K> {
             id: container.id.clone(),
             number: run.number,
             main: Arc::clone(&run.main),
+            stop_signal: container.stop_signal(),
             changed: container.changed.subscribe(),
         }))
     }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use driver_interface_types::{ImageRef, Namespace};
 
-use crate::fs::{Tree, stock_root};
+use crate::fs::{Tree, open_folders, stock_root};
 
 /// The program of every stock image that names no other: it sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
@@ -74,6 +74,7 @@ impl Images {
         for folder in ["dev", "proc", "sys", "tmp", "etc"] {
             root.mkdir_all(folder);
         }
+        root.open(open_folders());
         self.add(reference, Some(importer), Vec::new(), root);
     }
 

@@ -107,13 +107,14 @@ impl MockEngine {
             image: 0,
             network: None,
             command: Vec::new(),
+            working_dir: "/".to_owned(),
             root: SharedTree::default(),
             logs: Arc::new(LogStore::new(self.clock().clone())),
             warnings: Vec::new(),
             phase: Phase::Created,
             started_at: None,
             healthy: true,
-            changed: watch::Sender::new(0),
+            changed: watch::Sender::default(),
         };
         state.containers.insert(id.clone(), container);
         Ok(id)
@@ -174,7 +175,7 @@ impl MockEngine {
         let mut state = self.state();
         state.down = Some("the simulated engine does not run".to_owned());
         for container in state.containers.values() {
-            container.changed.send_modify(|count| *count += 1);
+            container.poke();
         }
     }
 

@@ -2,7 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use driver_interface_types::LogOptions;
+use tokio::sync::watch;
 
 use super::Clock;
 use crate::sync::lock;
@@ -14,6 +16,45 @@ const KEPT_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) enum LogStream {
     Stdout,
     Stderr,
+    /// Both of a container with a terminal.
+    Tty,
+}
+
+/// Which of a container's lines are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) stdout: bool,
+    pub(crate) stderr: bool,
+    pub(crate) since: Option<SystemTime>,
+    pub(crate) until: Option<SystemTime>,
+}
+
+impl Wanted {
+    fn takes(&self, line: &Line) -> bool {
+        let selected = match line.stream {
+            LogStream::Stdout | LogStream::Tty => self.stdout,
+            LogStream::Stderr => self.stderr,
+        };
+        selected
+            && self.since.is_none_or(|since| line.time >= since)
+            && self.until.is_none_or(|until| line.time < until)
+    }
+}
+
+/// What a reader finds at a place.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Line {
+        time: SystemTime,
+        stream: LogStream,
+        bytes: Bytes,
+        /// Where to go on.
+        then: u64,
+    },
+    /// Nothing that is wanted, up to this place.
+    Nothing { then: u64 },
+    /// It is no longer kept.
+    Lost,
 }
 
 /// What a container has written, line by line.
@@ -21,6 +62,8 @@ pub(crate) enum LogStream {
 pub(crate) struct LogStore {
     clock: Clock,
     lines: Mutex<Lines>,
+    /// The number of the next line.
+    arrived: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -29,14 +72,16 @@ struct Lines {
     /// How many lines there were before the oldest that is kept.
     dropped: u64,
     bytes: usize,
-    partial: [Vec<u8>; 2],
+    partial: [Vec<u8>; 3],
+    /// The number of the first line of each run.
+    runs: Vec<u64>,
 }
 
 #[derive(Debug)]
 struct Line {
     time: SystemTime,
     stream: LogStream,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl LogStore {
@@ -44,6 +89,7 @@ impl LogStore {
         Self {
             clock,
             lines: Mutex::default(),
+            arrived: watch::Sender::default(),
         }
     }
 
@@ -55,9 +101,69 @@ impl LogStore {
             let partial = lines.partial_of(stream);
             partial.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
-                let bytes = std::mem::take(partial);
+                let bytes = std::mem::take(partial).into();
                 lines.push(Line { time, stream, bytes });
             }
+        }
+        self.tell(&lines);
+    }
+
+    fn tell(&self, lines: &Lines) {
+        let end = lines.end();
+        self.arrived
+            .send_if_modified(|seen| std::mem::replace(seen, end) != end);
+    }
+
+    /// Begins a run: what comes now is its own.
+    pub(crate) fn begin_run(&self) {
+        let mut lines = lock(&self.lines);
+        let first = lines.end();
+        lines.runs.push(first);
+    }
+
+    /// How many runs have begun.
+    pub(crate) fn runs(&self) -> usize {
+        lock(&self.lines).runs.len()
+    }
+
+    /// Tells of new lines.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.arrived.subscribe()
+    }
+
+    /// The number of the first line that a tail has, among the wanted ones that are there.
+    pub(crate) fn tail(&self, wanted: &Wanted, count: u64) -> u64 {
+        let lines = lock(&self.lines);
+        let own = lines.kept.iter().enumerate().rev();
+        let mut own = own.filter(|(_, line)| wanted.takes(line));
+        match usize::try_from(count).unwrap_or(usize::MAX).checked_sub(1) {
+            None => lines.end(),
+            Some(skipped) => own
+                .nth(skipped)
+                .map_or(0, |(index, _)| lines.dropped + index as u64),
+        }
+    }
+
+    /// The first wanted line from a place on, before the end of a run, and the place behind it.
+    pub(crate) fn next(&self, from: u64, run: usize, wanted: &Wanted) -> Next {
+        let lines = lock(&self.lines);
+        let end = lines.runs.get(run).copied().unwrap_or(u64::MAX);
+        if from > 0 && from < lines.dropped {
+            return Next::Lost;
+        }
+        let skipped = usize::try_from(from.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
+        let later = lines.kept.iter().skip(skipped).zip(from.max(lines.dropped)..);
+        let mut later = later.take_while(|(_, number)| *number < end);
+        match later.find(|(line, _)| wanted.takes(line)) {
+            Some((line, number)) => Next::Line {
+                time: line.time,
+                stream: line.stream,
+                bytes: line.bytes.clone(),
+                then: number + 1,
+            },
+            None => Next::Nothing {
+                then: lines.end().min(end).max(from),
+            },
         }
     }
 
@@ -65,30 +171,31 @@ impl LogStore {
     pub(crate) fn end_of_run(&self) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
-        for stream in [LogStream::Stdout, LogStream::Stderr] {
+        for stream in [LogStream::Stdout, LogStream::Stderr, LogStream::Tty] {
             let bytes = std::mem::take(lines.partial_of(stream));
             if !bytes.is_empty() {
+                let bytes = bytes.into();
                 lines.push(Line { time, stream, bytes });
             }
         }
+        self.tell(&lines);
     }
 
     /// The number of the next line, from which to go on later.
     pub(crate) fn position(&self) -> u64 {
-        let lines = lock(&self.lines);
-        lines.dropped + lines.kept.len() as u64
+        lock(&self.lines).end()
     }
 
     /// The lines an option asks for: the last of those before `now_at`, and all from there on.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> Vec<u8> {
         let lines = lock(&self.lines);
-        let wanted = |line: &&Line| {
-            let selected = match line.stream {
-                LogStream::Stdout => options.stdout,
-                LogStream::Stderr => options.stderr,
-            };
-            selected && options.since.is_none_or(|since| line.time >= since)
+        let selected = Wanted {
+            stdout: options.stdout,
+            stderr: options.stderr,
+            since: options.since,
+            until: None,
         };
+        let wanted = |line: &&Line| selected.takes(line);
         let old_count = usize::try_from(now_at.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
         let old: Vec<&Line> = lines.kept.iter().take(old_count).filter(wanted).collect();
         let tail = options
@@ -111,11 +218,16 @@ impl LogStore {
 
 impl Lines {
     fn partial_of(&mut self, stream: LogStream) -> &mut Vec<u8> {
-        let [stdout, stderr] = &mut self.partial;
+        let [stdout, stderr, terminal] = &mut self.partial;
         match stream {
             LogStream::Stdout => stdout,
             LogStream::Stderr => stderr,
+            LogStream::Tty => terminal,
         }
+    }
+
+    fn end(&self) -> u64 {
+        self.dropped + self.kept.len() as u64
     }
 
     fn push(&mut self, line: Line) {

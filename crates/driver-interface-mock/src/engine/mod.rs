@@ -1,9 +1,12 @@
 //! The simulated engine: what exists, what runs, and what a test can see and do past the drivers.
 
 mod clock;
+mod events;
+mod exec;
 mod images;
 mod inspect;
 mod logs;
+mod mounts;
 mod run;
 mod state;
 
@@ -14,11 +17,13 @@ use std::time::SystemTime;
 use driver_interface_types::ImageRef;
 
 pub(crate) use clock::Clock;
+pub(crate) use events::Position;
+pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
 pub(crate) use images::{IDLE, PullRefusal};
 pub use inspect::EngineObject;
-pub(crate) use logs::{LogStore, LogStream};
+pub(crate) use logs::{LogStore, LogStream, Next, Wanted};
 pub(crate) use run::StartProblem;
-pub(crate) use state::{Container, Labels, Phase, State, belongs, new_network, new_volume};
+pub(crate) use state::{Changes, Container, Labels, Phase, Run, State, belongs, new_network, new_volume};
 
 use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driver_interface_types::{ContainerId, ExitInfo, MountType, NetworkMode, SecurityOptions};
+use driver_interface_types::{ContainerId, EventKind, ExitInfo, NetworkMode};
 
+use super::mounts::mounts_of;
 use super::state::{Container, Phase, Run, State};
 use super::{LogStream, MockEngine};
-use crate::fs::{FileSystem, Mount, Node, Tree, Writers, absolute};
+use crate::fs::{FileSystem, Node, absolute};
 use crate::process::{Entry, Exit, Host, MockCommand, MockProcess, Output, Signal, User};
 use crate::sync::lock;
 
@@ -36,7 +37,7 @@ impl MockEngine {
         };
 
         let user = find_user(&container.config.security.user, container)?;
-        let files = FileSystem::new(mounts, user.uid == 0);
+        let files = FileSystem::new(mounts, user.caller());
         let commands = self.commands();
         let program = container.command.first().cloned().unwrap_or_default();
         let Some(command) = commands.find(&program) else {
@@ -67,24 +68,34 @@ impl MockEngine {
             return Ok(());
         };
         let logs = &container.logs;
-        let process = MockProcess::new(
+        let output = |stream| {
+            let stream = if config.tty { LogStream::Tty } else { stream };
+            Output::Log(Arc::clone(logs), stream)
+        };
+        let mut process = MockProcess::new(
             Arc::clone(&host),
             Arc::clone(&main),
             container.command.clone(),
             env,
-            Output::Log(Arc::clone(logs), LogStream::Stdout),
-            Output::Log(Arc::clone(logs), LogStream::Stderr),
+            output(LogStream::Stdout),
+            output(LogStream::Stderr),
         );
+        if config.tty {
+            process.terminal = Some(Arc::default());
+        }
         // Every change of phase counts up, so no two runs have the same number.
-        let number = *container.changed.borrow();
+        let number = container.changed.borrow().count;
         let run = Run {
             number,
             host: Arc::clone(&host),
             main: Arc::clone(&main),
             endpoint,
+            execs: BTreeMap::new(),
         };
+        logs.begin_run();
         container.started_at = Some(now);
         container.set_phase(Phase::Running(run));
+        state.events.emit(container, EventKind::Started, None, now);
 
         let ending = Ending {
             engine: Arc::downgrade(self.shared()),
@@ -124,6 +135,7 @@ impl Drop for Ending {
             return;
         };
         let mut state = lock(&shared.state);
+        let state = &mut *state;
         let Some(container) = state.containers.get_mut(&self.id) else {
             return;
         };
@@ -132,10 +144,8 @@ impl Drop for Ending {
         };
         let exit = self.exit.unwrap_or(Exit::signal(Signal::Kill));
         let out_of_memory = run.host.ran_out_of_memory();
-        container.logs.end_of_run();
         let info = ExitInfo::new(i64::from(exit.code), out_of_memory, shared.clock.now());
-        // The run goes with this, and every process that is left with it.
-        container.set_phase(Phase::Ended(info));
+        container.end_run(info, &mut state.events);
     }
 }
 
@@ -148,51 +158,7 @@ fn network_of(container: &Container) -> Option<String> {
     }
 }
 
-fn mounts_of(state: &mut State, id: &ContainerId) -> Vec<Mount> {
-    let Some(container) = state.containers.get(id) else {
-        return Vec::new();
-    };
-    let (config, root) = (container.config.clone(), Arc::clone(&container.root));
-    let read_only = config.security.read_only;
-    let mut mounts = vec![Mount {
-        target: "/".to_owned(),
-        tree: root,
-        read_only,
-        writers: Writers::AsInImages,
-    }];
-    if read_only {
-        let tree = Tree::with_capacity(SecurityOptions::TMP_SIZE_MIB << 20).shared();
-        mounts.push(Mount {
-            target: "/tmp".to_owned(),
-            tree,
-            read_only: false,
-            writers: Writers::All,
-        });
-    }
-    for mount in &config.volumes {
-        let (tree, writers) = match mount.mount_type() {
-            MountType::Bind => (state.host_folder(&mount.source), Writers::All),
-            _ => {
-                // It was there at creation, and what is in use cannot be removed.
-                let Some(record) = state.volumes.get(&mount.source) else {
-                    continue;
-                };
-                (Arc::clone(&record.tree), Writers::Root)
-            }
-        };
-        let target = absolute("/", &mount.target);
-        mounts.retain(|other| other.target != target);
-        mounts.push(Mount {
-            target,
-            tree,
-            read_only: mount.read_only,
-            writers,
-        });
-    }
-    mounts
-}
-
-fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<String, String> {
+pub(super) fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<String, String> {
     let home = if user.uid == 0 { "/root" } else { "/" };
     let mut env: BTreeMap<String, String> = [("PATH", DEFAULT_PATH), ("HOSTNAME", hostname), ("HOME", home)]
         .map(|(k, v)| (k.into(), v.into()))
@@ -202,11 +168,11 @@ fn environment(container: &Container, user: &User, hostname: &str) -> BTreeMap<S
 }
 
 /// Finds who to run as: numbers as they are, names in the image's `/etc/passwd` and `/etc/group`.
-fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
+pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {
         Some(Node::File(data)) => String::from_utf8_lossy(&data).into_owned(),
-        Some(Node::Dir) | None => String::new(),
+        Some(Node::Dir | Node::Link(_)) | None => String::new(),
     };
     let (passwd, group) = (table("etc/passwd"), table("etc/group"));
     let missing = || StartProblem::NoSuchUser(text.to_owned());

@@ -3,17 +3,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, ExitInfo, Namespace, Network,
-    NetworkId, SessionId, Volume, VolumeId, Warning, label,
+    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, EventKind, ExecId, ExitInfo, Namespace,
+    Network, NetworkId, SessionId, Volume, VolumeId, Warning, label,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 
+use super::events::EventLog;
+use super::exec::ExecRecord;
 use super::images::Images;
 use super::{Clock, LogStore};
-use crate::fs::SharedTree;
-use crate::process::Host;
+use crate::fs::{Meta, SharedTree, Tree};
+use crate::process::{Host, Signal};
 
 /// Labels as they are on the engine, the drivers' own among them.
 pub(crate) type Labels = BTreeMap<String, String>;
@@ -29,6 +31,7 @@ pub(crate) struct State {
     /// The folders of the simulated host that containers have mounted.
     pub(crate) host_folders: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
+    pub(crate) events: EventLog,
     subnets: BTreeMap<String, u16>,
     rng: StdRng,
     last_creation: Option<SystemTime>,
@@ -45,14 +48,27 @@ pub(crate) struct Container {
     /// The network it is attached to, where its config names one.
     pub(crate) network: Option<NetworkId>,
     pub(crate) command: Vec<String>,
+    /// Where its processes start.
+    pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
-    /// Counts the changes of its phase. Its end tells those who wait that the container is gone.
-    pub(crate) changed: watch::Sender<u64>,
+    /// What has become of its runs. Its end tells those who wait that the container is gone.
+    pub(crate) changed: watch::Sender<Changes>,
+}
+
+/// What has become of a container's runs so far; outlives the container for those who watch it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    /// Counts every change, so that no two runs have the same number.
+    pub(crate) count: u64,
+    /// How many runs have ended.
+    pub(crate) ends: u64,
+    /// How the last one that ended did.
+    pub(crate) exit: Option<ExitInfo>,
 }
 
 #[derive(Debug)]
@@ -69,6 +85,8 @@ pub(crate) struct Run {
     pub(crate) host: Arc<Host>,
     pub(crate) main: Arc<crate::process::Entry>,
     pub(crate) endpoint: Option<String>,
+    /// The commands that were left to themselves.
+    pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
 }
 
 impl Drop for Run {
@@ -99,6 +117,7 @@ impl State {
             networks: BTreeMap::new(),
             host_folders: BTreeMap::new(),
             images: Images::stock(),
+            events: EventLog::default(),
             subnets: BTreeMap::new(),
             rng: StdRng::seed_from_u64(seed),
             last_creation: None,
@@ -150,7 +169,12 @@ impl State {
     }
 
     pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {
-        Arc::clone(self.host_folders.entry(path.to_owned()).or_default())
+        let folder = self.host_folders.entry(path.to_owned()).or_insert_with(|| {
+            let mut tree = Tree::default();
+            tree.set_meta("", Meta::SHARED);
+            tree.shared()
+        });
+        Arc::clone(folder)
     }
 
     /// An address on a network that no running container has.
@@ -177,6 +201,7 @@ impl Container {
     pub(crate) fn status(&self) -> ContainerStatus {
         match &self.phase {
             Phase::Created => ContainerStatus::Created,
+            Phase::Running(run) if run.host.is_frozen() => ContainerStatus::Paused,
             Phase::Running(_) => ContainerStatus::Running,
             Phase::Ended(exit) => exit.status(),
         }
@@ -189,13 +214,52 @@ impl Container {
         }
     }
 
+    pub(crate) fn run_mut(&mut self) -> Option<&mut Run> {
+        match &mut self.phase {
+            Phase::Running(run) => Some(run),
+            Phase::Created | Phase::Ended(_) => None,
+        }
+    }
+
+    /// The signal that asks its main process to end.
+    pub(crate) fn stop_signal(&self) -> Signal {
+        let asked = self.config.stop_signal.and_then(Signal::of);
+        asked.unwrap_or(Signal::Term)
+    }
+
     fn endpoint(&self) -> Option<&str> {
         self.run()?.endpoint.as_deref()
     }
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {
+        let exit = match &phase {
+            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Created | Phase::Running(_) => None,
+        };
         self.phase = phase;
-        self.changed.send_modify(|count| *count += 1);
+        self.changed.send_modify(|changes| {
+            changes.count += 1;
+            if exit.is_some() {
+                changes.ends += 1;
+                changes.exit = exit;
+            }
+        });
+    }
+
+    /// Ends the run that goes on, and every process that is left with it.
+    pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
+        self.logs.end_of_run();
+        let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.out_of_memory());
+        self.set_phase(Phase::Ended(exit));
+        if out_of_memory {
+            events.emit(self, EventKind::OutOfMemory, None, time);
+        }
+        events.emit(self, EventKind::Stopped, Some(code), time);
+    }
+
+    /// Tells those who wait to look again.
+    pub(crate) fn poke(&self) {
+        self.changed.send_modify(|changes| changes.count += 1);
     }
 
     /// What a reader is told. `None` for what no driver made.

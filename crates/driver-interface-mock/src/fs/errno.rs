@@ -15,6 +15,8 @@ pub(crate) enum Errno {
     BrokenPipe,
     Again,
     Search,
+    NotPermitted,
+    TooManyLinks,
 }
 
 impl fmt::Display for Errno {
@@ -32,6 +34,8 @@ impl fmt::Display for Errno {
             Self::BrokenPipe => "Broken pipe",
             Self::Again => "Resource temporarily unavailable",
             Self::Search => "No such process",
+            Self::NotPermitted => "Operation not permitted",
+            Self::TooManyLinks => "Too many levels of symbolic links",
         })
     }
 }
@@ -46,7 +50,8 @@ impl From<Errno> for io::Error {
             Errno::NotADirectory => io::ErrorKind::NotADirectory,
             Errno::IsADirectory => io::ErrorKind::IsADirectory,
             Errno::NotEmpty => io::ErrorKind::DirectoryNotEmpty,
-            Errno::Access => io::ErrorKind::PermissionDenied,
+            Errno::TooManyLinks => io::ErrorKind::InvalidInput,
+            Errno::Access | Errno::NotPermitted => io::ErrorKind::PermissionDenied,
             Errno::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
             Errno::NoSpace => io::ErrorKind::StorageFull,
             Errno::Busy => io::ErrorKind::ResourceBusy,

@@ -1,5 +1,10 @@
 use super::Tree;
 
+/// The folders that everybody writes to in a usual image.
+pub(crate) fn open_folders() -> &'static [&'static str] {
+    &["tmp", "var/tmp", "dev/shm", "home"]
+}
+
 /// The root file system of a stock image: what a small Linux image has, apart from programs, which the
 /// command table stands for.
 pub(crate) fn stock_root() -> Tree {
@@ -31,6 +36,7 @@ pub(crate) fn stock_root() -> Tree {
     for device in ["null", "zero", "full", "random", "urandom"] {
         root.put(&format!("dev/{device}"), Vec::new());
     }
+    root.open(open_folders());
     root.put("etc/passwd", PASSWD.into());
     root.put("etc/group", GROUP.into());
     root

@@ -1,14 +1,19 @@
 //! A container's files: trees in memory, mounted over one another.
 
+mod archive;
 mod errno;
 mod image_root;
+mod links;
+mod meta;
 mod tar;
 mod tree;
 
 use std::sync::Arc;
 
+pub(crate) use archive::{SharedFile, pack, unpack};
 pub(crate) use errno::Errno;
-pub(crate) use image_root::stock_root;
+pub(crate) use image_root::{open_folders, stock_root};
+pub(crate) use meta::{Access, Caller, Meta};
 pub(crate) use tar::read_tar;
 pub(crate) use tree::{Node, SharedTree, Tree};
 
@@ -21,33 +26,18 @@ pub(crate) struct Mount {
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
-    pub(crate) writers: Writers,
-}
-
-/// Who may write to a mount that is not read-only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writers {
-    /// Everybody, as in `/tmp`.
-    All,
-    /// Root alone, as in a new volume of a real engine.
-    Root,
-    /// Root, and everybody in the folders that an image leaves open.
-    AsInImages,
 }
 
 /// What the processes of a container see.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSystem {
     /// The longest target first, so that the first that fits is the one on top.
-    mounts: Vec<Mount>,
-    root_user: bool,
+    mounts: Arc<[Mount]>,
+    caller: Caller,
 }
 
-/// Where users other than root may write on a root file system that can be written.
-const WORLD_WRITABLE: [&str; 4] = ["tmp", "var/tmp", "dev/shm", "home"];
-
 impl FileSystem {
-    pub(crate) fn new(mut mounts: Vec<Mount>, root_user: bool) -> Self {
+    pub(crate) fn new(mut mounts: Vec<Mount>, caller: Caller) -> Self {
         mounts.sort_by(|a, b| {
             b.target
                 .len()
@@ -64,17 +54,39 @@ impl FileSystem {
                 lock(&below.tree).mkdir_all(&place);
             }
         }
-        Self { mounts, root_user }
+        Self {
+            mounts: mounts.into(),
+            caller,
+        }
     }
 
+    /// The same files, as another user sees them.
+    pub(crate) fn seen_by(&self, caller: Caller) -> Self {
+        Self {
+            mounts: Arc::clone(&self.mounts),
+            caller,
+        }
+    }
+
+    /// What is at a path, behind any links.
     pub(crate) fn node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.at(path).ok()?;
         lock(&mount.tree).node(&rest)
     }
 
+    /// Whose what is at a path is.
+    pub(crate) fn meta(&self, path: &str) -> Option<Meta> {
+        let (mount, rest) = self.at(path).ok()?;
+        let tree = lock(&mount.tree);
+        tree.node(&rest).map(|node| tree.meta(&rest, &node))
+    }
+
     pub(crate) fn read(&self, path: &str) -> Result<Arc<Vec<u8>>, Errno> {
         let (mount, rest) = self.at(path)?;
-        lock(&mount.tree).read(&rest)
+        let tree = lock(&mount.tree);
+        let data = tree.read(&rest)?;
+        self.check(tree.meta(&rest, &Node::File(Arc::clone(&data))), Access::Read)?;
+        Ok(data)
     }
 
     pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Errno> {
@@ -85,7 +97,13 @@ impl FileSystem {
     /// Opens a file for writing and makes it if need be.
     pub(crate) fn create(&self, path: &str, truncate: bool) -> Result<(SharedTree, String), Errno> {
         let (mount, rest) = self.writable(path)?;
-        lock(&mount.tree).create(&rest, truncate)?;
+        let mut tree = lock(&mount.tree);
+        let is_new = tree.node(&rest).is_none();
+        tree.create(&rest, truncate)?;
+        if is_new {
+            tree.set_meta(&rest, self.caller.owning(Meta::FILE));
+        }
+        drop(tree);
         Ok((Arc::clone(&mount.tree), rest))
     }
 
@@ -94,18 +112,69 @@ impl FileSystem {
             return Err(Errno::Exists);
         }
         let (mount, rest) = self.writable(path)?;
-        lock(&mount.tree).mkdir(&rest)
+        let mut tree = lock(&mount.tree);
+        tree.mkdir(&rest)?;
+        tree.set_meta(&rest, self.caller.owning(Meta::FOLDER));
+        Ok(())
+    }
+
+    /// Makes a symbolic link.
+    pub(crate) fn link(&self, path: &str, target: &str) -> Result<(), Errno> {
+        let (mount, rest) = self.own_place(path)?;
+        let mut tree = lock(&mount.tree);
+        if tree.node(&rest).is_some() {
+            return Err(Errno::Exists);
+        }
+        tree.insert(
+            &rest,
+            Node::Link(target.to_owned()),
+            self.caller.owning(Meta::FILE),
+        )
+    }
+
+    /// Sets the permissions or the owner of what is at a path.
+    pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Meta)) -> Result<(), Errno> {
+        let (mount, rest) = self.at(path)?;
+        let mut tree = lock(&mount.tree);
+        let node = tree.node(&rest).ok_or(Errno::NotFound)?;
+        if mount.read_only {
+            return Err(Errno::ReadOnly);
+        }
+        let mut meta = tree.meta(&rest, &node);
+        if self.caller.uid != 0 && self.caller.uid != meta.uid {
+            return Err(Errno::NotPermitted);
+        }
+        change(&mut meta);
+        tree.set_meta(&rest, meta);
+        Ok(())
     }
 
     pub(crate) fn remove(&self, path: &str, recursive: bool) -> Result<(), Errno> {
-        if self.node(path).is_none() {
-            return Err(Errno::NotFound);
-        }
         if self.mounts.iter().any(|mount| mount.target == path) {
             return Err(Errno::Busy);
         }
-        let (mount, rest) = self.writable(path)?;
+        if self.plain_node(&self.resolve(path, false)?).is_none() {
+            return Err(Errno::NotFound);
+        }
+        let (mount, rest) = self.own_place(path)?;
         lock(&mount.tree).remove(&rest, recursive)
+    }
+
+    /// Puts something at a path in place of what is there. A folder is never put in another thing's place nor
+    /// another thing in a folder's.
+    pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
+        let (mount, rest) = self.own_place(path)?;
+        let mut tree = lock(&mount.tree);
+        match (tree.node(&rest), &node) {
+            (Some(Node::Dir), Node::Dir) => {
+                tree.set_meta(&rest, meta);
+                return Ok(());
+            }
+            (Some(Node::Dir), _) => return Err(Errno::IsADirectory),
+            (Some(_), _) => tree.remove(&rest, false)?,
+            (None, _) => {}
+        }
+        tree.insert(&rest, node, meta)
     }
 
     /// Every place something is mounted at, and whether it is read-only; the root first.
@@ -120,34 +189,63 @@ impl FileSystem {
         self.writable(path).is_ok()
     }
 
-    fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
-        let (mount, rest) = self.at(path)?;
-        let exists = lock(&mount.tree).node(&rest).is_some();
-        let parent = rest.rsplit_once('/').map_or("", |(parent, _)| parent);
-        if !exists && !matches!(lock(&mount.tree).node(parent), Some(Node::Dir)) {
-            return Err(lock(&mount.tree).missing(&rest));
-        }
-        if mount.read_only {
-            return Err(Errno::ReadOnly);
-        }
-        let below = |open: &&str| {
-            rest.strip_prefix(*open)
-                .is_some_and(|r| r.is_empty() || r.starts_with('/'))
-        };
-        let allowed = self.root_user
-            || match mount.writers {
-                Writers::All => true,
-                Writers::Root => false,
-                Writers::AsInImages => WORLD_WRITABLE.iter().any(below),
-            };
-        if allowed {
-            Ok((mount, rest))
+    /// Whether the user may do something with what is at a path.
+    pub(crate) fn may(&self, path: &str, access: Access) -> bool {
+        self.meta(path)
+            .is_some_and(|meta| meta.allows(self.caller, access))
+    }
+
+    fn check(&self, meta: Meta, access: Access) -> Result<(), Errno> {
+        if meta.allows(self.caller, access) {
+            Ok(())
         } else {
             Err(Errno::Access)
         }
     }
 
+    /// The place of a path itself, which may be a link, in a folder that can be written to.
+    fn own_place(&self, path: &str) -> Result<(&Mount, String), Errno> {
+        let path = self.resolve(path, false)?;
+        let (mount, rest) = self.below(&path)?;
+        let tree = lock(&mount.tree);
+        let parent = rest.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let Some(folder @ Node::Dir) = tree.node(parent) else {
+            return Err(tree.missing(&rest));
+        };
+        if mount.read_only {
+            return Err(Errno::ReadOnly);
+        }
+        self.check(tree.meta(parent, &folder), Access::Write)?;
+        drop(tree);
+        Ok((mount, rest))
+    }
+
+    /// The place of a path, where what is there, or else its folder, can be written to.
+    fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
+        let (mount, rest) = self.at(path)?;
+        let tree = lock(&mount.tree);
+        let parent = rest.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let meta = match (tree.node(&rest), tree.node(parent)) {
+            (Some(node), _) => tree.meta(&rest, &node),
+            (None, Some(folder @ Node::Dir)) => tree.meta(parent, &folder),
+            (None, _) => return Err(tree.missing(&rest)),
+        };
+        if mount.read_only {
+            return Err(Errno::ReadOnly);
+        }
+        self.check(meta, Access::Write)?;
+        drop(tree);
+        Ok((mount, rest))
+    }
+
+    /// The place of a path, behind any links.
     fn at(&self, path: &str) -> Result<(&Mount, String), Errno> {
+        let path = self.resolve(path, true)?;
+        self.below(&path)
+    }
+
+    /// The place of a path without links.
+    fn below(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let found = self
             .mounts
             .iter()

@@ -1,82 +1,75 @@
-use super::Tree;
+use bytes::Bytes;
 
-const BLOCK: usize = 512;
+use super::archive::{Entries, EntryKind};
+use super::{Meta, Node, Tree};
 
-/// Reads an uncompressed tar archive into a tree. Files and folders are kept; links and devices, which the
-/// simulation has no use for, are left out.
-pub(crate) fn read_tar(archive: &[u8]) -> Result<Tree, &'static str> {
-    let mut tree = Tree::default();
-    let mut rest = archive;
-    let mut long_name: Option<String> = None;
-    let mut entries = 0;
-    while let Some((header, tail)) = rest.split_first_chunk::<BLOCK>() {
-        if header.iter().all(|byte| *byte == 0) {
-            break;
+/// Reads an uncompressed tar archive into a tree, over what is there. Devices, which the simulation has no use
+/// for, are left out.
+pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
+    for entry in Entries::new(archive) {
+        let entry = entry?;
+        let place = super::absolute("/", &entry.name);
+        let place = place.trim_start_matches('/');
+        if place.is_empty() {
+            tree.set_meta("", entry.meta);
+            continue;
         }
-        check_sum(header)?;
-        let size =
-            usize::try_from(octal(field(header, 124, 12))?).map_err(|_| "archive/tar: entry too large")?;
-        let data = tail.get(..size).ok_or("unexpected EOF")?;
-        let padded = size.div_ceil(BLOCK) * BLOCK;
-        rest = tail.get(padded..).unwrap_or_default();
-        let name = long_name.take().unwrap_or_else(|| path_of(header));
-        match header.get(156).copied().unwrap_or_default() {
-            b'L' => long_name = Some(text(data)),
-            b'5' => tree.mkdir_all(&clean(&name)),
-            b'0' | 0 | b'7' => tree.put(&clean(&name), data.to_vec()),
-            _ => {}
+        if let Some((above, _)) = place.rsplit_once('/') {
+            tree.mkdir_all(above);
         }
-        entries += 1;
-    }
-    if entries == 0 && !archive.iter().all(|byte| *byte == 0) || archive.len() < BLOCK {
-        return Err("unexpected EOF");
-    }
-    Ok(tree)
-}
-
-fn field(header: &[u8], start: usize, length: usize) -> &[u8] {
-    header.get(start..start + length).unwrap_or_default()
-}
-
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
-}
-
-fn path_of(header: &[u8]) -> String {
-    let (name, prefix) = (text(field(header, 0, 100)), text(field(header, 345, 155)));
-    if prefix.is_empty() || field(header, 257, 5) != b"ustar" {
-        name
-    } else {
-        format!("{prefix}/{name}")
-    }
-}
-
-fn clean(name: &str) -> String {
-    super::absolute("/", name).trim_start_matches('/').to_owned()
-}
-
-fn octal(field: &[u8]) -> Result<u64, &'static str> {
-    let digits = text(field);
-    u64::from_str_radix(digits.trim(), 8).map_err(|_| "archive/tar: invalid tar header")
-}
-
-fn check_sum(header: &[u8; BLOCK]) -> Result<(), &'static str> {
-    let stated = octal(field(header, 148, 8))?;
-    let sum: u64 = header
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| {
-            if (148..156).contains(&at) {
-                32
-            } else {
-                u64::from(*byte)
+        let node = match entry.kind {
+            EntryKind::Folder => {
+                tree.mkdir_all(place);
+                tree.set_meta(place, entry.meta);
+                continue;
             }
-        })
-        .sum();
-    if sum == stated {
-        Ok(())
-    } else {
-        Err("archive/tar: invalid tar header")
+            EntryKind::File(data) => Node::File(data.to_vec().into()),
+            EntryKind::Link(target) => Node::Link(target),
+            EntryKind::SameAs(other) => {
+                let other = super::absolute("/", &other);
+                match tree.node(other.trim_start_matches('/')) {
+                    Some(node) => node,
+                    None => continue,
+                }
+            }
+            EntryKind::Other => continue,
+        };
+        // What layers put over a folder takes its place.
+        let _ = tree.remove(place, true);
+        tree.insert(place, node, entry.meta)
+            .map_err(|_| "the archive has a file where it also has a folder")?;
+    }
+    Ok(())
+}
+
+/// Takes what a layer of an image deletes out of the tree below it, and the marks of it out of the layer.
+pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
+    const DELETED: &str = ".wh.";
+    const EMPTIED: &str = ".wh..wh..opq";
+    for entry in Entries::new(archive) {
+        let place = super::absolute("/", &entry?.name);
+        let place = place.trim_start_matches('/');
+        let (folder, name) = place.rsplit_once('/').unwrap_or(("", place));
+        if name == EMPTIED {
+            for below in tree.list(folder).unwrap_or_default() {
+                let _ = tree.remove(format!("{folder}/{below}").trim_start_matches('/'), true);
+            }
+        } else if let Some(name) = name.strip_prefix(DELETED) {
+            let _ = tree.remove(format!("{folder}/{name}").trim_start_matches('/'), true);
+        }
+    }
+    read_tar(tree, archive)?;
+    tree.forget_names(|name| name.starts_with(DELETED));
+    Ok(())
+}
+
+impl Tree {
+    /// Gives folders that everybody writes to in a usual image their permissions, where nothing says others.
+    pub(crate) fn open(&mut self, folders: &[&str]) {
+        for folder in folders {
+            if matches!(self.node(folder), Some(Node::Dir)) && !self.has_meta(folder) {
+                self.set_meta(folder, Meta::SHARED);
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::Errno;
+use super::{Errno, Meta};
 
 /// A tree that several containers may have mounted.
 pub(crate) type SharedTree = Arc<Mutex<Tree>>;
@@ -11,6 +11,10 @@ pub(crate) type SharedTree = Arc<Mutex<Tree>>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
+    /// Where it differs from what root makes.
+    metas: BTreeMap<String, Meta>,
+    /// Whether there ever was a link.
+    has_links: bool,
     used: u64,
     capacity: Option<u64>,
 }
@@ -20,6 +24,8 @@ pub(crate) enum Node {
     Dir,
     /// Shared until written, so that a container costs nothing of its image's size.
     File(Arc<Vec<u8>>),
+    /// A symbolic link, and where it leads.
+    Link(String),
 }
 
 impl Tree {
@@ -46,14 +52,85 @@ impl Tree {
         match self.node(path) {
             Some(Node::File(data)) => Ok(data),
             Some(Node::Dir) => Err(Errno::IsADirectory),
-            None => Err(self.missing(path)),
+            Some(Node::Link(_)) | None => Err(self.missing(path)),
         }
+    }
+
+    pub(crate) fn meta(&self, path: &str, node: &Node) -> Meta {
+        let usual = match node {
+            Node::Dir => Meta::FOLDER,
+            Node::File(_) | Node::Link(_) => Meta::FILE,
+        };
+        self.metas.get(path).copied().unwrap_or(usual)
+    }
+
+    pub(crate) fn set_meta(&mut self, path: &str, meta: Meta) {
+        self.metas.insert(path.to_owned(), meta);
+    }
+
+    pub(super) fn has_meta(&self, path: &str) -> bool {
+        self.metas.contains_key(path)
+    }
+
+    pub(super) fn has_links(&self) -> bool {
+        self.has_links
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Puts something in a folder, at a place where nothing is.
+    pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
+        self.check_parent(path)?;
+        if let Node::File(data) = &node {
+            let used = self.used.saturating_add(data.len() as u64);
+            if self.capacity.is_some_and(|capacity| used > capacity) {
+                return Err(Errno::NoSpace);
+            }
+            self.used = used;
+        }
+        self.has_links |= matches!(node, Node::Link(_));
+        self.nodes.insert(path.to_owned(), node);
+        self.set_meta(path, meta);
+        Ok(())
+    }
+
+    /// Takes over what is below a folder of another tree, and the folder's owner.
+    pub(crate) fn copy_of(&mut self, other: &Self, folder: &str) {
+        if let Some(node) = other.node(folder) {
+            self.set_meta("", other.meta(folder, &node));
+        }
+        let prefix = format!("{folder}/");
+        for (path, node) in &other.nodes {
+            if let Some(rest) = path.strip_prefix(&prefix) {
+                let meta = other.meta(path, node);
+                self.mkdir_all(rest.rsplit_once('/').map_or("", |(above, _)| above));
+                let _ = self.insert(rest, node.clone(), meta);
+            }
+        }
+    }
+
+    /// Takes everything out whose own name says so.
+    pub(super) fn forget_names(&mut self, unwanted: impl Fn(&str) -> bool) {
+        self.nodes
+            .retain(|path, _| !unwanted(path.rsplit('/').next().unwrap_or_default()));
+    }
+
+    /// How many bytes its files have.
+    pub(crate) fn size(&self) -> u64 {
+        let sizes = self.nodes.values().map(|node| match node {
+            Node::File(data) => data.len() as u64,
+            Node::Dir | Node::Link(_) => 0,
+        });
+        sizes.sum()
     }
 
     /// Makes the file if need be, and empties it if asked to.
     pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
         match self.node(path) {
             Some(Node::Dir) => Err(Errno::IsADirectory),
+            Some(Node::Link(_)) => Err(Errno::NotFound),
             Some(Node::File(data)) => {
                 if truncate {
                     self.used = self.used.saturating_sub(data.len() as u64);
@@ -142,6 +219,8 @@ impl Tree {
             }
             keep
         });
+        self.metas
+            .retain(|other, _| other != path && !other.starts_with(&below));
         self.used = self.used.saturating_sub(freed);
         Ok(())
     }
@@ -150,7 +229,7 @@ impl Tree {
     pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Errno> {
         match self.node(path) {
             Some(Node::Dir) => {}
-            Some(Node::File(_)) => return Err(Errno::NotADirectory),
+            Some(Node::File(_) | Node::Link(_)) => return Err(Errno::NotADirectory),
             None => return Err(self.missing(path)),
         }
         let prefix = if path.is_empty() {
@@ -169,7 +248,7 @@ impl Tree {
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         match self.node(parent) {
             Some(Node::Dir) => Ok(()),
-            Some(Node::File(_)) => Err(Errno::NotADirectory),
+            Some(Node::File(_) | Node::Link(_)) => Err(Errno::NotADirectory),
             None => Err(self.missing(parent)),
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
@@ -32,10 +33,15 @@ impl Exit {
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
+    /// The process of the exec it came from, through whatever parents; none for those of the main process.
+    pub(crate) exec: Option<u32>,
+    out_of_memory: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
+    /// Whether it was killed, which also ends what is frozen.
+    killed: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
 
@@ -54,6 +60,8 @@ impl Entry {
         Self {
             pid,
             parent: parent.map_or(0, |parent| parent.pid),
+            exec: parent.and_then(|parent| parent.exec),
+            out_of_memory: AtomicBool::new(false),
             name: Mutex::new(name.to_owned()),
             signals: Mutex::new(Signals {
                 actions,
@@ -61,8 +69,27 @@ impl Entry {
             }),
             arrived: Notify::new(),
             fatal: watch::Sender::new(None),
+            killed: watch::Sender::new(false),
             exit: watch::Sender::new(None),
         }
+    }
+
+    /// The first process of an exec.
+    pub(crate) fn of_exec(pid: u32, name: &str) -> Self {
+        Self {
+            exec: Some(pid),
+            ..Self::new(pid, None, name)
+        }
+    }
+
+    /// Kills it for the memory it has.
+    pub(crate) fn kill_for_memory(&self) {
+        self.out_of_memory.store(true, Ordering::Relaxed);
+        self.send(Signal::Kill);
+    }
+
+    pub(crate) fn ran_out_of_memory(&self) -> bool {
+        self.out_of_memory.load(Ordering::Relaxed)
     }
 
     pub(crate) fn name(&self) -> String {
@@ -92,6 +119,9 @@ impl Entry {
     }
 
     fn end_by(&self, signal: Signal) {
+        if signal == Signal::Kill {
+            self.killed.send_replace(true);
+        }
         self.fatal.send_if_modified(|fatal| {
             let first = fatal.is_none();
             fatal.get_or_insert(signal);
@@ -141,6 +171,12 @@ impl Entry {
             .ok()
             .and_then(|signal| *signal)
             .unwrap_or(Signal::Kill)
+    }
+
+    /// Waits until it is killed.
+    pub(crate) async fn killed(&self) {
+        // The sender lives as long as this borrow of it, so the wait only ends with the fact.
+        let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
     pub(crate) fn doomed_by(&self) -> Option<Signal> {

@@ -1,14 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use driver_interface_types::{ResourceLimits, SecurityOptions};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{CommandTable, Entry, Exit, Signal};
 use crate::engine::Clock;
-use crate::fs::{Errno, FileSystem};
+use crate::fs::{Caller, Errno, FileSystem};
 use crate::sync::lock;
 
 /// The simulated kernel of one run of one container: its processes, files and limits.
@@ -22,6 +23,7 @@ pub(crate) struct Host {
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
     table: Mutex<Table>,
+    frozen: watch::Sender<bool>,
 }
 
 /// Who the processes of a container run as.
@@ -32,6 +34,15 @@ pub(crate) struct User {
     pub(crate) name: Option<String>,
 }
 
+impl User {
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            uid: self.uid,
+            gid: self.gid,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Table {
     next_pid: u32,
@@ -40,6 +51,10 @@ struct Table {
     cpu: BTreeMap<u32, Duration>,
     out_of_memory: bool,
     closed: bool,
+    /// The execs that were killed: what they still start is killed too.
+    killed_execs: BTreeSet<u32>,
+    /// The execs a process of which was killed for its memory.
+    starved_execs: BTreeSet<u32>,
     period: Instant,
     used_in_period: Duration,
 }
@@ -66,6 +81,8 @@ impl Host {
             cpu: BTreeMap::new(),
             out_of_memory: false,
             closed: false,
+            killed_execs: BTreeSet::new(),
+            starved_execs: BTreeSet::new(),
             period: Instant::now(),
             used_in_period: Duration::ZERO,
         };
@@ -78,22 +95,60 @@ impl Host {
             security,
             clock,
             table: Mutex::new(table),
+            frozen: watch::Sender::new(false),
         }
     }
 
     /// Makes a process. The init process counts towards the limit, as it does in a real container.
     pub(crate) fn spawn(&self, parent: Option<&Entry>, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
-        if table.live.len() as u64 + 1 >= self.limits.pids && parent.is_some() {
+        if parent.is_some() {
+            self.check_room(&table)?;
+        }
+        let entry = Entry::new(table.next_pid, parent, name);
+        Ok(table.add(entry))
+    }
+
+    /// Makes the first process of an exec.
+    pub(crate) fn spawn_exec(&self, name: &str) -> Result<Arc<Entry>, Errno> {
+        let mut table = lock(&self.table);
+        self.check_room(&table)?;
+        let entry = Entry::of_exec(table.next_pid, name);
+        Ok(table.add(entry))
+    }
+
+    fn check_room(&self, table: &Table) -> Result<(), Errno> {
+        if table.live.len() as u64 + 1 >= self.limits.pids {
             return Err(Errno::Again);
         }
-        let entry = Arc::new(Entry::new(table.next_pid, parent, name));
-        if table.closed {
+        Ok(())
+    }
+
+    /// Kills an exec with all that came from it, what made itself independent included.
+    pub(crate) fn kill_exec(&self, exec: u32) {
+        let mut table = lock(&self.table);
+        table.killed_execs.insert(exec);
+        for entry in table.live.values().filter(|entry| entry.exec == Some(exec)) {
             entry.send(Signal::Kill);
         }
-        table.next_pid += 1;
-        table.live.insert(entry.pid, Arc::clone(&entry));
-        Ok(entry)
+    }
+
+    /// Sends a signal to every process of an exec, as its terminal does.
+    pub(crate) fn signal_exec(&self, exec: u32, signal: Signal) {
+        let table = lock(&self.table);
+        for entry in table.live.values().filter(|entry| entry.exec == Some(exec)) {
+            entry.send(signal);
+        }
+    }
+
+    /// Whether a process of an exec was killed for the memory it had.
+    pub(crate) fn exec_ran_out_of_memory(&self, exec: u32) -> bool {
+        lock(&self.table).starved_execs.contains(&exec)
+    }
+
+    /// Whether the run is over.
+    pub(crate) fn is_over(&self) -> bool {
+        lock(&self.table).closed
     }
 
     /// Runs a process's body until it returns or a signal ends it. However this ends, also by being dropped,
@@ -106,10 +161,50 @@ impl Host {
         };
         reaper.exit = tokio::select! {
             biased;
-            signal = entry.fatal() => Exit::signal(signal),
-            code = body => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
+            signal = self.fatal(entry) => Exit::signal(signal),
+            code = self.while_thawed(body) => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
         };
         reaper.exit
+    }
+
+    /// Waits for a signal that ends a process. While it is frozen only a kill does.
+    async fn fatal(&self, entry: &Entry) -> Signal {
+        let mut frozen = self.frozen.subscribe();
+        loop {
+            let signal = entry.fatal().await;
+            if signal == Signal::Kill || !*frozen.borrow_and_update() {
+                return signal;
+            }
+            tokio::select! {
+                () = entry.killed() => return Signal::Kill,
+                _ = frozen.changed() => {}
+            }
+        }
+    }
+
+    /// Runs a body, and leaves it alone while the processes are frozen. Times go on meanwhile, as they do for
+    /// real processes.
+    async fn while_thawed(&self, body: impl Future<Output = u8>) -> u8 {
+        let mut body = std::pin::pin!(body);
+        let mut frozen = self.frozen.subscribe();
+        loop {
+            // The sender lives as long as this borrow of it, so neither wait fails.
+            let _ = frozen.wait_for(|frozen| !*frozen).await;
+            tokio::select! {
+                biased;
+                _ = frozen.wait_for(|frozen| *frozen) => {}
+                code = &mut body => return code,
+            }
+        }
+    }
+
+    /// Freezes every process, or lets them go on.
+    pub(crate) fn freeze(&self, yes: bool) {
+        self.frozen.send_replace(yes);
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        *self.frozen.borrow()
     }
 
     pub(crate) fn find(&self, pid: u32) -> Option<Arc<Entry>> {
@@ -150,7 +245,8 @@ impl Host {
         let total: u64 = table.memory.values().sum();
         if total > self.limits.memory.saturating_mul(1 << 20) {
             table.out_of_memory = true;
-            entry.send(Signal::Kill);
+            table.starved_execs.extend(entry.exec);
+            entry.kill_for_memory();
         }
     }
 
@@ -180,6 +276,19 @@ impl Host {
     /// The CPU time a process and those that have ended used.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
+    }
+}
+
+impl Table {
+    fn add(&mut self, entry: Entry) -> Arc<Entry> {
+        let entry = Arc::new(entry);
+        let doomed = entry.exec.is_some_and(|exec| self.killed_execs.contains(&exec));
+        if self.closed || doomed {
+            entry.send(Signal::Kill);
+        }
+        self.next_pid += 1;
+        self.live.insert(entry.pid, Arc::clone(&entry));
+        entry
     }
 }
 

@@ -22,6 +22,48 @@ pub(crate) enum Output {
     Log(Arc<LogStore>, LogStream),
     File(FileOutput),
     Pipe(mpsc::Sender<Bytes>),
+    Client(Client),
+}
+
+/// Somebody outside of the container who reads. What they do not read any more is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    chunks: mpsc::Sender<Bytes>,
+    /// Whether line feeds become what a terminal makes of them.
+    terminal: bool,
+}
+
+impl Client {
+    /// A way out. Writers wait while the reader is behind.
+    pub(crate) fn new(terminal: bool) -> (Self, mpsc::Receiver<Bytes>) {
+        let (chunks, receiver) = mpsc::channel(PIPE_CHUNKS);
+        (Self { chunks, terminal }, receiver)
+    }
+
+    pub(crate) async fn write(&self, bytes: &[u8]) {
+        for chunk in bytes.chunks(CHUNK) {
+            let chunk = if self.terminal {
+                Bytes::from(with_carriage_returns(chunk))
+            } else {
+                Bytes::copy_from_slice(chunk)
+            };
+            if self.chunks.send(chunk).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// What a terminal makes of line feeds.
+pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        if *byte == b'\n' {
+            shown.push(b'\r');
+        }
+        shown.push(*byte);
+    }
+    shown
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +89,10 @@ impl Output {
         match self {
             Self::Null => Ok(()),
             Self::Full => Err(Errno::NoSpace),
+            Self::Log(store, LogStream::Tty) => {
+                store.write(LogStream::Tty, &with_carriage_returns(bytes));
+                Ok(())
+            }
             Self::Log(store, stream) => {
                 store.write(*stream, bytes);
                 Ok(())
@@ -57,6 +103,10 @@ impl Output {
                 if let Some(offset) = &file.offset {
                     offset.store(end, Ordering::Relaxed);
                 }
+                Ok(())
+            }
+            Self::Client(client) => {
+                client.write(bytes).await;
                 Ok(())
             }
             Self::Pipe(_) if bytes.is_empty() => Ok(()),

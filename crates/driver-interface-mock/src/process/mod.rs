@@ -6,6 +6,7 @@ mod host;
 mod io;
 mod open;
 mod signal;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +18,11 @@ pub(crate) use command::CommandTable;
 pub use command::MockCommand;
 pub(crate) use entry::{Entry, Exit};
 pub(crate) use host::{Host, User};
-pub(crate) use io::{FileOutput, Input, Output, pipe};
+pub(crate) use io::{Client, FileOutput, Input, Output, pipe};
 pub use signal::{Signal, SignalAction};
+pub(crate) use terminal::Terminal;
 
-use crate::fs::{Errno, absolute};
+use crate::fs::{Errno, FileSystem, absolute};
 
 /// A simulated process, as its program sees it: arguments, environment, streams, files, signals, time.
 ///
@@ -32,6 +34,10 @@ pub struct MockProcess {
     pub(crate) args: Arc<[String]>,
     pub(crate) env: Arc<BTreeMap<String, String>>,
     pub(crate) cwd: String,
+    pub(crate) user: Arc<User>,
+    pub(crate) files: FileSystem,
+    /// Where it has one.
+    pub(crate) terminal: Option<Arc<Terminal>>,
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
@@ -53,6 +59,9 @@ impl MockProcess {
     ) -> Self {
         let (args, env, cwd) = (args.into(), Arc::new(env), "/".to_owned());
         Self {
+            user: Arc::new(host.user.clone()),
+            files: host.files.clone(),
+            terminal: None,
             host,
             entry,
             args,
@@ -94,7 +103,7 @@ impl MockProcess {
 
     /// The numbers of the user and group it runs as.
     pub fn user(&self) -> (u32, u32) {
-        (self.host.user.uid, self.host.user.gid)
+        (self.user.uid, self.user.gid)
     }
 
     /// Writes to its standard output.
@@ -164,7 +173,7 @@ impl MockProcess {
     /// # Errors
     /// When it does not exist or is a folder.
     pub fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
-        Ok(self.host.files.read(&self.path(path))?.to_vec())
+        Ok(self.files.read(&self.path(path))?.to_vec())
     }
 
     /// Makes a file with this content, in place of what it had.
@@ -172,7 +181,7 @@ impl MockProcess {
     /// # Errors
     /// When the folder does not exist, the file system is read-only or full, or the user may not.
     pub fn write_file(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
-        let (tree, place) = self.host.files.create(&self.path(path), true)?;
+        let (tree, place) = self.files.create(&self.path(path), true)?;
         crate::sync::lock(&tree).write(&place, Some(0), content)?;
         Ok(())
     }

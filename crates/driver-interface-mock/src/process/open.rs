@@ -26,7 +26,7 @@ impl MockProcess {
             "/dev/stderr" => Ok(self.stderr.clone()),
             _ if path.starts_with("/proc/") || path.starts_with("/sys/") => Err(Errno::NotFound),
             _ => {
-                let (tree, place) = self.host.files.create(&path, !append)?;
+                let (tree, place) = self.files.create(&path, !append)?;
                 Ok(Output::File(FileOutput::new(tree, place, append)))
             }
         }
@@ -37,7 +37,7 @@ impl MockProcess {
         if let Some(text) = self.kernel_file(path) {
             return Ok(text.into_bytes());
         }
-        Ok(self.host.files.read(path)?.to_vec())
+        Ok(self.files.read(path)?.to_vec())
     }
 
     pub(crate) fn node(&self, path: &str) -> Option<Node> {
@@ -45,7 +45,7 @@ impl MockProcess {
         if self.kernel_file(&path).is_some() {
             return Some(Node::File(std::sync::Arc::default()));
         }
-        self.host.files.node(&path)
+        self.files.node(&path)
     }
 
     fn kernel_file(&self, path: &str) -> Option<String> {
@@ -91,8 +91,7 @@ impl MockProcess {
     }
 
     fn mount_lines(&self) -> String {
-        self.host
-            .files
+        self.files
             .mounts()
             .map(|(target, read_only)| {
                 format!("sim {target} simfs {} 0 0\n", if read_only { "ro" } else { "rw" })

@@ -10,8 +10,16 @@ pub enum Signal {
     Int = 2,
     /// Quit.
     Quit = 3,
+    /// Illegal instruction.
+    Ill = 4,
+    /// A trap of a debugger.
+    Trap = 5,
     /// Abort.
     Abrt = 6,
+    /// Bus error.
+    Bus = 7,
+    /// Arithmetic error.
+    Fpe = 8,
     /// Ends a process whatever it does.
     Kill = 9,
     /// The user's first.
@@ -26,12 +34,38 @@ pub enum Signal {
     Alrm = 14,
     /// The polite request to end: what a stop sends.
     Term = 15,
+    /// Stack fault.
+    Stkflt = 16,
     /// A child has ended. Ignored unless caught.
     Chld = 17,
     /// Go on. Ignored unless caught.
     Cont = 18,
+    /// Stand still. Simulated processes do not take notice of it.
+    Stop = 19,
+    /// Stand still, from the terminal. As [`Stop`](Self::Stop).
+    Tstp = 20,
+    /// Reading in the background. As [`Stop`](Self::Stop).
+    Ttin = 21,
+    /// Writing in the background. As [`Stop`](Self::Stop).
+    Ttou = 22,
+    /// Urgent data. Ignored unless caught.
+    Urg = 23,
+    /// Too much CPU time.
+    Xcpu = 24,
+    /// Too large a file.
+    Xfsz = 25,
+    /// A timer of CPU time.
+    Vtalrm = 26,
+    /// A timer of a profiler.
+    Prof = 27,
     /// The window has another size. Ignored unless caught.
     Winch = 28,
+    /// Input or output is possible.
+    Io = 29,
+    /// The power fails.
+    Pwr = 30,
+    /// Bad system call.
+    Sys = 31,
 }
 
 /// What a process does with a signal.
@@ -48,11 +82,15 @@ pub enum SignalAction {
 
 impl Signal {
     /// Every signal.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 31] = [
         Self::Hup,
         Self::Int,
         Self::Quit,
+        Self::Ill,
+        Self::Trap,
         Self::Abrt,
+        Self::Bus,
+        Self::Fpe,
         Self::Kill,
         Self::Usr1,
         Self::Segv,
@@ -60,10 +98,30 @@ impl Signal {
         Self::Pipe,
         Self::Alrm,
         Self::Term,
+        Self::Stkflt,
         Self::Chld,
         Self::Cont,
+        Self::Stop,
+        Self::Tstp,
+        Self::Ttin,
+        Self::Ttou,
+        Self::Urg,
+        Self::Xcpu,
+        Self::Xfsz,
+        Self::Vtalrm,
+        Self::Prof,
         Self::Winch,
+        Self::Io,
+        Self::Pwr,
+        Self::Sys,
     ];
+
+    /// The interface's signal as one that can be sent to a simulated process: any but those of real time.
+    pub(crate) fn of(signal: driver_interface_types::Signal) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|known| known.number() == signal.number())
+    }
 
     /// Its number on Linux.
     pub fn number(self) -> u8 {
@@ -81,7 +139,11 @@ impl Signal {
             Self::Hup => "HUP",
             Self::Int => "INT",
             Self::Quit => "QUIT",
+            Self::Ill => "ILL",
+            Self::Trap => "TRAP",
             Self::Abrt => "ABRT",
+            Self::Bus => "BUS",
+            Self::Fpe => "FPE",
             Self::Kill => "KILL",
             Self::Usr1 => "USR1",
             Self::Segv => "SEGV",
@@ -89,9 +151,22 @@ impl Signal {
             Self::Pipe => "PIPE",
             Self::Alrm => "ALRM",
             Self::Term => "TERM",
+            Self::Stkflt => "STKFLT",
             Self::Chld => "CHLD",
             Self::Cont => "CONT",
+            Self::Stop => "STOP",
+            Self::Tstp => "TSTP",
+            Self::Ttin => "TTIN",
+            Self::Ttou => "TTOU",
+            Self::Urg => "URG",
+            Self::Xcpu => "XCPU",
+            Self::Xfsz => "XFSZ",
+            Self::Vtalrm => "VTALRM",
+            Self::Prof => "PROF",
             Self::Winch => "WINCH",
+            Self::Io => "IO",
+            Self::Pwr => "PWR",
+            Self::Sys => "SYS",
         }
     }
 
@@ -114,7 +189,17 @@ impl Signal {
 
     /// Whether a process that does nothing about it lives on.
     pub(crate) fn is_harmless(self) -> bool {
-        matches!(self, Self::Chld | Self::Cont | Self::Winch)
+        matches!(
+            self,
+            Self::Chld
+                | Self::Cont
+                | Self::Urg
+                | Self::Winch
+                | Self::Stop
+                | Self::Tstp
+                | Self::Ttin
+                | Self::Ttou
+        )
     }
 
     /// What a shell says of a child that it ended; some end too often to be worth a word.
@@ -129,7 +214,19 @@ impl Signal {
             Self::Usr2 => Some("User defined signal 2"),
             Self::Alrm => Some("Alarm clock"),
             Self::Term => Some("Terminated"),
-            Self::Int | Self::Pipe | Self::Chld | Self::Cont | Self::Winch => None,
+            Self::Ill => Some("Illegal instruction"),
+            Self::Trap => Some("Trace/breakpoint trap"),
+            Self::Bus => Some("Bus error"),
+            Self::Fpe => Some("Arithmetic exception"),
+            Self::Xcpu => Some("CPU time limit exceeded"),
+            Self::Xfsz => Some("File size limit exceeded"),
+            Self::Vtalrm => Some("Virtual timer expired"),
+            Self::Prof => Some("Profiling timer expired"),
+            Self::Io => Some("I/O possible"),
+            Self::Pwr => Some("Power failure"),
+            Self::Sys => Some("Bad system call"),
+            Self::Stkflt => Some("Stack fault"),
+            _ => None,
         }
     }
 }

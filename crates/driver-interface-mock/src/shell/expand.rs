@@ -257,7 +257,6 @@ impl Shell {
                 let folder = if base.is_empty() { "." } else { base.as_str() };
                 let names = self
                     .process
-                    .host
                     .files
                     .list(&self.process.path(folder))
                     .unwrap_or_default();

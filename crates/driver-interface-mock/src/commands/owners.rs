@@ -1,0 +1,232 @@
+//! Programs for whose files are, what they are, and links.
+
+use super::options::Line;
+use crate::fs::{Errno, Meta, Node};
+use crate::process::MockProcess;
+
+/// `rwxr-xr-x` and the like.
+pub(super) fn permissions(mode: u32) -> String {
+    let bit = |shift: u32, shown: char| if mode >> shift & 1 == 1 { shown } else { '-' };
+    let mut text: String = (0..9)
+        .rev()
+        .zip("rwxrwxrwx".chars())
+        .map(|(at, c)| bit(at, c))
+        .collect();
+    if mode & 0o1000 != 0 {
+        text.pop();
+        text.push(if mode & 1 == 1 { 't' } else { 'T' });
+    }
+    text
+}
+
+/// Sets permissions, in octal digits or as in `u+x,go-w`.
+pub(crate) async fn chmod(process: MockProcess) -> u8 {
+    change(process, |asked, meta, _| {
+        meta.mode = new_mode(asked, meta.mode)?;
+        Some(())
+    })
+    .await
+}
+
+/// Sets owners, as numbers or root.
+pub(crate) async fn chown(process: MockProcess) -> u8 {
+    change(process, |asked, meta, is_root| {
+        let (user, group) = asked
+            .split_once(':')
+            .map_or((asked, None), |(user, group)| (user, Some(group)));
+        let number = |name: &str| {
+            if name == "root" {
+                Some(0)
+            } else {
+                name.parse().ok()
+            }
+        };
+        let new = Meta {
+            uid: if user.is_empty() { meta.uid } else { number(user)? },
+            gid: match group {
+                None | Some("") => meta.gid,
+                Some(group) => number(group)?,
+            },
+            ..*meta
+        };
+        // Giving files away is root's alone.
+        if is_root || (new.uid, new.gid) == (meta.uid, meta.gid) {
+            *meta = new;
+        }
+        Some(())
+    })
+    .await
+}
+
+async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Option<()>) -> u8 {
+    let Some(line) = Line::parse(&process, "Rvf").await else {
+        return 1;
+    };
+    let name = process.args().first().cloned().unwrap_or_default();
+    let asked = line.operands.first().cloned().unwrap_or_default();
+    let is_root = process.user().0 == 0;
+    let mut status = 0;
+    for operand in line.operands.iter().skip(1) {
+        let mut places = vec![process.path(operand)];
+        while let Some(path) = places.pop() {
+            if line.has('R') && matches!(process.files.node(&path), Some(Node::Dir)) {
+                let below = process.files.list(&path).unwrap_or_default();
+                places.extend(below.into_iter().map(|name| format!("{path}/{name}")));
+            }
+            let mut understood = true;
+            let changed = process
+                .files
+                .change(&path, |meta| understood = apply(&asked, meta, is_root).is_some());
+            let problem = match changed {
+                Ok(()) if understood => continue,
+                Ok(()) => format!("{name}: invalid mode '{asked}'"),
+                Err(Errno::ReadOnly | Errno::NotFound | Errno::NotPermitted) | Err(_) => {
+                    let errno = changed.err().unwrap_or(Errno::NotFound);
+                    format!("{name}: {operand}: {errno}")
+                }
+            };
+            process.say(problem).await;
+            status = 1;
+        }
+    }
+    status
+}
+
+fn new_mode(asked: &str, old: u32) -> Option<u32> {
+    if let Ok(mode) = u32::from_str_radix(asked, 8) {
+        return Some(mode & 0o7777);
+    }
+    let mut mode = old;
+    for clause in asked.split(',') {
+        let at = clause.find(['+', '-', '='])?;
+        let (who, rest) = clause.split_at(at);
+        let mut whom: u32 = who.chars().fold(0, |all, c| {
+            all | match c {
+                'u' => 0o4700,
+                'g' => 0o2070,
+                'o' => 0o1007,
+                _ => 0o7777,
+            }
+        });
+        if who.is_empty() {
+            whom = 0o7777;
+        }
+        let what = rest.chars().skip(1).fold(0, |all, c| {
+            all | match c {
+                'r' => 0o444,
+                'w' => 0o222,
+                'x' | 'X' => 0o111,
+                's' => 0o6000,
+                't' => 0o1000,
+                _ => 0,
+            }
+        }) & whom;
+        mode = match rest.chars().next() {
+            Some('+') => mode | what,
+            Some('-') => mode & !what,
+            _ => mode & !(whom & 0o777) | what,
+        };
+    }
+    Some(mode)
+}
+
+/// Prints with `-c` what a format asks for; without it, name and size.
+pub(crate) async fn stat(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "c:tL").await else {
+        return 1;
+    };
+    let mut status = 0;
+    for operand in &line.operands {
+        let path = process.path(operand);
+        let link = if line.has('L') {
+            None
+        } else {
+            process.files.link_target(&path)
+        };
+        let Some(node) = link.map(Node::Link).or_else(|| process.node(operand)) else {
+            process
+                .say(format!("stat: can't stat '{operand}': No such file or directory"))
+                .await;
+            status = 1;
+            continue;
+        };
+        let meta = process.files.meta(&path).unwrap_or(Meta::FILE);
+        let (size, kind, letter) = match node {
+            Node::Dir => (4096, "directory", 'd'),
+            Node::Link(target) => (target.len(), "symbolic link", 'l'),
+            Node::File(_) => {
+                let size = process.read_path(&path).map_or(0, |data| data.len());
+                (
+                    size,
+                    if size == 0 {
+                        "regular empty file"
+                    } else {
+                        "regular file"
+                    },
+                    '-',
+                )
+            }
+        };
+        let named = |id: u32| {
+            if id == 0 {
+                "root".to_owned()
+            } else {
+                "UNKNOWN".to_owned()
+            }
+        };
+        let text = match line.value('c') {
+            Some(format) => format
+                .replace("%s", &size.to_string())
+                .replace("%n", operand)
+                .replace("%a", &format!("{:o}", meta.mode))
+                .replace("%A", &format!("{letter}{}", permissions(meta.mode)))
+                .replace("%u", &meta.uid.to_string())
+                .replace("%g", &meta.gid.to_string())
+                .replace("%U", &named(meta.uid))
+                .replace("%G", &named(meta.gid))
+                .replace("%F", kind),
+            None => format!("  File: {operand}\n  Size: {size}\t{kind}"),
+        };
+        process.answer(format!("{text}\n")).await;
+    }
+    status
+}
+
+/// Makes symbolic links. There are no others.
+pub(crate) async fn ln(process: MockProcess) -> u8 {
+    let Some(line) = Line::parse(&process, "sfn").await else {
+        return 1;
+    };
+    let [target, name] = line.operands.as_slice() else {
+        process.say("ln: missing operand").await;
+        return 1;
+    };
+    if !line.has('s') {
+        process
+            .say(format!("ln: {name}: hard links are not simulated"))
+            .await;
+        return 1;
+    }
+    let mut place = process.path(name);
+    if matches!(process.node(name), Some(Node::Dir)) && !line.has('n') {
+        place = format!("{place}/{}", target.rsplit('/').next().unwrap_or(target));
+    }
+    if line.has('f') {
+        let _ = process.files.remove(&place, false);
+    }
+    match process.files.link(&place, target) {
+        Ok(()) => 0,
+        Err(errno) => {
+            process.say(format!("ln: {name}: {errno}")).await;
+            1
+        }
+    }
+}
+
+pub(crate) async fn readlink(process: MockProcess) -> u8 {
+    let path = process.args().last().cloned().unwrap_or_default();
+    match process.files.link_target(&process.path(&path)) {
+        Some(target) => process.answer(format!("{target}\n")).await,
+        None => 1,
+    }
+}

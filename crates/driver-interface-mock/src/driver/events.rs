@@ -1,0 +1,88 @@
+//! Events as a stream.
+
+use driver_interface_errors::{ConfigurationError, Result, Violation};
+use driver_interface_types::{Event, EventFilter, EventKind, EventStream, Namespace};
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::{Call, MockDriver};
+use crate::engine::Position;
+use crate::profile::Kind;
+use crate::{MockEngine, Operation};
+
+/// Where one reader of the events stands.
+struct Reader {
+    engine: MockEngine,
+    namespace: Namespace,
+    filter: EventFilter,
+    position: Position,
+    arrived: watch::Receiver<u64>,
+}
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn follow_events(&self, filter: &EventFilter) -> Result<EventStream> {
+        let check = || {
+            if filter.since.is_some() && filter.after.is_some() {
+                let violation =
+                    Violation::new("after", "conflict", "must not be given together with `since`");
+                return Err(ConfigurationError::new(vec![violation]).into());
+            }
+            Ok(())
+        };
+        let work = async {
+            let engine = self.core.engine.clone();
+            let state = engine.state();
+            let position = match (&filter.after, filter.since) {
+                (Some(cursor), _) => Position::after(cursor)
+                    .filter(|position| state.events.has(*position))
+                    .ok_or_else(|| {
+                        let message =
+                            format!("must be the cursor of an event of this engine; got {cursor:?}");
+                        ConfigurationError::single("after", "unknown-cursor", message)
+                    })?,
+                (None, Some(since)) => state.events.at(since),
+                (None, None) => state.events.now(),
+            };
+            let arrived = state.events.watch();
+            drop(state);
+            let reader = Reader {
+                engine,
+                namespace: self.namespace().clone(),
+                filter: filter.clone(),
+                position,
+                arrived,
+            };
+            Ok(EventStream::new(stream::unfold(reader, |mut reader| async {
+                let event = reader.next().await?;
+                Some((Ok(event), reader))
+            })))
+        };
+        self.call(Call::new(Operation::Events), check, work).await
+    }
+}
+
+impl Reader {
+    /// The next event that passes; none once the engine starts over.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            let found = {
+                let now = self.engine.clock().now();
+                let state = self.engine.state();
+                let (event, position) = state.events.next(self.position, &self.namespace, now);
+                self.position = position;
+                event
+            };
+            match found {
+                Some(event) if self.passes(&event) => return Some(event),
+                Some(_) => {}
+                // It was marked as seen when the reader was made or waited last, so nothing is missed.
+                None => self.arrived.changed().await.ok()?,
+            }
+        }
+    }
+
+    fn passes(&self, event: &Event) -> bool {
+        let in_time = self.filter.since.is_none_or(|since| event.time >= since);
+        self.filter.matches(event) && (in_time || event.kind == EventKind::Gap)
+    }
+}

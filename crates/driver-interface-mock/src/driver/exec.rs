@@ -1,0 +1,268 @@
+//! Commands in running containers: run and waited for, or left to themselves.
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Result, Violation};
+use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
+use tokio::sync::mpsc;
+
+use super::containers::no_such_container;
+use super::wait::{not_running, paused};
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::engine::{Exec, ExecProblem, ExecRequest, State};
+use crate::process::{Client, Input, Output, Terminal};
+use crate::profile::Kind;
+
+/// One stream of output as it is kept.
+struct Kept {
+    chunks: mpsc::Receiver<Bytes>,
+    ended: bool,
+    bytes: BytesMut,
+    limit: usize,
+    truncated: bool,
+}
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn run_exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        let call = call_of(Operation::Exec, id, &config).unbounded();
+        let work = async {
+            let terminal = config.tty.is_some();
+            let (stdout, out) = Client::new(terminal);
+            let (stderr, err) = Client::new(terminal);
+            let (mut out, mut err) = (
+                Kept::new(out, config.output_limit),
+                Kept::new(err, config.output_limit),
+            );
+            let stdin = config.stdin.as_deref().map_or(Input::Null, Input::bytes);
+            let request = request(&config, stdin, Output::Client(stdout), Output::Client(stderr));
+            let exec = self.start_command(&mut self.core.engine.state(), id, request)?;
+            let outcome = {
+                let mut end = std::pin::pin!(exec.wait());
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = out.take(), if !out.ended => {}
+                        () = err.take(), if !err.ended => {}
+                        outcome = &mut end => break outcome,
+                    }
+                }
+            };
+            // All that it wrote is there now. What others still write who have its streams is not its own.
+            out.drain();
+            err.drain();
+            let truncated = out.truncated || err.truncated;
+            Ok(ExecOutput::new(outcome, out.bytes.freeze(), err.bytes.freeze()).truncated(truncated))
+        };
+        self.call(call, || check(&config), work).await
+    }
+
+    pub(super) async fn detach_exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        let work = async {
+            let request = request(&config, Input::Null, Output::Null, Output::Null);
+            let mut state = self.core.engine.state();
+            let exec = self.start_command(&mut state, id, request)?;
+            let number = ExecId::new(state.new_id())?;
+            let record = exec.detach();
+            let found = state
+                .container(self.namespace(), id)
+                .map(|container| container.id.clone());
+            let container = found.and_then(|found| state.containers.get_mut(&found));
+            if let Some(run) = container.and_then(|container| container.run_mut()) {
+                run.execs.insert(number.clone(), record);
+            }
+            Ok(number)
+        };
+        let check = || {
+            let mut violations = violations(&config);
+            let refused = [
+                ("timeout", config.timeout.is_some()),
+                ("stdin", config.stdin.is_some()),
+                ("tty", config.tty.is_some()),
+            ];
+            for (path, _) in refused.iter().filter(|(_, given)| *given) {
+                let message = "must not be given: nobody stays with a detached command to see to it";
+                violations.push(Violation::new(*path, "detached", message));
+            }
+            refuse(violations)
+        };
+        self.call(call_of(Operation::ExecDetached, id, &config), check, work)
+            .await
+    }
+
+    pub(super) async fn look_up_exec(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        let work = async {
+            let state = self.core.engine.state();
+            let container = state
+                .container(self.namespace(), id)
+                .ok_or_else(|| no_such_container(id))?;
+            let record = container.run().and_then(|run| run.execs.get(exec));
+            Ok(record.map(|record| record.status()))
+        };
+        let call = Call::new(Operation::ExecStatus).on(id).summary(exec);
+        self.call(call, || Ok(()), work).await
+    }
+
+    /// Runs a command in a container of this namespace.
+    pub(super) fn start_command(
+        &self,
+        state: &mut State,
+        id: &ContainerId,
+        request: ExecRequest,
+    ) -> Result<Exec> {
+        let found = state
+            .container(self.namespace(), id)
+            .ok_or_else(|| no_such_container(id))?
+            .id
+            .clone();
+        self.core
+            .engine
+            .start_exec(state, &found, request)
+            .map_err(|problem| exec_failed::<K>(id, problem))
+    }
+}
+
+impl Kept {
+    fn new(chunks: mpsc::Receiver<Bytes>, limit: usize) -> Self {
+        Self {
+            chunks,
+            ended: false,
+            bytes: BytesMut::new(),
+            limit,
+            truncated: false,
+        }
+    }
+
+    /// Waits for the next chunk or the end.
+    async fn take(&mut self) {
+        match self.chunks.recv().await {
+            Some(chunk) => self.keep(&chunk),
+            None => self.ended = true,
+        }
+    }
+
+    /// Takes what is there.
+    fn drain(&mut self) {
+        while let Ok(chunk) = self.chunks.try_recv() {
+            self.keep(&chunk);
+        }
+    }
+
+    fn keep(&mut self, chunk: &[u8]) {
+        let room = self.limit.saturating_sub(self.bytes.len()).min(chunk.len());
+        let (kept, rest) = chunk.split_at(room);
+        self.bytes.extend_from_slice(kept);
+        self.truncated |= !rest.is_empty();
+    }
+}
+
+/// What is recorded of a command: its program, and neither words nor values behind it.
+pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfig) -> Call {
+    let program = config.argv.first().map_or("", String::as_str);
+    let program = program.rsplit('/').next().unwrap_or(program);
+    let more = config.argv.len().saturating_sub(1);
+    let summary = format!(
+        "command {program} and {more} more words, {} environment variables",
+        config.env.len()
+    );
+    Call::new(operation).on(id).summary(summary)
+}
+
+pub(super) fn request(config: &ExecConfig, stdin: Input, stdout: Output, stderr: Output) -> ExecRequest {
+    let terminal = config.tty.map(|size| std::sync::Arc::new(Terminal::new(size)));
+    let stderr = if terminal.is_some() {
+        stdout.clone()
+    } else {
+        stderr
+    };
+    ExecRequest {
+        argv: config.argv.clone(),
+        env: config.env.clone().into_iter().collect(),
+        working_dir: config.working_dir.clone(),
+        user: config.user.clone(),
+        timeout: config.timeout,
+        stdin,
+        stdout,
+        stderr,
+        terminal,
+        told: true,
+    }
+}
+
+pub(super) fn check(config: &ExecConfig) -> Result<()> {
+    refuse(violations(config))
+}
+
+fn refuse(violations: Vec<Violation>) -> Result<()> {
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigurationError::new(violations).into())
+}
+
+fn violations(config: &ExecConfig) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut add = |path: String, code: &str, message: &str| found.push(Violation::new(path, code, message));
+    const NUL: &str = "must not have NUL characters";
+    if config.argv.first().is_none_or(String::is_empty) {
+        add("argv".to_owned(), "empty", "must name a program");
+    }
+    for (index, _) in config
+        .argv
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| word.contains('\0'))
+    {
+        add(format!("argv[{index}]"), "invalid-character", NUL);
+    }
+    for (key, value) in &config.env {
+        if key.is_empty() || key.contains(['=', '\0']) {
+            let message = "must be a name without `=` and NUL characters";
+            add(format!("env.{key}"), "invalid-name", message);
+        }
+        if value.contains('\0') {
+            add(format!("env.{key}"), "invalid-character", NUL);
+        }
+    }
+    if let Some(folder) = &config.working_dir {
+        if !folder.starts_with('/') {
+            add(
+                "workingDir".to_owned(),
+                "not-absolute",
+                "must be an absolute path",
+            );
+        }
+        if folder.contains('\0') {
+            add("workingDir".to_owned(), "invalid-character", NUL);
+        }
+    }
+    if let Some(user) = &config.user
+        && (user.is_empty() || user.contains(|c: char| c.is_whitespace() || c == '\0'))
+    {
+        let message = "must be `uid`, `uid:gid` or a name from the image";
+        add("user".to_owned(), "invalid-user", message);
+    }
+    found
+}
+
+fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
+    let (message, hint, answer) = match problem {
+        ExecProblem::NotRunning => return not_running(id),
+        ExecProblem::Paused => return paused(id),
+        ExecProblem::NoSuchFolder(folder) => {
+            return ExecError::new(id.as_str(), format!("no such folder: `{folder}`"))
+                .with_retryable(false)
+                .with_effect(Effect::NotApplied)
+                .into();
+        }
+        ExecProblem::TooManyProcesses => {
+            return ExecError::new(id.as_str(), "it has as many processes as it may")
+                .with_effect(Effect::NotApplied)
+                .into();
+        }
+        ExecProblem::Start(problem) => super::containers::explained(problem),
+    };
+    ExecError::new(id.as_str(), message)
+        .with_hint(hint)
+        .with_source(answer.answer::<K>())
+        .into()
+}

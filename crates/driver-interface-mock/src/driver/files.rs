@@ -1,0 +1,192 @@
+//! Files of containers: read, written, packed and unpacked.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_errors::{DriverError, FileSystemError, Hint, Result, UnsupportedError};
+use driver_interface_types::{
+    ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, WriteFile,
+};
+
+use super::containers::no_such_container;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::fs::{Errno, FileSystem, Meta, Node, SharedFile, pack, unpack};
+use crate::profile::Kind;
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn read(
+        &self,
+        id: &ContainerId,
+        path: &ContainerPath,
+        options: ReadFileOptions,
+    ) -> Result<Bytes> {
+        let work = async {
+            let data = self.file(id, path)?;
+            if data.len() > options.limit {
+                let message = format!(
+                    "it has {} bytes, and at most {} were to be read",
+                    data.len(),
+                    options.limit
+                );
+                return Err(FileSystemError::new(path.as_str(), message).into());
+            }
+            Ok(Bytes::from_owner(SharedFile(data)))
+        };
+        let call = Call::new(Operation::ReadFile).on(id).summary(path);
+        self.call(call, || Ok(()), work).await
+    }
+
+    pub(super) async fn stream_file(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
+        let work = async {
+            let data = Bytes::from_owner(SharedFile(self.file(id, path)?));
+            let starts = (0..data.len()).step_by(ByteStream::PIECE);
+            let pieces: Vec<Bytes> = starts
+                .map(|start| data.slice(start..data.len().min(start + ByteStream::PIECE)))
+                .collect();
+            Ok(ByteStream::of_items(pieces))
+        };
+        let call = Call::new(Operation::ReadFileStream).on(id).summary(path);
+        self.call(call, || Ok(()), work).await
+    }
+
+    fn file(&self, id: &ContainerId, path: &ContainerPath) -> Result<Arc<Vec<u8>>> {
+        let (files, _) = self.files(id)?;
+        files
+            .read(path.as_str())
+            .map_err(|errno| failed(Operation::ReadFile, path.as_str(), errno))
+    }
+
+    pub(super) async fn write(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
+        let length = file.content.length();
+        let call = Call::new(Operation::WriteFile)
+            .on(id)
+            .summary(format!("{path}, {length} bytes"));
+        let work = async {
+            // Whether it may be written is looked at before the content is read, and once more after that.
+            self.files(id)?;
+            let content = all_of(file.content.into_stream()).await?;
+            if content.len() as u64 != length {
+                let message = format!("its content has {} bytes and was to have {length}", content.len());
+                return Err(FileSystemError::new(path.as_str(), message).into());
+            }
+            let (files, user) = self.files(id)?;
+            let owner = file.owner.unwrap_or(user);
+            let of_owner = |mode| Meta {
+                uid: owner.uid,
+                gid: owner.gid,
+                mode,
+            };
+            let refused = |errno| failed(Operation::WriteFile, path.as_str(), errno);
+            if file.create_parents {
+                for folder in folders_above(path) {
+                    if files.node(folder).is_none() {
+                        files.put(folder, Node::Dir, of_owner(0o755)).map_err(refused)?;
+                    }
+                }
+            }
+            let node = Node::File(Arc::new(content.into()));
+            files
+                .put(path.as_str(), node, of_owner(file.mode & 0o7777))
+                .map_err(refused)
+        };
+        self.call(call, || Ok(()), work).await
+    }
+
+    pub(super) async fn copy_into(
+        &self,
+        id: &ContainerId,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let work = async {
+            let operation = Operation::CopyIntoContainer;
+            let (files, _) = self.files(id)?;
+            match files.node(folder.as_str()) {
+                Some(Node::Dir) => {}
+                Some(_) => return Err(failed(operation, folder.as_str(), Errno::NotADirectory)),
+                None => return Err(failed(operation, folder.as_str(), Errno::NotFound)),
+            }
+            let archive = all_of(archive).await?.freeze();
+            let (files, _) = self.files(id)?;
+            unpack(&files, folder.as_str(), &archive).map_err(|problem| match problem.errno {
+                Some(errno) => failed(operation, &problem.path, errno),
+                None => FileSystemError::new(
+                    problem.path,
+                    format!("the archive cannot be read: {}", problem.text),
+                )
+                .into(),
+            })
+        };
+        let call = Call::new(Operation::CopyIntoContainer).on(id).summary(folder);
+        self.call(call, || Ok(()), work).await
+    }
+
+    pub(super) async fn copy_from(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
+        let work = async {
+            let (files, _) = self.files(id)?;
+            if files.node(path.as_str()).is_none() {
+                return Err(failed(
+                    Operation::CopyFromContainer,
+                    path.as_str(),
+                    Errno::NotFound,
+                ));
+            }
+            let name = path.file_name().unwrap_or(".");
+            Ok(TarStream::of_items(pack(&files, path.as_str(), name)))
+        };
+        let call = Call::new(Operation::CopyFromContainer).on(id).summary(path);
+        self.call(call, || Ok(()), work).await
+    }
+
+    /// A container's files as the engine sees them, and whose new ones are.
+    fn files(&self, id: &ContainerId) -> Result<(FileSystem, FileOwner)> {
+        let mut state = self.core.engine.state();
+        let container = state
+            .container(self.namespace(), id)
+            .ok_or_else(|| no_such_container(id))?;
+        let (found, user) = (container.id.clone(), owner_of(&container.config.security.user));
+        let files = state.files_of(&found).ok_or_else(|| no_such_container(id))?;
+        Ok((files, user))
+    }
+}
+
+/// Whose the files of a user are; root's where it is a name.
+fn owner_of(user: &str) -> FileOwner {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    match (uid.parse(), gid.parse()) {
+        (Ok(uid), Ok(gid)) => FileOwner { uid, gid },
+        _ => FileOwner { uid: 0, gid: 0 },
+    }
+}
+
+fn folders_above(path: &ContainerPath) -> impl Iterator<Item = &str> {
+    let text = path.as_str();
+    text.match_indices('/')
+        .skip(1)
+        .filter_map(move |(at, _)| text.get(..at))
+}
+
+async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
+    let mut all = BytesMut::new();
+    while let Some(piece) = stream.next().await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok(all)
+}
+
+fn failed(operation: Operation, path: &str, errno: Errno) -> DriverError {
+    match errno {
+        Errno::ReadOnly => {
+            let reason = format!("the file system at `{path}` is read-only");
+            UnsupportedError::new(operation.as_str(), reason).into()
+        }
+        Errno::NoSpace => FileSystemError::new(path, errno.to_string())
+            .with_hint(Hint::NoSpaceLeft)
+            .with_source(errno)
+            .into(),
+        _ => FileSystemError::new(path, errno.to_string())
+            .with_source(errno)
+            .into(),
+    }
+}

@@ -1,0 +1,182 @@
+//! Logs as a stream.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use driver_interface_errors::{NetworkError, Result};
+use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions};
+use driver_interface_validation::validate_log_options;
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::containers::no_such_container;
+use super::{Call, MockDriver};
+use crate::engine::{self, Changes, LogStore, Next, Phase, Wanted};
+use crate::profile::Kind;
+use crate::{MockEngine, Operation};
+
+/// One reader of a container's logs.
+struct Reader {
+    engine: MockEngine,
+    id: ContainerId,
+    logs: Arc<LogStore>,
+    wanted: Wanted,
+    timestamps: bool,
+    /// Where it stands.
+    position: u64,
+    /// Which run it reads to the end of, counted from 1.
+    run: usize,
+    live: Option<Live>,
+    /// The rest of a line that is too long for one piece.
+    rest: Option<(LogSource, Bytes)>,
+}
+
+/// What a reader waits for.
+struct Live {
+    changed: watch::Receiver<Changes>,
+    arrived: watch::Receiver<u64>,
+}
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn follow_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        let work = async {
+            let state = self.core.engine.state();
+            let container = state
+                .container(self.namespace(), id)
+                .ok_or_else(|| no_such_container(id))?;
+            let logs = Arc::clone(&container.logs);
+            let wanted = Wanted {
+                stdout: options.stdout,
+                stderr: options.stderr,
+                since: options.since,
+                until: options.until,
+            };
+            let position = options.tail.map_or(0, |count| logs.tail(&wanted, count));
+            let (run, follow) = match &container.phase {
+                Phase::Created => (logs.runs() + 1, options.follow),
+                Phase::Running(_) => (logs.runs(), options.follow),
+                Phase::Ended(_) => (logs.runs(), false),
+            };
+            let live = follow.then(|| Live {
+                changed: container.changed.subscribe(),
+                arrived: logs.watch(),
+            });
+            let reader = Reader {
+                engine: self.core.engine.clone(),
+                id: container.id.clone(),
+                logs,
+                wanted,
+                timestamps: options.timestamps,
+                position,
+                run,
+                live,
+                rest: None,
+            };
+            Ok(LogStream::new(stream::unfold(reader, |mut reader| async {
+                let item = reader.next().await?;
+                Some((item, reader))
+            })))
+        };
+        let check = || {
+            let mut streams = LogOptions::default();
+            (streams.stdout, streams.stderr) = (options.stdout, options.stderr);
+            Ok(validate_log_options(&streams)?)
+        };
+        let mut call = Call::new(Operation::StreamContainerLogs).on(id);
+        if options.follow {
+            call = call.summary("follow");
+        }
+        self.call(call, check, work).await
+    }
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<LogChunk>> {
+        if let Some((source, bytes)) = self.rest.take() {
+            return Some(Ok(self.piece(source, bytes, None)));
+        }
+        loop {
+            // Whether it is over is looked at first, so that nothing written before that is missed.
+            let over = self.live.is_none() || self.is_over();
+            match self.logs.next(self.position, self.run, &self.wanted) {
+                Next::Line {
+                    time,
+                    stream,
+                    bytes,
+                    then,
+                } => {
+                    self.position = then;
+                    let source = match stream {
+                        engine::LogStream::Stdout => LogSource::Stdout,
+                        engine::LogStream::Stderr => LogSource::Stderr,
+                        engine::LogStream::Tty => LogSource::Tty,
+                    };
+                    return Some(Ok(self.piece(source, bytes, self.timestamps.then_some(time))));
+                }
+                Next::Lost => {
+                    let message = "the engine no longer keeps the lines that come next";
+                    return Some(Err(NetworkError::new(message).into()));
+                }
+                Next::Nothing { then } => self.position = then,
+            }
+            if over {
+                return None;
+            }
+            self.change().await;
+        }
+    }
+
+    /// A piece of a line, whose rest comes next.
+    fn piece(&mut self, source: LogSource, mut bytes: Bytes, time: Option<SystemTime>) -> LogChunk {
+        if bytes.len() > LogChunk::MAX_LEN {
+            let rest = bytes.split_off(LogChunk::MAX_LEN);
+            self.rest = Some((source, rest));
+        }
+        let chunk = LogChunk::new(source, bytes);
+        match time {
+            Some(time) => chunk.timestamp(time),
+            None => chunk,
+        }
+    }
+
+    /// Whether nothing more can come: the run is over, the container gone, or the time is up.
+    fn is_over(&self) -> bool {
+        if self.wanted.until.is_some_and(|until| self.engine.now() >= until) {
+            return true;
+        }
+        let state = self.engine.state();
+        let runs = self.logs.runs();
+        match state.containers.get(&self.id).map(|container| &container.phase) {
+            None => true,
+            Some(Phase::Created) => false,
+            Some(Phase::Running(_)) => runs > self.run,
+            Some(Phase::Ended(_)) => runs >= self.run,
+        }
+    }
+
+    /// Waits for a line, a change of the container, or the end of the time.
+    async fn change(&mut self) {
+        let time_left = self.wanted.until.map(|until| {
+            let left = until.duration_since(self.engine.now());
+            left.unwrap_or_default()
+        });
+        let Some(live) = &mut self.live else { return };
+        let time_is_up = async {
+            match time_left {
+                Some(left) => sleep(left).await,
+                None => std::future::pending().await,
+            }
+        };
+        let gone = tokio::select! {
+            biased;
+            changed = live.changed.changed() => changed.is_err(),
+            arrived = live.arrived.changed() => arrived.is_err(),
+            () = time_is_up => false,
+        };
+        if gone {
+            self.live = None;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What has happened to containers, kept for a while.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use driver_interface_types::{Event, EventCursor, EventKind, Namespace, SessionId, label};
+use tokio::sync::watch;
+
+use super::state::{Container, belongs, users_labels};
+
+/// How many events are kept; beyond it the oldest goes, as with a real engine.
+const KEPT: usize = 1024;
+/// What cursors of this engine begin with, before the event's number.
+const CURSOR_PREFIX: &str = "mock-";
+
+/// The events of an engine, numbered from 0 on.
+#[derive(Debug, Default)]
+pub(crate) struct EventLog {
+    kept: VecDeque<Record>,
+    /// How many there were before the oldest that is kept.
+    dropped: u64,
+    arrived: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Record {
+    event: Event,
+    /// Whose container it is; none for what no driver made.
+    namespace: Option<String>,
+}
+
+/// Where a reader of the events stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position(u64);
+
+impl Position {
+    /// The place after the event of a cursor; none where the cursor is none of a mock's.
+    pub(crate) fn after(cursor: &EventCursor) -> Option<Self> {
+        let number = cursor.as_str().strip_prefix(CURSOR_PREFIX)?;
+        number.parse::<u64>().ok()?.checked_add(1).map(Self)
+    }
+
+    fn cursor(number: u64) -> Option<EventCursor> {
+        EventCursor::new(format!("{CURSOR_PREFIX}{number}")).ok()
+    }
+}
+
+impl EventLog {
+    /// Takes an event of a container down.
+    pub(crate) fn emit(
+        &mut self,
+        container: &Container,
+        kind: EventKind,
+        exit_code: Option<i64>,
+        time: SystemTime,
+    ) {
+        let Some(cursor) = Position::cursor(self.end()) else {
+            return;
+        };
+        // Nobody sees an event before one that came earlier.
+        let last = self.kept.back().map_or(time, |record| record.event.time);
+        let mut event = Event::new(kind, time.max(last), cursor);
+        event.container_id = Some(container.id.clone());
+        event.name = Some(container.name.clone());
+        event.session_id = container
+            .labels
+            .get(label::SESSION)
+            .and_then(|session| SessionId::new(session).ok());
+        event.labels = users_labels(&container.labels);
+        event.exit_code = exit_code;
+        let namespace = container.labels.get(label::NAMESPACE).filter(|namespace| {
+            Namespace::new(namespace.as_str()).is_ok_and(|namespace| belongs(&container.labels, &namespace))
+        });
+        self.kept.push_back(Record {
+            event,
+            namespace: namespace.cloned(),
+        });
+        if self.kept.len() > KEPT {
+            self.kept.pop_front();
+            self.dropped += 1;
+        }
+        self.arrived.send_replace(self.end());
+    }
+
+    fn end(&self) -> u64 {
+        self.dropped + self.kept.len() as u64
+    }
+
+    /// Whether a place is one that a reader can stand at.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        position.0 <= self.end()
+    }
+
+    /// The place of the next event.
+    pub(crate) fn now(&self) -> Position {
+        Position(self.end())
+    }
+
+    /// The place of the first event at or after a time, which is before the first that is kept where more
+    /// may have been.
+    pub(crate) fn at(&self, time: SystemTime) -> Position {
+        let earlier = self.kept.iter().take_while(|record| record.event.time < time);
+        match earlier.count() as u64 {
+            0 => Position(0),
+            count => Position(self.dropped + count),
+        }
+    }
+
+    /// Tells of new events.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.arrived.subscribe()
+    }
+
+    /// The next event of a namespace from a place on, and the place behind it. Where events are no longer
+    /// kept, a gap comes first.
+    pub(crate) fn next(
+        &self,
+        from: Position,
+        namespace: &Namespace,
+        now: SystemTime,
+    ) -> (Option<Event>, Position) {
+        if from.0 < self.dropped {
+            let time = self.kept.front().map_or(now, |record| record.event.time);
+            let cursor = self.dropped.checked_sub(1).and_then(Position::cursor);
+            let gap = cursor.map(|cursor| Event::new(EventKind::Gap, time, cursor));
+            return (gap, Position(self.dropped));
+        }
+        let skipped = usize::try_from(from.0 - self.dropped).unwrap_or(usize::MAX);
+        let mut later = self.kept.iter().skip(skipped).zip(from.0..);
+        let own = later.find(|(record, _)| record.namespace.as_deref() == Some(namespace.as_str()));
+        match own {
+            Some((record, number)) => (Some(record.event.clone()), Position(number + 1)),
+            None => (None, Position(self.end().max(from.0))),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Commands in running containers.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use driver_interface_types::{ContainerId, EventKind, ExecOutcome, ExecStatus, Signal};
+use tokio::sync::watch;
+
+use super::run::{StartProblem, environment, find_user};
+use super::state::State;
+use super::{MockEngine, Shared};
+use crate::fs::{Node, absolute};
+use crate::process::{Entry, Exit, Host, Input, MockProcess, Output, Terminal, User};
+use crate::sync::lock;
+
+/// What to run, and where its streams go.
+pub(crate) struct ExecRequest {
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) working_dir: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) stdin: Input,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+    pub(crate) terminal: Option<Arc<Terminal>>,
+    /// Whether it is an event that it starts; a health check's is none.
+    pub(crate) told: bool,
+}
+
+/// Why a command was not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ExecProblem {
+    NotRunning,
+    Paused,
+    Start(StartProblem),
+    NoSuchFolder(String),
+    TooManyProcesses,
+}
+
+/// A command that was run. Dropped while it runs, it is killed with everything it has started.
+#[derive(Debug)]
+pub(crate) struct Exec {
+    host: Arc<Host>,
+    entry: Arc<Entry>,
+    terminal: Option<Arc<Terminal>>,
+    record: ExecRecord,
+    detached: bool,
+}
+
+/// What is kept of a command.
+#[derive(Clone, Debug)]
+pub(crate) struct ExecRecord {
+    started_at: SystemTime,
+    outcome: watch::Receiver<Option<ExecOutcome>>,
+}
+
+impl ExecRecord {
+    pub(crate) fn status(&self) -> ExecStatus {
+        let status = match *self.outcome.borrow() {
+            None => ExecStatus::running(),
+            Some(outcome) => ExecStatus::ended(outcome),
+        };
+        status.started_at(self.started_at)
+    }
+}
+
+impl Exec {
+    /// Waits for its end.
+    pub(crate) async fn wait(&self) -> ExecOutcome {
+        let mut outcome = self.record.outcome.clone();
+        let ended = outcome.wait_for(Option::is_some).await;
+        // Its task is only lost with the runtime that the container ran on.
+        ended
+            .ok()
+            .and_then(|outcome| *outcome)
+            .unwrap_or(ExecOutcome::ContainerGone)
+    }
+
+    /// Kills it with everything it has started.
+    pub(crate) fn kill(&self) {
+        self.host.kill_exec(self.entry.pid);
+    }
+
+    /// Sends a signal to it and everything it has started.
+    pub(crate) fn signal(&self, signal: crate::process::Signal) {
+        self.host.signal_exec(self.entry.pid, signal);
+    }
+
+    /// Sets its terminal's size; says whether it has one.
+    pub(crate) fn resize(&self, size: driver_interface_types::TtySize) -> bool {
+        let Some(terminal) = &self.terminal else {
+            return false;
+        };
+        terminal.resize(size);
+        self.signal(crate::process::Signal::Winch);
+        true
+    }
+
+    /// Kills it with everything it has started, if it still runs.
+    pub(crate) fn abandon(&self) {
+        if self.record.outcome.borrow().is_none() {
+            self.kill();
+        }
+    }
+
+    /// Leaves it to itself.
+    pub(crate) fn detach(mut self) -> ExecRecord {
+        self.detached = true;
+        self.record.clone()
+    }
+}
+
+impl Drop for Exec {
+    fn drop(&mut self) {
+        if !self.detached {
+            self.abandon();
+        }
+    }
+}
+
+impl MockEngine {
+    /// Runs a command in a container that runs. The caller holds the state, so this is one step for all others.
+    pub(crate) fn start_exec(
+        &self,
+        state: &mut State,
+        id: &ContainerId,
+        request: ExecRequest,
+    ) -> Result<Exec, ExecProblem> {
+        let container = state.containers.get(id).ok_or(ExecProblem::NotRunning)?;
+        let run = container.run().ok_or(ExecProblem::NotRunning)?;
+        let host = &run.host;
+        if host.is_frozen() {
+            return Err(ExecProblem::Paused);
+        }
+        let user = request.user.as_deref().unwrap_or(&container.config.security.user);
+        let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
+        let files = host.files.seen_by(user.caller());
+        let folder = request
+            .working_dir
+            .unwrap_or_else(|| container.working_dir.clone());
+        if !matches!(files.node(&absolute("/", &folder)), Some(Node::Dir)) {
+            return Err(ExecProblem::NoSuchFolder(folder));
+        }
+        let program = request.argv.first().cloned().unwrap_or_default();
+        let Some(command) = host.commands.find(&program) else {
+            let is_there = program.contains('/') && files.node(&absolute(&folder, &program)).is_some();
+            return Err(ExecProblem::Start(if is_there {
+                StartProblem::NotExecutable(program)
+            } else {
+                StartProblem::NoSuchProgram(program)
+            }));
+        };
+        let mut env = environment(container, &user, &host.hostname);
+        env.extend(request.env);
+        if request.terminal.is_some() {
+            env.entry("TERM".to_owned()).or_insert_with(|| "xterm".to_owned());
+        }
+        let entry = host
+            .spawn_exec(&program)
+            .map_err(|_| ExecProblem::TooManyProcesses)?;
+        let mut process = MockProcess::new(
+            Arc::clone(host),
+            Arc::clone(&entry),
+            request.argv,
+            env,
+            request.stdout,
+            request.stderr,
+        );
+        process.cwd = absolute("/", &folder);
+        process.stdin = request.stdin;
+        process.files = files;
+        process.user = Arc::new(user);
+        process.terminal.clone_from(&request.terminal);
+
+        let (sender, outcome) = watch::channel(None);
+        let now = self.clock().now();
+        let exec = Exec {
+            host: Arc::clone(host),
+            entry: Arc::clone(&entry),
+            terminal: request.terminal,
+            record: ExecRecord {
+                started_at: now,
+                outcome,
+            },
+            detached: false,
+        };
+        if request.told {
+            state.events.emit(container, EventKind::Exec, None, now);
+        }
+        let (host, id) = (Arc::clone(host), container.id.clone());
+        let engine = Arc::downgrade(self.shared());
+        let limit = request.timeout;
+        tokio::spawn(async move {
+            let body = command.run(process);
+            let (exit, timed_out) = run_within(&host, &entry, body, limit).await;
+            let outcome = outcome_of(&host, &entry, exit, timed_out);
+            if let (ExecOutcome::OomKilled, Some(shared)) = (outcome, engine.upgrade()) {
+                tell_of_memory(&shared, &id);
+            }
+            sender.send_replace(Some(outcome));
+        });
+        Ok(exec)
+    }
+}
+
+/// Runs a command to its end, or to the end of its time and of everything it has started.
+async fn run_within(
+    host: &Arc<Host>,
+    entry: &Arc<Entry>,
+    body: impl Future<Output = u8>,
+    limit: Option<Duration>,
+) -> (Exit, bool) {
+    let mut run = std::pin::pin!(host.supervise(entry, body));
+    let Some(limit) = limit else {
+        return (run.await, false);
+    };
+    match tokio::time::timeout(limit, &mut run).await {
+        Ok(exit) => (exit, false),
+        Err(_) => {
+            host.kill_exec(entry.pid);
+            (run.await, true)
+        }
+    }
+}
+
+fn outcome_of(host: &Host, entry: &Entry, exit: Exit, timed_out: bool) -> ExecOutcome {
+    let killed = exit.signal == Some(crate::process::Signal::Kill);
+    if timed_out {
+        return ExecOutcome::TimedOut;
+    }
+    // The shell that ran out of memory in a child says so with the child's code.
+    if entry.ran_out_of_memory() || exit.code == 137 && host.exec_ran_out_of_memory(entry.pid) {
+        return ExecOutcome::OomKilled;
+    }
+    if killed && host.is_over() {
+        return ExecOutcome::ContainerGone;
+    }
+    let signal = exit.signal.map(|signal| i64::from(signal.number()));
+    match signal.and_then(Signal::from_number) {
+        Some(signal) => ExecOutcome::Signaled(signal),
+        None => ExecOutcome::Exited(i64::from(exit.code)),
+    }
+}
+
+fn tell_of_memory(shared: &Shared, id: &ContainerId) {
+    let mut state = lock(&shared.state);
+    let state = &mut *state;
+    if let Some(container) = state.containers.get(id) {
+        let now = shared.clock.now();
+        state.events.emit(container, EventKind::OutOfMemory, None, now);
+    }
+}

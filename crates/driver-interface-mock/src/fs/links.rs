@@ -1,0 +1,66 @@
+//! Symbolic links: followed inside the container, whatever they say.
+
+use std::collections::VecDeque;
+
+use super::{Errno, FileSystem, Node};
+use crate::sync::lock;
+
+/// How many links one path may lead through.
+const MOST_LINKS: u32 = 40;
+
+impl FileSystem {
+    /// The path without links; its last part is followed only if asked to.
+    pub(super) fn resolve(&self, path: &str, follow_last: bool) -> Result<String, Errno> {
+        if !self.mounts.iter().any(|mount| lock(&mount.tree).has_links()) {
+            return Ok(path.to_owned());
+        }
+        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        let mut done = String::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop_front() {
+            match part.as_str() {
+                "" | "." => continue,
+                // Above the root there is only the root.
+                ".." => {
+                    let above = done.rfind('/').unwrap_or(0);
+                    done.truncate(above);
+                    continue;
+                }
+                _ => {}
+            }
+            let place = format!("{done}/{part}");
+            let is_last = rest.iter().all(|part| part.is_empty());
+            match self.plain_node(&place) {
+                Some(Node::Link(target)) if follow_last || !is_last => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(Errno::TooManyLinks);
+                    }
+                    if target.starts_with('/') {
+                        done.clear();
+                    }
+                    for part in target.split('/').rev() {
+                        rest.push_front(part.to_owned());
+                    }
+                }
+                _ => done = place,
+            }
+        }
+        Ok(if done.is_empty() { "/".to_owned() } else { done })
+    }
+
+    /// What is at a path whose folders are no links; it may be one itself.
+    pub(crate) fn plain_node(&self, path: &str) -> Option<Node> {
+        let (mount, rest) = self.below(path).ok()?;
+        lock(&mount.tree).node(&rest)
+    }
+
+    /// Where the link at a path leads; none where there is no link.
+    pub(crate) fn link_target(&self, path: &str) -> Option<String> {
+        let path = self.resolve(path, false).ok()?;
+        match self.plain_node(&path)? {
+            Node::Link(target) => Some(target),
+            Node::Dir | Node::File(_) => None,
+        }
+    }
+}

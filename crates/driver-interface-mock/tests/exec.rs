@@ -1,0 +1,363 @@
+//! Commands in running containers.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod support;
+
+use std::time::Duration;
+
+use driver_interface_errors::{Hint, codes};
+use driver_interface_mock::MockProcess;
+use driver_interface_types::{
+    ContainerDriver, ContainerId, EventFilter, EventKind, ExecConfig, ExecOutcome, ExecOutput, RemoveOptions,
+    Signal, StopOptions, TtySize,
+};
+use support::{instant_driver, ready, script, server, stubborn};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn exec(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> ExecOutput {
+    driver.exec(id, ExecConfig::shell(line)).await.unwrap()
+}
+
+/// How many processes of a container have this name.
+async fn count(driver: &dyn ContainerDriver, id: &ContainerId, name: &str) -> usize {
+    let listed = exec(driver, id, "ps").await;
+    listed
+        .stdout_text()
+        .lines()
+        .filter(|line| line.ends_with(name))
+        .count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_error_and_code_come_back() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let output = exec(&driver, &id, "echo out; echo err >&2; exit 3").await;
+    assert_eq!(output.outcome, ExecOutcome::Exited(3));
+    assert_eq!(
+        (output.stdout_text().as_ref(), output.stderr_text().as_ref()),
+        ("out\n", "err\n")
+    );
+    assert_eq!(
+        exec(&driver, &id, "kill -9 $$").await.outcome,
+        ExecOutcome::Signaled(Signal::KILL)
+    );
+    assert_eq!(
+        support::logs(&driver, &id).await,
+        "ready\n",
+        "nothing of it is in the logs"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_gets_input_environment_folder_and_user() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server().env("A", "container").env("B", "container")).await;
+    let config = ExecConfig::shell("cat; echo $A $B; pwd; id -u; id -g")
+        .stdin("in\u{0}put\n")
+        .env("A", "exec")
+        .working_dir("/tmp")
+        .user("0:7");
+    let output = driver.exec(&id, config).await.unwrap();
+    assert_eq!(output.stdout_text(), "in\u{0}put\nexec container\n/tmp\n0\n7\n");
+    let named = driver
+        .exec(&id, ExecConfig::new(["whoami"]).user("nobody"))
+        .await
+        .unwrap();
+    assert_eq!(named.stdout_text(), "nobody\n");
+    assert_eq!(exec(&driver, &id, "id -u").await.stdout_text(), "1000\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_kills_the_whole_tree_and_nothing_else() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let before = count(&driver, &id, "sleep").await;
+    let line = "echo first; sleep 1000 & setsid sleep 1000 & (sh -c 'sleep 1000 & sleep 1000' &) ; sleep 1000; echo no";
+    let start = Instant::now();
+    let output = driver
+        .exec(&id, ExecConfig::shell(line).timeout(SECOND))
+        .await
+        .unwrap();
+    assert_eq!(
+        (output.outcome, start.elapsed().as_secs()),
+        (ExecOutcome::TimedOut, 1)
+    );
+    assert_eq!(output.stdout_text(), "first\n");
+    sleep(SECOND).await;
+    assert_eq!(count(&driver, &id, "sleep").await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_exec_kills_what_it_started() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let before = count(&driver, &id, "sleep").await;
+    let config = ExecConfig::shell("sleep 1000 & sleep 1000");
+    assert!(
+        tokio::time::timeout(SECOND, driver.exec(&id, config))
+            .await
+            .is_err()
+    );
+    sleep(SECOND).await;
+    assert_eq!(count(&driver, &id, "sleep").await, before);
+    let _ = exec(&driver, &id, "sleep 1000 &").await;
+    assert_eq!(
+        count(&driver, &id, "sleep").await,
+        before + 1,
+        "what it left behind lives on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_is_kept_up_to_the_limit() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let config = ExecConfig::shell("head -c 300000 /dev/zero; echo end >&2").output_limit(1000);
+    let output = driver.exec(&id, config).await.unwrap();
+    assert_eq!(
+        (output.stdout.len(), output.stderr.len(), output.truncated),
+        (1000, 4, true)
+    );
+    let whole = exec(&driver, &id, "head -c 3000000 /dev/zero").await;
+    assert_eq!((whole.stdout.len(), whole.truncated), (3_000_000, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_merges_the_output() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let config = ExecConfig::shell("test -t 1 && echo yes; echo err >&2; stty size").tty(TtySize {
+        columns: 132,
+        rows: 43,
+    });
+    let output = driver.exec(&id, config).await.unwrap();
+    assert_eq!(output.stdout_text(), "yes\r\nerr\r\n43 132\r\n");
+    assert!(output.stderr.is_empty());
+    assert_eq!(
+        exec(&driver, &id, "test -t 1").await.outcome,
+        ExecOutcome::Exited(1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_run_is_an_error_that_says_why() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let hint = async |config| {
+        let error = driver.exec(&id, config).await.unwrap_err();
+        assert_eq!((error.code(), error.is_retryable()), (codes::EXEC_FAILED, false));
+        error.hint()
+    };
+    assert_eq!(
+        hint(ExecConfig::new(["no-such-program"])).await,
+        Some(Hint::CommandNotFound)
+    );
+    assert_eq!(
+        hint(ExecConfig::new(["/etc/passwd"])).await,
+        Some(Hint::CommandNotExecutable)
+    );
+    assert_eq!(
+        hint(ExecConfig::new(["true"]).user("ghost")).await,
+        Some(Hint::UserNotFound)
+    );
+    assert_eq!(
+        hint(ExecConfig::new(["true"]).working_dir("/nowhere")).await,
+        None
+    );
+    let empty: [&str; 0] = [];
+    for bad in [
+        ExecConfig::new(empty),
+        ExecConfig::new(["a\0b"]),
+        ExecConfig::new(["true"]).working_dir("tmp"),
+    ] {
+        let error = driver.exec(&id, bad).await.unwrap_err();
+        assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
+    }
+    driver.pause_container(&id).await.unwrap();
+    let error = driver.exec(&id, ExecConfig::new(["true"])).await.unwrap_err();
+    assert_eq!(error.code(), codes::CONTAINER_NOT_RUNNING);
+    driver.stop_container(&id, StopOptions::kill()).await.unwrap();
+    let error = driver.exec(&id, ExecConfig::new(["true"])).await.unwrap_err();
+    assert_eq!(error.code(), codes::CONTAINER_NOT_RUNNING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
+    let driver = instant_driver();
+    let mut events = driver
+        .events(&EventFilter::default().kind(EventKind::OutOfMemory))
+        .await
+        .unwrap();
+    let id = ready(&driver, &stubborn()).await;
+    let hungry = driver
+        .exec(&id, ExecConfig::new(["tail", "/dev/zero"]))
+        .await
+        .unwrap();
+    assert_eq!(hungry.outcome, ExecOutcome::OomKilled);
+    assert_eq!(
+        events.next().await.unwrap().unwrap().container_id,
+        Some(id.clone())
+    );
+    let removes = async {
+        sleep(SECOND).await;
+        driver
+            .remove_container(&id, RemoveOptions::force())
+            .await
+            .unwrap();
+    };
+    let (output, ()) = tokio::join!(
+        driver.exec(&id, ExecConfig::shell("echo here; sleep 100")),
+        removes
+    );
+    let output = output.unwrap();
+    assert_eq!(
+        (output.outcome, output.stdout_text().as_ref()),
+        (ExecOutcome::ContainerGone, "here\n")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_a_conversation_with_a_half_close() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let config = ExecConfig::shell("while read x; do echo got $x; done; echo end; exit 5");
+    let mut session = driver.exec_stream(&id, config).await.unwrap();
+    let mut stdin = session.stdin.take().unwrap();
+    stdin.write_all(b"one\n").await.unwrap();
+    let mut buffer = [0; 8];
+    session.stdout.read_exact(&mut buffer).await.unwrap();
+    assert_eq!(&buffer, b"got one\n");
+    stdin.write_all(b"two\n").await.unwrap();
+    stdin.shutdown().await.unwrap();
+    let mut rest = String::new();
+    session.stdout.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "got two\nend\n");
+    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Exited(5));
+    session.kill().await.unwrap();
+    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Exited(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_can_be_killed_and_dies_with_its_control() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let before = count(&driver, &id, "sleep").await;
+    let mut session = driver
+        .exec_stream(&id, ExecConfig::shell("sleep 900 & sleep 900"))
+        .await
+        .unwrap();
+    session.kill().await.unwrap();
+    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Signaled(Signal::KILL));
+    let session = driver
+        .exec_stream(&id, ExecConfig::shell("sleep 900 & sleep 900"))
+        .await
+        .unwrap();
+    sleep(SECOND).await;
+    assert_eq!(count(&driver, &id, "sleep").await, before + 2);
+    drop(session);
+    sleep(SECOND).await;
+    assert_eq!(count(&driver, &id, "sleep").await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_to_a_slow_reader() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let mut session = driver
+        .exec_stream(&id, ExecConfig::shell("seq 1 200000"))
+        .await
+        .unwrap();
+    sleep(100 * SECOND).await;
+    let mut text = String::new();
+    session.stdout.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text.lines().count(), 200_000);
+    assert!(session.wait().await.unwrap().success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_resized() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let config = ExecConfig::shell("trap 'stty size; exit 0' WINCH; echo up; while true; do sleep 1; done");
+    let mut session = driver
+        .exec_stream(&id, config.clone().tty(TtySize::default()))
+        .await
+        .unwrap();
+    sleep(SECOND).await;
+    session
+        .resize(TtySize {
+            columns: 100,
+            rows: 50,
+        })
+        .await
+        .unwrap();
+    let mut text = String::new();
+    session.stdout.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "up\r\n50 100\r\n");
+    let mut plain = driver.exec_stream(&id, config).await.unwrap();
+    let error = plain.resize(TtySize::default()).await.unwrap_err();
+    assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_command_runs_on_and_has_a_status() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let detached = driver
+        .exec_detached(&id, ExecConfig::shell("sleep 10; exit 4"))
+        .await
+        .unwrap();
+    let running = driver.exec_status(&id, &detached).await.unwrap().unwrap();
+    assert!(running.is_running() && running.started_at.is_some());
+    sleep(11 * SECOND).await;
+    let ended = driver.exec_status(&id, &detached).await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(ExecOutcome::Exited(4)));
+    assert_eq!(
+        driver
+            .exec_status(&id, &"unknown".parse().unwrap())
+            .await
+            .unwrap(),
+        None
+    );
+    let error = driver
+        .exec_detached(&id, ExecConfig::new(["true"]).timeout(SECOND))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
+    driver.stop_container(&id, StopOptions::default()).await.unwrap();
+    assert_eq!(driver.exec_status(&id, &detached).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_count_towards_the_limit_of_processes() {
+    let driver = instant_driver();
+    let id = ready(&driver, &script("echo ready; sleep 1000").pids(3)).await;
+    let sleeping = ExecConfig::new(["sleep", "100"]);
+    driver.exec_detached(&id, sleeping.clone()).await.unwrap();
+    let error = driver.exec_detached(&id, sleeping).await.unwrap_err();
+    assert_eq!((error.code(), error.is_retryable()), (codes::EXEC_FAILED, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_program_can_be_talked_to() {
+    async fn echo_upper(process: MockProcess) -> u8 {
+        while let Some(line) = process.read_line().await {
+            let _ = process.print(line.to_uppercase()).await;
+        }
+        0
+    }
+    let driver = driver_interface_mock::MockDockerDriver::builder()
+        .command("upper", echo_upper)
+        .build();
+    let id = ready(&driver, &server()).await;
+    let output = driver
+        .exec(&id, ExecConfig::new(["upper"]).stdin("abc"))
+        .await
+        .unwrap();
+    assert_eq!(output.stdout_text(), "ABC");
+}

@@ -1,0 +1,287 @@
+//! Files of containers.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod support;
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, FileContent,
+    ReadFileOptions, SecurityOptions, StopOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
+};
+use support::{instant_driver, ready, script, server};
+
+fn writable() -> ContainerConfig {
+    server().security(SecurityOptions::default().read_only(false))
+}
+
+fn at(path: &str) -> ContainerPath {
+    ContainerPath::new(path).unwrap()
+}
+
+async fn read(driver: &dyn ContainerDriver, id: &ContainerId, path: &str) -> String {
+    let bytes = driver
+        .read_file(id, &at(path), ReadFileOptions::default())
+        .await
+        .unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn sh(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> String {
+    let output = driver.exec(id, ExecConfig::shell(line)).await.unwrap();
+    format!("{}{}", output.stdout_text(), output.stderr_text())
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_go_in_and_out_whatever_the_container_does() {
+    let driver = instant_driver();
+    let id = driver.create_container(&writable()).await.unwrap().id;
+    driver
+        .write_file(&id, &at("/srv/a"), WriteFile::new("created"))
+        .await
+        .unwrap();
+    assert_eq!(read(&driver, &id, "/srv/a").await, "created");
+    driver.start_container(&id).await.unwrap();
+    assert_eq!(sh(&driver, &id, "cat /srv/a").await, "created");
+    driver
+        .write_file(&id, &at("/srv/a"), WriteFile::new("running"))
+        .await
+        .unwrap();
+    assert_eq!(sh(&driver, &id, "cat /srv/a").await, "running");
+    driver.stop_container(&id, StopOptions::default()).await.unwrap();
+    assert_eq!(read(&driver, &id, "/srv/a").await, "running");
+    driver
+        .write_file(&id, &at("/srv/a"), WriteFile::new("ended"))
+        .await
+        .unwrap();
+    driver.start_container(&id).await.unwrap();
+    assert_eq!(sh(&driver, &id, "cat /srv/a").await, "ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn owner_and_permissions_are_those_given_and_hold() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let secret = WriteFile::new("secret").mode(0o600).owner(0, 0);
+    driver.write_file(&id, &at("/srv/secret"), secret).await.unwrap();
+    let own = WriteFile::new("mine").mode(0o640).create_parents(true);
+    driver
+        .write_file(&id, &at("/srv/deep/er/own"), own)
+        .await
+        .unwrap();
+    assert_eq!(
+        sh(&driver, &id, "stat -c '%a %u:%g' /srv/secret").await,
+        "600 0:0\n"
+    );
+    assert_eq!(
+        sh(&driver, &id, "stat -c '%a %u:%g %s' /srv/deep/er/own").await,
+        "640 1000:1000 4\n"
+    );
+    assert_eq!(
+        sh(&driver, &id, "stat -c '%a %u:%g' /srv/deep").await,
+        "755 1000:1000\n"
+    );
+    assert!(
+        sh(&driver, &id, "cat /srv/secret")
+            .await
+            .contains("Permission denied")
+    );
+    assert_eq!(
+        sh(
+            &driver,
+            &id,
+            "echo more >> /srv/deep/er/own; cat /srv/deep/er/own"
+        )
+        .await,
+        "minemore\n"
+    );
+    assert_eq!(
+        sh(
+            &driver,
+            &id,
+            "chmod u=rwx,g=rx,o= /srv/deep/er/own; stat -c %A /srv/deep/er/own"
+        )
+        .await,
+        "-rwxr-x---\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_is_a_file_system_error() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let write = async |path: &str, file| driver.write_file(&id, &at(path), file).await.unwrap_err().code();
+    let read = async |path: &str, limit| {
+        let options = ReadFileOptions::limit(limit);
+        driver
+            .read_file(&id, &at(path), options)
+            .await
+            .unwrap_err()
+            .code()
+    };
+    assert_eq!(
+        write("/none/such", WriteFile::new("")).await,
+        codes::FILE_SYSTEM_ERROR
+    );
+    assert_eq!(write("/srv", WriteFile::new("")).await, codes::FILE_SYSTEM_ERROR);
+    let short = FileContent::stream(ByteStream::from(Bytes::from_static(b"abc")), 4);
+    assert_eq!(
+        write("/srv/x", WriteFile::new(short)).await,
+        codes::FILE_SYSTEM_ERROR
+    );
+    assert_eq!(read("/none", 10).await, codes::FILE_SYSTEM_ERROR);
+    assert_eq!(read("/etc", 10).await, codes::FILE_SYSTEM_ERROR);
+    assert_eq!(read("/etc/passwd", 3).await, codes::FILE_SYSTEM_ERROR);
+    assert!(driver.read_file_stream(&id, &at("/none")).await.is_err());
+    assert!(driver.copy_from_container(&id, &at("/none")).await.is_err());
+    let nothing = || TarStream::from(vec![0; 1024]);
+    assert!(
+        driver
+            .copy_into_container(&id, &at("/none"), nothing())
+            .await
+            .is_err()
+    );
+    assert!(
+        driver
+            .copy_into_container(&id, &at("/etc/passwd"), nothing())
+            .await
+            .is_err()
+    );
+    assert!(
+        driver
+            .copy_into_container(&id, &at("/srv"), TarStream::from(vec![7; 1024]))
+            .await
+            .is_err()
+    );
+    driver
+        .copy_into_container(&id, &at("/srv"), nothing())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
+    let driver = instant_driver();
+    driver.create_volume(&VolumeConfig::new("data")).await.unwrap();
+    let config = server().mount(VolumeMount::volume("data", "/data"));
+    let id = ready(&driver, &config).await;
+    for path in ["/srv/x", "/etc/passwd"] {
+        let error = driver
+            .write_file(&id, &at(path), WriteFile::new(""))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
+    }
+    for path in ["/tmp/x", "/data/x"] {
+        driver
+            .write_file(&id, &at(path), WriteFile::new(path))
+            .await
+            .unwrap();
+        assert_eq!(sh(&driver, &id, &format!("cat {path}")).await, path);
+    }
+    let full = driver
+        .write_file(&id, &at("/tmp/large"), WriteFile::new(vec![0; 65 << 20]))
+        .await
+        .unwrap_err();
+    assert_eq!(full.code(), codes::FILE_SYSTEM_ERROR);
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_stay_inside() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let made = "cd /tmp; ln -s ../../../../etc/passwd up; ln -s /tmp/up again; ln -s loop loop; readlink again; cat again | head -n 1";
+    assert_eq!(
+        sh(&driver, &id, made).await,
+        "/tmp/up\nroot:x:0:0:root:/root:/bin/sh\n"
+    );
+    assert!(read(&driver, &id, "/tmp/again").await.starts_with("root:x:0:0"));
+    assert!(
+        driver
+            .read_file(&id, &at("/tmp/loop"), ReadFileOptions::default())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_comes_back_as_it_went_in() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let name = "n".repeat(150);
+    let made = format!(
+        "mkdir -p /tmp/t/sub; echo one > /tmp/t/one; echo two > /tmp/t/sub/{name}; chmod 700 /tmp/t/one; ln -s one /tmp/t/link"
+    );
+    assert_eq!(sh(&driver, &id, &made).await, "");
+    let packed = driver
+        .copy_from_container(&id, &at("/tmp/t"))
+        .await
+        .unwrap()
+        .read_all(1 << 20)
+        .await
+        .unwrap();
+    driver
+        .write_file(&id, &at("/srv/new/x"), WriteFile::new("").create_parents(true))
+        .await
+        .unwrap();
+    driver
+        .copy_into_container(&id, &at("/srv/new"), TarStream::from(packed.clone()))
+        .await
+        .unwrap();
+    let seen = format!("cat /srv/new/t/link /srv/new/t/sub/{name}; stat -c '%a %u' /srv/new/t/one");
+    assert_eq!(sh(&driver, &id, &seen).await, "one\ntwo\n700 1000\n");
+    let again = driver
+        .copy_from_container(&id, &at("/srv/new/t"))
+        .await
+        .unwrap()
+        .read_all(1 << 20)
+        .await
+        .unwrap();
+    assert_eq!(again, packed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hundred_mebibytes_go_in_and_out() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let piece = Bytes::from(vec![b'x'; 1 << 20]);
+    let content = FileContent::stream(ByteStream::of_items(vec![piece; 100]), 100 << 20);
+    driver
+        .write_file(&id, &at("/srv/large"), WriteFile::new(content))
+        .await
+        .unwrap();
+    let mut stream = driver.read_file_stream(&id, &at("/srv/large")).await.unwrap();
+    let mut length = 0;
+    while let Some(piece) = stream.next().await {
+        length += piece.unwrap().len();
+    }
+    assert_eq!(length, 100 << 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn folders_in_memory_have_their_size_and_are_empty_at_each_start() {
+    let driver = instant_driver();
+    let config = script("echo ready; sleep 100")
+        .tmpfs("/run", 1)
+        .tmpfs("/tmp", 2)
+        .shm_size(3);
+    let id = ready(&driver, &config).await;
+    for (folder, mib) in [("/run", 1), ("/tmp", 2), ("/dev/shm", 3)] {
+        let fill = |bytes: u64| format!("head -c {bytes} /dev/zero > {folder}/x && echo fits; rm {folder}/x");
+        assert_eq!(sh(&driver, &id, &fill(mib << 20)).await, "fits\n");
+        assert!(
+            sh(&driver, &id, &fill((mib << 20) + 1))
+                .await
+                .contains("No space")
+        );
+    }
+    sh(&driver, &id, "echo kept > /run/kept").await;
+    driver
+        .stop_container(&id, StopOptions::kill_after(Duration::from_secs(1)))
+        .await
+        .unwrap();
+    driver.start_container(&id).await.unwrap();
+    assert_eq!(sh(&driver, &id, "ls /run").await, "");
+}

@@ -1,0 +1,192 @@
+//! Logs as a stream.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod support;
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver, ContainerId, LogChunk, LogSource, LogStream, LogStreamOptions, RemoveOptions,
+    StopOptions, WaitOptions,
+};
+use support::{instant_driver, ready, script, server, started};
+use tokio::time::{Instant, sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn text(stream: LogStream) -> String {
+    stream
+        .collect()
+        .await
+        .unwrap()
+        .iter()
+        .map(|chunk| chunk.text().into_owned())
+        .collect()
+}
+
+async fn now(driver: &dyn ContainerDriver, id: &ContainerId, options: LogStreamOptions) -> String {
+    text(driver.stream_container_logs(id, options).await.unwrap()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_ends_with_what_is_there() {
+    let driver = instant_driver();
+    let id = ready(
+        &driver,
+        &script("echo ready; echo err >&2; sleep 1; echo later; sleep 100"),
+    )
+    .await;
+    sleep(SECOND / 2).await;
+    let all = LogStreamOptions::default();
+    assert_eq!(now(&driver, &id, all).await, "ready\nerr\n");
+    assert_eq!(now(&driver, &id, all.only_stderr()).await, "err\n");
+    sleep(SECOND).await;
+    assert_eq!(now(&driver, &id, all.only_stdout().tail(1)).await, "later\n");
+    assert_eq!(now(&driver, &id, all.tail(0)).await, "");
+    let created = driver.create_container(&server()).await.unwrap().id;
+    assert_eq!(now(&driver, &created, all).await, "");
+    let mut neither = all.only_stdout();
+    neither.stdout = false;
+    let error = driver.stream_container_logs(&id, neither).await.unwrap_err();
+    assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
+}
+
+#[tokio::test(start_paused = true)]
+async fn following_waits_for_the_start_and_spans_one_run() {
+    let driver = instant_driver();
+    let id = driver
+        .create_container(&script("echo one; sleep 5; printf two"))
+        .await
+        .unwrap()
+        .id;
+    let follow = LogStreamOptions::default().follow(true);
+    let stream = driver.stream_container_logs(&id, follow).await.unwrap();
+    let runs_twice = async {
+        sleep(SECOND).await;
+        for _ in 0..2 {
+            driver.start_container(&id).await.unwrap();
+            sleep(SECOND).await;
+            driver.wait_container(&id, WaitOptions::default()).await.unwrap();
+        }
+    };
+    let (followed, ()) = tokio::join!(text(stream), runs_twice);
+    assert_eq!(followed, "one\ntwo");
+    assert_eq!(
+        now(&driver, &id, follow).await,
+        "one\ntwoone\ntwo",
+        "what has ended is not waited for"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn following_ends_with_the_removal() {
+    let driver = instant_driver();
+    let follow = LogStreamOptions::default().follow(true);
+    let never = driver.create_container(&server()).await.unwrap().id;
+    let stream = driver.stream_container_logs(&never, follow).await.unwrap();
+    driver
+        .remove_container(&never, RemoveOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(timeout(SECOND, text(stream)).await.unwrap(), "");
+    let id = ready(&driver, &script("echo ready; printf partial; sleep 100")).await;
+    let stream = driver.stream_container_logs(&id, follow).await.unwrap();
+    sleep(SECOND).await;
+    driver
+        .remove_container(&id, RemoveOptions::force())
+        .await
+        .unwrap();
+    assert_eq!(timeout(SECOND, text(stream)).await.unwrap(), "ready\npartial");
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_select_and_are_told() {
+    let driver = instant_driver();
+    let id = started(
+        &driver,
+        &script("for i in 0 1 2 3 4 5 6 7 8 9; do echo $i; sleep 1; done"),
+    )
+    .await;
+    let start = driver
+        .get_container(&id)
+        .await
+        .unwrap()
+        .unwrap()
+        .started_at
+        .unwrap();
+    let options = LogStreamOptions::default()
+        .follow(true)
+        .timestamps(true)
+        .since(start + 2 * SECOND)
+        .until(start + 5 * SECOND);
+    let begun = Instant::now();
+    let chunks = driver
+        .stream_container_logs(&id, options)
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 5, "it ends at its time");
+    let lines: Vec<_> = chunks
+        .iter()
+        .map(|chunk| chunk.text().trim().to_owned())
+        .collect();
+    assert_eq!(lines, ["2", "3", "4"]);
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk.timestamp >= options.since && chunk.timestamp < options.until)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_lines_come_in_pieces() {
+    let driver = instant_driver();
+    let id = started(&driver, &script("head -c 200000 /dev/zero; echo")).await;
+    driver.wait_container(&id, WaitOptions::default()).await.unwrap();
+    let options = LogStreamOptions::default().timestamps(true);
+    let chunks = driver
+        .stream_container_logs(&id, options)
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>(),
+        200_001
+    );
+    assert!(chunks.iter().all(|chunk| chunk.bytes.len() <= LogChunk::MAX_LEN));
+    let timed = chunks.iter().filter(|chunk| chunk.timestamp.is_some());
+    assert_eq!(timed.count(), 1, "only the beginning of a line has its time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_is_one_source() {
+    let driver = instant_driver();
+    let id = started(&driver, &script("test -t 1 && echo out; echo err >&2").tty(true)).await;
+    driver.wait_container(&id, WaitOptions::default()).await.unwrap();
+    let stream = driver
+        .stream_container_logs(&id, LogStreamOptions::default())
+        .await
+        .unwrap();
+    let chunks = stream.collect().await.unwrap();
+    assert!(chunks.iter().all(|chunk| chunk.source == LogSource::Tty));
+    assert_eq!(support::logs(&driver, &id).await, "out\r\nerr\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_followed_container_can_be_stopped() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    let stream = driver
+        .stream_container_logs(&id, LogStreamOptions::default().follow(true).tail(0))
+        .await
+        .unwrap();
+    let (followed, stopped) = tokio::join!(text(stream), driver.stop_container(&id, StopOptions::default()));
+    stopped.unwrap();
+    assert_eq!(followed, "bye\n");
+}
