@@ -7,7 +7,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use driver_interface::docker::{DockerConfig, DockerDriver};
 use driver_interface::mock::{MockDockerDriver, MockEngine, MockLocalDriver};
-use driver_interface::{ConnectOptions, ContainerDriver, Namespace, connect_with};
+use driver_interface::{ConnectOptions, ContainerDriver, ImageRef, Namespace, connect_with};
 use driver_interface_conformance::{Bystanders, NotRun, Target};
 
 use super::bystanders::EngineBystanders;
@@ -154,6 +154,11 @@ impl Target for MockTarget {
                     .build(),
             ),
         })
+    }
+
+    fn registry_image(&self) -> Option<ImageRef> {
+        // Simulated registries have every image there could be.
+        ImageRef::new("registry.example/team/app:1").ok()
     }
 
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
