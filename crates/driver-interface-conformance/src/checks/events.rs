@@ -5,7 +5,7 @@ use std::time::Duration;
 use driver_interface_errors::codes;
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream,
-    ExecConfig, HealthCheck, RemoveOptions, StopOptions,
+    RemoveOptions, StopOptions,
 };
 use tokio::time::{sleep, timeout};
 
@@ -71,39 +71,19 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(&[Need::Image, Need::Bystanders])
     .exclusive()
     .requires(NEEDS),
-    Check::must("events/pause", "Freezing and going on are told.", run!(pause))
-        .requires(&[Capability::Events, Capability::ContainerPause]),
-    Check::must("events/exec", "That a command was started is told.", run!(exec))
-        .requires(&[Capability::Events, Capability::Exec]),
-    Check::must(
-        "events/health",
-        "That a health check passes, and that it fails as often as it may, is told once each.",
-        run!(health),
-    )
-    .requires(&[Capability::Events, Capability::HealthCheckRun]),
-    Check::must(
-        "events/oom",
-        "That a container ran out of memory is told.",
-        run!(oom),
-    )
-    .requires(&[
-        Capability::Events,
-        Capability::RealProcesses,
-        Capability::MemoryLimit,
-    ]),
 ];
 
-fn own(ctx: &Ctx) -> EventFilter {
+pub(super) fn own(ctx: &Ctx) -> EventFilter {
     EventFilter::default().session(ctx.session().clone())
 }
 
-async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Event> {
+pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Event> {
     let item = ctx.ends("the next event", stream.next()).await?.transpose()?;
     Ok(item.ok_or_else(|| Failure::new("the next event", "one", "the stream has ended"))?)
 }
 
 /// Takes events up to and with the first of a kind.
-async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckResult<Vec<Event>> {
+pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckResult<Vec<Event>> {
     let mut events = Vec::new();
     loop {
         let event = next(ctx, stream).await?;
@@ -116,17 +96,17 @@ async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckRes
 }
 
 /// Asserts that nothing more is told for a while.
-async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
+pub(super) async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
 }
 
-fn kinds(events: &[Event]) -> Vec<EventKind> {
+pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind).collect()
 }
 
 /// Makes a container, runs it to its end and removes it.
-async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
+pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     let (ended, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()
         .remove_container(&ended.id, RemoveOptions::default())
@@ -360,65 +340,4 @@ async fn bystander(ctx: Ctx) -> CheckResult {
     ctx.ensure("the other program has made a container", added.is_ok(), &added)?;
     ctx.ensure("and removed it", cleaned.is_ok(), &cleaned)?;
     told
-}
-
-async fn pause(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    ctx.driver().pause_container(&running.id).await?;
-    ctx.driver().pause_container(&running.id).await?;
-    ctx.driver().unpause_container(&running.id).await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Unpaused).await?;
-    ctx.equal(
-        "what is told",
-        kinds(&told),
-        vec![EventKind::Paused, EventKind::Unpaused],
-    )
-}
-
-async fn exec(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let done = ctx.driver().exec(&running.id, ExecConfig::new(["true"])).await?;
-    ctx.ensure("the command works", done.success(), &done)?;
-    let told = next(&ctx, &mut stream).await?;
-    ctx.equal(
-        "what is told",
-        (told.kind, told.container_id),
-        (EventKind::Exec, Some(running.id)),
-    )
-}
-
-async fn health(ctx: Ctx) -> CheckResult {
-    let second = Duration::from_secs(1);
-    let check = HealthCheck::shell("[ -e /tmp/well ]").interval(second).retries(2);
-    let filter = own(&ctx).kind(EventKind::Healthy).kind(EventKind::Unhealthy);
-    let mut stream = ctx.driver().events(&filter).await?;
-    let script = "touch /tmp/well; sleep 8; rm /tmp/well; sleep 600";
-    ctx.started(&ctx.script(script).health_check(check)).await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Unhealthy).await?;
-    ctx.equal(
-        "what is told",
-        kinds(&told),
-        vec![EventKind::Healthy, EventKind::Unhealthy],
-    )?;
-    silence(&ctx, "nothing is told while it stays so", &mut stream).await
-}
-
-async fn oom(ctx: Ctx) -> CheckResult {
-    let filter = own(&ctx).kind(EventKind::OutOfMemory).kind(EventKind::Stopped);
-    let mut stream = ctx.driver().events(&filter).await?;
-    lived(&ctx, "exit 0").await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
-    ctx.equal(
-        "the control that has enough",
-        kinds(&told),
-        vec![EventKind::Stopped],
-    )?;
-    let hungry = "exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-    let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
-    ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;
-    let told = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
-    let out = told.iter().any(|event| event.kind == EventKind::OutOfMemory);
-    ctx.ensure("that it ran out of memory is told", out, kinds(&told))
 }

@@ -11,12 +11,15 @@ mod connections;
 mod creation;
 mod dropped;
 mod errors;
+mod event_kinds;
 mod events;
 mod exec;
 mod exec_detached;
 mod exec_limits;
+mod exec_refusals;
 mod exec_stream;
 mod exit;
+mod file_writes;
 mod files;
 mod follow;
 mod health;
@@ -29,6 +32,7 @@ mod listing;
 mod log_stream;
 mod logs;
 mod model;
+mod names;
 mod namespaces;
 mod networks;
 mod not_found;
@@ -36,6 +40,7 @@ mod operations;
 mod pause;
 mod plans;
 mod ports;
+mod pulls;
 mod removal;
 mod restart;
 mod security;
@@ -57,6 +62,7 @@ const FILES: &[&[Check]] = &[
     config::CHECKS,
     host::CHECKS,
     setup::CHECKS,
+    names::CHECKS,
     ports::CHECKS,
     plans::CHECKS,
     start::CHECKS,
@@ -68,6 +74,7 @@ const FILES: &[&[Check]] = &[
     pause::CHECKS,
     restart::CHECKS,
     exec::CHECKS,
+    exec_refusals::CHECKS,
     exec_limits::CHECKS,
     exec_stream::CHECKS,
     exec_detached::CHECKS,
@@ -84,10 +91,13 @@ const FILES: &[&[Check]] = &[
     follow::CHECKS,
     log_stream::CHECKS,
     files::CHECKS,
+    file_writes::CHECKS,
     archives::CHECKS,
     images::CHECKS,
+    pulls::CHECKS,
     stats::CHECKS,
     events::CHECKS,
+    event_kinds::CHECKS,
     health::CHECKS,
     health_checks::CHECKS,
     volumes::CHECKS,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ContainerStatus, EventFilter, EventKind, ExecConfig,
-    ExecOutcome, ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions, PullOptions,
-    ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
+    Capability, ContainerDriver, ContainerId, ContainerStatus, DriverError, EventFilter, EventKind,
+    ExecConfig, ExecOutcome, ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions,
+    NetworkId, PullOptions, ReadFileOptions, Signal, StopOptions, VolumeId, WaitOptions, WriteFile,
 };
 use tokio::io::AsyncReadExt;
 
@@ -62,6 +62,57 @@ operations! {
     "network-inspect", "`get_network` finds a network", NetworkInspect, network_inspect;
     "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", NetworkConnect, network_connect;
     "plan", "`plan` accepts a good config", Plan, plan;
+}
+
+/// What the operations that are not declared answer.
+pub(super) async fn undeclared(ctx: &Ctx) -> CheckResult<Vec<(Capability, Option<DriverError>)>> {
+    let driver = ctx.driver();
+    let (container, name) = (ContainerId::new(ctx.name())?, ctx.name());
+    let (volume, network) = (VolumeId::new(&name)?, NetworkId::new(&name)?);
+    let image = ImageRef::new(format!("localhost/{name}:none"))?;
+    let (file, command) = (path("/etc/passwd")?, || ExecConfig::new(["true"]));
+    let mut answers = Vec::new();
+    for capability in Capability::ALL.iter().copied().filter(|one| !ctx.declares(*one)) {
+        let answer = match capability {
+            Capability::ContainerWait => driver
+                .wait_container(&container, WaitOptions::default())
+                .await
+                .err(),
+            Capability::ContainerKill => driver.kill_container(&container, Signal::TERM).await.err(),
+            Capability::ContainerPause => driver.pause_container(&container).await.err(),
+            Capability::ContainerRestart => driver
+                .restart_container(&container, StopOptions::kill())
+                .await
+                .err(),
+            Capability::Exec => driver.exec(&container, command()).await.err(),
+            Capability::ExecStream => driver.exec_stream(&container, command()).await.err(),
+            Capability::ExecDetached => driver.exec_detached(&container, command()).await.err(),
+            Capability::LogStream => {
+                let options = LogStreamOptions::default();
+                driver.stream_container_logs(&container, options).await.err()
+            }
+            Capability::FileArchive => driver.copy_from_container(&container, &file).await.err(),
+            Capability::FileRead => driver.read_file_stream(&container, &file).await.err(),
+            Capability::FileWrite => driver
+                .write_file(&container, &file, WriteFile::new("x"))
+                .await
+                .err(),
+            Capability::ImagePullStream => driver.pull_image(&image, PullOptions::default()).await.err(),
+            Capability::ImageList => driver.list_images(&ImageFilter::default()).await.err(),
+            Capability::ImageInspect => driver.get_image(&image).await.err(),
+            Capability::ImageLoad => driver.load_image(Vec::new().into()).await.err(),
+            Capability::ContainerStats => driver.container_stats(&container).await.err(),
+            Capability::ContainerStatsStream => driver.stream_container_stats(&container).await.err(),
+            Capability::Events => driver.events(&EventFilter::default()).await.err(),
+            Capability::VolumeInspect => driver.get_volume(&volume).await.err(),
+            Capability::NetworkInspect => driver.get_network(&network).await.err(),
+            Capability::NetworkConnect => driver.disconnect_network(&network, &container).await.err(),
+            Capability::Plan => driver.plan(&ctx.script("true")).await.err(),
+            _ => continue,
+        };
+        answers.push((capability, answer));
+    }
+    Ok(answers)
 }
 
 async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
