@@ -8,6 +8,7 @@ mod files;
 mod filters;
 mod format;
 mod lines;
+mod network;
 mod options;
 mod owners;
 mod regex;
@@ -33,6 +34,7 @@ pub(crate) fn builtin_command(name: &str) -> Option<BuiltinCommand> {
         "printf" => |process| Box::pin(format::printf(process)),
         "test" | "[" => |process| Box::pin(condition::test(process)),
         "kill" => |process| Box::pin(system::kill(process)),
+        "ulimit" => |process| Box::pin(system::ulimit(process)),
         _ => return None,
     })
 }
@@ -63,6 +65,7 @@ pub(crate) fn stock_commands() -> CommandTable {
         "echo" => text::echo,
         "env" => system::env,
         "false" => basic::fail,
+        "getent" => network::getent,
         "grep" => lines::grep,
         "head" => filters::head,
         "hostname" => system::hostname,
@@ -73,7 +76,9 @@ pub(crate) fn stock_commands() -> CommandTable {
         "mkdir" => files::mkdir,
         "mv" => files::mv,
         "nohup" => system::nohup,
+        "nslookup" => network::nslookup,
         "nproc" => system::nproc,
+        "ping" => network::ping,
         "printenv" => system::printenv,
         "printf" => format::printf,
         "ps" => system::ps,

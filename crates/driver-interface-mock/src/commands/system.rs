@@ -284,3 +284,32 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
         }
     }
 }
+
+/// Prints a limit of the kernel on each process: the soft one, or with `-H` the hard one.
+pub(crate) async fn ulimit(process: MockProcess) -> u8 {
+    const NAMES: [(char, &str); 8] = [
+        ('n', "nofile"),
+        ('u', "nproc"),
+        ('c', "core"),
+        ('f', "fsize"),
+        ('s', "stack"),
+        ('l', "memlock"),
+        ('t', "cpu"),
+        ('v', "as"),
+    ];
+    let flags: String = process
+        .args()
+        .iter()
+        .skip(1)
+        .map(|arg| arg.trim_start_matches('-'))
+        .collect();
+    let asked = NAMES.iter().find(|(letter, _)| flags.contains(*letter));
+    let name = asked.map_or("fsize", |(_, name)| name);
+    let limit = process.host.ulimits.iter().find(|limit| limit.name == name);
+    let text = match limit {
+        Some(limit) if flags.contains('H') => limit.hard.to_string(),
+        Some(limit) => limit.soft.to_string(),
+        None => "unlimited".to_owned(),
+    };
+    process.answer(format!("{text}\n")).await
+}

@@ -14,6 +14,7 @@ pub(crate) enum Refusal {
     NoSuchProgram(String),
     NotExecutable(String),
     NoSuchUser(String),
+    PortInUse(u16),
     StillRunning(String),
     VolumeInUse { volume: String, by: String },
     NetworkInUse { network: String, by: String },
@@ -87,6 +88,12 @@ impl Refusal {
                 400,
                 format!("unable to find user {user}: no matching entries in passwd file"),
             ),
+            Self::PortInUse(port) => (
+                500,
+                format!(
+                    "driver failed programming external connectivity: Bind for :{port} failed: port is already allocated"
+                ),
+            ),
             Self::StillRunning(id) => (
                 409,
                 format!(
@@ -121,6 +128,7 @@ impl Refusal {
             Self::NoSuchProgram(program) => format!("exec {program}: no such file"),
             Self::NotExecutable(program) => format!("exec {program}: permission denied"),
             Self::NoSuchUser(user) => format!("no user {user} in /etc/passwd"),
+            Self::PortInUse(port) => format!("port {port} is in use"),
             Self::StillRunning(id) => format!("container {id} has running processes"),
             Self::VolumeInUse { volume, by } => format!("volume {volume} is mounted by container {by}"),
             Self::NetworkInUse { network, by } => format!("network {network} is used by container {by}"),

@@ -153,7 +153,9 @@ impl<K: Kind> MockDriver<K> {
             let container = state
                 .container(self.namespace(), id)
                 .ok_or_else(|| no_such_container(id))?;
-            Ok(container.status() == ContainerStatus::Running && container.healthy)
+            Ok(container.status() == ContainerStatus::Running
+                && container.healthy
+                && container.health.as_ref().is_none_or(|health| health.is_healthy()))
         };
         self.call(Call::new(Operation::IsContainerHealthy).on(id), || Ok(()), work)
             .await
@@ -184,6 +186,11 @@ pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
             format!("`{program}` cannot be executed"),
             Hint::CommandNotExecutable,
             Refusal::NotExecutable(program),
+        ),
+        StartProblem::PortInUse(port) => (
+            format!("port {port} of the host is in use"),
+            Hint::PortInUse,
+            Refusal::PortInUse(port),
         ),
         StartProblem::NoSuchUser(user) => (
             format!("no such user in the image: `{user}`"),

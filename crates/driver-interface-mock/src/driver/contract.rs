@@ -5,11 +5,11 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId, ExecOutput,
-    ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions, Network,
-    NetworkConfig, NetworkId, PauseOutcome, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
-    StartOutcome, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
-    WaitOptions, WriteFile,
+    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig,
+    ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions,
+    Network, NetworkConfig, NetworkConnectOptions, NetworkId, PauseOutcome, ReadFileOptions, RemoveOptions,
+    ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
+    VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
@@ -170,5 +170,30 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         self.write(id, path, file).await
+    }
+
+    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        self.look_up_volume(id).await
+    }
+
+    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        self.look_up_network(id).await
+    }
+
+    async fn connect_network(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        self.attach(network, container, options).await
+    }
+
+    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        self.detach(network, container).await
+    }
+
+    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
+        self.plan_creation(config).await
     }
 }

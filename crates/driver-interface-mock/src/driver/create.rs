@@ -15,9 +15,10 @@ use driver_interface_validation::validate_container_config_with;
 use tokio::sync::watch;
 
 use super::answer::Refusal;
+use super::plan::enforcement;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Container, Labels, LogStore, Phase, State, belongs};
+use crate::engine::{Attachment, Container, Image, Labels, LogStore, Phase, State, belongs};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -40,22 +41,7 @@ impl<K: Kind> MockDriver<K> {
 
     /// Everything that is refused before the engine is asked.
     fn check(&self, config: &ContainerConfig) -> Result<()> {
-        let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
-            Ok(()) => Vec::new(),
-            Err(error) => error.violations().to_vec(),
-        };
-        if config.security.read_only && !K::PROFILE.writable_mounts_in_read_only {
-            let writable = config
-                .volumes
-                .iter()
-                .enumerate()
-                .filter(|(_, mount)| !mount.read_only);
-            violations.extend(writable.map(|(index, _)| {
-                let message = "must be true: this driver has no writable mounts in a container whose root file \
-                               system is read-only (`security.readOnly`)";
-                Violation::new(format!("volumes[{index}].readOnly"), "writable-mount-in-read-only", message)
-            }));
-        }
+        let violations = self.violations(config);
         if !violations.is_empty() {
             return Err(ConfigurationError::new(violations).into());
         }
@@ -73,8 +59,29 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
+    /// What of the config is invalid.
+    pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
+        let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
+            Ok(()) => Vec::new(),
+            Err(error) => error.violations().to_vec(),
+        };
+        if config.security.read_only && !K::PROFILE.writable_mounts_in_read_only {
+            let writable = config
+                .volumes
+                .iter()
+                .enumerate()
+                .filter(|(_, mount)| !mount.read_only);
+            violations.extend(writable.map(|(index, _)| {
+                let message = "must be true: this driver has no writable mounts in a container whose root file \
+                               system is read-only (`security.readOnly`)";
+                Violation::new(format!("volumes[{index}].readOnly"), "writable-mount-in-read-only", message)
+            }));
+        }
+        violations
+    }
+
     /// What the config asks for and a mock does not do. It is the disk limit, as on most Docker hosts.
-    fn unenforced(&self, config: &ContainerConfig) -> Vec<Warning> {
+    pub(super) fn unenforced(&self, config: &ContainerConfig) -> Vec<Warning> {
         let message = format!(
             "the limit of {} MiB is not enforced by a simulated engine",
             config.resources.disk
@@ -132,23 +139,22 @@ impl<K: Kind> MockDriver<K> {
                 .into());
         }
         self.check_volumes(&state, config)?;
-        let network = match &config.network {
+        let networks = match &config.network {
             NetworkMode::Named(wanted) => {
                 let found = state.network(self.namespace(), wanted);
                 let missing = || NetworkNotFoundError::new(wanted).with_hint(Hint::MissingNetwork);
-                Some(found.ok_or_else(missing)?.network.id.clone())
+                vec![Attachment {
+                    network: found.ok_or_else(missing)?.network.id.clone(),
+                    aliases: config.network_aliases.clone(),
+                }]
             }
-            _ => None,
+            _ => Vec::new(),
         };
         let found = state.images.get(image).cloned();
         let Some(found) = found else {
             return Err(super::images::no_such_image::<K>(image));
         };
-        let command = if config.command.is_empty() {
-            found.command
-        } else {
-            config.command.clone()
-        };
+        let command = full_command(config, &found);
         if command.is_empty() {
             return Err(
                 ContainerCreationError::new("neither the config nor the image names a command")
@@ -160,12 +166,11 @@ impl<K: Kind> MockDriver<K> {
         }
         let id = ContainerId::new(state.new_id())?;
         let mut root = found.root;
-        let hostname: String = id.as_str().chars().take(12).collect();
+        let own_name = || id.as_str().chars().take(12).collect();
+        let hostname = config.hostname.clone().unwrap_or_else(own_name);
         root.put("etc/hostname", format!("{hostname}\n").into_bytes());
-        root.put(
-            "etc/hosts",
-            format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{hostname}\n").into_bytes(),
-        );
+        root.put("etc/hosts", hosts_file(config, &hostname).into_bytes());
+        root.put("etc/resolv.conf", resolver_file(config).into_bytes());
         let container = Container {
             id: id.clone(),
             name,
@@ -178,15 +183,18 @@ impl<K: Kind> MockDriver<K> {
             ),
             created_at: state.creation_time(engine.clock()),
             image: found.number,
-            network,
+            networks,
             command,
-            working_dir: config.working_dir.clone().unwrap_or_else(|| "/".to_owned()),
+            working_dir: config.working_dir.clone().unwrap_or(found.working_dir),
+            env: found.env,
             root: root.shared(),
             logs: Arc::new(LogStore::new(engine.clock().clone())),
             warnings: self.unenforced(config),
             phase: Phase::Created,
             started_at: None,
             healthy: true,
+            health: None,
+            enforcement: enforcement(),
             changed: watch::Sender::default(),
         };
         let instance = container.instance();
@@ -244,8 +252,42 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
+/// The words a container runs: the entrypoint, then the command, each its own or the image's. As engines have it,
+/// an entrypoint of its own leaves the image's command out.
+fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
+    let (entrypoint, is_own) = match &config.entrypoint {
+        Some(own) => (own.clone(), !own.is_empty()),
+        None => (image.entrypoint.clone(), false),
+    };
+    let command = if config.command.is_empty() && !is_own {
+        image.command.clone()
+    } else {
+        config.command.clone()
+    };
+    entrypoint.into_iter().chain(command).collect()
+}
+
+fn hosts_file(config: &ContainerConfig, hostname: &str) -> String {
+    let mut text = format!("127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t{hostname}\n");
+    for (name, address) in &config.extra_hosts {
+        text.push_str(&format!("{address}\t{name}\n"));
+    }
+    text
+}
+
+fn resolver_file(config: &ContainerConfig) -> String {
+    if config.dns.is_empty() {
+        return "nameserver 127.0.0.11\n".to_owned();
+    }
+    config
+        .dns
+        .iter()
+        .map(|server| format!("nameserver {server}\n"))
+        .collect()
+}
+
 /// A config in short, without anything that may be secret.
-fn summary_of(config: &ContainerConfig) -> String {
+pub(super) fn summary_of(config: &ContainerConfig) -> String {
     let program = config
         .command
         .first()

@@ -1,6 +1,7 @@
 //! The drivers: the trait over the engine, the same for both kinds.
 
 mod answer;
+mod attach;
 mod containers;
 mod contract;
 mod create;
@@ -11,6 +12,7 @@ mod files;
 mod images;
 mod log_stream;
 mod logs;
+mod plan;
 mod resources;
 mod stop;
 mod wait;
@@ -244,6 +246,14 @@ impl<K: Kind> MockDriver<K> {
         can.file_read = true;
         can.file_write = true;
         can.tmpfs_mount = true;
+        can.volume_inspect = true;
+        can.network_inspect = true;
+        can.network_connect = true;
+        can.network_internal = true;
+        can.port_publish = true;
+        can.name_resolution = true;
+        can.health_check_run = true;
+        can.plan = true;
         can.events = true;
         can.bind_mount = true;
         can.cpu_limit = true;

@@ -138,7 +138,8 @@ impl<K: Kind> MockDriver<K> {
                 None,
             );
             let created_at = state.creation_time(engine.clock());
-            let record = new_network(id.clone(), name, driver, labels, created_at);
+            let mut record = new_network(id.clone(), name, driver, labels, created_at);
+            record.network.internal = config.internal;
             let network = record.network.clone();
             state.networks.insert(id, record);
             Ok(network)
@@ -161,10 +162,12 @@ impl<K: Kind> MockDriver<K> {
                 .network
                 .id
                 .clone();
-            let user = state
-                .containers
-                .values()
-                .find(|container| container.network.as_ref() == Some(&found));
+            let user = state.containers.values().find(|container| {
+                container
+                    .networks
+                    .iter()
+                    .any(|attached| attached.network == found)
+            });
             if let Some(user) = user {
                 let by = user.id.to_string();
                 let answer = Refusal::NetworkInUse {

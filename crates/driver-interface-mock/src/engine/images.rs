@@ -29,7 +29,11 @@ pub(crate) struct Image {
     pub(crate) reference: ImageRef,
     /// Who imported it; none for one that was pulled or was there.
     pub(crate) importer: Option<Namespace>,
+    pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) working_dir: String,
+    pub(crate) labels: BTreeMap<String, String>,
     pub(crate) root: Tree,
 }
 
@@ -83,7 +87,11 @@ impl Images {
             number: self.next,
             reference: reference.clone(),
             importer,
+            entrypoint: Vec::new(),
             command,
+            env: BTreeMap::new(),
+            working_dir: "/".to_owned(),
+            labels: BTreeMap::new(),
             root,
         };
         self.next += 1;

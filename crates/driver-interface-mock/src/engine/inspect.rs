@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_types::{
-    ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, ImageRef, NetworkId, VolumeId, label,
+    ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, EnforcementReport, ImageRef,
+    NetworkId, VolumeId, label,
 };
 use tokio::sync::watch;
 
@@ -105,8 +106,9 @@ impl MockEngine {
             labels: owned(labels),
             created_at: state.creation_time(self.clock()),
             image: 0,
-            network: None,
+            networks: Vec::new(),
             command: Vec::new(),
+            env: BTreeMap::new(),
             working_dir: "/".to_owned(),
             root: SharedTree::default(),
             logs: Arc::new(LogStore::new(self.clock().clone())),
@@ -114,6 +116,8 @@ impl MockEngine {
             phase: Phase::Created,
             started_at: None,
             healthy: true,
+            health: None,
+            enforcement: EnforcementReport::default(),
             changed: watch::Sender::default(),
         };
         state.containers.insert(id.clone(), container);

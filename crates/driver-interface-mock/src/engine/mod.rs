@@ -3,10 +3,13 @@
 mod clock;
 mod events;
 mod exec;
+mod health;
 mod images;
 mod inspect;
 mod logs;
 mod mounts;
+mod names;
+mod ports;
 mod run;
 mod state;
 
@@ -19,11 +22,14 @@ use driver_interface_types::ImageRef;
 pub(crate) use clock::Clock;
 pub(crate) use events::Position;
 pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
-pub(crate) use images::{IDLE, PullRefusal};
+pub(crate) use images::{IDLE, Image, PullRefusal};
 pub use inspect::EngineObject;
 pub(crate) use logs::{LogStore, LogStream, Next, Wanted};
+pub(crate) use names::address_of;
 pub(crate) use run::StartProblem;
-pub(crate) use state::{Changes, Container, Labels, Phase, Run, State, belongs, new_network, new_volume};
+pub(crate) use state::{
+    Attachment, Changes, Container, Labels, Phase, Run, State, belongs, new_network, new_volume,
+};
 
 use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driver_interface_types::{ContainerId, EventKind, ExitInfo, NetworkMode};
+use driver_interface_types::{
+    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, NetworkMode,
+};
 
 use super::mounts::mounts_of;
+use super::ports::ports_of;
 use super::state::{Container, Phase, Run, State};
 use super::{LogStream, MockEngine};
 use crate::fs::{FileSystem, Node, absolute};
@@ -18,6 +21,7 @@ pub(crate) enum StartProblem {
     NoSuchProgram(String),
     NotExecutable(String),
     NoSuchUser(String),
+    PortInUse(u16),
 }
 
 /// Where programs are looked for when the environment does not say.
@@ -31,6 +35,7 @@ impl MockEngine {
         let endpoint = endpoint_network
             .flatten()
             .map(|network| state.address_on(&network));
+        let ports = ports_of(state, id)?;
         let now = self.clock().now();
         let Some(container) = state.containers.get_mut(id) else {
             return Ok(());
@@ -51,17 +56,20 @@ impl MockEngine {
             return Err(problem(program));
         };
 
-        let hostname: String = container.id.as_str().chars().take(12).collect();
+        let hostname = container.hostname();
+        let working_dir = absolute("/", &container.working_dir);
+        // The runtime makes it where it is missing.
+        lock(&container.root).mkdir_all(working_dir.trim_start_matches('/'));
         let env = environment(container, &user, &hostname);
-        let config = &container.config;
+        let config = container.config.clone();
         let host = Arc::new(Host::new(
             commands,
             files,
             hostname,
             user,
-            config.resources,
-            config.security.clone(),
+            config.clone(),
             self.clock().clone(),
+            (Arc::downgrade(self.shared()), id.clone()),
         ));
         // The first process of a kernel is never one too many.
         let Ok(main) = host.spawn(None, &program) else {
@@ -80,6 +88,7 @@ impl MockEngine {
             output(LogStream::Stdout),
             output(LogStream::Stderr),
         );
+        process.cwd = working_dir;
         if config.tty {
             process.terminal = Some(Arc::default());
         }
@@ -91,9 +100,15 @@ impl MockEngine {
             main: Arc::clone(&main),
             endpoint,
             execs: BTreeMap::new(),
+            ports,
+            checks: self.start_checks(id, number, config.health_check.as_ref()),
         };
         logs.begin_run();
         container.started_at = Some(now);
+        container.health = config
+            .health_check
+            .as_ref()
+            .map(|_| ContainerHealth::new(ContainerHealthStatus::Starting));
         container.set_phase(Phase::Running(run));
         state.events.emit(container, EventKind::Started, None, now);
 
@@ -150,10 +165,13 @@ impl Drop for Ending {
 }
 
 /// The network a container gets an address on. Sessions have one each, which keeps them apart.
-fn network_of(container: &Container) -> Option<String> {
+pub(crate) fn network_of(container: &Container) -> Option<String> {
     match &container.config.network {
         NetworkMode::None => None,
-        NetworkMode::Named(_) => container.network.as_ref().map(|id| format!("network/{id}")),
+        NetworkMode::Named(_) => container
+            .networks
+            .first()
+            .map(|attached| format!("network/{}", attached.network)),
         _ => Some(format!("session/{}", container.config.session_id)),
     }
 }
@@ -163,6 +181,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     let mut env: BTreeMap<String, String> = [("PATH", DEFAULT_PATH), ("HOSTNAME", hostname), ("HOME", home)]
         .map(|(k, v)| (k.into(), v.into()))
         .into();
+    env.extend(container.env.clone());
     env.extend(container.config.env.clone());
     env
 }

@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, ContainerStatus, EventKind, ExecId, ExitInfo, Namespace,
-    Network, NetworkId, SessionId, Volume, VolumeId, Warning, label,
+    ContainerConfig, ContainerHealth, ContainerId, ContainerInstance, ContainerStatus, EnforcementReport,
+    EventKind, ExecId, ExitInfo, Namespace, Network, NetworkId, PublishedPort, SessionId, Volume, VolumeId,
+    Warning, label,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::events::EventLog;
 use super::exec::ExecRecord;
@@ -45,17 +47,22 @@ pub(crate) struct Container {
     pub(crate) labels: Labels,
     pub(crate) created_at: SystemTime,
     pub(crate) image: u64,
-    /// The network it is attached to, where its config names one.
-    pub(crate) network: Option<NetworkId>,
+    /// The networks it is attached to, besides its session's own.
+    pub(crate) networks: Vec<Attachment>,
     pub(crate) command: Vec<String>,
+    /// The image's environment.
+    pub(crate) env: BTreeMap<String, String>,
     /// Where its processes start.
     pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
     pub(crate) warnings: Vec<Warning>,
+    pub(crate) enforcement: EnforcementReport,
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
+    /// What its health checks have found in its last run.
+    pub(crate) health: Option<ContainerHealth>,
     /// What has become of its runs. Its end tells those who wait that the container is gone.
     pub(crate) changed: watch::Sender<Changes>,
 }
@@ -69,6 +76,13 @@ pub(crate) struct Changes {
     pub(crate) ends: u64,
     /// How the last one that ended did.
     pub(crate) exit: Option<ExitInfo>,
+}
+
+/// A network that a container is attached to, and its names there besides its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attachment {
+    pub(crate) network: NetworkId,
+    pub(crate) aliases: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -87,10 +101,17 @@ pub(crate) struct Run {
     pub(crate) endpoint: Option<String>,
     /// The commands that were left to themselves.
     pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
+    /// The ports that are reached from the host.
+    pub(crate) ports: Vec<PublishedPort>,
+    /// What checks its health.
+    pub(crate) checks: Option<AbortHandle>,
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
+        if let Some(checks) = &self.checks {
+            checks.abort();
+        }
         self.host.kill_all();
     }
 }
@@ -221,13 +242,19 @@ impl Container {
         }
     }
 
+    /// The name it knows itself by.
+    pub(crate) fn hostname(&self) -> String {
+        let own = || self.id.as_str().chars().take(12).collect();
+        self.config.hostname.clone().unwrap_or_else(own)
+    }
+
     /// The signal that asks its main process to end.
     pub(crate) fn stop_signal(&self) -> Signal {
         let asked = self.config.stop_signal.and_then(Signal::of);
         asked.unwrap_or(Signal::Term)
     }
 
-    fn endpoint(&self) -> Option<&str> {
+    pub(crate) fn endpoint(&self) -> Option<&str> {
         self.run()?.endpoint.as_deref()
     }
 
@@ -278,6 +305,9 @@ impl Container {
         instance.labels = users_labels(&self.labels);
         instance.resources = self.config.resources;
         instance.warnings.clone_from(&self.warnings);
+        instance.ports = self.run().map(|run| run.ports.clone()).unwrap_or_default();
+        instance.health.clone_from(&self.health);
+        instance.enforcement = Some(self.enforcement.clone());
         Some(instance)
     }
 }

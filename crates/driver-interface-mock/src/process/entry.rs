@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     /// The process of the exec it came from, through whatever parents; none for those of the main process.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
+    /// Whether signals that it neither catches nor ignores leave it alone, as they do the first process.
+    protected: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
@@ -62,6 +64,7 @@ impl Entry {
             parent: parent.map_or(0, |parent| parent.pid),
             exec: parent.and_then(|parent| parent.exec),
             out_of_memory: AtomicBool::new(false),
+            protected: AtomicBool::new(false),
             name: Mutex::new(name.to_owned()),
             signals: Mutex::new(Signals {
                 actions,
@@ -80,6 +83,10 @@ impl Entry {
             exec: Some(pid),
             ..Self::new(pid, None, name)
         }
+    }
+
+    pub(crate) fn protect(&self) {
+        self.protected.store(true, Ordering::Relaxed);
     }
 
     /// Kills it for the memory it has.
@@ -107,7 +114,7 @@ impl Entry {
         match action {
             _ if signal == Signal::Kill => self.end_by(signal),
             SignalAction::Ignore => {}
-            SignalAction::Default if signal.is_harmless() => {}
+            SignalAction::Default if signal.is_harmless() || self.protected.load(Ordering::Relaxed) => {}
             SignalAction::Default => self.end_by(signal),
             SignalAction::Catch => {
                 if !signals.pending.contains(&signal) {

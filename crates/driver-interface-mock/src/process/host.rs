@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use driver_interface_types::{ResourceLimits, SecurityOptions};
+use driver_interface_types::{ContainerConfig, ContainerId, ResourceLimits, SecurityOptions, Ulimit};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{CommandTable, Entry, Exit, Signal};
-use crate::engine::Clock;
+use crate::engine::{Clock, Shared, address_of};
 use crate::fs::{Caller, Errno, FileSystem};
 use crate::sync::lock;
 
@@ -22,6 +22,11 @@ pub(crate) struct Host {
     pub(crate) limits: ResourceLimits,
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
+    pub(crate) ulimits: Vec<Ulimit>,
+    /// Whether the main process is not the first one.
+    has_init: bool,
+    /// The container and its engine, for what goes beyond it.
+    place: (Weak<Shared>, ContainerId),
     table: Mutex<Table>,
     frozen: watch::Sender<bool>,
 }
@@ -70,12 +75,13 @@ impl Host {
         files: FileSystem,
         hostname: String,
         user: User,
-        limits: ResourceLimits,
-        security: SecurityOptions,
+        config: ContainerConfig,
         clock: Clock,
+        place: (Weak<Shared>, ContainerId),
     ) -> Self {
+        let has_init = config.init != Some(false);
         let table = Table {
-            next_pid: MAIN_PID,
+            next_pid: if has_init { MAIN_PID } else { 1 },
             live: BTreeMap::new(),
             memory: BTreeMap::new(),
             cpu: BTreeMap::new(),
@@ -91,9 +97,12 @@ impl Host {
             files,
             hostname,
             user,
-            limits,
-            security,
+            limits: config.resources,
+            security: config.security,
             clock,
+            ulimits: config.ulimits,
+            has_init,
+            place,
             table: Mutex::new(table),
             frozen: watch::Sender::new(false),
         }
@@ -106,6 +115,10 @@ impl Host {
             self.check_room(&table)?;
         }
         let entry = Entry::new(table.next_pid, parent, name);
+        // What the first process of a container does not catch does not reach it.
+        if entry.pid == 1 {
+            entry.protect();
+        }
         Ok(table.add(entry))
     }
 
@@ -207,6 +220,12 @@ impl Host {
         *self.frozen.borrow()
     }
 
+    /// What a name resolves to in the container.
+    pub(crate) fn address_of(&self, name: &str) -> Option<String> {
+        let (engine, id) = &self.place;
+        address_of(&*engine.upgrade()?, id, name)
+    }
+
     pub(crate) fn find(&self, pid: u32) -> Option<Arc<Entry>> {
         lock(&self.table).live.get(&pid).cloned()
     }
@@ -218,6 +237,7 @@ impl Host {
     /// Sends a signal to a process. The init process passes what it gets to the main process.
     pub(crate) fn kill(&self, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
         let pid = match (pid, signal) {
+            (pid, _) if !self.has_init => pid,
             (1, Some(Signal::Kill) | None) => return Ok(()),
             (1, _) => MAIN_PID,
             (pid, _) => pid,

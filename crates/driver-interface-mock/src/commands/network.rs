@@ -1,0 +1,48 @@
+//! Programs that ask for names. Nothing is sent anywhere: what has a name is there.
+
+use crate::process::MockProcess;
+
+fn last_word(process: &MockProcess) -> String {
+    process.args().last().cloned().unwrap_or_default()
+}
+
+/// `getent hosts NAME`.
+pub(crate) async fn getent(process: MockProcess) -> u8 {
+    let name = last_word(&process);
+    match process.host.address_of(&name) {
+        Some(address) => process.answer(format!("{address:<15} {name}\n")).await,
+        None => 2,
+    }
+}
+
+pub(crate) async fn nslookup(process: MockProcess) -> u8 {
+    let name = last_word(&process);
+    match process.host.address_of(&name) {
+        Some(address) => {
+            process
+                .answer(format!("Name:\t{name}\nAddress: {address}\n"))
+                .await
+        }
+        None => {
+            process
+                .say(format!("** server can't find {name}: NXDOMAIN"))
+                .await;
+            1
+        }
+    }
+}
+
+pub(crate) async fn ping(process: MockProcess) -> u8 {
+    let name = last_word(&process);
+    match process.host.address_of(&name) {
+        Some(address) => {
+            process
+                .answer(format!("PING {name} ({address}): 56 data bytes\n"))
+                .await
+        }
+        None => {
+            process.say(format!("ping: bad address '{name}'")).await;
+            1
+        }
+    }
+}

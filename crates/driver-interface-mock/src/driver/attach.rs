@@ -1,0 +1,135 @@
+//! Looking volumes and networks up, and attaching containers to networks.
+
+use driver_interface_errors::{
+    ConfigurationError, NetworkConnectError, NetworkNotFoundError, Result, Violation,
+};
+use driver_interface_types::{
+    ContainerId, Network, NetworkConnectOptions, NetworkId, NetworkMode, Volume, VolumeId, name_problem,
+};
+
+use super::containers::no_such_container;
+use super::{Call, MockDriver};
+use crate::Operation;
+use crate::engine::{Attachment, State};
+use crate::profile::Kind;
+
+/// The longest name that a name server takes.
+const MAX_ALIAS: usize = 253;
+
+impl<K: Kind> MockDriver<K> {
+    pub(super) async fn look_up_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+        let work = async {
+            let state = self.core.engine.state();
+            let found = state.volume(self.namespace(), id.as_str());
+            Ok(found.map(|record| record.volume.clone()))
+        };
+        self.call(Call::new(Operation::GetVolume).on(id), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn look_up_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+        let work = async {
+            let state = self.core.engine.state();
+            let found = state.network(self.namespace(), id.as_str());
+            Ok(found.map(|record| record.network.clone()))
+        };
+        self.call(Call::new(Operation::GetNetwork).on(id), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn attach(
+        &self,
+        network: &NetworkId,
+        container: &ContainerId,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        let call = Call::new(Operation::ConnectNetwork)
+            .on(container)
+            .summary(format!("network {network}, {} aliases", options.aliases.len()));
+        let check = || {
+            let problems = options.aliases.iter().enumerate().filter_map(|(index, alias)| {
+                let problem = name_problem(alias, 1, MAX_ALIAS)?;
+                Some(Violation::new(
+                    format!("aliases[{index}]"),
+                    "invalid-name",
+                    problem,
+                ))
+            });
+            let violations: Vec<Violation> = problems.collect();
+            if violations.is_empty() {
+                Ok(())
+            } else {
+                Err(ConfigurationError::new(violations).into())
+            }
+        };
+        let work = async {
+            let mut state = self.core.engine.state();
+            let (wanted, found) = self.both(&state, network, container)?;
+            let Some(target) = state.containers.get_mut(&found) else {
+                return Err(no_such_container(container));
+            };
+            if target.config.network == NetworkMode::None {
+                let reason = "it was made with no network";
+                return Err(NetworkConnectError::new(network.as_str(), container.as_str(), reason).into());
+            }
+            if target.networks.iter().any(|attached| attached.network == wanted) {
+                return Ok(());
+            }
+            target.networks.push(Attachment {
+                network: wanted.clone(),
+                aliases: options.aliases.clone(),
+            });
+            if target.run().is_some() && target.endpoint().is_none() {
+                let address = state.address_on(&format!("network/{wanted}"));
+                let run = state
+                    .containers
+                    .get_mut(&found)
+                    .and_then(|target| target.run_mut());
+                if let Some(run) = run {
+                    run.endpoint = Some(address);
+                }
+            }
+            Ok(())
+        };
+        self.call(call, check, work).await
+    }
+
+    pub(super) async fn detach(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
+        let work = async {
+            let mut state = self.core.engine.state();
+            let (wanted, found) = self.both(&state, network, container)?;
+            let Some(target) = state.containers.get_mut(&found) else {
+                return Err(no_such_container(container));
+            };
+            let own = matches!(target.config.network, NetworkMode::Named(_));
+            target.networks.retain(|attached| attached.network != wanted);
+            if own
+                && target.networks.is_empty()
+                && let Some(run) = target.run_mut()
+            {
+                run.endpoint = None;
+            }
+            Ok(())
+        };
+        let call = Call::new(Operation::DisconnectNetwork)
+            .on(container)
+            .summary(format!("network {network}"));
+        self.call(call, || Ok(()), work).await
+    }
+
+    /// The whole ids of a network and a container of this namespace.
+    fn both(
+        &self,
+        state: &State,
+        network: &NetworkId,
+        container: &ContainerId,
+    ) -> Result<(NetworkId, ContainerId)> {
+        let found = state
+            .network(self.namespace(), network.as_str())
+            .ok_or_else(|| NetworkNotFoundError::new(network.as_str()))?;
+        let target = state
+            .container(self.namespace(), container)
+            .ok_or_else(|| no_such_container(container))?;
+        Ok((found.network.id.clone(), target.id.clone()))
+    }
+}

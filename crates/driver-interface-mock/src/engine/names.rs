@@ -1,0 +1,41 @@
+//! How containers find each other by name.
+
+use driver_interface_types::{ContainerId, NetworkMode};
+
+use super::Shared;
+use super::state::{Container, State};
+use crate::sync::lock;
+
+/// The address that a container resolves a name to.
+pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> Option<String> {
+    let state = lock(&shared.state);
+    let container = state.containers.get(asking)?;
+    if name == "localhost" {
+        return Some("127.0.0.1".to_owned());
+    }
+    if let Some(address) = container.config.extra_hosts.get(name) {
+        return Some(address.to_string());
+    }
+    if name == container.hostname() {
+        return container.endpoint().map(str::to_owned);
+    }
+    let mut peers = state.containers.values().filter(|peer| peer.run().is_some());
+    let found = peers.find(|peer| is_called(&state, container, peer, name))?;
+    found.endpoint().map(str::to_owned)
+}
+
+/// Whether a container finds another one under a name, on some network of both.
+fn is_called(state: &State, asking: &Container, peer: &Container, name: &str) -> bool {
+    let own_name = peer.name == name;
+    let both_on_sessions = asking.config.network == NetworkMode::Default
+        && peer.config.network == NetworkMode::Default
+        && asking.config.session_id == peer.config.session_id;
+    if both_on_sessions && (own_name || peer.config.network_aliases.iter().any(|alias| alias == name)) {
+        return true;
+    }
+    peer.networks
+        .iter()
+        .filter(|attached| state.networks.contains_key(&attached.network))
+        .filter(|attached| asking.networks.iter().any(|own| own.network == attached.network))
+        .any(|attached| own_name || attached.aliases.iter().any(|alias| alias == name))
+}
