@@ -158,7 +158,7 @@ const EXPECTED: &[(Fault, &[&str])] = &[
     (Fault::KillTwice, &["kill/signal-reaches-the-process"]),
     (
         Fault::PauseIsIgnored,
-        &["pause/round-trip", "pause/processes-stand-still", "wait/paused"],
+        &["pause/round-trip", "pause/processes-stand-still"],
     ),
     (Fault::PauseAgainFails, &["pause/already", "concurrency/pause"]),
     (Fault::UnpauseOfEndedIsFine, &["pause/unpause-not-running"]),

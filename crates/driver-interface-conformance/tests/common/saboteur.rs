@@ -471,7 +471,7 @@ impl ContainerDriver for Saboteur {
             config.output_limit = ExecConfig::DEFAULT_OUTPUT_LIMIT;
         }
         if self.is(Fault::ExecTimeoutIgnored) {
-            config.timeout = config.timeout.map(|time| time * 4);
+            config.timeout = config.timeout.map(|time| time * 10);
         }
         if self.is(Fault::ExecLetsItRunOn) {
             return self.exec_and_let_run(id, config).await;
