@@ -1,21 +1,23 @@
 //! The trait, forwarded to where each operation is done.
 
+#![deny(clippy::missing_trait_methods)]
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig,
-    ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions, LogStream, LogStreamOptions,
-    Network, NetworkConfig, NetworkConnectOptions, NetworkId, PauseOutcome, ReadFileOptions, RemoveOptions,
-    ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
 use crate::profile::Kind;
 
-// Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
 impl<K: Kind> ContainerDriver for MockDriver<K> {
     fn name(&self) -> &str {
@@ -195,5 +197,29 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
 
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         self.plan_creation(config).await
+    }
+
+    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+        self.pull_stream(image, options).await
+    }
+
+    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        self.images(filter).await
+    }
+
+    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        self.look_up_image(image).await
+    }
+
+    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        self.load(archive).await
+    }
+
+    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
+        self.stats(id).await
+    }
+
+    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
+        self.stats_stream(id).await
     }
 }

@@ -33,7 +33,7 @@ impl<K: Kind> MockDriver<K> {
                 return Ok(made);
             }
             let image = ImageRef::new(&config.image)?;
-            self.get_image(&image, config).await?;
+            self.ensure_image(&image, config).await?;
             self.commit(config, &key, &image)
         };
         self.call(call, || self.check(config), work).await
@@ -165,6 +165,7 @@ impl<K: Kind> MockDriver<K> {
             );
         }
         let id = ContainerId::new(state.new_id())?;
+        let config_kept = with_image(config, &found);
         let mut root = found.root;
         let own_name = || id.as_str().chars().take(12).collect();
         let hostname = config.hostname.clone().unwrap_or_else(own_name);
@@ -174,7 +175,7 @@ impl<K: Kind> MockDriver<K> {
         let container = Container {
             id: id.clone(),
             name,
-            config: config.clone(),
+            config: config_kept,
             labels: self.labels(
                 &config.labels,
                 Some(&config.session_id),
@@ -265,6 +266,14 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
         config.command.clone()
     };
     entrypoint.into_iter().chain(command).collect()
+}
+
+/// The config with what the image has where it says nothing.
+fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
+    let mut full = config.clone();
+    full.stop_signal = full.stop_signal.or(image.stop_signal);
+    full.health_check = full.health_check.or_else(|| image.health_check.clone());
+    full
 }
 
 fn hosts_file(config: &ContainerConfig, hostname: &str) -> String {

@@ -1,20 +1,21 @@
 //! Images: fetched, imported, removed.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, ImagePullError, Result};
-use driver_interface_types::{ContainerConfig, ImageRef, PullPolicy};
+use driver_interface_types::{ContainerConfig, ImageFilter, ImageInfo, ImageRef, PullPolicy, TarStream};
 use std::time::Duration;
 
 use super::answer::Refusal;
+use super::pull::pull_refused;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::PullRefusal;
+use crate::engine::read_images;
 use crate::fs::{Tree, read_tar};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
     /// Sees to it that the engine has an image, as the config's policy says.
-    pub(super) async fn get_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
+    pub(super) async fn ensure_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
         let is_there = self.core.engine.state().images.get(image).is_some();
         match config.pull_policy {
             PullPolicy::Never if is_there => Ok(()),
@@ -27,14 +28,48 @@ impl<K: Kind> MockDriver<K> {
     /// Pulls an image, which takes as long as another operation.
     async fn pull(&self, image: &ImageRef) -> Result<()> {
         self.pass_time(Duration::ZERO).await;
-        match self.core.engine.state().images.pull(image) {
-            Ok(()) => Ok(()),
-            Err(PullRefusal::Missing) => Err(no_such_image::<K>(image)),
-            Err(PullRefusal::Denied) => Err(ImagePullError::new(image.as_str(), "access is denied")
-                .with_hint(Hint::ImageUnavailable)
-                .with_source(Refusal::PullDenied(image.canonical()).answer::<K>())
-                .into()),
-        }
+        let mut state = self.core.engine.state();
+        state
+            .images
+            .pull(image, None)
+            .map_err(|refusal| pull_refused::<K>(image, refusal))
+    }
+
+    pub(super) async fn images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let work = async {
+            let mut found = self.core.engine.state().images.infos();
+            found.retain(|image| filter.matches(image));
+            Ok(found)
+        };
+        self.call(Call::new(Operation::ListImages), || Ok(()), work).await
+    }
+
+    pub(super) async fn look_up_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let work = async { Ok(self.core.engine.state().images.info(image)) };
+        self.call(Call::new(Operation::GetImage).on(image), || Ok(()), work)
+            .await
+    }
+
+    pub(super) async fn load(&self, mut archive: TarStream) -> Result<Vec<ImageRef>> {
+        let work = async {
+            let mut all = BytesMut::new();
+            while let Some(piece) = archive.next().await {
+                all.extend_from_slice(&piece?);
+            }
+            let found = read_images(&all.freeze()).map_err(|problem| {
+                ImagePullError::new("archive", format!("it cannot be loaded: {problem}"))
+                    .with_retryable(false)
+                    .with_source(Refusal::BadArchive("invalid archive").answer::<K>())
+            })?;
+            let mut state = self.core.engine.state();
+            let mut names = Vec::new();
+            for (own, image) in found {
+                state.images.load(&own, &image);
+                names.extend(own);
+            }
+            Ok(names)
+        };
+        self.call(Call::new(Operation::LoadImage), || Ok(()), work).await
     }
 
     pub(super) async fn import(&self, image: &ImageRef, root: Bytes) -> Result<()> {

@@ -13,7 +13,9 @@ mod images;
 mod log_stream;
 mod logs;
 mod plan;
+mod pull;
 mod resources;
+mod stats;
 mod stop;
 mod wait;
 
@@ -254,6 +256,12 @@ impl<K: Kind> MockDriver<K> {
         can.name_resolution = true;
         can.health_check_run = true;
         can.plan = true;
+        can.image_list = true;
+        can.image_inspect = true;
+        can.image_load = true;
+        can.image_pull_stream = true;
+        can.container_stats = true;
+        can.container_stats_stream = true;
         can.events = true;
         can.bind_mount = true;
         can.cpu_limit = true;

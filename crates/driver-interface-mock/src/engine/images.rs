@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
-use driver_interface_types::{ImageRef, Namespace};
+use driver_interface_types::{HealthCheck, ImageInfo, ImageRef, Namespace, RegistryCredentials, Signal};
 
 use crate::fs::{Tree, open_folders, stock_root};
 
@@ -11,6 +12,10 @@ pub(crate) const IDLE: &str = "idle";
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
 /// The word that marks a repository nobody may read.
 const DENIED_WORD: &str = "denied";
+/// The word that marks a repository that only those with credentials may read.
+const PRIVATE_WORD: &str = "private";
+/// The one secret that no registry takes.
+const WRONG_SECRET: &str = "wrong";
 
 /// The images the engine has, and what its registries hold.
 #[derive(Debug)]
@@ -34,6 +39,13 @@ pub(crate) struct Image {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) working_dir: String,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) stop_signal: Option<Signal>,
+    pub(crate) health_check: Option<HealthCheck>,
+    /// The digest of its configuration, in hex digits, where it came with one.
+    pub(crate) digest: Option<String>,
+    pub(crate) created_at: Option<SystemTime>,
+    /// What its layers weigh.
+    pub(crate) size: u64,
     pub(crate) root: Tree,
 }
 
@@ -42,6 +54,7 @@ pub(crate) struct Image {
 pub(crate) enum PullRefusal {
     Missing,
     Denied,
+    WrongCredentials,
 }
 
 impl Images {
@@ -83,19 +96,55 @@ impl Images {
     }
 
     fn add(&mut self, reference: &ImageRef, importer: Option<Namespace>, command: Vec<String>, root: Tree) {
-        let image = Image {
-            number: self.next,
-            reference: reference.clone(),
-            importer,
-            entrypoint: Vec::new(),
-            command,
-            env: BTreeMap::new(),
-            working_dir: "/".to_owned(),
-            labels: BTreeMap::new(),
-            root,
-        };
+        let mut image = Image::new(reference.clone(), root);
+        (image.importer, image.command) = (importer, command);
+        self.keep(image);
+    }
+
+    fn keep(&mut self, mut image: Image) {
+        image.number = self.next;
         self.next += 1;
-        self.local.insert(reference.canonical(), image);
+        self.local.insert(image.reference.canonical(), image);
+    }
+
+    /// Puts a loaded image in place under each of its names, over whatever had them.
+    pub(crate) fn load(&mut self, names: &[ImageRef], image: &Image) {
+        let number = self.next;
+        self.next += 1;
+        for name in names {
+            let image = Image {
+                number,
+                reference: name.clone(),
+                ..image.clone()
+            };
+            self.local.insert(name.canonical(), image);
+        }
+    }
+
+    /// What is told of an image.
+    pub(crate) fn info(&self, reference: &ImageRef) -> Option<ImageInfo> {
+        let image = self.get(reference)?;
+        let same = self.local.values().filter(|other| other.number == image.number);
+        let digest = image.digest();
+        let mut info = ImageInfo::new(format!("sha256:{digest}"), image.size);
+        info.references = same.map(|other| other.reference.clone()).collect();
+        if image.importer.is_none() && image.digest.is_none() {
+            let (host, path) = (image.reference.registry(), image.reference.repository());
+            info.digests = vec![format!("{host}/{path}@sha256:{digest}")];
+        }
+        info.created_at = image.created_at;
+        info.platform = Some("linux/amd64".to_owned());
+        info.labels.clone_from(&image.labels);
+        Some(info)
+    }
+
+    /// What is told of every image that has a name, by the first of them.
+    pub(crate) fn infos(&self) -> Vec<ImageInfo> {
+        let mut seen = BTreeSet::new();
+        let first = self.local.values().filter(|image| seen.insert(image.number));
+        let mut infos: Vec<ImageInfo> = first.filter_map(|image| self.info(&image.reference)).collect();
+        infos.sort_by(|a, b| (a.references.first(), &a.id).cmp(&(b.references.first(), &b.id)));
+        infos
     }
 
     pub(crate) fn remove(&mut self, reference: &ImageRef) {
@@ -109,8 +158,12 @@ impl Images {
     }
 
     /// Fetches an image from its registry. One that is there and was pulled before stays the same.
-    pub(crate) fn pull(&mut self, reference: &ImageRef) -> Result<(), PullRefusal> {
-        self.check(reference)?;
+    pub(crate) fn pull(
+        &mut self,
+        reference: &ImageRef,
+        credentials: Option<&RegistryCredentials>,
+    ) -> Result<(), PullRefusal> {
+        self.check(reference, credentials)?;
         if self.get(reference).is_none_or(|image| image.importer.is_some()) {
             self.add_stock(reference);
         }
@@ -118,7 +171,14 @@ impl Images {
     }
 
     /// What the registry would say to a pull.
-    pub(crate) fn check(&self, reference: &ImageRef) -> Result<(), PullRefusal> {
+    pub(crate) fn check(
+        &self,
+        reference: &ImageRef,
+        credentials: Option<&RegistryCredentials>,
+    ) -> Result<(), PullRefusal> {
+        if credentials.is_some_and(are_wrong) {
+            return Err(PullRefusal::WrongCredentials);
+        }
         if let Some(registry) = &self.registry {
             return if registry.contains(&reference.canonical()) {
                 Ok(())
@@ -140,11 +200,11 @@ impl Images {
             .chars()
             .next()
             .is_some_and(|first| digest.chars().all(|other| other == first));
-        if reference
-            .repository()
-            .split('/')
-            .any(|part| part.starts_with(DENIED_WORD))
-        {
+        let has_part = |word: &str| {
+            let mut parts = reference.repository().split('/');
+            parts.any(|part| part.starts_with(word))
+        };
+        if has_part(DENIED_WORD) || has_part(PRIVATE_WORD) && credentials.is_none() {
             return Err(PullRefusal::Denied);
         }
         let missing = host.ends_with(".invalid")
@@ -156,5 +216,50 @@ impl Images {
         } else {
             Ok(())
         }
+    }
+}
+
+fn are_wrong(credentials: &RegistryCredentials) -> bool {
+    match credentials {
+        RegistryCredentials::Password { password, .. } => password == WRONG_SECRET,
+        RegistryCredentials::IdentityToken(token) => token == WRONG_SECRET,
+        _ => true,
+    }
+}
+
+impl Image {
+    /// An image of files alone.
+    pub(crate) fn new(reference: ImageRef, root: Tree) -> Self {
+        Self {
+            number: 0,
+            reference,
+            importer: None,
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            env: BTreeMap::new(),
+            working_dir: "/".to_owned(),
+            labels: BTreeMap::new(),
+            stop_signal: None,
+            health_check: None,
+            digest: None,
+            created_at: None,
+            size: root.size(),
+            root,
+        }
+    }
+
+    /// Its own digest, or one that follows from its name and number.
+    fn digest(&self) -> String {
+        if let Some(digest) = &self.digest {
+            return digest.clone();
+        }
+        let text = format!("{}#{}", self.reference.canonical(), self.number);
+        let part = |salt: u64| {
+            text.bytes()
+                .fold(0xcbf2_9ce4_8422_2325 ^ salt, |hash: u64, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                })
+        };
+        (1..=4).map(|salt| format!("{:016x}", part(salt))).collect()
     }
 }

@@ -10,11 +10,11 @@ mod tree;
 
 use std::sync::Arc;
 
-pub(crate) use archive::{SharedFile, pack, unpack};
+pub(crate) use archive::{Entries, EntryKind, SharedFile, pack, unpack};
 pub(crate) use errno::Errno;
 pub(crate) use image_root::{open_folders, stock_root};
 pub(crate) use meta::{Access, Caller, Meta};
-pub(crate) use tar::read_tar;
+pub(crate) use tar::{apply_layer, read_tar};
 pub(crate) use tree::{Node, SharedTree, Tree};
 
 use crate::sync::lock;

@@ -293,6 +293,11 @@ impl Host {
         }
     }
 
+    /// The memory its processes say they have.
+    pub(crate) fn memory_used(&self) -> u64 {
+        lock(&self.table).memory.values().sum()
+    }
+
     /// The CPU time a process and those that have ended used.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
