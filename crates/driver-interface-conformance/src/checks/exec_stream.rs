@@ -190,7 +190,8 @@ async fn config_input(ctx: Ctx) -> CheckResult {
 
 async fn tty_resize(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let script = "busybox stty size; read go; busybox stty size";
+    // Some engines set the first size behind the start, so the command waits a little before it looks.
+    let script = "sleep 2; busybox stty size; read go; busybox stty size";
     let config = ExecConfig::shell(script).tty(TtySize {
         columns: 100,
         rows: 30,
