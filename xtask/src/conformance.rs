@@ -2,6 +2,7 @@
 
 mod bystanders;
 mod output;
+mod registry;
 mod targets;
 
 use std::path::PathBuf;

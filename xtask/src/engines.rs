@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+pub(crate) use self::layout::registry_port;
+
 use self::http::Address;
 use self::layout::Layout;
 use self::process::Record;

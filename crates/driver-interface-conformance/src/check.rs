@@ -209,4 +209,7 @@ pub enum Need {
     Image,
     /// A target that can make objects of other programs; see [`Target::bystanders`](crate::Target::bystanders).
     Bystanders,
+    /// The test image, and a target that names an image of a registry; see
+    /// [`Target::registry_image`](crate::Target::registry_image).
+    Registry,
 }

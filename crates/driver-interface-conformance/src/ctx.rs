@@ -84,6 +84,10 @@ impl Ctx {
         &self.0.ledger
     }
 
+    pub(crate) fn target(&self) -> &dyn Target {
+        &*self.0.shared.target
+    }
+
     pub(crate) fn assertions(&self) -> usize {
         self.0.assertions.load(Ordering::Relaxed)
     }

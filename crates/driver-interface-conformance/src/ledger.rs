@@ -5,11 +5,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use driver_interface_errors::InternalError;
 use driver_interface_types::{
     ContainerDriver, ContainerFilter, ContainerId, DriverError, ImageRef, NetworkId, RemoveOptions,
     SessionId, VolumeId,
 };
 use tokio::time::{Instant, sleep};
+
+use crate::Target;
 
 /// How long a check's clean-up may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -20,6 +23,8 @@ pub(crate) enum Made {
     Volume(String),
     Network(String),
     Image(String),
+    /// One that was loaded, which is the engine's and no driver's to remove.
+    LoadedImage(ImageRef),
     /// All containers of a session: those whose name the driver made up are found no other way.
     Session(String),
 }
@@ -54,7 +59,7 @@ impl Ledger {
 
     /// Removes everything noted, the latest first and containers before what they use. Returns what could
     /// not be removed.
-    pub(crate) async fn clean_up(&self) -> Vec<String> {
+    pub(crate) async fn clean_up(&self, target: &dyn Target) -> Vec<String> {
         let entries = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).in_order;
         let end = Instant::now() + DEADLINE;
         let mut leaks = Vec::new();
@@ -64,7 +69,7 @@ impl Ledger {
                 .rev()
                 .filter(|entry| round_of(&entry.made) == round)
             {
-                match tokio::time::timeout_at(end, entry.remove()).await {
+                match tokio::time::timeout_at(end, entry.remove(target)).await {
                     Ok(None) => {}
                     Ok(Some(error)) => leaks.push(format!("{}: {error}", entry.made.describe())),
                     Err(_) => leaks.push(format!(
@@ -82,7 +87,7 @@ fn round_of(made: &Made) -> u8 {
     match made {
         Made::Container(_) => 0,
         Made::Session(_) => 1,
-        Made::Volume(_) | Made::Network(_) | Made::Image(_) => 2,
+        Made::Volume(_) | Made::Network(_) | Made::Image(_) | Made::LoadedImage(_) => 2,
     }
 }
 
@@ -93,6 +98,7 @@ impl Made {
             Self::Volume(name) => format!("volume {name}"),
             Self::Network(name) => format!("network {name}"),
             Self::Image(name) => format!("image {name}"),
+            Self::LoadedImage(image) => format!("loaded image {image}"),
             Self::Session(name) => format!("containers of session {name}"),
         }
     }
@@ -100,14 +106,14 @@ impl Made {
 
 impl Entry {
     /// `None` when it is gone. A name that is no valid id was refused by every driver, so nothing has it.
-    async fn remove(&self) -> Option<DriverError> {
+    async fn remove(&self, target: &dyn Target) -> Option<DriverError> {
         let mut last = None;
         // What a check left in the middle of a change may refuse once: an engine is still at it.
         for attempt in 0_u32..4 {
             if attempt > 0 {
                 sleep(Duration::from_millis(250) * attempt).await;
             }
-            match self.try_remove().await {
+            match self.try_remove(target).await {
                 Ok(()) => return None,
                 Err(error) if error.is_not_found() => return None,
                 Err(error) => last = Some(error),
@@ -116,7 +122,7 @@ impl Entry {
         last
     }
 
-    async fn try_remove(&self) -> Result<(), DriverError> {
+    async fn try_remove(&self, target: &dyn Target) -> Result<(), DriverError> {
         match &self.made {
             Made::Container(name) => match ContainerId::new(name.as_str()) {
                 Ok(id) => self.driver.remove_container(&id, RemoveOptions::force()).await,
@@ -134,6 +140,10 @@ impl Entry {
                 Ok(image) => self.driver.remove_image(&image).await,
                 Err(_) => Ok(()),
             },
+            Made::LoadedImage(image) => {
+                let failed = |message: String| DriverError::from(InternalError::new(message));
+                target.forget_image(image).await.map_err(failed)
+            }
             Made::Session(name) => match SessionId::new(name.as_str()) {
                 Ok(session) => self.remove_containers_of(session).await,
                 Err(_) => Ok(()),

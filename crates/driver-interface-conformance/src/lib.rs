@@ -5,6 +5,7 @@ mod check;
 pub mod checks;
 mod ctx;
 mod image;
+mod inside;
 mod journal;
 mod ledger;
 mod observer;

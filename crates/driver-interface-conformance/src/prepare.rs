@@ -105,6 +105,10 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
             Outcome::Skipped,
             "the target cannot make objects of other programs".to_owned(),
         )),
+        (Need::Registry, _) if shared.target.registry_image().is_none() => Some((
+            Outcome::Skipped,
+            "the target names no image of a registry".to_owned(),
+        )),
         _ => None,
     })
 }

@@ -243,7 +243,7 @@ impl Runner {
         if report.outcome != Outcome::Passed {
             report.steps = ctx.journal().steps();
         }
-        let leaks = ctx.ledger().clean_up().await;
+        let leaks = ctx.ledger().clean_up(ctx.target()).await;
         (report, leaks)
     }
 

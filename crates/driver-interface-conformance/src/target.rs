@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use driver_interface_types::{ContainerDriver, Namespace, Result};
+use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 /// Makes drivers for one engine. This is all a third-party driver has to write to run the suite.
 #[async_trait]
@@ -22,6 +22,23 @@ pub trait Target: Send + Sync {
     /// the checks that a driver leaves them alone are skipped.
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
         None
+    }
+
+    /// An image that a registry within the engine's reach has, for the checks of pulling. Without one they are
+    /// skipped. It is still on the engine after the run.
+    fn registry_image(&self) -> Option<ImageRef> {
+        None
+    }
+
+    /// Removes an image from the engine, whoever brought it there: those that a driver loads belong to the engine,
+    /// and no driver removes them. One that is not there is fine. Without it the loaded images of a run (a few
+    /// kilobytes each, under `localhost/conf-…`) stay.
+    ///
+    /// # Errors
+    /// What the engine says, in any words.
+    async fn forget_image(&self, image: &ImageRef) -> std::result::Result<(), String> {
+        let _ = image;
+        Ok(())
     }
 
     /// By how much the longest times that checks allow are multiplied: above 1 for a slow engine.

@@ -52,6 +52,11 @@ impl TrackedDriver {
         self.ledger.note(&self.inner, made);
     }
 
+    /// Notes an image that a load may bring, for the clean-up.
+    pub(crate) fn may_load(&self, image: &ImageRef) {
+        self.note(Made::LoadedImage(image.clone()));
+    }
+
     async fn step<T>(
         &self,
         call: String,

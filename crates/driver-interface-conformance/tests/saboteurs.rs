@@ -140,6 +140,147 @@ const EXPECTED: &[(Fault, &[&str])] = &[
         &["capability/undeclared-operations-refuse"],
     ),
     (Fault::PanicsInList, &["listing/every-status"]),
+    (
+        Fault::WaitLosesTheCode,
+        &["wait/exit-code", "wait/many-waiters", "wait/next-run"],
+    ),
+    (
+        Fault::WaitDoesNotWait,
+        &["wait/created-waits-for-a-run", "wait/timeout"],
+    ),
+    (Fault::WaitForgetsRemoved, &["wait/removed-keeps-the-code"]),
+    (Fault::WaitIgnoresTimeout, &["wait/timeout"]),
+    (
+        Fault::KillSendsTerm,
+        &["kill/ends", "kill/signal-reaches-the-process", "kill/paused"],
+    ),
+    (Fault::KillOfEndedIsFine, &["kill/not-running", "kill/paused"]),
+    (Fault::KillTwice, &["kill/signal-reaches-the-process"]),
+    (
+        Fault::PauseIsIgnored,
+        &["pause/round-trip", "pause/processes-stand-still"],
+    ),
+    (Fault::PauseAgainFails, &["pause/already", "concurrency/pause"]),
+    (Fault::UnpauseOfEndedIsFine, &["pause/unpause-not-running"]),
+    (
+        Fault::RestartKills,
+        &[
+            "restart/new-run",
+            "restart/stubborn-keeps-running",
+            "cancellation/restart",
+        ],
+    ),
+    (
+        Fault::RestartDoesNothing,
+        &["restart/new-run", "restart/stopped-starts", "restart/by-force"],
+    ),
+    (Fault::ExecLosesErrors, &["exec/output", "concurrency/exec"]),
+    (
+        Fault::ExecExitCodesAreLost,
+        &["exec/exit-code", "concurrency/exec"],
+    ),
+    (Fault::ExecIsText, &["exec/output-is-binary-safe"]),
+    (Fault::ExecIgnoresInput, &["exec/stdin", "exec/output-large"]),
+    (Fault::ExecIgnoresLimit, &["exec/output-limit"]),
+    (Fault::ExecIgnoresEnvironment, &["exec/environment"]),
+    (Fault::ExecMissingProgramIsOutput, &["exec/no-such-program"]),
+    (
+        Fault::ExecTimeoutIgnored,
+        &["exec/timeout-keeps-the-output", "exec/timeout-kills-children"],
+    ),
+    (
+        Fault::ExecLetsItRunOn,
+        &[
+            "exec/timeout-kills-children",
+            "exec/timeout-kills-stubborn",
+            "cancellation/exec",
+            "cancellation/exec-at-once",
+        ],
+    ),
+    (Fault::ExecStreamIgnoresTimeout, &["exec-stream/timeout"]),
+    (Fault::ExecStreamMergesStreams, &["exec-stream/conversation"]),
+    (
+        Fault::ExecStatusIsAlwaysEmpty,
+        &[
+            "exec-detached/status",
+            "exec-detached/runs-on",
+            "exec-detached/unknown-id",
+        ],
+    ),
+    (Fault::ExecDetachedTakesTimeouts, &["exec-detached/refusals"]),
+    (Fault::LogStreamIsText, &["log-stream/every-byte"]),
+    (Fault::LogStreamIgnoresTail, &["log-stream/tail"]),
+    (
+        Fault::LogStreamDoesNotFollow,
+        &[
+            "log-stream/follow-live",
+            "log-stream/follow-ends",
+            "log-stream/follow-waits-for-start",
+        ],
+    ),
+    (Fault::LogStreamHasNoTimes, &["log-stream/timestamps"]),
+    (Fault::ReadFileCuts, &["files/limit"]),
+    (
+        Fault::ReadFileMissingIsEmpty,
+        &["files/no-such-file", "files/folder-is-no-file"],
+    ),
+    (Fault::WriteFileAppends, &["files/replaced"]),
+    (Fault::WriteFileForgetsMode, &["files/mode-and-owner"]),
+    (Fault::WriteFileMakesFolders, &["files/parents"]),
+    (Fault::CopyInLosesLinks, &["files/archive-round-trip"]),
+    (Fault::ImagesHaveNoFilter, &["images/list-filter"]),
+    (Fault::ImageIsAlwaysThere, &["images/get-missing"]),
+    (Fault::LoadNamesNothing, &["images/load"]),
+    (Fault::PullTellsNothing, &["images/pull"]),
+    (Fault::StatsOfEndedAreZero, &["stats/not-running"]),
+    (Fault::StatsStreamGoesOn, &["stats/stream-ends"]),
+    (Fault::StatsForgetLimits, &["stats/limits"]),
+    (
+        Fault::EventsComeTwice,
+        &["events/life", "events/filter", "events/after-without-gap-or-twin"],
+    ),
+    (Fault::EventsLoseCodes, &["events/exit-code"]),
+    (Fault::EventsIgnoreFilter, &["events/filter"]),
+    (
+        Fault::EventsIgnoreCursor,
+        &["events/after-without-gap-or-twin", "events/bad-cursor"],
+    ),
+    (
+        Fault::VolumesAreNeverFound,
+        &["volumes/get", "capability/volume-inspect"],
+    ),
+    (
+        Fault::NetworksAreFoundAnywhere,
+        &["networks/get", "errors/not-found/get-network"],
+    ),
+    (Fault::ConnectAgainFails, &["networks/connect-twice"]),
+    (
+        Fault::DisconnectDoesNothing,
+        &[
+            "networks/connect",
+            "networks/disconnect-twice",
+            "errors/not-found/disconnect-network",
+        ],
+    ),
+    (Fault::PlanCreates, &["plan/no-side-effects"]),
+    (
+        Fault::PlanAcceptsAnything,
+        &["plan/refusals", "plan/beyond-the-driver"],
+    ),
+    (
+        Fault::HealthIsAlwaysGood,
+        &[
+            "health/check-passes",
+            "health/check-fails",
+            "health/container-runs",
+        ],
+    ),
+    (Fault::StopSignalIsForgotten, &["setup/stop-signal"]),
+    (Fault::WorkingDirIsForgotten, &["setup/working-dir"]),
+    (
+        Fault::PortsAreForgotten,
+        &["ports/recorded", "ports/picked-apart"],
+    ),
 ];
 
 async fn sabotaged(fault: Fault, checks: &[&str]) -> DriverReport {

@@ -93,7 +93,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// background, and until then can be found by its labels.
     ///
     /// # Conformance
-    /// `creation/*`, `config/*`, `keys/*`, `concurrency/create-same-name`, `cancellation/create-*`, `limits/*`, `security/*`
+    /// `creation/*`, `config/*`, `setup/*`, `ports/*`, `keys/*`, `concurrency/create-same-name`, `cancellation/create-*`,
+    /// `limits/*`, `security/*`
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance>;
 
     /// Runs a container's main process.
@@ -245,7 +246,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `health/container-runs`, `errors/not-found/is-container-healthy`
+    /// `health/container-runs`, `health/check-*`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
     /// Makes a volume.
@@ -426,7 +427,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `wait/exit-code`, `wait/ended-already`, `wait/created-waits-for-a-run`, `wait/removed-keeps-the-code`, `wait/timeout`,
-    /// `wait/many-waiters`, `cancellation/wait`, `errors/not-found/wait-container`, `capability/container-wait`
+    /// `wait/many-waiters`, `wait/next-run`, `wait/paused`, `wait/removed-without-a-run`, `wait/outlasts-the-deadline`,
+    /// `cancellation/wait`, `errors/not-found/wait-container`, `capability/container-wait`
     async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
         let _ = (id, options);
         unsupported("wait_container", "container_wait")
@@ -453,7 +455,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call sends the signal once or not at all.
     ///
     /// # Conformance
-    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `errors/not-found/kill-container`,
+    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `cancellation/kill`, `errors/not-found/kill-container`,
     /// `capability/container-kill`
     async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
         let _ = (id, signal);
@@ -479,8 +481,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`, `errors/not-found/pause-container`,
-    /// `capability/container-pause`
+    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`, `pause/stop-and-remove`,
+    /// `concurrency/pause`, `cancellation/pause`, `errors/not-found/pause-container`, `capability/container-pause`
     async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
         let _ = id;
         unsupported("pause_container", "container_pause")
@@ -533,8 +535,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// grace is over.
     ///
     /// # Conformance
-    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `errors/not-found/restart-container`,
-    /// `capability/container-restart`
+    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `restart/by-force`, `cancellation/restart`,
+    /// `errors/not-found/restart-container`, `capability/container-restart`
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
         let _ = (id, options);
         unsupported("restart_container", "container_restart")
@@ -567,7 +569,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`, `exec/output-limit`,
     /// `exec/no-such-program`, `exec/not-running`, `exec/container-gone`, `exec/out-of-memory`, `exec/tty`,
-    /// `exec/output-is-binary-safe`, `concurrency/exec`, `cancellation/exec`, `errors/not-found/exec`, `capability/exec`
+    /// `exec/output-is-binary-safe`, `exec/output-large`, `exec/arguments`, `exec/no-program-given`, `exec/outlasts-the-deadline`,
+    /// `exec/secrets-stay-out-of-errors`, `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-at-once`,
+    /// `errors/not-found/exec`, `capability/exec`
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         let _ = (id, config);
         unsupported("exec", "exec")
@@ -593,7 +597,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `exec-stream/conversation`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`, `exec-stream/drop-kills`,
-    /// `exec-stream/slow-reader`, `exec-stream/outcome`, `errors/not-found/exec-stream`, `capability/exec-stream`
+    /// `exec-stream/slow-reader`, `exec-stream/outcome`, `exec-stream/config-input`, `exec-stream/resize-without-terminal`,
+    /// `exec-stream/timeout`, `exec-stream/refusals`, `errors/not-found/exec-stream`, `capability/exec-stream`
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         let _ = (id, config);
         unsupported("exec_stream", "exec_stream")
@@ -617,7 +622,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call starts the command once or not at all.
     ///
     /// # Conformance
-    /// `exec-detached/runs-on`, `exec-detached/status`, `errors/not-found/exec-detached`, `capability/exec-detached`
+    /// `exec-detached/runs-on`, `exec-detached/status`, `exec-detached/refusals`, `cancellation/exec-detached`,
+    /// `errors/not-found/exec-detached`, `capability/exec-detached`
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
         let _ = (id, config);
         unsupported("exec_detached", "exec_detached")
@@ -699,7 +705,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call may leave a part of the files.
     ///
     /// # Conformance
-    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/no-such-folder`,
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/archive-broken`, `files/no-such-folder`,
     /// `cancellation/copy`, `errors/not-found/copy-into-container`, `capability/file-archive`
     async fn copy_into_container(
         &self,
@@ -818,7 +824,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
-    /// `files/wrong-length`, `files/read-only-root`, `errors/not-found/write-file`, `capability/file-write`
+    /// `files/wrong-length`, `files/read-only-root`, `files/seen-inside`, `files/in-memory-folder`, `cancellation/write-file`,
+    /// `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         let _ = (id, path, file);
         unsupported("write_file", "file_write")
@@ -945,7 +952,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/not-running`, `errors/not-found/container-stats`,
+    /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/limits`, `stats/not-running`, `errors/not-found/container-stats`,
     /// `capability/container-stats`
     async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
         let _ = id;
@@ -973,7 +980,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `stats/stream-*`, `errors/not-found/stream-container-stats`, `capability/container-stats-stream`
+    /// `stats/stream-*`, `cancellation/streams`, `errors/not-found/stream-container-stats`, `capability/container-stats-stream`
     async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
         let _ = id;
         unsupported("stream_container_stats", "container_stats_stream")
@@ -1002,7 +1009,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `events/life`, `events/exit-code`, `events/filter`, `events/since`, `events/after-without-gap-or-twin`, `events/only-own`,
-    /// `events/health`, `events/oom`, `events/pause`, `events/exec`, `capability/events`
+    /// `events/health`, `events/oom`, `events/pause`, `events/exec`, `events/who`, `events/bad-cursor`, `capability/events`
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         let _ = filter;
         unsupported("events", "events")
@@ -1074,7 +1081,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `networks/connect`, `networks/connect-twice`, `networks/connect-alias`, `networks/connect-networkless`,
+    /// `networks/connect`, `networks/connect-reaches`, `networks/connect-twice`, `networks/connect-alias`, `networks/connect-networkless`,
     /// `errors/not-found/connect-network`, `capability/network-connect`
     async fn connect_network(
         &self,
@@ -1128,7 +1135,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`, `capability/plan`
+    /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`, `plan/beyond-the-driver`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let _ = config;
         unsupported("plan", "plan")

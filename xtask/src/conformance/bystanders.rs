@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use driver_interface::ImageRef;
 use driver_interface_conformance::Bystanders;
 use serde_json::{Value, json};
 
@@ -66,6 +67,14 @@ impl EngineBystanders {
             socket,
             made: Mutex::default(),
         }))
+    }
+
+    /// Removes an image, unless a container uses it. One that is not there is fine.
+    pub(super) async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
+        match self.request("DELETE", format!("/images/{image}"), None).await {
+            Err(problem) if !problem.contains(": 404 ") => Err(problem),
+            _ => Ok(()),
+        }
     }
 
     fn made(&self) -> Vec<Made> {

@@ -7,10 +7,11 @@ use anyhow::Result;
 use async_trait::async_trait;
 use driver_interface::docker::{DockerConfig, DockerDriver};
 use driver_interface::mock::{MockDockerDriver, MockEngine, MockLocalDriver};
-use driver_interface::{ConnectOptions, ContainerDriver, Namespace, connect_with};
+use driver_interface::{ConnectOptions, ContainerDriver, ImageRef, Namespace, connect_with};
 use driver_interface_conformance::{Bystanders, NotRun, Target};
 
 use super::bystanders::EngineBystanders;
+use crate::engines::registry_port;
 
 /// What can be required: the drivers' schemes, and the registry that other tests pull from.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", "registry"];
@@ -109,7 +110,11 @@ fn subject(uri: &str, required: bool) -> Subject {
                 .and_then(|endpoint| EngineBystanders::at(&endpoint));
             let uri = uri.to_owned();
             Subject {
-                target: Arc::new(EngineTarget { uri, bystanders }),
+                target: Arc::new(EngineTarget {
+                    uri,
+                    bystanders,
+                    registry_image: super::registry::image(registry_port()),
+                }),
                 clock: Clock::Real,
                 required,
             }
@@ -156,6 +161,11 @@ impl Target for MockTarget {
         })
     }
 
+    fn registry_image(&self) -> Option<ImageRef> {
+        // Simulated registries have every image there could be.
+        ImageRef::new("registry.example/team/app:1").ok()
+    }
+
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
         Some(Arc::new(MockBystanders {
             engine: self.engine.clone(),
@@ -168,6 +178,7 @@ impl Target for MockTarget {
 struct EngineTarget {
     uri: String,
     bystanders: Option<Arc<EngineBystanders>>,
+    registry_image: Option<ImageRef>,
 }
 
 #[async_trait]
@@ -178,6 +189,17 @@ impl Target for EngineTarget {
 
     async fn connect(&self, namespace: &Namespace) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
         connect_with(&self.uri, ConnectOptions::default().namespace(namespace.clone())).await
+    }
+
+    fn registry_image(&self) -> Option<ImageRef> {
+        self.registry_image.clone()
+    }
+
+    async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
+        match &self.bystanders {
+            Some(engine) => engine.forget_image(image).await,
+            None => Ok(()),
+        }
     }
 
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {

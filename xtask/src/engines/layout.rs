@@ -76,7 +76,7 @@ impl Layout {
 }
 
 /// The port of the registry: `XTASK_REGISTRY_PORT`, or 5000.
-pub(super) fn registry_port() -> u16 {
+pub(crate) fn registry_port() -> u16 {
     env::var("XTASK_REGISTRY_PORT")
         .ok()
         .and_then(|port| port.parse().ok())

@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// Polls a future at most `polls` times, and drops it. Whether it was done by then.
-async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
     std::future::poll_fn(|context| {

@@ -119,6 +119,7 @@ async fn undeclared_operations(ctx: Ctx) -> CheckResult {
     if !ctx.declares(Capability::ImageRemove) {
         answers.push((Capability::ImageRemove, driver.remove_image(&image).await.err()));
     }
+    answers.extend(super::operations::undeclared(&ctx).await?);
     if answers.is_empty() {
         return Err(Verdict::NotApplicable(
             "the driver declares every optional operation".to_owned(),

@@ -1,54 +1,108 @@
 //! The checks, one file an area.
 
+mod archives;
+mod at_once;
 mod cancellation;
 mod capability;
 mod cleanup;
 mod concurrency;
 mod config;
+mod connections;
 mod creation;
+mod dropped;
 mod errors;
+mod event_kinds;
+mod events;
+mod exec;
+mod exec_detached;
+mod exec_limits;
+mod exec_refusals;
+mod exec_stream;
 mod exit;
+mod file_writes;
+mod files;
 mod follow;
 mod health;
+mod health_checks;
 mod host;
+mod images;
 mod keys;
 mod limits;
 mod listing;
+mod log_stream;
 mod logs;
 mod model;
+mod names;
 mod namespaces;
 mod networks;
 mod not_found;
+mod operations;
+mod pause;
+mod plans;
+mod ports;
+mod pulls;
 mod removal;
+mod restart;
 mod security;
+mod setup;
+mod signals;
 mod start;
+mod stats;
 mod stop;
 mod volumes;
+mod wait;
 
 use crate::Check;
 
 /// Every file's checks, in the order of reports: an area's files stand together.
 const FILES: &[&[Check]] = &[
     capability::CHECKS,
+    operations::CHECKS,
     creation::CHECKS,
     config::CHECKS,
     host::CHECKS,
+    setup::CHECKS,
+    names::CHECKS,
+    ports::CHECKS,
+    plans::CHECKS,
     start::CHECKS,
     exit::CHECKS,
     stop::CHECKS,
     model::CHECKS,
+    wait::CHECKS,
+    signals::CHECKS,
+    pause::CHECKS,
+    restart::CHECKS,
+    exec::CHECKS,
+    exec_refusals::CHECKS,
+    exec_limits::CHECKS,
+    exec_stream::CHECKS,
+    exec_detached::CHECKS,
     removal::CHECKS,
     errors::CHECKS,
     not_found::CHECKS,
     concurrency::CHECKS,
+    at_once::CHECKS,
     keys::CHECKS,
     cancellation::CHECKS,
+    dropped::CHECKS,
     listing::CHECKS,
     logs::CHECKS,
     follow::CHECKS,
+    log_stream::CHECKS,
+    files::CHECKS,
+    file_writes::CHECKS,
+    archives::CHECKS,
+    images::CHECKS,
+    pulls::CHECKS,
+    stats::CHECKS,
+    events::CHECKS,
+    event_kinds::CHECKS,
     health::CHECKS,
+    health_checks::CHECKS,
     volumes::CHECKS,
     networks::CHECKS,
+    connections::CHECKS,
     namespaces::CHECKS,
     limits::CHECKS,
     security::CHECKS,

@@ -66,13 +66,13 @@ const PORT: u16 = 7070;
 const TRIES: u8 = 4;
 
 /// Answers every connection with a word.
-fn server() -> String {
+pub(super) fn server() -> String {
     format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
 }
 
 /// Tries to reach each of some hosts, again where the server was between two connections, and says of each
 /// whether it was heard from.
-fn client(hosts: &[&str]) -> String {
+pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().map(|host| {
         format!(
             "r=; n=0; while [ -z \"$r\" ] && [ $n -lt {TRIES} ]; do \
@@ -82,7 +82,7 @@ fn client(hosts: &[&str]) -> String {
     tries.collect::<Vec<_>>().join("; ")
 }
 
-fn heard(hosts: &[&str], answer: bool) -> String {
+pub(super) fn heard(hosts: &[&str], answer: bool) -> String {
     hosts
         .iter()
         .map(|host| {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
-use driver_interface_types::{ContainerDriver, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount};
+use driver_interface_types::{
+    Capability, ContainerDriver, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount,
+};
 use tokio::time::sleep;
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
@@ -46,6 +48,13 @@ pub(super) const CHECKS: &[Check] = &[
         "After a removal the name is free, and the new volume is empty.",
         run!(name_free),
     ),
+    Check::must(
+        "volumes/get",
+        "A volume is found by its name, equal to what its creation answered, in its own namespace only.",
+        run!(get),
+    )
+    .requires(&[Capability::VolumeInspect])
+    .without_image(),
 ];
 
 /// Root without capabilities on a writable root: what can write to a new volume in any image. Some drivers
@@ -222,4 +231,24 @@ async fn name_free(ctx: Ctx) -> CheckResult {
     ctx.driver().create_volume(&config).await?;
     let (_, logs) = ctx.finished(&with_volume(&ctx, &config.name, "ls /data")).await?;
     ctx.equal("what is in the new volume", logs, String::new())
+}
+
+async fn get(ctx: Ctx) -> CheckResult {
+    let config = ctx.volume().label("empty", "").label("team", "größe");
+    let made = ctx.driver().create_volume(&config).await?;
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        ctx.equal(
+            "what is found",
+            driver.get_volume(&made.id).await?,
+            Some(made.clone()),
+        )?;
+    }
+    let stranger = ctx.stranger().await?;
+    ctx.equal("in another namespace", stranger.get_volume(&made.id).await?, None)?;
+    ctx.driver().remove_volume(&made.id).await?;
+    ctx.equal(
+        "after its removal",
+        ctx.driver().get_volume(&made.id).await?,
+        None,
+    )
 }

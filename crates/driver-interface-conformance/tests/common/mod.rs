@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use driver_interface_conformance::{Bystanders, Target};
 use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
-use driver_interface_types::{ContainerDriver, Namespace, Result};
+use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -74,6 +74,10 @@ impl Target for MockTarget {
             Some(wrap) => wrap(driver),
             None => driver,
         })
+    }
+
+    fn registry_image(&self) -> Option<ImageRef> {
+        ImageRef::new("registry.example/team/app:1").ok()
     }
 
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {

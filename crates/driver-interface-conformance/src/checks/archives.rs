@@ -1,0 +1,291 @@
+//! Archives into and out of containers.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ByteStream, Capability, ContainerDriver, ContainerId, ReadFileOptions, TarStream,
+};
+
+use super::files::{path, read, writable};
+use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
+
+const NEEDS: &[Capability] = &[Capability::FileArchive];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "files/archive-round-trip",
+        "A folder that is unpacked into a container is packed again as it was: names, content, permissions, links.",
+        run!(round_trip),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "files/archive-large",
+        "An archive of many megabytes goes in and out whole.",
+        run!(large),
+    )
+    .limit(180)
+    .requires(NEEDS),
+    Check::must(
+        "files/archive-hostile-names",
+        "Names with `..` and links that lead out write nothing outside the folder's container.",
+        run!(hostile),
+    )
+    .requires(&[Capability::FileArchive, Capability::FileRead, Capability::RealProcesses]),
+    Check::must(
+        "files/archive-broken",
+        "An archive that is none, or is cut off, is `FileSystemError`.",
+        run!(broken),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "files/no-such-folder",
+        "Unpacking into a folder that does not exist, or is a file, is `FileSystemError`, as is packing what is not there.",
+        run!(no_such_folder),
+    )
+    .requires(NEEDS),
+];
+
+/// What an archive has: name, kind, mode, and content or where a link leads.
+type Entry = (String, tar::EntryType, u32, Vec<u8>);
+
+fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size as u64);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1_000_000_000);
+    header
+}
+
+fn suite(error: std::io::Error) -> Verdict {
+    Verdict::Broken(format!("an archive could not be made: {error}"))
+}
+
+fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, kind, mode, content) in entries {
+        if kind.is_symlink() {
+            let target = String::from_utf8_lossy(content).into_owned();
+            let mut header = header(*kind, *mode, 0);
+            archive.append_link(&mut header, name, target).map_err(suite)?;
+        } else {
+            let mut header = header(*kind, *mode, content.len());
+            archive
+                .append_data(&mut header, name, content.as_slice())
+                .map_err(suite)?;
+        }
+    }
+    archive.into_inner().map_err(suite)
+}
+
+fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
+    let failed = |error: std::io::Error| -> Verdict {
+        crate::Failure::new("the archive", "to be read", error.to_string()).into()
+    };
+    let mut archive = tar::Archive::new(bytes);
+    let mut entries = Vec::new();
+    for entry in archive.entries().map_err(failed)? {
+        let mut entry = entry.map_err(failed)?;
+        let name = entry
+            .path()
+            .map_err(failed)?
+            .to_string_lossy()
+            .trim_end_matches('/')
+            .to_owned();
+        let kind = entry.header().entry_type();
+        let mode = entry.header().mode().map_err(failed)? & 0o7777;
+        let mut content = Vec::new();
+        match entry.link_name().map_err(failed)? {
+            Some(target) => content.extend(target.to_string_lossy().bytes()),
+            None => drop(entry.read_to_end(&mut content).map_err(failed)?),
+        }
+        entries.push((name, kind, mode, content));
+    }
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(entries)
+}
+
+async fn put(ctx: &Ctx, id: &ContainerId, folder: &str, archive: impl Into<TarStream>) -> CheckResult {
+    Ok(ctx
+        .driver()
+        .copy_into_container(id, &path(folder)?, archive.into())
+        .await?)
+}
+
+async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
+    let stream = ctx.driver().copy_from_container(id, &path(at)?).await?;
+    let pieces = ctx.ends("the archive", stream.collect()).await??;
+    unpack(&pieces.concat())
+}
+
+async fn round_trip(ctx: Ctx) -> CheckResult {
+    use tar::EntryType as Kind;
+    let entry =
+        |name: &str, kind, mode, content: &[u8]| -> Entry { (name.to_owned(), kind, mode, content.to_vec()) };
+    let long = format!("tree/{}", "long".repeat(40));
+    let mut entries = vec![
+        entry("tree", Kind::Directory, 0o750, b""),
+        entry("tree/empty", Kind::Regular, 0o644, b""),
+        entry("tree/größe", Kind::Regular, 0o600, "größe\n".as_bytes()),
+        entry("tree/program", Kind::Regular, 0o755, &[0, 255, 10, 13]),
+        entry("tree/link", Kind::Symlink, 0o777, b"program"),
+        entry("tree/folder", Kind::Directory, 0o700, b""),
+        entry("tree/folder/file", Kind::Regular, 0o444, b"deep"),
+        entry(&long, Kind::Regular, 0o644, b"a long name"),
+    ];
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    let archive = pack(&entries)?;
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &ended] {
+        let id = &container.id;
+        let status = ctx.get(id).await?.status;
+        put(&ctx, id, "/home", archive.clone()).await?;
+        let seen = get(&ctx, id, "/home/tree").await?;
+        ctx.equal(
+            format!("the folder of a container that is {status}"),
+            &seen,
+            &entries,
+        )?;
+        // A link at the path itself is followed; the name is the path's own.
+        let seen = get(&ctx, id, "/home/tree/program").await?;
+        let content = seen
+            .first()
+            .map(|(name, _, _, content)| (name.as_str(), content.len()));
+        ctx.equal("a file alone", (seen.len(), content), (1, Some(("program", 4))))?;
+        let seen = get(&ctx, id, "/home/tree/link").await?;
+        let wanted = entry("link", Kind::Regular, 0o755, &[0, 255, 10, 13]);
+        ctx.equal("what a link leads to, under the link's name", seen, vec![wanted])?;
+    }
+    Ok(())
+}
+
+async fn large(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let content: Vec<u8> = (0..8 * 1024 * 1024_u32).flat_map(u32::to_le_bytes).collect();
+    let entries = vec![("large".to_owned(), tar::EntryType::Regular, 0o644, content)];
+    let archive = Bytes::from(pack(&entries)?);
+    let pieces: Vec<Bytes> = (0..archive.len())
+        .step_by(ByteStream::PIECE)
+        .map(|from| archive.slice(from..archive.len().min(from + ByteStream::PIECE)))
+        .collect();
+    put(&ctx, &running.id, "/home", ByteStream::of_items(pieces)).await?;
+    let seen = get(&ctx, &running.id, "/home/large").await?;
+    ctx.equal("files", seen.len(), 1)?;
+    ctx.ensure(
+        "the file is the same",
+        seen == entries,
+        seen.first().map(|entry| entry.3.len()),
+    )
+}
+
+async fn hostile(ctx: Ctx) -> CheckResult {
+    let mark = ctx.name();
+    // The `tar` crate refuses to make such names, so they are written into the header past it.
+    let raw = |name: &str, kind: tar::EntryType, link: &str, content: &[u8]| {
+        let mut header = header(kind, 0o644, content.len());
+        if let Some(field) = header.as_old_mut().name.get_mut(..name.len()) {
+            field.copy_from_slice(name.as_bytes());
+        }
+        if let Some(field) = header.as_old_mut().linkname.get_mut(..link.len()) {
+            field.copy_from_slice(link.as_bytes());
+        }
+        header.set_cksum();
+        let mut block = header.as_bytes().to_vec();
+        block.extend(content);
+        block.resize(block.len().next_multiple_of(512), 0);
+        block
+    };
+    let climbing = format!("../../../../../../../../tmp/{mark}");
+    let through = format!("out/{mark}");
+    let archives = [
+        (
+            "a name that climbs",
+            raw(&climbing, tar::EntryType::Regular, "", b"escaped"),
+        ),
+        (
+            "an absolute name",
+            raw(&format!("/tmp/{mark}"), tar::EntryType::Regular, "", b"escaped"),
+        ),
+        (
+            "a link that leads out, and a file through it",
+            [
+                raw("out", tar::EntryType::Symlink, "../../../../../../../../tmp", b""),
+                raw(&through, tar::EntryType::Regular, "", b"escaped"),
+            ]
+            .concat(),
+        ),
+    ];
+    for (about, mut archive) in archives {
+        archive.resize(archive.len() + 1024, 0);
+        let made = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+        // Refused or unpacked below the container's own root: both are fine.
+        let unpacked = ctx
+            .driver()
+            .copy_into_container(&made.id, &path("/home")?, archive.into())
+            .await;
+        let outside = std::fs::exists(std::env::temp_dir().join(&mark)).unwrap_or_default();
+        ctx.ensure(format!("nothing is outside after {about}"), !outside, &unpacked)?;
+        let passwd = read(&ctx, &made.id, "/etc/passwd").await?;
+        ctx.ensure(
+            "the container's own files are there",
+            !passwd.is_empty(),
+            passwd.len(),
+        )?;
+    }
+    Ok(())
+}
+
+async fn broken(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let whole = pack(&[(
+        "file".to_owned(),
+        tar::EntryType::Regular,
+        0o644,
+        vec![b'x'; 100_000],
+    )])?;
+    let cut = whole.get(..50_000).unwrap_or_default().to_vec();
+    for (about, archive) in [("no archive", vec![b'x'; 4096]), ("one that is cut off", cut)] {
+        let home = path("/home")?;
+        let call = ctx.driver().copy_into_container(&made.id, &home, archive.into());
+        let result = ctx.ends(about, call).await?;
+        ctx.refused(about, result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    put(&ctx, &made.id, "/home", whole).await?;
+    ctx.equal("the control", get(&ctx, &made.id, "/home/file").await?.len(), 1)
+}
+
+async fn no_such_folder(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let archive = pack(&[("file".to_owned(), tar::EntryType::Regular, 0o644, b"x".to_vec())])?;
+    for folder in ["/no/such/folder", "/etc/passwd"] {
+        let result = ctx
+            .driver()
+            .copy_into_container(&made.id, &path(folder)?, archive.clone().into())
+            .await;
+        let error = ctx.refused(
+            format!("unpacking into {folder}"),
+            result,
+            &[codes::FILE_SYSTEM_ERROR],
+        )?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+    }
+    for at in ["/no/such/folder", "/home/file"] {
+        let result = ctx.driver().copy_from_container(&made.id, &path(at)?).await;
+        ctx.refused(format!("packing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    if ctx.declares(Capability::FileRead) {
+        let at = path("/home/file")?;
+        let result = ctx
+            .driver()
+            .read_file(&made.id, &at, ReadFileOptions::default())
+            .await;
+        ctx.refused("what the refused ones left", result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    Ok(())
+}

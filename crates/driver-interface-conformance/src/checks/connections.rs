@@ -1,0 +1,349 @@
+//! Looking networks and volumes up, and attaching containers to networks.
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerInstance, ContainerStatus, Network, NetworkConnectOptions,
+    NetworkId, RemoveOptions, StopOptions,
+};
+
+use super::networks::{client, heard, server};
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::NetworkConnect];
+const REAL: &[Capability] = &[Capability::NetworkConnect, Capability::RealProcesses];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "networks/get",
+        "A network is found by id and name, equal to what its creation answered, in its own namespace only.",
+        run!(get),
+    )
+    .requires(&[Capability::NetworkInspect])
+    .without_image(),
+    Check::must(
+        "networks/connect",
+        "A container that is attached while it is created, running or ended uses the network, until it is detached.",
+        run!(connect),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "networks/connect-twice",
+        "Attaching again changes nothing and is fine; detaching once is enough then.",
+        run!(connect_twice),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "networks/connect-networkless",
+        "A container that was made with no network is refused: `NetworkConnectError`, and nothing has changed.",
+        run!(networkless),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "networks/connect-reaches",
+        "Once attached, a running container is found on the network by its name, and keeps its other network.",
+        run!(reaches),
+    )
+    .requires(REAL),
+    Check::must(
+        "networks/connect-alias",
+        "Once attached, it is found by its aliases as well, and only on that network.",
+        run!(alias),
+    )
+    .requires(REAL),
+    Check::must(
+        "networks/disconnect",
+        "Once detached, a running container is not reached on the network any more.",
+        run!(disconnect),
+    )
+    .requires(REAL),
+    Check::must(
+        "networks/disconnect-twice",
+        "Detaching what is not attached changes nothing and is fine.",
+        run!(disconnect_twice),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "networks/internal",
+        "The containers of an internal network reach each other, and every driver sees that it is internal.",
+        run!(internal),
+    )
+    .because("that there is no way out cannot be measured where there is nothing outside to reach")
+    .requires(&[Capability::NetworkInternal, Capability::RealProcesses]),
+];
+
+async fn get(ctx: Ctx) -> CheckResult {
+    let config = ctx.network().label("empty", "").label("team", "größe");
+    let made = ctx.driver().create_network(&config).await?;
+    let by_name = NetworkId::new(&made.name)?;
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        for id in [&made.id, &by_name] {
+            ctx.equal(
+                format!("what {id} finds"),
+                driver.get_network(id).await?,
+                Some(made.clone()),
+            )?;
+        }
+    }
+    let stranger = ctx.stranger().await?;
+    for id in [&made.id, &by_name] {
+        ctx.equal("in another namespace", stranger.get_network(id).await?, None)?;
+    }
+    let prefix = NetworkId::new(made.id.as_str().get(..12).unwrap_or("ab"))?;
+    if prefix != made.id {
+        ctx.equal(
+            "a prefix of the id",
+            ctx.driver().get_network(&prefix).await?,
+            None,
+        )?;
+    }
+    ctx.driver().remove_network(&made.id).await?;
+    ctx.equal(
+        "after its removal",
+        ctx.driver().get_network(&made.id).await?,
+        None,
+    )
+}
+
+fn plain() -> NetworkConnectOptions {
+    NetworkConnectOptions::default()
+}
+
+async fn network(ctx: &Ctx) -> CheckResult<Network> {
+    Ok(ctx.driver().create_network(&ctx.network()).await?)
+}
+
+/// A created, a running and an ended container on a network of their own.
+async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
+    let home = network(ctx).await?;
+    let created = ctx
+        .driver()
+        .create_container(&ctx.script(SERVE).network(home.name.as_str()))
+        .await?;
+    let running = ctx.ready(&ctx.script(SERVE).network(home.name.as_str())).await?;
+    let (ended, _) = ctx
+        .finished(&ctx.script("exit 3").network(home.name.as_str()))
+        .await?;
+    Ok([created, running, ended])
+}
+
+/// Asserts that a network is used by a container, or by none.
+async fn used(ctx: &Ctx, about: &str, network: &Network, yes: bool) -> CheckResult {
+    let removed = ctx.driver().remove_network(&network.id).await;
+    if yes {
+        ctx.refused(about, removed, &[codes::NETWORK_REMOVE_FAILED])?;
+        return Ok(());
+    }
+    ctx.ensure(about, removed.is_ok(), &removed)
+}
+
+async fn connect(ctx: Ctx) -> CheckResult {
+    for container in containers(&ctx).await? {
+        let network = network(&ctx).await?;
+        let about = |what: &str| format!("{what}, of a container that is {}", container.status);
+        ctx.driver()
+            .connect_network(&network.id, &container.id, plain())
+            .await?;
+        used(&ctx, &about("attached"), &network, true).await?;
+        let now = ctx.get(&container.id).await?;
+        ctx.equal(about("status"), now.status, container.status)?;
+        let by_name = driver_interface_types::ContainerId::new(&container.name)?;
+        ctx.driver()
+            .disconnect_network(&NetworkId::new(&network.name)?, &by_name)
+            .await?;
+        used(&ctx, &about("detached"), &network, false).await?;
+    }
+    // What is attached before the start is still attached after it and after the end, and goes with the container.
+    let [created, ..] = containers(&ctx).await?;
+    let network = network(&ctx).await?;
+    ctx.driver()
+        .connect_network(&network.id, &created.id, plain())
+        .await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.driver()
+        .stop_container(&created.id, StopOptions::kill())
+        .await?;
+    used(&ctx, "attached over a run", &network, true).await?;
+    ctx.driver()
+        .remove_container(&created.id, RemoveOptions::default())
+        .await?;
+    used(&ctx, "after the container's removal", &network, false).await
+}
+
+async fn connect_twice(ctx: Ctx) -> CheckResult {
+    for container in containers(&ctx).await? {
+        let network = network(&ctx).await?;
+        for options in [plain(), plain(), plain().alias("other")] {
+            ctx.driver()
+                .connect_network(&network.id, &container.id, options)
+                .await?;
+        }
+        used(&ctx, "attached three times", &network, true).await?;
+        ctx.driver()
+            .disconnect_network(&network.id, &container.id)
+            .await?;
+        used(&ctx, "detached once", &network, false).await?;
+    }
+    Ok(())
+}
+
+async fn networkless(ctx: Ctx) -> CheckResult {
+    let network = network(&ctx).await?;
+    let running = ctx.ready(&ctx.script(SERVE).network("none")).await?;
+    let created = ctx
+        .driver()
+        .create_container(&ctx.script(SERVE).network("none"))
+        .await?;
+    for id in [&running.id, &created.id] {
+        let before = ctx.get(id).await?;
+        let result = ctx.driver().connect_network(&network.id, id, plain()).await;
+        let error = ctx.refused("attaching it", result, &[codes::NETWORK_CONNECT_FAILED])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+        ctx.equal("the container", ctx.get(id).await?, before)?;
+    }
+    used(&ctx, "the network is unused", &network, false).await
+}
+
+async fn asked(ctx: &Ctx, hosts: &[&str], network: &Network) -> CheckResult<String> {
+    let (_, logs) = ctx
+        .finished(&ctx.script(&client(hosts)).network(network.name.as_str()))
+        .await?;
+    Ok(logs)
+}
+
+async fn reaches(ctx: Ctx) -> CheckResult {
+    let (home, more) = (network(&ctx).await?, network(&ctx).await?);
+    let server = ctx
+        .ready(&ctx.script(&server()).network(home.name.as_str()))
+        .await?;
+    let host = [server.name.as_str()];
+    ctx.equal(
+        "the control before",
+        asked(&ctx, &host, &more).await?,
+        heard(&host, false),
+    )?;
+    ctx.driver()
+        .connect_network(&more.id, &server.id, plain())
+        .await?;
+    ctx.equal(
+        "on the new network",
+        asked(&ctx, &host, &more).await?,
+        heard(&host, true),
+    )?;
+    ctx.equal(
+        "on the first network",
+        asked(&ctx, &host, &home).await?,
+        heard(&host, true),
+    )
+}
+
+async fn alias(ctx: Ctx) -> CheckResult {
+    let (home, more) = (network(&ctx).await?, network(&ctx).await?);
+    let server = ctx
+        .ready(&ctx.script(&server()).network(home.name.as_str()))
+        .await?;
+    let options = plain().alias("db").alias("postgres");
+    ctx.driver()
+        .connect_network(&more.id, &server.id, options)
+        .await?;
+    let hosts = ["db", "postgres", server.name.as_str()];
+    ctx.equal(
+        "on that network",
+        asked(&ctx, &hosts, &more).await?,
+        heard(&hosts, true),
+    )?;
+    let aliases = ["db", "postgres"];
+    ctx.equal(
+        "on the other one",
+        asked(&ctx, &aliases, &home).await?,
+        heard(&aliases, false),
+    )
+}
+
+async fn disconnect(ctx: Ctx) -> CheckResult {
+    let (home, more) = (network(&ctx).await?, network(&ctx).await?);
+    let server = ctx
+        .ready(&ctx.script(&server()).network(home.name.as_str()))
+        .await?;
+    ctx.driver()
+        .connect_network(&more.id, &server.id, plain())
+        .await?;
+    let host = [server.name.as_str()];
+    ctx.equal(
+        "the control while attached",
+        asked(&ctx, &host, &more).await?,
+        heard(&host, true),
+    )?;
+    ctx.driver().disconnect_network(&more.id, &server.id).await?;
+    ctx.equal(
+        "after that",
+        asked(&ctx, &host, &more).await?,
+        heard(&host, false),
+    )?;
+    ctx.equal(
+        "on its own network",
+        asked(&ctx, &host, &home).await?,
+        heard(&host, true),
+    )
+}
+
+async fn disconnect_twice(ctx: Ctx) -> CheckResult {
+    for container in containers(&ctx).await? {
+        let network = network(&ctx).await?;
+        let before = ctx.get(&container.id).await?;
+        ctx.driver()
+            .disconnect_network(&network.id, &container.id)
+            .await?;
+        ctx.equal(
+            "one that was never attached",
+            ctx.get(&container.id).await?,
+            before,
+        )?;
+        ctx.driver()
+            .connect_network(&network.id, &container.id, plain())
+            .await?;
+        used(&ctx, "the control: it is attached", &network, true).await?;
+        for _ in 0..2 {
+            ctx.driver()
+                .disconnect_network(&network.id, &container.id)
+                .await?;
+        }
+        used(&ctx, "detached twice", &network, false).await?;
+    }
+    Ok(())
+}
+
+async fn internal(ctx: Ctx) -> CheckResult {
+    let closed = ctx.driver().create_network(&ctx.network().internal(true)).await?;
+    let open = network(&ctx).await?;
+    ctx.equal("internal", (closed.internal, open.internal), (true, false))?;
+    let server = ctx
+        .ready(&ctx.script(&server()).network(closed.name.as_str()))
+        .await?;
+    let host = [server.name.as_str()];
+    ctx.equal(
+        "inside it",
+        asked(&ctx, &host, &closed).await?,
+        heard(&host, true),
+    )?;
+    let outside = ctx
+        .driver()
+        .create_container(&ctx.script(SERVE).network(open.name.as_str()))
+        .await?;
+    ctx.equal(
+        "the control is attached to the open one",
+        outside.status,
+        ContainerStatus::Created,
+    )?;
+    if ctx.declares(Capability::NetworkInspect) {
+        for network in [&closed, &open] {
+            let seen = ctx.second_driver().await?.get_network(&network.id).await?;
+            ctx.equal(
+                "what another driver sees",
+                seen.map(|seen| seen.internal),
+                Some(network.internal),
+            )?;
+        }
+    }
+    Ok(())
+}

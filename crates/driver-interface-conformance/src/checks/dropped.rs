@@ -1,0 +1,353 @@
+//! Dropped calls of the optional operations: what they began is ended, completed or undone, and nothing breaks.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    ByteStream, Bytes, Capability, ContainerDriver, ContainerStatus, EventFilter, ExecConfig, LogOptions,
+    LogStreamOptions, PullOptions, ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
+};
+use tokio::time::{sleep, timeout};
+
+use super::cancellation::polled;
+use super::files::{path, writable};
+use crate::inside::beat;
+use crate::{Check, CheckResult, Ctx, Need, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "cancellation/exec",
+        "Dropping a command's call kills the command with its children, and nothing else.",
+        run!(exec),
+    )
+    .because("engines let it run on when their client has gone")
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "cancellation/exec-at-once",
+        "A command whose call is dropped at any of its await points does not run on.",
+        run!(exec_by_polls),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "cancellation/exec-detached",
+        "A dropped call starts a detached command once or not at all.",
+        run!(exec_detached),
+    )
+    .requires(&[Capability::ExecDetached, Capability::Exec]),
+    Check::must(
+        "cancellation/wait",
+        "Dropping waits disturbs neither the container nor other waits.",
+        run!(wait),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "cancellation/kill",
+        "A dropped call sends the signal once or not at all.",
+        run!(kill),
+    )
+    .requires(&[Capability::ContainerKill]),
+    Check::must(
+        "cancellation/pause",
+        "A dropped pause completes or has no effect, and the next calls succeed.",
+        run!(pause),
+    )
+    .requires(&[Capability::ContainerPause]),
+    Check::must(
+        "cancellation/restart",
+        "A dropped restart kills nothing before its grace is over.",
+        run!(restart),
+    )
+    .requires(&[Capability::ContainerRestart]),
+    Check::must(
+        "cancellation/log-stream",
+        "Dropping log streams disturbs neither the container nor other readers.",
+        run!(log_stream),
+    )
+    .requires(&[Capability::LogStream]),
+    Check::must(
+        "cancellation/copy",
+        "After a dropped copy the container and the next copy are fine.",
+        run!(copy),
+    )
+    .requires(&[Capability::FileArchive, Capability::FileRead]),
+    Check::must(
+        "cancellation/write-file",
+        "A dropped write leaves the old file, the new one or a part of the new one, and the next write is fine.",
+        run!(write_file),
+    )
+    .requires(&[Capability::FileWrite, Capability::FileRead]),
+    Check::must(
+        "cancellation/streams",
+        "A hundred streams of figures and events that are dropped leave the driver as it was.",
+        run!(streams),
+    )
+    .requires(&[Capability::ContainerStatsStream, Capability::Events]),
+    Check::must(
+        "cancellation/pull",
+        "After a dropped pull the next one works.",
+        run!(pull),
+    )
+    .requires(&[Capability::ImagePullStream])
+    .needs(&[Need::Registry])
+    .limit(180),
+];
+
+async fn exec(ctx: Ctx) -> CheckResult {
+    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let running = ctx.ready(&ctx.script(&main)).await?;
+    let script = format!("({}) & {}", beat("/tmp/child"), beat("/tmp/beat"));
+    let call = ctx.driver().exec(&running.id, ExecConfig::shell(script));
+    let dropped = timeout(Duration::from_secs(4), call).await.is_err();
+    ctx.ensure("the command was still running", dropped, dropped)?;
+    ctx.has_ended("the command has ended", &running.id, "/tmp/beat")
+        .await?;
+    ctx.has_ended("its child has ended", &running.id, "/tmp/child")
+        .await?;
+    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+        .await
+}
+
+async fn exec_by_polls(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for polls in 1..=8 {
+        let call = ctx
+            .driver()
+            .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+        // The command goes on for ever, so the last poll may never come.
+        drop(timeout(Duration::from_secs(2), polled(polls, call)).await);
+    }
+    for millis in [1, 10, 50, 100, 200, 400, 800] {
+        let call = ctx
+            .driver()
+            .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+        drop(timeout(Duration::from_millis(millis), call).await);
+    }
+    // One that did run, so that there is something to have ended.
+    let call = ctx
+        .driver()
+        .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+    drop(timeout(Duration::from_secs(4), call).await);
+    ctx.has_ended("none of them runs on", &running.id, "/tmp/beat")
+        .await
+}
+
+async fn exec_detached(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let tries = 8;
+    for polls in 1..=tries {
+        let config = ExecConfig::shell("echo x >> /tmp/starts");
+        drop(polled(polls, ctx.driver().exec_detached(&running.id, config)).await);
+    }
+    sleep(Duration::from_secs(4)).await;
+    let count = ctx
+        .told(&running.id, "touch /tmp/starts; wc -l < /tmp/starts")
+        .await?;
+    let count: usize = count.trim().parse().unwrap_or(usize::MAX);
+    ctx.ensure(format!("at most {tries} were started"), count <= tries, count)?;
+    let config = ExecConfig::shell("echo x >> /tmp/starts");
+    ctx.driver().exec_detached(&running.id, config).await?;
+    ctx.eventually(
+        "the control: one that is not dropped",
+        Duration::from_secs(20),
+        || async {
+            let now = ctx.told(&running.id, "wc -l < /tmp/starts").await?;
+            Ok(if now.trim() == (count + 1).to_string() {
+                Ok(())
+            } else {
+                Err(now)
+            })
+        },
+    )
+    .await
+}
+
+async fn wait(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let other = super::wait::waiting(&ctx, &running.id);
+    for _ in 0..30 {
+        let call = ctx.driver().wait_container(&running.id, WaitOptions::default());
+        let dropped = timeout(Duration::from_millis(20), call).await.is_err();
+        ctx.ensure("it waits while the container runs", dropped, dropped)?;
+    }
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
+    ctx.ensure("the other still waits", !other.is_finished(), "it has ended")?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.equal("exit code", ctx.joined("the other", other).await??.code, 137)
+}
+
+async fn kill(ctx: Ctx) -> CheckResult {
+    let script = "trap 'echo usr1' USR1; echo ready; while true; do sleep 600 & wait $!; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    for polls in 1..=4 {
+        drop(polled(polls, ctx.driver().kill_container(&running.id, Signal::USR1)).await);
+        sleep(Duration::from_secs(1)).await;
+        let logs = ctx
+            .driver()
+            .get_container_logs(&running.id, LogOptions::default())
+            .await?;
+        let count = logs.matches("usr1").count();
+        ctx.ensure("each call sent it once at most", count <= polls, logs)?;
+    }
+    let now = ctx.get(&running.id).await?;
+    ctx.equal("status", now.status, ContainerStatus::Running)
+}
+
+async fn pause(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for polls in [1, 2, 3, 5] {
+        drop(polled(polls, ctx.driver().pause_container(&running.id)).await);
+        sleep(Duration::from_millis(500)).await;
+        let status = ctx.get(&running.id).await?.status;
+        let fine = matches!(status, ContainerStatus::Running | ContainerStatus::Paused);
+        ctx.ensure("it runs or is paused", fine, status)?;
+        ctx.driver().pause_container(&running.id).await?;
+        drop(polled(polls, ctx.driver().unpause_container(&running.id)).await);
+        sleep(Duration::from_millis(500)).await;
+        ctx.driver().unpause_container(&running.id).await?;
+        let now = ctx.get(&running.id).await?;
+        let seen = (now.status, now.started_at);
+        ctx.equal(
+            "status and start time",
+            seen,
+            (ContainerStatus::Running, running.started_at),
+        )?;
+    }
+    Ok(())
+}
+
+async fn restart(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let options = StopOptions::kill_after(Duration::from_secs(30));
+    let call = ctx.driver().restart_container(&running.id, options);
+    let dropped = timeout(Duration::from_millis(500), call).await.is_err();
+    ctx.ensure("the restart was still waiting", dropped, dropped)?;
+    sleep(Duration::from_secs(3)).await;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal(
+        "status and start time well within the grace",
+        (now.status, now.started_at),
+        (ContainerStatus::Running, running.started_at),
+    )?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
+}
+
+async fn log_stream(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let follow = LogStreamOptions::default().follow(true);
+    let other = ctx.driver().stream_container_logs(&running.id, follow).await?;
+    for number in 0..40 {
+        let mut stream = ctx.driver().stream_container_logs(&running.id, follow).await?;
+        if number % 2 == 0 {
+            let first = ctx.ends("the first chunk", stream.next()).await?.transpose()?;
+            ctx.ensure("there is a chunk", first.is_some(), first)?;
+        }
+    }
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
+        .await?;
+    let chunks = ctx.ends("the other stream", other.collect()).await??;
+    let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
+    ctx.equal("what the other has read", text.as_str(), "ready\nbye\n")
+}
+
+/// Pieces that come one every 100 ms, and never end.
+fn trickle() -> ByteStream {
+    ByteStream::new(futures_util::stream::unfold((), |()| async {
+        sleep(Duration::from_millis(100)).await;
+        Some((Ok(Bytes::from_static(&[0; 4096])), ()))
+    }))
+}
+
+async fn copy(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let (home, passwd) = (path("/home")?, path("/etc/passwd")?);
+    let mut header = tar::Header::new_gnu();
+    let named = header.set_path("endless");
+    ctx.ensure("the suite can name a file", named.is_ok(), named)?;
+    header.set_size(1 << 40);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let head = Bytes::copy_from_slice(header.as_bytes());
+    for millis in [10, 500, 1500] {
+        use futures_util::StreamExt as _;
+        let head = futures_util::stream::iter([Ok(head.clone())]);
+        let archive = ByteStream::new(head.chain(trickle()));
+        let call = ctx.driver().copy_into_container(&running.id, &home, archive);
+        let dropped = timeout(Duration::from_millis(millis), call).await.is_err();
+        ctx.ensure("the copy was under way", dropped, dropped)?;
+        let mut stream = ctx.driver().copy_from_container(&running.id, &passwd).await?;
+        ctx.ensure("a copy out begins", stream.next().await.is_some(), "it does not")?;
+    }
+    let packed = ctx.driver().copy_from_container(&running.id, &passwd).await?;
+    ctx.driver()
+        .copy_into_container(&running.id, &home, packed)
+        .await?;
+    let copy = path("/home/passwd")?;
+    let seen = ctx
+        .driver()
+        .read_file(&running.id, &copy, ReadFileOptions::default())
+        .await?;
+    ctx.ensure("the next copy is whole", seen.starts_with(b"root"), seen.len())?;
+    ctx.equal(
+        "the container",
+        ctx.get(&running.id).await?.status,
+        ContainerStatus::Running,
+    )
+}
+
+async fn write_file(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let at = path("/home/file")?;
+    ctx.driver()
+        .write_file(&running.id, &at, WriteFile::new("old"))
+        .await?;
+    for millis in [1, 50, 500, 1500] {
+        let content = driver_interface_types::FileContent::stream(trickle(), 1 << 30);
+        let call = ctx.driver().write_file(&running.id, &at, WriteFile::new(content));
+        let dropped = timeout(Duration::from_millis(millis), call).await.is_err();
+        ctx.ensure("the write was under way", dropped, dropped)?;
+        sleep(Duration::from_millis(500)).await;
+        let seen = ctx
+            .driver()
+            .read_file(&running.id, &at, ReadFileOptions::default())
+            .await?;
+        let fine = seen == "old" || seen.iter().all(|byte| *byte == 0);
+        ctx.ensure("it is the old file or a part of the new one", fine, seen.len())?;
+    }
+    ctx.driver()
+        .write_file(&running.id, &at, WriteFile::new("new"))
+        .await?;
+    let seen = ctx
+        .driver()
+        .read_file(&running.id, &at, ReadFileOptions::default())
+        .await?;
+    ctx.equal("the next write", seen.as_ref(), b"new".as_slice())
+}
+
+async fn streams(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for _ in 0..50 {
+        drop(ctx.driver().stream_container_stats(&running.id).await?);
+        drop(ctx.driver().events(&EventFilter::default()).await?);
+    }
+    let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
+    let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
+    ctx.ensure("the next stream works", next.is_some(), next)?;
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)
+}
+
+async fn pull(ctx: Ctx) -> CheckResult {
+    let image = ctx.registry_image()?;
+    for polls in [1, 2, 4] {
+        drop(polled(polls, ctx.driver().pull_image(&image, PullOptions::default())).await);
+        drop(ctx.driver().pull_image(&image, PullOptions::default()).await?);
+    }
+    let stream = ctx.driver().pull_image(&image, PullOptions::default()).await?;
+    let done = ctx.ends("the pull", stream.finish()).await??;
+    ctx.ensure("the image has an id", !done.id.is_empty(), done)
+}

@@ -1,0 +1,92 @@
+//! What is told of besides a container's life.
+
+use std::time::Duration;
+
+use driver_interface_types::{Capability, ContainerDriver, EventKind, ExecConfig, HealthCheck};
+
+use super::events::{kinds, lived, next, own, silence, up_to};
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must("events/pause", "Freezing and going on are told.", run!(pause))
+        .requires(&[Capability::Events, Capability::ContainerPause]),
+    Check::must("events/exec", "That a command was started is told.", run!(exec))
+        .requires(&[Capability::Events, Capability::Exec]),
+    Check::must(
+        "events/health",
+        "That a health check passes, and that it fails as often as it may, is told once each.",
+        run!(health),
+    )
+    .requires(&[Capability::Events, Capability::HealthCheckRun]),
+    Check::must(
+        "events/oom",
+        "That a container ran out of memory is told.",
+        run!(oom),
+    )
+    .requires(&[
+        Capability::Events,
+        Capability::RealProcesses,
+        Capability::MemoryLimit,
+    ]),
+];
+
+async fn pause(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    ctx.driver().pause_container(&running.id).await?;
+    ctx.driver().pause_container(&running.id).await?;
+    ctx.driver().unpause_container(&running.id).await?;
+    let told = up_to(&ctx, &mut stream, EventKind::Unpaused).await?;
+    ctx.equal(
+        "what is told",
+        kinds(&told),
+        vec![EventKind::Paused, EventKind::Unpaused],
+    )
+}
+
+async fn exec(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    let done = ctx.driver().exec(&running.id, ExecConfig::new(["true"])).await?;
+    ctx.ensure("the command works", done.success(), &done)?;
+    let told = next(&ctx, &mut stream).await?;
+    ctx.equal(
+        "what is told",
+        (told.kind, told.container_id),
+        (EventKind::Exec, Some(running.id)),
+    )
+}
+
+async fn health(ctx: Ctx) -> CheckResult {
+    let second = Duration::from_secs(1);
+    let check = HealthCheck::shell("[ -e /tmp/well ]").interval(second).retries(2);
+    let filter = own(&ctx).kind(EventKind::Healthy).kind(EventKind::Unhealthy);
+    let mut stream = ctx.driver().events(&filter).await?;
+    let script = "touch /tmp/well; sleep 8; rm /tmp/well; sleep 600";
+    ctx.started(&ctx.script(script).health_check(check)).await?;
+    let told = up_to(&ctx, &mut stream, EventKind::Unhealthy).await?;
+    ctx.equal(
+        "what is told",
+        kinds(&told),
+        vec![EventKind::Healthy, EventKind::Unhealthy],
+    )?;
+    silence(&ctx, "nothing is told while it stays so", &mut stream).await
+}
+
+async fn oom(ctx: Ctx) -> CheckResult {
+    let filter = own(&ctx).kind(EventKind::OutOfMemory).kind(EventKind::Stopped);
+    let mut stream = ctx.driver().events(&filter).await?;
+    lived(&ctx, "exit 0").await?;
+    let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
+    ctx.equal(
+        "the control that has enough",
+        kinds(&told),
+        vec![EventKind::Stopped],
+    )?;
+    let hungry = "exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+    let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;
+    let told = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
+    let out = told.iter().any(|event| event.kind == EventKind::OutOfMemory);
+    ctx.ensure("that it ran out of memory is told", out, kinds(&told))
+}

@@ -1,0 +1,343 @@
+//! What happens to containers, told as it happens.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream,
+    RemoveOptions, StopOptions,
+};
+use tokio::time::{sleep, timeout};
+
+use crate::{Check, CheckResult, Ctx, Failure, Need, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::Events];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "events/life",
+        "A container's life is told in order, each step once: created, started, stopped, removed.",
+        run!(life),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/exit-code",
+        "The event of an end has the exit code, and no other event has one.",
+        run!(exit_code),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/who",
+        "Events name the container, its session and its labels, and whoever did it does not matter.",
+        run!(who),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/filter",
+        "A filter by session, container, kind or label gives what passes and nothing else.",
+        run!(filter),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/since",
+        "With `since`, what has happened from that time on is told first, and then what happens.",
+        run!(since),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/after-without-gap-or-twin",
+        "After a cursor everything that came later is told once, also what happened while nobody listened.",
+        run!(after),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/bad-cursor",
+        "A cursor that no driver gave, or one together with a time, is `ConfigurationError`.",
+        run!(bad_cursor),
+    )
+    .requires(NEEDS)
+    .without_image(),
+    Check::must(
+        "events/only-own",
+        "Nothing is told of other namespaces' containers, nor of other programs'.",
+        run!(only_own),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "events/only-own-of-others",
+        "A container of another program makes no event, whatever its labels claim.",
+        run!(bystander),
+    )
+    .needs(&[Need::Image, Need::Bystanders])
+    .exclusive()
+    .requires(NEEDS),
+];
+
+pub(super) fn own(ctx: &Ctx) -> EventFilter {
+    EventFilter::default().session(ctx.session().clone())
+}
+
+pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Event> {
+    let item = ctx.ends("the next event", stream.next()).await?.transpose()?;
+    Ok(item.ok_or_else(|| Failure::new("the next event", "one", "the stream has ended"))?)
+}
+
+/// Takes events up to and with the first of a kind.
+pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckResult<Vec<Event>> {
+    let mut events = Vec::new();
+    loop {
+        let event = next(ctx, stream).await?;
+        let last = event.kind == kind;
+        events.push(event);
+        if last {
+            return Ok(events);
+        }
+    }
+}
+
+/// Asserts that nothing more is told for a while.
+pub(super) async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
+    let more = timeout(Duration::from_secs(3), stream.next()).await;
+    ctx.ensure(about, more.is_err(), more)
+}
+
+pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
+    events.iter().map(|event| event.kind).collect()
+}
+
+/// Makes a container, runs it to its end and removes it.
+pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
+    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    ctx.driver()
+        .remove_container(&ended.id, RemoveOptions::default())
+        .await?;
+    Ok(ended.id)
+}
+
+const LIFE: [EventKind; 4] = [
+    EventKind::Created,
+    EventKind::Started,
+    EventKind::Stopped,
+    EventKind::Removed,
+];
+
+async fn life(ctx: Ctx) -> CheckResult {
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    let id = lived(&ctx, "exit 0").await?;
+    let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
+    ctx.equal("what is told", kinds(&events), LIFE.to_vec())?;
+    let of_it = events
+        .iter()
+        .all(|event| event.container_id.as_ref() == Some(&id));
+    ctx.ensure("it is of the container", of_it, &events)?;
+    let times: Vec<_> = events.iter().map(|event| event.time).collect();
+    ctx.ensure("times do not go back", times.is_sorted(), times)?;
+    silence(&ctx, "nothing more is told", &mut stream).await?;
+
+    // Each run is told, and a removal by force tells of the end.
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    ctx.driver().start_container(&running.id).await?;
+    ctx.driver()
+        .remove_container(&running.id, RemoveOptions::force())
+        .await?;
+    let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
+    let wanted = [&LIFE[..3], &LIFE[1..]].concat();
+    ctx.equal("two runs and a removal by force", kinds(&events), wanted)
+}
+
+async fn exit_code(ctx: Ctx) -> CheckResult {
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    for code in [0, 3, 255] {
+        lived(&ctx, &format!("exit {code}")).await?;
+        for event in up_to(&ctx, &mut stream, EventKind::Removed).await? {
+            let wanted = Some(code).filter(|_| event.kind == EventKind::Stopped);
+            ctx.equal(format!("the code in {}", event.kind), event.exit_code, wanted)?;
+        }
+    }
+    Ok(())
+}
+
+async fn who(ctx: Ctx) -> CheckResult {
+    let second = ctx.second_driver().await?;
+    let mut here = ctx.driver().events(&own(&ctx)).await?;
+    let mut there = second.events(&own(&ctx)).await?;
+    let config = ctx.script("true").label("role", "db").label("empty", "");
+    let made = second.create_container(&config).await?;
+    let told = [next(&ctx, &mut here).await?, next(&ctx, &mut there).await?];
+    for event in &told {
+        ctx.equal("kind", event.kind, EventKind::Created)?;
+        ctx.equal("container", event.container_id.as_ref(), Some(&made.id))?;
+        ctx.equal("name", event.name.as_deref(), Some(made.name.as_str()))?;
+        ctx.equal("session", event.session_id.as_ref(), Some(ctx.session()))?;
+        ctx.equal("labels", &event.labels, &config.labels)?;
+    }
+    let [one, other] = told;
+    ctx.equal("the cursor, for both", one.cursor, other.cursor)
+}
+
+async fn filter(ctx: Ctx) -> CheckResult {
+    let marked = ctx.script("exit 0").label("role", "db");
+    let plain = ctx.script("exit 0");
+    let name = ContainerId::new(marked.name.clone().unwrap_or_default())?;
+    let mut elsewhere = ctx.script("exit 0").label("role", "db");
+    elsewhere.session_id = ctx.new_session()?.to_string();
+    let filters = [
+        ("by name", EventFilter::default().container(name), 3),
+        ("by label", own(&ctx).label("role", "db"), 3),
+        ("by another value of the label", own(&ctx).label("role", "d"), 0),
+        ("by session", own(&ctx), 6),
+        ("by kind", own(&ctx).kind(EventKind::Stopped), 2),
+        (
+            "by two kinds",
+            own(&ctx).kind(EventKind::Stopped).kind(EventKind::Created),
+            4,
+        ),
+    ];
+    let mut streams = Vec::new();
+    for (about, filter, count) in filters {
+        streams.push((about, ctx.driver().events(&filter).await?, filter, count));
+    }
+    for config in [&marked, &plain, &elsewhere] {
+        ctx.finished(config).await?;
+    }
+    for (about, mut stream, filter, count) in streams {
+        for _ in 0..count {
+            let event = next(&ctx, &mut stream).await?;
+            ctx.ensure(format!("{about}: it passes"), filter.matches(&event), &event)?;
+        }
+        silence(&ctx, &format!("{about}: nothing else is told"), &mut stream).await?;
+    }
+    Ok(())
+}
+
+async fn since(ctx: Ctx) -> CheckResult {
+    let mut live = ctx.driver().events(&own(&ctx)).await?;
+    let first = lived(&ctx, "exit 0").await?;
+    let seen = up_to(&ctx, &mut live, EventKind::Removed).await?;
+    let Some(begun) = seen.first().map(|event| event.time) else {
+        return Err(Failure::new("the first event", "one", "none").into());
+    };
+    // Some engines record whole seconds.
+    sleep(Duration::from_secs(3)).await;
+    let mut replay = ctx
+        .driver()
+        .events(&own(&ctx).since(begun - Duration::from_secs(1)))
+        .await?;
+    let told = up_to(&ctx, &mut replay, EventKind::Removed).await?;
+    ctx.equal("what has happened", kinds(&told), LIFE.to_vec())?;
+    ctx.ensure(
+        "it is of the first",
+        told.iter()
+            .all(|event| event.container_id.as_ref() == Some(&first)),
+        &told,
+    )?;
+    let mut late = ctx
+        .driver()
+        .events(&own(&ctx).since(begun + Duration::from_secs(3600)))
+        .await;
+    let second = lived(&ctx, "exit 0").await?;
+    let told = up_to(&ctx, &mut replay, EventKind::Removed).await?;
+    ctx.equal("what happens then", kinds(&told), LIFE.to_vec())?;
+    ctx.ensure(
+        "it is of the second",
+        told.iter()
+            .all(|event| event.container_id.as_ref() == Some(&second)),
+        &told,
+    )?;
+    // A time to come leaves out everything until then, or is refused.
+    if let Ok(stream) = &mut late {
+        silence(&ctx, "nothing is told before its time", stream).await?;
+    }
+    Ok(())
+}
+
+async fn after(ctx: Ctx) -> CheckResult {
+    let mut live = ctx.driver().events(&own(&ctx)).await?;
+    lived(&ctx, "exit 1").await?;
+    let mut seen = up_to(&ctx, &mut live, EventKind::Removed).await?;
+    drop(live);
+    // Nobody listens.
+    lived(&ctx, "exit 2").await?;
+    let second = ctx.second_driver().await?;
+    // From each place of the first life the rest of it and the second are told, once each.
+    for (place, event) in seen.iter().enumerate() {
+        let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
+        let mut told = if place + 1 < LIFE.len() {
+            up_to(&ctx, &mut stream, EventKind::Removed).await?
+        } else {
+            Vec::new()
+        };
+        told.extend(up_to(&ctx, &mut stream, EventKind::Removed).await?);
+        let wanted = [LIFE.get(place + 1..).unwrap_or_default(), &LIFE].concat();
+        ctx.equal(format!("after {}", event.kind), kinds(&told), wanted)?;
+        silence(&ctx, "nothing is told twice", &mut stream).await?;
+    }
+    // And from the last one on, what happens next.
+    let Some(last) = seen.pop() else {
+        return Ok(());
+    };
+    let mut stream = second.events(&own(&ctx).after(last.cursor)).await?;
+    up_to(&ctx, &mut stream, EventKind::Removed).await?;
+    lived(&ctx, "exit 3").await?;
+    let told = up_to(&ctx, &mut stream, EventKind::Removed).await?;
+    ctx.equal("what happens then", kinds(&told), LIFE.to_vec())
+}
+
+async fn bad_cursor(ctx: Ctx) -> CheckResult {
+    for cursor in ["nonsense", "0-0-0-0", "9"] {
+        let filter = own(&ctx).after(EventCursor::new(cursor)?);
+        let result = ctx.driver().events(&filter).await;
+        ctx.refused(
+            format!("cursor {cursor:?}"),
+            result,
+            &[codes::CONFIGURATION_ERROR],
+        )?;
+    }
+    let mut both = own(&ctx).after(EventCursor::new("nonsense")?);
+    both.since = Some(std::time::SystemTime::now());
+    let result = ctx.driver().events(&both).await;
+    ctx.refused("a cursor and a time", result, &[codes::CONFIGURATION_ERROR])?;
+    Ok(())
+}
+
+async fn only_own(ctx: Ctx) -> CheckResult {
+    let stranger = ctx.stranger().await?;
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    let mut theirs = stranger.events(&own(&ctx)).await?;
+    let made = stranger.create_container(&ctx.script("exit 0")).await?;
+    stranger.start_container(&made.id).await?;
+    let told = next(&ctx, &mut theirs).await?;
+    ctx.equal(
+        "the control: the other namespace is told",
+        told.container_id,
+        Some(made.id),
+    )?;
+    silence(&ctx, "nothing is told of another namespace", &mut stream).await?;
+    let own = ctx.driver().create_container(&ctx.script("exit 0")).await?;
+    let told = next(&ctx, &mut stream).await?;
+    ctx.equal("the control: the own is told", told.container_id, Some(own.id))
+}
+
+async fn bystander(ctx: Ctx) -> CheckResult {
+    let mut stream = ctx.driver().events(&own(&ctx)).await?;
+    let bystanders = ctx.bystanders()?;
+    let session = ctx.session().to_string();
+    let labels = [
+        (driver_interface_types::label::SESSION, session.as_str()),
+        (driver_interface_types::label::NAMESPACE, "somebody-else"),
+    ];
+    let added = bystanders.add_container(&ctx.name(), ctx.image(), &labels).await;
+    let told = silence(
+        &ctx,
+        "nothing is told of another program's container",
+        &mut stream,
+    )
+    .await;
+    let cleaned = bystanders.remove_all().await;
+    ctx.ensure("the other program has made a container", added.is_ok(), &added)?;
+    ctx.ensure("and removed it", cleaned.is_ok(), &cleaned)?;
+    told
+}

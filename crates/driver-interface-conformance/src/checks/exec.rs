@@ -1,0 +1,303 @@
+//! Commands in running containers: what goes in, what comes out, and how they end.
+
+use driver_interface_types::{Bytes, Capability, ContainerDriver, ExecConfig, ExecOutcome, Signal, TtySize};
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::Exec];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec/output",
+        "A command's output and error come back apart and complete, and are not in the container's logs.",
+        run!(output),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/exit-code",
+        "The exit code of a command is its outcome, whatever it is, and never an error.",
+        run!(exit_code),
+    )
+    .because("engines answer 0 while the command's record is not written yet")
+    .requires(NEEDS),
+    Check::must(
+        "exec/arguments",
+        "Arguments come through word by word: empty ones, spaces, quotes and newlines included.",
+        run!(arguments),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/stdin",
+        "A command reads the input that is given and then its end; without one its input is empty.",
+        run!(stdin),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/environment",
+        "A command has the container's variables with its own on top, its folder and its user; the container keeps its own.",
+        run!(environment),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/signaled",
+        "A command that a signal ends has that signal as its outcome.",
+        run!(signaled),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/output-is-binary-safe",
+        "Every byte comes through unchanged, in both directions.",
+        run!(binary),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/output-large",
+        "Five megabytes come back whole.",
+        run!(large),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/output-limit",
+        "Of each stream at most the limit is kept, from its beginning; the command still runs to its end.",
+        run!(output_limit),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/tty",
+        "With a terminal, output and error are one stream and the command sees a terminal.",
+        run!(tty),
+    )
+    .requires(NEEDS),
+];
+
+async fn output(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "echo one; echo oops >&2; printf 'no newline'";
+    let done = ctx.run_in(&running.id, script).await?;
+    ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
+    ctx.equal("output", done.stdout_text().as_ref(), "one\nno newline")?;
+    ctx.equal("error", done.stderr_text().as_ref(), "oops\n")?;
+    ctx.equal("truncated", done.truncated, false)?;
+    let silent = ctx.run_in(&running.id, "true").await?;
+    ctx.equal(
+        "what `true` prints",
+        (silent.stdout.len(), silent.stderr.len()),
+        (0, 0),
+    )?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, driver_interface_types::LogOptions::default())
+        .await?;
+    ctx.equal("the container's logs", logs.as_str(), "ready\n")
+}
+
+async fn exit_code(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for code in [0, 1, 42, 126, 127, 255] {
+        let done = ctx.run_in(&running.id, &format!("exit {code}")).await?;
+        ctx.equal("outcome", done.outcome, ExecOutcome::Exited(code))?;
+        ctx.equal("success", done.success(), code == 0)?;
+    }
+    // A command that ends at once is where engines are too early with their answer.
+    for number in 0..20 {
+        let done = ctx.run_in(&running.id, "exit 7").await?;
+        ctx.equal(
+            format!("outcome of run {number}"),
+            done.outcome,
+            ExecOutcome::Exited(7),
+        )?;
+    }
+    Ok(())
+}
+
+async fn arguments(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let words = [
+        "",
+        "two words",
+        "'single'",
+        "\"double\"",
+        "a\nb",
+        "$HOME",
+        "größe",
+        "*",
+        "-n",
+        "\\",
+    ];
+    let script = "for word in \"$@\"; do printf '[%s]' \"$word\"; done";
+    let argv = ["sh", "-c", script, "name"].into_iter().chain(words);
+    let done = ctx.driver().exec(&running.id, ExecConfig::new(argv)).await?;
+    let wanted: String = words.iter().map(|word| format!("[{word}]")).collect();
+    ctx.equal(
+        "the words as the command got them",
+        done.stdout_text().as_ref(),
+        wanted.as_str(),
+    )
+}
+
+async fn stdin(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let given = ExecConfig::new(["cat"]).stdin("one\ntwo");
+    let done = ctx
+        .ends("a command that reads", ctx.driver().exec(&running.id, given))
+        .await??;
+    ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
+    ctx.equal("what it read", done.stdout_text().as_ref(), "one\ntwo")?;
+    for (about, config) in [
+        ("without an input", ExecConfig::shell("cat; echo end")),
+        (
+            "with an empty input",
+            ExecConfig::shell("cat; echo end").stdin(""),
+        ),
+    ] {
+        let done = ctx.ends(about, ctx.driver().exec(&running.id, config)).await??;
+        ctx.equal(about, done.stdout_text().as_ref(), "end\n")?;
+    }
+    // A command that does not read its input is no error either.
+    let unread = ExecConfig::new(["true"]).stdin(vec![b'x'; 1024 * 1024]);
+    let done = ctx
+        .ends(
+            "a command that does not read",
+            ctx.driver().exec(&running.id, unread),
+        )
+        .await??;
+    ctx.equal(
+        "outcome of one that does not read",
+        done.outcome,
+        ExecOutcome::Exited(0),
+    )
+}
+
+async fn environment(ctx: Ctx) -> CheckResult {
+    let config = ctx
+        .script(SERVE)
+        .env("OUTER", "outer")
+        .env("BOTH", "outer")
+        .security(super::volumes::writable());
+    let running = ctx.ready(&config).await?;
+    let show = "echo \"$OUTER $BOTH $INNER\"; pwd; id -u";
+    let own = ExecConfig::shell(show)
+        .env("BOTH", "inner")
+        .env("INNER", "a=b 'c'")
+        .working_dir("/etc")
+        .user("1000:1000");
+    let done = ctx.driver().exec(&running.id, own).await?;
+    ctx.equal(
+        "what a command with everything of its own sees",
+        done.stdout_text().as_ref(),
+        "outer inner a=b 'c'\n/etc\n1000\n",
+    )?;
+    let done = ctx
+        .told(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
+        .await?;
+    ctx.equal("what the next one sees", done.as_str(), "outer outer \n0\n")
+}
+
+async fn signaled(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for signal in [Signal::KILL, Signal::TERM] {
+        let script = format!("echo before; kill -{} $$; sleep 5; echo after", signal.number());
+        let done = ctx.run_in(&running.id, &script).await?;
+        ctx.equal(
+            format!("outcome of {signal}"),
+            done.outcome,
+            ExecOutcome::Signaled(signal),
+        )?;
+        ctx.equal("what it printed", done.stdout_text().as_ref(), "before\n")?;
+    }
+    Ok(())
+}
+
+async fn binary(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let bytes: Vec<u8> = (0..64 * 1024_u32)
+        .map(|number| (number.wrapping_mul(31) >> 3) as u8)
+        .collect();
+    let every = (0..=255_u8).all(|byte| bytes.contains(&byte));
+    ctx.ensure("the control: every byte is among those sent", every, every)?;
+    let config = ExecConfig::new(["cat"]).stdin(bytes.clone());
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.equal("bytes that came back", done.stdout.len(), bytes.len())?;
+    ctx.ensure("they are the same", done.stdout == bytes, "they differ")?;
+    let config = ExecConfig::shell("cat >&2").stdin(bytes.clone());
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.ensure(
+        "so are those on the other stream",
+        done.stderr == bytes,
+        "they differ",
+    )
+}
+
+async fn large(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mebibytes = 5;
+    let bytes = Bytes::from(vec![b'z'; mebibytes * 1024 * 1024]);
+    let config = ExecConfig::new(["cat"]).stdin(bytes.clone());
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.equal(
+        "bytes, truncated, outcome",
+        (done.stdout.len(), done.truncated, done.outcome),
+        (bytes.len(), false, ExecOutcome::Exited(0)),
+    )?;
+    let lines = ctx.run_in(&running.id, "seq 1 100000").await?;
+    let wanted: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    ctx.ensure(
+        "a hundred thousand lines",
+        lines.stdout == wanted,
+        super::logs::first_difference(&lines.stdout_text(), &wanted),
+    )
+}
+
+async fn output_limit(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "seq 1 20000; seq 1 20000 >&2; echo done > /tmp/done";
+    let limit = 1000;
+    let config = ExecConfig::shell(script).output_limit(limit);
+    let done = ctx.driver().exec(&running.id, config).await?;
+    let whole: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+    let beginning = whole.as_bytes().get(..limit).unwrap_or_default();
+    ctx.equal(
+        "truncated and outcome",
+        (done.truncated, done.outcome),
+        (true, ExecOutcome::Exited(0)),
+    )?;
+    ctx.ensure(
+        "the beginning of the output",
+        done.stdout == beginning,
+        done.stdout_text(),
+    )?;
+    ctx.ensure(
+        "the beginning of the error",
+        done.stderr == beginning,
+        done.stderr_text(),
+    )?;
+    ctx.equal(
+        "it ran to its end",
+        ctx.told(&running.id, "cat /tmp/done").await?.as_str(),
+        "done\n",
+    )?;
+    // Exactly as much as is kept is not too much.
+    let config = ExecConfig::new(["printf", "12345"]).output_limit(5);
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.equal(
+        "output of just the limit",
+        (done.stdout_text().as_ref(), done.truncated),
+        ("12345", false),
+    )
+}
+
+async fn tty(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "[ -t 1 ] && echo terminal || echo pipe; echo err >&2";
+    let plain = ctx.run_in(&running.id, script).await?;
+    ctx.equal("the control without one", plain.stdout_text().as_ref(), "pipe\n")?;
+    let done = ctx
+        .driver()
+        .exec(&running.id, ExecConfig::shell(script).tty(TtySize::default()))
+        .await?;
+    ctx.equal(
+        "output and error with one",
+        (done.stdout_text().as_ref(), done.stderr.len()),
+        ("terminal\r\nerr\r\n", 0),
+    )
+}

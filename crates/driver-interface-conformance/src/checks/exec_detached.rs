@@ -1,0 +1,163 @@
+//! Commands that are left to themselves.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ExecConfig, ExecId, ExecOutcome, ExecStatus, StopOptions,
+    TtySize,
+};
+
+use crate::inside::beat;
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::ExecDetached];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec-detached/runs-on",
+        "A detached command runs on after the call, in any driver's eyes, and ends with its container.",
+        run!(runs_on),
+    )
+    .requires(&[Capability::ExecDetached, Capability::Exec]),
+    Check::must(
+        "exec-detached/status",
+        "The status of a detached command says that it runs, and later how it ended.",
+        run!(status),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-detached/unknown-id",
+        "The status of a command that the container does not have is none: an id made up, or another container's.",
+        run!(unknown_id),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-detached/refusals",
+        "A timeout, an input or a terminal is refused; so is a container that does not run.",
+        run!(refusals),
+    )
+    .because("nobody stays to see to it")
+    .requires(NEEDS),
+];
+
+async fn ended(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecOutcome> {
+    ctx.eventually("the command to end", Duration::from_secs(20), || async {
+        let status = ctx.driver().exec_status(id, exec).await?;
+        Ok(status
+            .as_ref()
+            .and_then(|status| status.outcome)
+            .ok_or(format!("{status:?}")))
+    })
+    .await
+}
+
+async fn runs_on(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let other = ctx.second_driver().await?;
+    let exec = other
+        .exec_detached(&running.id, ExecConfig::shell(beat("/tmp/beat")))
+        .await?;
+    drop(other);
+    ctx.goes_on("the command goes on", &running.id, "/tmp/beat")
+        .await?;
+    let status = ctx.driver().exec_status(&running.id, &exec).await?;
+    ctx.equal(
+        "it runs, in another driver's eyes",
+        status.as_ref().map(ExecStatus::is_running),
+        Some(true),
+    )?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    let status = ctx.driver().exec_status(&running.id, &exec).await?;
+    let runs = status.as_ref().is_some_and(ExecStatus::is_running);
+    ctx.ensure("it does not outlive its container", !runs, status)
+}
+
+async fn status(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "until [ -e /tmp/go ]; do sleep 1; done; exit 5";
+    let exec = ctx
+        .driver()
+        .exec_detached(&running.id, ExecConfig::shell(script))
+        .await?;
+    let before = ctx.driver().exec_status(&running.id, &exec).await?;
+    ctx.equal("while it runs", before.and_then(|status| status.outcome), None)?;
+    let go = ctx
+        .driver()
+        .exec_detached(&running.id, ExecConfig::shell("touch /tmp/go"))
+        .await?;
+    ctx.ensure("ids differ", go != exec, (&go, &exec))?;
+    ctx.equal(
+        "how the first ended",
+        ended(&ctx, &running.id, &exec).await?,
+        ExecOutcome::Exited(5),
+    )?;
+    ctx.equal(
+        "how the second ended",
+        ended(&ctx, &running.id, &go).await?,
+        ExecOutcome::Exited(0),
+    )
+}
+
+async fn unknown_id(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let other = ctx.ready(&ctx.script(SERVE)).await?;
+    let exec = ctx
+        .driver()
+        .exec_detached(&running.id, ExecConfig::new(["sleep", "600"]))
+        .await?;
+    let own = ctx.driver().exec_status(&running.id, &exec).await?;
+    ctx.ensure("the control: the container's own", own.is_some(), &own)?;
+    let elsewhere = ctx.driver().exec_status(&other.id, &exec).await?;
+    ctx.equal("in another container", elsewhere, None)?;
+    for id in ["deadbeef".repeat(8), ctx.name()] {
+        let status = ctx.driver().exec_status(&running.id, &ExecId::new(id)?).await?;
+        ctx.equal("an id made up", status, None)?;
+    }
+    Ok(())
+}
+
+async fn refusals(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let (gone, _) = ctx.finished(&ctx.script("true")).await?;
+    let config = || ExecConfig::new(["true"]);
+    for (about, id, config, code) in [
+        (
+            "a timeout",
+            &running.id,
+            config().timeout(Duration::from_secs(1)),
+            codes::CONFIGURATION_ERROR,
+        ),
+        (
+            "an input",
+            &running.id,
+            config().stdin("x"),
+            codes::CONFIGURATION_ERROR,
+        ),
+        (
+            "a terminal",
+            &running.id,
+            config().tty(TtySize::default()),
+            codes::CONFIGURATION_ERROR,
+        ),
+        (
+            "a container that has ended",
+            &gone.id,
+            config(),
+            codes::CONTAINER_NOT_RUNNING,
+        ),
+        (
+            "a program that does not exist",
+            &running.id,
+            ExecConfig::new(["no-such-program-here"]),
+            codes::EXEC_FAILED,
+        ),
+    ] {
+        let result = ctx.driver().exec_detached(id, config).await;
+        let error = ctx.refused(about, result, &[code])?;
+        ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    }
+    Ok(())
+}

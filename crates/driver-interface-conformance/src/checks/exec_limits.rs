@@ -1,0 +1,175 @@
+//! Commands that are ended: by their timeout, by their container's memory, and nothing besides.
+
+use std::time::Duration;
+
+use driver_interface_types::{Capability, ContainerDriver, ExecConfig, ExecOutcome};
+use tokio::time::Instant;
+
+use crate::inside::beat;
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec/timeout-keeps-the-output",
+        "Past its timeout a command ends with `TimedOut`, and what it printed until then is kept.",
+        run!(keeps_output),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "exec/timeout-kills-children",
+        "A timeout ends the command and its children, also those in the background.",
+        run!(kills_children),
+    )
+    .because("no engine has a way to kill a command")
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "exec/timeout-kills-stubborn",
+        "A timeout ends a command that ignores every signal it can.",
+        run!(kills_stubborn),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "exec/timeout-kills-independent",
+        "A timeout ends also what the command has made independent: in a session of its own, with its parent gone.",
+        run!(kills_independent),
+    )
+    .because("killing the command's process group is not enough")
+    .requires(&[Capability::Exec, Capability::RealProcesses]),
+    Check::must(
+        "exec/timeout-spares-others",
+        "A timeout ends neither the main process nor other commands, and what has ended in time is untouched by it.",
+        run!(spares_others),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "exec/out-of-memory",
+        "A command that is killed for the container's memory says so, and what needs less is not.",
+        run!(out_of_memory),
+    )
+    .requires(&[Capability::Exec, Capability::RealProcesses, Capability::MemoryLimit]),
+    Check::must(
+        "exec/outlasts-the-deadline",
+        "A command without a timeout may run longer than the driver's deadline for calls.",
+        run!(long),
+    )
+    .limit(180)
+    .requires(&[Capability::Exec]),
+];
+
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// What a driver may need, on top of the timeout, to find and end what is to be ended.
+const SLACK: Duration = Duration::from_secs(15);
+
+async fn keeps_output(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let config = ExecConfig::shell("echo out; echo err >&2; sleep 600; echo never").timeout(TIMEOUT);
+    let begun = Instant::now();
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
+    ctx.equal("output", done.stdout_text().as_ref(), "out\n")?;
+    ctx.equal("error", done.stderr_text().as_ref(), "err\n")
+}
+
+/// Runs a command that starts something that beats in `/tmp/beat`, and asserts that the timeout ends it.
+async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let config = ExecConfig::shell(script).timeout(TIMEOUT);
+    let begun = Instant::now();
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
+    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.has_ended("everything it has started has ended", &running.id, "/tmp/beat")
+        .await
+}
+
+async fn kills_children(ctx: Ctx) -> CheckResult {
+    ended_by_timeout(&ctx, &format!("({}) & sleep 600", beat("/tmp/beat"))).await
+}
+
+async fn kills_stubborn(ctx: Ctx) -> CheckResult {
+    ended_by_timeout(&ctx, &format!("trap '' TERM HUP INT; {}", beat("/tmp/beat"))).await
+}
+
+async fn kills_independent(ctx: Ctx) -> CheckResult {
+    let child = beat("/tmp/beat");
+    ended_by_timeout(
+        &ctx,
+        &format!("(busybox setsid sh -c '{child}' >/dev/null 2>&1 &) ; sleep 600"),
+    )
+    .await
+}
+
+async fn spares_others(ctx: Ctx) -> CheckResult {
+    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let running = ctx.ready(&ctx.script(&main)).await?;
+    let other = {
+        let (driver, id) = (ctx.driver().clone(), running.id.clone());
+        let script = beat("/tmp/other");
+        tokio::spawn(async move { driver.exec(&id, ExecConfig::shell(script)).await })
+    };
+    let config = ExecConfig::new(["sleep", "600"]).timeout(TIMEOUT);
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
+    ctx.ensure(
+        "the other command still runs",
+        !other.is_finished(),
+        "it has ended",
+    )?;
+    ctx.goes_on("the other command goes on", &running.id, "/tmp/other")
+        .await?;
+    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+        .await?;
+    other.abort();
+    let config = ExecConfig::shell("echo quick; exit 3").timeout(Duration::from_secs(60));
+    let begun = Instant::now();
+    let done = ctx.driver().exec(&running.id, config).await?;
+    ctx.took(
+        "one that ends in time",
+        begun,
+        Duration::ZERO,
+        Duration::from_secs(30),
+    )?;
+    ctx.equal(
+        "its outcome and output",
+        (done.outcome, done.stdout_text().as_ref()),
+        (ExecOutcome::Exited(3), "quick\n"),
+    )
+}
+
+async fn out_of_memory(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE).memory(64)).await?;
+    let hungry = |mib: u32| {
+        let block = format!("bs={mib}M");
+        ExecConfig::new(["dd", "if=/dev/zero", "of=/dev/null", block.as_str(), "count=1"])
+    };
+    let done = ctx.driver().exec(&running.id, hungry(8)).await?;
+    ctx.equal(
+        "the control that needs less",
+        done.outcome,
+        ExecOutcome::Exited(0),
+    )?;
+    let done = ctx.driver().exec(&running.id, hungry(256)).await?;
+    ctx.equal(
+        "outcome of one that needs more",
+        done.outcome,
+        ExecOutcome::OomKilled,
+    )
+}
+
+async fn long(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let begun = Instant::now();
+    let done = ctx.run_in(&running.id, "sleep 70; echo awake; exit 4").await?;
+    ctx.equal(
+        "outcome and output",
+        (done.outcome, done.stdout_text().as_ref()),
+        (ExecOutcome::Exited(4), "awake\n"),
+    )?;
+    ctx.took(
+        "the command",
+        begun,
+        Duration::from_secs(70),
+        Duration::from_secs(140),
+    )
+}

@@ -1,0 +1,173 @@
+//! Commands that cannot run, or whose container does not let them.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    Capability, ContainerConfig, ContainerDriver, ExecConfig, ExecOutcome, RemoveOptions, StopOptions,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::Exec];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec/no-such-program",
+        "A program that does not exist is `ExecError`, not retryable, and never output; so is a missing folder.",
+        run!(no_such_program),
+    )
+    .because("engines write their message into the output and end with 126 or 127")
+    .requires(NEEDS),
+    Check::must(
+        "exec/no-program-given",
+        "A command without words, or with a NUL in a text, is `ConfigurationError`.",
+        run!(no_program_given),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/not-running",
+        "In a container that is created, paused or ended it is `ContainerNotRunningError`, and nothing runs.",
+        run!(not_running),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/container-gone",
+        "A command whose container ends or is removed ends with `ContainerGone`, and what it printed is kept.",
+        run!(container_gone),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/secrets-stay-out-of-errors",
+        "Values of variables and the input appear in no error.",
+        run!(secrets),
+    )
+    .requires(NEEDS),
+];
+
+async fn no_such_program(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for (about, config) in [
+        (
+            "a program that does not exist",
+            ExecConfig::new(["no-such-program-here"]),
+        ),
+        (
+            "a path that does not exist",
+            ExecConfig::new(["/no/such/program"]),
+        ),
+        ("a file that is no program", ExecConfig::new(["/etc/passwd"])),
+        (
+            "a folder that does not exist",
+            ExecConfig::new(["true"]).working_dir("/no/such/folder"),
+        ),
+        (
+            "a user that does not exist",
+            ExecConfig::new(["true"]).user("nobody-has-this-name"),
+        ),
+    ] {
+        let result = ctx.driver().exec(&running.id, config).await;
+        let error = ctx.refused(about, result, &[codes::EXEC_FAILED])?;
+        ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+    }
+    // The same code from a command that does run is its own business.
+    let done = ctx.run_in(&running.id, "no-such-program-here").await?;
+    ctx.equal("the shell's own answer", done.outcome, ExecOutcome::Exited(127))
+}
+
+async fn no_program_given(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let nothing: [&str; 0] = [];
+    for (about, config) in [
+        ("no words", ExecConfig::new(nothing)),
+        ("an empty program", ExecConfig::new([""])),
+        ("a NUL in a word", ExecConfig::new(["echo", "a\0b"])),
+        ("a NUL in a value", ExecConfig::new(["true"]).env("A", "a\0b")),
+        (
+            "a variable's name with =",
+            ExecConfig::new(["true"]).env("A=B", "x"),
+        ),
+        ("a relative folder", ExecConfig::new(["true"]).working_dir("tmp")),
+    ] {
+        let result = ctx.driver().exec(&running.id, config).await;
+        let error = ctx.refused(about, result, &[codes::CONFIGURATION_ERROR])?;
+        ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    }
+    Ok(())
+}
+
+async fn not_running(ctx: Ctx) -> CheckResult {
+    let serving = || -> ContainerConfig { ctx.script(SERVE) };
+    let made = ctx.driver().create_container(&serving()).await?;
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let mut all = vec![made.id, ended.id];
+    if ctx.declares(Capability::ContainerPause) {
+        let running = ctx.ready(&serving()).await?;
+        ctx.driver().pause_container(&running.id).await?;
+        all.push(running.id);
+    }
+    for id in all {
+        let before = ctx.get(&id).await?;
+        let about = format!("a command in a container that is {}", before.status);
+        let begun = Instant::now();
+        let result = ctx.driver().exec(&id, ExecConfig::new(["true"])).await;
+        let error = ctx.refused(&about, result, &[codes::CONTAINER_NOT_RUNNING])?;
+        ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+        ctx.took(&about, begun, Duration::ZERO, Duration::from_secs(30))?;
+        ctx.equal("the container", ctx.get(&id).await?, before)?;
+    }
+    Ok(())
+}
+
+async fn container_gone(ctx: Ctx) -> CheckResult {
+    for removal in [false, true] {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        let (driver, id) = (ctx.driver().clone(), running.id.clone());
+        let task =
+            tokio::spawn(async move { driver.exec(&id, ExecConfig::shell("echo begun; sleep 600")).await });
+        sleep(Duration::from_secs(2)).await;
+        ctx.ensure("the command runs", !task.is_finished(), "it has ended")?;
+        if removal {
+            ctx.driver()
+                .remove_container(&running.id, RemoveOptions::force())
+                .await?;
+        } else {
+            ctx.driver()
+                .stop_container(&running.id, StopOptions::kill())
+                .await?;
+        }
+        let done = ctx.joined("the command", task).await??;
+        ctx.equal(
+            format!("outcome and output (removal: {removal})"),
+            (done.outcome, done.stdout_text().as_ref()),
+            (ExecOutcome::ContainerGone, "begun\n"),
+        )?;
+    }
+    Ok(())
+}
+
+async fn secrets(ctx: Ctx) -> CheckResult {
+    const SECRET: &str = "hunter2-marker";
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let (ended, _) = ctx.finished(&ctx.script("true")).await?;
+    let config = |program: &str| ExecConfig::new([program]).env("API_KEY", SECRET).stdin(SECRET);
+    for (about, id, config) in [
+        ("a missing program", &running.id, config("no-such-program-here")),
+        ("a container that has ended", &ended.id, config("true")),
+        ("a bad variable", &running.id, config("true").env("A=B", SECRET)),
+    ] {
+        let Err(error) = ctx.driver().exec(id, config).await else {
+            return Err(crate::Failure::new(about, "to be refused", "success").into());
+        };
+        let report = serde_json::to_string(&error.to_report()).unwrap_or_default();
+        for text in [format!("{error:#}"), format!("{error:?}"), report] {
+            ctx.ensure(
+                format!("no secret in the error for {about}"),
+                !text.contains(SECRET),
+                text,
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Commands one talks to while they run.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Signal, TtySize,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep};
+
+use crate::inside::beat;
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
+
+const NEEDS: &[Capability] = &[Capability::ExecStream];
+const AND_EXEC: &[Capability] = &[Capability::ExecStream, Capability::Exec];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec-stream/conversation",
+        "What is written is read by the command while it runs, and each answer comes before the next question.",
+        run!(conversation),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/half-close",
+        "After the input has ended, the command sees its end and its output goes on.",
+        run!(half_close),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/config-input",
+        "Input that the config gives is written by the driver, and the session then has none.",
+        run!(config_input),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/tty-resize",
+        "A terminal can be resized, and the command sees the new size; without a terminal that is refused.",
+        run!(tty_resize),
+    )
+    .requires(&[Capability::ExecStream, Capability::RealProcesses]),
+    Check::must(
+        "exec-stream/resize-without-terminal",
+        "Resizing a command that has no terminal is `UnsupportedError`, and the command goes on.",
+        run!(resize_without_terminal),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/kill",
+        "A kill ends the command with what it has started and nothing else, and is fine when it has ended.",
+        run!(kill),
+    )
+    .requires(AND_EXEC),
+    Check::must(
+        "exec-stream/drop-kills",
+        "Dropping the session ends the command with what it has started.",
+        run!(drop_kills),
+    )
+    .because("engines let it run on when the connection ends")
+    .requires(AND_EXEC),
+    Check::must(
+        "exec-stream/timeout",
+        "Past its timeout the command is killed, the streams end and the outcome is `TimedOut`.",
+        run!(timed_out),
+    )
+    .requires(AND_EXEC),
+    Check::must(
+        "exec-stream/slow-reader",
+        "Output that nobody reads is held back, and nothing of it is lost.",
+        run!(slow_reader),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/outcome",
+        "Waiting gives the exit code, the same at every call, also to two who wait at once.",
+        run!(outcome),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec-stream/refusals",
+        "Where the command cannot run, the call itself is refused, as `exec` is.",
+        run!(refusals),
+    )
+    .requires(NEEDS),
+];
+
+async fn session(ctx: &Ctx, id: &ContainerId, script: &str) -> CheckResult<ExecSession> {
+    Ok(ctx.driver().exec_stream(id, ExecConfig::shell(script)).await?)
+}
+
+fn broken(error: &std::io::Error) -> Verdict {
+    Failure::new("a stream of the session", "no error", error.to_string()).into()
+}
+
+/// Reads up to and with the next newline.
+async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<String> {
+    let mut text = Vec::new();
+    let read = async {
+        while !text.ends_with(b"\n") {
+            let mut byte = [0];
+            if stream.read(&mut byte).await.map_err(|error| broken(&error))? == 0 {
+                break;
+            }
+            text.extend(byte);
+        }
+        Ok::<(), Verdict>(())
+    };
+    ctx.ends(about, read).await??;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Reads to the end.
+async fn rest(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = ctx.ends(about, stream.read_to_end(&mut bytes)).await?;
+    read.map_err(|error| broken(&error))?;
+    Ok(bytes)
+}
+
+async fn say(session: &mut ExecSession, text: &[u8]) -> CheckResult {
+    let Some(stdin) = &mut session.stdin else {
+        return Err(Failure::new("the session's input", "to be there", "none").into());
+    };
+    stdin.write_all(text).await.map_err(|error| broken(&error))?;
+    stdin.flush().await.map_err(|error| broken(&error))
+}
+
+async fn conversation(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "echo hello; while read word; do echo \"got $word\"; echo \"aside $word\" >&2; done; exit 6";
+    let mut session = session(&ctx, &running.id, script).await?;
+    ctx.equal(
+        "the greeting",
+        line(&ctx, "the greeting", &mut session.stdout).await?.as_str(),
+        "hello\n",
+    )?;
+    for word in ["one", "two", "three"] {
+        say(&mut session, format!("{word}\n").as_bytes()).await?;
+        let answer = line(&ctx, "an answer", &mut session.stdout).await?;
+        let aside = line(&ctx, "an answer on the other stream", &mut session.stderr).await?;
+        ctx.equal(
+            "the answers",
+            (answer, aside),
+            (format!("got {word}\n"), format!("aside {word}\n")),
+        )?;
+    }
+    session.close_stdin().await?;
+    ctx.equal(
+        "what is left to read",
+        rest(&ctx, "the output", &mut session.stdout).await?.len(),
+        0,
+    )?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::Exited(6))
+}
+
+async fn half_close(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut session = session(&ctx, &running.id, "wc -c; sleep 1; echo later; exit 2").await?;
+    let sent = vec![b'a'; 300_000];
+    say(&mut session, &sent).await?;
+    session.close_stdin().await?;
+    ctx.ensure(
+        "the input is gone after that",
+        session.stdin.is_none(),
+        "it is there",
+    )?;
+    session.close_stdin().await?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    let text = String::from_utf8_lossy(&output).into_owned();
+    ctx.equal(
+        "what the command counted, and said later",
+        text.trim(),
+        "300000\nlater",
+    )?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::Exited(2))
+}
+
+async fn config_input(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let config = ExecConfig::new(["cat"]).stdin("given\n");
+    let mut session = ctx.driver().exec_stream(&running.id, config).await?;
+    ctx.ensure("the session has no input", session.stdin.is_none(), "it has one")?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    ctx.equal("output", String::from_utf8_lossy(&output).as_ref(), "given\n")?;
+    ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
+}
+
+async fn tty_resize(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    // Some engines set the first size behind the start, so the command waits a little before it looks.
+    let script = "sleep 2; busybox stty size; read go; busybox stty size";
+    let config = ExecConfig::shell(script).tty(TtySize {
+        columns: 100,
+        rows: 30,
+    });
+    let mut session = ctx.driver().exec_stream(&running.id, config).await?;
+    let first = line(&ctx, "the size at first", &mut session.stdout).await?;
+    ctx.equal("the size at first", first.trim(), "30 100")?;
+    session
+        .resize(TtySize {
+            columns: 132,
+            rows: 43,
+        })
+        .await?;
+    // The terminal's own size is set behind the call on some engines.
+    sleep(Duration::from_secs(1)).await;
+    say(&mut session, b"go\n").await?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    let text = String::from_utf8_lossy(&output).into_owned();
+    // The terminal also shows what was typed.
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+    ctx.equal("the size after that", last, Some("43 132"))?;
+    ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
+}
+
+async fn resize_without_terminal(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut session = session(&ctx, &running.id, "read word; exit 3").await?;
+    let result = session.resize(TtySize::default()).await;
+    ctx.refused("the resize", result, &[codes::UNSUPPORTED_OPERATION])?;
+    say(&mut session, b"go\n").await?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
+}
+
+/// A command with a child in the background, which both say that they run.
+async fn family(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
+    let script = format!("({}) & echo begun; sleep 600", beat("/tmp/beat"));
+    let mut session = session(ctx, id, &script).await?;
+    line(ctx, "the first line", &mut session.stdout).await?;
+    ctx.goes_on("the command's child runs", id, "/tmp/beat").await?;
+    Ok(session)
+}
+
+async fn kill(ctx: Ctx) -> CheckResult {
+    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let running = ctx.ready(&ctx.script(&main)).await?;
+    let mut session = family(&ctx, &running.id).await?;
+    session.kill().await?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::Signaled(Signal::KILL))?;
+    ctx.has_ended("the child has ended", &running.id, "/tmp/beat")
+        .await?;
+    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+        .await?;
+    session.kill().await?;
+    ctx.equal("outcome after another kill", session.wait().await?, outcome)
+}
+
+async fn drop_kills(ctx: Ctx) -> CheckResult {
+    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let running = ctx.ready(&ctx.script(&main)).await?;
+    drop(family(&ctx, &running.id).await?);
+    ctx.has_ended("the command has ended", &running.id, "/tmp/beat")
+        .await?;
+    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+        .await
+}
+
+async fn timed_out(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let timeout = Duration::from_secs(4);
+    let script = format!("echo begun; ({}) & sleep 600", beat("/tmp/beat"));
+    let begun = Instant::now();
+    let config = ExecConfig::shell(script).timeout(timeout);
+    let mut session = ctx.driver().exec_stream(&running.id, config).await?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    ctx.equal("output", String::from_utf8_lossy(&output).as_ref(), "begun\n")?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::TimedOut)?;
+    ctx.took("the command", begun, timeout, timeout + Duration::from_secs(20))?;
+    ctx.has_ended("the child has ended", &running.id, "/tmp/beat")
+        .await
+}
+
+async fn slow_reader(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let lines = 400_000;
+    let script = format!("seq 1 {lines}; echo all > /tmp/all");
+    let mut session = session(&ctx, &running.id, &script).await?;
+    sleep(Duration::from_secs(3)).await;
+    let waits = tokio::time::timeout(Duration::from_millis(100), session.control.wait())
+        .await
+        .is_err();
+    ctx.ensure("a command that cannot write does not end", waits, "it has ended")?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    let wanted: String = (1..=lines).map(|number| format!("{number}\n")).collect();
+    ctx.equal("bytes", output.len(), wanted.len())?;
+    ctx.ensure(
+        "they are the right ones",
+        output == wanted.as_bytes(),
+        "they differ",
+    )?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    ctx.equal("outcome", outcome, ExecOutcome::Exited(0))
+}
+
+async fn outcome(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for code in [0, 9, 127] {
+        let session = session(&ctx, &running.id, &format!("sleep 1; exit {code}")).await?;
+        let both = async { tokio::join!(session.control.wait(), session.control.wait()) };
+        let (first, second) = ctx.ends("the command", both).await?;
+        ctx.equal(
+            "what two who wait get",
+            (first?, second?),
+            (ExecOutcome::Exited(code), ExecOutcome::Exited(code)),
+        )?;
+        ctx.equal(
+            "what a later one gets",
+            session.control.wait().await?,
+            ExecOutcome::Exited(code),
+        )?;
+    }
+    let session = session(&ctx, &running.id, "kill -9 $$").await?;
+    let outcome = ctx.ends("the command", session.control.wait()).await??;
+    ctx.equal(
+        "outcome of one that kills itself",
+        outcome,
+        ExecOutcome::Signaled(Signal::KILL),
+    )
+}
+
+async fn refusals(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let (ended, _) = ctx.finished(&ctx.script("true")).await?;
+    let nothing: [&str; 0] = [];
+    for (about, id, config, code) in [
+        (
+            "no words",
+            &running.id,
+            ExecConfig::new(nothing),
+            codes::CONFIGURATION_ERROR,
+        ),
+        (
+            "a program that does not exist",
+            &running.id,
+            ExecConfig::new(["no-such-program-here"]),
+            codes::EXEC_FAILED,
+        ),
+        (
+            "a container that has ended",
+            &ended.id,
+            ExecConfig::new(["true"]),
+            codes::CONTAINER_NOT_RUNNING,
+        ),
+    ] {
+        let result = ctx.driver().exec_stream(id, config).await;
+        let error = ctx.refused(about, result, &[code])?;
+        ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+    }
+    Ok(())
+}

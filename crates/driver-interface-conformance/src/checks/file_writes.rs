@@ -1,0 +1,212 @@
+//! Files that are written into containers: whose they are, what they replace, where they cannot go.
+
+use std::time::Duration;
+
+use driver_interface_errors::{InternalError, codes};
+use driver_interface_types::{
+    ByteStream, Bytes, Capability, ContainerDriver, DriverError, FileContent, ReadFileOptions, WriteFile,
+};
+
+use super::files::{path, read, writable, write};
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "files/mode-and-owner",
+        "A written file has the owner and permissions asked for, and without asking `0644` and the container's user.",
+        run!(mode_and_owner),
+    )
+    .requires(&[Capability::FileWrite]),
+    Check::must(
+        "files/parents",
+        "Missing folders are made where that is asked for, and are `FileSystemError` where it is not.",
+        run!(parents),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/replaced",
+        "A file that is there already is replaced as a whole, also by a shorter one.",
+        run!(replaced),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/wrong-length",
+        "Content that is longer or shorter than it says is `FileSystemError`; a stream that fails fails the write.",
+        run!(wrong_length),
+    )
+    .requires(&[Capability::FileWrite]),
+    Check::must(
+        "files/read-only-root",
+        "On a read-only root file system a write is refused and leaves nothing, also before the start.",
+        run!(read_only_root),
+    )
+    .requires(&[Capability::FileWrite, Capability::FileRead, Capability::ReadOnlyRoot]),
+    Check::must(
+        "files/in-memory-folder",
+        "A file written into the `/tmp` of a running container is seen by it, and read from outside.",
+        run!(in_memory),
+    )
+    .because("engines unpack archives below the mount, where nobody finds the files")
+    .requires(READ_AND_WRITE),
+];
+
+async fn mode_and_owner(ctx: Ctx) -> CheckResult {
+    let show = "until [ -e /home/last ]; do sleep 1; done; cd /home; stat -c '%n %a %u:%g' script plain deep deep/file";
+    let made = ctx.driver().create_container(&writable(&ctx, show)).await?;
+    let driver = ctx.driver();
+    let script = WriteFile::new("#!/bin/sh\n").mode(0o750).owner(12, 34);
+    driver
+        .write_file(&made.id, &path("/home/script")?, script)
+        .await?;
+    driver
+        .write_file(&made.id, &path("/home/plain")?, WriteFile::new("x"))
+        .await?;
+    driver.start_container(&made.id).await?;
+    // One is written while it runs, where engines go another way.
+    let deep = WriteFile::new("x")
+        .mode(0o600)
+        .owner(1000, 1000)
+        .create_parents(true);
+    driver
+        .write_file(&made.id, &path("/home/deep/file")?, deep)
+        .await?;
+    write(&ctx, &made.id, "/home/last", "").await?;
+    ctx.ended(&made.id).await?;
+    let logs = ctx.printed(&made.id, "deep/file 600 1000:1000").await?;
+    ctx.equal(
+        "names, modes and owners",
+        logs.as_str(),
+        "script 750 12:34\nplain 644 0:0\ndeep 755 1000:1000\ndeep/file 600 1000:1000\n",
+    )
+}
+
+async fn parents(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    for id in [&made.id, &running.id] {
+        let at = path("/home/a/b/c/file")?;
+        let result = ctx.driver().write_file(id, &at, WriteFile::new("x")).await;
+        ctx.refused(
+            "without asking for the folders",
+            result,
+            &[codes::FILE_SYSTEM_ERROR],
+        )?;
+        let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
+        ctx.refused("what that left", result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.driver()
+            .write_file(id, &at, WriteFile::new("deep").create_parents(true))
+            .await?;
+        ctx.equal(
+            "the file",
+            read(&ctx, id, "/home/a/b/c/file").await?.as_ref(),
+            b"deep".as_slice(),
+        )?;
+    }
+    Ok(())
+}
+
+async fn replaced(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    for id in [&made.id, &running.id] {
+        for content in ["a long first content\n", "short", "", "longer again"] {
+            write(&ctx, id, "/home/file", content).await?;
+            ctx.equal(
+                "the file",
+                read(&ctx, id, "/home/file").await?.as_ref(),
+                content.as_bytes(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn wrong_length(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let pieces = || ByteStream::of_items([Bytes::from_static(b"one "), Bytes::from_static(b"two")]);
+    let failing = || {
+        let items = [
+            Ok(Bytes::from_static(b"one ")),
+            Err(DriverError::from(InternalError::new("a torn source"))),
+        ];
+        ByteStream::new(futures_util::stream::iter(items))
+    };
+    for id in [&made.id, &running.id] {
+        for (about, content, code) in [
+            (
+                "shorter than it says",
+                FileContent::stream(pieces(), 8),
+                codes::FILE_SYSTEM_ERROR,
+            ),
+            (
+                "longer than it says",
+                FileContent::stream(pieces(), 6),
+                codes::FILE_SYSTEM_ERROR,
+            ),
+            (
+                "a stream that fails",
+                FileContent::stream(failing(), 8),
+                codes::INTERNAL_ERROR,
+            ),
+        ] {
+            let at = path("/home/file")?;
+            let call = ctx.driver().write_file(id, &at, WriteFile::new(content));
+            let result = ctx.ends(about, call).await?;
+            ctx.refused(about, result, &[code])?;
+        }
+        let right = FileContent::stream(pieces(), 7);
+        ctx.driver()
+            .write_file(id, &path("/home/file")?, WriteFile::new(right))
+            .await?;
+    }
+    Ok(())
+}
+
+async fn read_only_root(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for id in [&made.id, &running.id] {
+        let at = path("/home/file")?;
+        let result = ctx.driver().write_file(id, &at, WriteFile::new("x")).await;
+        let error = ctx.refused(
+            "a write",
+            result,
+            &[codes::UNSUPPORTED_OPERATION, codes::FILE_SYSTEM_ERROR],
+        )?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
+        ctx.refused("what it left", result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    Ok(())
+}
+
+async fn in_memory(ctx: Ctx) -> CheckResult {
+    let script = "echo mine > /tmp/own; echo ready; until [ -e /tmp/file ]; do sleep 1; done; sleep 1; cat /tmp/file; sleep 600";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    ctx.equal(
+        "a file of the container's",
+        read(&ctx, &running.id, "/tmp/own").await?.as_ref(),
+        b"mine\n".as_slice(),
+    )?;
+    write(&ctx, &running.id, "/tmp/file", "in memory\n").await?;
+    ctx.equal(
+        "the file",
+        read(&ctx, &running.id, "/tmp/file").await?.as_ref(),
+        b"in memory\n".as_slice(),
+    )?;
+    ctx.eventually("the container sees it", Duration::from_secs(20), || async {
+        let logs = ctx
+            .driver()
+            .get_container_logs(&running.id, driver_interface_types::LogOptions::default())
+            .await?;
+        Ok(if logs.ends_with("in memory\n") {
+            Ok(())
+        } else {
+            Err(logs)
+        })
+    })
+    .await
+}

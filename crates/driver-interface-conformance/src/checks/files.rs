@@ -1,0 +1,247 @@
+//! Files of containers: written and read from outside, and seen from inside.
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ByteStream, Bytes, Capability, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, FileContent,
+    ReadFileOptions, WriteFile,
+};
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "files/round-trip",
+        "What is written is read again, byte by byte, while the container is created, running or ended.",
+        run!(round_trip),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/seen-inside",
+        "A file written before the start or while it runs is seen by the container, and the container's files are read.",
+        run!(seen_inside),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/large-round-trip",
+        "A file of many megabytes is streamed in and out, without being cut or changed.",
+        run!(large),
+    )
+    .limit(180)
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/limit",
+        "A file larger than the limit is refused, not cut; one of just the limit is read.",
+        run!(limit),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/no-such-file",
+        "Reading what is not there is `FileSystemError`, not retryable.",
+        run!(no_such_file),
+    )
+    .requires(&[Capability::FileRead]),
+    Check::must(
+        "files/folder-is-no-file",
+        "A folder is neither read nor replaced by a file.",
+        run!(folder),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/links-stay-inside",
+        "Symbolic links are followed inside the container and never lead to the host's files.",
+        run!(links),
+    )
+    .requires(&[Capability::FileRead, Capability::RealProcesses]),
+];
+
+pub(super) fn path(text: &str) -> CheckResult<ContainerPath> {
+    Ok(ContainerPath::new(text)?)
+}
+
+/// A container that runs a script as root on a root file system that can be written to.
+pub(super) fn writable(ctx: &Ctx, script: &str) -> ContainerConfig {
+    ctx.script(script).security(super::volumes::writable())
+}
+
+pub(super) async fn write(
+    ctx: &Ctx,
+    id: &ContainerId,
+    at: &str,
+    content: impl Into<FileContent>,
+) -> CheckResult {
+    Ok(ctx
+        .driver()
+        .write_file(id, &path(at)?, WriteFile::new(content))
+        .await?)
+}
+
+pub(super) async fn read(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Bytes> {
+    Ok(ctx
+        .driver()
+        .read_file(id, &path(at)?, ReadFileOptions::default())
+        .await?)
+}
+
+async fn round_trip(ctx: Ctx) -> CheckResult {
+    let every: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &ended] {
+        let id = &container.id;
+        let before = ctx.get(id).await?;
+        for (name, content) in [
+            ("empty", Vec::new()),
+            ("größe 1", every.clone()),
+            ("-x", b"dash\n".to_vec()),
+        ] {
+            let at = format!("/home/{name}");
+            write(&ctx, id, &at, content.clone()).await?;
+            let seen = read(&ctx, id, &at).await?;
+            let about = format!("{at} of a container that is {}", before.status);
+            ctx.ensure(about, seen == content, (seen.len(), content.len()))?;
+        }
+        ctx.equal("the container", ctx.get(id).await?, before)?;
+    }
+    Ok(())
+}
+
+async fn seen_inside(ctx: Ctx) -> CheckResult {
+    let script = "cat /home/first; echo ready; until [ -e /home/second ]; do sleep 1; done; \
+                  cat /home/second; echo from inside > /home/third";
+    let made = ctx.driver().create_container(&writable(&ctx, script)).await?;
+    write(&ctx, &made.id, "/home/first", "before the start\n").await?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.printed(&made.id, "ready").await?;
+    write(&ctx, &made.id, "/home/second", "while it runs\n").await?;
+    let ended = ctx.ended(&made.id).await?;
+    ctx.equal("exit code", ended.exit_code(), Some(0))?;
+    let logs = ctx.printed(&made.id, "while it runs").await?;
+    ctx.equal(
+        "what the container saw",
+        logs.as_str(),
+        "before the start\nready\nwhile it runs\n",
+    )?;
+    ctx.equal(
+        "what it wrote",
+        read(&ctx, &made.id, "/home/third").await?.as_ref(),
+        b"from inside\n".as_slice(),
+    )
+}
+
+async fn large(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let pieces: Vec<Bytes> = (0..640_u32)
+        .map(|number| Bytes::from(number.to_le_bytes().repeat(16 * 1024)))
+        .collect();
+    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let content = FileContent::stream(ByteStream::of_items(pieces.clone()), length);
+    let at = path("/home/large")?;
+    ctx.driver()
+        .write_file(&running.id, &at, WriteFile::new(content))
+        .await?;
+    let mut stream = ctx.driver().read_file_stream(&running.id, &at).await?;
+    let (mut seen, mut same) = (0_u64, true);
+    let mut wanted = pieces.iter().flat_map(|piece| piece.iter());
+    while let Some(piece) = ctx.ends("the next piece", stream.next()).await? {
+        let piece = piece?;
+        seen += piece.len() as u64;
+        same = same && piece.iter().all(|byte| wanted.next() == Some(byte));
+    }
+    ctx.equal("bytes that came back", seen, length)?;
+    ctx.ensure("they are the same", same, same)
+}
+
+async fn limit(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    write(&ctx, &made.id, "/home/file", "12345").await?;
+    let at = path("/home/file")?;
+    let just = ctx
+        .driver()
+        .read_file(&made.id, &at, ReadFileOptions::limit(5))
+        .await?;
+    ctx.equal("a file of just the limit", just.as_ref(), b"12345".as_slice())?;
+    for limit in [4, 0] {
+        let result = ctx
+            .driver()
+            .read_file(&made.id, &at, ReadFileOptions::limit(limit))
+            .await;
+        let error = ctx.refused(format!("a limit of {limit}"), result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+    }
+    let whole = ctx.driver().read_file_stream(&made.id, &at).await?;
+    ctx.equal(
+        "the stream has no limit",
+        whole.read_all(10).await?.as_ref(),
+        b"12345".as_slice(),
+    )
+}
+
+async fn no_such_file(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    for at in ["/home/nothing", "/no/such/folder/file", "/etc/passwd/file"] {
+        let result = ctx
+            .driver()
+            .read_file(&made.id, &path(at)?, ReadFileOptions::default())
+            .await;
+        let error = ctx.refused(at, result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.equal(format!("retryable ({at})"), error.is_retryable(), false)?;
+        let stream = ctx.driver().read_file_stream(&made.id, &path(at)?).await;
+        ctx.refused(format!("{at} as a stream"), stream, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    let there = read(&ctx, &made.id, "/etc/passwd").await?;
+    ctx.ensure(
+        "the control: a file that is there",
+        !there.is_empty(),
+        there.len(),
+    )
+}
+
+async fn folder(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    for at in ["/home", "/"] {
+        let result = ctx
+            .driver()
+            .read_file(&made.id, &path(at)?, ReadFileOptions::default())
+            .await;
+        ctx.refused(format!("reading {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
+        let result = ctx
+            .driver()
+            .write_file(&made.id, &path(at)?, WriteFile::new("x"))
+            .await;
+        ctx.refused(format!("writing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    write(&ctx, &made.id, "/home/file", "still a folder").await?;
+    ctx.equal(
+        "a file in it",
+        read(&ctx, &made.id, "/home/file").await?.len(),
+        14,
+    )
+}
+
+async fn links(ctx: Ctx) -> CheckResult {
+    let script = "echo inside > /home/target; ln -s target /home/near; ln -s /home/target /home/absolute; \
+                  ln -s ../../../../../../home/target /home/up; ln -s /etc/hostname /home/host; \
+                  ln -s /proc/1/root/etc/hostname /home/root; ln -s loop /home/loop; echo ready; sleep 600";
+    let mark = ctx.name().to_lowercase();
+    let running = ctx.ready(&writable(&ctx, script)).await?;
+    for at in ["/home/near", "/home/absolute", "/home/up"] {
+        ctx.equal(
+            at,
+            read(&ctx, &running.id, at).await?.as_ref(),
+            b"inside\n".as_slice(),
+        )?;
+    }
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or(mark);
+    for at in ["/home/host", "/home/root", "/home/loop"] {
+        let result = ctx
+            .driver()
+            .read_file(&running.id, &path(at)?, ReadFileOptions::default())
+            .await;
+        let leaked = result.is_ok_and(|bytes| bytes == host);
+        ctx.ensure(format!("{at} is not the host's file"), !leaked, leaked)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Health checks that a config brings.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus,
+    HealthCheck,
+};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::HealthCheckRun];
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "health/check-passes",
+        "A container with a health check is healthy once it passes, and is not before.",
+        run!(passes),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-fails",
+        "A health check that fails as often as it may makes the container unhealthy, with streak and output; it runs on.",
+        run!(fails),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-recovers",
+        "An unhealthy container whose health check passes again is healthy.",
+        run!(recovers),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-command",
+        "A health check given word by word goes through no shell.",
+        run!(command),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-timeout",
+        "A health check that takes longer than it may has failed.",
+        run!(times_out),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-start-period",
+        "Failures within the start period do not count.",
+        run!(start_period),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "health/check-none",
+        "Without a health check there is no health in the instance.",
+        run!(none),
+    )
+    .requires(NEEDS),
+];
+
+fn is(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {
+    move |now| now.health.as_ref().is_some_and(|health| health.status == status)
+}
+
+async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, wanted: bool) -> CheckResult {
+    ctx.equal(about, ctx.driver().is_container_healthy(id).await?, wanted)
+}
+
+fn quick(line: &str) -> HealthCheck {
+    HealthCheck::shell(line).interval(SECOND).retries(2)
+}
+
+async fn passes(ctx: Ctx) -> CheckResult {
+    let check = quick("[ -e /tmp/well ]").retries(100);
+    let script = "sleep 5; touch /tmp/well; sleep 600";
+    let running = ctx.started(&ctx.script(script).health_check(check)).await?;
+    healthy(&ctx, "before it passes", &running.id, false).await?;
+    ctx.equal("status meanwhile", running.status, ContainerStatus::Running)?;
+    let now = ctx
+        .becomes("health", &running.id, is(ContainerHealthStatus::Healthy))
+        .await?;
+    healthy(&ctx, "once it passes", &running.id, true).await?;
+    ctx.equal(
+        "the streak",
+        now.health.map(|health| health.failing_streak),
+        Some(0),
+    )
+}
+
+async fn fails(ctx: Ctx) -> CheckResult {
+    let config = ctx.script(SERVE).health_check(quick("echo it is ill; exit 1"));
+    let running = ctx.ready(&config).await?;
+    let now = ctx
+        .becomes("health", &running.id, is(ContainerHealthStatus::Unhealthy))
+        .await?;
+    healthy(&ctx, "once it has failed twice", &running.id, false).await?;
+    let Some(health) = now.health else {
+        return Err(crate::Failure::new("health", "there", "none").into());
+    };
+    ctx.ensure("the streak is two or more", health.failing_streak >= 2, &health)?;
+    let said = health
+        .last_output
+        .as_ref()
+        .is_some_and(|output| output.contains("it is ill"));
+    ctx.ensure("what it printed is told", said, &health)?;
+    ctx.equal("it runs on", now.status, ContainerStatus::Running)
+}
+
+async fn recovers(ctx: Ctx) -> CheckResult {
+    let script = "sleep 8; touch /tmp/well; sleep 600";
+    let config = ctx.script(script).health_check(quick("[ -e /tmp/well ]"));
+    let running = ctx.started(&config).await?;
+    ctx.becomes(
+        "health at first",
+        &running.id,
+        is(ContainerHealthStatus::Unhealthy),
+    )
+    .await?;
+    healthy(&ctx, "at first", &running.id, false).await?;
+    ctx.becomes("health later", &running.id, is(ContainerHealthStatus::Healthy))
+        .await?;
+    healthy(&ctx, "later", &running.id, true).await
+}
+
+async fn command(ctx: Ctx) -> CheckResult {
+    let words = |word: &str| {
+        HealthCheck::command(["test", word, "=", "a b;c"])
+            .interval(SECOND)
+            .retries(2)
+    };
+    let good = ctx.ready(&ctx.script(SERVE).health_check(words("a b;c"))).await?;
+    let bad = ctx.ready(&ctx.script(SERVE).health_check(words("$HOME"))).await?;
+    ctx.becomes(
+        "health of the good one",
+        &good.id,
+        is(ContainerHealthStatus::Healthy),
+    )
+    .await?;
+    ctx.becomes(
+        "health of the bad one",
+        &bad.id,
+        is(ContainerHealthStatus::Unhealthy),
+    )
+    .await?;
+    healthy(&ctx, "the good one", &good.id, true).await
+}
+
+async fn times_out(ctx: Ctx) -> CheckResult {
+    let check = |longest| quick("sleep 3").timeout(longest);
+    let slow = ctx.ready(&ctx.script(SERVE).health_check(check(SECOND))).await?;
+    let fine = ctx
+        .ready(&ctx.script(SERVE).health_check(check(SECOND * 20)))
+        .await?;
+    ctx.becomes(
+        "health of the slow one",
+        &slow.id,
+        is(ContainerHealthStatus::Unhealthy),
+    )
+    .await?;
+    ctx.becomes(
+        "health of the control",
+        &fine.id,
+        is(ContainerHealthStatus::Healthy),
+    )
+    .await?;
+    healthy(&ctx, "the slow one", &slow.id, false).await
+}
+
+async fn start_period(ctx: Ctx) -> CheckResult {
+    let check = quick("false");
+    let strict = ctx.ready(&ctx.script(SERVE).health_check(check.clone())).await?;
+    let patient = check.start_period(Duration::from_secs(600));
+    let patient = ctx.ready(&ctx.script(SERVE).health_check(patient)).await?;
+    ctx.becomes(
+        "health of the control",
+        &strict.id,
+        is(ContainerHealthStatus::Unhealthy),
+    )
+    .await?;
+    sleep(SECOND * 4).await;
+    let now = ctx.get(&patient.id).await?;
+    let bad = is(ContainerHealthStatus::Unhealthy)(&now);
+    ctx.ensure("the patient one is not unhealthy", !bad, now.health)?;
+    healthy(&ctx, "nor healthy", &patient.id, false).await
+}
+
+async fn none(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.equal("health", running.health, None)?;
+    healthy(&ctx, "it runs", &running.id, true).await
+}

@@ -1,0 +1,275 @@
+//! Images: which there are, loading and pulling them.
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ByteStream, Bytes, Capability, ContainerDriver, ImageFilter, ImageInfo, ImageRef, PullPolicy,
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "images/get",
+        "An image is found by its name however it is spelled, the same every time and by every driver.",
+        run!(get),
+    )
+    .requires(&[Capability::ImageInspect]),
+    Check::must(
+        "images/get-missing",
+        "An image that the engine does not have is `None`, never an error.",
+        run!(get_missing),
+    )
+    .requires(&[Capability::ImageInspect])
+    .without_image(),
+    Check::must(
+        "images/list",
+        "The list has the images that have a name, each once, in order, and an imported one while it is there.",
+        run!(list),
+    )
+    .requires(&[Capability::ImageList, Capability::ImageImport, Capability::ImageRemove])
+    .without_image(),
+    Check::must(
+        "images/list-filter",
+        "A list by name has that image alone; by a label that none has it is empty.",
+        run!(list_filter),
+    )
+    .requires(&[Capability::ImageList]),
+    Check::must(
+        "images/load",
+        "A saved image is loaded under its names with its labels, and containers can be made from it.",
+        run!(load),
+    )
+    .requires(&[Capability::ImageLoad])
+    .without_image(),
+    Check::must(
+        "images/load-broken",
+        "What is no saved image is `ImagePullError`; a stream that fails fails the load.",
+        run!(load_broken),
+    )
+    .requires(&[Capability::ImageLoad])
+    .without_image(),
+];
+
+/// A small image as `docker save` writes it.
+pub(super) struct Saved {
+    pub(super) reference: ImageRef,
+    pub(super) archive: Bytes,
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
+    let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be made: {error}"));
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        archive.append_data(&mut header, name, *content).map_err(broken)?;
+    }
+    archive.into_inner().map_err(broken)
+}
+
+/// Makes a saved image of the check's own, with a label `role`.
+pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
+    let name = format!("localhost/{}:1", ctx.name());
+    let reference = ImageRef::new(&name)?;
+    // The content differs from image to image, so that no two share an id or a layer.
+    let layer = tar(&[("etc/conformance", name.as_bytes())])?;
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let config = json!({
+        "architecture": architecture,
+        "os": "linux",
+        "created": "2020-01-01T00:00:00Z",
+        "config": { "Cmd": ["/none"], "Labels": { "role": role } },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))] },
+        "history": [{ "created": "2020-01-01T00:00:00Z", "created_by": "conformance" }],
+    });
+    let config = config.to_string().into_bytes();
+    let (config_name, layer_name) = (
+        format!("{}.json", digest(&config)),
+        format!("{}/layer.tar", digest(&layer)),
+    );
+    let manifest = json!([{ "Config": config_name, "RepoTags": [name], "Layers": [layer_name] }]).to_string();
+    let archive = tar(&[
+        (&config_name, &config),
+        (&layer_name, &layer),
+        ("manifest.json", manifest.as_bytes()),
+    ])?;
+    ctx.may_load(&reference);
+    Ok(Saved {
+        reference,
+        archive: archive.into(),
+    })
+}
+
+async fn get(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(ctx.image())?;
+    let spellings = [image.clone(), ImageRef::new(image.canonical())?];
+    let second = ctx.second_driver().await?;
+    let mut first: Option<ImageInfo> = None;
+    for driver in [ctx.driver(), &second] {
+        for spelling in &spellings {
+            let Some(found) = driver.get_image(spelling).await? else {
+                return Err(Failure::new(format!("{spelling}"), "to be found", "none").into());
+            };
+            let known = found
+                .references
+                .iter()
+                .any(|name| name.canonical() == image.canonical());
+            ctx.ensure("its names have the one it was asked by", known, &found)?;
+            ctx.equal(
+                "it is the same every time",
+                &found,
+                first.get_or_insert_with(|| found.clone()),
+            )?;
+        }
+    }
+    ctx.ensure(
+        "it has an id",
+        first.is_some_and(|image| image.id.contains(':')),
+        "none",
+    )
+}
+
+async fn get_missing(ctx: Ctx) -> CheckResult {
+    for name in [
+        format!("localhost/{}:none", ctx.name()),
+        format!("{}:none", ctx.name()),
+        format!("localhost/{}@sha256:{}", ctx.name(), "0".repeat(64)),
+    ] {
+        let image = ImageRef::new(&name)?;
+        let found = ctx.driver().get_image(&image).await?;
+        ctx.equal(name, found, None)?;
+    }
+    Ok(())
+}
+
+async fn list(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(format!("localhost/{}:imported", ctx.name()))?;
+    let canonical = image.canonical();
+    let seen = async || -> CheckResult<Vec<ImageInfo>> {
+        Ok(ctx.driver().list_images(&ImageFilter::default()).await?)
+    };
+    let has = |all: &[ImageInfo]| {
+        let of_it = |info: &&ImageInfo| info.references.iter().any(|name| name.canonical() == canonical);
+        all.iter().filter(of_it).count()
+    };
+    ctx.equal("before", has(&seen().await?), 0)?;
+    let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
+    ctx.driver().import_image(&image, root.into()).await?;
+    let all = seen().await?;
+    ctx.equal("while it is there", has(&all), 1)?;
+    let named = all.iter().all(|image| !image.references.is_empty());
+    ctx.ensure("all have a name", named, &all)?;
+    let mut ids: Vec<&str> = all.iter().map(|image| image.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ctx.equal("each is there once", ids.len(), all.len())?;
+    let firsts: Vec<_> = all
+        .iter()
+        .map(|image| (image.references.first(), &image.id))
+        .collect();
+    ctx.ensure("they are in order", firsts.is_sorted(), &firsts)?;
+    ctx.driver().remove_image(&image).await?;
+    ctx.equal("after", has(&seen().await?), 0)
+}
+
+async fn list_filter(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(ctx.image())?;
+    let by_name = ImageFilter::default().reference(image.clone());
+    let found = ctx.driver().list_images(&by_name).await?;
+    ctx.equal("images of the name", found.len(), 1)?;
+    ctx.ensure(
+        "it is the right one",
+        found.iter().all(|image| by_name.matches(image)),
+        &found,
+    )?;
+    let by_label = ImageFilter::default().label("conformance-label", ctx.name());
+    ctx.equal(
+        "images with a label that none has",
+        ctx.driver().list_images(&by_label).await?.len(),
+        0,
+    )?;
+    let missing = ImageFilter::default().reference(ImageRef::new(format!("localhost/{}:none", ctx.name()))?);
+    ctx.equal(
+        "images of a name that none has",
+        ctx.driver().list_images(&missing).await?.len(),
+        0,
+    )?;
+    let all = ctx.driver().list_images(&ImageFilter::default()).await?;
+    ctx.ensure("the control without a filter", !all.is_empty(), all.len())
+}
+
+/// Whether a container can be made from an image without asking a registry.
+pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
+    let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
+    config.image = image.to_string();
+    let made = ctx.driver().create_container(&config).await?;
+    ctx.equal("the image of a container", made.image.as_str(), image.as_str())?;
+    ctx.driver()
+        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .await?;
+    Ok(())
+}
+
+async fn load(ctx: Ctx) -> CheckResult {
+    let saved = saved(&ctx, "loaded")?;
+    for _ in 0..2 {
+        // In pieces, as from a file.
+        let pieces: Vec<Bytes> = saved.archive.chunks(1000).map(Bytes::copy_from_slice).collect();
+        let names = ctx.driver().load_image(ByteStream::of_items(pieces)).await?;
+        let names: Vec<String> = names.iter().map(ImageRef::canonical).collect();
+        ctx.equal("the names", names, vec![saved.reference.canonical()])?;
+    }
+    usable(&ctx, &saved.reference).await?;
+    if ctx.declares(Capability::ImageInspect) {
+        let found = ctx.driver().get_image(&saved.reference).await?;
+        let role = found
+            .as_ref()
+            .and_then(|image| image.labels.get("role"))
+            .map(String::as_str);
+        ctx.equal("its label", role, Some("loaded"))?;
+    }
+    // It is the engine's, so this driver has no business removing it.
+    if ctx.declares(Capability::ImageRemove) {
+        let removed = ctx.driver().remove_image(&saved.reference).await;
+        ctx.refused("removing a loaded image", removed, &[codes::IMAGE_NOT_FOUND])?;
+        usable(&ctx, &saved.reference).await?;
+    }
+    Ok(())
+}
+
+async fn load_broken(ctx: Ctx) -> CheckResult {
+    let saved = saved(&ctx, "broken")?;
+    let cut = saved.archive.slice(..saved.archive.len() / 3);
+    for (about, archive) in [
+        ("no archive", Bytes::from(vec![b'x'; 10_000])),
+        ("an archive of something else", tar(&[("file", b"x")])?.into()),
+        ("an archive that is cut off", cut),
+    ] {
+        let result = ctx.ends(about, ctx.driver().load_image(archive.into())).await?;
+        ctx.refused(about, result, &[codes::IMAGE_PULL_FAILED])?;
+    }
+    let failing = [
+        Ok(saved.archive.slice(..512)),
+        Err(driver_interface_errors::InternalError::new("a torn source").into()),
+    ];
+    let failing = ByteStream::new(futures_util::stream::iter(failing));
+    let result = ctx
+        .ends("a stream that fails", ctx.driver().load_image(failing))
+        .await?;
+    ctx.refused("a stream that fails", result, &[codes::INTERNAL_ERROR])?;
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! Logs as a stream: every byte, in order, until the end.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, DriverError, LogChunk, LogSource, LogStream, LogStreamOptions,
+    RemoveOptions, StopOptions,
+};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::logs::first_difference;
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
+
+const NEEDS: &[Capability] = &[Capability::LogStream];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "log-stream/sources",
+        "Each chunk says which stream it is of; either stream alone can be asked for.",
+        run!(sources),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/every-byte",
+        "Every byte comes through as it was written: no UTF-8, NUL, empty lines, no last newline.",
+        run!(every_byte),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/order",
+        "Each source keeps its lines, all of them and in order, while both are written to.",
+        run!(order),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/bounded-chunks",
+        "A line of a million bytes comes in pieces of at most 64 KiB, and whole.",
+        run!(bounded),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/tail",
+        "`tail` gives exactly the last lines: none for 0, all for more than there are.",
+        run!(tail),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/since-and-until",
+        "`since` and `until` leave out what was written before and after, and a stream with `until` ends.",
+        run!(since_and_until),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/timestamps",
+        "With timestamps each line has the time it was written at, and no time is in the text.",
+        run!(timestamps),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/neither-stream",
+        "Selecting neither stream is `ConfigurationError`.",
+        run!(neither),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/before-start",
+        "The stream of a container that was never started is empty and ends.",
+        run!(before_start),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/follow-live",
+        "Following gives lines while the container runs, long before it ends.",
+        run!(follow_live),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/follow-ends",
+        "Following ends with the container and has everything it printed.",
+        run!(follow_ends),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/follow-waits-for-start",
+        "Following a container that was not started yet waits for its start, and ends with its run.",
+        run!(follow_created),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "log-stream/follow-removed",
+        "Following ends, without an error, when the container is removed.",
+        run!(follow_removed),
+    )
+    .requires(NEEDS),
+];
+
+/// Joins what a stream gives of one source, or of all.
+fn joined(chunks: &[LogChunk], source: Option<LogSource>) -> Vec<u8> {
+    let wanted = chunks
+        .iter()
+        .filter(|chunk| source.is_none_or(|source| chunk.source == source));
+    wanted.flat_map(|chunk| chunk.bytes.iter().copied()).collect()
+}
+
+fn text(chunks: &[LogChunk]) -> String {
+    String::from_utf8_lossy(&joined(chunks, None)).into_owned()
+}
+
+async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
+    let stream = ctx.driver().stream_container_logs(id, options).await?;
+    Ok(ctx.ends("the stream", stream.collect()).await??)
+}
+
+fn all() -> LogStreamOptions {
+    LogStreamOptions::default()
+}
+
+async fn sources(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("echo out; echo err >&2")).await?;
+    let both = chunks(&ctx, &ended.id, all()).await?;
+    for (about, chunks, wanted) in [
+        ("both", &both, ["out\n", "err\n"]),
+        (
+            "output alone",
+            &chunks(&ctx, &ended.id, all().only_stdout()).await?,
+            ["out\n", ""],
+        ),
+        (
+            "error alone",
+            &chunks(&ctx, &ended.id, all().only_stderr()).await?,
+            ["", "err\n"],
+        ),
+    ] {
+        for (source, wanted) in [LogSource::Stdout, LogSource::Stderr].into_iter().zip(wanted) {
+            let seen = joined(chunks, Some(source));
+            let about = format!("{about}: {source:?}");
+            ctx.equal(about, String::from_utf8_lossy(&seen).as_ref(), wanted)?;
+        }
+    }
+    Ok(())
+}
+
+async fn every_byte(ctx: Ctx) -> CheckResult {
+    let script = r"printf '\377\376 \000\001\033[1m\n\n  two  \r\n'; printf 'no newline'";
+    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let seen = joined(&chunks(&ctx, &ended.id, all()).await?, None);
+    let wanted: &[u8] = b"\xff\xfe \0\x01\x1b[1m\n\n  two  \r\nno newline";
+    ctx.equal(
+        "the bytes",
+        seen.escape_ascii().to_string(),
+        wanted.escape_ascii().to_string(),
+    )
+}
+
+async fn order(ctx: Ctx) -> CheckResult {
+    let script = "i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
+    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let chunks = chunks(&ctx, &ended.id, all()).await?;
+    for (source, word) in [(LogSource::Stdout, "out"), (LogSource::Stderr, "err")] {
+        let seen = String::from_utf8_lossy(&joined(&chunks, Some(source))).into_owned();
+        let wanted: String = (0..500).map(|number| format!("{word} {number}\n")).collect();
+        ctx.ensure(word, seen == wanted, first_difference(&seen, &wanted))?;
+    }
+    Ok(())
+}
+
+async fn bounded(ctx: Ctx) -> CheckResult {
+    let script = "head -c 1000000 /dev/zero; echo; echo end";
+    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let chunks = chunks(&ctx, &ended.id, all()).await?;
+    let longest = chunks.iter().map(|chunk| chunk.bytes.len()).max();
+    ctx.ensure(
+        "no piece is longer than it may be",
+        longest <= Some(LogChunk::MAX_LEN),
+        longest,
+    )?;
+    let seen = joined(&chunks, None);
+    ctx.equal("bytes", seen.len(), 1_000_000 + "\nend\n".len())?;
+    ctx.ensure(
+        "the line is whole",
+        seen.iter().take(1_000_000).all(|byte| *byte == 0),
+        "it is not",
+    )?;
+    ctx.ensure("so is the next", seen.ends_with(b"\0\nend\n"), "it is not")
+}
+
+async fn tail(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("seq 1 20")).await?;
+    for (tail, first) in [(0, 21), (1, 20), (3, 18), (20, 1), (100_000, 1)] {
+        let seen = text(&chunks(&ctx, &ended.id, all().tail(tail)).await?);
+        let wanted: String = (first..=20).map(|number| format!("{number}\n")).collect();
+        ctx.equal(format!("the last {tail} lines"), seen, wanted)?;
+    }
+    Ok(())
+}
+
+async fn since_and_until(ctx: Ctx) -> CheckResult {
+    // Some engines record whole seconds, so the lines are well apart and the times are between them.
+    let (ended, logs) = ctx
+        .finished(&ctx.script("echo first; sleep 4; echo second; sleep 4; echo third"))
+        .await?;
+    ctx.equal("everything", logs.as_str(), "first\nsecond\nthird\n")?;
+    let Some(started) = ended.started_at else {
+        return Err(Failure::new("start time", "a time", "none").into());
+    };
+    let after = |seconds| started + Duration::from_secs(seconds);
+    for (about, options, wanted) in [
+        ("since two seconds", all().since(after(2)), "second\nthird\n"),
+        ("until two seconds", all().until(after(2)), "first\n"),
+        (
+            "from two to six seconds",
+            all().since(after(2)).until(after(6)),
+            "second\n",
+        ),
+        (
+            "until an hour later",
+            all().until(after(3600)),
+            "first\nsecond\nthird\n",
+        ),
+        ("since an hour later", all().since(after(3600)), ""),
+        (
+            "followed until two seconds",
+            all().follow(true).until(after(2)),
+            "first\n",
+        ),
+    ] {
+        ctx.equal(
+            about,
+            text(&chunks(&ctx, &ended.id, options).await?).as_str(),
+            wanted,
+        )?;
+    }
+    Ok(())
+}
+
+async fn timestamps(ctx: Ctx) -> CheckResult {
+    let (ended, plain) = ctx
+        .finished(&ctx.script("echo one; sleep 2; echo; echo two words"))
+        .await?;
+    let chunks = chunks(&ctx, &ended.id, all().timestamps(true)).await?;
+    ctx.equal("the text", text(&chunks), plain)?;
+    let times: Vec<_> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
+    ctx.equal("times", times.len(), 3)?;
+    ctx.ensure("they do not go back", times.is_sorted(), &times)?;
+    let (Some(started), Some(first), Some(last)) = (ended.started_at, times.first(), times.last()) else {
+        return Err(Failure::new("start time", "a time", "none").into());
+    };
+    let slack = Duration::from_secs(2);
+    ctx.ensure(
+        "the first was written after the start",
+        *first + slack >= started,
+        (first, started),
+    )?;
+    let apart = last.duration_since(*first).unwrap_or_default();
+    ctx.ensure(
+        "the last was written two seconds later",
+        apart >= Duration::from_millis(1500),
+        apart,
+    )?;
+    let without = chunks_without_times(&ctx, &ended.id).await?;
+    ctx.ensure("without asking there are no times", without, without)
+}
+
+async fn chunks_without_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<bool> {
+    let chunks = chunks(ctx, id, all()).await?;
+    Ok(chunks.iter().all(|chunk| chunk.timestamp.is_none()))
+}
+
+async fn neither(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let mut options = all();
+    (options.stdout, options.stderr) = (false, false);
+    let result = ctx.driver().stream_container_logs(&made.id, options).await;
+    ctx.refused(
+        "the logs of neither stream",
+        result,
+        &[codes::CONFIGURATION_ERROR],
+    )?;
+    Ok(())
+}
+
+async fn before_start(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("echo late")).await?;
+    ctx.equal("chunks", chunks(&ctx, &made.id, all()).await?.len(), 0)?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.ended(&made.id).await?;
+    ctx.equal(
+        "the control after the run",
+        text(&chunks(&ctx, &made.id, all()).await?).as_str(),
+        "late\n",
+    )
+}
+
+async fn next_line(ctx: &Ctx, stream: &mut LogStream) -> CheckResult<String> {
+    let next = ctx.ends("the next line", stream.next()).await?;
+    let gone = || Failure::new("the next line", "a chunk", "the stream has ended").into();
+    Ok(next.ok_or_else::<crate::Verdict, _>(gone)??.text().into_owned())
+}
+
+async fn follow_live(ctx: Ctx) -> CheckResult {
+    let script = "echo one; sleep 5; echo two; sleep 600";
+    let running = ctx.started(&ctx.script(script)).await?;
+    let begun = Instant::now();
+    let mut stream = ctx
+        .driver()
+        .stream_container_logs(&running.id, all().follow(true))
+        .await?;
+    ctx.equal(
+        "the first line",
+        next_line(&ctx, &mut stream).await?.as_str(),
+        "one\n",
+    )?;
+    ctx.equal(
+        "the second",
+        next_line(&ctx, &mut stream).await?.as_str(),
+        "two\n",
+    )?;
+    ctx.took("both", begun, Duration::ZERO, Duration::from_secs(25))?;
+    ctx.equal("it still runs", ctx.get(&running.id).await?.exit, None)
+}
+
+type Followed = JoinHandle<Result<Vec<LogChunk>, DriverError>>;
+
+/// Follows in a task of its own, from before this returns.
+async fn following(ctx: &Ctx, id: &ContainerId) -> CheckResult<Followed> {
+    let stream = ctx.driver().stream_container_logs(id, all().follow(true)).await?;
+    Ok(tokio::spawn(stream.collect()))
+}
+
+async fn follow_ends(ctx: Ctx) -> CheckResult {
+    let running = ctx.started(&ctx.script("seq 1 300; sleep 2; echo last")).await?;
+    let task = following(&ctx, &running.id).await?;
+    let seen = text(&ctx.joined("following", task).await??);
+    let wanted: String = (1..=300)
+        .map(|number| format!("{number}\n"))
+        .chain(["last\n".to_owned()])
+        .collect();
+    ctx.ensure(
+        "everything it printed",
+        seen == wanted,
+        first_difference(&seen, &wanted),
+    )?;
+    ctx.ended(&running.id).await?;
+    let task = following(&ctx, &running.id).await?;
+    let seen = text(&ctx.joined("following what has ended", task).await??);
+    ctx.ensure(
+        "all of it once more",
+        seen == wanted,
+        first_difference(&seen, &wanted),
+    )
+}
+
+async fn follow_created(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .driver()
+        .create_container(&ctx.script("echo one; sleep 2; echo two"))
+        .await?;
+    let task = following(&ctx, &made.id).await?;
+    sleep(Duration::from_secs(2)).await;
+    ctx.ensure("it waits for the start", !task.is_finished(), "it has ended")?;
+    ctx.driver().start_container(&made.id).await?;
+    let seen = text(&ctx.joined("following", task).await??);
+    ctx.equal("the run's lines", seen.as_str(), "one\ntwo\n")
+}
+
+async fn follow_removed(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let tasks = [
+        following(&ctx, &running.id).await?,
+        following(&ctx, &created.id).await?,
+    ];
+    sleep(Duration::from_secs(1)).await;
+    let wait = tasks.iter().all(|task| !task.is_finished());
+    ctx.ensure("both wait", wait, "one has ended")?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    for id in [&running.id, &created.id] {
+        ctx.driver().remove_container(id, RemoveOptions::force()).await?;
+    }
+    let [of_running, of_created] = tasks;
+    let seen = text(&ctx.joined("following the one that ran", of_running).await??);
+    ctx.equal("its lines", seen.as_str(), "ready\n")?;
+    let seen = text(&ctx.joined("following the one that did not", of_created).await??);
+    ctx.equal("its lines", seen.as_str(), "")
+}

@@ -1,0 +1,75 @@
+//! Names by which containers find one another and others.
+
+use std::net::Ipv4Addr;
+
+use driver_interface_types::{Capability, ContainerDriver};
+
+use super::networks::{client, heard, server};
+use crate::{Check, CheckResult, Ctx, Verdict, run};
+
+const NAMES: &[Capability] = &[Capability::NameResolution, Capability::RealProcesses];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "setup/aliases",
+        "A container is found by its aliases on its network.",
+        run!(aliases),
+    )
+    .requires(NAMES),
+    Check::must(
+        "setup/extra-hosts",
+        "Host names that were given resolve to their addresses.",
+        run!(extra_hosts),
+    )
+    .requires(NAMES),
+    Check::must(
+        "setup/dns",
+        "Questions for names go to the name server that was given.",
+        run!(dns),
+    )
+    .requires(NAMES),
+];
+
+async fn aliases(ctx: Ctx) -> CheckResult {
+    let network = ctx.driver().create_network(&ctx.network()).await?;
+    let hosts = ["db", "postgres"];
+    let plain = || ctx.script(&server()).network(network.name.as_str());
+    let asked = async || -> CheckResult<String> {
+        let config = ctx.script(&client(&hosts)).network(network.name.as_str());
+        Ok(ctx.finished(&config).await?.1)
+    };
+    ctx.ready(&plain()).await?;
+    ctx.equal("the control without them", asked().await?, heard(&hosts, false))?;
+    ctx.ready(&plain().network_alias("db").network_alias("postgres"))
+        .await?;
+    ctx.equal("who was heard from", asked().await?, heard(&hosts, true))
+}
+
+async fn extra_hosts(ctx: Ctx) -> CheckResult {
+    let config = ctx
+        .script("grep there.example /etc/hosts || true")
+        .extra_host("there.example", Ipv4Addr::new(10, 9, 8, 7));
+    let (_, logs) = ctx.finished(&config).await?;
+    let words: Vec<&str> = logs.split_whitespace().collect();
+    ctx.equal("the entry", words, vec!["10.9.8.7", "there.example"])
+}
+
+async fn dns(ctx: Ctx) -> CheckResult {
+    // An address for documentation: nobody answers there.
+    let server = Ipv4Addr::new(192, 0, 2, 53);
+    let script = "grep nameserver /etc/resolv.conf; nslookup asked.example >/dev/null 2>&1 & sleep 2; cat /proc/net/udp";
+    // The server stands in the list, or the engine's resolver in the container asks it: an open socket to its port 53.
+    let socket = format!("{:08X}:0035", u32::from_le_bytes(server.octets()));
+    let asked = |logs: &str| logs.contains(&server.to_string()) || logs.contains(&socket);
+    let (_, logs) = ctx.finished(&ctx.script(script)).await?;
+    ctx.ensure("the control does not know it", !asked(&logs), &logs)?;
+    let resolver_inside = logs.contains("nameserver 127.");
+    let (_, logs) = ctx.finished(&ctx.script(script).dns(server)).await?;
+    let listed = logs.lines().filter(|line| line.starts_with("nameserver")).count();
+    ctx.ensure("there is a name server", listed > 0, &logs)?;
+    if !asked(&logs) && !resolver_inside {
+        let reason = "the engine's resolver is outside of the container, where nobody can look";
+        return Err(Verdict::NotApplicable(reason.to_owned()));
+    }
+    ctx.ensure("the name server is asked", asked(&logs), logs)
+}

@@ -1,0 +1,344 @@
+//! Each optional operation works when it is declared: one small check an operation, whose own area has the rest.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ContainerStatus, DriverError, EventFilter, EventKind,
+    ExecConfig, ExecOutcome, ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions,
+    NetworkId, PullOptions, ReadFileOptions, Signal, StopOptions, VolumeId, WaitOptions, WriteFile,
+};
+use tokio::io::AsyncReadExt;
+
+use super::files::path;
+use crate::{Check, CheckResult, Ctx, Need, SERVE, run};
+
+macro_rules! operations {
+    ($($id:literal, $call:literal, $capability:ident, $body:ident;)+) => {
+        pub(super) const CHECKS: &[Check] = &[
+            $(
+                Check::must(
+                    concat!("capability/", $id),
+                    concat!($call, " when it is declared."),
+                    run!($body),
+                )
+                .requires(&[Capability::$capability]),
+            )+
+            Check::must(
+                "capability/image-load",
+                "`load_image` loads an image and names it when it is declared.",
+                run!(image_load),
+            )
+            .requires(&[Capability::ImageLoad])
+            .without_image(),
+            Check::must(
+                "capability/image-pull-stream",
+                "`pull_image` fetches an image when it is declared.",
+                run!(image_pull),
+            )
+            .requires(&[Capability::ImagePullStream])
+            .needs(&[Need::Registry]),
+        ];
+    };
+}
+
+operations! {
+    "container-wait", "`wait_container` tells how a container ended", ContainerWait, wait;
+    "container-kill", "`kill_container` ends a container", ContainerKill, kill;
+    "container-pause", "`pause_container` and `unpause_container` freeze and release a container", ContainerPause, pause;
+    "container-restart", "`restart_container` runs a container anew", ContainerRestart, restart;
+    "exec", "`exec` runs a command in a container", Exec, exec;
+    "exec-stream", "`exec_stream` connects to a command in a container", ExecStream, exec_stream;
+    "exec-detached", "`exec_detached` starts a command, and `exec_status` tells of it", ExecDetached, exec_detached;
+    "log-stream", "`stream_container_logs` gives what a container printed", LogStream, log_stream;
+    "file-archive", "`copy_from_container` packs what `copy_into_container` unpacked", FileArchive, file_archive;
+    "file-read", "`read_file` and `read_file_stream` read a container's file", FileRead, file_read;
+    "file-write", "`write_file` writes a file that the container sees", FileWrite, file_write;
+    "image-list", "`list_images` has the image that containers are made from", ImageList, image_list;
+    "image-inspect", "`get_image` finds the image that containers are made from", ImageInspect, image_inspect;
+    "container-stats", "`container_stats` measures a container", ContainerStats, stats;
+    "container-stats-stream", "`stream_container_stats` measures a container again and again", ContainerStatsStream, stats_stream;
+    "events", "`events` tells of a creation", Events, events;
+    "volume-inspect", "`get_volume` finds a volume", VolumeInspect, volume_inspect;
+    "network-inspect", "`get_network` finds a network", NetworkInspect, network_inspect;
+    "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", NetworkConnect, network_connect;
+    "plan", "`plan` accepts a good config", Plan, plan;
+}
+
+/// What the operations that are not declared answer.
+pub(super) async fn undeclared(ctx: &Ctx) -> CheckResult<Vec<(Capability, Option<DriverError>)>> {
+    let driver = ctx.driver();
+    let (container, name) = (ContainerId::new(ctx.name())?, ctx.name());
+    let (volume, network) = (VolumeId::new(&name)?, NetworkId::new(&name)?);
+    let image = ImageRef::new(format!("localhost/{name}:none"))?;
+    let (file, command) = (path("/etc/passwd")?, || ExecConfig::new(["true"]));
+    let mut answers = Vec::new();
+    for capability in Capability::ALL.iter().copied().filter(|one| !ctx.declares(*one)) {
+        let answer = match capability {
+            Capability::ContainerWait => driver
+                .wait_container(&container, WaitOptions::default())
+                .await
+                .err(),
+            Capability::ContainerKill => driver.kill_container(&container, Signal::TERM).await.err(),
+            Capability::ContainerPause => driver.pause_container(&container).await.err(),
+            Capability::ContainerRestart => driver
+                .restart_container(&container, StopOptions::kill())
+                .await
+                .err(),
+            Capability::Exec => driver.exec(&container, command()).await.err(),
+            Capability::ExecStream => driver.exec_stream(&container, command()).await.err(),
+            Capability::ExecDetached => driver.exec_detached(&container, command()).await.err(),
+            Capability::LogStream => {
+                let options = LogStreamOptions::default();
+                driver.stream_container_logs(&container, options).await.err()
+            }
+            Capability::FileArchive => driver.copy_from_container(&container, &file).await.err(),
+            Capability::FileRead => driver.read_file_stream(&container, &file).await.err(),
+            Capability::FileWrite => driver
+                .write_file(&container, &file, WriteFile::new("x"))
+                .await
+                .err(),
+            Capability::ImagePullStream => driver.pull_image(&image, PullOptions::default()).await.err(),
+            Capability::ImageList => driver.list_images(&ImageFilter::default()).await.err(),
+            Capability::ImageInspect => driver.get_image(&image).await.err(),
+            Capability::ImageLoad => driver.load_image(Vec::new().into()).await.err(),
+            Capability::ContainerStats => driver.container_stats(&container).await.err(),
+            Capability::ContainerStatsStream => driver.stream_container_stats(&container).await.err(),
+            Capability::Events => driver.events(&EventFilter::default()).await.err(),
+            Capability::VolumeInspect => driver.get_volume(&volume).await.err(),
+            Capability::NetworkInspect => driver.get_network(&network).await.err(),
+            Capability::NetworkConnect => driver.disconnect_network(&network, &container).await.err(),
+            Capability::Plan => driver.plan(&ctx.script("true")).await.err(),
+            _ => continue,
+        };
+        answers.push((capability, answer));
+    }
+    Ok(answers)
+}
+
+async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
+    Ok(ctx.ready(&ctx.script(SERVE)).await?.id)
+}
+
+async fn wait(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let exit = ctx
+        .driver()
+        .wait_container(&ended.id, WaitOptions::default())
+        .await?;
+    ctx.equal("exit code", exit.code, 3)
+}
+
+async fn kill(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    ctx.driver().kill_container(&id, Signal::KILL).await?;
+    ctx.equal("exit code", ctx.ended(&id).await?.exit_code(), Some(137))
+}
+
+async fn pause(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    ctx.driver().pause_container(&id).await?;
+    ctx.equal("status", ctx.get(&id).await?.status, ContainerStatus::Paused)?;
+    ctx.driver().unpause_container(&id).await?;
+    ctx.equal("status", ctx.get(&id).await?.status, ContainerStatus::Running)
+}
+
+async fn restart(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let before = ctx.get(&id).await?.started_at;
+    ctx.driver().restart_container(&id, StopOptions::kill()).await?;
+    let after = ctx.get(&id).await?.started_at;
+    ctx.ensure("the start time is new", after > before, (before, after))
+}
+
+async fn exec(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let done = ctx.driver().exec(&id, ExecConfig::new(["echo", "hello"])).await?;
+    ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
+    ctx.equal("output", done.stdout_text().as_ref(), "hello\n")
+}
+
+async fn exec_stream(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let mut session = ctx
+        .driver()
+        .exec_stream(&id, ExecConfig::new(["echo", "hello"]))
+        .await?;
+    let mut output = String::new();
+    let read = ctx
+        .ends("the output", session.stdout.read_to_string(&mut output))
+        .await?;
+    ctx.ensure("the output is read", read.is_ok(), &read)?;
+    ctx.equal("output", output.as_str(), "hello\n")?;
+    ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
+}
+
+async fn exec_detached(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let exec = ctx
+        .driver()
+        .exec_detached(&id, ExecConfig::new(["sleep", "600"]))
+        .await?;
+    let status = ctx.driver().exec_status(&id, &exec).await?;
+    ctx.equal("it runs", status.as_ref().map(ExecStatus::is_running), Some(true))
+}
+
+async fn log_stream(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("echo hello")).await?;
+    let stream = ctx
+        .driver()
+        .stream_container_logs(&ended.id, LogStreamOptions::default())
+        .await?;
+    let chunks = ctx.ends("the stream", stream.collect()).await??;
+    let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
+    ctx.equal("what it printed", text.as_str(), "hello\n")
+}
+
+async fn file_archive(ctx: Ctx) -> CheckResult {
+    let config = super::files::writable(&ctx, "true");
+    let made = ctx.driver().create_container(&config).await?;
+    let passwd = path("/etc/passwd")?;
+    let packed = ctx.driver().copy_from_container(&made.id, &passwd).await?;
+    ctx.driver()
+        .copy_into_container(&made.id, &path("/home")?, packed)
+        .await?;
+    let copy = ctx
+        .driver()
+        .copy_from_container(&made.id, &path("/home/passwd")?)
+        .await?;
+    let copy = ctx.ends("the archive", copy.collect()).await??.concat();
+    let original = ctx
+        .driver()
+        .copy_from_container(&made.id, &passwd)
+        .await?
+        .collect()
+        .await?
+        .concat();
+    ctx.ensure("the archive has something", original.len() >= 512, original.len())?;
+    ctx.equal("the length of the copy", copy.len(), original.len())
+}
+
+async fn file_read(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let at = path("/etc/passwd")?;
+    let whole = ctx
+        .driver()
+        .read_file(&made.id, &at, ReadFileOptions::default())
+        .await?;
+    ctx.ensure(
+        "the file has the user",
+        String::from_utf8_lossy(&whole).contains("root"),
+        whole.len(),
+    )?;
+    let stream = ctx.driver().read_file_stream(&made.id, &at).await?;
+    ctx.equal("the file as a stream", stream.read_all(1024 * 1024).await?, whole)
+}
+
+async fn file_write(ctx: Ctx) -> CheckResult {
+    let config = super::files::writable(&ctx, "cat /home/file");
+    let made = ctx.driver().create_container(&config).await?;
+    ctx.driver()
+        .write_file(&made.id, &path("/home/file")?, WriteFile::new("written\n"))
+        .await?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.printed(&made.id, "written").await?;
+    ctx.equal("exit code", ctx.ended(&made.id).await?.exit_code(), Some(0))
+}
+
+async fn image_list(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(ctx.image())?;
+    let all = ctx.driver().list_images(&ImageFilter::default()).await?;
+    let only = ImageFilter::default().reference(image);
+    let named = all.iter().filter(|image| only.matches(image)).count();
+    ctx.equal("images of that name", named, 1)
+}
+
+async fn image_inspect(ctx: Ctx) -> CheckResult {
+    let found = ctx.driver().get_image(&ImageRef::new(ctx.image())?).await?;
+    ctx.ensure(
+        "it is found",
+        found.is_some_and(|image| !image.id.is_empty()),
+        ctx.image(),
+    )
+}
+
+async fn stats(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let stats = ctx.driver().container_stats(&id).await?;
+    ctx.ensure("it has processes", stats.pids >= 1, stats)
+}
+
+async fn stats_stream(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let mut stream = ctx.driver().stream_container_stats(&id).await?;
+    for _ in 0..2 {
+        let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
+        let pids = next.as_ref().map(|stats| stats.pids);
+        ctx.ensure("it has processes", pids >= Some(1), next)?;
+    }
+    Ok(())
+}
+
+async fn events(ctx: Ctx) -> CheckResult {
+    let filter = EventFilter::default().session(ctx.session().clone());
+    let mut stream = ctx.driver().events(&filter).await?;
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let event = ctx.ends("an event", stream.next()).await?.transpose()?;
+    let seen = event.map(|event| (event.kind, event.container_id));
+    ctx.equal("the event", seen, Some((EventKind::Created, Some(made.id))))
+}
+
+async fn volume_inspect(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_volume(&ctx.volume()).await?;
+    ctx.equal(
+        "what is found",
+        ctx.driver().get_volume(&made.id).await?,
+        Some(made.clone()),
+    )
+}
+
+async fn network_inspect(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_network(&ctx.network()).await?;
+    ctx.equal(
+        "what is found",
+        ctx.driver().get_network(&made.id).await?,
+        Some(made.clone()),
+    )
+}
+
+async fn network_connect(ctx: Ctx) -> CheckResult {
+    let id = serving(&ctx).await?;
+    let network = ctx.driver().create_network(&ctx.network()).await?;
+    let options = NetworkConnectOptions::default();
+    ctx.driver().connect_network(&network.id, &id, options).await?;
+    let attached = ctx.driver().remove_network(&network.id).await;
+    ctx.ensure("a network that is used stays", attached.is_err(), &attached)?;
+    ctx.driver().disconnect_network(&network.id, &id).await?;
+    ctx.driver().remove_network(&network.id).await?;
+    ctx.equal(
+        "the container",
+        ctx.get(&id).await?.status,
+        ContainerStatus::Running,
+    )
+}
+
+async fn plan(ctx: Ctx) -> CheckResult {
+    let plan = ctx.driver().plan(&ctx.script("true")).await?;
+    ctx.ensure("it is accepted", plan.is_accepted(), &plan.refusals)
+}
+
+async fn image_load(ctx: Ctx) -> CheckResult {
+    let saved = super::images::saved(&ctx, "capability")?;
+    let names = ctx.driver().load_image(saved.archive.into()).await?;
+    let names: Vec<String> = names.iter().map(ImageRef::canonical).collect();
+    ctx.equal("the names", names, vec![saved.reference.canonical()])
+}
+
+async fn image_pull(ctx: Ctx) -> CheckResult {
+    let image = ctx.registry_image()?;
+    let stream = ctx.driver().pull_image(&image, PullOptions::default()).await?;
+    let limit = Duration::from_secs(60);
+    let done = tokio::time::timeout(limit, stream.finish()).await;
+    let done =
+        done.map_err(|_| crate::Failure::new("the pull", format!("to end within {limit:?}"), "it goes on"))??;
+    ctx.ensure("the image has an id", !done.id.is_empty(), done)
+}

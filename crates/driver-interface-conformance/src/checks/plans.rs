@@ -1,0 +1,222 @@
+//! What a creation would do, found out without doing it.
+
+use driver_interface_types::{
+    Capability, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, PullPolicy,
+    ResourceFilter, Strictness, Warning,
+};
+
+use super::config::config;
+use crate::{Check, CheckResult, Ctx, run};
+
+const NEEDS: &[Capability] = &[Capability::Plan];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "plan/accepted",
+        "The plan of a good config has no refusals, and its config has everything that was asked for.",
+        run!(accepted),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "plan/refusals",
+        "The plan of an invalid config names every mistake at its path, as the creation does, and is no error.",
+        run!(refusals),
+    )
+    .requires(NEEDS)
+    .without_image(),
+    Check::must(
+        "plan/beyond-the-driver",
+        "More CPU than the driver allows, and a field of the config it does not declare, are refusals.",
+        run!(beyond),
+    )
+    .requires(NEEDS)
+    .without_image(),
+    Check::must(
+        "plan/no-side-effects",
+        "A plan makes nothing, fetches no image and takes neither the name nor the operation key.",
+        run!(no_side_effects),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "plan/matches-creation",
+        "A creation warns of what its plan said, and what the plan says holds is what the instance says holds.",
+        run!(matches),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "plan/strictness",
+        "What would be a warning is a refusal with `Strictness::Require`, exactly where the creation refuses.",
+        run!(strictness),
+    )
+    .requires(NEEDS),
+];
+
+fn paths(findings: &[Warning]) -> Vec<&str> {
+    let mut paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
+    paths.sort_unstable();
+    paths
+}
+
+async fn planned(ctx: &Ctx, config: &ContainerConfig) -> CheckResult<CreationPlan> {
+    Ok(ctx.driver().plan(config).await?)
+}
+
+async fn accepted(ctx: Ctx) -> CheckResult {
+    let config = ctx.script("true").env("A", "b").label("role", "db").memory(64);
+    let plan = planned(&ctx, &config).await?;
+    ctx.equal("refusals", paths(&plan.refusals), Vec::new())?;
+    ctx.ensure("it is accepted", plan.is_accepted(), &plan.refusals)?;
+    let seen = (
+        &plan.config.image,
+        &plan.config.name,
+        &plan.config.command,
+        &plan.config.env,
+    );
+    ctx.equal(
+        "what it would make",
+        seen,
+        (&config.image, &config.name, &config.command, &config.env),
+    )?;
+    ctx.equal("its limits", plan.config.resources, config.resources)?;
+    ctx.equal("planning again", planned(&ctx, &config).await?, plan)
+}
+
+async fn refusals(ctx: Ctx) -> CheckResult {
+    let mut config = config(&ctx)
+        .name("a/b")
+        .env("A=B", "x")
+        .cpu(f64::NAN)
+        .label("io.driver-interface.x", "y");
+    config.image = "Not An Image".to_owned();
+    let plan = planned(&ctx, &config).await?;
+    ctx.equal("accepted", plan.is_accepted(), false)?;
+    for path in ["name", "env", "resources.cpu", "labels", "image"] {
+        let named = plan.refusals.iter().any(|refusal| refusal.path.starts_with(path));
+        ctx.ensure(format!("a refusal at `{path}`"), named, paths(&plan.refusals))?;
+    }
+    let Err(error) = ctx.driver().create_container(&config).await else {
+        return Err(crate::Failure::new("the creation", "to be refused", "success").into());
+    };
+    let report = error.to_report();
+    let mut wanted: Vec<&str> = report.violations.iter().map(|one| one.path.as_str()).collect();
+    wanted.sort_unstable();
+    ctx.equal(
+        "the paths that the creation refuses",
+        paths(&plan.refusals),
+        wanted,
+    )
+}
+
+async fn beyond(ctx: Ctx) -> CheckResult {
+    let good = planned(&ctx, &config(&ctx)).await?;
+    ctx.equal("refusals of the control", paths(&good.refusals), Vec::new())?;
+    if let Some(most) = ctx.capabilities().max_cpu {
+        let plan = planned(&ctx, &config(&ctx).cpu(most + 1.0)).await?;
+        ctx.equal(
+            "more CPU than allowed",
+            paths(&plan.refusals),
+            vec!["resources.cpu"],
+        )?;
+    }
+    for (asking, path, capability) in super::setup::asking(&ctx)? {
+        if !ctx.declares(capability) {
+            let plan = planned(&ctx, &asking).await?;
+            let named = plan.refusals.iter().any(|refusal| refusal.path.starts_with(path));
+            ctx.ensure(format!("a refusal at `{path}`"), named, paths(&plan.refusals))?;
+        }
+    }
+    Ok(())
+}
+
+async fn no_side_effects(ctx: Ctx) -> CheckResult {
+    let own = ResourceFilter::default().session(ctx.session().clone());
+    let key = ctx.name();
+    let config = ctx.script("true").operation_key(&key);
+    let missing = {
+        let mut config = ctx.script("true").pull_policy(PullPolicy::Always);
+        config.image = format!("localhost/{}:none", ctx.name());
+        config
+    };
+    for config in [&config, &missing, &config] {
+        planned(&ctx, config).await?;
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )?;
+    if ctx.declares(Capability::NetworkList) {
+        ctx.equal("networks", ctx.driver().list_networks(&own).await?.len(), 0)?;
+    }
+    if ctx.declares(Capability::VolumeList) {
+        ctx.equal("volumes", ctx.driver().list_volumes(&own).await?.len(), 0)?;
+    }
+    if ctx.declares(Capability::ImageList) {
+        let image = driver_interface_types::ImageRef::new(missing.image)?;
+        let found = ctx
+            .driver()
+            .list_images(&ImageFilter::default().reference(image))
+            .await?;
+        ctx.equal("images", found.len(), 0)?;
+    }
+    // The name and the key are free: another config may have them.
+    let made = ctx
+        .driver()
+        .create_container(&config.clone().env("OTHER", "1"))
+        .await?;
+    ctx.equal(
+        "the name of the one that is made then",
+        Some(made.name),
+        config.name,
+    )?;
+    let all = ContainerFilter::default().session(ctx.session().clone());
+    ctx.equal(
+        "containers then",
+        ctx.driver().list_containers(&all).await?.len(),
+        1,
+    )
+}
+
+async fn matches(ctx: Ctx) -> CheckResult {
+    for config in [
+        ctx.script("true"),
+        ctx.script("true").disk(10).memory(64).cpu(0.25).pids(20),
+        ctx.script("true").security(super::volumes::writable()),
+    ] {
+        let plan = planned(&ctx, &config).await?;
+        ctx.equal("refusals", paths(&plan.refusals), Vec::new())?;
+        let made = ctx.driver().create_container(&config).await?;
+        ctx.equal(
+            "what the creation warns of",
+            paths(&made.warnings),
+            paths(&plan.warnings),
+        )?;
+        if let Some(enforcement) = made.enforcement {
+            ctx.equal("what holds", enforcement, plan.enforcement)?;
+        }
+    }
+    Ok(())
+}
+
+async fn strictness(ctx: Ctx) -> CheckResult {
+    let lax = ctx.script("true");
+    let warned = planned(&ctx, &lax).await?.warnings;
+    let strict = lax.strictness(Strictness::Require);
+    let plan = planned(&ctx, &strict).await?;
+    ctx.equal(
+        "it is refused exactly if there was a warning",
+        plan.is_accepted(),
+        warned.is_empty(),
+    )?;
+    let result = ctx.driver().create_container(&strict).await;
+    ctx.equal("so is the creation", result.is_ok(), plan.is_accepted())?;
+    let named = plan
+        .refusals
+        .iter()
+        .all(|refusal| warned.iter().any(|warning| warning.path == refusal.path));
+    ctx.ensure(
+        "the refusals are what was warned of",
+        named,
+        (paths(&plan.refusals), paths(&warned)),
+    )
+}

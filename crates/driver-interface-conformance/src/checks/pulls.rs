@@ -1,0 +1,151 @@
+//! Pulling images.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ImageInfo, ImageRef, PullOptions, PullProgress, RegistryCredentials,
+};
+use tokio::time::timeout;
+
+use super::images::usable;
+use crate::{Check, CheckResult, Ctx, Failure, Need, run};
+
+/// How long a pull from a registry near by may take.
+const PULL: Duration = Duration::from_secs(80);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "images/pull",
+        "A pull ends with the image, which can be used then; pulling it again is fine.",
+        run!(pull),
+    )
+    .requires(&[Capability::ImagePullStream])
+    .needs(&[Need::Registry])
+    .limit(180),
+    Check::must(
+        "images/pull-missing",
+        "A pull of what no registry has is `ImagePullError` or `ImageNotFoundError`, and nothing appears.",
+        run!(pull_missing),
+    )
+    .requires(&[Capability::ImagePullStream])
+    .without_image()
+    .limit(180),
+    Check::must(
+        "images/pull-credentials",
+        "Credentials a registry does not ask for do no harm, and are not kept for the next pull.",
+        run!(pull_credentials),
+    )
+    .requires(&[Capability::ImagePullStream])
+    .needs(&[Need::Registry])
+    .limit(180),
+    Check::must(
+        "images/pull-secret-stays-secret",
+        "No error of a pull has its password or token in it.",
+        run!(pull_secret),
+    )
+    .requires(&[Capability::ImagePullStream])
+    .without_image()
+    .limit(180),
+];
+
+async fn pulled(
+    ctx: &Ctx,
+    image: &ImageRef,
+    options: PullOptions,
+) -> CheckResult<Result<Vec<PullProgress>, driver_interface_types::DriverError>> {
+    let pull = async { ctx.driver().pull_image(image, options).await?.collect().await };
+    let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it goes on").into();
+    timeout(PULL, pull).await.map_err(late)
+}
+
+fn done(steps: &[PullProgress]) -> Vec<&ImageInfo> {
+    let mut found = Vec::new();
+    for step in steps {
+        if let PullProgress::Done(image) = step {
+            found.push(image);
+        }
+    }
+    found
+}
+
+async fn pull(ctx: Ctx) -> CheckResult {
+    let image = ctx.registry_image()?;
+    for _ in 0..2 {
+        let steps = pulled(&ctx, &image, PullOptions::default()).await??;
+        let found = done(&steps);
+        ctx.equal("how often it is done", found.len(), 1)?;
+        let last = matches!(steps.last(), Some(PullProgress::Done(_)));
+        ctx.ensure("nothing comes after that", last, steps.last())?;
+        let named = |info: &&ImageInfo| {
+            info.references
+                .iter()
+                .any(|name| name.canonical() == image.canonical())
+        };
+        ctx.ensure("the image has the name", found.iter().any(named), &found)?;
+        usable(&ctx, &image).await?;
+    }
+    Ok(())
+}
+
+async fn pull_missing(ctx: Ctx) -> CheckResult {
+    // Nobody listens there.
+    let image = ImageRef::new(format!("127.0.0.1:1/{}:does-not-exist", ctx.name()))?;
+    let result = pulled(&ctx, &image, PullOptions::default()).await?;
+    ctx.refused(
+        "the pull",
+        result,
+        &[codes::IMAGE_PULL_FAILED, codes::IMAGE_NOT_FOUND],
+    )?;
+    if let Ok(known) = ctx.registry_image() {
+        let missing = ImageRef::new(format!("{}/{}:does-not-exist", known.registry(), ctx.name()))?;
+        let result = pulled(&ctx, &missing, PullOptions::default()).await?;
+        let error = ctx.refused(
+            "from a registry that answers",
+            result,
+            &[codes::IMAGE_PULL_FAILED, codes::IMAGE_NOT_FOUND],
+        )?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+    }
+    if ctx.declares(Capability::ImageInspect) {
+        ctx.equal("the image", ctx.driver().get_image(&image).await?, None)?;
+    }
+    Ok(())
+}
+
+async fn pull_credentials(ctx: Ctx) -> CheckResult {
+    let image = ctx.registry_image()?;
+    let credentials = RegistryCredentials::password("robot", "hunter2-marker");
+    let steps = pulled(&ctx, &image, PullOptions::default().credentials(credentials)).await?;
+    match steps {
+        Ok(steps) => ctx.equal("how often it is done", done(&steps).len(), 1)?,
+        // A registry may ask for nobody in particular and still refuse a password that it does not know.
+        Err(error) => ctx.equal("the refusal", error.code(), codes::AUTHENTICATION_FAILED)?,
+    }
+    let steps = pulled(&ctx, &image, PullOptions::default()).await??;
+    ctx.equal("how often the next one is done", done(&steps).len(), 1)
+}
+
+async fn pull_secret(ctx: Ctx) -> CheckResult {
+    const SECRET: &str = "hunter2-marker";
+    let image = ImageRef::new(format!("127.0.0.1:1/{}:does-not-exist", ctx.name()))?;
+    for credentials in [
+        RegistryCredentials::password("robot", SECRET),
+        RegistryCredentials::identity_token(SECRET),
+    ] {
+        let result = pulled(&ctx, &image, PullOptions::default().credentials(credentials)).await?;
+        let Err(error) = result else {
+            return Err(Failure::new("the pull", "to be refused", "success").into());
+        };
+        let report = serde_json::to_string(&error.to_report()).unwrap_or_default();
+        for text in [
+            format!("{error:#}"),
+            format!("{error:?}"),
+            error.user_message(),
+            report,
+        ] {
+            ctx.ensure("the secret is not in the error", !text.contains(SECRET), text)?;
+        }
+    }
+    Ok(())
+}

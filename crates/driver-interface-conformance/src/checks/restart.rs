@@ -1,0 +1,135 @@
+//! Restarting: a stop and a start in one call.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, LogOptions, StopOptions};
+use tokio::time::Instant;
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+const NEEDS: &[Capability] = &[Capability::ContainerRestart];
+const GRACE: Duration = Duration::from_secs(20);
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "restart/new-run",
+        "A restart lets the old process end by itself and runs a new one, with a new start time and the logs continued.",
+        run!(new_run),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "restart/stopped-starts",
+        "A restart starts what was never started and what has ended.",
+        run!(stopped_starts),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "restart/stubborn-keeps-running",
+        "A process that outlives the grace of a restart without force keeps running: `ContainerStopError`.",
+        run!(stubborn),
+    )
+    .because("one engine kills it all the same; nobody loses work without asking for it")
+    .requires(NEEDS),
+    Check::must(
+        "restart/by-force",
+        "A restart by force kills what ignores the stop signal, and runs it again.",
+        run!(by_force),
+    )
+    .requires(NEEDS),
+];
+
+async fn new_run(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let begun = Instant::now();
+    ctx.driver()
+        .restart_container(&running.id, StopOptions::graceful(GRACE))
+        .await?;
+    ctx.took("the restart", begun, Duration::ZERO, GRACE)?;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal("status when it returns", now.status, ContainerStatus::Running)?;
+    ctx.ensure(
+        "the start time is new",
+        now.started_at > running.started_at,
+        (running.started_at, now.started_at),
+    )?;
+    ctx.equal("the end of the run before", now.exit, None)?;
+    let about = "the logs of both runs";
+    ctx.eventually(about, Duration::from_secs(20), || async {
+        let logs = ctx
+            .driver()
+            .get_container_logs(&running.id, LogOptions::default())
+            .await?;
+        Ok(if logs == "ready\nbye\nready\n" {
+            Ok(())
+        } else {
+            Err(format!("{logs:?}"))
+        })
+    })
+    .await
+}
+
+async fn stopped_starts(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    ctx.driver()
+        .restart_container(&made.id, StopOptions::default())
+        .await?;
+    ctx.equal(
+        "status of the new one",
+        ctx.get(&made.id).await?.status,
+        ContainerStatus::Running,
+    )?;
+    ctx.printed(&made.id, "ready").await?;
+    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
+    let ended = ctx.get(&made.id).await?;
+    ctx.driver()
+        .restart_container(&made.id, StopOptions::default())
+        .await?;
+    let now = ctx.get(&made.id).await?;
+    ctx.equal("status of the ended one", now.status, ContainerStatus::Running)?;
+    ctx.ensure(
+        "its start time is new",
+        now.started_at > ended.started_at,
+        (ended.started_at, now.started_at),
+    )
+}
+
+async fn stubborn(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    let grace = Duration::from_secs(2);
+    let result = ctx
+        .driver()
+        .restart_container(&running.id, StopOptions::graceful(grace))
+        .await;
+    ctx.refused("the restart", result, &[codes::CONTAINER_STOP_FAILED])?;
+    ctx.took("the restart", begun, grace, Duration::from_secs(30))?;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal(
+        "status and start time",
+        (now.status, now.started_at),
+        (ContainerStatus::Running, running.started_at),
+    )
+}
+
+async fn by_force(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let begun = Instant::now();
+    let grace = Duration::from_secs(2);
+    ctx.driver()
+        .restart_container(&running.id, StopOptions::kill_after(grace))
+        .await?;
+    ctx.took("the restart with a grace", begun, grace, Duration::from_secs(40))?;
+    let again = ctx.get(&running.id).await?;
+    ctx.ensure("it runs anew", again.started_at > running.started_at, &again)?;
+    ctx.driver()
+        .restart_container(&running.id, StopOptions::kill())
+        .await?;
+    let third = ctx.get(&running.id).await?;
+    ctx.ensure(
+        "it runs anew once more",
+        third.started_at > again.started_at,
+        &third,
+    )?;
+    ctx.equal("status", third.status, ContainerStatus::Running)
+}

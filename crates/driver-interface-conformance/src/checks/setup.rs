@@ -1,0 +1,358 @@
+//! The parts of a config beyond what every driver can do: how the process is set up, seen from inside.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    Capability, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, PortMapping,
+    Signal, StopOptions,
+};
+
+use super::config::{config, refused};
+use crate::{Check, CheckResult, Ctx, Verdict, run};
+
+const PROCESS: &[Capability] = &[Capability::ProcessSetup];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "setup/undeclared-is-refused",
+        "A field of the config that the driver does not declare is `UnsupportedError` that names it, with no effect.",
+        run!(undeclared),
+    )
+    .because("what was asked for is never dropped in silence")
+    .without_image(),
+    Check::must(
+        "setup/hostile",
+        "Values that no engine should see are refused at their path: relative folders, unknown limits, port 0 and the like.",
+        run!(hostile),
+    )
+    .without_image(),
+    Check::must(
+        "setup/entrypoint",
+        "An entrypoint runs with its own arguments and then the command's; an empty one is none.",
+        run!(entrypoint),
+    )
+    .requires(PROCESS),
+    Check::must(
+        "setup/working-dir",
+        "The main process runs in the folder that was asked for.",
+        run!(working_dir),
+    )
+    .requires(PROCESS),
+    Check::must(
+        "setup/hostname",
+        "The container knows itself by the name that was asked for.",
+        run!(hostname),
+    )
+    .requires(PROCESS),
+    Check::must(
+        "setup/terminal",
+        "With a terminal the main process sees one, and its output and error are one stream.",
+        run!(terminal),
+    )
+    .requires(PROCESS),
+    Check::must(
+        "setup/stop-signal",
+        "A stop sends the signal that was asked for, and no other.",
+        run!(stop_signal),
+    )
+    .requires(PROCESS),
+    Check::must(
+        "setup/init",
+        "With an init process the main process is not PID 1, and without one it is.",
+        run!(init),
+    )
+    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    Check::must(
+        "setup/ulimits",
+        "The kernel's limits that were asked for hold for the main process.",
+        run!(ulimits),
+    )
+    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    Check::must(
+        "setup/tmpfs",
+        "A folder in memory can be written to up to its size and is empty at each start; one at `/tmp` replaces the driver's.",
+        run!(tmpfs),
+    )
+    .requires(&[Capability::TmpfsMount]),
+    Check::must(
+        "setup/shm-size",
+        "`/dev/shm` has the size that was asked for.",
+        run!(shm_size),
+    )
+    .requires(&[Capability::TmpfsMount, Capability::RealProcesses]),
+];
+
+/// A config that asks for one thing more, what it asks for, and the capability that takes.
+pub(super) type Asking = (ContainerConfig, &'static str, Capability);
+
+/// Every field that takes a capability, each in a config of its own.
+pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
+    let plain = || config(ctx);
+    let mut seccomp = plain();
+    seccomp.security.seccomp_profile = Some(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned());
+    let configs = [
+        plain().entrypoint(["true"]),
+        plain().working_dir("/etc"),
+        plain().hostname("host-1"),
+        plain().tty(true),
+        plain().stop_signal(Signal::USR1),
+        plain().init(true),
+        plain().ulimit("nofile", 100, 100),
+        plain().tmpfs("/scratch", 4),
+        plain().shm_size(4),
+        plain().port(PortMapping::new(80)),
+        plain().network_alias("db"),
+        plain().dns(Ipv4Addr::new(10, 9, 8, 7)),
+        plain().extra_host("there.example", Ipv4Addr::new(10, 9, 8, 7)),
+        plain().health_check(HealthCheck::shell("true")),
+        plain().platform("linux/amd64"),
+        plain().runtime("runc"),
+        seccomp,
+        plain().device(DeviceMapping::new("/dev/fuse")),
+        plain().gpus(GpuRequest::all()),
+    ];
+    let mut all = Vec::new();
+    for config in configs {
+        let Some((path, capability)) = config.needs().first().copied() else {
+            return Err(Verdict::Broken(format!("nothing is asked for: {config:?}")));
+        };
+        all.push((config, path, capability));
+    }
+    Ok(all)
+}
+
+async fn undeclared(ctx: Ctx) -> CheckResult {
+    let undeclared: Vec<Asking> = asking(&ctx)?
+        .into_iter()
+        .filter(|(.., capability)| !ctx.declares(*capability))
+        .collect();
+    if undeclared.is_empty() {
+        return Err(Verdict::NotApplicable(
+            "the driver declares every field of the config".to_owned(),
+        ));
+    }
+    for (config, path, capability) in undeclared {
+        let result = ctx.driver().create_container(&config).await;
+        let error = ctx.refused(path, result, &[codes::UNSUPPORTED_OPERATION])?;
+        ctx.equal(format!("retryable ({path})"), error.is_retryable(), false)?;
+        ctx.equal(format!("effect ({path})"), error.effect(), Effect::NotApplied)?;
+        let text = error.to_string();
+        let named = text.contains(path) || text.contains(capability.as_str());
+        ctx.ensure(format!("the error names {path}"), named, text)?;
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn hostile(ctx: Ctx) -> CheckResult {
+    let plain = || config(&ctx);
+    let second = Duration::from_secs(1);
+    let none: [&str; 0] = [];
+    let configs = [
+        (plain().working_dir("tmp"), "workingDir"),
+        (plain().working_dir("/a/../b"), "workingDir"),
+        (plain().hostname("not a name"), "hostname"),
+        (plain().hostname("-x"), "hostname"),
+        (plain().entrypoint(["a\0b"]), "entrypoint"),
+        (plain().ulimit("no-such-limit", 1, 1), "ulimits[0]"),
+        (plain().ulimit("nofile", 2, 1), "ulimits[0]"),
+        (plain().tmpfs("scratch", 4), "tmpfs[0].target"),
+        (plain().tmpfs("/", 4), "tmpfs[0].target"),
+        (plain().tmpfs("/proc", 4), "tmpfs[0].target"),
+        (plain().tmpfs("/scratch", 0), "tmpfs[0].size"),
+        (
+            plain().tmpfs("/scratch", 4).tmpfs("/scratch/", 8),
+            "tmpfs[1].target",
+        ),
+        (plain().shm_size(0), "shmSize"),
+        (plain().port(PortMapping::new(0)), "ports[0]"),
+        (plain().port(PortMapping::new(80).host_port(0)), "ports[0]"),
+        (
+            plain()
+                .port(PortMapping::new(80).host_port(8080))
+                .port(PortMapping::new(81).host_port(8080)),
+            "ports[1]",
+        ),
+        (plain().network("none").port(PortMapping::new(80)), "ports"),
+        (plain().network_alias("not a name"), "networkAliases[0]"),
+        (
+            plain().extra_host("not a name", Ipv4Addr::LOCALHOST),
+            "extraHosts",
+        ),
+        (
+            plain().health_check(HealthCheck::command(none)),
+            "healthCheck.test",
+        ),
+        (
+            plain().health_check(HealthCheck::shell("true").interval(Duration::ZERO)),
+            "healthCheck.interval",
+        ),
+        (
+            plain().health_check(HealthCheck::shell("true").interval(second).retries(0)),
+            "healthCheck.retries",
+        ),
+        (plain().device(DeviceMapping::new("/etc/passwd")), "devices[0]"),
+        (plain().device(DeviceMapping::new("/dev/sda")), "devices[0]"),
+    ];
+    let mut tried = 0;
+    for (config, path) in configs {
+        let declared = config
+            .needs()
+            .iter()
+            .all(|(_, capability)| ctx.declares(*capability));
+        if declared {
+            refused(&ctx, &format!("a bad {path}"), &config, path).await?;
+            tried += 1;
+        }
+    }
+    if tried == 0 {
+        return Err(Verdict::NotApplicable(
+            "the driver declares no field of the config".to_owned(),
+        ));
+    }
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn entrypoint(ctx: Ctx) -> CheckResult {
+    let none: [&str; 0] = [];
+    for (about, config, wanted) in [
+        (
+            "with arguments",
+            ctx.program(["entry", "point"]).entrypoint(["echo", "from"]),
+            "from entry point\n",
+        ),
+        (
+            "without a command",
+            ctx.program(none).entrypoint(["echo", "alone"]),
+            "alone\n",
+        ),
+        (
+            "none",
+            ctx.program(["echo", "command"]).entrypoint(none),
+            "command\n",
+        ),
+    ] {
+        let (ended, logs) = ctx.finished(&config).await?;
+        ctx.equal(about, (ended.exit_code(), logs.as_str()), (Some(0), wanted))?;
+    }
+    Ok(())
+}
+
+async fn working_dir(ctx: Ctx) -> CheckResult {
+    for folder in ["/etc", "/"] {
+        let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(folder)).await?;
+        ctx.equal("the folder", logs.trim(), folder)?;
+    }
+    Ok(())
+}
+
+async fn hostname(ctx: Ctx) -> CheckResult {
+    let (_, logs) = ctx
+        .finished(&ctx.script("hostname").hostname("some-host"))
+        .await?;
+    ctx.equal("the name", logs.as_str(), "some-host\n")?;
+    let (_, logs) = ctx.finished(&ctx.script("hostname")).await?;
+    ctx.ensure("the control without one", logs.trim() != "some-host", logs)
+}
+
+async fn terminal(ctx: Ctx) -> CheckResult {
+    let script = "[ -t 1 ] && echo terminal || echo pipe; echo err >&2";
+    let lines = |logs: String| -> Vec<String> { logs.lines().map(|line| line.trim().to_owned()).collect() };
+    let (_, logs) = ctx.finished(&ctx.script(script)).await?;
+    ctx.ensure(
+        "the control without one",
+        lines(logs.clone()).contains(&"pipe".to_owned()),
+        logs,
+    )?;
+    let (ended, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
+    ctx.equal(
+        "what a process with one prints, in order",
+        lines(logs),
+        vec!["terminal".to_owned(), "err".to_owned()],
+    )?;
+    ctx.equal("its exit code", ended.exit_code(), Some(0))
+}
+
+async fn stop_signal(ctx: Ctx) -> CheckResult {
+    let script =
+        "trap 'exit 9' USR1; trap 'exit 8' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+    for (config, code) in [
+        (ctx.script(script), 8),
+        (ctx.script(script).stop_signal(Signal::USR1), 9),
+    ] {
+        let running = ctx.ready(&config).await?;
+        ctx.driver()
+            .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
+            .await?;
+        ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(code))?;
+    }
+    Ok(())
+}
+
+async fn init(ctx: Ctx) -> CheckResult {
+    let (_, logs) = ctx.finished(&ctx.script("echo $$").init(false)).await?;
+    ctx.equal("the main process without one", logs.trim(), "1")?;
+    let (_, logs) = ctx.finished(&ctx.script("echo $$; exit 0").init(true)).await?;
+    ctx.ensure(
+        "the main process with one",
+        logs.trim() != "1" && !logs.trim().is_empty(),
+        logs,
+    )
+}
+
+async fn ulimits(ctx: Ctx) -> CheckResult {
+    let script = "ulimit -Sn; ulimit -Hn";
+    let config = ctx.script(script).ulimit("nofile", 123, 456);
+    let (_, logs) = ctx.finished(&config).await?;
+    ctx.equal("the limits", logs.as_str(), "123\n456\n")?;
+    let (_, logs) = ctx.finished(&ctx.script(script)).await?;
+    ctx.ensure("the control without them", logs != "123\n456\n", logs)
+}
+
+/// Says whether so many MiB can be written to a file.
+fn write(path: &str, mib: u64) -> String {
+    format!(
+        "dd if=/dev/zero of={path} bs=1M count={mib} 2>/dev/null && echo written || echo refused; rm -f {path}"
+    )
+}
+
+async fn tmpfs(ctx: Ctx) -> CheckResult {
+    for target in ["/scratch", "/tmp"] {
+        let file = format!("{target}/file");
+        let mark = format!(
+            "[ -e {target}/mark ] && echo old || echo new; echo x > {target}/mark; cat {target}/mark"
+        );
+        let script = format!("{}; {}; {mark}", write(&file, 2), write(&file, 12));
+        let (ended, logs) = ctx.finished(&ctx.script(&script).tmpfs(target, 8)).await?;
+        ctx.equal(
+            format!("{target} of 8 MiB"),
+            logs.as_str(),
+            "written\nrefused\nnew\nx\n",
+        )?;
+        ctx.driver().start_container(&ended.id).await?;
+        ctx.ended(&ended.id).await?;
+        let logs = ctx
+            .driver()
+            .get_container_logs(&ended.id, driver_interface_types::LogOptions::default())
+            .await?;
+        ctx.equal(format!("{target} in both runs"), logs.matches("new").count(), 2)?;
+    }
+    Ok(())
+}
+
+async fn shm_size(ctx: Ctx) -> CheckResult {
+    let script = format!("{}; {}", write("/dev/shm/file", 2), write("/dev/shm/file", 12));
+    let (_, logs) = ctx.finished(&ctx.script(&script).shm_size(8)).await?;
+    ctx.equal("8 MiB of it", logs.as_str(), "written\nrefused\n")?;
+    let (_, logs) = ctx.finished(&ctx.script(&script).shm_size(32)).await?;
+    ctx.equal("the control with 32", logs.as_str(), "written\nwritten\n")
+}

@@ -1,0 +1,148 @@
+//! Signals to the main process.
+
+use std::time::Duration;
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerState, ContainerStatus, LogOptions, Signal,
+};
+use tokio::time::sleep;
+
+use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "kill/ends",
+        "A signal that is not caught ends the process, with the code and status that follow from it.",
+        run!(ends),
+    )
+    .requires(&[Capability::ContainerKill]),
+    Check::must(
+        "kill/signal-reaches-the-process",
+        "The process gets the signal that was sent and no other, once for each call, and goes on if it handles it.",
+        run!(reaches),
+    )
+    .requires(&[Capability::ContainerKill]),
+    Check::must(
+        "kill/not-running",
+        "A signal to what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        run!(not_running),
+    )
+    .requires(&[Capability::ContainerKill]),
+    Check::must(
+        "kill/paused",
+        "A paused container gets `SIGKILL`, which ends it, and refuses every other signal.",
+        run!(paused),
+    )
+    .requires(&[Capability::ContainerKill, Capability::ContainerPause]),
+];
+
+async fn ends(ctx: Ctx) -> CheckResult {
+    for (signal, status) in [
+        (Signal::KILL, ContainerStatus::Stopped),
+        (Signal::TERM, ContainerStatus::Stopped),
+        (Signal::USR1, ContainerStatus::Exited),
+    ] {
+        // A process that is PID 1 itself ignores what it has no handler for, so the end is made by a handler
+        // that says which signal it was, as a shell without one would.
+        let code = signal.exit_code();
+        let script = match signal {
+            Signal::KILL => STUBBORN.to_owned(),
+            _ => {
+                format!("trap 'exit {code}' TERM USR1; echo ready; while true; do sleep 600 & wait $!; done")
+            }
+        };
+        let running = ctx.ready(&ctx.script(&script)).await?;
+        ctx.driver().kill_container(&running.id, signal).await?;
+        let ended = ctx.ended(&running.id).await?;
+        ctx.equal(
+            format!("exit code and status after {signal}"),
+            (ended.exit_code(), ended.status),
+            (Some(code), status),
+        )?;
+    }
+    Ok(())
+}
+
+async fn reaches(ctx: Ctx) -> CheckResult {
+    let script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo term' TERM; \
+                  echo ready; while true; do sleep 600 & wait $!; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    let mut wanted = "ready\n".to_owned();
+    for (signal, name) in [
+        (Signal::HUP, "hup"),
+        (Signal::USR2, "usr2"),
+        (Signal::TERM, "term"),
+        (Signal::USR1, "usr1"),
+        (Signal::HUP, "hup"),
+    ] {
+        ctx.driver().kill_container(&running.id, signal).await?;
+        wanted.push_str(name);
+        wanted.push('\n');
+        let about = format!("what the process says after {signal}");
+        ctx.eventually(&about, Duration::from_secs(20), || async {
+            let logs = ctx
+                .driver()
+                .get_container_logs(&running.id, LogOptions::default())
+                .await?;
+            Ok(if logs == wanted {
+                Ok(())
+            } else {
+                Err(format!("{logs:?}"))
+            })
+        })
+        .await?;
+    }
+    sleep(Duration::from_secs(1)).await;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&running.id, LogOptions::default())
+        .await?;
+    ctx.equal("what it said in all", logs, wanted)?;
+    let now = ctx.get(&running.id).await?;
+    ctx.equal(
+        "status and start time",
+        (now.status, now.started_at),
+        (ContainerStatus::Running, running.started_at),
+    )
+}
+
+async fn not_running(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for before in [&made, &ended] {
+        let before = ctx.get(&before.id).await?;
+        for signal in [Signal::TERM, Signal::KILL] {
+            let about = format!("{signal} to a container that is {}", before.status);
+            let result = ctx.driver().kill_container(&before.id, signal).await;
+            let error = ctx.refused(&about, result, &[codes::CONTAINER_NOT_RUNNING])?;
+            ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+            ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+        }
+        ctx.equal("the container", &ctx.get(&before.id).await?, &before)?;
+    }
+    Ok(())
+}
+
+async fn paused(ctx: Ctx) -> CheckResult {
+    let script = "trap 'exit 5' TERM HUP; echo ready; while true; do sleep 600 & wait $!; done";
+    let running = ctx.ready(&ctx.script(script)).await?;
+    ctx.driver().pause_container(&running.id).await?;
+    for signal in [Signal::TERM, Signal::HUP] {
+        let result = ctx.driver().kill_container(&running.id, signal).await;
+        let error = ctx.refused(format!("{signal}"), result, &[codes::CONTAINER_NOT_RUNNING])?;
+        ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    }
+    ctx.equal(
+        "status",
+        ctx.get(&running.id).await?.status,
+        ContainerStatus::Paused,
+    )?;
+    ctx.driver().kill_container(&running.id, Signal::KILL).await?;
+    let ended = ctx.ended(&running.id).await?;
+    ctx.equal(
+        "exit code and state",
+        (ended.exit_code(), ended.state),
+        (Some(137), ContainerState::Terminated),
+    )
+}

@@ -1,0 +1,241 @@
+//! What containers use.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ContainerStats, RemoveOptions, StatsStream, StopOptions,
+};
+
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "stats/memory",
+        "A process that holds memory uses that much more, within the limit that is told.",
+        run!(memory),
+    )
+    .requires(&[Capability::ContainerStats, Capability::RealProcesses, Capability::MemoryLimit]),
+    Check::must(
+        "stats/cpu",
+        "A busy process uses CPU, and its share is of the time between two measurements; an idle one uses next to none.",
+        run!(cpu),
+    )
+    .because("the first figure of an engine is since the start, or zero")
+    .requires(&[Capability::ContainerStats, Capability::RealProcesses]),
+    Check::must(
+        "stats/pids",
+        "Processes are counted, and the limit is told.",
+        run!(pids),
+    )
+    .requires(&[Capability::ContainerStats]),
+    Check::must(
+        "stats/limits",
+        "The limits of the config are in the figures, and totals do not go back.",
+        run!(limits),
+    )
+    .requires(&[Capability::ContainerStats, Capability::MemoryLimit, Capability::PidsLimit]),
+    Check::must(
+        "stats/not-running",
+        "Measuring what does not run is `ContainerNotRunningError`, also as a stream.",
+        run!(not_running),
+    )
+    .because("engines answer with zeros")
+    .requires(&[Capability::ContainerStats]),
+    Check::must(
+        "stats/stream-times-ascend",
+        "A stream gives a measurement about every second, and their times ascend.",
+        run!(stream_times),
+    )
+    .requires(&[Capability::ContainerStatsStream]),
+    Check::must(
+        "stats/stream-ends",
+        "A stream ends when the container ends or is removed.",
+        run!(stream_ends),
+    )
+    .because("one engine goes on with zeros for ever")
+    .requires(&[Capability::ContainerStatsStream]),
+    Check::must(
+        "stats/stream-slow-reader",
+        "Measurements that nobody reads in time are left out: a late reader gets a fresh one soon.",
+        run!(stream_slow),
+    )
+    .requires(&[Capability::ContainerStatsStream]),
+];
+
+const MIB: u64 = 1024 * 1024;
+
+async fn memory(ctx: Ctx) -> CheckResult {
+    // `tail` keeps what it reads until the end of its input, and there is no newline to let go of.
+    let holding = "echo ready; (head -c 50331648 /dev/zero; sleep 600) | tail -n 1";
+    let idle = ctx.ready(&ctx.script(SERVE).memory(128)).await?;
+    let busy = ctx.ready(&ctx.script(holding).memory(128)).await?;
+    let least = 40 * MIB;
+    let about = "the one that holds 48 MiB uses at least 40";
+    let busy = ctx
+        .eventually(about, Duration::from_secs(30), || async {
+            let stats = ctx.driver().container_stats(&busy.id).await?;
+            Ok(if stats.memory_bytes >= least {
+                Ok(stats)
+            } else {
+                Err(format!("{stats:?}"))
+            })
+        })
+        .await?;
+    let idle = ctx.driver().container_stats(&idle.id).await?;
+    ctx.ensure(
+        "one that holds nothing uses less than 16",
+        idle.memory_bytes < 16 * MIB,
+        &idle,
+    )?;
+    ctx.equal("the limit", busy.memory_limit_bytes, Some(128 * MIB))?;
+    ctx.ensure("it uses no more than that", busy.memory_bytes <= 128 * MIB, busy)
+}
+
+async fn cpu(ctx: Ctx) -> CheckResult {
+    let idle = ctx.ready(&ctx.script(SERVE)).await?;
+    let busy = ctx
+        .ready(&ctx.script("echo ready; while true; do :; done").cpu(0.5))
+        .await?;
+    let first = ctx.driver().container_stats(&busy.id).await?;
+    let second = ctx.driver().container_stats(&busy.id).await?;
+    ctx.ensure(
+        "a busy one has used CPU",
+        second.cpu_time > first.cpu_time,
+        (&first, &second),
+    )?;
+    ctx.ensure(
+        "its share is more than a twentieth of a core",
+        second.cpu_cores > 0.05,
+        &second,
+    )?;
+    ctx.ensure(
+        "and no more than its limit allows",
+        second.cpu_cores < 0.9,
+        &second,
+    )?;
+    let idle = ctx.driver().container_stats(&idle.id).await?;
+    ctx.ensure("an idle one uses next to none", idle.cpu_cores < 0.05, idle)
+}
+
+async fn pids(ctx: Ctx) -> CheckResult {
+    let few = ctx.ready(&ctx.script(SERVE).pids(50)).await?;
+    let script = "i=0; while [ $i -lt 10 ]; do sleep 600 & i=$((i+1)); done; echo ready; wait";
+    let many = ctx.ready(&ctx.script(script).pids(50)).await?;
+    let few = ctx.driver().container_stats(&few.id).await?;
+    let many = ctx.driver().container_stats(&many.id).await?;
+    // The shell, what it waits for, and perhaps an init process.
+    ctx.ensure("the one with few", (1..=4).contains(&few.pids), &few)?;
+    ctx.ensure("the one with ten more", (11..=13).contains(&many.pids), &many)
+}
+
+async fn limits(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE).memory(96).pids(60)).await?;
+    let first = ctx.driver().container_stats(&running.id).await?;
+    let second = ctx.driver().container_stats(&running.id).await?;
+    ctx.equal(
+        "the limits of memory and processes",
+        (first.memory_limit_bytes, first.pids_limit),
+        (Some(96 * MIB), Some(60)),
+    )?;
+    ctx.ensure(
+        "time ascends",
+        second.time > first.time,
+        (first.time, second.time),
+    )?;
+    let ascends = second.cpu_time >= first.cpu_time
+        && second.network_received_bytes >= first.network_received_bytes
+        && second.disk_written_bytes >= first.disk_written_bytes;
+    ctx.ensure("totals do not go back", ascends, (&first, &second))?;
+    ctx.ensure(
+        "the share of CPU is a share",
+        first.cpu_cores.is_finite() && first.cpu_cores >= 0.0,
+        first,
+    )
+}
+
+async fn not_running(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for id in [&made.id, &ended.id] {
+        let result = ctx.driver().container_stats(id).await;
+        let error = ctx.refused("a measurement", result, &[codes::CONTAINER_NOT_RUNNING])?;
+        ctx.equal("retryable", error.is_retryable(), false)?;
+        if ctx.declares(Capability::ContainerStatsStream) {
+            let result = ctx.driver().stream_container_stats(id).await;
+            ctx.refused("a stream", result, &[codes::CONTAINER_NOT_RUNNING])?;
+        }
+    }
+    Ok(())
+}
+
+async fn next(ctx: &Ctx, stream: &mut StatsStream) -> CheckResult<ContainerStats> {
+    let item = ctx
+        .ends("the next measurement", stream.next())
+        .await?
+        .transpose()?;
+    Ok(item.ok_or_else(|| Failure::new("the next measurement", "one", "the stream has ended"))?)
+}
+
+async fn stream_times(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        times.push(next(&ctx, &mut stream).await?.time);
+    }
+    let ascend = times.windows(2).all(|pair| pair.first() < pair.last());
+    ctx.ensure("the times ascend", ascend, &times)?;
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Ok(());
+    };
+    let apart = last.duration_since(*first).unwrap_or_default();
+    let about_a_second = Duration::from_secs(2)..=Duration::from_secs(20);
+    ctx.ensure(
+        "five of them take about four seconds",
+        about_a_second.contains(&apart),
+        apart,
+    )
+}
+
+async fn ends_after(ctx: &Ctx, id: &ContainerId, removal: bool) -> CheckResult {
+    let mut stream = ctx.driver().stream_container_stats(id).await?;
+    next(ctx, &mut stream).await?;
+    if removal {
+        ctx.driver().remove_container(id, RemoveOptions::force()).await?;
+    } else {
+        ctx.driver().stop_container(id, StopOptions::kill()).await?;
+    }
+    let rest = ctx.ends("the stream", stream.collect()).await?;
+    ctx.ensure(
+        format!("it ends without an error (removal: {removal})"),
+        rest.is_ok(),
+        rest,
+    )
+}
+
+async fn stream_ends(ctx: Ctx) -> CheckResult {
+    for removal in [false, true] {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        ends_after(&ctx, &running.id, removal).await?;
+    }
+    Ok(())
+}
+
+async fn stream_slow(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
+    let first = next(&ctx, &mut stream).await?.time;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    // A few may have been under way; twenty seconds of them were not kept.
+    let mut latest = first;
+    for _ in 0..4 {
+        latest = next(&ctx, &mut stream).await?.time;
+    }
+    let apart = latest.duration_since(first).unwrap_or_default();
+    ctx.ensure(
+        "the fourth after 20 s is of about then",
+        apart >= Duration::from_secs(15),
+        apart,
+    )
+}

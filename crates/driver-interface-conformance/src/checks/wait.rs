@@ -1,0 +1,262 @@
+//! Waiting for a container's end: the facts are the instance's, and they are never lost.
+
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ContainerStatus, ExitInfo, RemoveOptions, StopOptions,
+    WaitOptions,
+};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "wait/exit-code",
+        "Waiting returns when the main process ends, with its exit code and what the instance says of the end.",
+        run!(exit_code),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/ended-already",
+        "Waiting for a container that has ended returns at once.",
+        run!(ended_already),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/created-waits-for-a-run",
+        "Waiting for a container that was never started waits for a run and its end.",
+        run!(created),
+    )
+    .because("engines answer 0 at once")
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/next-run",
+        "Waiting during a second run returns how that one ended, and not the first.",
+        run!(next_run),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/removed-keeps-the-code",
+        "Whoever waits while the container is ended and removed still gets the exit code.",
+        run!(removed),
+    )
+    .because("after the removal no engine knows it any more")
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/removed-without-a-run",
+        "Waiting for a container that is removed without having run ends with `ContainerNotFoundError`.",
+        run!(removed_without_run),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/timeout",
+        "Past its timeout a wait is `TimeoutError`, and nothing has changed.",
+        run!(timeout),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/many-waiters",
+        "Sixteen waits for one container, over two drivers, all get the same answer.",
+        run!(many),
+    )
+    .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/paused",
+        "Waiting for a paused container goes on until it has ended.",
+        run!(paused),
+    )
+    .requires(&[Capability::ContainerWait, Capability::ContainerPause]),
+    Check::must(
+        "wait/outlasts-the-deadline",
+        "A wait without a timeout lasts as long as the container, past the driver's deadline for calls.",
+        run!(long),
+    )
+    .limit(180)
+    .requires(&[Capability::ContainerWait]),
+];
+
+/// Ends with 7 when it is asked to.
+const SEVEN: &str = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
+
+pub(super) fn waiting(ctx: &Ctx, id: &ContainerId) -> JoinHandle<driver_interface_types::Result<ExitInfo>> {
+    let (driver, id) = (ctx.driver().clone(), id.clone());
+    tokio::spawn(async move { driver.wait_container(&id, WaitOptions::default()).await })
+}
+
+async fn still_waits<T>(ctx: &Ctx, about: &str, task: &JoinHandle<T>) -> CheckResult {
+    sleep(Duration::from_millis(1500)).await;
+    ctx.ensure(about, !task.is_finished(), "the wait has ended")
+}
+
+async fn exit_code(ctx: Ctx) -> CheckResult {
+    for code in [0, 1, 42, 255] {
+        let running = ctx.started(&ctx.script(&format!("sleep 1; exit {code}"))).await?;
+        let exit = ctx.joined("the wait", waiting(&ctx, &running.id)).await??;
+        ctx.equal("exit code", exit.code, code)?;
+        ctx.equal("signal", exit.signal.is_some(), code > 128 && code <= 192)?;
+        let ended = ctx.get(&running.id).await?;
+        ctx.equal(
+            "what the instance says when the wait returns",
+            ended.exit,
+            Some(exit),
+        )?;
+    }
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let task = waiting(&ctx, &running.id);
+    still_waits(&ctx, "it waits while the container runs", &task).await?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    let exit = ctx.joined("the wait", task).await??;
+    ctx.equal(
+        "code and signal of one that was killed",
+        (exit.code, exit.signal),
+        (137, Some(9)),
+    )
+}
+
+async fn ended_already(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        let begun = Instant::now();
+        let exit = driver.wait_container(&ended.id, WaitOptions::default()).await?;
+        ctx.took("the wait", begun, Duration::ZERO, Duration::from_secs(10))?;
+        ctx.equal("the end", Some(exit), ended.exit.clone())?;
+    }
+    Ok(())
+}
+
+async fn created(ctx: Ctx) -> CheckResult {
+    let made = ctx
+        .driver()
+        .create_container(&ctx.script("sleep 1; exit 5"))
+        .await?;
+    let task = waiting(&ctx, &made.id);
+    still_waits(&ctx, "it waits while nothing runs", &task).await?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.equal("exit code", ctx.joined("the wait", task).await??.code, 5)
+}
+
+async fn next_run(ctx: Ctx) -> CheckResult {
+    // The first run ends with 4 and leaves a mark; the second finds it, and ends with 6.
+    let script = "[ -e /home/mark ] && sleep 3 && exit 6; touch /home/mark; exit 4";
+    let config = ctx.script(script).security(super::volumes::writable());
+    let (ended, _) = ctx.finished(&config).await?;
+    ctx.equal("exit code of the first run", ended.exit_code(), Some(4))?;
+    ctx.driver().start_container(&ended.id).await?;
+    let exit = ctx.joined("the wait", waiting(&ctx, &ended.id)).await??;
+    ctx.equal("exit code of the second run", exit.code, 6)
+}
+
+async fn removed(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SEVEN)).await?;
+    let task = waiting(&ctx, &running.id);
+    still_waits(&ctx, "it waits while the container runs", &task).await?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
+        .await?;
+    ctx.driver()
+        .remove_container(&running.id, RemoveOptions::default())
+        .await?;
+    ctx.equal(
+        "exit code of one that was stopped",
+        ctx.joined("the wait", task).await??.code,
+        7,
+    )?;
+
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let task = waiting(&ctx, &running.id);
+    still_waits(&ctx, "it waits while the container runs", &task).await?;
+    ctx.driver()
+        .remove_container(&running.id, RemoveOptions::force())
+        .await?;
+    let exit = ctx.joined("the wait", task).await??;
+    ctx.equal("exit code of one that was removed by force", exit.code, 137)
+}
+
+async fn removed_without_run(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script("exit 1")).await?;
+    let task = waiting(&ctx, &made.id);
+    still_waits(&ctx, "it waits while nothing runs", &task).await?;
+    ctx.driver()
+        .remove_container(&made.id, RemoveOptions::default())
+        .await?;
+    let result = ctx.joined("the wait", task).await?;
+    ctx.refused("the wait", result, &[codes::CONTAINER_NOT_FOUND])?;
+    Ok(())
+}
+
+async fn timeout(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let longest = Duration::from_secs(2);
+    for id in [&running.id, &made.id] {
+        let begun = Instant::now();
+        let result = ctx
+            .driver()
+            .wait_container(id, WaitOptions::at_most(longest))
+            .await;
+        ctx.refused("the wait", result, &[codes::TIMEOUT_ERROR])?;
+        ctx.took("the wait", begun, longest, Duration::from_secs(20))?;
+    }
+    let now = ctx.get(&running.id).await?;
+    ctx.equal(
+        "status and start time",
+        (now.status, now.started_at),
+        (ContainerStatus::Running, running.started_at),
+    )?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::kill())
+        .await?;
+    let exit = ctx
+        .driver()
+        .wait_container(&running.id, WaitOptions::at_most(longest))
+        .await?;
+    ctx.equal("exit code of one that has ended by then", exit.code, 137)
+}
+
+async fn many(ctx: Ctx) -> CheckResult {
+    let running = ctx.started(&ctx.script("sleep 4; exit 9")).await?;
+    let drivers = [ctx.driver().clone(), ctx.second_driver().await?];
+    let answers = ctx
+        .together(16, |number| {
+            let driver = drivers.get(number % 2).unwrap_or(ctx.driver()).clone();
+            let id = running.id.clone();
+            async move { driver.wait_container(&id, WaitOptions::default()).await }
+        })
+        .await?;
+    let end = ctx.get(&running.id).await?.exit;
+    ctx.equal("exit code", end.as_ref().map(|exit| exit.code), Some(9))?;
+    for answer in answers {
+        ctx.equal("an answer", Some(answer?), end.clone())?;
+    }
+    Ok(())
+}
+
+async fn paused(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SEVEN)).await?;
+    ctx.driver().pause_container(&running.id).await?;
+    let task = waiting(&ctx, &running.id);
+    still_waits(&ctx, "it waits while the container is paused", &task).await?;
+    ctx.driver().unpause_container(&running.id).await?;
+    still_waits(&ctx, "it waits while the container runs again", &task).await?;
+    ctx.driver()
+        .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
+        .await?;
+    ctx.equal("exit code", ctx.joined("the wait", task).await??.code, 7)
+}
+
+async fn long(ctx: Ctx) -> CheckResult {
+    let lifetime = Duration::from_secs(70);
+    let begun = Instant::now();
+    let running = ctx.started(&ctx.script("sleep 70; exit 8")).await?;
+    let exit = ctx
+        .driver()
+        .wait_container(&running.id, WaitOptions::default())
+        .await?;
+    ctx.equal("exit code", exit.code, 8)?;
+    ctx.took("the wait", begun, lifetime, lifetime * 2)
+}

@@ -1,0 +1,119 @@
+//! What checks do with a running container and with calls that go on in tasks of their own.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerInstance, ExecConfig, ExecOutput, ImageRef, Result as DriverResult,
+};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::{CheckResult, Ctx, Failure, Verdict};
+
+/// How long a call that has every reason to end may take to do so.
+const JOIN: Duration = Duration::from_secs(30);
+
+/// A script that adds a line to a file every second, for as long as it lives.
+pub(crate) fn beat(path: &str) -> String {
+    format!("while true; do echo x >> {path}; sleep 1; done")
+}
+
+impl Ctx {
+    /// An image that a registry has.
+    pub fn registry_image(&self) -> CheckResult<ImageRef> {
+        let none = || Verdict::NotApplicable("the target names no image of a registry".to_owned());
+        self.target().registry_image().ok_or_else(none)
+    }
+
+    /// Notes the name of an image that a load may bring to the engine, so that it is removed after the check.
+    pub fn may_load(&self, image: &ImageRef) {
+        self.driver().may_load(image);
+    }
+
+    /// Runs a script in a running container.
+    pub async fn run_in(&self, id: &ContainerId, script: &str) -> CheckResult<ExecOutput> {
+        Ok(self.driver().exec(id, ExecConfig::shell(script)).await?)
+    }
+
+    /// What a script that works prints in a running container.
+    pub async fn told(&self, id: &ContainerId, script: &str) -> CheckResult<String> {
+        let output = self.run_in(id, script).await?;
+        self.ensure(format!("{script:?} works"), output.success(), &output)?;
+        Ok(output.stdout_text().into_owned())
+    }
+
+    /// How many lines [`beat`] has written.
+    async fn beats(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
+        let count = self.told(id, &format!("touch {path}; wc -l < {path}")).await?;
+        let broken = |_| Verdict::Broken(format!("`wc -l` printed {count:?}"));
+        count.trim().parse().map_err(broken)
+    }
+
+    /// Asserts that what writes a file with [`beat`] lives.
+    pub(crate) async fn goes_on(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
+        let before = self.beats(id, path).await?;
+        self.eventually(about, Duration::from_secs(15), || async {
+            let now = self.beats(id, path).await?;
+            Ok(if now > before {
+                Ok(())
+            } else {
+                Err(format!("{path} stays at {now} lines"))
+            })
+        })
+        .await
+    }
+
+    /// Asserts that what wrote a file with [`beat`] lived, and that it ends within a short time.
+    pub(crate) async fn has_ended(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
+        let first = self.beats(id, path).await?;
+        self.ensure(format!("{path} was written to"), first > 0, first)?;
+        self.eventually(about, Duration::from_secs(20), || async {
+            let before = self.beats(id, path).await?;
+            sleep(Duration::from_secs(4)).await;
+            let after = self.beats(id, path).await?;
+            Ok(if before == after {
+                Ok(())
+            } else {
+                Err(format!("{path} grew from {before} to {after} lines in 4 s"))
+            })
+        })
+        .await
+    }
+
+    /// Waits for a call that goes on in a task of its own.
+    pub(crate) async fn joined<T>(
+        &self,
+        about: &str,
+        task: JoinHandle<DriverResult<T>>,
+    ) -> CheckResult<DriverResult<T>> {
+        let abort = task.abort_handle();
+        self.ends(about, task)
+            .await
+            .inspect_err(|_| abort.abort())?
+            .map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))
+    }
+
+    /// Waits for something that has every reason to happen.
+    pub(crate) async fn ends<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
+        let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it goes on").into();
+        timeout(JOIN, work).await.map_err(failure)
+    }
+
+    /// Waits until a container is as wanted.
+    pub(crate) async fn becomes(
+        &self,
+        about: &str,
+        id: &ContainerId,
+        wanted: impl Fn(&ContainerInstance) -> bool,
+    ) -> CheckResult<ContainerInstance> {
+        self.eventually(about, Duration::from_secs(30), || async {
+            let now = self.get(id).await?;
+            Ok(if wanted(&now) {
+                Ok(now)
+            } else {
+                Err(format!("{now:?}"))
+            })
+        })
+        .await
+    }
+}
