@@ -115,7 +115,8 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     if says(text, &["network not found"]) || (says(text, &["network "]) && says(text, &[" not found"])) {
         return Some(Cause::NetworkMissing);
     }
-    if status == 404 {
+    // Podman's answer while somebody removes it is a 500.
+    if status == 404 || says(text, &["no such container"]) {
         return Some(Cause::NotFound);
     }
     if says(text, &["paused"]) {
