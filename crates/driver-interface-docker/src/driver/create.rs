@@ -30,6 +30,10 @@ const OPERATION: &str = "create_container";
 /// How often a creation is tried whose network vanished under it.
 const ATTEMPTS: usize = 4;
 
+/// When a container is looked for whose name is taken, in milliseconds: Podman takes the name first, and shows the
+/// container when it has made it.
+const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
+
 /// What makes one creation recognisable.
 #[derive(Clone)]
 struct Key {
@@ -285,12 +289,19 @@ impl Inner {
         name: &str,
         failure: EngineError,
     ) -> Result<Requested> {
-        if key.given
-            && let Some(record) = self.find_container(name).await?
-            && record.config.labels.get(label::OPERATION) == Some(&key.text)
-        {
-            self.same_config(config, key, &record.config.labels)?;
-            return Ok(Requested::Found(record.id));
+        for pause in NAME_PAUSES {
+            if !key.given {
+                break;
+            }
+            sleep(Duration::from_millis(pause)).await;
+            let Some(record) = self.find_container(name).await? else {
+                continue;
+            };
+            if record.config.labels.get(label::OPERATION) == Some(&key.text) {
+                self.same_config(config, key, &record.config.labels)?;
+                return Ok(Requested::Found(record.id));
+            }
+            break;
         }
         let text = format!("the name `{name}` is taken");
         Err(ContainerCreationError::new(text)

@@ -7,7 +7,7 @@ use driver_interface_errors::{ConfigurationError, DriverError, Result};
 use driver_interface_types::{Event, EventFilter, EventStream};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::inner::Inner;
 use super::task::located;
@@ -121,10 +121,12 @@ impl Feed {
     /// Tells of a gap where the engine may have forgotten what happened since the position. Docker keeps a few
     /// hundred events, and none over its own restart; Podman keeps all for long.
     async fn check_memory(&mut self) -> std::result::Result<(), EngineError> {
-        if self.position.key.is_none()
-            && self.engine.flavour() == Flavour::Docker
-            && !self.engine.remembers(self.position.time()).await?
-        {
+        if self.position.key.is_some() || self.engine.flavour() != Flavour::Docker {
+            return Ok(());
+        }
+        // Of a moment that is still to come nothing is forgotten; the engine would wait for it.
+        let remembers = timeout(SEEKING, self.engine.remembers(self.position.time())).await;
+        if !remembers.unwrap_or(Ok(true))? {
             self.ready.extend(self.position.gap());
         }
         Ok(())

@@ -129,7 +129,7 @@ fn filters_choose() {
 }
 
 #[test]
-fn health_and_memory_are_told() {
+fn health_is_told() {
     on_each("event health", |bench| async move {
         if !bench.driver.capabilities().health_check_run {
             return;

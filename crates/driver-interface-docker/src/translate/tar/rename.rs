@@ -21,6 +21,8 @@ pub(crate) struct Renamer {
     left: u64,
     /// The size of the next entry, where its attributes gave it.
     size: Option<u64>,
+    /// Whether its name came before it, so that the one in its head is not read.
+    named: bool,
     ended: bool,
 }
 
@@ -33,6 +35,7 @@ impl Renamer {
             out: BytesMut::new(),
             left: 0,
             size: None,
+            named: false,
             ended: false,
         }
     }
@@ -96,7 +99,10 @@ impl Renamer {
         let text = self.buffer.split_to(padded);
         let text = text.get(..size).unwrap_or_default();
         let renamed = match kind {
-            b'L' => [self.renamed(&lossy(text)).as_bytes(), b"\0"].concat(),
+            b'L' => {
+                self.named = true;
+                [self.renamed(&lossy(text)).as_bytes(), b"\0"].concat()
+            }
             _ => self.attributes(text),
         };
         self.emit_extension(&lossy(field(&head, 0, NAME)), kind, &renamed);
@@ -110,6 +116,7 @@ impl Renamer {
             rest = after;
             match record.strip_prefix(b"path=") {
                 Some(name) => {
+                    self.named = true;
                     let name = self.renamed(&lossy(name.strip_suffix(b"\n").unwrap_or(name)));
                     out.extend(attribute("path", &name).into_bytes());
                 }
@@ -133,7 +140,7 @@ impl Renamer {
             }
         }
         if !matches!(kind, b'K' | b'g') {
-            if name.len() > NAME {
+            if !std::mem::take(&mut self.named) && name.len() > NAME {
                 self.emit_extension("././@LongLink", b'L', &[name.as_bytes(), b"\0"].concat());
             }
             put(&mut head, 0, &[0; NAME]);
