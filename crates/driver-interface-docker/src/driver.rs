@@ -13,10 +13,12 @@ mod network;
 mod operations;
 mod read;
 mod remove;
+mod signal;
 mod start;
 mod stop;
 mod task;
 mod volume;
+mod wait;
 
 use std::fmt;
 use std::sync::Arc;

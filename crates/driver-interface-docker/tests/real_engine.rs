@@ -22,4 +22,6 @@ mod real {
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod resources;
+    pub(crate) mod signals;
+    pub(crate) mod waits;
 }

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, RemoveOptions, ResourceFilter,
-    StartOutcome, StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    DriverHealth, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, PauseOutcome,
+    RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome, Volume,
+    VolumeConfig, VolumeId, WaitOptions,
 };
 
 use super::task::{DRIVER, change, read};
-use super::{DockerDriver, create, health, logs, network, stop, volume};
+use super::{DockerDriver, create, health, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
@@ -65,6 +66,32 @@ impl ContainerDriver for DockerDriver {
             self.inner.list(filter),
         )
         .await
+    }
+
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        wait::wait(&self.inner, id.as_str(), options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let work = Arc::clone(&self.inner).send_signal(id.to_string(), signal);
+        change("kill_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        let work = Arc::clone(&self.inner).pause(id.to_string());
+        change("pause_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        let work = Arc::clone(&self.inner).unpause(id.to_string());
+        change("unpause_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        let deadlines = &self.inner.deadlines;
+        let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
+        let work = Arc::clone(&self.inner).restart(id.to_string(), options);
+        change("restart_container", deadline, work).await
     }
 
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {

@@ -33,6 +33,10 @@ impl Abilities {
         can.image_remove = true;
         can.volume_list = true;
         can.network_list = true;
+        can.container_wait = true;
+        can.container_kill = true;
+        can.container_pause = true;
+        can.container_restart = true;
         can.bind_mount = true;
         can.cpu_limit = yes(system.cpu_cfs_quota);
         can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);

@@ -10,9 +10,10 @@ pub(crate) use cause::{Cause, cause};
 
 use driver_interface_errors::{
     AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError,
-    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, ContainerStopError, DriverError,
-    Effect, Hint, ImageNotFoundError, ImagePullError, NetworkCreationError, NetworkError,
-    NetworkNotFoundError, NetworkRemoveError, VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
+    ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
+    ContainerStopError, DriverError, Effect, Hint, ImageNotFoundError, ImagePullError, NetworkCreationError,
+    NetworkError, NetworkNotFoundError, NetworkRemoveError, VolumeCreationError, VolumeNotFoundError,
+    VolumeRemoveError,
 };
 
 use crate::wire::EngineError;
@@ -27,6 +28,8 @@ pub(crate) enum Operation {
     StartContainer,
     /// Signals, waits and unpausing: the steps of a stop.
     StopContainer,
+    /// Freezing and unfreezing.
+    PauseContainer,
     RemoveContainer,
     ReadLogs,
     InspectImage,
@@ -110,11 +113,18 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         }
         Operation::InspectContainer
         | Operation::StopContainer
+        | Operation::PauseContainer
         | Operation::RemoveContainer
         | Operation::ReadLogs
             if cause == Cause::NotFound =>
         {
             ContainerNotFoundError::new(subject).into()
+        }
+        Operation::PauseContainer if matches!(cause, Cause::NotRunning | Cause::WrongState) => {
+            ContainerNotRunningError::new(subject, message).into()
+        }
+        Operation::PauseContainer => {
+            NetworkError::new(format!("the engine answered with an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
         Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {

@@ -48,7 +48,7 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
         Operation::ReadLogs => container_lookup(status, &text),
         Operation::CreateContainer => create(status, &text),
         Operation::StartContainer => start(status, &text),
-        Operation::StopContainer => stop(status, &text),
+        Operation::StopContainer | Operation::PauseContainer => stop(status, &text),
         Operation::RemoveContainer => remove(status, &text),
         Operation::InspectImage => (status == 404).then_some(Cause::NotFound),
         Operation::PullImage => pull(status, &text),

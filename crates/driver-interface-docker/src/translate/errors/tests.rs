@@ -63,7 +63,11 @@ const RECORDED: &[Case] = &{
         (Read, 401, "authorization required", AUTHENTICATION_FAILED, false, None),
         (Read, 403, "authorization denied by plugin p", AUTHORIZATION_FAILED, false, None),
         (Read, 500, "panic", NETWORK_ERROR, true, None),
+        (PauseContainer, 409, "Container a4e0 is not running", CONTAINER_NOT_RUNNING, false, None),
+        (PauseContainer, 500, "Container a4e0 is not paused", CONTAINER_NOT_RUNNING, false, None),
+        (PauseContainer, 404, "No such container: x", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         // Podman
+        (PauseContainer, 500, "\"exited\" is not running, can't pause: container state improper", CONTAINER_NOT_RUNNING, false, None),
         (InspectContainer, 404, "no container with name or ID \"nosuchthing\" found: no such container", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (InspectContainer, 404, "more than one result for container ID 1: container already exists", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (InspectContainer, 500, "more than one result for container ID 1: container already exists", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
