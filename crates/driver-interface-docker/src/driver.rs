@@ -3,6 +3,7 @@
 mod connect;
 mod create;
 mod default_network;
+mod exec;
 mod find;
 mod health;
 mod image;

@@ -11,6 +11,7 @@
 //! - its decoding of streams loses cut frames (see the wire module).
 
 mod containers;
+mod exec;
 mod images;
 mod logs;
 mod networks;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use bollard::{BollardRequest, ClientVersion, Docker};
 
 pub(crate) use containers::Removal;
+pub(crate) use exec::{ExecReader, ExecRequest};
 pub(crate) use images::Progress;
 pub(crate) use logs::LogRequest;
 pub(crate) use networks::NetworkPlan;

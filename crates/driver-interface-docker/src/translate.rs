@@ -3,6 +3,7 @@
 pub(crate) mod capabilities;
 pub(crate) mod container;
 pub(crate) mod errors;
+pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod labels;

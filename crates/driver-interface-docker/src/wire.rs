@@ -8,9 +8,11 @@ mod demux;
 mod error;
 mod query;
 mod transport;
+mod upgrade;
 
 pub(crate) use call::Payload;
 pub(crate) use demux::{Demux, Frame, Stream};
 pub(crate) use error::{EngineError, Refusal, TransportError};
 pub(crate) use query::Query;
 pub(crate) use transport::{Address, Wire};
+pub(crate) use upgrade::Duplex;

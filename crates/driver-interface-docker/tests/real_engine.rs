@@ -14,6 +14,7 @@ mod real {
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod engine;
+    pub(crate) mod exec;
     pub(crate) mod image;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::Result;
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkId, PauseOutcome,
-    RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions,
+    DriverHealth, ExecConfig, ExecOutput, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkId,
+    PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
 };
 
 use super::task::{DRIVER, change, read};
-use super::{DockerDriver, create, health, logs, network, stop, volume, wait};
+use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
@@ -92,6 +92,10 @@ impl ContainerDriver for DockerDriver {
         let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
         let work = Arc::clone(&self.inner).restart(id.to_string(), options);
         change("restart_container", deadline, work).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        exec::exec(&self.inner, id.as_str(), config).await
     }
 
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {

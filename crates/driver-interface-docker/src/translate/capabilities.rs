@@ -37,6 +37,7 @@ impl Abilities {
         can.container_kill = true;
         can.container_pause = true;
         can.container_restart = true;
+        can.exec = true;
         can.bind_mount = true;
         can.cpu_limit = yes(system.cpu_cfs_quota);
         can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);

@@ -21,6 +21,8 @@ pub(crate) enum Cause {
     WrongState,
     CommandNotFound,
     CommandNotExecutable,
+    /// The folder a command is to run in.
+    FolderMissing,
     UserNotFound,
     AddressesExhausted,
     DiskQuotaUnsupported,
@@ -49,6 +51,7 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
         Operation::CreateContainer => create(status, &text),
         Operation::StartContainer => start(status, &text),
         Operation::StopContainer | Operation::PauseContainer => stop(status, &text),
+        Operation::Exec => exec(status, &text),
         Operation::RemoveContainer => remove(status, &text),
         Operation::InspectImage => (status == 404).then_some(Cause::NotFound),
         Operation::PullImage => pull(status, &text),
@@ -125,6 +128,27 @@ fn start(status: u16, text: &str) -> Option<Cause> {
         return Some(Cause::RemovalUnderWay);
     }
     says(text, &["container state improper"]).then_some(Cause::WrongState)
+}
+
+fn exec(status: u16, text: &str) -> Option<Cause> {
+    if says(text, &["chdir to cwd", "getcwd"]) {
+        return Some(Cause::FolderMissing);
+    }
+    let state = [
+        "is not running",
+        "is paused",
+        "container not running",
+        "only create exec sessions on running",
+        "container state improper",
+        "is restarting",
+    ];
+    if status == 404 || says(text, &["no such exec"]) {
+        return Some(Cause::NotFound);
+    }
+    // Both engines say of program and user what they say at a start.
+    (status == 409 || says(text, &state))
+        .then_some(Cause::NotRunning)
+        .or_else(|| start(status, text))
 }
 
 /// What the runtime says of a program that it could not execute.
