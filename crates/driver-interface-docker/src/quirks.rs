@@ -54,3 +54,8 @@ pub(crate) fn bind_source_missing(flavour: Flavour, address: &Address, source: &
 pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
     flavour == Flavour::Podman && (message.contains("catatonit") || message.contains("init binary"))
 }
+
+/// Whether the engine records how a command ended that nobody was connected to. Podman goes on to say that it runs.
+pub(crate) fn records_detached_ends(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}

@@ -15,6 +15,7 @@ mod real {
     pub(crate) mod create;
     pub(crate) mod engine;
     pub(crate) mod exec;
+    pub(crate) mod exec_stream;
     pub(crate) mod image;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_interface_errors::Result;
+use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    DriverHealth, ExecConfig, ExecOutput, ExitInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkId,
-    PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome,
-    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
+    DriverHealth, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions,
+    Network, NetworkConfig, NetworkId, PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome,
+    StopOptions, StopOutcome, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
 };
 
-use super::task::{DRIVER, change, read};
+use super::task::{DRIVER, change, located, read};
 use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
@@ -98,6 +98,29 @@ impl ContainerDriver for DockerDriver {
         exec::exec(&self.inner, id.as_str(), config).await
     }
 
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        exec::exec_stream(&self.inner, id.as_str(), config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        if !self.capabilities().exec_detached {
+            return Err(undeclared("exec_detached"));
+        }
+        exec::detached(&self.inner, id.as_str(), config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        if !self.capabilities().exec_detached {
+            return Err(undeclared("exec_status"));
+        }
+        read(
+            "exec_status",
+            self.inner.deadlines.read,
+            exec::status(&self.inner, id.as_str(), exec),
+        )
+        .await
+    }
+
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
         logs::get(&self.inner, id, options).await
     }
@@ -160,4 +183,10 @@ impl ContainerDriver for DockerDriver {
         let work = Arc::clone(&self.inner).remove_image(image.clone());
         change("remove_image", self.inner.deadlines.remove, work).await
     }
+}
+
+/// The error for what an engine records too little of.
+fn undeclared(operation: &'static str) -> DriverError {
+    let text = "this engine does not record the end of a command that nobody is connected to";
+    located(UnsupportedError::new(operation, text).into(), operation)
 }

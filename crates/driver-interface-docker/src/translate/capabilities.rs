@@ -38,6 +38,8 @@ impl Abilities {
         can.container_pause = true;
         can.container_restart = true;
         can.exec = true;
+        can.exec_stream = true;
+        can.exec_detached = crate::quirks::records_detached_ends(flavour);
         can.bind_mount = true;
         can.cpu_limit = yes(system.cpu_cfs_quota);
         can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);

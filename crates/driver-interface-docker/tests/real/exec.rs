@@ -16,7 +16,7 @@ pub(crate) async fn exec(bench: &Bench, container: &ContainerInstance, config: E
     bench.driver.exec(&container.id, config).await.unwrap()
 }
 
-/// How many processes of the container have `text` in their command line.
+/// How many processes of the container have this command line.
 pub(crate) async fn count(bench: &Bench, container: &ContainerInstance, text: &str) -> usize {
     let script =
         "for f in /proc/[0-9]*; do [ $f = /proc/$$ ] || tr '\\0' ' ' < $f/cmdline; echo; done 2>/dev/null";
@@ -24,7 +24,7 @@ pub(crate) async fn count(bench: &Bench, container: &ContainerInstance, text: &s
     listed
         .stdout_text()
         .lines()
-        .filter(|line| line.contains(text))
+        .filter(|line| line.trim_end() == text)
         .count()
 }
 

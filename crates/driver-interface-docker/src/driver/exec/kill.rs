@@ -116,10 +116,6 @@ impl Tree {
         &self.asked
     }
 
-    pub(super) fn record(&self) -> &ContainerRecord {
-        &self.record
-    }
-
     pub(super) fn container(&self) -> &str {
         &self.record.id
     }

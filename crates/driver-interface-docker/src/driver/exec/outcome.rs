@@ -15,7 +15,7 @@ use crate::wire::EngineError;
 /// this only paces the looks at it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long after a command was killed the engine may take to notice that its container was.
-const CONTAINER_ENDS: Duration = Duration::from_millis(600);
+const CONTAINER_ENDS: Duration = Duration::from_secs(4);
 
 /// Prints how often the kernel has killed for memory in the container.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
@@ -78,7 +78,12 @@ impl Tree {
         let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
         let text = String::from_utf8_lossy(&output);
         let counts = text.lines().filter_map(|line| line.trim().parse::<u64>().ok());
-        (code == 0).then(|| counts.sum::<u64>() > 0)
+        match code {
+            0 => Some(counts.sum::<u64>() > 0),
+            // There is no shell: not known, but the container runs.
+            126 | 127 => Some(false),
+            _ => None,
+        }
     }
 
     /// The error for a command that the engine could not begin, by what it says of that.
