@@ -9,6 +9,7 @@ mod health;
 mod image;
 mod inner;
 mod locks;
+mod log_stream;
 mod logs;
 mod network;
 mod operations;

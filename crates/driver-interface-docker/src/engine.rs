@@ -26,7 +26,7 @@ use bollard::{BollardRequest, ClientVersion, Docker};
 pub(crate) use containers::Removal;
 pub(crate) use exec::{ExecReader, ExecRequest};
 pub(crate) use images::Progress;
-pub(crate) use logs::LogRequest;
+pub(crate) use logs::{LogRequest, Output};
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 

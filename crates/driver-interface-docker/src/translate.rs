@@ -1,6 +1,7 @@
 //! Pure functions both ways: our config to the engine's, its records to ours, its errors to ours.
 
 pub(crate) mod capabilities;
+pub(crate) mod chunks;
 pub(crate) mod container;
 pub(crate) mod errors;
 pub(crate) mod exec;

@@ -8,12 +8,13 @@ use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{
     Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
     DriverHealth, ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageRef, LogOptions,
-    Network, NetworkConfig, NetworkId, PauseOutcome, RemoveOptions, ResourceFilter, Signal, StartOutcome,
-    StopOptions, StopOutcome, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
+    LogStream, LogStreamOptions, Network, NetworkConfig, NetworkId, PauseOutcome, RemoveOptions,
+    ResourceFilter, Signal, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions,
 };
 
 use super::task::{DRIVER, change, located, read};
-use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
+use super::{DockerDriver, create, exec, health, log_stream, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
@@ -123,6 +124,10 @@ impl ContainerDriver for DockerDriver {
 
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
         logs::get(&self.inner, id, options).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        log_stream::stream(&self.inner, id.as_str(), options).await
     }
 
     async fn health_check(&self) -> Result<DriverHealth> {

@@ -39,6 +39,7 @@ impl Abilities {
         can.container_restart = true;
         can.exec = true;
         can.exec_stream = true;
+        can.log_stream = true;
         can.exec_detached = crate::quirks::records_detached_ends(flavour);
         can.bind_mount = true;
         can.cpu_limit = yes(system.cpu_cfs_quota);

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::driver::inner::Inner;
 use crate::engine::{ExecReader, ExecRequest};
-use crate::translate::errors::Operation;
+use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::exec::Phase;
 use crate::translate::records::ContainerRecord;
 use crate::wire::{EngineError, Stream};
@@ -213,7 +213,15 @@ impl Tree {
         let asked = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
         let late = |_| driver_interface_errors::TimeoutError::new("exec", deadline);
         let found = asked.map_err(late)?;
-        let found = found.map_err(|failure| self.inner.error(Operation::Read, &self.asked, failure))?;
+        let found = match found {
+            // Podman's answer when the container was removed meanwhile is a 500.
+            Err(EngineError::Refused(refusal))
+                if cause(Operation::InspectContainer, &refusal) == Cause::NotFound =>
+            {
+                None
+            }
+            found => found.map_err(|failure| self.inner.error(Operation::Read, &self.asked, failure))?,
+        };
         Ok(found.map(|record| record.phase(self.inner.engine.flavour())))
     }
 

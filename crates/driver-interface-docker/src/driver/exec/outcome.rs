@@ -24,6 +24,7 @@ const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup
 impl Tree {
     /// How the command ended, once it has; none if it ended with its container.
     pub(super) async fn ended(&self) -> Result<Option<Ended>> {
+        let began = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
             match self.phase().await? {
@@ -35,6 +36,8 @@ impl Tree {
                     }
                 }
                 None if self.container_gone().await? => return Ok(None),
+                // A container that is being removed is still there for a while.
+                None if began.elapsed() < CONTAINER_ENDS => {}
                 None => return Err(self.lost()),
             }
             sleep(pause).await;
