@@ -59,3 +59,9 @@ pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
 pub(crate) fn records_detached_ends(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
+
+/// Whether following a log may end before the log does. Podman's stops soon after the container's end, whatever is
+/// still to be sent (seen with 22 of 64 MiB).
+pub(crate) fn follow_ends_early(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}

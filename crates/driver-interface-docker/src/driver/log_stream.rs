@@ -13,11 +13,12 @@ use tokio::time::{sleep, timeout};
 use super::inner::Inner;
 use super::task::{located, read};
 use crate::engine::{LogRequest, Output};
+use crate::quirks;
 use crate::translate::chunks::{Chunks, needs_stamps};
 use crate::translate::errors::Operation;
 use crate::translate::records::ContainerRecord;
 use crate::translate::status;
-use crate::wire::EngineError;
+use crate::wire::{EngineError, Frame, Stream};
 
 const OPERATION: &str = "stream_container_logs";
 
@@ -77,6 +78,36 @@ impl From<EngineError> for Stopped {
 impl From<driver_interface_errors::DriverError> for Stopped {
     fn from(error: driver_interface_errors::DriverError) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// How many bytes of each stream were read.
+#[derive(Default)]
+struct Seen {
+    stdout: u64,
+    stderr: u64,
+}
+
+impl Seen {
+    fn of(&mut self, stream: Stream) -> &mut u64 {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn add(&mut self, frame: &Frame) {
+        *self.of(frame.stream) += frame.data.len() as u64;
+    }
+
+    /// What of a frame comes after the bytes that were read, when the log is read again.
+    fn beyond(&mut self, mut frame: Frame) -> Option<Frame> {
+        let left = self.of(frame.stream);
+        let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
+        *left -= old as u64;
+        frame.data = frame.data.slice(old..);
+        frame.starts &= old == 0;
+        Some(frame).filter(|frame| !frame.data.is_empty())
     }
 }
 
@@ -183,7 +214,7 @@ impl Follower {
     }
 
     /// The next frame of what is there already.
-    async fn next(&self, output: &mut Output) -> std::result::Result<Option<crate::wire::Frame>, Stopped> {
+    async fn next(&self, output: &mut Output) -> std::result::Result<Option<Frame>, Stopped> {
         let deadline = self.inner.deadlines.logs;
         let late = |_| {
             let error = TimeoutError::new(OPERATION, deadline).with_effect(Effect::NotApplied);
@@ -207,36 +238,61 @@ impl Follower {
             }
             return Ok(());
         }
+        let mut seen = Seen::default();
+        self.follow(record, chunks, &mut seen).await?;
+        if quirks::follow_ends_early(self.inner.engine.flavour()) {
+            self.rest(record, chunks, seen).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the log until the run is over, or the engine says that it is.
+    async fn follow(
+        &self,
+        record: &ContainerRecord,
+        chunks: &mut Chunks,
+        seen: &mut Seen,
+    ) -> std::result::Result<(), Stopped> {
         let over = self.run_over(record);
         tokio::pin!(over);
         // Podman answers only when there is something to read.
-        let opened = tokio::select! {
-            opened = self.open(record, true) => Some(opened?),
-            () = &mut over => None,
+        let mut output = tokio::select! {
+            opened = self.open(record, true) => opened?,
+            // What came at last is still there to be read.
+            () = &mut over => self.open(record, false).await?,
         };
-        let ended = opened.is_none();
-        let mut output = match opened {
-            Some(output) => output,
-            // Nothing may have come for want of a reader, so what there is is read without following.
-            None => self.open(record, false).await?,
-        };
-        // While the container runs; the silence of a reader is none of it.
-        while !ended {
+        let mut ended = false;
+        loop {
+            // Once it has ended a silence is the end: some engines keep the stream open. While chunks wait for their
+            // reader nothing is read here, so that is no silence.
             let frame = tokio::select! {
                 frame = output.next() => frame?,
-                () = &mut over => break,
+                () = &mut over, if !ended => {
+                    ended = true;
+                    continue;
+                }
+                () = sleep(SILENCE), if ended => None,
             };
             let Some(frame) = frame else {
                 return Ok(());
             };
+            seen.add(&frame);
             self.send(chunks.push(frame)).await?;
         }
-        // Some engines keep the stream open.
-        while let Ok(frame) = timeout(SILENCE, output.next()).await {
-            let Some(frame) = frame? else {
-                return Ok(());
-            };
-            self.send(chunks.push(frame)).await?;
+    }
+
+    /// Reads what the engine's following has left out at the end.
+    async fn rest(
+        &self,
+        record: &ContainerRecord,
+        chunks: &mut Chunks,
+        mut seen: Seen,
+    ) -> std::result::Result<(), Stopped> {
+        let mut output = self.open(record, false).await?;
+        while let Some(frame) = self.next(&mut output).await? {
+            if let Some(frame) = seen.beyond(frame) {
+                self.send(chunks.push(frame)).await?;
+            }
         }
         Ok(())
     }
@@ -269,5 +325,31 @@ impl Follower {
             self.sender.send(Ok(chunk)).await.map_err(|_| Stopped::Left)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(stream: Stream, data: &'static [u8]) -> Frame {
+        Frame {
+            stream,
+            starts: true,
+            data: bytes::Bytes::from_static(data),
+        }
+    }
+
+    #[test]
+    fn read_again_only_what_is_new_of_each_stream_is_left() {
+        let mut seen = Seen::default();
+        seen.add(&frame(Stream::Stdout, b"abc"));
+        seen.add(&frame(Stream::Stderr, b"x"));
+        assert_eq!(seen.beyond(frame(Stream::Stdout, b"ab")), None);
+        let cut = seen.beyond(frame(Stream::Stdout, b"cd")).unwrap();
+        assert_eq!((cut.data.as_ref(), cut.starts), (b"d".as_ref(), false));
+        assert_eq!(seen.beyond(frame(Stream::Stderr, b"x")), None);
+        let new = seen.beyond(frame(Stream::Stderr, b"y")).unwrap();
+        assert_eq!((new.data.as_ref(), new.starts), (b"y".as_ref(), true));
     }
 }
