@@ -256,12 +256,11 @@ impl Follower {
         let over = self.run_over(record);
         tokio::pin!(over);
         // Podman answers only when there is something to read.
-        let mut output = tokio::select! {
-            opened = self.open(record, true) => opened?,
+        let (mut output, mut ended) = tokio::select! {
+            opened = self.open(record, true) => (opened?, false),
             // What came at last is still there to be read.
-            () = &mut over => self.open(record, false).await?,
+            () = &mut over => (self.open(record, false).await?, true),
         };
-        let mut ended = false;
         loop {
             // Once it has ended a silence is the end: some engines keep the stream open. While chunks wait for their
             // reader nothing is read here, so that is no silence.
