@@ -3,6 +3,9 @@
 //! Engines have no call for it, and a process can leave its parent, group and session. It cannot easily leave its
 //! environment: every command gets a mark there, which its children inherit, and a second command, of the same
 //! user, looks for it in `/proc` with nothing but the shell's own means.
+//!
+//! What escapes: a process that at once has another environment, a session of its own and no parent among the
+//! others any more. And in an image without `sh` nothing can be killed, so a timeout is refused there beforehand.
 
 use std::future::Future;
 use std::sync::Arc;
