@@ -13,6 +13,7 @@
 mod archive;
 mod containers;
 mod events;
+mod exec;
 mod images;
 mod logs;
 mod networks;
@@ -27,8 +28,9 @@ use bollard::{BollardRequest, ClientVersion, Docker};
 
 pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
+pub(crate) use exec::{ExecReader, ExecRequest};
 pub(crate) use images::{Progress, Report};
-pub(crate) use logs::LogRequest;
+pub(crate) use logs::{LogRequest, Output};
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 

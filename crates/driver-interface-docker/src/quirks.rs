@@ -66,3 +66,14 @@ pub(crate) fn is_settling(message: &str) -> bool {
 pub(crate) fn reaches_memory(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
+
+/// Whether the engine records how a command ended that nobody was connected to. Podman goes on to say that it runs.
+pub(crate) fn records_detached_ends(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
+
+/// Whether following a log may end before the log does. Podman's stops soon after the container's end, whatever is
+/// still to be sent (seen with 22 of 64 MiB).
+pub(crate) fn follow_ends_early(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}

@@ -1,10 +1,12 @@
 //! Pure functions both ways: our config to the engine's, its records to ours, its errors to ours.
 
 pub(crate) mod capabilities;
+pub(crate) mod chunks;
 pub(crate) mod container;
 pub(crate) mod enforcement;
 pub(crate) mod errors;
 pub(crate) mod event;
+pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod labels;

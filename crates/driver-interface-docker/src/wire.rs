@@ -9,6 +9,7 @@ mod error;
 mod json;
 mod query;
 mod transport;
+mod upgrade;
 mod upload;
 
 pub(crate) use call::{Payload, answered};
@@ -17,4 +18,5 @@ pub(crate) use error::{EngineError, Refusal, TransportError};
 pub(crate) use json::ObjectStream;
 pub(crate) use query::Query;
 pub(crate) use transport::{Address, Wire};
+pub(crate) use upgrade::Duplex;
 pub(crate) use upload::UploadError;

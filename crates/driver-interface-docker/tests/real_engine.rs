@@ -16,16 +16,21 @@ mod real {
     pub(crate) mod create;
     pub(crate) mod engine;
     pub(crate) mod events;
+    pub(crate) mod exec;
+    pub(crate) mod exec_stream;
     pub(crate) mod files;
     pub(crate) mod image;
     pub(crate) mod images;
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;
     pub(crate) mod limits;
+    pub(crate) mod log_stream;
     pub(crate) mod logs;
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod resources;
     pub(crate) mod setup;
+    pub(crate) mod signals;
     pub(crate) mod stats;
+    pub(crate) mod waits;
 }

@@ -552,6 +552,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// [timeout](ExecConfig::timeout) the command is killed with everything it has started (its children, and those that
     /// made themselves independent) and nothing else, and what was printed until then is kept. Output is complete up
     /// to the [limit](ExecConfig::output_limit). The driver's deadline does not hold while the command runs.
+    /// What the command leaves running when it ends by itself is left alone, and is not waited for.
     ///
     /// # Errors
     /// - `UnsupportedError`: not declared, or a timeout was given that this engine has no way to keep.

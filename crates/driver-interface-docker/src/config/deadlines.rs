@@ -18,7 +18,7 @@ pub struct Deadlines {
     pub read: Duration,
     /// Making a container, volume or network, apart from pulling an image; 2 min.
     pub create: Duration,
-    /// Starting a container; 1 min.
+    /// Starting, signalling, pausing or unpausing a container; 1 min.
     pub start: Duration,
     /// What a stop may take beyond its grace; 20 s.
     pub stop_margin: Duration,
@@ -70,7 +70,7 @@ setters! {
     connect: "Sets how long connecting may take.",
     read: "Sets how long lookups, listings and health checks may take.",
     create: "Sets how long making a container, volume or network may take, apart from pulling an image.",
-    start: "Sets how long starting a container may take.",
+    start: "Sets how long starting, signalling, pausing or unpausing a container may take.",
     stop_margin: "Sets what a stop may take beyond its grace.",
     remove: "Sets how long removing something may take.",
     pull: "Sets how long pulling or importing an image may take.",

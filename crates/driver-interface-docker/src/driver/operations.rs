@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_interface_errors::Result;
+use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{
     ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ImageFilter, ImageInfo, ImageRef, LogOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, StartOutcome, StatsStream,
-    StopOptions, StopOutcome, TarStream, Volume, VolumeConfig, VolumeId, WriteFile,
+    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
+    LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
 use super::archive::transfer;
-use super::task::{DRIVER, change, read};
-use super::{DockerDriver, create, health, logs, network, stop, volume};
+use super::task::{DRIVER, change, located, read};
+use super::{DockerDriver, create, exec, health, log_stream, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
@@ -70,8 +72,65 @@ impl ContainerDriver for DockerDriver {
         .await
     }
 
+    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+        wait::wait(&self.inner, id.as_str(), options).await
+    }
+
+    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let work = Arc::clone(&self.inner).send_signal(id.to_string(), signal);
+        change("kill_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
+        let work = Arc::clone(&self.inner).pause(id.to_string());
+        change("pause_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
+        let work = Arc::clone(&self.inner).unpause(id.to_string());
+        change("unpause_container", self.inner.deadlines.start, work).await
+    }
+
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+        let deadlines = &self.inner.deadlines;
+        let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
+        let work = Arc::clone(&self.inner).restart(id.to_string(), options);
+        change("restart_container", deadline, work).await
+    }
+
+    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+        exec::exec(&self.inner, id.as_str(), config).await
+    }
+
+    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+        exec::exec_stream(&self.inner, id.as_str(), config).await
+    }
+
+    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+        if !self.capabilities().exec_detached {
+            return Err(undeclared("exec_detached"));
+        }
+        exec::detached(&self.inner, id.as_str(), config).await
+    }
+
+    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+        if !self.capabilities().exec_detached {
+            return Err(undeclared("exec_status"));
+        }
+        read(
+            "exec_status",
+            self.inner.deadlines.read,
+            exec::status(&self.inner, id.as_str(), exec),
+        )
+        .await
+    }
+
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
         logs::get(&self.inner, id, options).await
+    }
+
+    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+        log_stream::stream(&self.inner, id.as_str(), options).await
     }
 
     async fn health_check(&self) -> Result<DriverHealth> {
@@ -230,4 +289,10 @@ impl ContainerDriver for DockerDriver {
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         read("events", self.inner.deadlines.read, self.inner.events(filter)).await
     }
+}
+
+/// The error for what an engine records too little of.
+fn undeclared(operation: &'static str) -> DriverError {
+    let text = "this engine does not record the end of a command that nobody is connected to";
+    located(UnsupportedError::new(operation, text).into(), operation)
 }

@@ -125,7 +125,7 @@ impl Inner {
     }
 
     /// Returns when this run is over for every reader. Podman ends its wait a moment before its records show it.
-    async fn wait_for_end(&self, record: &ContainerRecord) {
+    pub(super) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
             // The engine's wait goes on when the container is started again at once.
             let waited = timeout(RECHECK, self.engine.wait_container(&record.id)).await;

@@ -122,6 +122,38 @@ impl Engine {
         self.docker.unpause_container(id).await.map_err(EngineError::from)
     }
 
+    pub(crate) async fn pause_container(&self, id: &str) -> Result<(), EngineError> {
+        self.docker.pause_container(id).await.map_err(EngineError::from)
+    }
+
+    /// The exit code of the run that goes on or, where none does, of the next one. It is still told when the
+    /// container is removed meanwhile.
+    pub(crate) async fn wait_next_exit(&self, id: &str) -> Result<i64, EngineError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Ended {
+            status_code: i64,
+            error: Option<Trouble>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase", default)]
+        #[derive(Default)]
+        struct Trouble {
+            message: Option<String>,
+        }
+        let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "next-exit");
+        let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
+        let ended: Ended = answer.json()?;
+        match ended
+            .error
+            .and_then(|trouble| trouble.message)
+            .unwrap_or_default()
+        {
+            trouble if trouble.is_empty() => Ok(ended.status_code),
+            trouble => Err(EngineError::Garbled(trouble)),
+        }
+    }
+
     /// Returns when the container does not run (any more). Over the wire: bollard makes an error of the exit code.
     pub(crate) async fn wait_container(&self, id: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "not-running");

@@ -37,6 +37,14 @@ impl Abilities {
         can.image_remove = true;
         can.volume_list = true;
         can.network_list = true;
+        can.container_wait = true;
+        can.container_kill = true;
+        can.container_pause = true;
+        can.container_restart = true;
+        can.exec = true;
+        can.exec_stream = true;
+        can.log_stream = true;
+        can.exec_detached = crate::quirks::records_detached_ends(flavour);
         can.bind_mount = true;
         declare_setup(&mut can, flavour);
         can.cpu_limit = yes(system.cpu_cfs_quota);

@@ -10,9 +10,10 @@ pub(crate) use cause::{Cause, cause};
 
 use driver_interface_errors::{
     AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError,
-    ContainerNotFoundError, ContainerRemoveError, ContainerStartError, ContainerStopError, DriverError,
-    Effect, Hint, ImageNotFoundError, ImagePullError, NetworkCreationError, NetworkError,
-    NetworkNotFoundError, NetworkRemoveError, VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
+    ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
+    ContainerStopError, DriverError, Effect, ExecError, Hint, ImageNotFoundError, ImagePullError,
+    NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError, VolumeCreationError,
+    VolumeNotFoundError, VolumeRemoveError,
 };
 
 use crate::wire::EngineError;
@@ -27,6 +28,10 @@ pub(crate) enum Operation {
     StartContainer,
     /// Signals, waits and unpausing: the steps of a stop.
     StopContainer,
+    /// Freezing and unfreezing.
+    PauseContainer,
+    /// Running a command in a container.
+    Exec,
     RemoveContainer,
     ReadLogs,
     InspectImage,
@@ -110,11 +115,22 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         }
         Operation::InspectContainer
         | Operation::StopContainer
+        | Operation::PauseContainer
+        | Operation::Exec
         | Operation::RemoveContainer
         | Operation::ReadLogs
             if cause == Cause::NotFound =>
         {
             ContainerNotFoundError::new(subject).into()
+        }
+        Operation::PauseContainer | Operation::Exec
+            if matches!(cause, Cause::NotRunning | Cause::WrongState) =>
+        {
+            ContainerNotRunningError::new(subject, message).into()
+        }
+        Operation::Exec => exec(subject, cause, message),
+        Operation::PauseContainer => {
+            NetworkError::new(format!("the engine answered with an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
         Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {
@@ -164,6 +180,15 @@ fn start_container(subject: &str, cause: Cause, message: &str) -> DriverError {
     }
 }
 
+fn exec(subject: &str, cause: Cause, message: &str) -> DriverError {
+    let error = DriverError::from(ExecError::new(subject, message));
+    match cause {
+        // Whatever else the engine says of a command it cannot begin: the next time it says the same.
+        Cause::FolderMissing => error.with_retryable(false).with_effect(Effect::NotApplied),
+        other => with_hint(error, other),
+    }
+}
+
 fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
     match cause {
         Cause::NotFound | Cause::ImageMissing => ImageNotFoundError::new(subject)
@@ -196,6 +221,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         | Cause::ImageMissing
         | Cause::Paused
         | Cause::NotRunning
+        | Cause::FolderMissing
         | Cause::RemovalUnderWay
         | Cause::WrongState
         | Cause::Passing

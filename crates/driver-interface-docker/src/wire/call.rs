@@ -109,7 +109,7 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
 }
 
 /// The text of an error answer: its `message` if it is JSON, else the beginning of what came.
-fn message(body: &[u8]) -> String {
+pub(super) fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {
         message: String,

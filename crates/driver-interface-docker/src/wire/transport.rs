@@ -142,7 +142,7 @@ where
     let (mut sender, connection) = handshake.map_err(TransportError::Exchange)?;
     // It ends by itself when the answer has been read or dropped, and its error is the body's error too.
     tokio::spawn(async move {
-        let _ = connection.await;
+        let _ = connection.with_upgrades().await;
     });
     sender
         .send_request(request)

@@ -21,6 +21,8 @@ pub(crate) enum Cause {
     WrongState,
     CommandNotFound,
     CommandNotExecutable,
+    /// The folder a command is to run in.
+    FolderMissing,
     UserNotFound,
     AddressesExhausted,
     DiskQuotaUnsupported,
@@ -48,7 +50,8 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
         Operation::ReadLogs => container_lookup(status, &text),
         Operation::CreateContainer => create(status, &text),
         Operation::StartContainer => start(status, &text),
-        Operation::StopContainer => stop(status, &text),
+        Operation::StopContainer | Operation::PauseContainer => stop(status, &text),
+        Operation::Exec => exec(status, &text),
         Operation::RemoveContainer => remove(status, &text),
         Operation::InspectImage => (status == 404).then_some(Cause::NotFound),
         Operation::PullImage => pull(status, &text),
@@ -127,6 +130,27 @@ fn start(status: u16, text: &str) -> Option<Cause> {
     }
     // Docker finds a network by its name, and for a moment there are two: of who made one each, one undoes it.
     says(text, &["container state improper", "is ambiguous"]).then_some(Cause::WrongState)
+}
+
+fn exec(status: u16, text: &str) -> Option<Cause> {
+    if says(text, &["chdir to cwd", "getcwd"]) {
+        return Some(Cause::FolderMissing);
+    }
+    let state = [
+        "is not running",
+        "is paused",
+        "container not running",
+        "only create exec sessions on running",
+        "container state improper",
+        "is restarting",
+    ];
+    if status == 404 || says(text, &["no such exec"]) {
+        return Some(Cause::NotFound);
+    }
+    // Both engines say of program and user what they say at a start.
+    (status == 409 || says(text, &state))
+        .then_some(Cause::NotRunning)
+        .or_else(|| start(status, text))
 }
 
 /// What the runtime says of a program that it could not execute.

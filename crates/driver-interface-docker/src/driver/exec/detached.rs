@@ -1,0 +1,86 @@
+//! Commands that are left to themselves.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{ConfigurationError, Result, Violation};
+use driver_interface_types::{ExecConfig, ExecId, ExecOutcome, ExecStatus};
+
+use super::begin::request;
+use crate::driver::inner::{Inner, unique};
+use crate::driver::task::{change, located};
+use crate::translate::errors::Operation;
+use crate::translate::exec::{Phase, check};
+use crate::translate::status::lives;
+use crate::wire::EngineError;
+
+const OPERATION: &str = "exec_detached";
+
+pub(in crate::driver) async fn detached(
+    inner: &Arc<Inner>,
+    asked: &str,
+    config: ExecConfig,
+) -> Result<ExecId> {
+    check(&config).map_err(|error| located(error.into(), OPERATION))?;
+    alone(&config).map_err(|error| located(error.into(), OPERATION))?;
+    let work = start(Arc::clone(inner), asked.to_owned(), config);
+    change(OPERATION, inner.deadlines.start, work).await
+}
+
+async fn start(inner: Arc<Inner>, asked: String, config: ExecConfig) -> Result<ExecId> {
+    let record = inner.able(&asked).await?;
+    let request = request(&config, &unique());
+    let exec = match inner.engine.create_exec(&record.id, &request).await {
+        Ok(exec) => exec,
+        Err(failure) => return Err(inner.not_begun(&asked, &record.id, failure).await),
+    };
+    if let Err(failure) = inner.engine.detach_exec(&exec).await {
+        return Err(inner.not_begun(&asked, &record.id, failure).await);
+    }
+    ExecId::new(exec).map_err(|_| {
+        let failure = EngineError::Garbled("a command without a usable id".to_owned());
+        inner.error(Operation::Exec, &asked, failure)
+    })
+}
+
+/// Refuses what somebody would have to stay for.
+fn alone(config: &ExecConfig) -> std::result::Result<(), ConfigurationError> {
+    let given = [
+        ("timeout", config.timeout.is_some()),
+        ("stdin", config.stdin.is_some()),
+        ("tty", config.tty.is_some()),
+    ];
+    let violations: Vec<Violation> = given
+        .into_iter()
+        .filter(|(_, given)| *given)
+        .map(|(path, _)| Violation::new(path, "not-detached", "must not be given for a detached command"))
+        .collect();
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigurationError::new(violations))
+    }
+}
+
+/// What became of a detached command.
+pub(in crate::driver) async fn status(
+    inner: &Inner,
+    asked: &str,
+    exec: &ExecId,
+) -> Result<Option<ExecStatus>> {
+    let record = inner.container(asked).await?;
+    let found = inner.engine.inspect_exec(exec.as_str()).await;
+    let found = found.map_err(|failure| inner.error(Operation::Read, asked, failure))?;
+    // An id is any text to the caller, and may be another container's.
+    let Some(found) = found.filter(|found| found.container == record.id) else {
+        return Ok(None);
+    };
+    Ok(match found.phase(inner.engine.flavour()) {
+        Phase::Prepared => None,
+        Phase::Runs if !lives(&record.state) => Some(ExecStatus::ended(ExecOutcome::ContainerGone)),
+        Phase::Runs => Some(ExecStatus::running()),
+        Phase::Ended(ended) if ended.is_suspicious() && !lives(&record.state) => {
+            Some(ExecStatus::ended(ExecOutcome::ContainerGone))
+        }
+        Phase::Ended(ended) => Some(ExecStatus::ended(ended.outcome())),
+    })
+}

@@ -1,0 +1,286 @@
+//! Killing a command with everything it has started.
+//!
+//! Engines have no call for it, and a process can leave its parent, group and session. It cannot easily leave its
+//! environment: every command gets a mark there, which its children inherit, and a second command, of the same
+//! user, looks for it in `/proc` with nothing but the shell's own means.
+//!
+//! What escapes: a process that at once has another environment, a session of its own and no parent among the
+//! others any more. And in an image without `sh` nothing can be killed, so a timeout is refused there beforehand.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, ExecError, Result};
+use driver_interface_types::TtySize;
+use tokio::io::split;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::driver::inner::Inner;
+use crate::engine::{ExecReader, ExecRequest};
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::exec::Phase;
+use crate::translate::records::ContainerRecord;
+use crate::wire::{EngineError, Stream};
+
+/// The variable that holds the mark.
+pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
+
+/// How long a command that was asked for may take to begin, so that it can be killed.
+const BEGINS: Duration = Duration::from_secs(20);
+/// How long a helper's command may take.
+const HELPER: Duration = Duration::from_secs(20);
+/// How often the tree is looked for when something of it is still there.
+const ROUNDS: usize = 5;
+/// More output of a helper is not kept.
+const HELPER_OUTPUT: usize = 4 * 1024;
+
+/// Kills, until a look finds none: every process with the mark, every child of one, and every process of the
+/// session of one. It leaves alone the first process with its session, and itself. It ends with 0 when none is left.
+const SCRIPT: &str = r#"
+mark=$1
+session() { set -- ${1##*) }; parent=$2 session=$4; }
+first=0
+IFS= read -r line < /proc/1/stat && session "$line" && first=$session
+round=0
+while [ $round -lt 50 ]; do
+  round=$((round + 1)) found=' ' sessions=' ' grown=1
+  while [ $grown = 1 ]; do
+    grown=0
+    for folder in /proc/[0-9]*; do
+      pid=${folder#/proc/}
+      if [ $pid = 1 ] || [ $pid = $$ ]; then continue; fi
+      case $found in *" $pid "*) continue;; esac
+      line=
+      IFS= read -r line < $folder/stat || continue
+      session "$line"
+      set -- ${line##*) }
+      if [ "$1" = Z ] || [ "$1" = X ]; then continue; fi
+      hit=0
+      case $found in *" $parent "*) hit=1;; esac
+      case $sessions in *" $session "*) hit=1;; esac
+      if [ $hit = 0 ]; then
+        while IFS= read -r line || [ -n "$line" ]; do
+          case $line in *"$mark"*) hit=1; break;; esac
+        done < $folder/environ
+      fi
+      if [ $hit = 1 ]; then
+        found="$found$pid " grown=1
+        if [ $session != 0 ] && [ $session != $first ]; then sessions="$sessions$session "; fi
+      fi
+    done
+  done
+  if [ "$found" = ' ' ]; then exit 0; fi
+  kill -9 $found
+done 2>/dev/null
+exit 1
+"#;
+
+/// A command with everything it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
+pub(super) struct Tree {
+    inner: Arc<Inner>,
+    asked: String,
+    /// The container's record from before the command.
+    record: ContainerRecord,
+    exec: String,
+    mark: String,
+    user: Option<String>,
+    armed: AtomicBool,
+}
+
+impl Tree {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        asked: String,
+        record: ContainerRecord,
+        exec: String,
+        mark: String,
+        user: Option<String>,
+    ) -> Self {
+        Self {
+            inner,
+            asked,
+            record,
+            exec,
+            mark,
+            user,
+            armed: AtomicBool::new(true),
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    /// The container as the caller named it.
+    pub(super) fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    pub(super) fn container(&self) -> &str {
+        &self.record.id
+    }
+
+    pub(super) fn exec(&self) -> &str {
+        &self.exec
+    }
+
+    /// The command has ended, or shall be left alone.
+    pub(super) fn disarm(&self) {
+        self.armed.store(false, Ordering::SeqCst);
+    }
+
+    /// Kills in the background what was not disarmed.
+    pub(super) fn fire(&self) {
+        if !self.armed.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let again = self.witness();
+        runtime.spawn(async move {
+            if let Err(error) = again.kill().await {
+                tracing::warn!(container = again.asked, %error, "a command may have been left running");
+            }
+        });
+    }
+
+    /// Kills all of it and returns when none is left.
+    pub(super) async fn kill(&self) -> Result<()> {
+        self.begun().await?;
+        let mut last = None;
+        for round in 0..ROUNDS {
+            sleep(Duration::from_millis(100 * round as u64)).await;
+            match self.helper(SCRIPT, &[&format!("{MARK}={}", self.mark)]).await {
+                Ok((0, _)) => return Ok(()),
+                Ok((code, _)) => last = Some(self.failed(&format!("the helper ended with {code}"))),
+                Err(error) => last = Some(error),
+            }
+            // A container that is over has taken the command with it.
+            if self.container_gone().await? {
+                return Ok(());
+            }
+        }
+        Err(last.unwrap_or_else(|| self.failed("it goes on")))
+    }
+
+    fn failed(&self, why: &str) -> DriverError {
+        ExecError::new(&self.asked, format!("it could not be killed: {why}")).into()
+    }
+
+    /// Returns when the command has begun, or will not.
+    async fn begun(&self) -> Result<()> {
+        let began = Instant::now();
+        while let Some(Phase::Prepared) = self.phase().await? {
+            if began.elapsed() > BEGINS {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Gives the command's terminal its size, as soon as it has begun: engines take it no earlier.
+    pub(super) fn resize_once_begun(&self, size: TtySize) -> impl Future<Output = Result<()>> + use<> {
+        let tree = self.witness();
+        async move {
+            tree.begun().await?;
+            tree.resize(size).await
+        }
+    }
+
+    pub(super) async fn resize(&self, size: TtySize) -> Result<()> {
+        let resized = self.inner.engine.resize_exec(&self.exec, size).await;
+        resized.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
+    }
+
+    /// The same command, for who must not kill it by leaving.
+    pub(super) fn witness(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            asked: self.asked.clone(),
+            record: self.record.clone(),
+            exec: self.exec.clone(),
+            mark: self.mark.clone(),
+            user: self.user.clone(),
+            armed: AtomicBool::new(false),
+        }
+    }
+
+    /// Where the command is in its life; none when the engine knows nothing of it.
+    pub(super) async fn phase(&self) -> Result<Option<Phase>> {
+        let deadline = self.inner.deadlines.read;
+        let asked = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
+        let late = |_| driver_interface_errors::TimeoutError::new("exec", deadline);
+        let found = asked.map_err(late)?;
+        let found = match found {
+            // Podman's answer when the container was removed meanwhile is a 500.
+            Err(EngineError::Refused(refusal))
+                if cause(Operation::InspectContainer, &refusal) == Cause::NotFound =>
+            {
+                None
+            }
+            found => found.map_err(|failure| self.inner.error(Operation::Read, &self.asked, failure))?,
+        };
+        Ok(found.map(|record| record.phase(self.inner.engine.flavour())))
+    }
+
+    /// Whether the run of the container in which the command was started is over.
+    pub(super) async fn container_gone(&self) -> Result<bool> {
+        use crate::translate::status;
+        let Some(now) = self.inner.find_container(&self.record.id).await? else {
+            return Ok(true);
+        };
+        Ok(!status::lives(&now.state)
+            || now.state.status == "stopping"
+            || status::started_at(&now.state) != status::started_at(&self.record.state))
+    }
+
+    /// Runs a script in the container's shell as the command's user; its exit code and the beginning of its output.
+    pub(super) async fn helper(&self, script: &str, args: &[&str]) -> Result<(i64, Vec<u8>)> {
+        let words = ["sh", "-c", script, "sh"];
+        let request = ExecRequest {
+            cmd: words.iter().chain(args).map(|word| (*word).to_owned()).collect(),
+            env: Vec::new(),
+            working_dir: Some("/".to_owned()),
+            user: self.user.clone(),
+            tty: false,
+            attach_stdin: false,
+            attach_stdout: true,
+            attach_stderr: true,
+        };
+        let done = timeout(HELPER, self.run_helper(&request)).await;
+        let done = done.map_err(|_| self.failed("the helper took too long"))?;
+        done.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
+    }
+
+    async fn run_helper(&self, request: &ExecRequest) -> std::result::Result<(i64, Vec<u8>), EngineError> {
+        let engine = &self.inner.engine;
+        let exec = engine.create_exec(&self.record.id, request).await?;
+        let (half, _open) = split(engine.attach_exec(&exec, false).await?);
+        let mut reader = ExecReader::new(half, false);
+        let mut output = Vec::new();
+        while let Some(frame) = reader.next().await? {
+            if frame.stream == Stream::Stdout && output.len() < HELPER_OUTPUT {
+                output.extend_from_slice(&frame.data);
+            }
+        }
+        loop {
+            let record = engine.inspect_exec(&exec).await?;
+            match record.map(|record| record.phase(engine.flavour())) {
+                Some(Phase::Ended(ended)) => return Ok((ended.code, output)),
+                None => return Err(EngineError::Garbled("the helper is gone".to_owned())),
+                Some(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        self.fire();
+    }
+}

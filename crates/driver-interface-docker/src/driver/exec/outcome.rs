@@ -1,0 +1,98 @@
+//! What became of a command.
+
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect, NetworkError, Result};
+use driver_interface_types::ExecOutcome;
+use tokio::time::{Instant, sleep};
+
+use super::kill::Tree;
+use crate::translate::errors::Operation;
+use crate::translate::exec::{Ended, Phase};
+use crate::wire::EngineError;
+
+/// How long after the end of its output a command may still run. It may have closed its streams on purpose, so
+/// this only paces the looks at it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long after a command was killed the engine may take to notice that its container was.
+const CONTAINER_ENDS: Duration = Duration::from_secs(4);
+
+/// Prints how often the kernel has killed for memory in the container.
+const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
+    while read -r key value; do if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; done 2>/dev/null";
+
+impl Tree {
+    /// How the command ended, once it has; none if it ended with its container.
+    pub(super) async fn ended(&self) -> Result<Option<Ended>> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match self.phase().await? {
+                Some(Phase::Ended(ended)) => return Ok(Some(ended)),
+                Some(Phase::Runs | Phase::Prepared) => {
+                    // An engine that stopped in between never records an end.
+                    if pause >= LONGEST_PAUSE && self.container_gone().await? {
+                        return Ok(None);
+                    }
+                }
+                None if self.container_gone().await? => return Ok(None),
+                // A container that is being removed is still there for a while.
+                None if began.elapsed() < CONTAINER_ENDS => {}
+                None => return Err(self.lost()),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn lost(&self) -> DriverError {
+        NetworkError::new("the engine no longer knows the command, so what became of it is not known")
+            .with_effect(Effect::Unknown)
+            .into()
+    }
+
+    /// What an end amounts to. Somebody else may have killed the command: the container's end, or the kernel.
+    pub(super) async fn outcome(&self, ended: Option<Ended>) -> Result<ExecOutcome> {
+        let Some(ended) = ended else {
+            return Ok(ExecOutcome::ContainerGone);
+        };
+        if !ended.is_suspicious() {
+            return Ok(ended.outcome());
+        }
+        let began = Instant::now();
+        let killed_for_memory = self.ran_out_of_memory().await;
+        loop {
+            if self.container_gone().await? {
+                return Ok(ExecOutcome::ContainerGone);
+            }
+            if killed_for_memory == Some(true) {
+                return Ok(ExecOutcome::OomKilled);
+            }
+            // Where the helper ran, the container did too.
+            if killed_for_memory.is_some() || began.elapsed() > CONTAINER_ENDS {
+                return Ok(ended.outcome());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether the kernel has killed for memory in the container; none when it could not be found out.
+    async fn ran_out_of_memory(&self) -> Option<bool> {
+        let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
+        let text = String::from_utf8_lossy(&output);
+        let counts = text.lines().filter_map(|line| line.trim().parse::<u64>().ok());
+        match code {
+            0 => Some(counts.sum::<u64>() > 0),
+            // There is no shell: not known, but the container runs.
+            126 | 127 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The error for a command that the engine could not begin, by what it says of that.
+    pub(super) fn not_begun(&self, text: String) -> DriverError {
+        // As the engine would answer to a request that it refuses before it hands the connection over.
+        let refusal = EngineError::refused(400, text);
+        self.inner().error(Operation::Exec, self.asked(), refusal)
+    }
+}

@@ -1,0 +1,222 @@
+//! Waiting for the end of a container's run.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use driver_interface_errors::{ContainerNotFoundError, Effect, Result, TimeoutError};
+use driver_interface_types::{ExitInfo, WaitOptions};
+use tokio::time::{sleep, timeout};
+
+use super::inner::Inner;
+use super::task::{located, read};
+use crate::translate::errors::Operation;
+use crate::translate::records::{ContainerRecord, StateRecord};
+use crate::translate::{status, time};
+use crate::wire::EngineError;
+
+const OPERATION: &str = "wait_container";
+
+/// How often the container is looked at beside the engine's own wait: at first often, for the engine may not have
+/// begun to wait yet; then seldom, for what a wait does not see.
+const FIRST_LOOKS: Duration = Duration::from_millis(50);
+const LATER_LOOKS: Duration = Duration::from_secs(2);
+/// How long the engine's wait may still answer when the run it waits for is over.
+const LATE_ANSWER: Duration = Duration::from_secs(1);
+/// How long after the engine's wait its records may still show the run.
+const LATE_RECORD: Duration = Duration::from_secs(5);
+/// How long to leave an engine alone that did not take a wait.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// What a look at the container tells.
+enum Seen {
+    Ended(ExitInfo),
+    /// The run that was waited for is over, and nothing here says how.
+    Over,
+    GoesOn,
+}
+
+pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
+    let waited = async {
+        let found = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
+        driver.run_end(asked, found).await
+    };
+    match options.timeout {
+        None => waited.await,
+        Some(longest) => timeout(longest, waited).await.unwrap_or_else(|_| {
+            Err(TimeoutError::new(OPERATION, longest)
+                .with_effect(Effect::NotApplied)
+                .into())
+        }),
+    }
+    .map_err(|error| located(error, OPERATION))
+}
+
+impl Inner {
+    /// The facts of the run that goes on, or of the next one where none ever was.
+    async fn run_end(&self, asked: &str, mut last: ContainerRecord) -> Result<ExitInfo> {
+        if let Some(exit) = exit(&last) {
+            return Ok(exit);
+        }
+        loop {
+            // Opened before the next look, so that whatever happens after that look is answered by it: when the
+            // container is removed, nothing else knows the code any more.
+            let id = last.id.clone();
+            let answer = self.engine.wait_next_exit(&id);
+            if let Some(exit) = self.answer_or_look(asked, &mut last, answer).await? {
+                return Ok(exit);
+            }
+            sleep(AFTER_FAILURE).await;
+        }
+    }
+
+    /// The facts from the engine's wait or from a look, whichever has them first; none when the wait failed.
+    async fn answer_or_look(
+        &self,
+        asked: &str,
+        last: &mut ContainerRecord,
+        answer: impl Future<Output = std::result::Result<i64, EngineError>>,
+    ) -> Result<Option<ExitInfo>> {
+        tokio::pin!(answer);
+        let mut pause = FIRST_LOOKS;
+        loop {
+            tokio::select! {
+                code = &mut answer => return match code {
+                    Ok(code) => self.facts_of(asked, last, code).await.map(Some),
+                    Err(failure) => self.without_answer(asked, last, failure).await,
+                },
+                () = sleep(pause) => {}
+            }
+            match self.look(last).await? {
+                Seen::Ended(exit) => return Ok(Some(exit)),
+                Seen::GoesOn => {}
+                Seen::Over => {
+                    return match timeout(LATE_ANSWER, &mut answer).await {
+                        Ok(Ok(code)) => self.facts_of(asked, last, code).await.map(Some),
+                        _ => Err(ContainerNotFoundError::new(asked).into()),
+                    };
+                }
+            }
+            pause = (pause * 2).min(LATER_LOOKS);
+        }
+    }
+
+    /// Looks at the container, and keeps what was seen of it last.
+    async fn look(&self, last: &mut ContainerRecord) -> Result<Seen> {
+        let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
+        let Some(now) = looked else {
+            return Ok(Seen::Over);
+        };
+        let seen = seen(last, &now);
+        *last = now;
+        Ok(seen)
+    }
+
+    /// The facts that go with the code of the engine's wait.
+    async fn facts_of(&self, asked: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
+        let told = || ExitInfo::new(code, false, SystemTime::now());
+        let began = std::time::Instant::now();
+        let ran = status::lives(&last.state) || status::started_at(&last.state).is_some();
+        loop {
+            let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
+            match looked {
+                // Removed while it was waited for. Docker also says 0 of one that never ran.
+                None if ran || code != 0 => return Ok(told()),
+                None => return Err(ContainerNotFoundError::new(asked).into()),
+                Some(now) => match seen(last, &now) {
+                    Seen::Ended(exit) => return Ok(exit),
+                    Seen::Over => return Ok(told()),
+                    // Podman's records show the end a moment later.
+                    Seen::GoesOn if began.elapsed() > LATE_RECORD => return Ok(told()),
+                    Seen::GoesOn => sleep(Duration::from_millis(20)).await,
+                },
+            }
+        }
+    }
+
+    /// What to make of it that the engine's wait ended without a code.
+    async fn without_answer(
+        &self,
+        asked: &str,
+        last: &mut ContainerRecord,
+        failure: EngineError,
+    ) -> Result<Option<ExitInfo>> {
+        match self.look(last).await? {
+            Seen::Ended(exit) => Ok(Some(exit)),
+            Seen::Over => Err(ContainerNotFoundError::new(asked).into()),
+            Seen::GoesOn => match failure {
+                // A broken connection or a passing trouble of the engine: waited for anew.
+                EngineError::Broken(_) | EngineError::Garbled(_) => Ok(None),
+                EngineError::Refused(refusal) if refusal.status >= 500 => Ok(None),
+                failure => Err(self.error(Operation::InspectContainer, asked, failure)),
+            },
+        }
+    }
+}
+
+fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
+    let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
+    status::exit(&record.state, created_at)
+}
+
+/// What a record says of the run that an earlier one showed, or of the first run where that showed none.
+fn seen(then: &ContainerRecord, now: &ContainerRecord) -> Seen {
+    if is_later_run(&then.state, &now.state) {
+        return Seen::Over;
+    }
+    exit(now).map_or(Seen::GoesOn, Seen::Ended)
+}
+
+fn is_later_run(then: &StateRecord, now: &StateRecord) -> bool {
+    match (status::started_at(then), status::started_at(now)) {
+        (Some(then), Some(now)) => then != now,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(word: &str, started: &str, code: i64) -> ContainerRecord {
+        ContainerRecord {
+            created: "2026-11-24T08:11:00Z".to_owned(),
+            state: StateRecord {
+                status: word.to_owned(),
+                started_at: started.to_owned(),
+                exit_code: code,
+                ..StateRecord::default()
+            },
+            ..ContainerRecord::default()
+        }
+    }
+
+    const ONCE: &str = "2026-11-24T08:11:04Z";
+    const AGAIN: &str = "2026-11-24T08:11:09Z";
+
+    #[test]
+    fn the_end_of_another_run_is_not_taken_for_this_one_s() {
+        let running = record("running", ONCE, 0);
+        assert!(matches!(seen(&running, &running), Seen::GoesOn));
+        assert!(matches!(seen(&running, &record("exited", AGAIN, 9)), Seen::Over));
+        assert!(matches!(seen(&running, &record("running", AGAIN, 0)), Seen::Over));
+        let Seen::Ended(exit) = seen(&running, &record("exited", ONCE, 9)) else {
+            panic!("it ended");
+        };
+        assert_eq!(exit.code, 9);
+    }
+
+    #[test]
+    fn a_created_container_is_waited_for_until_its_first_run_ends() {
+        let never = "0001-01-01T00:00:00Z";
+        let created = record("created", never, 0);
+        assert!(exit(&created).is_none());
+        assert!(matches!(
+            seen(&created, &record("running", ONCE, 0)),
+            Seen::GoesOn
+        ));
+        assert!(matches!(
+            seen(&created, &record("exited", ONCE, 3)),
+            Seen::Ended(_)
+        ));
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands in containers. Over the wire: the request holds the environment, and the connection is handed over.
+
+use bytes::Bytes;
+use driver_interface_types::TtySize;
+use http::Method;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, ReadHalf};
+
+use super::Engine;
+use crate::translate::exec::ExecRecord;
+use crate::wire::{Demux, Duplex, EngineError, Frame, Payload, Query, Stream};
+
+/// What to run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ExecRequest {
+    pub(crate) cmd: Vec<String>,
+    pub(crate) env: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) working_dir: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    pub(crate) tty: bool,
+    pub(crate) attach_stdin: bool,
+    pub(crate) attach_stdout: bool,
+    pub(crate) attach_stderr: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Start {
+    detach: bool,
+    tty: bool,
+}
+
+/// How much is read at once.
+const PIECE: usize = 32 * 1024;
+
+/// The output of a command. Dropping it closes our reading end.
+pub(crate) struct ExecReader {
+    half: ReadHalf<Duplex>,
+    demux: Option<Demux>,
+    piece: Vec<u8>,
+    ended: bool,
+}
+
+impl Engine {
+    /// Prepares a command, which does nothing yet, and returns its id.
+    pub(crate) async fn create_exec(
+        &self,
+        container: &str,
+        request: &ExecRequest,
+    ) -> Result<String, EngineError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Created {
+            id: String,
+        }
+        let target = Query::new(format!("/containers/{container}/exec"));
+        let answer = self
+            .wire
+            .call(Method::POST, &target, Payload::json(request)?)
+            .await?;
+        answer.json::<Created>().map(|created| created.id)
+    }
+
+    /// Starts a prepared command and hands its streams over. The command may begin only after this returns.
+    pub(crate) async fn attach_exec(&self, exec: &str, tty: bool) -> Result<Duplex, EngineError> {
+        let target = Query::new(format!("/exec/{exec}/start"));
+        self.wire.upgrade(&target, &Start { detach: false, tty }).await
+    }
+
+    /// Starts a prepared command without its streams; it has begun when this returns.
+    pub(crate) async fn detach_exec(&self, exec: &str) -> Result<(), EngineError> {
+        let target = Query::new(format!("/exec/{exec}/start"));
+        let start = Payload::json(&Start {
+            detach: true,
+            tty: false,
+        })?;
+        self.wire.call(Method::POST, &target, start).await.map(drop)
+    }
+
+    /// What the engine knows of a command; none when it knows nothing.
+    pub(crate) async fn inspect_exec(&self, exec: &str) -> Result<Option<ExecRecord>, EngineError> {
+        let target = Query::new(format!("/exec/{exec}/json"));
+        match self.wire.call(Method::GET, &target, Payload::Nothing).await {
+            Ok(answer) => answer.json().map(Some),
+            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    pub(crate) async fn resize_exec(&self, exec: &str, size: TtySize) -> Result<(), EngineError> {
+        let target = Query::new(format!("/exec/{exec}/resize"))
+            .pair("h", size.rows.to_string())
+            .pair("w", size.columns.to_string());
+        self.wire
+            .call(Method::POST, &target, Payload::Nothing)
+            .await
+            .map(drop)
+    }
+}
+
+impl ExecReader {
+    pub(crate) fn new(half: ReadHalf<Duplex>, tty: bool) -> Self {
+        Self {
+            half,
+            demux: (!tty).then(Demux::default),
+            piece: vec![0; PIECE],
+            ended: false,
+        }
+    }
+
+    /// The next piece of output; none at the end. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
+        loop {
+            if let Some(demux) = &mut self.demux
+                && let Some(frame) = demux.next()?
+            {
+                return Ok(Some(frame));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let read = self.half.read(&mut self.piece).await;
+            let length = read.map_err(|error| EngineError::Broken(Box::new(error)))?;
+            let data = self.piece.get(..length).unwrap_or_default();
+            match &mut self.demux {
+                _ if data.is_empty() => {
+                    self.ended = true;
+                    if let Some(demux) = &self.demux {
+                        demux.finish()?;
+                    }
+                }
+                Some(demux) => demux.push(data),
+                None => {
+                    return Ok(Some(Frame {
+                        stream: Stream::Stdout,
+                        starts: true,
+                        data: Bytes::copy_from_slice(data),
+                    }));
+                }
+            }
+        }
+    }
+}

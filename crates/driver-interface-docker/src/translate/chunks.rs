@@ -1,0 +1,338 @@
+//! Log frames as chunks: bytes as they were written, cut and filtered by lines only where that is asked for.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_types::{LogChunk, LogSource, LogStreamOptions};
+
+use super::time;
+use crate::wire::{Frame, Stream};
+
+/// The longest text at a line's beginning that is searched for its time.
+const LONGEST_STAMP: usize = 64;
+
+/// Makes chunks of frames. It holds no more than the beginning of a line, and that only of a terminal.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    options: LogStreamOptions,
+    tty: bool,
+    /// How many lines to leave out at the beginning.
+    skip: u64,
+    lines: u64,
+    stdout: Line,
+    stderr: Line,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    open: bool,
+    dropped: bool,
+    stamp: Option<Stamp>,
+    /// A line's beginning that may be a time, of a terminal's output.
+    held: BytesMut,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    time: SystemTime,
+    /// A time without a fraction stands for its whole second.
+    whole: bool,
+}
+
+/// Whether the engine has to stamp its entries.
+pub(crate) fn needs_stamps(options: &LogStreamOptions) -> bool {
+    options.timestamps || options.since.is_some() || options.until.is_some()
+}
+
+impl Chunks {
+    pub(crate) fn new(options: LogStreamOptions, tty: bool, skip: u64) -> Self {
+        Self {
+            options,
+            tty,
+            skip,
+            lines: 0,
+            stdout: Line::default(),
+            stderr: Line::default(),
+        }
+    }
+
+    /// How many lines came, of those that are wanted by stream and time. One without an end yet counts.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The chunks of a frame.
+    pub(crate) fn push(&mut self, frame: Frame) -> Vec<LogChunk> {
+        let mut out = Vec::new();
+        let wanted = match frame.stream {
+            // A terminal's output is all there is.
+            Stream::Stdout => self.options.stdout || self.tty,
+            Stream::Stderr => self.options.stderr,
+        };
+        if !wanted {
+            return out;
+        }
+        let stamped = needs_stamps(&self.options);
+        if self.tty && stamped {
+            self.terminal(frame.data, &mut out);
+            return out;
+        }
+        let mut rest = frame.data;
+        if stamped && frame.starts {
+            let (stamp, after) = split_stamp(&rest);
+            if stamp.is_some() {
+                self.line(frame.stream).stamp = stamp;
+            }
+            rest = rest.slice(after..);
+        }
+        let line = self.line(frame.stream);
+        let in_dropped = line.open && line.dropped;
+        if !stamped && self.lines >= self.skip && !in_dropped {
+            // Nothing has to be left out any more, so lines do not matter.
+            push(&mut out, self.source(frame.stream), rest, None);
+            return out;
+        }
+        while !rest.is_empty() {
+            let part = first_line(&mut rest);
+            self.part(frame.stream, part, &mut out);
+        }
+        out
+    }
+
+    /// What is still held at the end.
+    pub(crate) fn finish(&mut self) -> Vec<LogChunk> {
+        let mut out = Vec::new();
+        let held = self.stdout.held.split().freeze();
+        if !held.is_empty() {
+            self.part(Stream::Stdout, held, &mut out);
+        }
+        out
+    }
+
+    /// A terminal's output is not framed: each line of it begins with its time.
+    fn terminal(&mut self, mut rest: Bytes, out: &mut Vec<LogChunk>) {
+        if !self.stdout.held.is_empty() {
+            self.stdout.held.extend_from_slice(&rest);
+            rest = self.stdout.held.split().freeze();
+        }
+        while !rest.is_empty() {
+            if !self.stdout.open {
+                let undecided = !rest.contains(&b' ') && rest.len() < LONGEST_STAMP;
+                if undecided {
+                    self.stdout.held.extend_from_slice(&rest);
+                    return;
+                }
+                let (stamp, after) = split_stamp(&rest);
+                self.stdout.stamp = stamp;
+                rest = rest.slice(after..);
+                if rest.is_empty() {
+                    // The line goes on with the next bytes, whose beginning is no time.
+                    self.open(Stream::Stdout);
+                    return;
+                }
+            }
+            let part = first_line(&mut rest);
+            self.part(Stream::Stdout, part, out);
+        }
+    }
+
+    fn line(&mut self, stream: Stream) -> &mut Line {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn source(&self, stream: Stream) -> LogSource {
+        match (self.tty, stream) {
+            (true, _) => LogSource::Tty,
+            (false, Stream::Stdout) => LogSource::Stdout,
+            (false, Stream::Stderr) => LogSource::Stderr,
+        }
+    }
+
+    /// Begins a line, and decides whether it is wanted.
+    fn open(&mut self, stream: Stream) {
+        let (since, until) = (self.options.since, self.options.until);
+        let line = self.line(stream);
+        line.open = true;
+        let outside = line.stamp.is_some_and(|stamp| stamp.is_outside(since, until));
+        line.dropped = outside;
+        if !outside {
+            self.lines += 1;
+            self.line(stream).dropped = self.lines <= self.skip;
+        }
+    }
+
+    /// A line or a piece of one.
+    fn part(&mut self, stream: Stream, part: Bytes, out: &mut Vec<LogChunk>) {
+        let begins = !self.line(stream).open;
+        // A terminal's line may have been opened without a byte of it.
+        let fresh = begins || (self.tty && self.line(stream).stamp.is_some());
+        if begins {
+            self.open(stream);
+        }
+        let ends = part.last() == Some(&b'\n');
+        let times = self.options.timestamps;
+        let source = self.source(stream);
+        let line = self.line(stream);
+        let stamp = line.stamp.take().filter(|_| times && fresh);
+        line.open = !ends;
+        if line.dropped {
+            return;
+        }
+        push(out, source, part, stamp.map(|stamp| stamp.time));
+    }
+}
+
+impl Stamp {
+    fn is_outside(self, since: Option<SystemTime>, until: Option<SystemTime>) -> bool {
+        let last = if self.whole {
+            self.time + Duration::from_secs(1)
+        } else {
+            self.time + Duration::from_nanos(1)
+        };
+        since.is_some_and(|since| last <= since) || until.is_some_and(|until| self.time >= until)
+    }
+}
+
+/// Adds bytes in pieces that are no longer than a chunk may be.
+fn push(out: &mut Vec<LogChunk>, source: LogSource, mut bytes: Bytes, mut stamp: Option<SystemTime>) {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(LogChunk::MAX_LEN));
+        let chunk = LogChunk::new(source, piece);
+        out.push(match stamp.take() {
+            Some(time) => chunk.timestamp(time),
+            None => chunk,
+        });
+    }
+}
+
+/// Takes the first line, with its end, or all where there is no end.
+fn first_line(rest: &mut Bytes) -> Bytes {
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    rest.split_to(end.map_or(rest.len(), |end| end + 1))
+}
+
+/// The time at the beginning, and where what follows it begins.
+fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
+    let head = data.get(..LONGEST_STAMP).unwrap_or(data);
+    let space = head.iter().position(|byte| *byte == b' ');
+    let text = space
+        .and_then(|space| head.get(..space))
+        .and_then(|text| std::str::from_utf8(text).ok());
+    match (text.and_then(time::parse), text, space) {
+        (Some(time), Some(text), Some(space)) => {
+            let whole = !text.contains('.');
+            (Some(Stamp { time, whole }), space + 1)
+        }
+        _ => (None, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(stream: Stream, data: &[u8]) -> Frame {
+        Frame {
+            stream,
+            starts: true,
+            data: Bytes::copy_from_slice(data),
+        }
+    }
+
+    fn all(chunks: &mut Chunks, frames: &[(Stream, &[u8])]) -> Vec<LogChunk> {
+        let mut out: Vec<LogChunk> = frames
+            .iter()
+            .flat_map(|(stream, data)| chunks.push(frame(*stream, data)))
+            .collect();
+        out.extend(chunks.finish());
+        out
+    }
+
+    fn text(chunks: &[LogChunk], source: LogSource) -> String {
+        chunks
+            .iter()
+            .filter(|chunk| chunk.source == source)
+            .map(LogChunk::text)
+            .collect()
+    }
+
+    use Stream::{Stderr, Stdout};
+    const ALL: fn() -> LogStreamOptions = LogStreamOptions::default;
+
+    #[test]
+    fn lines_are_filtered_by_time_and_have_it() {
+        let at = |text: &str| time::parse(text).unwrap();
+        let options = ALL()
+            .since(at("2026-11-24T08:17:05Z"))
+            .until(at("2026-11-24T08:17:07Z"))
+            .timestamps(true);
+        let frames: &[(Stream, &[u8])] = &[
+            (Stdout, b"2026-11-24T08:17:04.9Z old\n"),
+            (Stdout, b"2026-11-24T08:17:05.1Z lo"),
+            (Stderr, b"2026-11-24T08:17:06.0Z err\n"),
+            (Stdout, b"2026-11-24T08:17:05.2Z ng\n"),
+            (Stdout, b"2026-11-24T08:17:07.0Z late\n"),
+        ];
+        let got = all(&mut Chunks::new(options, false, 0), frames);
+        assert_eq!(text(&got, LogSource::Stdout), "long\n");
+        assert_eq!(text(&got, LogSource::Stderr), "err\n");
+        let stamps: Vec<Option<SystemTime>> = got.iter().map(|chunk| chunk.timestamp).collect();
+        assert_eq!(
+            stamps,
+            [
+                Some(at("2026-11-24T08:17:05.1Z")),
+                Some(at("2026-11-24T08:17:06.0Z")),
+                None
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_are_counted_and_left_out_at_the_beginning() {
+        let frames: &[(Stream, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
+        let mut counting = Chunks::new(ALL(), false, u64::MAX);
+        all(&mut counting, frames);
+        assert_eq!(counting.lines(), 4);
+        let got = all(&mut Chunks::new(ALL(), false, 2), frames);
+        assert_eq!(
+            (
+                text(&got, LogSource::Stdout).as_str(),
+                text(&got, LogSource::Stderr).as_str()
+            ),
+            ("c", "e\n")
+        );
+    }
+
+    #[test]
+    fn a_terminal_s_lines_have_times_wherever_they_are_cut() {
+        let whole = b"2026-11-24T08:17:05.1Z one\r\n2026-11-24T08:17:06.1Z two\r\n2026-11-24T08:17:07.1Z x";
+        for cut in 0..whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let mut chunks = Chunks::new(ALL().timestamps(true), true, 0);
+            let got = all(&mut chunks, &[(Stdout, first), (Stdout, second)]);
+            assert_eq!(text(&got, LogSource::Tty), "one\r\ntwo\r\nx", "cut at {cut}");
+            let stamps = got.iter().filter(|chunk| chunk.timestamp.is_some()).count();
+            assert_eq!(stamps, 3, "cut at {cut}: {got:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn without_options_every_byte_comes_through_in_chunks_of_bounded_size(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..30),
+            big in 0usize..200_000,
+        ) {
+            let mut parts = parts;
+            parts.push(vec![b'x'; big]);
+            let frames: Vec<(Stream, &[u8])> = parts.iter().map(|part| (Stdout, part.as_slice())).collect();
+            let got = all(&mut Chunks::new(ALL(), false, 0), &frames);
+            prop_assert!(got.iter().all(|chunk| chunk.bytes.len() <= LogChunk::MAX_LEN));
+            let bytes: Vec<u8> = got.iter().flat_map(|chunk| chunk.bytes.to_vec()).collect();
+            prop_assert_eq!(bytes, parts.concat());
+        }
+    }
+}

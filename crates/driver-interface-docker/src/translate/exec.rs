@@ -1,0 +1,237 @@
+//! What the engine records of a command in a container.
+
+use driver_interface_errors::ConfigurationError;
+use driver_interface_types::{ExecConfig, ExecOutcome, Signal};
+use serde::Deserialize;
+
+use super::records::nullable;
+use crate::engine::Flavour;
+
+/// A command, as inspect has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ExecRecord {
+    #[serde(rename = "ContainerID", deserialize_with = "nullable")]
+    pub(crate) container: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) running: bool,
+    /// None on Docker until it has ended; 0 on Podman.
+    pub(crate) exit_code: Option<i64>,
+    /// 0 on Docker until it has begun; on Podman also after its end.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) pid: i64,
+    /// On Podman whether it has ended.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) can_remove: bool,
+}
+
+/// Where a command is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Prepared,
+    Runs,
+    Ended(Ended),
+}
+
+/// How a command ended, as far as the engine says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) code: i64,
+    /// Whether it had begun; none where the engine does not tell that from a failure of the command.
+    pub(crate) begun: Option<bool>,
+}
+
+impl ExecRecord {
+    pub(crate) fn phase(&self, flavour: Flavour) -> Phase {
+        let code = self.exit_code.unwrap_or_default();
+        match flavour {
+            // It counts as running from when it is asked for.
+            Flavour::Docker if self.running && self.pid == 0 => Phase::Prepared,
+            _ if self.running => Phase::Runs,
+            Flavour::Docker => match self.exit_code {
+                None => Phase::Prepared,
+                Some(code) => Phase::Ended(Ended {
+                    code,
+                    begun: Some(self.pid != 0),
+                }),
+            },
+            Flavour::Podman if !self.can_remove && code == 0 => Phase::Prepared,
+            Flavour::Podman => Phase::Ended(Ended { code, begun: None }),
+        }
+    }
+}
+
+impl Ended {
+    /// What the engine says of a command that it could not begin. It says it in the command's own output.
+    pub(crate) fn failure(self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
+        match self.begun {
+            Some(true) => None,
+            Some(false) => Some(String::from_utf8_lossy(stdout).trim().to_owned()),
+            None => {
+                let both = [stdout, stderr].concat();
+                let text = String::from_utf8_lossy(&both);
+                let first = text.lines().next()?.trim_end().strip_prefix("Error: ")?;
+                let runtime = ["OCI ", "unable to start container process", "executable file "]
+                    .iter()
+                    .any(|phrase| first.contains(phrase));
+                (matches!(self.code, 125..=127) && runtime).then(|| first.to_owned())
+            }
+        }
+    }
+
+    /// What the code says; whether it is the whole truth is found out elsewhere.
+    pub(crate) fn outcome(self) -> ExecOutcome {
+        match Signal::from_number(self.code - 128) {
+            Some(signal) => ExecOutcome::Signaled(signal),
+            None => ExecOutcome::Exited(self.code),
+        }
+    }
+
+    /// Whether more than the command itself may have brought this about.
+    pub(crate) fn is_suspicious(self) -> bool {
+        self.code == Signal::KILL.exit_code() || self.code < 0
+    }
+}
+
+/// Refuses what cannot be passed on.
+pub(crate) fn check(config: &ExecConfig) -> Result<(), ConfigurationError> {
+    let mut violations = Vec::new();
+    let mut refuse = |path: String, code: &str, message: &str| {
+        violations.push(driver_interface_errors::Violation::new(path, code, message));
+    };
+    if config.argv.first().is_none_or(String::is_empty) {
+        refuse("argv".to_owned(), "required", "must name a program");
+    }
+    for (at, word) in config.argv.iter().enumerate() {
+        if word.contains('\0') {
+            refuse(format!("argv[{at}]"), "invalid-character", NO_NUL);
+        }
+    }
+    for (key, value) in &config.env {
+        if key.is_empty() || key.contains(['=', '\0']) {
+            refuse(
+                format!("env.{key}"),
+                "invalid-key",
+                "must have a name without `=` and NUL",
+            );
+        }
+        if value.contains('\0') {
+            refuse(format!("env.{key}"), "invalid-character", NO_NUL);
+        }
+    }
+    if let Some(folder) = &config.working_dir
+        && (!folder.starts_with('/') || folder.contains('\0'))
+    {
+        refuse(
+            "workingDir".to_owned(),
+            "invalid-path",
+            "must be an absolute path without NUL",
+        );
+    }
+    if let Some(user) = &config.user
+        && (user.is_empty() || user.contains(|c: char| c.is_control()))
+    {
+        refuse(
+            "user".to_owned(),
+            "invalid-user",
+            "must be a user, without control characters",
+        );
+    }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigurationError::new(violations))
+    }
+}
+
+const NO_NUL: &str = "must have no NUL";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(json: &str, flavour: Flavour) -> Phase {
+        serde_json::from_str::<ExecRecord>(json).unwrap().phase(flavour)
+    }
+
+    fn ended(code: i64, begun: Option<bool>) -> Ended {
+        Ended { code, begun }
+    }
+
+    #[test]
+    fn a_life_as_docker_records_it() {
+        let docker = |json| phase(json, Flavour::Docker);
+        assert_eq!(
+            docker(r#"{"Running":false,"ExitCode":null,"Pid":0}"#),
+            Phase::Prepared
+        );
+        assert_eq!(
+            docker(r#"{"Running":true,"ExitCode":null,"Pid":0}"#),
+            Phase::Prepared
+        );
+        assert_eq!(docker(r#"{"Running":true,"ExitCode":null,"Pid":7}"#), Phase::Runs);
+        assert_eq!(
+            docker(r#"{"Running":false,"ExitCode":0,"Pid":7}"#),
+            Phase::Ended(ended(0, Some(true)))
+        );
+        assert_eq!(
+            docker(r#"{"Running":false,"ExitCode":126,"Pid":0}"#),
+            Phase::Ended(ended(126, Some(false)))
+        );
+    }
+
+    #[test]
+    fn a_life_as_podman_records_it() {
+        let podman = |json| phase(json, Flavour::Podman);
+        assert_eq!(
+            podman(r#"{"Running":false,"ExitCode":0,"Pid":0,"CanRemove":false}"#),
+            Phase::Prepared
+        );
+        assert_eq!(
+            podman(r#"{"Running":true,"ExitCode":0,"Pid":7,"CanRemove":false}"#),
+            Phase::Runs
+        );
+        assert_eq!(
+            podman(r#"{"Running":false,"ExitCode":0,"Pid":0,"CanRemove":true}"#),
+            Phase::Ended(ended(0, None))
+        );
+    }
+
+    #[test]
+    fn the_engine_s_complaint_is_told_from_the_command_s_output() {
+        let docker = ended(126, Some(false));
+        assert_eq!(
+            docker.failure(b"OCI runtime exec failed\r\n", b"").unwrap(),
+            "OCI runtime exec failed"
+        );
+        assert_eq!(
+            ended(126, Some(true)).failure(b"OCI runtime exec failed", b""),
+            None
+        );
+        let podman = ended(127, None);
+        let text = b"Error: runc: exec failed: unable to start container process: exec: \"x\": executable file not \
+                     found in $PATH: OCI runtime attempted to invoke a command that was not found\nError: read\n";
+        assert!(podman.failure(b"", text).unwrap().ends_with("was not found"));
+        assert_eq!(podman.failure(b"", b"sh: x: not found\n"), None);
+        assert_eq!(ended(1, None).failure(b"", text), None);
+    }
+
+    #[test]
+    fn codes_above_128_are_signals() {
+        assert_eq!(ended(0, None).outcome(), ExecOutcome::Exited(0));
+        assert_eq!(ended(137, None).outcome(), ExecOutcome::Signaled(Signal::KILL));
+        assert_eq!(ended(255, None).outcome(), ExecOutcome::Exited(255));
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let bad = ExecConfig::new(["", "a\0"])
+            .env("", "x")
+            .env("k", "\0")
+            .working_dir("here")
+            .user("");
+        let error = check(&bad).unwrap_err();
+        assert_eq!(error.violations().len(), 6, "{error}");
+        assert!(check(&ExecConfig::new(["true"]).env("k", "").working_dir("/")).is_ok());
+    }
+}

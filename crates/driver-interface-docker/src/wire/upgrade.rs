@@ -1,0 +1,48 @@
+use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+
+use super::call::message;
+use super::{EngineError, Query, Wire};
+
+/// A connection that has become a pair of byte streams. Shutting it down ends what we send and nothing else;
+/// dropping it closes it.
+pub(crate) type Duplex = TokioIo<Upgraded>;
+
+/// As much of a refusal as is read.
+const MAX_REFUSAL: usize = 64 * 1024;
+
+impl Wire {
+    /// Makes a call after which the connection belongs to the two ends.
+    pub(crate) async fn upgrade(&self, target: &Query, body: &impl Serialize) -> Result<Duplex, EngineError> {
+        let body = serde_json::to_vec(body).map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(target.as_str())
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "tcp")
+            .body(Full::new(bytes::Bytes::from(body)))
+            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let answer = self.send(request).await?;
+        let status = answer.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            let upgraded = hyper::upgrade::on(answer).await;
+            return upgraded
+                .map(TokioIo::new)
+                .map_err(|error| EngineError::Broken(Box::new(error)));
+        }
+        if status.is_success() {
+            // Then what follows could be read and not answered.
+            return Err(EngineError::Garbled(format!(
+                "it has status {status} where the connection was to be handed over"
+            )));
+        }
+        let text = Limited::new(answer.into_body(), MAX_REFUSAL).collect().await;
+        let text = text.map(|whole| whole.to_bytes()).unwrap_or_default();
+        Err(EngineError::refused(status.as_u16(), message(&text)))
+    }
+}
