@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Bytes, ContainerConfig, ContainerDriver, ExecConfig, HealthTest, ImageFilter, ImageRef, PullOptions,
-    PullPolicy, PullProgress, RegistryCredentials, TarStream,
+    Bytes, ContainerConfig, ContainerDriver, ExecConfig, ImageFilter, ImageRef, PullOptions, PullPolicy,
+    PullProgress, RegistryCredentials, TarStream,
 };
 use support::{instant_driver, ready, run_on, script, server, started, stubborn};
 use tokio::time::sleep;
@@ -189,7 +189,6 @@ async fn a_saved_image_is_loaded_with_its_config_and_layers() {
         driver.remove_image(&names[0]).await.is_err(),
         "what was loaded is the engine's"
     );
-    let _ = HealthTest::Shell(String::new());
 }
 
 #[tokio::test(start_paused = true)]

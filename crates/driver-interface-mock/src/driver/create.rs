@@ -269,9 +269,10 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
 }
 
 /// The config with what the image has where it says nothing.
-fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
+pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);
+    full.working_dir.get_or_insert_with(|| image.working_dir.clone());
     full.health_check = full.health_check.or_else(|| image.health_check.clone());
     full
 }

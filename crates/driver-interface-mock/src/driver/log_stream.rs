@@ -26,6 +26,8 @@ struct Reader {
     timestamps: bool,
     /// Where it stands.
     position: u64,
+    /// Where it ends at the latest.
+    before: u64,
     /// Which run it reads to the end of, counted from 1.
     run: usize,
     live: Option<Live>,
@@ -59,6 +61,7 @@ impl<K: Kind> MockDriver<K> {
                 Phase::Running(_) => (logs.runs(), options.follow),
                 Phase::Ended(_) => (logs.runs(), false),
             };
+            let before = if follow { u64::MAX } else { logs.position() };
             let live = follow.then(|| Live {
                 changed: container.changed.subscribe(),
                 arrived: logs.watch(),
@@ -70,6 +73,7 @@ impl<K: Kind> MockDriver<K> {
                 wanted,
                 timestamps: options.timestamps,
                 position,
+                before,
                 run,
                 live,
                 rest: None,
@@ -100,7 +104,7 @@ impl Reader {
         loop {
             // Whether it is over is looked at first, so that nothing written before that is missed.
             let over = self.live.is_none() || self.is_over();
-            match self.logs.next(self.position, self.run, &self.wanted) {
+            match self.logs.next(self.position, self.before, self.run, &self.wanted) {
                 Next::Line {
                     time,
                     stream,

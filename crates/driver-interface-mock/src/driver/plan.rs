@@ -2,10 +2,11 @@
 
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    ContainerConfig, CreationPlan, Enforcement, EnforcementReport, ImageRef, NetworkMode, OperationKey,
-    PullPolicy, Strictness, Warning,
+    ContainerConfig, CreationPlan, Enforcement, EnforcementReport, ImageRef, MountType, NetworkMode,
+    PullPolicy, Strictness, Warning, label,
 };
 
+use super::create::with_image;
 use super::{Call, MockDriver};
 use crate::Operation;
 use crate::profile::Kind;
@@ -21,25 +22,27 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn plan_creation(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let call = Call::new(Operation::Plan).summary(super::create::summary_of(config));
         let work = async {
-            let mut filled_in = config.clone();
-            filled_in.init.get_or_insert(true);
-            filled_in.working_dir.get_or_insert_with(|| "/".to_owned());
-            let mut plan = CreationPlan::new(filled_in, enforcement());
+            let mut plan = CreationPlan::new(self.filled_in(config), enforcement());
             plan.warnings = self.unenforced(config);
             plan.refusals = self.refused(config);
             if plan.refusals.is_empty() {
                 plan.refusals = self.missing(config);
             }
-            if let Ok(image) = ImageRef::new(&config.image)
-                && plan.config.working_dir.is_some()
-                && config.working_dir.is_none()
-                && let Some(found) = self.core.engine.state().images.get(&image)
-            {
-                plan.config.working_dir = Some(found.working_dir.clone());
-            }
             Ok(plan)
         };
         self.call(call, || Ok(()), work).await
+    }
+
+    /// The config with what is done where it says nothing, as far as that is known without fetching the image.
+    fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
+        let mut full = config.clone();
+        full.init.get_or_insert(true);
+        let image = ImageRef::new(&config.image).ok();
+        let state = self.core.engine.state();
+        if let Some(found) = image.and_then(|image| state.images.get(&image)) {
+            full = with_image(&full, found);
+        }
+        full
     }
 
     /// What is refused before the engine is asked, each by its path.
@@ -76,10 +79,9 @@ impl<K: Kind> MockDriver<K> {
                 .values()
                 .find(|container| container.name == *name)
         {
-            let repeats = config.operation_key.as_ref().is_some_and(|key| {
-                OperationKey::new(key.as_str()).is_ok()
-                    && holder.labels.get(driver_interface_types::label::OPERATION) == Some(key)
-            });
+            // With its own key it is not another container, but the same one again.
+            let key = holder.labels.get(label::OPERATION);
+            let repeats = config.operation_key.is_some() && config.operation_key.as_ref() == key;
             if !repeats {
                 found.push(Warning::new(
                     "name",
@@ -89,7 +91,7 @@ impl<K: Kind> MockDriver<K> {
             }
         }
         for (index, mount) in config.volumes.iter().enumerate() {
-            let is_volume = mount.mount_type() == driver_interface_types::MountType::Volume;
+            let is_volume = mount.mount_type() == MountType::Volume;
             if is_volume && state.volume(self.namespace(), &mount.source).is_none() {
                 let message = format!("there is no volume `{}`", mount.source);
                 found.push(Warning::new(

@@ -144,10 +144,10 @@ impl LogStore {
         }
     }
 
-    /// The first wanted line from a place on, before the end of a run, and the place behind it.
-    pub(crate) fn next(&self, from: u64, run: usize, wanted: &Wanted) -> Next {
+    /// The first wanted line from a place on, before another place and the end of a run, and the place behind it.
+    pub(crate) fn next(&self, from: u64, before: u64, run: usize, wanted: &Wanted) -> Next {
         let lines = lock(&self.lines);
-        let end = lines.runs.get(run).copied().unwrap_or(u64::MAX);
+        let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
         if from > 0 && from < lines.dropped {
             return Next::Lost;
         }
