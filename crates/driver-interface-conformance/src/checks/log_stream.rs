@@ -273,13 +273,9 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
         apart >= Duration::from_millis(1500),
         apart,
     )?;
-    let without = chunks_without_times(&ctx, &ended.id).await?;
-    ctx.ensure("without asking there are no times", without, without)
-}
-
-async fn chunks_without_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<bool> {
-    let chunks = chunks(ctx, id, all()).await?;
-    Ok(chunks.iter().all(|chunk| chunk.timestamp.is_none()))
+    let without = self::chunks(&ctx, &ended.id, all()).await?;
+    let none = without.iter().all(|chunk| chunk.timestamp.is_none());
+    ctx.ensure("without asking there are no times", none, without)
 }
 
 async fn neither(ctx: Ctx) -> CheckResult {
