@@ -21,8 +21,8 @@ pub enum TestImage {
 const APPLETS: &[&str] = &[
     "[", "awk", "cat", "chmod", "cut", "date", "dd", "echo", "env", "expr", "false", "grep", "head",
     "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "nc", "nslookup", "printf", "ps", "pwd",
-    "rm", "sed", "seq", "sh", "sleep", "sort", "stat", "tail", "test", "timeout", "touch", "tr", "true",
-    "uname", "unshare", "wc", "which", "yes",
+    "rm", "sed", "seq", "setsid", "sh", "sleep", "sort", "stat", "stty", "tail", "test", "timeout", "touch",
+    "tr", "true", "uname", "unshare", "wc", "which", "yes",
 ];
 
 const FOLDERS: &[(&str, u32)] = &[

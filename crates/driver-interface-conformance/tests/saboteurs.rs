@@ -208,7 +208,7 @@ const EXPECTED: &[(Fault, &[&str])] = &[
         ],
     ),
     (Fault::ExecDetachedTakesTimeouts, &["exec-detached/refusals"]),
-    (Fault::LogStreamIsText, &["log-stream/every-byte"]),
+    (Fault::LogStreamIsText, &["log-stream/not-utf8"]),
     (Fault::LogStreamIgnoresTail, &["log-stream/tail"]),
     (
         Fault::LogStreamDoesNotFollow,

@@ -24,9 +24,16 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "log-stream/every-byte",
-        "Every byte comes through as it was written: no UTF-8, NUL, empty lines, no last newline.",
+        "Every byte of text comes through as it was written: NUL, escapes, empty lines, no last newline.",
         run!(every_byte),
     )
+    .requires(NEEDS),
+    Check::should(
+        "log-stream/not-utf8",
+        "Bytes that are not UTF-8 come through as they were written.",
+        run!(not_utf8),
+    )
+    .because("Docker's default log files hold text, so there they are U+FFFD before any driver sees them")
     .requires(NEEDS),
     Check::must(
         "log-stream/order",
@@ -143,10 +150,17 @@ async fn sources(ctx: Ctx) -> CheckResult {
 }
 
 async fn every_byte(ctx: Ctx) -> CheckResult {
-    let script = r"printf '\377\376 \000\001\033[1m\n\n  two  \r\n'; printf 'no newline'";
+    let script = r"printf '\303\266 \000\001\033[1m\n\n  two  \r\n'; printf 'no newline'";
+    same_bytes(ctx, script, b"\xc3\xb6 \0\x01\x1b[1m\n\n  two  \r\nno newline").await
+}
+
+async fn not_utf8(ctx: Ctx) -> CheckResult {
+    same_bytes(ctx, r"printf '\377\376 \303\n'", b"\xff\xfe \xc3\n").await
+}
+
+async fn same_bytes(ctx: Ctx, script: &str, wanted: &[u8]) -> CheckResult {
     let (ended, _) = ctx.finished(&ctx.script(script)).await?;
     let seen = joined(&chunks(&ctx, &ended.id, all()).await?, None);
-    let wanted: &[u8] = b"\xff\xfe \0\x01\x1b[1m\n\n  two  \r\nno newline";
     ctx.equal(
         "the bytes",
         seen.escape_ascii().to_string(),
@@ -259,13 +273,9 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
         apart >= Duration::from_millis(1500),
         apart,
     )?;
-    let without = chunks_without_times(&ctx, &ended.id).await?;
-    ctx.ensure("without asking there are no times", without, without)
-}
-
-async fn chunks_without_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<bool> {
-    let chunks = chunks(ctx, id, all()).await?;
-    Ok(chunks.iter().all(|chunk| chunk.timestamp.is_none()))
+    let without = self::chunks(&ctx, &ended.id, all()).await?;
+    let none = without.iter().all(|chunk| chunk.timestamp.is_none());
+    ctx.ensure("without asking there are no times", none, without)
 }
 
 async fn neither(ctx: Ctx) -> CheckResult {
