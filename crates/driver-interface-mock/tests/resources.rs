@@ -171,7 +171,7 @@ async fn sessions_have_networks_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drivers_the_engine_does_not_have_are_refused_for_good() {
+async fn drivers_of_volumes_and_networks_that_cannot_be_had_are_refused_for_good() {
     let driver = instant_driver();
     let volume = driver
         .create_volume(&VolumeConfig::new("v1").driver("nfs"))
@@ -183,7 +183,7 @@ async fn drivers_the_engine_does_not_have_are_refused_for_good() {
         .unwrap_err();
     for (error, code) in [
         (volume, codes::VOLUME_CREATION_FAILED),
-        (network, codes::NETWORK_CREATION_FAILED),
+        (network, codes::CONFIGURATION_ERROR),
     ] {
         assert_eq!(
             (error.code(), error.is_retryable(), error.effect()),

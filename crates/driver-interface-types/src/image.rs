@@ -124,6 +124,9 @@ fn parse(text: &str) -> Result<ImageRef, String> {
         _ => (DEFAULT_REGISTRY.to_owned(), name.to_owned()),
     };
     path.split('/').try_for_each(check_component)?;
+    if tag.is_some() && matches!(name, "sha256" | "sha384" | "sha512") {
+        return Err("must not be an image id; use a name, or name@sha256:…".to_owned());
+    }
     if !name.contains('/') && digest.is_none() && tag.is_none() && is_image_id(name) {
         return Err("must not be a bare image id; use a name, or name@sha256:…".to_owned());
     }

@@ -58,6 +58,8 @@ codes! {
     DUPLICATE = "duplicate";
     /// A network mode would take the container out of its isolation.
     FORBIDDEN_NETWORK = "forbidden-network";
+    /// An option reaches beyond what it is an option of.
+    FORBIDDEN_OPTION = "forbidden-option";
     /// A user is not written as `uid`, `uid:gid`, `name` or `name:group`.
     INVALID_USER = "invalid-user";
     /// Linux has no such capability, or it is not written as this interface writes it.

@@ -6,6 +6,8 @@
 mod node;
 mod read;
 
+use std::collections::HashSet;
+
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
     ContainerConfig, LinuxCapabilities, NetworkConfig, NetworkMode, ResourceLimits, SecurityOptions,
@@ -118,22 +120,23 @@ fn parse<T>(
     let mut found = Found::new();
     let value = read(node, &mut found);
     // What could not be read is a default by now, which the rules must not judge.
-    let broken: Vec<String> = found.iter().map(|violation| violation.path.clone()).collect();
+    let broken: HashSet<String> = found.iter().map(|violation| violation.path.clone()).collect();
     let judged = check(&value);
     found.extend(
         judged
             .into_iter()
-            .filter(|new| !broken.iter().any(|path| is_at_or_below(&new.path, path))),
+            .filter(|new| !and_parents(&new.path).any(|path| broken.contains(path))),
     );
     refuse_if_any(found)?;
     Ok(value)
 }
 
-fn is_at_or_below(path: &str, parent: &str) -> bool {
-    parent.is_empty()
-        || path
-            .strip_prefix(parent)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+/// A path, and every path that it lies below: `a.b[0]`, `a.b`, `a` and the root.
+fn and_parents(path: &str) -> impl Iterator<Item = &str> {
+    let parents = path
+        .match_indices(['.', '['])
+        .filter_map(|(end, _)| path.get(..end));
+    parents.chain([path, ""])
 }
 
 fn container_config(node: Node, found: &mut Found) -> ContainerConfig {

@@ -12,7 +12,16 @@ const DANGEROUS: &[&str] = &[
     "/boot",
     "/root",
     "/run",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/usr",
     "/var/run",
+    "/var/lock",
+    "/var/spool/cron",
+    "/var/snap",
+    "/var/lib/rancher",
     "/var/lib/docker",
     "/var/lib/containerd",
     "/var/lib/containers",
@@ -20,6 +29,9 @@ const DANGEROUS: &[&str] = &[
     "/private/etc",
     "/private/var/run",
 ];
+
+/// Folders in people's homes where engines keep their sockets.
+const ENGINE_FOLDERS: &[&str] = &[".docker", ".colima", ".orbstack", ".rd"];
 
 /// Sockets through which anybody is root on the host, wherever they lie.
 const ENGINE_SOCKETS: &[&str] = &[
@@ -41,8 +53,10 @@ const ENGINE_SOCKETS: &[&str] = &[
 /// | `/` and every other parent of a folder below, such as `/var` and `/var/lib` | it holds them |
 /// | `/proc`, `/sys`, `/dev` | kernel settings, other processes' memory, raw disks |
 /// | `/etc`, `/boot`, `/root` | accounts and passwords, the kernel, the administrator's keys |
-/// | `/run`, `/var/run` | the sockets of engines and of the init system |
-/// | `/var/lib/docker`, `/var/lib/containerd`, `/var/lib/containers`, `/var/lib/kubelet` | other containers' files and secrets |
+/// | `/run`, `/var/run`, `/var/lock` | the sockets of engines and of the init system |
+/// | `/bin`, `/sbin`, `/lib`, `/lib64`, `/usr`, `/var/spool/cron` | the programs that the host runs |
+/// | `/var/lib/docker`, `/var/lib/containerd`, `/var/lib/containers`, `/var/lib/kubelet`, `/var/lib/rancher`, `/var/snap`, and what is [protected](Self::protect): the Docker driver adds its engine's storage | other containers' files and secrets |
+/// | `.docker`, `.colima`, `.orbstack` and `.rd` anywhere | engines' sockets and passwords |
 /// | `/private/etc`, `/private/var/run` | where macOS keeps `/etc` and `/var/run` |
 /// | any path that ends in `docker.sock`, `docker.raw.sock`, `podman.sock`, `containerd.sock`, `crio.sock`, `cri-dockerd.sock` or `buildkitd.sock` | whoever talks to an engine is root on its host |
 ///
@@ -68,6 +82,9 @@ pub struct ValidationPolicy {
     binds_refused: bool,
     roots: Option<Vec<String>>,
     dangerous: Vec<String>,
+    /// Folders of this engine and its host that are as dangerous as those every host has.
+    protected: Vec<String>,
+    capabilities: Vec<String>,
 }
 
 impl ValidationPolicy {
@@ -133,6 +150,44 @@ impl ValidationPolicy {
         self
     }
 
+    /// Refuses bind mounts of this folder, of what is inside it and of its parents: an engine's storage, say.
+    ///
+    /// ```
+    /// use driver_interface_validation::ValidationPolicy;
+    ///
+    /// let policy = ValidationPolicy::default().protect("/data/docker");
+    /// assert!(policy.bind_problem("/data/docker/volumes").is_some() && policy.bind_problem("/data").is_some());
+    /// assert!(policy.bind_problem("/data/mine").is_none());
+    /// ```
+    #[must_use]
+    pub fn protect(mut self, folder: impl AsRef<str>) -> Self {
+        self.protected.extend(normalised(folder.as_ref()));
+        self
+    }
+
+    /// Allows to add a capability that makes root in a container as good as root on the host, such as `SYS_ADMIN`.
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, SecurityOptions};
+    /// use driver_interface_validation::{ValidationPolicy, validate_container_config_with};
+    ///
+    /// let security = SecurityOptions::default().user("0").add_capability("SYS_TIME");
+    /// let config = ContainerConfig::new("s1", "alpine").security(security);
+    /// let policy = ValidationPolicy::default();
+    /// assert!(validate_container_config_with(&config, &policy).is_err());
+    /// let policy = policy.allow_dangerous_capability("SYS_TIME");
+    /// assert!(validate_container_config_with(&config, &policy).is_ok());
+    /// ```
+    #[must_use]
+    pub fn allow_dangerous_capability(mut self, name: impl Into<String>) -> Self {
+        self.capabilities.push(name.into());
+        self
+    }
+
+    pub(crate) fn allows_capability(&self, name: &str) -> bool {
+        self.capabilities.iter().any(|allowed| allowed == name)
+    }
+
     /// Why this path of the host may not be mounted, or `None` if it may.
     ///
     /// ```
@@ -152,7 +207,7 @@ impl ValidationPolicy {
         if self.dangerous.iter().any(|allowed| is_within(&path, allowed)) {
             return None;
         }
-        if let Some(reason) = danger(&path.to_ascii_lowercase()) {
+        if let Some(reason) = self.danger(&path.to_lowercase()) {
             return Some(format!("must not be {}: {reason}", shown(&path)));
         }
         let roots = self.roots.as_ref()?;
@@ -165,19 +220,34 @@ impl ValidationPolicy {
             listed.join(", ")
         ))
     }
-}
 
-/// What a normalised lower-case path would hand over.
-fn danger(path: &str) -> Option<String> {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    if ENGINE_SOCKETS.contains(&name) {
-        return Some("whoever can talk to an engine's socket controls its host".to_owned());
+    /// What a normalised lower-case path would hand over.
+    fn danger(&self, path: &str) -> Option<String> {
+        let mut parts = path.split('/');
+        if parts.clone().any(|part| ENGINE_FOLDERS.contains(&part))
+            || parts
+                .next_back()
+                .is_some_and(|name| ENGINE_SOCKETS.contains(&name))
+        {
+            return Some("whoever can talk to an engine's socket controls its host".to_owned());
+        }
+        let protected: Vec<String> = self
+            .protected
+            .iter()
+            .map(|folder| folder.to_lowercase())
+            .collect();
+        let folders = || {
+            DANGEROUS
+                .iter()
+                .copied()
+                .chain(protected.iter().map(String::as_str))
+        };
+        if let Some(folder) = folders().find(|folder| is_within(path, folder)) {
+            return Some(format!("what is in `{folder}` gives control over the host"));
+        }
+        let inside = folders().find(|folder| is_within(folder, path))?;
+        Some(format!("it holds `{inside}`, which gives control over the host"))
     }
-    if let Some(folder) = DANGEROUS.iter().find(|folder| is_within(path, folder)) {
-        return Some(format!("what is in `{folder}` gives control over the host"));
-    }
-    let inside = DANGEROUS.iter().find(|folder| is_within(folder, path))?;
-    Some(format!("it holds `{inside}`, which gives control over the host"))
 }
 
 #[cfg(test)]
@@ -214,6 +284,12 @@ mod tests {
             "relative",
             "",
             "/private",
+            "/home/joe/.docker/run",
+            "/home/joe/.colima/default",
+            "/usr/lib/systemd/system",
+            "/bin",
+            "/var/spool/cron",
+            "/var/lib/rancher/k3s",
         ] {
             assert!(policy.bind_problem(path).is_some(), "{path:?} was allowed");
         }

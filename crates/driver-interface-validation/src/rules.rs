@@ -22,6 +22,9 @@ const RESERVED_NETWORKS: &[&str] = &[
     "pasta",
     "slirp4netns",
     "ingress",
+    "container",
+    "ns",
+    "pod",
 ];
 
 pub(crate) fn refuse(code: &str, message: impl AsRef<str>) -> garde::Result {
@@ -118,13 +121,17 @@ pub(crate) fn driver_name(text: &str, _: &ValidationPolicy) -> garde::Result {
 }
 
 pub(crate) fn network_driver(text: &str, policy: &ValidationPolicy) -> garde::Result {
-    if matches!(text, "host" | "null" | "none") {
-        return refuse(
-            codes::FORBIDDEN_NETWORK,
-            format!("must not be {}: such a network is the engine's own", shown(text)),
-        );
+    driver_name(text, policy)?;
+    if text == "bridge" {
+        return Ok(());
     }
-    driver_name(text, policy)
+    refuse(
+        codes::FORBIDDEN_NETWORK,
+        format!(
+            "must be `bridge` or left out: any other kind of network joins the host's or another machine's; got {}",
+            shown(text)
+        ),
+    )
 }
 
 pub(crate) fn network_mode(mode: &NetworkMode, _: &ValidationPolicy) -> garde::Result {
@@ -135,7 +142,7 @@ pub(crate) fn network_mode(mode: &NetworkMode, _: &ValidationPolicy) -> garde::R
     let reason = match kind {
         "host" => "would share the host's network and reach all its local services",
         "container" => "would share another container's network",
-        "ns" => "would share a network namespace of the host",
+        "ns" | "pod" => "would share a network namespace of the host",
         "bridge" | "podman" => {
             "is the engine's own network, on which containers of all sessions reach each other"
         }

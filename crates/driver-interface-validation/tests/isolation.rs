@@ -3,8 +3,10 @@
 mod common;
 
 use common::{accepted, config, found, refused};
-use driver_interface_types::{LinuxCapabilities, NetworkMode, SecurityOptions, VolumeMount};
-use driver_interface_validation::{ValidationPolicy, codes, limits, validate_container_config_with};
+use driver_interface_types::{LinuxCapabilities, NetworkConfig, NetworkMode, SecurityOptions, VolumeMount};
+use driver_interface_validation::{
+    ValidationPolicy, codes, limits, validate_container_config_with, validate_network_config,
+};
 
 #[test]
 fn targets_stay_inside_the_container_and_off_its_kernel() {
@@ -24,15 +26,15 @@ fn targets_stay_inside_the_container_and_off_its_kernel() {
         ("/sys/fs/cgroup", codes::FORBIDDEN_TARGET),
         ("/dev/", codes::FORBIDDEN_TARGET),
         ("/a:ro", codes::INVALID_CHARACTER),
+        ("/a,src=/etc", codes::INVALID_CHARACTER),
+        ("/a\"", codes::INVALID_CHARACTER),
         ("/a\nb", codes::INVALID_CHARACTER),
         ("/a\0", codes::INVALID_CHARACTER),
         (&format!("/{}", "a".repeat(limits::MAX_PATH)), codes::TOO_LONG),
     ] {
         refused(&at(target), "volumes[0].target", code);
     }
-    for target in [
-        "/a", "/a/", "/a b/ü", "/process", "/devel", "/a,b", "/...", "/a..b",
-    ] {
+    for target in ["/a", "/a/", "/a b/ü", "/process", "/devel", "/...", "/a..b"] {
         accepted(&at(target));
     }
 }
@@ -200,5 +202,61 @@ fn capabilities_are_known_written_plainly_and_consistent() {
         (&["CHOWN"], &["CHOWN"], "add[0]", codes::CONTRADICTION),
     ] {
         refused(&with(drop, add), &format!("security.capabilities.{path}"), code);
+    }
+}
+
+#[test]
+fn capabilities_that_reach_the_host_are_the_policy_s_to_allow() {
+    for name in ["SYS_ADMIN", "SYS_MODULE", "DAC_READ_SEARCH"] {
+        let security = SecurityOptions::default().user("0").add_capability(name);
+        let config = config().security(security);
+        refused(
+            &config,
+            "security.capabilities.add[0]",
+            codes::FORBIDDEN_CAPABILITY,
+        );
+        let policy = ValidationPolicy::default().allow_dangerous_capability(name);
+        assert!(validate_container_config_with(&config, &policy).is_ok(), "{name}");
+    }
+    accepted(&config().security(SecurityOptions::default().add_capability("NET_BIND_SERVICE")));
+}
+
+#[test]
+fn a_network_s_options_and_kind_reach_nothing_but_the_network() {
+    let network = |key: &str, value: &str| NetworkConfig::new("net").option(key, value);
+    let problems = |config: &NetworkConfig| match validate_network_config(config) {
+        Ok(()) => Vec::new(),
+        Err(error) => error.violations().iter().map(|one| one.code.clone()).collect(),
+    };
+    for (key, value, code) in [
+        (
+            "com.docker.network.bridge.name",
+            "docker0",
+            codes::FORBIDDEN_OPTION,
+        ),
+        (
+            "com.docker.network.bridge.default_bridge",
+            "true",
+            codes::FORBIDDEN_OPTION,
+        ),
+        ("parent", "eth0", codes::FORBIDDEN_OPTION),
+        ("isolate", "false", codes::FORBIDDEN_OPTION),
+        ("mtu", "abc", codes::OUT_OF_RANGE),
+        ("com.docker.network.bridge.enable_icc", "foo", codes::OUT_OF_RANGE),
+    ] {
+        assert_eq!(problems(&network(key, value)), [code], "{key}");
+    }
+    for (key, value) in [("mtu", "1400"), ("com.docker.network.bridge.enable_icc", "false")] {
+        assert!(problems(&network(key, value)).is_empty(), "{key}");
+    }
+    for kind in ["host", "macvlan", "overlay", "ipvlan"] {
+        assert_eq!(
+            problems(&NetworkConfig::new("net").driver(kind)),
+            [codes::FORBIDDEN_NETWORK],
+            "{kind}"
+        );
+    }
+    for name in ["container", "ns", "pod", "host"] {
+        assert_eq!(problems(&NetworkConfig::new(name)), [codes::RESERVED], "{name}");
     }
 }

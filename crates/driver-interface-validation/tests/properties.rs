@@ -42,7 +42,7 @@ fn resources() -> impl Strategy<Value = ResourceLimits> {
 
 fn mounts() -> impl Strategy<Value = Vec<VolumeMount>> {
     let source = prop_oneof!["[a-z][a-z0-9_.-]{1,20}", "/srv(/[a-z0-9 ü]{1,8}){0,3}"];
-    vec((source, "[a-zA-Z0-9 ü,.]{0,8}", any::<bool>()), 0..5).prop_map(|drawn| {
+    vec((source, "[a-zA-Z0-9 ü.]{0,8}", any::<bool>()), 0..5).prop_map(|drawn| {
         let number = |(index, (source, name, read_only)): (usize, (String, String, bool))| {
             let target = format!("/data{index}{name}");
             let mount = match source.starts_with('/') {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use driver_interface_errors::{
     ConfigurationError, DriverError, Hint, NetworkError, Result, UnsupportedError,
 };
-use driver_interface_types::{EngineInfo, NetworkId};
+use driver_interface_types::{EngineInfo, Namespace, NetworkId};
 
 use super::inner::{Inner, unique};
 use super::locks::{KeyLocks, NetworkUses};
@@ -29,10 +29,14 @@ const OPERATION: &str = "connect";
 pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     let network = match &config.network {
         Some(name) => NetworkId::new(name.as_str())?.to_string(),
-        None => format!("di-{}", config.namespace),
+        None => own_prefix(&config.namespace),
     };
-    let (engine, info, abilities) =
+    let (engine, info, abilities, storage) =
         read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
+    let mut policy = config.policy.protect(storage);
+    if let Address::Unix(socket) = engine.wire().address() {
+        policy = policy.protect(socket.to_string_lossy());
+    }
     let owner = config.owner.unwrap_or_else(owner);
     Ok(Inner {
         engine,
@@ -43,7 +47,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
             owner,
         },
         deadlines: config.deadlines,
-        policy: config.policy,
+        policy,
         network,
         connected: Instant::now(),
         keys: KeyLocks::default(),
@@ -54,7 +58,14 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     })
 }
 
-async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities)> {
+/// What the names of the driver's own making begin with. The length keeps `a` with a key `b-c` from meeting `a-b`
+/// with a key `c`.
+pub(super) fn own_prefix(namespace: &Namespace) -> String {
+    let text = namespace.as_str();
+    format!("di{}-{text}", text.len())
+}
+
+async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities, String)> {
     let (address, version) = choose(candidates).await?;
     let agreed = agree(&version)?;
     let flavour = version.flavour();
@@ -68,7 +79,7 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities
     };
     let info = EngineInfo::new(product, version.version, Some(agreed.to_string()));
     tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");
-    Ok((engine, info, abilities))
+    Ok((engine, info, abilities, system.docker_root_dir))
 }
 
 /// The first address at which a wanted engine answers.

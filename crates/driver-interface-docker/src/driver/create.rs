@@ -13,6 +13,7 @@ use driver_interface_validation::validate_container_config_with;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
+use super::connect::own_prefix;
 use super::inner::{Inner, unique};
 use super::locks::NetworkUse;
 use super::task::{Made, change, located, read, repeatedly};
@@ -104,10 +105,7 @@ impl Inner {
         filters.push(format!("{}={}", label::OPERATION, key.text));
         let listed = self.engine.list_containers(&filters, 0).await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, &key.text, failure))?;
-        for summary in listed
-            .iter()
-            .filter(|summary| self.maker.made_container(&summary.labels))
-        {
+        for summary in listed.iter().filter(|summary| self.made(summary)) {
             if summary.labels.get(label::OPERATION) == Some(&key.text) {
                 self.same_config(config, key, &summary.labels)?;
                 if let Some(record) = self.find_container(&summary.id).await? {
@@ -227,7 +225,7 @@ impl Inner {
         network: &str,
     ) -> Result<Requested> {
         let name = self.container_name(config, key);
-        let labels = self.maker.container(config, &key.text, Some(network));
+        let labels = self.maker.container(config, &name, &key.text, Some(network));
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -364,7 +362,7 @@ impl Inner {
         config
             .name
             .clone()
-            .unwrap_or_else(|| format!("di-{}-{}", self.maker.namespace, key.text))
+            .unwrap_or_else(|| format!("{}-{}", own_prefix(&self.maker.namespace), key.text))
     }
 
     /// Clears up after a creation that failed. Where the engine may have made the container all the same, that

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use driver_interface_errors::{Hint, NetworkCreationError, Result};
+use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
+use tokio::time::timeout;
 
 use super::inner::{Inner, unique};
 use super::network::Settled;
@@ -21,8 +22,15 @@ impl Inner {
         }
     }
 
-    /// Makes the default network unless it is there.
+    /// Makes the default network unless it is there. An engine that never answers must not keep others from trying,
+    /// so this gives up: what it may have made is the one that the next finds.
     pub(super) async fn ensure_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
+        let deadline = self.deadlines.create;
+        let made = timeout(deadline, self.make_default_network(name, session)).await;
+        made.unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
+    }
+
+    async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         let _section = self.networks.section.lock().await;
         if self.default_networks(name).await?.is_empty() {
             let per_session = quirks::network_per_session(self.engine.flavour());
@@ -54,6 +62,15 @@ impl Inner {
     /// Removes the default network if no container of ours uses it or is about to. A failure is left to the next
     /// one who tries, or to a sweep.
     pub(super) async fn release_default_network(&self, name: &str) {
+        if timeout(self.deadlines.remove, self.remove_default_network(name))
+            .await
+            .is_err()
+        {
+            tracing::debug!(network = name, "the default network was not removed in time");
+        }
+    }
+
+    async fn remove_default_network(&self, name: &str) {
         let _section = self.networks.section.lock().await;
         if self.networks.is_awaited(name) {
             return;

@@ -14,7 +14,10 @@ impl Inner {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(asked).await {
             Ok(record) => {
-                let ours = record.is_exactly(asked) && self.maker.made_container(&record.config.labels);
+                let ours = record.is_exactly(asked)
+                    && self
+                        .maker
+                        .made_container(record.plain_name(), &record.config.labels);
                 Ok(ours.then_some(record))
             }
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),

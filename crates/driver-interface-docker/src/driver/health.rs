@@ -30,9 +30,7 @@ impl Inner {
             return Err(self.error(Operation::Read, "engine", failure));
         }
         let own = match self.engine.list_containers(&self.maker.filters(), 0).await {
-            Ok(listed) => listed
-                .into_iter()
-                .filter(|summary| self.maker.made_container(&summary.labels)),
+            Ok(listed) => listed.into_iter().filter(|summary| self.made(summary)),
             Err(failure @ EngineError::Garbled(_)) => {
                 let error =
                     DriverError::from(DriverHealthError::new(failure.to_string()).with_source(failure));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use driver_interface_errors::{Hint, NetworkCreationError, NetworkRemoveError, Result};
+use driver_interface_errors::{Effect, Hint, NetworkCreationError, NetworkRemoveError, Result};
 use driver_interface_types::{Network, NetworkConfig, ResourceFilter, label};
 use driver_interface_validation::validate_network_config;
 use tokio::time::sleep;
@@ -99,8 +99,9 @@ impl Inner {
             let twins = match self.networks_called(&plan.name).await {
                 Ok(twins) => twins,
                 Err(error) => {
-                    let _ = self.engine.remove_network(&id).await;
-                    return Err(error);
+                    let (driver, plan) = (Arc::clone(self), plan.clone());
+                    tokio::spawn(async move { driver.remove_lost_network(&plan).await });
+                    return Err(error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst));
                 }
             };
             let lowest = twins.iter().all(|twin| id <= twin.id);

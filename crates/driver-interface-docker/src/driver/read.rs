@@ -41,8 +41,18 @@ impl Inner {
     pub(super) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
         let listed = self.engine.list_containers(&self.maker.filters(), 0).await;
         let mut own = listed.map_err(|failure| self.error(Operation::Read, "containers", failure))?;
-        own.retain(|summary| self.maker.made_container(&summary.labels));
+        own.retain(|summary| self.made(summary));
         Ok(own)
+    }
+
+    pub(super) fn made(&self, summary: &SummaryRecord) -> bool {
+        let names = summary
+            .names
+            .iter()
+            .map(|name| name.strip_prefix('/').unwrap_or(name));
+        names
+            .into_iter()
+            .any(|name| self.maker.made_container(name, &summary.labels))
     }
 
     pub(super) async fn is_healthy(&self, asked: &str) -> Result<bool> {

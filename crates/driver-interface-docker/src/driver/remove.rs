@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use driver_interface_errors::{ContainerNotFoundError, ContainerRemoveError, Hint, Result};
 use driver_interface_types::RemoveOptions;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::inner::Inner;
 use crate::engine::Removal;
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::labels::DEFAULT_NETWORK;
+use crate::translate::labels;
 use crate::translate::status;
 use crate::wire::EngineError;
+
+/// How long a removal waits for the default network to follow.
+const RELEASE: Duration = Duration::from_secs(5);
 
 /// How often a forced removal is tried.
 const TRIES: usize = 10;
@@ -47,8 +50,10 @@ impl Inner {
             self.not_removed(&asked, &record.id, failure).await?;
             break;
         }
-        if let Some(network) = record.config.labels.get(DEFAULT_NETWORK) {
-            self.release_default_network(network).await;
+        if let Some(network) = labels::default_network(&record.config.labels).cloned() {
+            // The container is gone, whatever becomes of the network.
+            let release = tokio::spawn(async move { self.release_default_network(&network).await });
+            let _ = timeout(RELEASE, release).await;
         }
         Ok(())
     }

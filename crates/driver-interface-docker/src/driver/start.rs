@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::labels::{self, DEFAULT_NETWORK};
+use crate::translate::labels;
 use crate::translate::program;
 use crate::translate::records::ContainerRecord;
 use crate::translate::status;
@@ -101,7 +101,7 @@ impl Inner {
     /// Makes the default network anew if it is the one that is missing; says whether that is worth another try.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
-        let (Some(name), Some(session)) = (own.get(DEFAULT_NETWORK), labels::session(own)) else {
+        let (Some(name), Some(session)) = (labels::default_network(own), labels::session(own)) else {
             return Ok(false);
         };
         self.ensure_default_network(name, session.as_str()).await?;

@@ -63,6 +63,8 @@ pub(super) struct Made<T> {
 
 struct Guard {
     undo: Option<BoxFuture<'static, ()>>,
+    /// Whoever drops it may do so outside the runtime.
+    runtime: Option<Handle>,
     /// Held until it is settled whether the thing stays.
     key: Option<OwnedMutexGuard<()>>,
 }
@@ -73,6 +75,7 @@ impl<T> Made<T> {
             value,
             guard: Guard {
                 undo: Some(Box::pin(undo)),
+                runtime: Handle::try_current().ok(),
                 key: None,
             },
         }
@@ -84,6 +87,7 @@ impl<T> Made<T> {
             value,
             guard: Guard {
                 undo: None,
+                runtime: None,
                 key: None,
             },
         }
@@ -103,7 +107,7 @@ impl<T> Made<T> {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let (Some(undo), Ok(runtime)) = (self.undo.take(), Handle::try_current()) else {
+        let (Some(undo), Some(runtime)) = (self.undo.take(), self.runtime.take()) else {
             return;
         };
         let key = self.key.take();

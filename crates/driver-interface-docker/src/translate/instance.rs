@@ -26,7 +26,7 @@ pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<Cont
     instance.endpoint = status::lives(state).then(|| address(record)).flatten();
     instance.labels = labels::of_config(own);
     instance.resources = labels::resources(own);
-    instance.warnings = abilities.warnings(own.contains_key(labels::DEFAULT_NETWORK));
+    instance.warnings = abilities.warnings(labels::default_network(own).is_some());
     Ok(instance)
 }
 
@@ -67,6 +67,7 @@ mod tests {
         };
         record.config.labels = maker.container(
             &ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2),
+            "web",
             "op",
             Some("di"),
         );

@@ -14,6 +14,9 @@ pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
 pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
 /// On a container: the driver's own network that it uses. On a network: marks it as the driver's own.
 pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
+/// The container's own name. A container inherits the labels of its image, so one that somebody else makes from a
+/// snapshot of ours has them all; its name is another.
+pub(crate) const NAME: &str = "io.driver-interface.name";
 /// On an image: the namespace that imported it. Containers inherit their image's labels, so this is none of
 /// the labels by which a container is known.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
@@ -43,21 +46,26 @@ impl Maker {
     pub(crate) fn container(
         &self,
         config: &ContainerConfig,
+        name: &str,
         operation: &str,
         network: Option<&str>,
     ) -> Labels {
         let mut labels = config.labels.clone();
         labels.extend(self.base(Some(&config.session_id), operation));
         labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
+        labels.insert(NAME.to_owned(), name.to_owned());
         labels.insert(IMAGE.to_owned(), config.image.clone());
         labels.insert(RESOURCES.to_owned(), json(&config.resources));
         labels.insert(
             LABEL_KEYS.to_owned(),
             json(&config.labels.keys().collect::<Vec<_>>()),
         );
-        if let (NetworkMode::Default, Some(network)) = (&config.network, network) {
-            labels.insert(DEFAULT_NETWORK.to_owned(), network.to_owned());
-        }
+        let own_network = network.filter(|_| config.network == NetworkMode::Default);
+        // Empty rather than left out: the image may have one.
+        labels.insert(
+            DEFAULT_NETWORK.to_owned(),
+            own_network.unwrap_or_default().to_owned(),
+        );
         labels
     }
 
@@ -83,8 +91,7 @@ impl Maker {
         ]
     }
 
-    /// Whether something with these labels was made in our namespace. An operation is asked for too, which no
-    /// image carries.
+    /// Whether something with these labels was made in our namespace.
     pub(crate) fn made(&self, labels: &Labels) -> bool {
         let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
         has(label::MANAGED_BY, label::MANAGED_BY_VALUE)
@@ -92,14 +99,22 @@ impl Maker {
             && labels.contains_key(label::OPERATION)
     }
 
-    /// Whether these are the labels of a container that we made.
-    pub(crate) fn made_container(&self, labels: &Labels) -> bool {
-        self.made(labels) && labels.contains_key(label::FINGERPRINT) && session(labels).is_some()
+    /// Whether a container of this name with these labels is one that we made.
+    pub(crate) fn made_container(&self, name: &str, labels: &Labels) -> bool {
+        self.made(labels)
+            && labels.contains_key(label::FINGERPRINT)
+            && labels.get(NAME).is_some_and(|own| own == name)
+            && session(labels).is_some()
     }
 }
 
 pub(crate) fn session(labels: &Labels) -> Option<SessionId> {
     SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
+}
+
+/// The driver's own network that a container uses.
+pub(crate) fn default_network(labels: &Labels) -> Option<&String> {
+    labels.get(DEFAULT_NETWORK).filter(|name| !name.is_empty())
 }
 
 /// The labels that the config of a container gave it.
@@ -163,7 +178,7 @@ mod tests {
         let config = ContainerConfig::new("s1", "busybox")
             .label("team", "core")
             .label("empty", "");
-        let mut labels = maker("a").container(&config, "op", Some("di-a"));
+        let mut labels = maker("a").container(&config, "web", "op", Some("di-a"));
         labels.insert("maintainer".to_owned(), "the image's".to_owned());
         assert_eq!(of_config(&labels), config.labels);
         assert_eq!(resources(&labels), config.resources);
@@ -172,9 +187,10 @@ mod tests {
 
     #[test]
     fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
-        let labels = maker("a").container(&ContainerConfig::new("s1", "busybox"), "op", None);
-        assert!(maker("a").made_container(&labels));
-        assert!(!maker("b").made_container(&labels));
+        let labels = maker("a").container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+        assert!(maker("a").made_container("web", &labels));
+        assert!(!maker("b").made_container("web", &labels));
+        assert!(!maker("a").made_container("made-from-a-snapshot-of-it", &labels));
         let image = Labels::from([
             (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
             (label::NAMESPACE.to_owned(), "a".to_owned()),
@@ -185,7 +201,7 @@ mod tests {
     #[test]
     fn a_config_cannot_forge_our_labels() {
         let config = ContainerConfig::new("s1", "busybox").label(label::SESSION, "other");
-        let labels = maker("a").container(&config, "op", None);
+        let labels = maker("a").container(&config, "web", "op", None);
         assert_eq!(session(&labels).unwrap().as_str(), "s1");
     }
 }

@@ -130,6 +130,8 @@ pub(crate) struct SummaryRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) id: String,
     #[serde(deserialize_with = "nullable")]
+    pub(crate) names: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
     pub(crate) state: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,

@@ -1,5 +1,6 @@
 //! Times as engines write them.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Reads an RFC 3339 time with any offset. `None` for what is none, and for the year 1, by which engines say
@@ -32,8 +33,11 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 
 /// Writes a time as RFC 3339 in UTC, with nanoseconds.
 pub(crate) fn format(time: SystemTime) -> String {
-    humantime::format_rfc3339_nanos(time).to_string()
+    humantime::format_rfc3339_nanos(time.min(*LAST)).to_string()
 }
+
+/// The last second of the year 9999: there is no way to write a later one.
+static LAST: LazyLock<SystemTime> = LazyLock::new(|| UNIX_EPOCH + Duration::from_secs(253_402_300_799));
 
 /// Writes a time as engines take it in a query: seconds since the epoch and nine digits of nanoseconds.
 pub(crate) fn query(time: SystemTime) -> String {

@@ -164,8 +164,7 @@ fn what_does_not_exist_is_refused_and_nothing_is_left() {
                     codes::NETWORK_NOT_FOUND,
                 ),
                 (
-                    base.clone()
-                        .network(NetworkMode::Named(format!("di-{}", bench.namespace))),
+                    base.clone().network(NetworkMode::Named(bench.default_network())),
                     codes::NETWORK_NOT_FOUND,
                 ),
                 (

@@ -59,6 +59,11 @@ impl Bench {
         self.driver.get_container(&made.id).await.unwrap().unwrap()
     }
 
+    /// The name of the driver's own network on Docker.
+    pub(crate) fn default_network(&self) -> String {
+        format!("di{}-{}", self.namespace.len(), self.namespace)
+    }
+
     /// Runs it to its end.
     pub(crate) async fn ended(&self, config: &ContainerConfig) -> ContainerInstance {
         let made = self.run(config).await;

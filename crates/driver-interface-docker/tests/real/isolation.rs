@@ -105,6 +105,44 @@ fn a_default_network_that_is_gone_is_made_anew() {
 }
 
 #[test]
+fn what_is_made_from_a_snapshot_of_ours_is_not_ours() {
+    on_each(
+        "what_is_made_from_a_snapshot_of_ours_is_not_ours",
+        async |bench| {
+            let ours = bench.created("true").await;
+            let image = format!("localhost/{}-snapshot", bench.namespace);
+            let commit = format!("/commit?container={}&repo={image}&tag=1", ours.id);
+            let (status, answer) = bench.raw.call("POST", &commit, Some(&json!({})));
+            assert_eq!(status, 201, "{answer}");
+            let name = format!("{}-copy", bench.namespace);
+            let body = json!({"Image": format!("{image}:1"), "Cmd": ["sleep", "60"]});
+            let (status, made) =
+                bench
+                    .raw
+                    .call("POST", &format!("/containers/create?name={name}"), Some(&body));
+            assert_eq!(status, 201, "{made}");
+            let id = made["Id"].as_str().unwrap().to_owned();
+            let labels = bench.raw.get(&format!("/containers/{id}/json"))["Config"]["Labels"].clone();
+            let seen = bench.driver.list_containers(&ContainerFilter::default()).await;
+            let copy = ContainerId::new(id.as_str()).unwrap();
+            let removed = bench.driver.remove_container(&copy, RemoveOptions::force()).await;
+            bench
+                .raw
+                .call("DELETE", &format!("/containers/{id}?force=1"), None);
+            bench.raw.untag(&format!("{image}:1"));
+            assert_eq!(
+                labels["io.driver-interface.namespace"],
+                json!(bench.namespace),
+                "it has our labels"
+            );
+            let seen: Vec<_> = seen.unwrap().into_iter().map(|one| one.id).collect();
+            assert_eq!(seen, [ours.id]);
+            assert_eq!(removed.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
+        },
+    );
+}
+
+#[test]
 fn what_others_made_is_neither_seen_nor_touched() {
     on_each("what_others_made_is_neither_seen_nor_touched", async |bench| {
         let name = format!("{}-stranger", bench.namespace);

@@ -132,7 +132,7 @@ fn networks_are_made_listed_kept_while_used_and_removed() {
                 .unwrap_err();
             assert_eq!(
                 (error.code(), error.is_retryable()),
-                (codes::NETWORK_CREATION_FAILED, false),
+                (codes::CONFIGURATION_ERROR, false),
                 "{error:?}"
             );
         },

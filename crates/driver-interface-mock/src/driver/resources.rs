@@ -112,16 +112,6 @@ impl<K: Kind> MockDriver<K> {
         let work = async {
             let name = &config.name;
             let driver = config.driver.as_deref().unwrap_or(NETWORK_DRIVER);
-            if driver != NETWORK_DRIVER {
-                return Err(NetworkCreationError::new(
-                    name,
-                    format!("the engine has no network driver `{driver}`"),
-                )
-                .with_retryable(false)
-                .with_effect(Effect::NotApplied)
-                .with_source(Refusal::NoSuchPlugin(driver.to_owned()).answer::<K>())
-                .into());
-            }
             let engine = &self.core.engine;
             let mut state = engine.state();
             if state.network(self.namespace(), name).is_some() {

@@ -11,7 +11,7 @@ use crate::check::refusal;
 use crate::codes;
 use crate::limits::{MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_WORD, MAX_WORDS_TOTAL};
 use crate::rules::refuse;
-use crate::text::key_step;
+use crate::text::{key_step, shown};
 
 /// Environment variables. Neither its Debug form nor its violations show a value.
 #[derive(Clone, Copy, Serialize)]
@@ -23,7 +23,7 @@ pub(super) struct Env<'a>(pub(super) &'a BTreeMap<String, String>);
 #[serde(transparent)]
 pub(super) struct Labels<'a>(pub(super) &'a BTreeMap<String, String>);
 
-/// Options that go to a driver of the engine.
+/// Options that go to a network's driver.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Options<'a>(pub(super) &'a BTreeMap<String, String>);
@@ -79,7 +79,57 @@ impl Validate for Options<'_> {
 
     fn validate_into(&self, _: &ValidationPolicy, parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         at_most_entries(self.0, parent, report);
-        each(self.0, parent, report, map_key, map_value);
+        each(self.0, parent, report, option_key, option_value);
+    }
+}
+
+/// Options of a network that touch nothing but the network itself. Others take over interfaces of the host, or the
+/// engine's own network, or lift the isolation.
+const NETWORK_OPTIONS: &[(&str, OptionKind)] = &[
+    ("com.docker.network.bridge.enable_icc", OptionKind::Truth),
+    (
+        "com.docker.network.bridge.enable_ip_masquerade",
+        OptionKind::Truth,
+    ),
+    ("com.docker.network.driver.mtu", OptionKind::Mtu),
+    ("mtu", OptionKind::Mtu),
+];
+
+#[derive(Clone, Copy)]
+enum OptionKind {
+    Truth,
+    Mtu,
+}
+
+fn option_key(key: &str) -> garde::Result {
+    if NETWORK_OPTIONS.iter().any(|(known, _)| *known == key) {
+        return Ok(());
+    }
+    let known: Vec<String> = NETWORK_OPTIONS
+        .iter()
+        .map(|(known, _)| format!("`{known}`"))
+        .collect();
+    let message = format!(
+        "must be one of {}: others reach beyond the network",
+        known.join(", ")
+    );
+    refuse(codes::FORBIDDEN_OPTION, message)
+}
+
+fn option_value(key: &str, value: &str) -> garde::Result {
+    let kind = NETWORK_OPTIONS.iter().find(|(known, _)| *known == key);
+    match kind {
+        Some((_, OptionKind::Truth)) if !matches!(value, "true" | "false") => refuse(
+            codes::OUT_OF_RANGE,
+            format!("must be `true` or `false`; got {}", shown(value)),
+        ),
+        Some((_, OptionKind::Mtu)) if !value.parse().is_ok_and(|mtu: u32| (68..=65_535).contains(&mtu)) => {
+            refuse(
+                codes::OUT_OF_RANGE,
+                format!("must be a number from 68 to 65535; got {}", shown(value)),
+            )
+        }
+        _ => Ok(()),
     }
 }
 

@@ -159,9 +159,9 @@ fn clean_path(path: &str) -> garde::Result {
             format!("must be an absolute path; got {}", shown(path)),
         );
     }
-    if path.contains(|c: char| c.is_control() || c == ':') {
-        let message =
-            "must not have a colon, line breaks or other control characters: engines split mounts at them";
+    if path.contains(|c: char| c.is_control() || matches!(c, ':' | ',' | '"')) {
+        let message = "must not have a colon, a comma, a quote, line breaks or other control characters: engines \
+                       split mounts at them, and what follows would be options";
         return refuse(codes::INVALID_CHARACTER, message);
     }
     if path.len() > MAX_PATH {

@@ -53,6 +53,21 @@ pub(crate) const CAPABILITIES: &[&str] = &[
     "WAKE_ALARM",
 ];
 
+/// What makes root in a container as good as root on the host.
+const HOST_CAPABILITIES: &[&str] = &[
+    "BPF",
+    "DAC_READ_SEARCH",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "PERFMON",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_TIME",
+];
+
 /// Means every capability.
 pub(crate) const ALL_CAPABILITIES: &str = "ALL";
 
@@ -110,9 +125,16 @@ impl<'a> From<&'a LinuxCapabilities> for Capabilities<'a> {
 impl Validate for Capabilities<'_> {
     type Context = ValidationPolicy;
 
-    fn validate_into(&self, _: &ValidationPolicy, parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+    fn validate_into(
+        &self,
+        policy: &ValidationPolicy,
+        parent: &mut dyn FnMut() -> Path,
+        report: &mut Report,
+    ) {
         each("drop", self.drop, parent, report, |_| Ok(()));
-        each("add", self.add, parent, report, |name| self.may_be_added(name));
+        each("add", self.add, parent, report, |name| {
+            self.may_be_added(name, policy)
+        });
     }
 }
 
@@ -143,10 +165,17 @@ fn each(
 }
 
 impl Capabilities<'_> {
-    fn may_be_added(&self, name: &str) -> garde::Result {
+    fn may_be_added(&self, name: &str, policy: &ValidationPolicy) -> garde::Result {
         if name == ALL_CAPABILITIES {
             let message =
                 "must not be `ALL`: the container would be as good as privileged; add what it needs by name";
+            return refuse(codes::FORBIDDEN_CAPABILITY, message);
+        }
+        if HOST_CAPABILITIES.contains(&name) && !policy.allows_capability(name) {
+            let message = format!(
+                "must not be `{name}`, with which root in the container is as good as root on the host, unless \
+                 this driver's policy allows it"
+            );
             return refuse(codes::FORBIDDEN_CAPABILITY, message);
         }
         if self.drop.iter().any(|dropped| dropped == name) {

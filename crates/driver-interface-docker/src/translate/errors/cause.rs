@@ -203,6 +203,8 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
             "unauthorized",
             "authentication required",
             "access to the resource is denied",
+            "no basic auth credentials",
+            ": denied",
         ],
     ) {
         return Some(Cause::AccessDenied);
