@@ -21,11 +21,11 @@ const DANGEROUS: &[&str] = &[
     "/var/lock",
     "/var/spool/cron",
     "/var/snap",
-    "/var/lib/rancher",
     "/var/lib/docker",
     "/var/lib/containerd",
     "/var/lib/containers",
     "/var/lib/kubelet",
+    "/var/lib/rancher",
     "/private/etc",
     "/private/var/run",
 ];

@@ -278,7 +278,7 @@ fn volumes_and_networks_are_checked_to_the_last_field() {
         ("driver", codes::INVALID_NAME),
         ("labels[\"a=b\"]", codes::INVALID_CHARACTER),
         ("name", codes::INVALID_NAME),
-        ("options[\"a=b\"]", codes::INVALID_CHARACTER),
+        ("options[\"a=b\"]", codes::FORBIDDEN_OPTION),
         ("sessionId", codes::INVALID_NAME),
     ]
     .map(|(path, code)| (path.to_owned(), code.to_owned()));
