@@ -167,7 +167,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
 
 async fn large(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    let content: Vec<u8> = (0..8 * 1024 * 1024_u32).flat_map(u32::to_le_bytes).collect();
+    let content: Vec<u8> = (0..4 * 1024 * 1024_u32).flat_map(u32::to_le_bytes).collect();
     let entries = vec![("large".to_owned(), tar::EntryType::Regular, 0o644, content)];
     let archive = Bytes::from(pack(&entries)?);
     let pieces: Vec<Bytes> = (0..archive.len())
