@@ -29,12 +29,15 @@ async fn main() -> Result<()> {
 }
 
 async fn files(driver: &dyn ContainerDriver, session: &SessionId, image: &str) -> Result<()> {
-    // A container that waits for commands. Its root file system is read-only; `/tmp` can be written.
-    let config = ContainerConfig::new(session.as_str(), image).command(["sleep", "60"]);
+    // A container that waits for commands. What it may write by default is in memory, where Docker cannot reach
+    // files; so this one may write to its root file system.
+    let config = ContainerConfig::new(session.as_str(), image)
+        .command(["sleep", "60"])
+        .security(SecurityOptions::default().read_only(false));
     let id = driver.create_container(&config).await?.id;
     driver.start_container(&id).await?;
 
-    let work = ContainerPath::new("/tmp/work")?;
+    let work = ContainerPath::new("/work")?;
     let words = WriteFile::new("pear\napple\nfig\n")
         .mode(0o600)
         .create_parents(true);
