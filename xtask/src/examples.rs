@@ -5,8 +5,9 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use driver_interface::{ConnectOptions, ImageRef, Namespace, connect_with};
+use anyhow::{Context as _, Result, bail};
+use driver_interface::prelude::*;
+use driver_interface::{ConnectOptions, connect_with};
 use driver_interface_conformance::TestImage;
 
 use crate::conformance::drivers;
@@ -108,12 +109,31 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     let driver = runtime.block_on(connect_with(uri, options))?;
     runtime.block_on(driver.import_image(&image, root))?;
     let failed = run_all(names, uri, Some(&image));
+    let swept = runtime.block_on(sweep(uri, &image));
     let removed = runtime.block_on(driver.remove_image(&image));
     let mut failed = failed?;
+    if let Err(error) = swept {
+        failed.push(format!("cleaning up on {uri} ({error:#})"));
+    }
     if let Err(error) = removed {
         failed.push(format!("removing the image {image} on {uri} ({error:#})"));
     }
     Ok(failed)
+}
+
+/// Removes the sessions of which a program that was killed has left containers. They are known by their image.
+async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
+    let driver = connect(uri).await?;
+    for container in driver.list_containers(&ContainerFilter::default()).await? {
+        if container.image == image.as_str() {
+            let removed = driver.remove_session(&container.session_id).await;
+            println!("removed what session {} has left", container.session_id);
+            if let Some(error) = removed.failures.into_iter().next() {
+                bail!(error);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns those that failed.
