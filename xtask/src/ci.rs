@@ -38,6 +38,7 @@ const STATIC: &[Step] = &[
 const DYNAMIC: &[Step] = &[
     ("tests and doc tests", &["test", "--workspace", "--locked"]),
     ("conformance", &["xtask", "conformance"]),
+    ("examples", &["xtask", "examples"]),
 ];
 
 /// Runs every step, goes on past failures, and says at the end what failed.

@@ -170,6 +170,25 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
     }
 }
 
+/// A driver that can be used here.
+pub(crate) struct Driver {
+    pub(crate) uri: String,
+    /// Whether it needs no engine and no image.
+    pub(crate) simulated: bool,
+    pub(crate) required: bool,
+}
+
+/// The drivers that a run without `--driver`, or with these, is about; and those that are not there.
+pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
+    let (subjects, absent) = targets::find(named, &required()?)?;
+    let drivers = subjects.iter().map(|subject| Driver {
+        uri: subject.uri(),
+        simulated: subject.clock == Clock::Simulated,
+        required: subject.required,
+    });
+    Ok((drivers.collect(), absent))
+}
+
 /// The drivers that must run, by scheme: their absence is a failure.
 fn required() -> Result<Vec<String>> {
     let text = std::env::var(REQUIRE).unwrap_or_default();

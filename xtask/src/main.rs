@@ -4,6 +4,7 @@ mod ci;
 mod conformance;
 mod engines;
 mod engines_command;
+mod examples;
 mod schema;
 mod tidy;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run the conformance suite: on both mocks and every engine that answers, or on the drivers named.
     Conformance(conformance::Args),
+    /// Run the examples: on both mocks and every engine that answers, or on the drivers named.
+    Examples(examples::Args),
     /// Start, stop or list the real engines that tests run against.
     Engines(engines_command::Args),
     /// Check the workspace's rules that no compiler checks.
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Conformance(args) => conformance::main(&args),
+        Command::Examples(args) => examples::main(&args),
         Command::Engines(args) => engines_command::main(&args),
         Command::Tidy => tidy::main(),
         Command::Schema => schema::main(),

@@ -660,7 +660,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// Chunks of one source are in order, and nothing between them is missing; the order between two sources is not
-    /// promised. Every byte is as it was written. With [`follow`](LogStreamOptions::follow) the stream ends when the
+    /// promised. Bytes are as they were written, where the engine keeps them so: Docker's usual log files hold text, so
+    /// bytes that are not UTF-8 come back from them as U+FFFD. With [`follow`](LogStreamOptions::follow) the stream ends when the
     /// container ends or is removed, and a container that was not started yet is waited for; it spans one run. Without
     /// it the stream ends with what is there. It returns at once, also when there is nothing yet.
     ///
@@ -725,6 +726,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// Works while the container is created, running or ended. Names in the archive begin with the path's last part.
     /// A symbolic link at the path itself is followed, inside the container; others are packed as links.
+    /// Read the stream to its end or drop it before another call on the same container, and copy neither out of one
+    /// and into the same at once: Docker keeps the container locked until then, and such a call would wait until its
+    /// deadline.
     ///
     /// # Errors
     /// - `UnsupportedError`: not declared.
@@ -839,8 +843,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// The last item of a pull that works is [`PullProgress::Done`](crate::PullProgress::Done); by then the image can be
     /// used. [`PullStream::finish`] waits for it. An image that is there already is looked up anew and told as done.
-    /// Pulled images belong to the engine, not to a namespace. Credentials are used for this pull alone and stored
-    /// nowhere.
+    /// Pulled images belong to the engine, not to a namespace. [Credentials](PullOptions::credentials) are used for this
+    /// pull alone and stored nowhere; without them the driver asks as it is set up to: the Docker driver with what
+    /// `docker login` has kept.
     ///
     /// # Errors
     /// - `UnsupportedError`: not declared, or there is no way to choose the platform.

@@ -22,7 +22,9 @@ use crate::{ImageRef, millis};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PullOptions {
-    /// Who asks the registry; nobody in particular without it. They are sent to the engine for this pull only.
+    /// Who asks the registry. They are sent to the engine for this pull only. Without them the driver asks as it is set
+    /// up to: the Docker driver with the logins that `docker login` has kept, and where there are none, as nobody in
+    /// particular.
     pub credentials: Option<RegistryCredentials>,
     /// Which variant of the image, as in `linux/arm64`; the engine's own without it.
     pub platform: Option<String>,

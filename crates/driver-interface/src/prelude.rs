@@ -5,11 +5,17 @@ pub use driver_interface_errors::{
     is_retryable_error,
 };
 pub use driver_interface_types::{
-    Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter,
-    ContainerId, ContainerInstance, ContainerState, ContainerStatus, DriverHealth, ImageRef, LogOptions,
-    Network, NetworkConfig, NetworkId, NetworkMode, PullPolicy, RemoveOptions, ResourceFilter,
-    ResourceLimits, SecurityOptions, SessionId, StartOutcome, StopOptions, StopOutcome, Strictness, Volume,
-    VolumeConfig, VolumeId, VolumeMount,
+    ByteStream, Bytes, Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerDriverExt,
+    ContainerFilter, ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerPath,
+    ContainerState, ContainerStats, ContainerStatus, CreationPlan, DriverHealth, Enforcement,
+    EnforcementReport, Event, EventCursor, EventFilter, EventKind, EventStream, ExecConfig, ExecId,
+    ExecOutcome, ExecOutput, ExecSession, ExecStatus, ExitInfo, FileContent, HealthCheck, HealthTest,
+    ImageFilter, ImageInfo, ImageRef, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions,
+    Namespace, Network, NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, PauseOutcome,
+    PortMapping, Protocol, PublishedPort, PullOptions, PullPolicy, PullProgress, PullStream, ReadFileOptions,
+    RegistryCredentials, RemoveOptions, ResourceFilter, ResourceLimits, SecurityOptions, SessionId, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, Strictness, TarStream, TmpfsMount, TtySize, Ulimit,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, VolumeMount, WaitFor, WaitOptions, Warning, WriteFile,
 };
 
 pub use crate::connect;

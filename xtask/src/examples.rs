@@ -1,0 +1,208 @@
+//! `cargo xtask examples`: runs the programs of `crates/driver-interface/examples` on drivers.
+
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use driver_interface::prelude::*;
+use driver_interface::{ConnectOptions, connect_with};
+use driver_interface_conformance::TestImage;
+
+use crate::conformance::drivers;
+use crate::engines_command::target_dir;
+use crate::tidy::workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A driver to run them on, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Without
+    /// any: both mocks and every engine that answers.
+    #[arg(long = "driver", value_name = "URI")]
+    drivers: Vec<String>,
+}
+
+const FOLDER: &str = "crates/driver-interface/examples";
+/// How long one program may take.
+const LONGEST: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Builds the examples, runs each on each driver, goes on past failures, and says what failed and what was not run.
+///
+/// It fails when an example fails, and when a driver that was named or is required is not there.
+pub(crate) fn main(args: &Args) -> Result<ExitCode> {
+    let root = workspace();
+    let names = names(&root.join(FOLDER))?;
+    let (found, absent) = drivers(&args.drivers)?;
+    build(&root)?;
+
+    let mut failed = Vec::new();
+    for driver in found {
+        println!("==> {}", driver.uri);
+        let runs = if driver.simulated {
+            run_all(&names, &driver.uri, None)
+        } else {
+            on_engine(&names, &driver.uri)
+        };
+        match runs {
+            Ok(failures) => failed.extend(failures),
+            Err(error) => {
+                println!("not run on {}: {error:#}", driver.uri);
+                failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+            }
+        }
+    }
+    for driver in absent {
+        println!("not run on {}: {}", driver.uri, driver.reason);
+        failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+    }
+    if !failed.is_empty() {
+        bail!("examples failed: {}", failed.join(", "));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The names of the programs in a folder, in order.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("no examples in {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let stem = path.file_stem().unwrap_or_default();
+            names.push(stem.to_string_lossy().into_owned());
+        }
+    }
+    if names.is_empty() {
+        bail!("no examples in {}", folder.display());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Builds them with the features of the whole workspace, as the tests are, so that nothing is built twice.
+fn build(root: &Path) -> Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--workspace", "--examples", "--locked", "--quiet"])
+        .current_dir(root)
+        .status()
+        .context("cargo did not start")?;
+    if !status.success() {
+        bail!("the examples could not be built");
+    }
+    Ok(())
+}
+
+/// Runs them on an engine with an image of their own, which is removed afterwards.
+fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
+    let root = match TestImage::find(&target_dir().join("conformance/busybox-static")) {
+        TestImage::Root(root) => root,
+        TestImage::Existing(image) => return run_all(names, uri, Some(&image)),
+        TestImage::Missing(reason) => bail!("no image: {reason}"),
+        _ => bail!("no image of a kind that is known here"),
+    };
+    let image = ImageRef::new(format!(
+        "localhost/driver-interface-examples:{}",
+        std::process::id()
+    ))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = ConnectOptions::default().namespace(Namespace::new("examples")?);
+    let driver = runtime.block_on(connect_with(uri, options))?;
+    runtime.block_on(driver.import_image(&image, root))?;
+    let failed = run_all(names, uri, Some(&image));
+    let swept = runtime.block_on(sweep(uri, &image));
+    let removed = runtime.block_on(driver.remove_image(&image));
+    let mut failed = failed?;
+    if let Err(error) = swept {
+        failed.push(format!("cleaning up on {uri} ({error:#})"));
+    }
+    if let Err(error) = removed {
+        failed.push(format!("removing the image {image} on {uri} ({error:#})"));
+    }
+    Ok(failed)
+}
+
+/// Removes the sessions of which a program that was killed has left containers. They are known by their image.
+async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
+    let driver = connect(uri).await?;
+    for container in driver.list_containers(&ContainerFilter::default()).await? {
+        if container.image == image.as_str() {
+            let removed = driver.remove_session(&container.session_id).await;
+            println!("removed what session {} has left", container.session_id);
+            if let Some(error) = removed.failures.into_iter().next() {
+                bail!(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns those that failed.
+fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
+    let folder = target_dir().join("debug/examples");
+    let mut failed = Vec::new();
+    for name in names {
+        println!("--> {name} {uri}");
+        let begun = Instant::now();
+        let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let child = Command::new(&program)
+            .arg(uri)
+            .args(image.map(ImageRef::as_str))
+            .spawn()
+            .with_context(|| format!("{} did not start", program.display()))?;
+        let problem = match ended(child, LONGEST)? {
+            Some(status) if status.success() => None,
+            Some(status) => Some(status.to_string()),
+            None => Some(format!("not done after {} s", LONGEST.as_secs())),
+        };
+        match problem {
+            None => println!("    ok, {:.1} s", begun.elapsed().as_secs_f64()),
+            Some(problem) => {
+                println!("    FAILED: {problem}");
+                failed.push(format!("{name} on {uri}"));
+            }
+        }
+    }
+    Ok(failed)
+}
+
+/// How a program ended; none when it ran too long and was killed.
+fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begun.elapsed() > longest {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_found_by_name() {
+        let names = names(&workspace().join(FOLDER)).unwrap();
+        assert_eq!(names, ["files", "follow", "run_script", "session", "web_server"]);
+    }
+
+    #[test]
+    fn a_folder_without_examples_is_an_error_and_not_a_success() {
+        assert!(names(&workspace().join("docs")).is_err());
+        assert!(names(&workspace().join("nowhere")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_hangs_is_killed() {
+        let child = Command::new("sleep").arg("60").spawn().unwrap();
+        assert_eq!(ended(child, Duration::from_millis(50)).unwrap(), None);
+        let child = Command::new("false").spawn().unwrap();
+        assert!(!ended(child, Duration::from_secs(10)).unwrap().unwrap().success());
+    }
+}
