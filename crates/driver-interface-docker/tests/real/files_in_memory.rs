@@ -6,7 +6,7 @@ use driver_interface_types::{
 };
 
 use super::engine::on_each;
-use super::files::{MIB, add, archive, code, link, noise, path, peak, plain, reset_peak, text};
+use super::files::{MEASURED, MIB, add, archive, code, link, noise, path, peak, plain, reset_peak, text};
 
 /// What a stream holds, in a number, and how long it is.
 async fn sum(mut stream: ByteStream) -> (u64, usize) {
@@ -53,7 +53,7 @@ fn files_in_the_memory_of_a_running_container_are_written_and_read() {
         let listed = driver.exec(id, ExecConfig::shell(listed)).await.unwrap();
         assert_eq!(
             listed.stdout_text(),
-            "a 755 12:34\na/b 755 12:34\na/b/it's \u{e9} 600 12:34\nfile 644 0:0\n0\n"
+            "a 755 12:34\na/b 755 12:34\na/b/it's \u{e9} 600 12:34\nfile 644 1000:1000\n0\n"
         );
         for at in ["/tmp/nonesuch", "/tmp", "/tmp/own", "/tmp/file/x"] {
             assert_eq!(
@@ -135,6 +135,7 @@ fn a_file_in_memory_that_is_its_user_s_alone_is_not_written_by_another() {
 
 #[test]
 fn large_files_and_archives_go_in_and_out_of_memory_within_bounded_memory() {
+    let _alone = MEASURED.lock();
     on_each("large in memory", |bench| async move {
         let driver = &bench.driver;
         let made = bench

@@ -144,12 +144,12 @@ impl Inner {
             && let cause = cause(Operation::Exec, refusal)
             && matches!(
                 cause,
-                Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::Other
+                Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::BadParameter | Cause::Other
             )
         {
             let mut able = self.able(id).await;
             // What is said of a container that ends at this moment is of many kinds, and comes before its end shows.
-            if cause == Cause::Other && able.is_ok() {
+            if matches!(cause, Cause::BadParameter | Cause::Other) && able.is_ok() {
                 sleep(END_SHOWS).await;
                 able = self.able(id).await;
             }

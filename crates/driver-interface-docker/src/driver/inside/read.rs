@@ -15,7 +15,7 @@ use crate::translate::records::ContainerRecord;
 const READ: &str = r#"
 look "$target"
 if [ ! -f "$target" ]; then say nofile; fi
-if [ ! -r "$target" ]; then say denied; fi
+{ :; } < "$target" || say denied
 needs cat
 echo "$mark fine"
 cat < "$target" && printf %s "$mark"
@@ -29,11 +29,10 @@ if [ -L "$target" ]; then
   needs readlink
   target=$(readlink -f "$target") || say denied
 fi
-if [ ! -r "$target" ]; then say denied; fi
-if [ -d "$target" ] && [ ! -x "$target" ]; then say denied; fi
+if [ -d "$target" ]; then (cd "$target") || say denied; else { :; } < "$target" || say denied; fi
 name=${target##*/}
 echo "$mark fine $name"
-tar -c -f - -C "${target%/*}/" "./$name" && printf %s "$mark"
+tar -c -f - -C "${target%/*}/" -- "$name" && printf %s "$mark"
 "#;
 
 impl Inner {
@@ -88,7 +87,8 @@ impl Inner {
         Ok((self.content_of(inside), name))
     }
 
-    /// Runs a script as who can read most: root, or where root has lost its rights, the container's user.
+    /// Runs a script as the container's user, and where that one reaches nothing, as root, which may have lost the
+    /// right to read what is another's.
     async fn say_inside(
         self: &Arc<Self>,
         text: &'static str,
@@ -99,8 +99,9 @@ impl Inner {
         path: &str,
     ) -> Result<(Inside, String)> {
         let own = record.config.user.clone();
-        let mut users = vec![ROOT.to_owned()];
-        users.extend(Some(own).filter(|user| !user.is_empty()));
+        let mut users: Vec<String> = Some(own).into_iter().filter(|user| !user.is_empty()).collect();
+        users.push(ROOT.to_owned());
+        let mut denied = None;
         let last = users.len() - 1;
         for (at, user) in users.iter().enumerate() {
             let script = Script {
@@ -118,8 +119,13 @@ impl Inner {
                 return Ok((inside, rest));
             }
             inside.tree.disarm();
-            if word != "denied" || at == last {
-                return Err(inside.refused(&word));
+            let refused = inside.refused(&word);
+            match word.as_str() {
+                // Nobody sees into a folder that is another's.
+                "nothing" if at < last => {}
+                "nothing" => return Err(denied.unwrap_or(refused)),
+                "denied" if at < last => denied = Some(refused),
+                _ => return Err(refused),
             }
         }
         Err(InternalError::new("no user to read a file as").into())
