@@ -12,6 +12,7 @@ mod find;
 mod health;
 mod image;
 mod inner;
+mod inside;
 mod locks;
 mod log_stream;
 mod logs;

@@ -756,6 +756,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// Works while the container is created, running or ended, and in images without tools. Symbolic links are
     /// followed inside the container.
+    /// What is in memory (a `tmpfs`, `/tmp` of a read-only container) is there only while the container runs, and some
+    /// engines need a shell and `cat` of its image to read it.
     ///
     /// # Errors
     /// - `UnsupportedError`: not declared.
@@ -812,10 +814,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// Works while the container is created, running or ended, and in images without tools. Returns when the file can
-    /// be read. Memory stays bounded however large a streamed content is.
+    /// be read. Memory stays bounded however large a streamed content is. What is in memory (a `tmpfs`, `/tmp` of a
+    /// read-only container) is written only while the container runs; some engines need a shell of its image for it,
+    /// and its owner must have the right to write there.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system).
+    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system, memory).
     /// - `ContainerNotFoundError`: there is none of that id or name.
     /// - `FileSystemError`: the folder does not exist (and [`create_parents`](WriteFile::create_parents) was not set), the
     ///   path is a folder, the space is used up, or the content has another length than it says.

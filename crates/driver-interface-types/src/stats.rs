@@ -24,7 +24,8 @@ pub struct ContainerStats {
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_time: Duration,
-    /// Memory in use, without the file cache that the kernel would give back.
+    /// Memory in use, without the file cache that the kernel would give back; with it where the engine does not tell
+    /// the two apart (Podman).
     pub memory_bytes: u64,
     /// Its memory limit; none where it has none.
     pub memory_limit_bytes: Option<u64>,

@@ -1,5 +1,6 @@
 //! Archives into and out of containers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{DriverError, FileSystemError, Hint, Result, TimeoutError, UnsupportedError};
@@ -31,13 +32,17 @@ pub(super) async fn transfer<T>(
 
 impl Inner {
     pub(super) async fn copy_into(
-        &self,
+        self: &Arc<Self>,
         asked: &str,
         folder: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
         let record = self.container(asked).await?;
         let place = self.locate(asked, &record, folder.as_str()).await?;
+        if place.in_memory {
+            let archive = checked(folder.to_string(), archive);
+            return self.unpack_inside(asked, folder, &place.path, archive).await;
+        }
         match &place.stat {
             None => return Err(unread(folder.as_str(), "there is no such folder").into()),
             Some(stat) if !stat.is_folder() => return Err(unread(folder.as_str(), "it is no folder").into()),
@@ -76,9 +81,13 @@ impl Inner {
         }
     }
 
-    pub(super) async fn copy_from(&self, asked: &str, path: &ContainerPath) -> Result<TarStream> {
+    pub(super) async fn copy_from(self: &Arc<Self>, asked: &str, path: &ContainerPath) -> Result<TarStream> {
         let record = self.container(asked).await?;
         let place = self.locate(asked, &record, path.as_str()).await?;
+        if place.in_memory {
+            let (archive, name) = self.pack_inside(asked, &record, path, &place.path).await?;
+            return Ok(complete(archive, renamer(path, &name)));
+        }
         if place.stat.is_none() {
             return Err(unread(path.as_str(), "there is nothing").into());
         }
@@ -87,23 +96,11 @@ impl Inner {
             .get_archive(&record.id, &place.path, self.deadlines.read)
             .await
             .map_err(|failure| self.not_packed(path.as_str(), failure))?;
-        let renamer = renamer(path, &place.path);
-        Ok(TarStream::new(stream::try_unfold(
-            (download, TarReader::default(), renamer),
-            |(mut download, mut reader, mut renamer)| async move {
-                match download.next().await.map_err(cut)? {
-                    Some(mut data) => {
-                        scan(&mut reader, &data).map_err(broken)?;
-                        if let Some(renamer) = &mut renamer {
-                            data = renamer.push(&data).map_err(broken)?;
-                        }
-                        Ok(Some((data, (download, reader, renamer))))
-                    }
-                    None if reader.is_complete() => Ok(None),
-                    None => Err(broken("it ends too early")),
-                }
-            },
-        )))
+        let archive = stream::try_unfold(download, |mut download| async move {
+            let data = download.next().await.map_err(cut)?;
+            Ok(data.map(|data| (data, download)))
+        });
+        Ok(complete(ByteStream::new(archive), renamer(path, &place.path)))
     }
 
     pub(super) fn not_packed(&self, path: &str, failure: EngineError) -> DriverError {
@@ -119,6 +116,27 @@ fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = path.rsplit('/').next().filter(|name| !name.is_empty())?;
     let wanted = asked.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, wanted))
+}
+
+/// The same archive, renamed, and ended with an error where it is not whole.
+fn complete(archive: ByteStream, renamer: Option<Renamer>) -> TarStream {
+    let start = (archive, TarReader::default(), renamer);
+    TarStream::new(stream::try_unfold(
+        start,
+        |(mut archive, mut reader, mut renamer)| async move {
+            match archive.next().await.transpose()? {
+                Some(mut data) => {
+                    scan(&mut reader, &data).map_err(broken)?;
+                    if let Some(renamer) = &mut renamer {
+                        data = renamer.push(&data).map_err(broken)?;
+                    }
+                    Ok(Some((data, (archive, reader, renamer))))
+                }
+                None if reader.is_complete() => Ok(None),
+                None => Err(broken("it ends too early")),
+            }
+        },
+    ))
 }
 
 /// What the engine sent is no whole archive: the connection broke, though it does not look like it.

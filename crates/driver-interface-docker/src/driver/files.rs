@@ -1,5 +1,7 @@
 //! Single files of containers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use driver_interface_errors::{DriverError, FileSystemError, Result};
 use driver_interface_types::{ByteStream, ContainerPath, FileOwner, ReadFileOptions, WriteFile};
@@ -9,6 +11,7 @@ use super::archive::broken;
 use super::inner::Inner;
 use super::place::{Place, cut, unread};
 use crate::engine::Download;
+use crate::translate::records::ContainerRecord;
 use crate::translate::tar::{self, Kind, Part, Rights, TarReader};
 
 /// A file that is being read: the content of the one entry of an archive.
@@ -20,12 +23,19 @@ struct Reading {
 
 impl Inner {
     pub(super) async fn read_file(
-        &self,
+        self: &Arc<Self>,
         asked: &str,
         path: &ContainerPath,
         options: ReadFileOptions,
     ) -> Result<Bytes> {
-        let (mut reading, size) = self.open_file(asked, path).await?;
+        let record = self.container(asked).await?;
+        let place = self.locate(asked, &record, path.as_str()).await?;
+        if place.in_memory {
+            return self
+                .read_all_inside(asked, &record, path, &place.path, options.limit)
+                .await;
+        }
+        let (mut reading, size) = self.open_file(&record, path, &place).await?;
         if size > options.limit as u64 {
             let text = format!(
                 "it has {size} bytes, and at most {} were to be read",
@@ -40,8 +50,19 @@ impl Inner {
         Ok(all.into())
     }
 
-    pub(super) async fn read_file_stream(&self, asked: &str, path: &ContainerPath) -> Result<ByteStream> {
-        let (reading, _) = self.open_file(asked, path).await?;
+    pub(super) async fn read_file_stream(
+        self: &Arc<Self>,
+        asked: &str,
+        path: &ContainerPath,
+    ) -> Result<ByteStream> {
+        let record = self.container(asked).await?;
+        let place = self.locate(asked, &record, path.as_str()).await?;
+        if place.in_memory {
+            return self
+                .read_inside("read_file_stream", asked, &record, path, &place.path)
+                .await;
+        }
+        let (reading, _) = self.open_file(&record, path, &place).await?;
         Ok(ByteStream::new(stream::try_unfold(
             reading,
             |mut reading| async move {
@@ -52,9 +73,12 @@ impl Inner {
     }
 
     /// The file's content, and how long it is.
-    async fn open_file(&self, asked: &str, path: &ContainerPath) -> Result<(Reading, u64)> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, path.as_str()).await?;
+    async fn open_file(
+        &self,
+        record: &ContainerRecord,
+        path: &ContainerPath,
+        place: &Place,
+    ) -> Result<(Reading, u64)> {
         match &place.stat {
             None => return Err(unread(path.as_str(), "there is nothing").into()),
             Some(stat) if !stat.is_file() => return Err(unread(path.as_str(), "it is no file").into()),
@@ -80,9 +104,18 @@ impl Inner {
         }
     }
 
-    pub(super) async fn write_file(&self, asked: &str, path: &ContainerPath, file: WriteFile) -> Result<()> {
+    pub(super) async fn write_file(
+        self: &Arc<Self>,
+        asked: &str,
+        path: &ContainerPath,
+        file: WriteFile,
+    ) -> Result<()> {
         let record = self.container(asked).await?;
         let place = self.locate(asked, &record, path.as_str()).await?;
+        let owner = file.owner.unwrap_or_else(|| owner(&record.config.user));
+        if place.in_memory {
+            return self.write_inside(asked, path, &place.path, owner, file).await;
+        }
         let missing = missing(&place);
         let refuse = |why: &str| DriverError::from(unread(path.as_str(), why));
         match (&place.stat, missing.as_slice()) {
@@ -92,7 +125,6 @@ impl Inner {
             _ => {}
         }
         self.refuse_read_only(&record, &place.path)?;
-        let owner = file.owner.unwrap_or_else(|| owner(&record.config.user));
         let archive = packed(path.as_str(), &missing, owner, file);
         self.unpack(asked, &record, path.as_str(), &place.base, archive)
             .await
@@ -198,22 +230,22 @@ impl Packing {
             Some(data) => {
                 self.sent += data.len() as u64;
                 if self.sent > self.length {
-                    return Err(self.wrong_length("more"));
+                    return Err(wrong_length(&self.path, self.length, "more"));
                 }
                 Ok(Some(data))
             }
-            None if self.sent < self.length => Err(self.wrong_length("fewer")),
+            None if self.sent < self.length => Err(wrong_length(&self.path, self.length, "fewer")),
             None => {
                 self.ended = true;
                 Ok(Some(tar::ending(self.length).into()))
             }
         }
     }
+}
 
-    fn wrong_length(&self, how: &str) -> DriverError {
-        let text = format!("the content has {how} bytes than the {} it says", self.length);
-        FileSystemError::new(self.path.as_str(), text).into()
-    }
+pub(super) fn wrong_length(path: &str, length: u64, how: &str) -> DriverError {
+    let text = format!("the content has {how} bytes than the {length} it says");
+    FileSystemError::new(path, text).into()
 }
 
 #[cfg(test)]

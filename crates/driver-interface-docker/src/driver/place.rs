@@ -1,6 +1,7 @@
 //! Where a path of a container leads, and what can be done there.
 
 use driver_interface_errors::{DriverError, Effect, FileSystemError, Result, UnsupportedError};
+use driver_interface_types::ContainerStatus;
 
 use super::inner::Inner;
 use crate::translate::errors::Operation;
@@ -21,6 +22,9 @@ pub(super) struct Place {
     pub(super) stat: Option<PathStat>,
     /// The deepest folder above it that is there.
     pub(super) base: String,
+    /// Whether only the container's own programs reach it. Then no link below was followed, and whether there is
+    /// something was not looked at.
+    pub(super) in_memory: bool,
 }
 
 impl Inner {
@@ -32,12 +36,16 @@ impl Inner {
             path: String::new(),
             stat: None,
             base: "/".to_owned(),
+            in_memory: false,
         };
         let mut links = 0;
         while let Some(part) = parts.pop() {
             let here = format!("{}/{part}", place.path);
-            self.refuse_memory(record, &here)?;
-            let stat = self.stat(asked, record, &here).await?;
+            place.in_memory = self.is_in_memory(record, &here)?;
+            let stat = match place.in_memory {
+                true => None,
+                false => self.stat(asked, record, &here).await?,
+            };
             let Some(stat) = stat else {
                 let rest: Vec<String> = parts.drain(..).rev().collect();
                 place.path = std::iter::once(here).chain(rest).collect::<Vec<_>>().join("/");
@@ -55,6 +63,7 @@ impl Inner {
                     path: String::new(),
                     stat: None,
                     base: "/".to_owned(),
+                    in_memory: false,
                 };
                 continue;
             }
@@ -94,14 +103,18 @@ impl Inner {
         Ok(stat)
     }
 
-    /// Folders in memory are out of the engine's reach: what it would write goes below them and is lost, and what
-    /// it would read is not there. A running container's own programs reach them.
-    fn refuse_memory(&self, record: &ContainerRecord, path: &str) -> Result<()> {
+    /// Whether a path is in memory and so out of the engine's reach: what it would write goes below and is lost, and
+    /// what it would read is not there. A running container's own programs reach it; without them it is refused.
+    fn is_in_memory(&self, record: &ContainerRecord, path: &str) -> Result<bool> {
         let reaches = crate::quirks::reaches_memory(self.engine.flavour()) && status::lives(&record.state);
         if reaches || mount_of(record, path) != Mount::Memory {
-            return Ok(());
+            return Ok(false);
         }
-        let text = format!("`{path}` is in memory, where the engine neither reads nor writes files");
+        if status::status(&record.state) == ContainerStatus::Running {
+            return Ok(true);
+        }
+        let text =
+            format!("`{path}` is in memory, where files are read and written only while the container runs");
         Err(UnsupportedError::new("files", text).into())
     }
 

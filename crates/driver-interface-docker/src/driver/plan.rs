@@ -22,7 +22,7 @@ impl Inner {
         let facts = Facts::of_config(config);
         let report = enforcement::report(&self.abilities, facts);
         let mut plan = CreationPlan::new(self.filled_in(config), report);
-        plan.warnings = self.abilities.warnings(facts.default_network);
+        plan.warnings = self.abilities.warnings(facts);
         if let Err(invalid) = validate_container_config_with(config, &self.policy) {
             let violations = invalid.violations().iter();
             let refusals = violations.map(|found| Warning::new(&*found.path, &*found.code, &*found.message));

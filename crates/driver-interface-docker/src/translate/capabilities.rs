@@ -6,9 +6,10 @@ use driver_interface_errors::{
     ContainerCreationError, DriverError, Hint, ResourceLimitError, UnsupportedError,
 };
 use driver_interface_types::{
-    Capabilities, ContainerConfig, NetworkMode, ResourceLimits, SecurityOptions, Strictness, Warning,
+    Capabilities, ContainerConfig, ResourceLimits, SecurityOptions, Strictness, Warning,
 };
 
+use super::enforcement::Facts;
 use crate::engine::{Flavour, SystemRecord};
 
 /// The least memory engines take, in MiB.
@@ -107,7 +108,7 @@ impl Abilities {
     }
 
     /// What this engine does not do of what these ask.
-    pub(crate) fn warnings(&self, default_network: bool) -> Vec<Warning> {
+    pub(crate) fn warnings(&self, facts: Facts) -> Vec<Warning> {
         let can = &self.capabilities;
         let mut warnings = Vec::new();
         let mut warn = |path: &str, holds: bool, why: &str| {
@@ -143,9 +144,14 @@ impl Abilities {
         );
         warn(
             "network",
-            can.session_isolation || !default_network,
+            can.session_isolation || !facts.default_network,
             "the engine does not reliably keep containers of different sessions apart on the default network; use \
              `none` where that matters",
+        );
+        warn(
+            "network",
+            can.network_isolation || facts.default_network || facts.no_network,
+            "the engine does not reliably keep containers of different networks apart; use `none` where that matters",
         );
         warnings
     }
@@ -155,7 +161,7 @@ impl Abilities {
         if config.strictness != Strictness::Require {
             return Ok(());
         }
-        let warnings = self.warnings(config.network == NetworkMode::Default);
+        let warnings = self.warnings(Facts::of_config(config));
         if warnings.is_empty() {
             return Ok(());
         }

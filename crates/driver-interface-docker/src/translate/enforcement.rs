@@ -106,4 +106,21 @@ mod tests {
         let podman = of(Flavour::Podman, facts);
         assert!(podman.network.holds() && podman.seccomp.holds());
     }
+    #[test]
+    fn whoever_is_told_that_a_network_does_not_hold_is_warned_of_it() {
+        for flavour in [Flavour::Docker, Flavour::Podman] {
+            let abilities = Abilities::of(&SystemRecord::default(), flavour, None);
+            for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
+                let facts = Facts {
+                    default_network,
+                    no_network,
+                    own_filter: false,
+                };
+                let warned = abilities.warnings(facts);
+                let warned = warned.iter().filter(|warning| warning.path == "network").count();
+                let weak = !report(&abilities, facts).network.holds();
+                assert_eq!(warned, usize::from(weak), "{flavour:?} {facts:?}");
+            }
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<Cont
     instance.health = state.health.as_ref().and_then(health);
     let facts = Facts::of_container(record);
     instance.enforcement = Some(enforcement::report(abilities, facts));
-    instance.warnings = abilities.warnings(facts.default_network);
+    instance.warnings = abilities.warnings(facts);
     Ok(instance)
 }
 

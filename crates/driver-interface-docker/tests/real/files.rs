@@ -8,9 +8,12 @@ use driver_interface_types::{
 
 use super::engine::{Bench, on_each};
 
-const MIB: usize = 1024 * 1024;
+/// Held by who measures this process.
+pub(crate) static MEASURED: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn path(text: &str) -> ContainerPath {
+pub(crate) const MIB: usize = 1024 * 1024;
+
+pub(crate) fn path(text: &str) -> ContainerPath {
     ContainerPath::new(text).unwrap()
 }
 
@@ -21,7 +24,7 @@ async fn writable(bench: &Bench, script: &str) -> ContainerId {
     bench.driver.create_container(&config).await.unwrap().id
 }
 
-async fn text(driver: &DockerDriver, id: &ContainerId, at: &str) -> String {
+pub(crate) async fn text(driver: &DockerDriver, id: &ContainerId, at: &str) -> String {
     let read = driver
         .read_file(id, &path(at), ReadFileOptions::default())
         .await
@@ -29,7 +32,9 @@ async fn text(driver: &DockerDriver, id: &ContainerId, at: &str) -> String {
     String::from_utf8(read.to_vec()).unwrap()
 }
 
-async fn code<T: std::fmt::Debug>(call: impl Future<Output = driver_interface_types::Result<T>>) -> String {
+pub(crate) async fn code<T: std::fmt::Debug>(
+    call: impl Future<Output = driver_interface_types::Result<T>>,
+) -> String {
     call.await.unwrap_err().code().to_owned()
 }
 
@@ -279,6 +284,7 @@ fn an_archive_comes_back_as_it_went_in() {
 
 #[test]
 fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
+    let _alone = MEASURED.lock();
     on_each("large files", |bench| async move {
         let driver = &bench.driver;
         let id = writable(&bench, "true").await;
@@ -323,7 +329,7 @@ fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
 }
 
 /// So many mebibytes that do not repeat themselves.
-fn noise(mib: usize) -> ByteStream {
+pub(crate) fn noise(mib: usize) -> ByteStream {
     ByteStream::of_items((0..mib * 16).map(|piece| {
         let mut state = piece as u64 + 1;
         let next = move |_| {
@@ -337,18 +343,18 @@ fn noise(mib: usize) -> ByteStream {
 }
 
 /// Forgets the highest use of memory until now, and says what is used, in KiB.
-fn reset_peak() -> u64 {
+pub(crate) fn reset_peak() -> u64 {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     peak()
 }
 
-fn peak() -> u64 {
+pub(crate) fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn archive(links: &[(&str, &str)]) -> TarStream {
+pub(crate) fn archive(links: &[(&str, &str)]) -> TarStream {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, target) in links {
         link(&mut builder, name, target);
@@ -356,7 +362,7 @@ fn archive(links: &[(&str, &str)]) -> TarStream {
     builder.into_inner().unwrap().into()
 }
 
-fn link(builder: &mut tar::Builder<Vec<u8>>, name: &str, target: &str) {
+pub(crate) fn link(builder: &mut tar::Builder<Vec<u8>>, name: &str, target: &str) {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Symlink);
     header.set_size(0);
@@ -364,7 +370,7 @@ fn link(builder: &mut tar::Builder<Vec<u8>>, name: &str, target: &str) {
     builder.append_link(&mut header, name, target).unwrap();
 }
 
-fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
+pub(crate) fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
@@ -372,7 +378,7 @@ fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
 }
 
 /// An archive of one file, with a name that careful writers refuse.
-fn plain(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn plain(name: &str, content: &[u8]) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(0o644);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use driver_interface_errors::codes;
 use driver_interface_types::{
     ContainerDriver, ContainerFilter, ContainerId, LogOptions, NetworkConfig, NetworkMode, RemoveOptions,
-    ResourceFilter, StopOptions, VolumeConfig, VolumeId,
+    ResourceFilter, StopOptions, Strictness, VolumeConfig, VolumeId, Warning,
 };
 use serde_json::json;
 
@@ -25,6 +25,27 @@ async fn ask(bench: &Bench, session: &str, network: NetworkMode, address: &str) 
         .get_container_logs(&done.id, LogOptions::default().only_stdout())
         .await
         .unwrap()
+}
+
+#[test]
+fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must() {
+    on_each("a named network that is not kept apart", async |bench| {
+        let network = NetworkConfig::new(format!("{}-own", bench.namespace));
+        bench.driver.create_network(&network).await.unwrap();
+        let config = bench
+            .config("true")
+            .network(NetworkMode::Named(network.name.clone()));
+        let weak = !bench.driver.capabilities().network_isolation;
+        let warned = |warnings: &[Warning]| warnings.iter().any(|warning| warning.path == "network");
+        let made = bench.driver.create_container(&config).await.unwrap();
+        assert_eq!(warned(&made.warnings), weak);
+        let strict = bench
+            .driver
+            .plan(&config.strictness(Strictness::Require))
+            .await
+            .unwrap();
+        assert_eq!(warned(&strict.refusals), weak);
+    });
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerStatus, LogOptions, NetworkConfig, RemoveOptions,
-    ResourceFilter, StartOutcome, StopOptions, StopOutcome, VolumeConfig,
+    ContainerDriver, ContainerFilter, ContainerStatus, ExecConfig, ExecOutcome, LogOptions, NetworkConfig,
+    RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, VolumeConfig,
 };
 use futures_util::future::join_all;
 
@@ -181,6 +181,34 @@ fn start_against_stop_ends_in_one_of_two_states() {
                 .remove_container(&made.id, RemoveOptions::force())
                 .await
                 .unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_command_against_a_stop_ends_as_itself_or_with_its_container_or_is_refused() {
+    on_each("exec against stop", |bench| async move {
+        for millis in [0, 50, 100, 200] {
+            let made = bench.running("while :; do sleep 1; done").await;
+            let commands = (0..8).map(|_| bench.driver.exec(&made.id, ExecConfig::shell("exit 3")));
+            let stop = async {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                bench.driver.stop_container(&made.id, StopOptions::kill()).await
+            };
+            let (answers, stopped) = tokio::join!(join_all(commands), stop);
+            stopped.unwrap();
+            for answer in answers {
+                match answer {
+                    Ok(output) => assert!(
+                        matches!(
+                            output.outcome,
+                            ExecOutcome::Exited(3) | ExecOutcome::ContainerGone
+                        ),
+                        "{output:?}"
+                    ),
+                    Err(error) => assert_eq!(error.code(), "CONTAINER_NOT_RUNNING", "{error}"),
+                }
+            }
         }
     });
 }

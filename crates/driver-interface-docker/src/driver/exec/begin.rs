@@ -1,9 +1,11 @@
 //! The way to a running command.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Result, UnsupportedError};
 use driver_interface_types::{ContainerStatus, ExecConfig};
+use tokio::time::sleep;
 
 use super::kill::{MARK, Tree};
 use crate::driver::inner::{Inner, unique};
@@ -16,22 +18,25 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{Duplex, EngineError};
 
+/// How long after a container's end the engine may go on saying that it runs.
+const END_SHOWS: Duration = Duration::from_millis(500);
+
 /// A command that was started, and its streams.
-pub(super) struct Begun {
-    pub(super) io: Duplex,
+pub(in crate::driver) struct Begun {
+    pub(in crate::driver) io: Duplex,
     /// Kills the command when it is dropped.
-    pub(super) tree: Tree,
+    pub(in crate::driver) tree: Tree,
 }
 
 /// Which streams of a command are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
+pub(in crate::driver) enum Input {
     None,
     Open,
 }
 
 /// Starts a command. When the caller leaves meanwhile, it is killed as soon as it has begun.
-pub(super) async fn begin(
+pub(in crate::driver) async fn begin(
     inner: &Arc<Inner>,
     operation: &'static str,
     asked: &str,
@@ -136,12 +141,19 @@ impl Inner {
     /// itself is looked at.
     pub(super) async fn not_begun(&self, asked: &str, id: &str, failure: EngineError) -> DriverError {
         if let EngineError::Refused(refusal) = &failure
+            && let cause = cause(Operation::Exec, refusal)
             && matches!(
-                cause(Operation::Exec, refusal),
-                Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::Other
+                cause,
+                Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::BadParameter | Cause::Other
             )
         {
-            match self.able(id).await {
+            let mut able = self.able(id).await;
+            // What is said of a container that ends at this moment is of many kinds, and comes before its end shows.
+            if matches!(cause, Cause::BadParameter | Cause::Other) && able.is_ok() {
+                sleep(END_SHOWS).await;
+                able = self.able(id).await;
+            }
+            match able {
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {
                     return driver_interface_errors::ContainerNotFoundError::new(asked).into();

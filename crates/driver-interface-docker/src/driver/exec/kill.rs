@@ -79,7 +79,7 @@ exit 1
 "#;
 
 /// A command with everything it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
-pub(super) struct Tree {
+pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
     asked: String,
     /// The container's record from before the command.
@@ -128,7 +128,7 @@ impl Tree {
     }
 
     /// The command has ended, or shall be left alone.
-    pub(super) fn disarm(&self) {
+    pub(in crate::driver) fn disarm(&self) {
         self.armed.store(false, Ordering::SeqCst);
     }
 

@@ -7,7 +7,6 @@ use driver_interface_types::ExecOutcome;
 use tokio::time::{Instant, sleep};
 
 use super::kill::Tree;
-use crate::translate::errors::Operation;
 use crate::translate::exec::{Ended, Phase};
 use crate::wire::EngineError;
 
@@ -23,7 +22,7 @@ const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup
 
 impl Tree {
     /// How the command ended, once it has; none if it ended with its container.
-    pub(super) async fn ended(&self) -> Result<Option<Ended>> {
+    pub(in crate::driver) async fn ended(&self) -> Result<Option<Ended>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
@@ -90,9 +89,11 @@ impl Tree {
     }
 
     /// The error for a command that the engine could not begin, by what it says of that.
-    pub(super) fn not_begun(&self, text: String) -> DriverError {
+    pub(in crate::driver) async fn not_begun(&self, text: String) -> DriverError {
         // As the engine would answer to a request that it refuses before it hands the connection over.
         let refusal = EngineError::refused(400, text);
-        self.inner().error(Operation::Exec, self.asked(), refusal)
+        self.inner()
+            .not_begun(self.asked(), self.container(), refusal)
+            .await
     }
 }

@@ -99,7 +99,7 @@ impl Run {
         };
         if let Some(text) = ended.and_then(|ended| ended.failure(&self.stdout.bytes, &self.stderr.bytes)) {
             self.tree.disarm();
-            return Err(self.tree.not_begun(text));
+            return Err(self.tree.not_begun(text).await);
         }
         let outcome = self.tree.outcome(ended).await?;
         self.tree.disarm();

@@ -109,7 +109,7 @@ async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result
         None => Ok(frames),
         Some(text) => {
             tree.disarm();
-            Err(tree.not_begun(text))
+            Err(tree.not_begun(text).await)
         }
     }
 }

@@ -143,12 +143,19 @@ fn exec(status: u16, text: &str) -> Option<Cause> {
         "only create exec sessions on running",
         "container state improper",
         "is restarting",
+        // The runtime's words, when the container ends between the engine's look and the start of the command. They
+        // go on with "container" or "state".
+        "cannot exec in a stopped",
+        "cannot exec in a deleted",
+        "cannot exec in a paused",
     ];
+    // And those of what runs it for Docker.
+    let ended = text.starts_with("task ") && text.ends_with(" not found: not found");
     if status == 404 || says(text, &["no such exec"]) {
         return Some(Cause::NotFound);
     }
     // Both engines say of program and user what they say at a start.
-    (status == 409 || says(text, &state))
+    (status == 409 || ended || says(text, &state))
         .then_some(Cause::NotRunning)
         .or_else(|| start(status, text))
 }

@@ -1,0 +1,141 @@
+//! Reading files and folders in memory.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_errors::{InternalError, Result};
+use driver_interface_types::{ByteStream, ContainerPath};
+use futures_util::stream;
+
+use super::{Input, Inside, ROOT, Script};
+use crate::driver::inner::Inner;
+use crate::driver::place::unread;
+use crate::translate::records::ContainerRecord;
+
+const READ: &str = r#"
+look "$target"
+if [ ! -f "$target" ]; then say nofile; fi
+{ :; } < "$target" || say denied
+needs cat
+echo "$mark fine"
+cat < "$target" && printf %s "$mark"
+"#;
+
+/// The archive's names begin with where a link led to, which is told.
+const PACK: &str = r#"
+look "$target"
+needs tar
+if [ -L "$target" ]; then
+  needs readlink
+  target=$(readlink -f "$target") || say denied
+fi
+if [ -d "$target" ]; then (cd "$target") || say denied; else { :; } < "$target" || say denied; fi
+name=${target##*/}
+echo "$mark fine $name"
+tar -c -f - -C "${target%/*}/" -- "$name" && printf %s "$mark"
+"#;
+
+impl Inner {
+    /// A file's content.
+    pub(in crate::driver) async fn read_inside(
+        self: &Arc<Self>,
+        operation: &'static str,
+        asked: &str,
+        record: &ContainerRecord,
+        told: &ContainerPath,
+        path: &str,
+    ) -> Result<ByteStream> {
+        let (inside, _) = self
+            .say_inside(READ, operation, asked, record, told, path)
+            .await?;
+        Ok(self.content_of(inside))
+    }
+
+    /// The same in memory, of a limited size.
+    pub(in crate::driver) async fn read_all_inside(
+        self: &Arc<Self>,
+        asked: &str,
+        record: &ContainerRecord,
+        told: &ContainerPath,
+        path: &str,
+        limit: usize,
+    ) -> Result<Bytes> {
+        let mut content = self.read_inside("read_file", asked, record, told, path).await?;
+        let mut all = BytesMut::new();
+        while let Some(data) = content.next().await.transpose()? {
+            if all.len() + data.len() > limit {
+                let text = format!("it has more than the {limit} bytes that were to be read");
+                return Err(unread(told.as_str(), text).into());
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(all.freeze())
+    }
+
+    /// An archive, and what its names begin with.
+    pub(in crate::driver) async fn pack_inside(
+        self: &Arc<Self>,
+        asked: &str,
+        record: &ContainerRecord,
+        told: &ContainerPath,
+        path: &str,
+    ) -> Result<(ByteStream, String)> {
+        let operation = "copy_from_container";
+        let (inside, name) = self
+            .say_inside(PACK, operation, asked, record, told, path)
+            .await?;
+        Ok((self.content_of(inside), name))
+    }
+
+    /// Runs a script as the container's user, and where that one reaches nothing, as root, which may have lost the
+    /// right to read what is another's.
+    async fn say_inside(
+        self: &Arc<Self>,
+        text: &'static str,
+        operation: &'static str,
+        asked: &str,
+        record: &ContainerRecord,
+        told: &ContainerPath,
+        path: &str,
+    ) -> Result<(Inside, String)> {
+        let own = record.config.user.clone();
+        let mut users: Vec<String> = Some(own).into_iter().filter(|user| !user.is_empty()).collect();
+        users.push(ROOT.to_owned());
+        let mut denied = None;
+        let last = users.len() - 1;
+        for (at, user) in users.iter().enumerate() {
+            let script = Script {
+                operation,
+                asked,
+                told: told.as_str(),
+                user,
+                text,
+                args: &[path],
+            };
+            let (mut inside, _) = Inside::open(self, &script, Input::None).await?;
+            let word = inside.word().await?;
+            if let Some(rest) = word.strip_prefix("fine") {
+                let rest = rest.trim_start().to_owned();
+                return Ok((inside, rest));
+            }
+            inside.tree.disarm();
+            let refused = inside.refused(&word);
+            match word.as_str() {
+                // Nobody sees into a folder that is another's.
+                "nothing" if at < last => {}
+                "nothing" => return Err(denied.unwrap_or(refused)),
+                "denied" if at < last => denied = Some(refused),
+                _ => return Err(refused),
+            }
+        }
+        Err(InternalError::new("no user to read a file as").into())
+    }
+
+    fn content_of(&self, inside: Inside) -> ByteStream {
+        let longest = self.deadlines.read;
+        ByteStream::new(stream::try_unfold(inside, move |mut inside| async move {
+            let data = inside.content(longest).await?;
+            Ok(data.map(|data| (data, inside)))
+        }))
+    }
+}

@@ -1,0 +1,156 @@
+//! Writing files and folders in memory.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use driver_interface_errors::{DriverError, Result};
+use driver_interface_types::{ByteStream, ContainerPath, FileOwner, WriteFile};
+use tokio::io::{AsyncWriteExt, WriteHalf};
+
+use super::{Input, Inside, ROOT, Script};
+use crate::driver::files::wrong_length;
+use crate::driver::inner::Inner;
+use crate::wire::Duplex;
+
+/// It counts what came: when the connection breaks or the caller leaves, the input ends too.
+const WRITE: &str = r#"
+mode=$3 length=$4 parents=$5
+for tool in cat wc chmod mv rm mkdir; do needs $tool; done
+if [ -L "$target" ]; then
+  needs readlink
+  target=$(readlink -f "$target") || say missing
+fi
+if [ -d "$target" ]; then say folder; fi
+above=${target%/*}
+if [ ! -d "$above/" ]; then
+  if [ "$parents" != 1 ]; then say missing; fi
+  mkdir -p "$above" || say failed
+fi
+if [ ! -w "$above/" ] || [ ! -x "$above/" ]; then say denied; fi
+part=$above/.$mark.part
+cat > "$part" && size=$(wc -c < "$part") && [ $((size)) = "$length" ] &&
+  chmod "$mode" "$part" && mv -f "$part" "$target" && say done
+rm -f "$part"
+say failed
+"#;
+
+const UNPACK: &str = r#"
+look "$target"
+if [ ! -d "$target" ]; then say none; fi
+if [ ! -w "$target" ] || [ ! -x "$target" ]; then say denied; fi
+needs tar
+tar -x -p -f - --numeric-owner -C "$target" && say done
+say failed
+"#;
+
+impl Inner {
+    /// Writes a file beside its place and puts it there when it is whole. It is written by a command of its owner's,
+    /// for in a container without capabilities not even root can give a file away.
+    pub(in crate::driver) async fn write_inside(
+        self: &Arc<Self>,
+        asked: &str,
+        told: &ContainerPath,
+        path: &str,
+        owner: FileOwner,
+        file: WriteFile,
+    ) -> Result<()> {
+        let length = file.content.length();
+        let script = Script {
+            operation: "write_file",
+            asked,
+            told: told.as_str(),
+            user: &format!("{}:{}", owner.uid, owner.gid),
+            text: WRITE,
+            args: &[
+                path,
+                &format!("{:o}", file.mode),
+                &length.to_string(),
+                if file.create_parents { "1" } else { "0" },
+            ],
+        };
+        let content = file.content.into_stream();
+        self.feed_inside(&script, content, Some(length)).await
+    }
+
+    /// Unpacks an archive into a folder.
+    pub(in crate::driver) async fn unpack_inside(
+        self: &Arc<Self>,
+        asked: &str,
+        told: &ContainerPath,
+        path: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
+        let script = Script {
+            operation: "copy_into_container",
+            asked,
+            told: told.as_str(),
+            user: ROOT,
+            text: UNPACK,
+            args: &[path],
+        };
+        self.feed_inside(&script, archive, None).await
+    }
+
+    async fn feed_inside(
+        self: &Arc<Self>,
+        script: &Script<'_>,
+        content: ByteStream,
+        length: Option<u64>,
+    ) -> Result<()> {
+        let (mut inside, write) = Inside::open(self, script, Input::Open).await?;
+        // It ends with its input, and must not be killed before it has cleaned up.
+        inside.tree.disarm();
+        let fed = async {
+            match feed(write, content, length, script.told).await {
+                // The input has to stay open until the script has ended.
+                Ok(_write) => pending().await,
+                Err(error) => error,
+            }
+        };
+        let word = tokio::select! {
+            word = inside.word() => word?,
+            error = fed => return Err(error),
+        };
+        if word == "done" {
+            return Ok(());
+        }
+        // What it complained about may come after the word.
+        while inside.more().await? {}
+        Err(inside.refused(&word))
+    }
+}
+
+/// Sends the content. Its last piece is sent only when it is known to be the last one: what is wrong after it must
+/// not leave a file that looks whole.
+async fn feed(
+    mut write: WriteHalf<Duplex>,
+    mut content: ByteStream,
+    length: Option<u64>,
+    told: &str,
+) -> std::result::Result<WriteHalf<Duplex>, DriverError> {
+    let mut last = None;
+    let mut sent = 0;
+    loop {
+        let next = content.next().await.transpose()?;
+        let ended = next.is_none();
+        sent += next.as_ref().map_or(0, |data| data.len() as u64);
+        if let Some(length) = length {
+            if sent > length {
+                return Err(wrong_length(told, length, "more"));
+            }
+            if ended && sent < length {
+                return Err(wrong_length(told, length, "fewer"));
+            }
+        }
+        if let Some(data) = std::mem::replace(&mut last, next)
+            && write.write_all(&data).await.is_err()
+        {
+            // The script has ended, and says why.
+            return Ok(write);
+        }
+        if ended {
+            let _ = write.shutdown().await;
+            return Ok(write);
+        }
+    }
+}
