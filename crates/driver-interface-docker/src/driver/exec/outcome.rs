@@ -80,12 +80,8 @@ impl Tree {
         let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
         let text = String::from_utf8_lossy(&output);
         let counts = text.lines().filter_map(|line| line.trim().parse::<u64>().ok());
-        match code {
-            0 => Some(counts.sum::<u64>() > 0),
-            // There is no shell: not known, but the container runs.
-            126 | 127 => Some(false),
-            _ => None,
-        }
+        // Other codes may mean an image without a shell, and also a container that is just ending.
+        (code == 0).then(|| counts.sum::<u64>() > 0)
     }
 
     /// The error for a command that the engine could not begin, by what it says of that.
