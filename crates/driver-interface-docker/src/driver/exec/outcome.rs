@@ -82,8 +82,9 @@ impl Tree {
         let counts = text.lines().filter_map(|line| line.trim().parse::<u64>().ok());
         match code {
             0 => Some(counts.sum::<u64>() > 0),
-            // There is no shell: not known, but the container runs.
-            126 | 127 => Some(false),
+            // There is no shell: not known, but the container runs. Of a container that ends the same codes come, with
+            // another text.
+            126 | 127 if text.contains("executable file not found") => Some(false),
             _ => None,
         }
     }
