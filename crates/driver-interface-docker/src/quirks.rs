@@ -77,3 +77,9 @@ pub(crate) fn records_detached_ends(flavour: Flavour) -> bool {
 pub(crate) fn follow_ends_early(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
+
+/// Whether a container with any of the kernel's limits of its own gets a limit of processes that the engine makes up,
+/// above what its service may give: it then does not start.
+pub(crate) fn replaces_process_limit(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}

@@ -42,7 +42,7 @@ pub(crate) fn request(
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
     };
-    setup::add_to(&mut body, config, network);
+    setup::add_to(&mut body, config, network, abilities.process_limit);
     body
 }
 

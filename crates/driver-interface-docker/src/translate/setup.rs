@@ -15,7 +15,12 @@ const NO_ENTRYPOINT: &str = "";
 
 /// Adds to a request what the config says of the process and its surroundings. `network` is the name of the
 /// network that the container joins.
-pub(crate) fn add_to(body: &mut ContainerCreateBody, config: &ContainerConfig, network: &str) {
+pub(crate) fn add_to(
+    body: &mut ContainerCreateBody,
+    config: &ContainerConfig,
+    network: &str,
+    process_limit: Option<u64>,
+) {
     body.entrypoint = config.entrypoint.as_ref().map(|words| match words.as_slice() {
         [] => vec![NO_ENTRYPOINT.to_owned()],
         words => words.to_vec(),
@@ -38,11 +43,11 @@ pub(crate) fn add_to(body: &mut ContainerCreateBody, config: &ContainerConfig, n
         });
     }
     if let Some(host) = &mut body.host_config {
-        add_to_host(host, config);
+        add_to_host(host, config, process_limit);
     }
 }
 
-fn add_to_host(host: &mut HostConfig, config: &ContainerConfig) {
+fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: Option<u64>) {
     for mount in &config.tmpfs {
         let options = format!("rw,exec,nosuid,nodev,mode=1777,size={}m", mount.size);
         host.tmpfs
@@ -56,7 +61,16 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig) {
             soft: Some(signed(limit.soft)),
             hard: Some(signed(limit.hard)),
         });
-        host.ulimits = Some(limits.collect());
+        let mut limits: Vec<_> = limits.collect();
+        let has_own = config.ulimits.iter().any(|limit| limit.name == "nproc");
+        if let Some(most) = process_limit.filter(|_| !has_own) {
+            limits.push(ResourcesUlimits {
+                name: Some("nproc".to_owned()),
+                soft: Some(signed(most)),
+                hard: Some(signed(most)),
+            });
+        }
+        host.ulimits = Some(limits);
     }
     if !config.ports.is_empty() {
         host.port_bindings = Some(bindings(config).into_iter().collect());
@@ -139,7 +153,7 @@ mod tests {
             host_config: Some(HostConfig::default()),
             ..ContainerCreateBody::default()
         };
-        add_to(&mut body, config, "di");
+        add_to(&mut body, config, "di", None);
         serde_json::to_value(body).unwrap()
     }
 

@@ -79,9 +79,15 @@ impl Tree {
     async fn ran_out_of_memory(&self) -> Option<bool> {
         let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
         let text = String::from_utf8_lossy(&output);
-        let counts = text.lines().filter_map(|line| line.trim().parse::<u64>().ok());
-        // Other codes may mean an image without a shell, and also a container that is just ending.
-        (code == 0).then(|| counts.sum::<u64>() > 0)
+        let counts: Vec<u64> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        match code {
+            // Without a count it was cut short, whatever the engine says of its end.
+            0 if !counts.is_empty() => Some(counts.iter().sum::<u64>() > 0),
+            // There is no shell: not known, but the container runs. Of a container that ends the same codes come, with
+            // another text.
+            126 | 127 if text.contains("executable file not found") => Some(false),
+            _ => None,
+        }
     }
 
     /// The error for a command that the engine could not begin, by what it says of that.
