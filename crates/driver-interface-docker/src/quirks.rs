@@ -78,8 +78,9 @@ pub(crate) fn follow_ends_early(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
 
-/// Whether a container with any of the kernel's limits of its own gets a limit of processes that the engine makes up,
-/// above what its service may give: it then does not start.
-pub(crate) fn replaces_process_limit(flavour: Flavour) -> bool {
-    flavour == Flavour::Podman
+/// The limit of processes to give along with any other of the kernel's limits. Podman would make one up, of 1048576,
+/// and a container does not start whose limit is above its service's own. This one is far above what the pids limit
+/// lets a container have, and most services may give it.
+pub(crate) fn process_limit(flavour: Flavour) -> Option<u64> {
+    (flavour == Flavour::Podman).then_some(32_768)
 }

@@ -14,7 +14,6 @@ use super::task::read;
 use crate::DockerConfig;
 use crate::config::{Candidates, Wanted};
 use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
-use crate::quirks;
 use crate::translate::capabilities::Abilities;
 use crate::translate::errors::{self, Operation};
 use crate::translate::labels::Maker;
@@ -74,10 +73,7 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
     let engine = Engine::new(address, &agreed, flavour).map_err(unusable)?;
     let system = engine.system().await.map_err(unusable)?;
-    let mut abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
-    if quirks::replaces_process_limit(flavour) && matches!(engine.wire().address(), Address::Unix(_)) {
-        abilities.process_limit = own_process_limit();
-    }
+    let abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
     let product = match flavour {
         Flavour::Docker => "Docker",
         Flavour::Podman => "Podman",
@@ -160,15 +156,6 @@ fn mounts(address: &Address) -> Option<String> {
         Address::Unix(_) => std::fs::read_to_string("/proc/self/mounts").ok(),
         Address::Tcp { .. } => None,
     }
-}
-
-/// The most processes this program may ask for. The service on the same machine may, as a rule, have no fewer.
-fn own_process_limit() -> Option<u64> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max processes"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Who we are, for a sweep: host, process, and something that no later process of that number has.

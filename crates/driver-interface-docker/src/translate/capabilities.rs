@@ -28,7 +28,7 @@ pub(crate) struct Abilities {
     /// The runtimes that a config may name.
     pub(crate) runtimes: Vec<String>,
     /// The limit of processes that has to be given along with any other of the kernel's limits; see
-    /// [`replaces_process_limit`](crate::quirks::replaces_process_limit).
+    /// [`process_limit`](crate::quirks::process_limit).
     pub(crate) process_limit: Option<u64>,
 }
 
@@ -75,7 +75,7 @@ impl Abilities {
                 .is_none_or(|commit| commit.id != "N/A"),
             logs_off: system.logging_driver == "none",
             runtimes: system.runtimes.keys().cloned().collect(),
-            process_limit: None,
+            process_limit: crate::quirks::process_limit(flavour),
         }
     }
 

@@ -213,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_processes_is_added_to_other_limits_where_the_engine_needs_it() {
+        let limits = |config: &ContainerConfig, most| {
+            let mut host = HostConfig::default();
+            add_to_host(&mut host, config, most);
+            let limits = host.ulimits.unwrap_or_default();
+            limits
+                .into_iter()
+                .map(|limit| (limit.name.unwrap(), limit.hard))
+                .collect::<Vec<_>>()
+        };
+        let open = |name: &str, hard| (name.to_owned(), Some(hard));
+        let config = ContainerConfig::new("s", "busybox");
+        assert_eq!(limits(&config, Some(9)), []);
+        let config = config.ulimit("nofile", 1, 2);
+        assert_eq!(limits(&config, None), [open("nofile", 2)]);
+        assert_eq!(limits(&config, Some(9)), [open("nofile", 2), open("nproc", 9)]);
+        let config = config.ulimit("nproc", 3, 4);
+        assert_eq!(limits(&config, Some(9)), [open("nofile", 2), open("nproc", 4)]);
+    }
+
+    #[test]
     fn a_port_is_exposed_and_bound() {
         let config = ContainerConfig::new("s", "busybox")
             .port(PortMapping::new(80))
