@@ -282,6 +282,8 @@ fn remove_resource(status: u16, text: &str) -> Option<Cause> {
     match status {
         404 => Some(Cause::NotFound),
         409 => Some(Cause::InUse),
+        // Podman's answer while somebody else removes it is a 500.
+        _ if says(text, &["no such volume", "network not found"]) => Some(Cause::NotFound),
         _ => says(text, &["active endpoints", "is being used", "volume is in use"]).then_some(Cause::InUse),
     }
 }

@@ -79,6 +79,7 @@ const RECORDED: &[Case] = &{
         (Exec, 400, "unable to find user nosuchuser: no matching entries in passwd file", EXEC_FAILED, false, Some(Hint::UserNotFound)),
         (Exec, 400, "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd (\"/nosuch\") set in config.json failed: no such file or directory: unknown", EXEC_FAILED, false, None),
         // Podman
+        (RemoveVolume, 500, "no volume with name v found in database: no such volume", VOLUME_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (Exec, 500, "can only create exec sessions on running containers: container state improper", CONTAINER_NOT_RUNNING, false, None),
         (Exec, 409, "cannot exec in a container that is not running; container 1c8e is exited", CONTAINER_NOT_RUNNING, false, None),
         (Exec, 500, "unable to find user nosuchuser: no matching entries in passwd file", EXEC_FAILED, false, Some(Hint::UserNotFound)),
