@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::engines::{self, Engine};
+use crate::require;
 use crate::tidy::workspace;
-
-/// Lists the engines whose absence is a failure.
-const REQUIRE: &str = "DRIVER_INTERFACE_REQUIRE";
 
 /// One step: what it is called, and the program with its arguments.
 type Step = (&'static str, &'static [&'static str]);
@@ -77,9 +75,11 @@ pub(crate) fn main() -> Result<ExitCode> {
 }
 
 fn required() -> Result<Vec<Engine>> {
-    let listed = std::env::var(REQUIRE).unwrap_or_default();
-    let names = listed.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let mut engines = names.map(str::parse).collect::<Result<Vec<Engine>>>()?;
+    let names = require::names();
+    let mut engines = names
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<Vec<Engine>>>()?;
     if !engines.is_empty() && !engines.contains(&Engine::Registry) {
         engines.push(Engine::Registry);
     }
@@ -103,7 +103,7 @@ fn timed(root: &Path, (name, args): &Step, wanted: &[Engine]) -> Result<(&'stati
     let begun = Instant::now();
     let status: ExitStatus = Command::new(env!("CARGO"))
         .args(*args)
-        .env(REQUIRE, wanted.join(","))
+        .env(require::VARIABLE, wanted.join(","))
         .current_dir(root)
         .status()
         .context("cargo did not start")?;

@@ -21,6 +21,7 @@ use driver_interface_conformance::{
 use self::output::Output;
 use self::targets::{Clock, Subject};
 use crate::engines_command::target_dir;
+use crate::require;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -72,8 +73,6 @@ enum Format {
 
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: u8 = 130;
-/// What a driver that had to run, but did not, is named by.
-const REQUIRE: &str = "DRIVER_INTERFACE_REQUIRE";
 
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let mut selection = Selection::default();
@@ -191,16 +190,11 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
 
 /// The drivers that must run, by scheme: their absence is a failure.
 fn required() -> Result<Vec<String>> {
-    let text = std::env::var(REQUIRE).unwrap_or_default();
-    let names: Vec<String> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let names = require::names();
     if let Some(unknown) = names.iter().find(|name| !targets::is_known(name)) {
         bail!(
-            "{REQUIRE} names {unknown:?}; known are {}",
+            "{} names {unknown:?}; known are {}",
+            require::VARIABLE,
             targets::KNOWN.join(", ")
         );
     }

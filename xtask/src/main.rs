@@ -5,6 +5,7 @@ mod conformance;
 mod engines;
 mod engines_command;
 mod examples;
+mod require;
 mod schema;
 mod tidy;
 

@@ -103,6 +103,16 @@ impl Ctx {
         self.connect(&namespace, "second driver").await
     }
 
+    /// The check's own driver for even numbers and the second one for odd: those who do something at once then do it
+    /// over two.
+    pub(crate) fn in_turn<'a>(&'a self, second: &'a TrackedDriver, number: usize) -> &'a TrackedDriver {
+        if number.is_multiple_of(2) {
+            self.driver()
+        } else {
+            second
+        }
+    }
+
     /// A driver of another namespace on the same engine.
     pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;

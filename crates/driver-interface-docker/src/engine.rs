@@ -29,7 +29,7 @@ use bollard::{BollardRequest, ClientVersion, Docker};
 pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
 pub(crate) use exec::{ExecReader, ExecRequest};
-pub(crate) use images::{Progress, Report};
+pub(crate) use images::Report;
 pub(crate) use logs::{LogRequest, Output};
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};

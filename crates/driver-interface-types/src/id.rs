@@ -170,6 +170,21 @@ safe_name! {
     Namespace, "namespace", 1..=63
 }
 
+impl Namespace {
+    /// What the names begin with that a driver makes up in this namespace. The length keeps the namespace `a` with a
+    /// key `b-c` from meeting `a-b` with a key `c`.
+    ///
+    /// ```
+    /// use driver_interface_types::Namespace;
+    ///
+    /// assert_eq!(Namespace::new("ci")?.name_prefix(), "di2-ci");
+    /// # Ok::<(), driver_interface_types::ConfigurationError>(())
+    /// ```
+    pub fn name_prefix(&self) -> String {
+        format!("di{}-{self}", self.as_str().len())
+    }
+}
+
 impl Default for Namespace {
     /// The namespace `default`.
     fn default() -> Self {

@@ -82,7 +82,7 @@ pub struct ValidationPolicy {
     binds_refused: bool,
     roots: Option<Vec<String>>,
     dangerous: Vec<String>,
-    /// Folders of this engine and its host that are as dangerous as those every host has.
+    /// Folders of this engine and its host that are as dangerous as those every host has, in lower case.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -161,7 +161,8 @@ impl ValidationPolicy {
     /// ```
     #[must_use]
     pub fn protect(mut self, folder: impl AsRef<str>) -> Self {
-        self.protected.extend(normalised(folder.as_ref()));
+        let folder = normalised(folder.as_ref());
+        self.protected.extend(folder.map(|folder| folder.to_lowercase()));
         self
     }
 
@@ -231,16 +232,11 @@ impl ValidationPolicy {
         {
             return Some("whoever can talk to an engine's socket controls its host".to_owned());
         }
-        let protected: Vec<String> = self
-            .protected
-            .iter()
-            .map(|folder| folder.to_lowercase())
-            .collect();
         let folders = || {
             DANGEROUS
                 .iter()
                 .copied()
-                .chain(protected.iter().map(String::as_str))
+                .chain(self.protected.iter().map(String::as_str))
         };
         if let Some(folder) = folders().find(|folder| is_within(path, folder)) {
             return Some(format!("what is in `{folder}` gives control over the host"));

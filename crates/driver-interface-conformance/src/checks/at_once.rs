@@ -33,11 +33,11 @@ pub(super) const CHECKS: &[Check] = &[
 
 async fn exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let drivers = [ctx.driver().clone(), ctx.second_driver().await?];
+    let second = ctx.second_driver().await?;
     let begun = Instant::now();
     let answers = ctx
         .together(16, |number| {
-            let driver = drivers.get(number % 2).unwrap_or(ctx.driver()).clone();
+            let driver = ctx.in_turn(&second, number).clone();
             let id = running.id.clone();
             let script =
                 format!("read word; sleep 2; echo \"{number} $word\"; echo \"err $word\" >&2; exit {number}");

@@ -122,11 +122,7 @@ async fn create_volume(ctx: Ctx) -> CheckResult {
     let (second, config) = (ctx.second_driver().await?, ctx.volume());
     let results = ctx
         .together(RACERS, |number| {
-            let driver = if number % 2 == 0 {
-                ctx.driver().clone()
-            } else {
-                second.clone()
-            };
+            let driver = ctx.in_turn(&second, number).clone();
             let config: VolumeConfig = config.clone().label("racer", number.to_string());
             async move { driver.create_volume(&config).await }
         })
@@ -144,11 +140,7 @@ async fn create_network(ctx: Ctx) -> CheckResult {
     let (second, config) = (ctx.second_driver().await?, ctx.network());
     let results = ctx
         .together(RACERS, |number| {
-            let driver = if number % 2 == 0 {
-                ctx.driver().clone()
-            } else {
-                second.clone()
-            };
+            let driver = ctx.in_turn(&second, number).clone();
             let config: NetworkConfig = config.clone().label("racer", number.to_string());
             async move { driver.create_network(&config).await }
         })

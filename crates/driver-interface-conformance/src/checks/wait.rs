@@ -220,10 +220,10 @@ async fn timeout(ctx: Ctx) -> CheckResult {
 
 async fn many(ctx: Ctx) -> CheckResult {
     let running = ctx.started(&ctx.script("sleep 4; exit 9")).await?;
-    let drivers = [ctx.driver().clone(), ctx.second_driver().await?];
+    let second = ctx.second_driver().await?;
     let answers = ctx
         .together(16, |number| {
-            let driver = drivers.get(number % 2).unwrap_or(ctx.driver()).clone();
+            let driver = ctx.in_turn(&second, number).clone();
             let id = running.id.clone();
             async move { driver.wait_container(&id, WaitOptions::default()).await }
         })

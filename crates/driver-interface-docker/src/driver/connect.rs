@@ -6,7 +6,7 @@ use std::time::Instant;
 use driver_interface_errors::{
     ConfigurationError, DriverError, Hint, NetworkError, Result, UnsupportedError,
 };
-use driver_interface_types::{EngineInfo, Namespace, NetworkId};
+use driver_interface_types::{EngineInfo, NetworkId};
 
 use super::inner::{Inner, unique};
 use super::locks::{KeyLocks, NetworkUses};
@@ -29,7 +29,7 @@ const OPERATION: &str = "connect";
 pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     let network = match &config.network {
         Some(name) => NetworkId::new(name.as_str())?.to_string(),
-        None => own_prefix(&config.namespace),
+        None => config.namespace.name_prefix(),
     };
     let (engine, info, abilities, storage) =
         read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
@@ -57,13 +57,6 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         networks: NetworkUses::default(),
         no_init: AtomicBool::new(false),
     })
-}
-
-/// What the names of the driver's own making begin with. The length keeps `a` with a key `b-c` from meeting `a-b`
-/// with a key `c`.
-pub(super) fn own_prefix(namespace: &Namespace) -> String {
-    let text = namespace.as_str();
-    format!("di{}-{text}", text.len())
 }
 
 async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities, String)> {

@@ -13,7 +13,6 @@ use driver_interface_validation::validate_container_config_with;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
-use super::connect::own_prefix;
 use super::inner::{Inner, unique};
 use super::locks::NetworkUse;
 use super::task::{Made, change, located, read, repeatedly};
@@ -382,7 +381,7 @@ impl Inner {
         config
             .name
             .clone()
-            .unwrap_or_else(|| format!("{}-{}", own_prefix(&self.maker.namespace), key.text))
+            .unwrap_or_else(|| format!("{}-{}", self.maker.namespace.name_prefix(), key.text))
     }
 
     /// Clears up after a creation that failed. Where the engine may have made the container all the same, that

@@ -7,7 +7,6 @@ use driver_interface_errors::{Hint, ImageNotFoundError, Result};
 use driver_interface_types::{ImageRef, PullPolicy};
 
 use super::inner::Inner;
-use crate::engine::Progress;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::image::{engine_name, runs_on};
 use crate::translate::labels::IMPORTED_BY;
@@ -34,7 +33,7 @@ impl Inner {
                 .with_hint(Hint::PullForbidden)
                 .into());
         }
-        self.pull(image, platform).await.map(drop)
+        self.pull(image, platform).await
     }
 
     pub(super) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
@@ -52,7 +51,7 @@ impl Inner {
             .engine
             .import_image(&engine_name(image.as_str()), &changes, root)
             .await;
-        self.settle(Operation::ImportImage, &image, imported)
+        imported.map_err(|failure| self.error(Operation::ImportImage, image.as_str(), failure))
     }
 
     pub(super) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
@@ -69,20 +68,5 @@ impl Inner {
         }
         let removed = self.engine.remove_image(&engine_name(image.as_str())).await;
         removed.map_err(|failure| self.error(Operation::RemoveImage, image.as_str(), failure))
-    }
-
-    /// An error inside the progress is a refusal like any other, only that its status was 200.
-    fn settle(
-        &self,
-        operation: Operation,
-        image: &ImageRef,
-        progress: std::result::Result<Progress, EngineError>,
-    ) -> Result<()> {
-        let failure = match progress {
-            Ok(Progress::Done) => return Ok(()),
-            Ok(Progress::Failed(message)) => EngineError::refused(200, message),
-            Err(failure) => failure,
-        };
-        Err(self.error(operation, image.as_str(), failure))
     }
 }

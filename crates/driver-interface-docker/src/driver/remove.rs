@@ -47,8 +47,7 @@ impl Inner {
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }
-            self.not_removed(&asked, &record.id, failure).await?;
-            break;
+            return self.not_removed(&asked, &record.id, failure).await;
         }
         if let Some(network) = labels::default_network(&record.config.labels).cloned() {
             // The container is gone, whatever becomes of the network.

@@ -11,14 +11,6 @@ use super::Engine;
 use crate::translate::records::{ImageRecord, ImageSummaryRecord, rerecord};
 use crate::wire::{EngineError, ObjectStream, Payload, Query, UploadError, answered};
 
-/// What a stream of progress told, once it ended without breaking.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Done,
-    /// It reported an error, with status 200 (Podman always, Docker once the pull has begun).
-    Failed(String),
-}
-
 impl Engine {
     pub(crate) async fn inspect_image(&self, image: &str) -> Result<ImageRecord, EngineError> {
         rerecord(&self.docker.inspect_image(image).await?)
@@ -70,7 +62,7 @@ impl Engine {
         name: &str,
         changes: &[String],
         root: Bytes,
-    ) -> Result<Progress, EngineError> {
+    ) -> Result<(), EngineError> {
         let mut target = Query::new("/images/create")
             .pair("fromSrc", "-")
             .pair("repo", name);
@@ -125,15 +117,16 @@ impl Report {
     }
 }
 
-/// Reads a stream of progress reports: JSON objects, one after the other.
-fn progress(body: &[u8]) -> Result<Progress, EngineError> {
+/// Reads a stream of progress reports: JSON objects, one after the other. An error in it is a refusal like any other,
+/// only that its status was 200 (Podman always, Docker once the work has begun).
+fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
         let report = report.map_err(|error| EngineError::Garbled(error.to_string()))?;
         if let Some(message) = report.failure() {
-            return Ok(Progress::Failed(message));
+            return Err(EngineError::refused(200, message));
         }
     }
-    Ok(Progress::Done)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -144,14 +137,19 @@ mod tests {
     fn an_error_inside_the_progress_is_found() {
         let done =
             "{\"status\":\"Pulling from busybox\",\"id\":\"1\"}\r\n{\"status\":\"Digest: sha256:03\"}\r\n";
-        assert_eq!(progress(done.as_bytes()).unwrap(), Progress::Done);
+        progress(done.as_bytes()).unwrap();
         let failed = "{\"status\":\"x\"}\n{\"progressDetail\":{},\"errorDetail\":{\"message\":\"manifest unknown\"},\
                       \"error\":\"manifest unknown\"}\n";
-        assert_eq!(
-            progress(failed.as_bytes()).unwrap(),
-            Progress::Failed("manifest unknown".to_owned())
-        );
-        assert_eq!(progress(b"").unwrap(), Progress::Done);
-        assert!(progress(b"{\"status\":").is_err());
+        match progress(failed.as_bytes()) {
+            Err(EngineError::Refused(refusal)) => {
+                assert_eq!(
+                    (refusal.status, refusal.message.as_str()),
+                    (200, "manifest unknown")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        progress(b"").unwrap();
+        assert!(matches!(progress(b"{\"status\":"), Err(EngineError::Garbled(_))));
     }
 }

@@ -123,10 +123,10 @@ impl<K: Kind> MockDriver<K> {
         if let Some(made) = self.made_before(&state, config, key)? {
             return Ok(made);
         }
-        let name = config.name.clone().unwrap_or_else(|| {
-            let namespace = self.namespace();
-            format!("di{}-{namespace}-{key}", namespace.as_str().len())
-        });
+        let name = config
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}-{key}", self.namespace().name_prefix()));
         if let Some(holder) = state.containers.values().find(|container| container.name == name) {
             let answer = Refusal::NameTaken {
                 name: name.clone(),
