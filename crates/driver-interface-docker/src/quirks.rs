@@ -55,10 +55,14 @@ pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
     flavour == Flavour::Podman && (message.contains("catatonit") || message.contains("init binary"))
 }
 
-/// Whether a lookup failed only for the moment: while a container's network is being taken down, Podman finds
-/// that what it was to join and what it has joined do not agree, and cannot show it.
+/// Whether a lookup failed only for the moment: Podman cannot show a container whose network is being taken down, when
+/// what it was to join and what it has joined do not agree, nor one whose main process ends between two of its looks
+/// at it.
 pub(crate) fn is_settling(message: &str) -> bool {
-    message.contains("network inspection mismatch")
+    let network = message.contains("network inspection mismatch");
+    let process = message.contains("/proc/")
+        && (message.contains("no such process") || message.contains("no such file or directory"));
+    network || process
 }
 
 /// Whether the engine reads and writes the folders in memory of a container that runs: Podman joins the container

@@ -27,6 +27,7 @@ mod real {
     pub(crate) mod limits;
     pub(crate) mod log_stream;
     pub(crate) mod logs;
+    pub(crate) mod memory;
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod resources;

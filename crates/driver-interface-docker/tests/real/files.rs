@@ -7,9 +7,7 @@ use driver_interface_types::{
 };
 
 use super::engine::{Bench, on_each};
-
-/// Held by who measures this process.
-pub(crate) static MEASURED: std::sync::Mutex<()> = std::sync::Mutex::new(());
+use super::memory::Rise;
 
 pub(crate) const MIB: usize = 1024 * 1024;
 
@@ -284,11 +282,10 @@ fn an_archive_comes_back_as_it_went_in() {
 
 #[test]
 fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
-    let _alone = MEASURED.lock();
     on_each("large files", |bench| async move {
         let driver = &bench.driver;
         let id = writable(&bench, "true").await;
-        let before = reset_peak();
+        let rise = Rise::measured();
         let file = WriteFile::new(FileContent::stream(noise(100), (100 * MIB) as u64)).create_parents(true);
         driver
             .write_file(&id, &path("/srv/deep/big"), file)
@@ -317,7 +314,7 @@ fn a_hundred_mebibytes_go_in_and_out_within_bounded_memory() {
             .copy_into_container(&other, &path("/"), back)
             .await
             .unwrap();
-        let used = peak() - before;
+        let used = rise.kib();
         println!("peak of client memory: {} KiB more", used);
         assert!(used < 32 * 1024, "{used} KiB");
         let copy = driver
@@ -340,18 +337,6 @@ pub(crate) fn noise(mib: usize) -> ByteStream {
         };
         Bytes::from_iter((0..64 * 1024).map(next))
     }))
-}
-
-/// Forgets the highest use of memory until now, and says what is used, in KiB.
-pub(crate) fn reset_peak() -> u64 {
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    peak()
-}
-
-pub(crate) fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 pub(crate) fn archive(links: &[(&str, &str)]) -> TarStream {

@@ -6,7 +6,8 @@ use driver_interface_types::{
 };
 
 use super::engine::on_each;
-use super::files::{MEASURED, MIB, add, archive, code, link, noise, path, peak, plain, reset_peak, text};
+use super::files::{MIB, add, archive, code, link, noise, path, plain, text};
+use super::memory::Rise;
 
 /// What a stream holds, in a number, and how long it is.
 async fn sum(mut stream: ByteStream) -> (u64, usize) {
@@ -135,7 +136,6 @@ fn a_file_in_memory_that_is_its_user_s_alone_is_not_written_by_another() {
 
 #[test]
 fn large_files_and_archives_go_in_and_out_of_memory_within_bounded_memory() {
-    let _alone = MEASURED.lock();
     on_each("large in memory", |bench| async move {
         let driver = &bench.driver;
         let made = bench
@@ -148,14 +148,14 @@ fn large_files_and_archives_go_in_and_out_of_memory_within_bounded_memory() {
             .await;
         bench.ready(&made).await;
         let id = &made.id;
-        let before = reset_peak();
+        let rise = Rise::measured();
         let file = WriteFile::new(FileContent::stream(noise(100), (100 * MIB) as u64));
         driver.write_file(id, &path("/big/file"), file).await.unwrap();
         let stream = driver.read_file_stream(id, &path("/big/file")).await.unwrap();
         assert_eq!(sum(stream).await, sum(noise(100)).await);
         let stream = driver.copy_from_container(id, &path("/big/file")).await.unwrap();
         assert!(sum(stream).await.1 > 100 * MIB);
-        let used = peak().saturating_sub(before);
+        let used = rise.kib();
         assert!(used < 32 * 1024, "{used} KiB");
         let full = WriteFile::new(FileContent::stream(noise(100), (100 * MIB) as u64));
         assert_eq!(

@@ -9,6 +9,7 @@ use driver_interface_types::{
 use tokio::time::{sleep, timeout};
 
 use super::engine::{Bench, on_each};
+use super::memory;
 
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -164,12 +165,6 @@ fn lines_have_times_and_are_chosen_by_them() {
     });
 }
 
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-}
-
 #[test]
 fn a_large_log_is_streamed_with_bounded_memory() {
     on_each("a_large_log_is_streamed_with_bounded_memory", async |bench| {
@@ -189,7 +184,11 @@ fn a_large_log_is_streamed_with_bounded_memory() {
             total += length as u64;
             largest = largest.max(length);
         }
-        println!("{mib} MiB in {:?}, peak {} MiB", began.elapsed(), peak_memory());
+        println!(
+            "{mib} MiB in {:?}, peak {} MiB",
+            began.elapsed(),
+            memory::peak() / 1024
+        );
         assert_eq!(total, mib << 20);
         assert!(largest <= LogChunk::MAX_LEN);
     });
