@@ -15,6 +15,7 @@ mod prepare;
 pub mod render;
 mod report;
 mod runner;
+pub mod self_test;
 mod sweep;
 mod target;
 mod tracked;

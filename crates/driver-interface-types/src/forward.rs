@@ -1,7 +1,7 @@
-//! Pointers to a driver are drivers. Every method is written out, so that none falls back to its default.
+//! Drivers that pass calls on to another: shared ones, and layers. Every operation stands in one list, so that none falls
+//! back to the contract's default.
 
-#![deny(clippy::missing_trait_methods)]
-
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,10 +18,63 @@ use crate::{
     VolumeId, WaitOptions, WriteFile,
 };
 
-macro_rules! forward {
-    ($($pointer:ty),+) => {$(
+/// Hands the operations to a macro.
+macro_rules! with_operations {
+    ($then:ident) => {
+        $then! {
+            create_container(config: &ContainerConfig) -> ContainerInstance;
+            start_container(id: &ContainerId) -> StartOutcome;
+            stop_container(id: &ContainerId, options: StopOptions) -> StopOutcome;
+            remove_container(id: &ContainerId, options: RemoveOptions) -> ();
+            get_container(id: &ContainerId) -> Option<ContainerInstance>;
+            list_containers(filter: &ContainerFilter) -> Vec<ContainerInstance>;
+            get_container_logs(id: &ContainerId, options: LogOptions) -> String;
+            health_check() -> DriverHealth;
+            is_container_healthy(id: &ContainerId) -> bool;
+            create_volume(config: &VolumeConfig) -> Volume;
+            remove_volume(id: &VolumeId) -> ();
+            create_network(config: &NetworkConfig) -> Network;
+            remove_network(id: &NetworkId) -> ();
+            list_volumes(filter: &ResourceFilter) -> Vec<Volume>;
+            list_networks(filter: &ResourceFilter) -> Vec<Network>;
+            import_image(image: &ImageRef, root: Bytes) -> ();
+            remove_image(image: &ImageRef) -> ();
+            wait_container(id: &ContainerId, options: WaitOptions) -> ExitInfo;
+            kill_container(id: &ContainerId, signal: Signal) -> ();
+            pause_container(id: &ContainerId) -> PauseOutcome;
+            unpause_container(id: &ContainerId) -> UnpauseOutcome;
+            restart_container(id: &ContainerId, options: StopOptions) -> ();
+            exec(id: &ContainerId, config: ExecConfig) -> ExecOutput;
+            exec_stream(id: &ContainerId, config: ExecConfig) -> ExecSession;
+            exec_detached(id: &ContainerId, config: ExecConfig) -> ExecId;
+            exec_status(id: &ContainerId, exec: &ExecId) -> Option<ExecStatus>;
+            stream_container_logs(id: &ContainerId, options: LogStreamOptions) -> LogStream;
+            copy_into_container(id: &ContainerId, folder: &ContainerPath, archive: TarStream) -> ();
+            copy_from_container(id: &ContainerId, path: &ContainerPath) -> TarStream;
+            read_file(id: &ContainerId, path: &ContainerPath, options: ReadFileOptions) -> Bytes;
+            read_file_stream(id: &ContainerId, path: &ContainerPath) -> ByteStream;
+            write_file(id: &ContainerId, path: &ContainerPath, file: WriteFile) -> ();
+            pull_image(image: &ImageRef, options: PullOptions) -> PullStream;
+            list_images(filter: &ImageFilter) -> Vec<ImageInfo>;
+            get_image(image: &ImageRef) -> Option<ImageInfo>;
+            load_image(archive: TarStream) -> Vec<ImageRef>;
+            container_stats(id: &ContainerId) -> ContainerStats;
+            stream_container_stats(id: &ContainerId) -> StatsStream;
+            events(filter: &EventFilter) -> EventStream;
+            get_volume(id: &VolumeId) -> Option<Volume>;
+            get_network(id: &NetworkId) -> Option<Network>;
+            connect_network(network: &NetworkId, container: &ContainerId, options: NetworkConnectOptions) -> ();
+            disconnect_network(network: &NetworkId, container: &ContainerId) -> ();
+            plan(config: &ContainerConfig) -> CreationPlan;
+        }
+    };
+}
+
+macro_rules! shared {
+    ($($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl<D: ContainerDriver + ?Sized> ContainerDriver for $pointer {
+        #[deny(clippy::missing_trait_methods)]
+        impl<D: ContainerDriver + ?Sized> ContainerDriver for Arc<D> {
             fn name(&self) -> &str {
                 (**self).name()
             }
@@ -34,207 +87,112 @@ macro_rules! forward {
                 (**self).capabilities()
             }
 
-            async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-                (**self).create_container(config).await
-            }
-
-            async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
-                (**self).start_container(id).await
-            }
-
-            async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
-                (**self).stop_container(id, options).await
-            }
-
-            async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
-                (**self).remove_container(id, options).await
-            }
-
-            async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
-                (**self).get_container(id).await
-            }
-
-            async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
-                (**self).list_containers(filter).await
-            }
-
-            async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
-                (**self).get_container_logs(id, options).await
-            }
-
-            async fn health_check(&self) -> Result<DriverHealth> {
-                (**self).health_check().await
-            }
-
-            async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool> {
-                (**self).is_container_healthy(id).await
-            }
-
-            async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume> {
-                (**self).create_volume(config).await
-            }
-
-            async fn remove_volume(&self, id: &VolumeId) -> Result<()> {
-                (**self).remove_volume(id).await
-            }
-
-            async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
-                (**self).create_network(config).await
-            }
-
-            async fn remove_network(&self, id: &NetworkId) -> Result<()> {
-                (**self).remove_network(id).await
-            }
-
-            async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
-                (**self).list_volumes(filter).await
-            }
-
-            async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
-                (**self).list_networks(filter).await
-            }
-
-            async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
-                (**self).import_image(image, root).await
-            }
-
-            async fn remove_image(&self, image: &ImageRef) -> Result<()> {
-                (**self).remove_image(image).await
-            }
-
-            async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-                (**self).wait_container(id, options).await
-            }
-
-            async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
-                (**self).kill_container(id, signal).await
-            }
-
-            async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
-                (**self).pause_container(id).await
-            }
-
-            async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
-                (**self).unpause_container(id).await
-            }
-
-            async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
-                (**self).restart_container(id, options).await
-            }
-
-            async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
-                (**self).exec(id, config).await
-            }
-
-            async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
-                (**self).exec_stream(id, config).await
-            }
-
-            async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
-                (**self).exec_detached(id, config).await
-            }
-
-            async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
-                (**self).exec_status(id, exec).await
-            }
-
-            async fn stream_container_logs(
-                &self,
-                id: &ContainerId,
-                options: LogStreamOptions,
-            ) -> Result<LogStream> {
-                (**self).stream_container_logs(id, options).await
-            }
-
-            async fn copy_into_container(
-                &self,
-                id: &ContainerId,
-                folder: &ContainerPath,
-                archive: TarStream,
-            ) -> Result<()> {
-                (**self).copy_into_container(id, folder, archive).await
-            }
-
-            async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
-                (**self).copy_from_container(id, path).await
-            }
-
-            async fn read_file(
-                &self,
-                id: &ContainerId,
-                path: &ContainerPath,
-                options: ReadFileOptions,
-            ) -> Result<Bytes> {
-                (**self).read_file(id, path, options).await
-            }
-
-            async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
-                (**self).read_file_stream(id, path).await
-            }
-
-            async fn write_file(
-                &self,
-                id: &ContainerId,
-                path: &ContainerPath,
-                file: WriteFile,
-            ) -> Result<()> {
-                (**self).write_file(id, path, file).await
-            }
-
-            async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
-                (**self).pull_image(image, options).await
-            }
-
-            async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
-                (**self).list_images(filter).await
-            }
-
-            async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
-                (**self).get_image(image).await
-            }
-
-            async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
-                (**self).load_image(archive).await
-            }
-
-            async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
-                (**self).container_stats(id).await
-            }
-
-            async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
-                (**self).stream_container_stats(id).await
-            }
-
-            async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
-                (**self).events(filter).await
-            }
-
-            async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
-                (**self).get_volume(id).await
-            }
-
-            async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
-                (**self).get_network(id).await
-            }
-
-            async fn connect_network(
-                &self,
-                network: &NetworkId,
-                container: &ContainerId,
-                options: NetworkConnectOptions,
-            ) -> Result<()> {
-                (**self).connect_network(network, container, options).await
-            }
-
-            async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
-                (**self).disconnect_network(network, container).await
-            }
-
-            async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
-                (**self).plan(config).await
-            }
+            $(async fn $operation(&self, $($argument: $type),*) -> Result<$answer> {
+                (**self).$operation($($argument),*).await
+            })*
         }
-    )+};
+    };
 }
 
-forward!(Arc<D>, Box<D>);
+with_operations!(shared);
+
+macro_rules! layers {
+    ($($operation:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        /// A driver that passes calls on to another and changes some on the way: it logs, counts, retries, breaks.
+        ///
+        /// Implement [`inner`](Self::inner) and the operations that it changes, each as in [`ContainerDriver`]; all others
+        /// reach the driver inside as they are. Whatever implements this is a `ContainerDriver`.
+        ///
+        /// ```
+        /// use std::sync::Arc;
+        /// use std::sync::atomic::{AtomicUsize, Ordering};
+        ///
+        /// use driver_interface_mock::MockDockerDriver;
+        /// use driver_interface_types::{
+        ///     ContainerConfig, ContainerDriver, ContainerId, LayeredDriver, Result, StartOutcome, async_trait,
+        /// };
+        ///
+        /// /// Counts the containers that are started through it.
+        /// #[derive(Debug)]
+        /// struct Starts {
+        ///     inner: Arc<dyn ContainerDriver>,
+        ///     count: AtomicUsize,
+        /// }
+        ///
+        /// #[async_trait]
+        /// impl LayeredDriver for Starts {
+        ///     fn inner(&self) -> &dyn ContainerDriver {
+        ///         &self.inner
+        ///     }
+        ///
+        ///     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
+        ///         let outcome = self.inner().start_container(id).await?;
+        ///         self.count.fetch_add(1, Ordering::Relaxed);
+        ///         Ok(outcome)
+        ///     }
+        /// }
+        ///
+        /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+        /// # async fn main() -> Result<()> {
+        /// let starts = Arc::new(Starts { inner: Arc::new(MockDockerDriver::new()), count: AtomicUsize::new(0) });
+        /// let driver: Arc<dyn ContainerDriver> = starts.clone();
+        /// let made = driver.create_container(&ContainerConfig::new("demo", "busybox")).await?;
+        /// driver.start_container(&made.id).await?;
+        /// assert_eq!(starts.count.load(Ordering::Relaxed), 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
+        /// # Cancel safety
+        /// As the driver inside, as long as what is added needs no undoing.
+        #[async_trait]
+        pub trait LayeredDriver: Send + Sync + Debug + 'static {
+            /// The driver that calls are passed on to.
+            fn inner(&self) -> &dyn ContainerDriver;
+
+            /// See [`ContainerDriver::name`].
+            fn name(&self) -> &str {
+                self.inner().name()
+            }
+
+            /// See [`ContainerDriver::version`].
+            fn version(&self) -> &str {
+                self.inner().version()
+            }
+
+            /// See [`ContainerDriver::capabilities`].
+            fn capabilities(&self) -> Capabilities {
+                self.inner().capabilities()
+            }
+
+            $(
+                #[doc = concat!("See [`ContainerDriver::", stringify!($operation), "`].")]
+                async fn $operation(&self, $($argument: $type),*) -> Result<$answer> {
+                    self.inner().$operation($($argument),*).await
+                }
+            )*
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<L: LayeredDriver> ContainerDriver for L {
+            fn name(&self) -> &str {
+                LayeredDriver::name(self)
+            }
+
+            fn version(&self) -> &str {
+                LayeredDriver::version(self)
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                LayeredDriver::capabilities(self)
+            }
+
+            $(async fn $operation(&self, $($argument: $type),*) -> Result<$answer> {
+                LayeredDriver::$operation(self, $($argument),*).await
+            })*
+        }
+    };
+}
+
+with_operations!(layers);

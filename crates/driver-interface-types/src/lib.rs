@@ -53,6 +53,7 @@ pub use exec_session::{ExecControl, ExecSession};
 pub use ext::ContainerDriverExt;
 pub use file::{FileContent, FileOwner, ReadFileOptions, WriteFile};
 pub use filter::{ContainerFilter, ResourceFilter};
+pub use forward::LayeredDriver;
 pub use health::{ContainerCounts, DriverHealth, EngineInfo, HealthStatus};
 pub use health_check::{ContainerHealth, ContainerHealthStatus, HealthCheck, HealthTest};
 pub use id::{

@@ -191,5 +191,4 @@ fn a_driver_is_an_object_that_threads_can_share() {
     shared::<Arc<dyn ContainerDriver>>();
     fn is_driver<D: ContainerDriver>() {}
     is_driver::<Arc<dyn ContainerDriver>>();
-    is_driver::<Box<dyn ContainerDriver>>();
 }

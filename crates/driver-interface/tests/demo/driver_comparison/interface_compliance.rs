@@ -87,11 +87,11 @@ async fn what_does_not_exist_is_not_found_by_every_operation_that_needs_it() -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_keeps_its_identity_behind_every_pointer() {
+async fn a_driver_keeps_its_identity_when_it_is_shared() {
     let docker = MockDockerDriver::new();
     let (name, capabilities) = (docker.name().to_owned(), docker.capabilities());
     let shared: Arc<dyn ContainerDriver> = Arc::new(docker);
-    let boxed: Box<dyn ContainerDriver> = Box::new(shared);
-    assert_eq!((boxed.name(), boxed.capabilities()), (&*name, capabilities));
-    assert!(boxed.create_container(&server("pointers")).await.is_ok());
+    let again: Arc<dyn ContainerDriver> = Arc::new(Arc::clone(&shared));
+    assert_eq!((again.name(), again.capabilities()), (&*name, capabilities));
+    assert!(again.create_container(&server("pointers")).await.is_ok());
 }

@@ -1,0 +1,220 @@
+//! Proves the suite: drivers with one thing wrong about them, and the checks that have to notice.
+//!
+//! A check that cannot fail says nothing. For each check there is at least one [`Fault`] that it alone, or with a few
+//! others, is there to find; [`self_test`] puts the faults into a driver that passes and looks whether the checks fail.
+
+mod faults;
+mod sabotage;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
+
+use self::sabotage::{Memory, Sabotage, sabotage};
+use crate::{
+    Bystanders, Check, DriverReport, Options, Outcome, RunError, Silent, Target, checks, run_checks,
+};
+
+/// One thing that can be wrong with a driver.
+pub struct Fault {
+    /// What it is called, such as `start-again-fails`.
+    pub name: &'static str,
+    /// What is wrong, in one sentence.
+    pub statement: &'static str,
+    /// The ids of the checks that have to notice.
+    pub kills: &'static [&'static str],
+    sabotages: &'static [Sabotage],
+}
+
+impl Fault {
+    const fn new(
+        name: &'static str,
+        statement: &'static str,
+        sabotages: &'static [Sabotage],
+        kills: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            statement,
+            kills,
+            sabotages,
+        }
+    }
+
+    /// Every fault there is.
+    pub fn all() -> Vec<&'static Self> {
+        faults::all()
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({})", self.name)
+    }
+}
+
+/// A target with a fault.
+pub struct Saboteur {
+    target: Arc<dyn Target>,
+    fault: &'static Fault,
+    memory: Memory,
+}
+
+impl Saboteur {
+    /// The same target with this fault in all its drivers.
+    pub fn new(target: Arc<dyn Target>, fault: &'static Fault) -> Self {
+        let memory = Memory::default();
+        Self {
+            target,
+            fault,
+            memory,
+        }
+    }
+}
+
+#[async_trait]
+impl Target for Saboteur {
+    fn uri(&self) -> String {
+        self.target.uri()
+    }
+
+    async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
+        let driver = self.target.connect(namespace).await?;
+        Ok(sabotage(driver, self.fault.sabotages, self.memory.clone()))
+    }
+
+    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+        self.target.bystanders()
+    }
+
+    fn registry_image(&self) -> Option<ImageRef> {
+        self.target.registry_image()
+    }
+
+    async fn forget_image(&self, image: &ImageRef) -> std::result::Result<(), String> {
+        self.target.forget_image(image).await
+    }
+
+    fn time_scale(&self) -> f64 {
+        self.target.time_scale()
+    }
+}
+
+/// What became of a check when a fault was put in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The fault's name.
+    pub fault: &'static str,
+    /// The check's id.
+    pub check: &'static str,
+    /// How the check ended.
+    pub outcome: Outcome,
+    /// What it said.
+    pub message: String,
+}
+
+impl Attempt {
+    /// Whether the check noticed the fault.
+    pub fn is_kill(&self) -> bool {
+        self.outcome.is_breach()
+    }
+}
+
+/// What the self-test found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SelfTest {
+    /// Each fault with each check that has to notice it.
+    pub attempts: Vec<Attempt>,
+    /// Checks that do not pass without a fault, so that nothing can be said about them here, and why not.
+    pub not_run: Vec<(&'static str, String)>,
+}
+
+impl SelfTest {
+    /// The faults that a check has noticed.
+    pub fn killers(&self, check: &str) -> Vec<&'static str> {
+        let kills = self
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.check == check && attempt.is_kill());
+        kills.map(|attempt| attempt.fault).collect()
+    }
+
+    /// Checks that did not notice a fault they are there for.
+    pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.iter().filter(|attempt| !attempt.is_kill())
+    }
+
+    /// Adds what was found out on another target.
+    pub fn extend(&mut self, other: Self) {
+        self.attempts.extend(other.attempts);
+        self.not_run.extend(other.not_run);
+    }
+}
+
+/// Puts each fault into the drivers of a target that passes the checks, and looks whether the checks notice that have
+/// to. `options` select the checks; its seed and image are used.
+///
+/// # Errors
+/// As [`run`](crate::run).
+///
+/// # Cancel safety
+/// As [`run`](crate::run).
+pub async fn self_test(
+    target: Arc<dyn Target>,
+    options: &Options,
+) -> std::result::Result<SelfTest, RunError> {
+    let selected = options
+        .selection
+        .apply(&checks::all())
+        .map_err(RunError::Selection)?;
+    let mut options = options.clone();
+    options.selection = Default::default();
+    let sound = run_checks(&selected, Arc::clone(&target), &options, Arc::new(Silent)).await?;
+    let mut found = SelfTest {
+        attempts: Vec::new(),
+        not_run: selected
+            .iter()
+            .filter_map(|check| obstacle(&sound, check))
+            .collect(),
+    };
+    let usable = |id: &str| {
+        selected
+            .iter()
+            .find(|check| check.id == id && passed(&sound, id))
+            .copied()
+    };
+    for fault in Fault::all() {
+        let checks: Vec<Check> = fault.kills.iter().filter_map(|id| usable(id)).collect();
+        if checks.is_empty() || options.cancellation.is_cancelled() {
+            continue;
+        }
+        let saboteur = Arc::new(Saboteur::new(Arc::clone(&target), fault));
+        let report = run_checks(&checks, saboteur, &options, Arc::new(Silent)).await?;
+        found.attempts.extend(checks.iter().filter_map(|check| {
+            let seen = report.check(check.id)?;
+            Some(Attempt {
+                fault: fault.name,
+                check: check.id,
+                outcome: seen.outcome,
+                message: seen.message.clone().unwrap_or_default(),
+            })
+        }));
+    }
+    Ok(found)
+}
+
+fn passed(report: &DriverReport, id: &str) -> bool {
+    report
+        .check(id)
+        .is_some_and(|check| check.outcome == Outcome::Passed)
+}
+
+fn obstacle(report: &DriverReport, check: &Check) -> Option<(&'static str, String)> {
+    let seen = report.check(check.id)?;
+    let reason = seen.message.as_deref().unwrap_or_default();
+    (seen.outcome != Outcome::Passed).then(|| (check.id, format!("{}: {reason}", seen.outcome)))
+}
