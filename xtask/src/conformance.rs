@@ -12,10 +12,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use driver_interface::codes;
-use driver_interface_conformance::render::catalogue;
+use driver_interface_conformance::render::{self, catalogue};
+use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{
-    Cancellation, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection, TestImage,
-    checks,
+    Cancellation, Check, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection,
+    TestImage, checks,
 };
 
 use self::output::Output;
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// Print the checks instead of running them.
     #[arg(long)]
     list: bool,
+    /// Prove the checks instead: put faults into drivers that pass, and see whether the checks notice.
+    #[arg(long)]
+    self_test: bool,
     /// What is printed when all is done.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -90,6 +94,17 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let cancellation = Cancellation::default();
     on_interrupt(&cancellation)?;
     let seed = args.seed.unwrap_or_else(targets::random_seed);
+    if args.self_test {
+        return prove(
+            args,
+            &selected,
+            &output,
+            &Options::new(TestImage::simulated())
+                .seed(seed)
+                .jobs(args.jobs)
+                .cancellation(cancellation),
+        );
+    }
     let mut report = Report::new(seed, !selection.is_everything());
     output.begin(seed);
     let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
@@ -142,6 +157,14 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 }
 
 fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Result<DriverReport, RunError> {
+    in_its_time(
+        subject,
+        driver_interface_conformance::run(Arc::clone(&subject.target), options, observer),
+    )
+}
+
+/// Runs to the end in the time the subject lives in.
+fn in_its_time<T>(subject: &Subject, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     let runtime = match subject.clock {
         Clock::Simulated => tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -153,11 +176,50 @@ fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Res
         let message = format!("the runtime could not be made: {error}");
         RunError::Unreachable(driver_interface::InternalError::new(message).into())
     })?;
-    let target = Arc::clone(&subject.target);
-    let report = runtime.block_on(driver_interface_conformance::run(target, options, observer));
+    let done = runtime.block_on(work);
     // What a dropped call left to do in the background must not hold the program up.
     runtime.shutdown_background();
-    report
+    done
+}
+
+/// Tries the faults on each driver in turn, on the checks that those before it could say nothing about.
+fn prove(args: &Args, selected: &[Check], output: &Output, options: &Options) -> Result<ExitCode> {
+    let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
+    for target in &absent {
+        output.absent(target);
+    }
+    let mut found = SelfTest::default();
+    for subject in subjects {
+        let mut selection = Selection::default();
+        selection.globs = if found.checks.is_empty() {
+            selected.iter().map(|check| check.id.to_owned()).collect()
+        } else {
+            found.unproven().iter().map(|(id, _)| (*id).to_owned()).collect()
+        };
+        if selection.globs.is_empty() || options.cancellation.is_cancelled() {
+            break;
+        }
+        let mut options = options.clone().selection(selection);
+        options.image = image_for(&subject, args.image.as_deref())?;
+        found.extend(in_its_time(
+            &subject,
+            self_test(Arc::clone(&subject.target), &options),
+        )?);
+    }
+    output.print(&render::self_test(&found, output.color()));
+    let no_fault = found
+        .unproven()
+        .iter()
+        .any(|(_, reason)| reason.starts_with("no fault"));
+    let absent = absent.iter().any(|target| target.required);
+    let failed = found.survivors().next().is_some() || no_fault || absent;
+    Ok(if options.cancellation.is_cancelled() {
+        ExitCode::from(INTERRUPTED)
+    } else if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {

@@ -7,6 +7,7 @@ mod markdown;
 mod matrix;
 mod pretty;
 mod progress;
+mod self_test;
 mod style;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
+pub use self_test::self_test;
 
 use crate::Report;
 

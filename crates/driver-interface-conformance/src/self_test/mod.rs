@@ -124,9 +124,11 @@ impl Attempt {
 }
 
 /// What the self-test found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelfTest {
+    /// The checks that were to be proven.
+    pub checks: Vec<Check>,
     /// Each fault with each check that has to notice it.
     pub attempts: Vec<Attempt>,
     /// Checks that do not pass without a fault, so that nothing can be said about them here, and why not.
@@ -148,8 +150,24 @@ impl SelfTest {
         self.attempts.iter().filter(|attempt| !attempt.is_kill())
     }
 
+    /// Checks of which nothing is known yet, and why: they did not run, or no fault is there for them.
+    pub fn unproven(&self) -> Vec<(&'static str, &str)> {
+        let attempted = |id: &str| self.attempts.iter().any(|attempt| attempt.check == id);
+        let reason = |id: &str| {
+            let not_run = self.not_run.iter().rev().find(|(check, _)| *check == id);
+            not_run.map_or("no fault is there for it", |(_, reason)| reason)
+        };
+        let unproven = self.checks.iter().filter(|check| !attempted(check.id));
+        unproven.map(|check| (check.id, reason(check.id))).collect()
+    }
+
     /// Adds what was found out on another target.
     pub fn extend(&mut self, other: Self) {
+        for check in other.checks {
+            if !self.checks.iter().any(|known| known.id == check.id) {
+                self.checks.push(check);
+            }
+        }
         self.attempts.extend(other.attempts);
         self.not_run.extend(other.not_run);
     }
@@ -175,6 +193,7 @@ pub async fn self_test(
     options.selection = Default::default();
     let sound = run_checks(&selected, Arc::clone(&target), &options, Arc::new(Silent)).await?;
     let mut found = SelfTest {
+        checks: selected.clone(),
         attempts: Vec::new(),
         not_run: selected
             .iter()

@@ -1,0 +1,70 @@
+//! The self-test for people at a terminal.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::escape::line;
+use super::style::Style;
+use crate::self_test::SelfTest;
+use crate::{SUITE_VERSION, areas};
+
+/// The self-test as text: each check with the faults that it notices, then what a fault got past, then what could not
+/// be tried, then one line.
+pub fn self_test(found: &SelfTest, color: bool) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut out, found, Style::new(color));
+    out
+}
+
+fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Result {
+    let unproven = found.unproven();
+    for area in areas(&found.checks) {
+        writeln!(out, "{}", style.bold(area))?;
+        for check in found.checks.iter().filter(|check| check.area() == area) {
+            let killers = found.killers(check.id);
+            let tried = found.attempts.iter().filter(|attempt| attempt.check == check.id);
+            let (mark, words) = if unproven.iter().any(|(id, _)| *id == check.id) {
+                (style.dim("–"), style.dim("not tried"))
+            } else if tried.count() == killers.len() {
+                (style.good("✔"), killers.join(", "))
+            } else {
+                (style.bad("✘"), killers.join(", "))
+            };
+            writeln!(out, "  {mark} {:<44} {words}", check.id)?;
+        }
+    }
+    let survivors: Vec<_> = found.survivors().collect();
+    if !survivors.is_empty() {
+        writeln!(out, "\n{}", style.bad("Faults that a check does not notice"))?;
+    }
+    for attempt in &survivors {
+        let message = line(&attempt.message);
+        writeln!(
+            out,
+            "  {} gets past {}   {} {message}",
+            attempt.fault, attempt.check, attempt.outcome
+        )?;
+    }
+    if !unproven.is_empty() {
+        writeln!(out, "\n{}", style.bold("Checks that no fault was tried on"))?;
+    }
+    for (id, reason) in &unproven {
+        writeln!(out, "  {id:<46} {}", line(reason))?;
+    }
+    let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
+    writeln!(
+        out,
+        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks notice theirs, {} attempts unnoticed, {} checks not tried",
+        faults.len(),
+        found.attempts.len(),
+        found
+            .checks
+            .iter()
+            .filter(|check| !found.killers(check.id).is_empty())
+            .count(),
+        found.checks.len(),
+        survivors.len(),
+        unproven.len(),
+    )
+}
