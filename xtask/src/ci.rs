@@ -11,10 +11,10 @@ use crate::require;
 use crate::tidy::workspace;
 
 /// One step: what it is called, and the program with its arguments.
-type Step = (&'static str, &'static [&'static str]);
+type Step<'a> = (&'static str, &'a [&'a str]);
 
 /// Steps that need no engine, quick ones first.
-const STATIC: &[Step] = &[
+const STATIC: &[Step<'_>] = &[
     ("format", &["fmt", "--all", "--check"]),
     (
         "clippy",
@@ -33,9 +33,10 @@ const STATIC: &[Step] = &[
 ];
 
 /// Steps that use the engines, where there are some.
-const DYNAMIC: &[Step] = &[
+const DYNAMIC: &[Step<'_>] = &[
     ("tests and doc tests", &["test", "--workspace", "--locked"]),
     ("conformance", &["xtask", "conformance"]),
+    ("self-test", &["xtask", "conformance", "--self-test"]),
     ("examples", &["xtask", "examples"]),
 ];
 
@@ -58,6 +59,7 @@ pub(crate) fn main() -> Result<ExitCode> {
         for step in DYNAMIC {
             results.push(timed(root, step, &wanted)?);
         }
+        results.extend(disk_limits(root, &wanted, &state)?);
     }
     let stopped = engines::down(&state);
     summary(&results);
@@ -97,7 +99,41 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
     Ok(())
 }
 
-fn timed(root: &Path, (name, args): &Step, wanted: &[Engine]) -> Result<(&'static str, bool, Duration)> {
+/// Limits of disk, on an engine that has them: one with a file system of its own, which not every machine allows.
+fn disk_limits(
+    root: &Path,
+    wanted: &[Engine],
+    state: &Path,
+) -> Result<Option<(&'static str, bool, Duration)>> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    match engines::up(&[Engine::DockerQuota], true, state) {
+        Ok(started) => {
+            let endpoint = started.first().context("nothing was started")?.endpoint.clone();
+            let out = root.join("target/conformance-disk");
+            let out = out.to_str().context("the path of the workspace is no text")?;
+            let args = [
+                "xtask",
+                "conformance",
+                "--driver",
+                &endpoint,
+                "--filter",
+                "limits/*",
+                "--out",
+                out,
+            ];
+            timed(root, &("disk limits", &args), wanted).map(Some)
+        }
+        Err(reason) if wanted.contains(&Engine::DockerQuota) => Err(reason),
+        Err(reason) => {
+            println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn timed(root: &Path, (name, args): &Step<'_>, wanted: &[Engine]) -> Result<(&'static str, bool, Duration)> {
     let wanted: Vec<&str> = wanted.iter().map(|engine| engine.name()).collect();
     println!("==> {name}: cargo {}", args.join(" "));
     let begun = Instant::now();
