@@ -1,72 +1,38 @@
-//! Streaming what containers print.
+//! Reading a log once, for whoever takes what is read.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use driver_interface_errors::{Effect, Result, TimeoutError};
-use driver_interface_types::{ContainerStatus, LogChunk, LogOptions, LogStream, LogStreamOptions};
-use driver_interface_validation::validate_log_options;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use driver_interface_errors::{DriverError, Effect, TimeoutError};
+use driver_interface_types::{ContainerStatus, LogChunk, LogStreamOptions};
 use tokio::time::{sleep, timeout};
 
-use super::inner::Inner;
-use super::task::{located, read};
+use crate::driver::inner::Inner;
 use crate::engine::{LogRequest, Output};
 use crate::quirks;
 use crate::translate::chunks::{Chunks, needs_stamps};
-use crate::translate::errors::Operation;
+use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{EngineError, Frame, Stream};
 
-const OPERATION: &str = "stream_container_logs";
-
-/// How many chunks wait for the reader. Then the engine is not read any more, and holds the rest back.
-const WAITING: usize = 4;
-/// How long after a container's end its output may still be silent before the stream is taken for finished.
+/// How long after a container's end its output may still be silent before following is taken for finished.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long one wait for a container's end lasts before it is looked at again.
 const LOOKS: Duration = Duration::from_secs(15);
 /// How long after the time up to which is asked for the engine may be late with what was written before.
 const LATE: Duration = Duration::from_millis(500);
 
-type Sender = mpsc::Sender<Result<LogChunk>>;
-
-pub(super) async fn stream(inner: &Arc<Inner>, asked: &str, options: LogStreamOptions) -> Result<LogStream> {
-    let mut selected = LogOptions::default();
-    (selected.stdout, selected.stderr) = (options.stdout, options.stderr);
-    validate_log_options(&selected).map_err(|error| located(error.into(), OPERATION))?;
-    let record = read(OPERATION, inner.deadlines.read, inner.container(asked)).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let follower = Follower {
-        inner: Arc::clone(inner),
-        asked: asked.to_owned(),
-        options,
-        sender,
-    };
-    let task = Task(tokio::spawn(follower.run(record)));
-    let items = futures_util::stream::unfold((receiver, task), |(mut receiver, task)| async move {
-        receiver.recv().await.map(|item| (item, (receiver, task)))
-    });
-    Ok(LogStream::new(items))
-}
-
-/// The task that reads for a stream; it ends with the stream.
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Takes what is read. While it does, nothing is read.
+pub(super) trait Sink: Send {
+    fn take(&mut self, chunk: LogChunk) -> impl Future<Output = Result<(), Stopped>> + Send;
 }
 
 /// Reading stopped.
-enum Stopped {
-    /// Nobody reads what is read.
+pub(super) enum Stopped {
+    /// Nobody wants what is read.
     Left,
     Engine(EngineError),
-    Failed(driver_interface_errors::DriverError),
+    Failed(DriverError),
 }
 
 impl From<EngineError> for Stopped {
@@ -75,8 +41,8 @@ impl From<EngineError> for Stopped {
     }
 }
 
-impl From<driver_interface_errors::DriverError> for Stopped {
-    fn from(error: driver_interface_errors::DriverError) -> Self {
+impl From<DriverError> for Stopped {
+    fn from(error: DriverError) -> Self {
         Self::Failed(error)
     }
 }
@@ -111,31 +77,71 @@ impl Seen {
     }
 }
 
-struct Follower {
-    inner: Arc<Inner>,
-    asked: String,
-    options: LogStreamOptions,
-    sender: Sender,
+/// Reads one container's log for one call.
+pub(super) struct Reader<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) asked: &'a str,
+    pub(super) operation: &'static str,
+    pub(super) options: LogStreamOptions,
 }
 
-impl Follower {
-    async fn run(self, record: ContainerRecord) {
+impl Reader<'_> {
+    /// Reads all that the options ask for.
+    pub(super) async fn read(
+        &self,
+        record: ContainerRecord,
+        sink: &mut impl Sink,
+    ) -> Result<(), DriverError> {
         let id = record.id.clone();
-        let error = match self.read(record).await {
-            Ok(()) | Err(Stopped::Left) => return,
-            Err(Stopped::Failed(error)) => error,
-            Err(Stopped::Engine(failure)) => {
-                // What was followed to its removal ends with it.
-                if self.options.follow && matches!(self.inner.find_container(&id).await, Ok(None)) {
-                    return;
-                }
-                self.inner.error(Operation::ReadLogs, &self.asked, failure)
+        match self.run(record, sink).await {
+            Err(Stopped::Engine(failure)) if self.options.follow && self.is_removal(&id, &failure).await => {
+                Ok(())
             }
-        };
-        let _ = self.sender.send(Err(located(error, OPERATION))).await;
+            done => self.told(done, ()),
+        }
     }
 
-    async fn read(&self, record: ContainerRecord) -> std::result::Result<(), Stopped> {
+    /// Reads what there is, or only so many entries from its end where their number is given, whatever the options'
+    /// `tail`. Returns how many entries came.
+    pub(super) async fn read_end(
+        &self,
+        record: &ContainerRecord,
+        entries: Option<u64>,
+        sink: &mut impl Sink,
+    ) -> Result<u64, DriverError> {
+        let mut came = 0;
+        let done = async {
+            let mut chunks = Chunks::new(self.options, record.config.tty, 0);
+            let mut output = self.open(record, false, entries).await?;
+            while let Some(frame) = self.next(&mut output).await? {
+                came += u64::from(frame.starts);
+                give(sink, chunks.push(frame)).await?;
+            }
+            give(sink, chunks.finish()).await
+        };
+        let done = done.await;
+        self.told(done, came)
+    }
+
+    fn told<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
+        match done {
+            Ok(()) | Err(Stopped::Left) => Ok(value),
+            Err(Stopped::Failed(error)) => Err(error),
+            Err(Stopped::Engine(failure)) => Err(self.inner.error(Operation::ReadLogs, self.asked, failure)),
+        }
+    }
+
+    /// Whether a log broke off because its container was removed, which is the end of what is followed.
+    async fn is_removal(&self, id: &str, failure: &EngineError) -> bool {
+        let refused = match failure {
+            EngineError::Refused(refusal) => Some(cause(Operation::ReadLogs, refusal)),
+            _ => None,
+        };
+        matches!(refused, Some(Cause::NotFound | Cause::RemovalUnderWay))
+            || matches!(self.inner.find_container(id).await, Ok(None))
+    }
+
+    async fn run(&self, record: ContainerRecord, sink: &mut impl Sink) -> Result<(), Stopped> {
         let Some(record) = self.started(record).await? else {
             return Ok(());
         };
@@ -147,16 +153,21 @@ impl Follower {
             Some(last) => self.count(&record).await?.saturating_sub(last),
         };
         let mut chunks = Chunks::new(self.options, record.config.tty, skip);
-        let reading = self.pass(&record, &mut chunks, follow);
-        match self.left_until().filter(|_| follow) {
-            None => reading.await?,
-            Some(left) => {
-                if let Ok(done) = timeout(left + LATE, reading).await {
-                    done?;
+        let mut seen = Seen::default();
+        if follow {
+            let following = self.follow(&record, &mut chunks, &mut seen, sink);
+            match self.left_until() {
+                None => following.await?,
+                Some(left) => {
+                    if let Ok(done) = timeout(left + LATE, following).await {
+                        done?;
+                    }
                 }
             }
+        } else {
+            self.rest(&record, &mut chunks, &mut seen, sink).await?;
         }
-        self.send(chunks.finish()).await
+        give(sink, chunks.finish()).await
     }
 
     /// How long it is to the time up to which is asked for; none where there is no such time.
@@ -166,10 +177,7 @@ impl Follower {
     }
 
     /// The container once it has been started, where it is followed; none if it is removed before.
-    async fn started(
-        &self,
-        mut record: ContainerRecord,
-    ) -> std::result::Result<Option<ContainerRecord>, Stopped> {
+    async fn started(&self, mut record: ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let mut pause = Duration::from_millis(50);
         while self.options.follow && status::status(&record.state) == ContainerStatus::Created {
             if self.left_until() == Some(Duration::ZERO) {
@@ -186,9 +194,9 @@ impl Follower {
     }
 
     /// How many of the wanted lines there are now.
-    async fn count(&self, record: &ContainerRecord) -> std::result::Result<u64, Stopped> {
+    async fn count(&self, record: &ContainerRecord) -> Result<u64, Stopped> {
         let mut chunks = Chunks::new(self.options, record.config.tty, u64::MAX);
-        let mut output = self.open(record, false).await?;
+        let mut output = self.open(record, false, None).await?;
         while let Some(frame) = self.next(&mut output).await? {
             chunks.push(frame);
         }
@@ -196,12 +204,17 @@ impl Follower {
         Ok(chunks.lines())
     }
 
-    async fn open(&self, record: &ContainerRecord, follow: bool) -> std::result::Result<Output, Stopped> {
+    async fn open(
+        &self,
+        record: &ContainerRecord,
+        follow: bool,
+        tail: Option<u64>,
+    ) -> Result<Output, Stopped> {
         let request = LogRequest {
             follow,
             stamps: needs_stamps(&self.options),
             since: self.options.since,
-            tail: None,
+            tail,
             // A terminal's output is one stream, whichever is asked for.
             streams: (self.options.stdout || record.config.tty, self.options.stderr),
         };
@@ -214,83 +227,78 @@ impl Follower {
     }
 
     /// The next frame of what is there already.
-    async fn next(&self, output: &mut Output) -> std::result::Result<Option<Frame>, Stopped> {
+    async fn next(&self, output: &mut Output) -> Result<Option<Frame>, Stopped> {
         let deadline = self.inner.deadlines.logs;
         let late = |_| {
-            let error = TimeoutError::new(OPERATION, deadline).with_effect(Effect::NotApplied);
+            let error = TimeoutError::new(self.operation, deadline).with_effect(Effect::NotApplied);
             Stopped::Failed(error.into())
         };
         let frame = timeout(deadline, output.next()).await.map_err(late)?;
         frame.map_err(Stopped::Engine)
     }
 
-    /// Reads the log once and sends what is wanted of it.
-    async fn pass(
-        &self,
-        record: &ContainerRecord,
-        chunks: &mut Chunks,
-        follow: bool,
-    ) -> std::result::Result<(), Stopped> {
-        if !follow {
-            let mut output = self.open(record, false).await?;
-            while let Some(frame) = self.next(&mut output).await? {
-                self.send(chunks.push(frame)).await?;
-            }
-            return Ok(());
-        }
-        let mut seen = Seen::default();
-        self.follow(record, chunks, &mut seen).await?;
-        if quirks::follow_ends_early(self.inner.engine.flavour()) {
-            self.rest(record, chunks, seen).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads the log until the run is over, or the engine says that it is.
+    /// Reads the log until the run is over and everything of it has come.
     async fn follow(
         &self,
         record: &ContainerRecord,
         chunks: &mut Chunks,
         seen: &mut Seen,
-    ) -> std::result::Result<(), Stopped> {
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let complete = self.live(record, chunks, seen, sink).await?;
+        if complete && !quirks::follow_ends_early(self.inner.engine.flavour()) {
+            return Ok(());
+        }
+        self.rest(record, chunks, seen, sink).await
+    }
+
+    /// Reads the log as it is written, and says whether the engine has said that nothing more comes.
+    async fn live(
+        &self,
+        record: &ContainerRecord,
+        chunks: &mut Chunks,
+        seen: &mut Seen,
+        sink: &mut impl Sink,
+    ) -> Result<bool, Stopped> {
         let over = self.run_over(record);
         tokio::pin!(over);
-        // Podman answers only when there is something to read.
-        let (mut output, mut ended) = tokio::select! {
-            opened = self.open(record, true) => (opened?, false),
-            // What came at last is still there to be read.
-            () = &mut over => (self.open(record, false).await?, true),
+        let mut output = tokio::select! {
+            opened = self.open(record, true, None) => opened?,
+            // Podman answers only when there is something to read.
+            () = &mut over => return Ok(false),
         };
+        let mut ended = false;
         loop {
-            // Once it has ended a silence is the end: some engines keep the stream open. While chunks wait for their
-            // reader nothing is read here, so that is no silence.
+            // Once it has ended a silence is the end: some engines keep the stream open. While what was read is taken
+            // nothing is read here, so that is no silence.
             let frame = tokio::select! {
                 frame = output.next() => frame?,
                 () = &mut over, if !ended => {
                     ended = true;
                     continue;
                 }
-                () = sleep(SILENCE), if ended => None,
+                () = sleep(SILENCE), if ended => return Ok(false),
             };
             let Some(frame) = frame else {
-                return Ok(());
+                return Ok(true);
             };
             seen.add(&frame);
-            self.send(chunks.push(frame)).await?;
+            give(sink, chunks.push(frame)).await?;
         }
     }
 
-    /// Reads what the engine's following has left out at the end.
+    /// Reads what is there beyond what was read.
     async fn rest(
         &self,
         record: &ContainerRecord,
         chunks: &mut Chunks,
-        mut seen: Seen,
-    ) -> std::result::Result<(), Stopped> {
-        let mut output = self.open(record, false).await?;
+        seen: &mut Seen,
+        sink: &mut impl Sink,
+    ) -> Result<(), Stopped> {
+        let mut output = self.open(record, false, None).await?;
         while let Some(frame) = self.next(&mut output).await? {
             if let Some(frame) = seen.beyond(frame) {
-                self.send(chunks.push(frame)).await?;
+                give(sink, chunks.push(frame)).await?;
             }
         }
         Ok(())
@@ -318,13 +326,13 @@ impl Follower {
             };
         }
     }
+}
 
-    async fn send(&self, chunks: Vec<LogChunk>) -> std::result::Result<(), Stopped> {
-        for chunk in chunks {
-            self.sender.send(Ok(chunk)).await.map_err(|_| Stopped::Left)?;
-        }
-        Ok(())
+async fn give(sink: &mut impl Sink, chunks: Vec<LogChunk>) -> Result<(), Stopped> {
+    for chunk in chunks {
+        sink.take(chunk).await?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
