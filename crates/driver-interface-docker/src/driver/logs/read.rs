@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{DriverError, Effect, TimeoutError};
 use driver_interface_types::{ContainerStatus, LogChunk, LogStreamOptions};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::driver::inner::Inner;
 use crate::engine::{LogRequest, Output};
@@ -246,13 +246,16 @@ impl Reader<'_> {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let complete = self.live(record, chunks, seen, sink).await?;
-        if complete && !quirks::follow_ends_early(self.inner.engine.flavour()) {
+        if complete {
             return Ok(());
+        }
+        while self.goes_on(record).await? {
+            self.look_later(record).await;
         }
         self.rest(record, chunks, seen, sink).await
     }
 
-    /// Reads the log as it is written, and says whether the engine has said that nothing more comes.
+    /// Reads the log as it is written, and says whether that is all of it.
     async fn live(
         &self,
         record: &ContainerRecord,
@@ -260,6 +263,7 @@ impl Reader<'_> {
         seen: &mut Seen,
         sink: &mut impl Sink,
     ) -> Result<bool, Stopped> {
+        let trust = quirks::follow_trust(self.inner.engine.flavour());
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {
@@ -268,6 +272,7 @@ impl Reader<'_> {
             () = &mut over => return Ok(false),
         };
         let mut ended = false;
+        let mut ran = None::<Instant>;
         loop {
             // Once it has ended a silence is the end: some engines keep the stream open. While what was read is taken
             // nothing is read here, so that is no silence.
@@ -280,8 +285,14 @@ impl Reader<'_> {
                 () = sleep(SILENCE), if ended => return Ok(false),
             };
             let Some(frame) = frame else {
-                return Ok(true);
+                return Ok(trust.is_none());
             };
+            if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
+                ran = Some(Instant::now());
+                if !self.runs(record).await? {
+                    return Ok(false);
+                }
+            }
             seen.add(&frame);
             give(sink, chunks.push(frame)).await?;
         }
@@ -306,24 +317,34 @@ impl Reader<'_> {
 
     /// Returns when this run of the container is over.
     async fn run_over(&self, record: &ContainerRecord) {
-        let mut pause = Duration::ZERO;
-        loop {
-            let now = self.inner.find_container(&record.id).await;
-            match now {
-                Ok(Some(now))
-                    if status::lives(&now.state)
-                        && status::started_at(&now.state) == status::started_at(&record.state) => {}
-                // An engine out of reach says so where the log is read.
-                Err(_) => {}
-                Ok(_) => return,
-            }
-            sleep(pause).await;
-            let waited = timeout(LOOKS, self.inner.engine.wait_next_exit(&record.id)).await;
-            pause = match waited {
-                Ok(Ok(_)) => Duration::from_millis(20),
-                Ok(Err(_)) => Duration::from_secs(1),
-                Err(_) => Duration::ZERO,
-            };
+        // An engine out of reach says so where the log is read.
+        while !matches!(self.goes_on(record).await, Ok(false)) {
+            self.look_later(record).await;
+        }
+    }
+
+    async fn goes_on(&self, record: &ContainerRecord) -> Result<bool, DriverError> {
+        let now = self.run_now(record).await?;
+        Ok(now.is_some_and(|now| status::lives(&now.state)))
+    }
+
+    async fn runs(&self, record: &ContainerRecord) -> Result<bool, DriverError> {
+        let now = self.run_now(record).await?;
+        Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
+    }
+
+    /// The container as it is now, unless it has been started again since.
+    async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, DriverError> {
+        let now = self.inner.find_container(&record.id).await?;
+        Ok(now.filter(|now| status::started_at(&now.state) == status::started_at(&record.state)))
+    }
+
+    /// Returns when it is time to look whether a run goes on.
+    async fn look_later(&self, record: &ContainerRecord) {
+        match timeout(LOOKS, self.inner.engine.wait_next_exit(&record.id)).await {
+            Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,
+            Ok(Err(_)) => sleep(Duration::from_secs(1)).await,
+            Err(_) => {}
         }
     }
 }
