@@ -14,7 +14,6 @@ mod image;
 mod inner;
 mod inside;
 mod locks;
-mod log_stream;
 mod logs;
 mod network;
 mod operations;

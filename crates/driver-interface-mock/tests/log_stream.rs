@@ -170,7 +170,7 @@ async fn a_terminal_is_one_source() {
     let id = started(&driver, &script("test -t 1 && echo out; echo err >&2").tty(true)).await;
     driver.wait_container(&id, WaitOptions::default()).await.unwrap();
     let stream = driver
-        .stream_container_logs(&id, LogStreamOptions::default())
+        .stream_container_logs(&id, LogStreamOptions::default().only_stderr())
         .await
         .unwrap();
     let chunks = stream.collect().await.unwrap();

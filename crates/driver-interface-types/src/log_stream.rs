@@ -116,7 +116,7 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
-    /// The terminal, where both are one.
+    /// The terminal, where both are one, which comes whichever is asked for.
     Tty,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, PortMapping,
-    Signal, StopOptions,
+    Capability, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogOptions,
+    PortMapping, Signal, StopOptions,
 };
 
 use super::config::{config, refused};
@@ -276,6 +276,13 @@ async fn terminal(ctx: Ctx) -> CheckResult {
     let (ended, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
     ctx.equal(
         "what a process with one prints, in order",
+        lines(logs),
+        vec!["terminal".to_owned(), "err".to_owned()],
+    )?;
+    let options = LogOptions::default().only_stderr();
+    let logs = ctx.driver().get_container_logs(&ended.id, options).await?;
+    ctx.equal(
+        "the one stream, asked for as standard error",
         lines(logs),
         vec!["terminal".to_owned(), "err".to_owned()],
     )?;

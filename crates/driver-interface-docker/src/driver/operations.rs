@@ -17,7 +17,7 @@ use driver_interface_types::{
 
 use super::archive::transfer;
 use super::task::{DRIVER, change, located, read};
-use super::{DockerDriver, create, exec, health, log_stream, logs, network, stop, volume, wait};
+use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
 
 // Operations that are not written out here answer "unsupported", as the trait's defaults do.
 #[async_trait]
@@ -130,7 +130,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
-        log_stream::stream(&self.inner, id.as_str(), options).await
+        logs::stream(&self.inner, id.as_str(), options).await
     }
 
     async fn health_check(&self) -> Result<DriverHealth> {

@@ -292,6 +292,27 @@ mod tests {
     }
 
     #[test]
+    fn older_lines_are_left_out_with_all_their_parts() {
+        let since = |frames: &[(Stream, &[u8])]| {
+            let options = ALL().since(time::parse("2026-11-24T08:17:05.5Z").unwrap());
+            text(
+                &all(&mut Chunks::new(options, false, 0), frames),
+                LogSource::Stdout,
+            )
+        };
+        let frames: &[(Stream, &[u8])] = &[
+            (Stdout, b"2026-11-24T08:17:05.4Z old"),
+            (Stdout, b"2026-11-24T08:17:05.6Z er\n"),
+            (Stdout, b"2026-11-24T08:17:05.5Z exact\n"),
+            (Stdout, b"2026-11-24T08:17:06Z new\n"),
+        ];
+        assert_eq!(since(frames), "exact\nnew\n");
+        // Whole seconds cannot tell, so they are kept.
+        assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
+        assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
+    }
+
+    #[test]
     fn lines_are_counted_and_left_out_at_the_beginning() {
         let frames: &[(Stream, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
         let mut counting = Chunks::new(ALL(), false, u64::MAX);

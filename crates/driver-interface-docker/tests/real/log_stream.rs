@@ -180,9 +180,13 @@ fn a_large_log_is_streamed_with_bounded_memory() {
         let began = Instant::now();
         let (mut total, mut largest) = (0, 0);
         while let Some(chunk) = stream.next().await {
-            let length = chunk.unwrap().bytes.len();
-            total += length as u64;
-            largest = largest.max(length);
+            let bytes = chunk.unwrap().bytes;
+            let wrong = (total..)
+                .zip(&bytes)
+                .find(|(at, byte)| (at % 8192 == 8191) != (**byte == b'\n'));
+            assert_eq!(wrong, None, "bytes are missing before this place");
+            total += bytes.len() as u64;
+            largest = largest.max(bytes.len());
         }
         println!(
             "{mib} MiB in {:?}, peak {} MiB",

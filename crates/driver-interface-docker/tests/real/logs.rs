@@ -164,6 +164,40 @@ fn times_are_stamped_and_filtered_by() {
 }
 
 #[test]
+fn a_terminal_s_lines_are_stamped_and_counted() {
+    on_each("a_terminal_s_lines_are_stamped_and_counted", async |bench| {
+        let config = bench.config("echo one; echo two >&2; echo three").tty(true);
+        let done = bench.ended(&config).await;
+        let all = LogOptions::default();
+        let stamped = logs(&bench, &done.id, all.timestamps(true)).await;
+        let lines = stamped
+            .split_inclusive('\n')
+            .map(|line| line.split_once(' ').unwrap());
+        let (stamps, texts): (Vec<&str>, Vec<&str>) = lines.unzip();
+        assert_eq!(texts, ["one\r\n", "two\r\n", "three\r\n"]);
+        assert!(stamps.iter().all(|stamp| stamp.ends_with('Z')), "{stamps:?}");
+        assert_eq!(logs(&bench, &done.id, all.tail(2)).await, "two\r\nthree\r\n");
+        let only = all.only_stderr().follow(true).tail(2);
+        assert_eq!(logs(&bench, &done.id, only).await, "two\r\nthree\r\n");
+    });
+}
+
+#[test]
+fn following_has_all_of_a_large_log() {
+    on_each("following_has_all_of_a_large_log", async |bench| {
+        let line = "x".repeat(8191);
+        let script = format!("head -c 4096 /dev/zero | tr '\\0' '\\n' | sed 's/$/{line}/'");
+        let made = bench.running(&script).await;
+        let got = logs(&bench, &made.id, LogOptions::default().follow(true)).await;
+        assert_eq!(got.len(), 32 << 20);
+        assert!(
+            got.split_terminator('\n').all(|one| one == line),
+            "entries are missing"
+        );
+    });
+}
+
+#[test]
 fn following_a_created_container_waits_for_its_run_and_ends_with_it() {
     on_each(
         "following_a_created_container_waits_for_its_run_and_ends_with_it",

@@ -32,8 +32,10 @@ pub(crate) struct Wanted {
 impl Wanted {
     fn takes(&self, line: &Line) -> bool {
         let selected = match line.stream {
-            LogStream::Stdout | LogStream::Tty => self.stdout,
+            LogStream::Stdout => self.stdout,
             LogStream::Stderr => self.stderr,
+            // It is one stream, whichever is asked for.
+            LogStream::Tty => true,
         };
         selected
             && self.since.is_none_or(|since| line.time >= since)

@@ -1,0 +1,97 @@
+//! Logs as text.
+
+use driver_interface_errors::{Result, UnsupportedError};
+use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogStreamOptions};
+use driver_interface_validation::validate_log_options;
+
+use super::read::{Reader, Sink, Stopped};
+use crate::driver::inner::Inner;
+use crate::driver::task::{located, read};
+use crate::quirks;
+use crate::translate::records::ContainerRecord;
+use crate::translate::text::Text;
+
+const OPERATION: &str = "get_container_logs";
+
+/// The most bytes that are returned at once.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+pub(in crate::driver) async fn get(inner: &Inner, id: &ContainerId, options: LogOptions) -> Result<String> {
+    validate_log_options(&options).map_err(|error| located(error.into(), OPERATION))?;
+    let deadline = if options.follow {
+        inner.deadlines.follow
+    } else {
+        inner.deadlines.logs
+    };
+    read(OPERATION, deadline, text(inner, id.as_str(), options)).await
+}
+
+async fn text(inner: &Inner, asked: &str, options: LogOptions) -> Result<String> {
+    let record = inner.container(asked).await?;
+    let reader = Reader {
+        inner,
+        asked,
+        operation: OPERATION,
+        options: streamed(options),
+    };
+    match options.tail {
+        Some(0) if !options.follow => Ok(String::new()),
+        Some(last) if !options.follow => last_lines(&reader, &record, last).await,
+        _ => {
+            let mut text = Text::new(None);
+            reader.read(record, &mut text).await?;
+            Ok(text.finish())
+        }
+    }
+}
+
+fn streamed(options: LogOptions) -> LogStreamOptions {
+    let mut streamed = LogStreamOptions::default()
+        .follow(options.follow)
+        .timestamps(options.timestamps);
+    (streamed.tail, streamed.since) = (options.tail, options.since);
+    (streamed.stdout, streamed.stderr) = (options.stdout, options.stderr);
+    streamed
+}
+
+/// Reads only the end of a log, where the engine can be asked for it. A stream reads all of a log twice instead, as it
+/// cannot keep lines.
+async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
+    // A terminal's output does not tell how many entries came.
+    let tail_works = quirks::tail_works(reader.inner.engine.flavour());
+    let can_ask = tail_works && reader.options.since.is_none() && !record.config.tty;
+    let mut wanted = can_ask.then(|| first_guess(last)).flatten();
+    loop {
+        let mut text = Text::new(Some(last));
+        let came = reader.read_end(record, wanted, &mut text).await?;
+        // The first line of each stream may have lost its beginning, unless the whole log came.
+        let enough = text.completed() >= last.saturating_add(2);
+        match wanted {
+            Some(entries) if came >= entries && !enough => wanted = more(entries),
+            _ => return Ok(text.finish()),
+        }
+    }
+}
+
+/// How many entries to ask for first. Engines count entries of both streams, and the parts of a long line one by
+/// one; none of that is the number of lines wanted, so a first guess may have to grow.
+fn first_guess(lines: u64) -> Option<u64> {
+    more(lines.checked_add(16)?)
+}
+
+/// The next larger guess; none means to read everything.
+fn more(entries: u64) -> Option<u64> {
+    const MOST: u64 = 1 << 20;
+    entries.checked_mul(4).filter(|entries| *entries <= MOST)
+}
+
+impl Sink for Text {
+    async fn take(&mut self, chunk: LogChunk) -> std::result::Result<(), Stopped> {
+        self.push(&chunk);
+        if self.bytes() <= MAX_BYTES {
+            return Ok(());
+        }
+        let text = format!("the logs are longer than {MAX_BYTES} bytes; use `tail` or `since`");
+        Err(Stopped::Failed(UnsupportedError::new(OPERATION, text).into()))
+    }
+}

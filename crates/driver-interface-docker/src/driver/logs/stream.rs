@@ -1,0 +1,63 @@
+//! Logs as a stream.
+
+use std::sync::Arc;
+
+use driver_interface_errors::Result;
+use driver_interface_types::{LogChunk, LogOptions, LogStream, LogStreamOptions};
+use driver_interface_validation::validate_log_options;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::read::{Reader, Sink, Stopped};
+use crate::driver::inner::Inner;
+use crate::driver::task::{located, read};
+
+const OPERATION: &str = "stream_container_logs";
+
+/// How many chunks wait for the caller. Then the engine is not read any more, and holds the rest back.
+const WAITING: usize = 4;
+
+type Sender = mpsc::Sender<Result<LogChunk>>;
+
+pub(in crate::driver) async fn stream(
+    inner: &Arc<Inner>,
+    asked: &str,
+    options: LogStreamOptions,
+) -> Result<LogStream> {
+    let mut selected = LogOptions::default();
+    (selected.stdout, selected.stderr) = (options.stdout, options.stderr);
+    validate_log_options(&selected).map_err(|error| located(error.into(), OPERATION))?;
+    let record = read(OPERATION, inner.deadlines.read, inner.container(asked)).await?;
+    let (mut sender, receiver) = mpsc::channel(WAITING);
+    let (inner, asked) = (Arc::clone(inner), asked.to_owned());
+    let task = Task(tokio::spawn(async move {
+        let reader = Reader {
+            inner: &inner,
+            asked: &asked,
+            operation: OPERATION,
+            options,
+        };
+        if let Err(error) = reader.read(record, &mut sender).await {
+            let _ = sender.send(Err(located(error, OPERATION))).await;
+        }
+    }));
+    let items = futures_util::stream::unfold((receiver, task), |(mut receiver, task)| async move {
+        receiver.recv().await.map(|item| (item, (receiver, task)))
+    });
+    Ok(LogStream::new(items))
+}
+
+/// The task that reads for a stream; it ends with the stream.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Sink for Sender {
+    async fn take(&mut self, chunk: LogChunk) -> std::result::Result<(), Stopped> {
+        self.send(Ok(chunk)).await.map_err(|_| Stopped::Left)
+    }
+}
