@@ -14,8 +14,8 @@ use clap::ValueEnum;
 use driver_interface::codes;
 use driver_interface_conformance::render::catalogue;
 use driver_interface_conformance::{
-    Cancellation, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection, TestImage,
-    checks,
+    Cancellation, CheckReport, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection,
+    Shard, TestImage, checks,
 };
 
 use self::output::Output;
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Only checks of this level or a stricter one: must, should or may.
     #[arg(long)]
     level: Option<Level>,
+    /// Only this part of the checks selected, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check once.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Print the checks instead of running them.
     #[arg(long)]
     list: bool,
@@ -56,6 +59,12 @@ pub(crate) struct Args {
     /// How many checks run at once on a real engine.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
+    /// Run everything this many times on each driver, each time with another seed, to find what fails at times.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// Begin no further check after the first failure of a MUST, and say what was not run.
+    #[arg(long)]
+    bail: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -79,6 +88,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     selection.areas.clone_from(&args.areas);
     selection.globs.clone_from(&args.filters);
     selection.level = args.level;
+    selection.shard = args.shard;
     // A selection that selects nothing is found out before any driver is touched.
     let selected = selection.apply(&checks::all())?;
     let output = Output::new(args.format, args.out.clone());
@@ -91,6 +101,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     on_interrupt(&cancellation)?;
     let seed = args.seed.unwrap_or_else(targets::random_seed);
     let mut report = Report::new(seed, !selection.is_everything());
+    report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
     let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
     for target in &absent {
@@ -102,18 +113,18 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     report.not_run.extend(absent);
 
     for subject in subjects {
-        if cancellation.is_cancelled() {
-            report.not_run.push(NotRun::new(
-                subject.uri(),
-                "the run was cancelled",
-                subject.required,
-            ));
+        if let Some(reason) = over(&report, args.bail, &cancellation) {
+            let target = NotRun::new(subject.uri(), reason, subject.required);
+            output.absent(&target);
+            report.not_run.push(target);
             continue;
         }
         let options = Options::new(image_for(&subject, args.image.as_deref())?)
             .selection(selection.clone())
             .seed(seed)
             .jobs(args.jobs)
+            .repeat(args.repeat.into())
+            .bail(args.bail)
             .cancellation(cancellation.clone());
         match run(&subject, &options, output.observer()) {
             Ok(driver) => report.drivers.push(driver),
@@ -139,6 +150,24 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(report.verdict().exit_code()))
+}
+
+/// Why no further driver is begun with, if none is.
+fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
+    let failed = || {
+        report
+            .drivers
+            .iter()
+            .flat_map(|driver| &driver.checks)
+            .any(CheckReport::is_fatal)
+    };
+    if cancellation.is_cancelled() {
+        Some("the run was cancelled")
+    } else if bail && failed() {
+        Some("the run ended early, after a failure")
+    } else {
+        None
+    }
 }
 
 fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Result<DriverReport, RunError> {

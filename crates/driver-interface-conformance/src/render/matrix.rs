@@ -56,13 +56,6 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
 
 /// `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
 pub(super) fn cell(summary: &Summary) -> String {
-    let counts = [
-        (summary.failed, Outcome::Failed),
-        (summary.timed_out, Outcome::TimedOut),
-        (summary.errors, Outcome::Error),
-        (summary.skipped, Outcome::Skipped),
-        (summary.not_run, Outcome::NotRun),
-    ];
     if summary.total == 0 {
         return String::new();
     }
@@ -70,8 +63,8 @@ pub(super) fn cell(summary: &Summary) -> String {
     if summary.passed > 0 || summary.skipped < summary.total {
         parts.push(summary.passed.to_string());
     }
-    for (count, outcome) in counts {
-        if count > 0 {
+    for (outcome, count) in summary.counts() {
+        if outcome != Outcome::Passed {
             parts.push(format!("{count} {}", outcome.symbol()));
         }
     }

@@ -16,7 +16,16 @@ pub use markdown::markdown;
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
 
-use crate::Report;
+use crate::{CheckReport, DriverReport, Report};
+
+/// The command that runs one check again, from one with `{uri}`, `{id}` and `{seed}` in it.
+fn again(command: &str, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
+    let seed = check.seed().unwrap_or(report.seed);
+    command
+        .replace("{uri}", &driver.uri)
+        .replace("{id}", &check.id)
+        .replace("{seed}", &seed.to_string())
+}
 
 /// The report as `report.json`, indented, with a final newline.
 ///

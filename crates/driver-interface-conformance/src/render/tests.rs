@@ -34,6 +34,8 @@ fn check(id: &str, level: Level, outcome: Outcome) -> CheckReport {
         } else {
             vec![step]
         },
+        requires: Vec::new(),
+        repetitions: Vec::new(),
     }
 }
 
