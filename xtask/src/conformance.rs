@@ -78,6 +78,8 @@ enum Format {
     Junit,
     /// The matrix for the documentation.
     Markdown,
+    /// A page for browsers, with every detail.
+    Html,
 }
 
 /// The exit code of a program that was interrupted.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use driver_interface_conformance::render::{Pretty, Progress, json, junit, markdown};
+use driver_interface_conformance::render::{Pretty, Progress, html, json, junit, markdown};
 use driver_interface_conformance::{NotRun, Observer, Report, SUITE_VERSION};
 
 use super::Format;
@@ -83,6 +83,7 @@ impl Output {
             ("report.json", json(report)?),
             ("junit.xml", junit(report)?),
             ("report.md", markdown(report)),
+            ("report.html", html(report, Some(AGAIN))),
         ];
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot create {}", self.folder.display()))?;
@@ -90,7 +91,7 @@ impl Output {
             let path = self.folder.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let [(_, json), (_, junit), (_, markdown)] = &texts;
+        let [(_, json), (_, junit), (_, markdown), (_, html)] = &texts;
         match self.format {
             Format::Pretty => {
                 self.say(&format!("\nreports in {}", self.folder.display()));
@@ -99,6 +100,7 @@ impl Output {
             Format::Json => self.print(json),
             Format::Junit => self.print(junit),
             Format::Markdown => self.print(markdown),
+            Format::Html => self.print(html),
         }
         Ok(())
     }

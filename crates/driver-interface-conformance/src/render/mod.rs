@@ -2,6 +2,7 @@
 //! escapes what its form cannot hold.
 
 mod escape;
+mod html;
 mod junit;
 mod markdown;
 mod matrix;
@@ -11,6 +12,7 @@ mod style;
 #[cfg(test)]
 mod tests;
 
+pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use pretty::{Pretty, catalogue};
