@@ -135,7 +135,7 @@ impl Outcome {
             Self::Failed => '✘',
             Self::Skipped => '–',
             Self::Error => '!',
-            Self::TimedOut => '⧗',
+            Self::TimedOut => '◷',
             Self::NotRun => '·',
         }
     }

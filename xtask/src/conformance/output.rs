@@ -59,6 +59,21 @@ impl Output {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
 
+    /// Says what runs that were killed had left on an engine.
+    pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
+        if !found.is_empty() {
+            self.say(&format!(
+                "{uri}  removed what a run that was killed had left: {}",
+                found.join(", ")
+            ));
+        }
+        for problem in problems {
+            self.say(&format!(
+                "\u{1b}[33m{uri}\u{1b}[0m  what a run that was killed had left could not be removed: {problem}"
+            ));
+        }
+    }
+
     pub(super) fn observer(&self) -> Arc<dyn Observer> {
         if self.progress_is_on_stderr() {
             let live = std::io::stderr().is_terminal();

@@ -49,11 +49,17 @@ fn tone(check: &CheckReport) -> &'static str {
     }
 }
 
+/// What passed first, then the worst.
+fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
+    let mut counts = summary.counts();
+    counts.sort_by_key(|(outcome, _)| *outcome != Outcome::Passed);
+    counts
+}
+
 /// `12 passed, 2 skipped`.
 fn words(summary: &Summary) -> String {
-    let mut counts = summary.counts();
-    counts.reverse();
-    let counts = counts.iter().map(|(outcome, count)| format!("{count} {outcome}"));
+    let counts = counts(summary).into_iter();
+    let counts = counts.map(|(outcome, count)| format!("{count} {outcome}"));
     counts.collect::<Vec<_>>().join(", ")
 }
 
@@ -325,7 +331,7 @@ impl Page<'_> {
                 let failed = found.repetitions.iter().filter(|time| time.outcome.is_problem());
                 write!(
                     out,
-                    " <small>{} of {}</small>",
+                    " <small>flaky {}/{}</small>",
                     failed.count(),
                     found.repetitions.len()
                 )?;
@@ -410,7 +416,7 @@ fn bar(out: &mut String, summary: &Summary) -> Result {
         "<div class=\"bar\" role=\"img\" aria-label=\"{}\">",
         words(summary)
     )?;
-    for (outcome, count) in summary.counts().into_iter().rev() {
+    for (outcome, count) in counts(summary) {
         let tone = match Tone::of(outcome) {
             Tone::Good => "good",
             Tone::Bad => "bad",
