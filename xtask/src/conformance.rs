@@ -1,7 +1,9 @@
 //! `cargo xtask conformance`: runs the suite on drivers and reports.
 
 mod bystanders;
+mod killed;
 mod output;
+mod prove;
 mod registry;
 mod targets;
 
@@ -11,11 +13,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use driver_interface::codes;
-use driver_interface_conformance::render::{self, catalogue};
-use driver_interface_conformance::self_test::{SelfTest, self_test};
+use driver_interface::{InternalError, codes};
+use driver_interface_conformance::render::catalogue;
 use driver_interface_conformance::{
-    Cancellation, Check, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection,
+    Cancellation, CheckReport, DriverReport, Level, NotRun, Options, Report, RunError, Selection, Shard,
     TestImage, checks,
 };
 
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// Only checks of this level or a stricter one: must, should or may.
     #[arg(long)]
     level: Option<Level>,
+    /// Only this part of the checks selected, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check once.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Print the checks instead of running them.
     #[arg(long)]
     list: bool,
@@ -60,6 +64,12 @@ pub(crate) struct Args {
     /// How many checks run at once on a real engine.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
+    /// Run everything this many times on each driver, each time with another seed, to find what fails at times.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// Begin no further check after the first failure of a MUST, and say what was not run.
+    #[arg(long)]
+    bail: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -73,6 +83,8 @@ enum Format {
     Junit,
     /// The matrix for the documentation.
     Markdown,
+    /// A page for browsers, with every detail.
+    Html,
 }
 
 /// The exit code of a program that was interrupted.
@@ -83,6 +95,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     selection.areas.clone_from(&args.areas);
     selection.globs.clone_from(&args.filters);
     selection.level = args.level;
+    selection.shard = args.shard;
     // A selection that selects nothing is found out before any driver is touched.
     let selected = selection.apply(&checks::all())?;
     let output = Output::new(args.format, args.out.clone());
@@ -95,7 +108,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     on_interrupt(&cancellation)?;
     let seed = args.seed.unwrap_or_else(targets::random_seed);
     if args.self_test {
-        return prove(
+        return prove::prove(
             args,
             &selected,
             &output,
@@ -106,6 +119,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         );
     }
     let mut report = Report::new(seed, !selection.is_everything());
+    report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
     let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
     for target in &absent {
@@ -117,20 +131,20 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     report.not_run.extend(absent);
 
     for subject in subjects {
-        if cancellation.is_cancelled() {
-            report.not_run.push(NotRun::new(
-                subject.uri(),
-                "the run was cancelled",
-                subject.required,
-            ));
+        if let Some(reason) = over(&report, args.bail, &cancellation) {
+            let target = NotRun::new(subject.uri(), reason, subject.required);
+            output.absent(&target);
+            report.not_run.push(target);
             continue;
         }
         let options = Options::new(image_for(&subject, args.image.as_deref())?)
             .selection(selection.clone())
             .seed(seed)
             .jobs(args.jobs)
+            .repeat(args.repeat.into())
+            .bail(args.bail)
             .cancellation(cancellation.clone());
-        match run(&subject, &options, output.observer()) {
+        match run(&subject, &options, &output) {
             Ok(driver) => report.drivers.push(driver),
             // What is wrong with a URI is wrong with the command line.
             Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
@@ -156,15 +170,38 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(report.verdict().exit_code()))
 }
 
-fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Result<DriverReport, RunError> {
-    in_its_time(
-        subject,
-        driver_interface_conformance::run(Arc::clone(&subject.target), options, observer),
-    )
+/// Why no further driver is begun with, if none is.
+fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
+    let failed = || {
+        report
+            .drivers
+            .iter()
+            .flat_map(|driver| &driver.checks)
+            .any(CheckReport::is_fatal)
+    };
+    if cancellation.is_cancelled() {
+        Some("the run was cancelled")
+    } else if bail && failed() {
+        Some("the run ended early, after a failure")
+    } else {
+        None
+    }
 }
 
-/// Runs to the end in the time the subject lives in.
-fn in_its_time<T>(subject: &Subject, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverReport, RunError> {
+    let target = Arc::clone(&subject.target);
+    let run = driver_interface_conformance::run(target, options, output.observer());
+    in_its_time(subject, output, run, |report| report.leaks.is_empty())
+}
+
+/// Runs to the end in the time the subject lives in, on a record of which namespaces it makes on an engine: it is for
+/// the next run to see what this one has left, unless it has `cleared` up.
+fn in_its_time<T>(
+    subject: &Subject,
+    output: &Output,
+    work: impl Future<Output = Result<T, RunError>>,
+    cleared: impl Fn(&T) -> bool,
+) -> Result<T, RunError> {
     let runtime = match subject.clock {
         Clock::Simulated => tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -172,54 +209,26 @@ fn in_its_time<T>(subject: &Subject, work: impl Future<Output = Result<T, RunErr
             .build(),
         Clock::Real => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
     };
-    let runtime = runtime.map_err(|error| {
-        let message = format!("the runtime could not be made: {error}");
-        RunError::Unreachable(driver_interface::InternalError::new(message).into())
-    })?;
+    let failed = |message: String| RunError::Unreachable(InternalError::new(message).into());
+    let runtime = runtime.map_err(|error| failed(format!("the runtime could not be made: {error}")))?;
+    let records = target_dir().join("conformance/runs");
+    if let Some(engine) = &subject.engine {
+        let (found, problems) = runtime.block_on(engine.clear_up(&records));
+        output.cleared_up(&subject.uri(), &found, &problems);
+        engine
+            .begin_record(&records)
+            .map_err(|error| failed(format!("{error:#}")))?;
+    }
     let done = runtime.block_on(work);
+    // The next run looks again for what this one could not remove.
+    if let Some(engine) = &subject.engine
+        && done.as_ref().is_ok_and(cleared)
+    {
+        engine.end_record();
+    }
     // What a dropped call left to do in the background must not hold the program up.
     runtime.shutdown_background();
     done
-}
-
-/// Tries the faults on each driver in turn, on the checks that those before it could say nothing about.
-fn prove(args: &Args, selected: &[Check], output: &Output, options: &Options) -> Result<ExitCode> {
-    let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
-    for target in &absent {
-        output.absent(target);
-    }
-    let mut found = SelfTest::default();
-    for subject in subjects {
-        let mut selection = Selection::default();
-        selection.globs = if found.checks.is_empty() {
-            selected.iter().map(|check| check.id.to_owned()).collect()
-        } else {
-            found.unproven().iter().map(|(id, _)| (*id).to_owned()).collect()
-        };
-        if selection.globs.is_empty() || options.cancellation.is_cancelled() {
-            break;
-        }
-        let mut options = options.clone().selection(selection);
-        options.image = image_for(&subject, args.image.as_deref())?;
-        found.extend(in_its_time(
-            &subject,
-            self_test(Arc::clone(&subject.target), &options),
-        )?);
-    }
-    output.print(&render::self_test(&found, output.color()));
-    let no_fault = found
-        .unproven()
-        .iter()
-        .any(|(_, reason)| reason.starts_with("no fault"));
-    let absent = absent.iter().any(|target| target.required);
-    let failed = found.survivors().next().is_some() || no_fault || absent;
-    Ok(if options.cancellation.is_cancelled() {
-        ExitCode::from(INTERRUPTED)
-    } else if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
 }
 
 fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {

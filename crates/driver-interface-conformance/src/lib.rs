@@ -25,11 +25,12 @@ pub use ctx::{Ctx, SERVE, STUBBORN};
 pub use image::{TestImage, is_static_executable};
 pub use journal::Step;
 pub use observer::{Observer, Silent};
-pub use options::{Cancellation, Options, Selection, SelectionError, areas};
+pub use options::{Cancellation, Options, Selection, SelectionError, Shard, areas};
 pub use outcome::{CheckResult, Failure, Outcome, Verdict};
 pub use report::{
-    CheckReport, DriverReport, NotRun, Report, RunVerdict, SCHEMA_VERSION, SUITE_VERSION, Summary,
+    CheckReport, DriverReport, NotRun, Repetition, Report, RunVerdict, SCHEMA_VERSION, SUITE_VERSION, Summary,
 };
 pub use runner::{RunError, run, run_checks};
+pub use sweep::sweep;
 pub use target::{Bystanders, Target};
 pub use tracked::TrackedDriver;

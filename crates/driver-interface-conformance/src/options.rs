@@ -1,6 +1,8 @@
 //! Which checks run, and how.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::str::FromStr;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use tokio::sync::watch;
@@ -17,6 +19,48 @@ pub struct Selection {
     pub globs: Vec<String>,
     /// Only checks of this level or a stricter one.
     pub level: Option<Level>,
+    /// Only this part of them.
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of a selection, for as many machines: together they run every check exactly once.
+///
+/// Which part a check is in depends on nothing but the ids of the selected checks, so all machines have to
+/// select the same. Written `2/4`, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    number: usize,
+    of: usize,
+}
+
+impl Shard {
+    fn keep(self, checks: &mut Vec<Check>) {
+        let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
+        ids.sort_unstable();
+        // In turn: the checks of one area take about as long as each other, and stand side by side.
+        let own: HashSet<&str> = ids.into_iter().skip(self.number - 1).step_by(self.of).collect();
+        checks.retain(|check| own.contains(check.id));
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text
+            .split_once('/')
+            .map(|(number, of)| (number.parse(), of.parse()));
+        match numbers {
+            Some((Ok(number), Ok(of))) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err(format!("{text:?} is no part of a whole, such as 1/3, 2/3 or 3/3")),
+        }
+    }
 }
 
 /// A selection that cannot be made, and what could be selected instead.
@@ -34,7 +78,7 @@ impl std::error::Error for SelectionError {}
 impl Selection {
     /// Whether everything is selected.
     pub fn is_everything(&self) -> bool {
-        self.areas.is_empty() && self.globs.is_empty() && self.level.is_none()
+        self.areas.is_empty() && self.globs.is_empty() && self.level.is_none() && self.shard.is_none()
     }
 
     /// The selected ones of `checks`, in their order.
@@ -55,7 +99,10 @@ impl Selection {
                 && (self.globs.is_empty() || globs.is_match(check.id))
                 && self.level.is_none_or(|level| check.level <= level)
         };
-        let selected: Vec<Check> = checks.iter().filter(|check| wanted(check)).copied().collect();
+        let mut selected: Vec<Check> = checks.iter().filter(|check| wanted(check)).copied().collect();
+        if let Some(shard) = self.shard {
+            shard.keep(&mut selected);
+        }
         if selected.is_empty() {
             return Err(SelectionError(format!(
                 "no check matches {}; the areas are: {listed}",
@@ -73,10 +120,12 @@ impl Selection {
         set.build().map_err(|error| SelectionError(error.to_string()))
     }
 
-    fn describe(&self) -> String {
+    /// In words: `area "logs" and shard 1/3`; empty if everything is selected.
+    pub fn describe(&self) -> String {
         let mut parts: Vec<String> = self.globs.iter().map(|glob| format!("filter {glob:?}")).collect();
         parts.extend(self.areas.iter().map(|area| format!("area {area:?}")));
         parts.extend(self.level.map(|level| format!("level {level}")));
+        parts.extend(self.shard.map(|shard| format!("shard {shard}")));
         parts.join(" and ")
     }
 }
@@ -104,6 +153,11 @@ pub struct Options {
     pub seed: u64,
     /// How many checks run at once.
     pub jobs: usize,
+    /// How many times everything runs, each time with another seed: the first is [`seed`](Self::seed), and each
+    /// further one is one more. A check that fails once has failed.
+    pub repeat: usize,
+    /// Whether no further check begins after the first that makes the run a failure.
+    pub bail: bool,
     /// Stops the run early.
     pub cancellation: Cancellation,
 }
@@ -116,6 +170,8 @@ impl Options {
             image,
             seed: rand::random::<u32>().into(),
             jobs: 4,
+            repeat: 1,
+            bail: false,
             cancellation: Cancellation::default(),
         }
     }
@@ -138,6 +194,20 @@ impl Options {
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Sets how many times everything runs.
+    #[must_use]
+    pub fn repeat(mut self, times: usize) -> Self {
+        self.repeat = times.max(1);
+        self
+    }
+
+    /// Sets whether no further check begins after the first that makes the run a failure.
+    #[must_use]
+    pub fn bail(mut self, bail: bool) -> Self {
+        self.bail = bail;
         self
     }
 

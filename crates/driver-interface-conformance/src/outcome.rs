@@ -135,9 +135,26 @@ impl Outcome {
             Self::Failed => '✘',
             Self::Skipped => '–',
             Self::Error => '!',
-            Self::TimedOut => '⧗',
+            Self::TimedOut => '◷',
             Self::NotRun => '·',
         }
+    }
+
+    /// Which of two outcomes of one check says more against the driver; a check that did not run says nothing.
+    pub(crate) fn badness(self) -> u8 {
+        match self {
+            Self::NotRun => 0,
+            Self::Skipped => 1,
+            Self::Passed => 2,
+            Self::Error => 3,
+            Self::TimedOut => 4,
+            Self::Failed => 5,
+        }
+    }
+
+    /// Whether it is worse than having passed.
+    pub(crate) fn is_problem(self) -> bool {
+        self.badness() > Self::Passed.badness()
     }
 
     /// Whether the driver broke the rule.

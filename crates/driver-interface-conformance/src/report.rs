@@ -28,10 +28,13 @@ pub struct Report {
     pub suite_version: String,
     /// When the run began.
     pub started_at: u64,
-    /// What the order of the checks was made from.
+    /// What the order of the checks was made from; of a run that is repeated, the first time.
     pub seed: u64,
     /// Whether only some checks were selected: such a run proves no conformance.
     pub partial: bool,
+    /// Which ones, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<String>,
     /// The drivers that were checked.
     pub drivers: Vec<DriverReport>,
     /// The targets that were not, and why.
@@ -72,6 +75,9 @@ pub struct DriverReport {
     pub wall_ms: u64,
     /// Whether the run was cancelled.
     pub cancelled: bool,
+    /// Of a run that was repeated: the seed of each time, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<u64>,
     /// The checks, counted by outcome.
     pub summary: Summary,
     /// What was left on the engine, or could not be looked for.
@@ -94,7 +100,10 @@ pub struct CheckReport {
     /// Why the rule is there, where that needs saying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<String>,
-    /// How it ended.
+    /// The capabilities without which the rule does not concern a driver.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Capability>,
+    /// How it ended; of a run that was repeated, the worst time, which all the rest is about.
     pub outcome: Outcome,
     /// How long it took, by the runtime's clock: simulated time where the clock is paused.
     pub duration_ms: u64,
@@ -109,6 +118,22 @@ pub struct CheckReport {
     /// What the check did until then; only of checks that did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// Of a run that was repeated: each time, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repetitions: Vec<Repetition>,
+}
+
+/// How a check ended one of several times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Repetition {
+    /// The seed of that time.
+    pub seed: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub duration_ms: u64,
 }
 
 /// Checks counted by how they ended.
@@ -143,6 +168,7 @@ impl Report {
             started_at: now(),
             seed,
             partial,
+            selection: None,
             drivers: Vec::new(),
             not_run: Vec::new(),
         }
@@ -221,6 +247,7 @@ impl DriverReport {
             image: None,
             wall_ms: 0,
             cancelled: false,
+            seeds: Vec::new(),
             summary: Summary::default(),
             leaks: Vec::new(),
             checks: Vec::new(),
@@ -237,6 +264,26 @@ impl DriverReport {
         self.checks
             .iter()
             .filter(|check| !matches!(check.outcome, Outcome::Passed | Outcome::Skipped))
+    }
+
+    /// Makes this the first of several times of the same run.
+    pub(crate) fn begin_repetitions(&mut self, seed: u64) {
+        self.seeds = vec![seed];
+        for check in &mut self.checks {
+            check.repetitions = vec![check.repetition(seed)];
+        }
+    }
+
+    /// Adds another time of the same run, with this seed.
+    pub(crate) fn add(&mut self, seed: u64, next: Self) {
+        self.seeds.push(seed);
+        self.wall_ms += next.wall_ms;
+        self.cancelled |= next.cancelled;
+        self.leaks.extend(next.leaks);
+        for (check, again) in self.checks.iter_mut().zip(next.checks) {
+            check.add(seed, again);
+        }
+        self.summary = Summary::of(&self.checks);
     }
 
     /// The driver and its engine on one line.
@@ -261,13 +308,50 @@ impl CheckReport {
             rationale: Some(check.rationale)
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned),
+            requires: check.requires.to_vec(),
             outcome,
             duration_ms: 0,
             assertions: 0,
             message: None,
             failure: None,
             steps: Vec::new(),
+            repetitions: Vec::new(),
         }
+    }
+
+    /// Adds how the same check ended another time. The worse of both is what is told.
+    fn add(&mut self, seed: u64, mut again: Self) {
+        let mut repetitions = std::mem::take(&mut self.repetitions);
+        repetitions.push(again.repetition(seed));
+        if again.outcome.badness() > self.outcome.badness() {
+            std::mem::swap(self, &mut again);
+        }
+        self.repetitions = repetitions;
+    }
+
+    fn repetition(&self, seed: u64) -> Repetition {
+        Repetition {
+            seed,
+            outcome: self.outcome,
+            duration_ms: self.duration_ms,
+        }
+    }
+
+    /// Whether the run is no success, whatever else happens in it.
+    pub fn is_fatal(&self) -> bool {
+        self.outcome == Outcome::Error || (self.level == Level::Must && self.outcome.is_breach())
+    }
+
+    /// Whether it passed some of the times and some it did not.
+    pub fn is_flaky(&self) -> bool {
+        let ended = |wanted: fn(Outcome) -> bool| self.repetitions.iter().any(|time| wanted(time.outcome));
+        ended(|outcome| outcome == Outcome::Passed) && ended(Outcome::is_problem)
+    }
+
+    /// The seed of the time that the report is about, if the run was repeated.
+    pub fn seed(&self) -> Option<u64> {
+        let told = self.repetitions.iter().find(|time| time.outcome == self.outcome);
+        told.map(|time| time.seed)
     }
 
     #[must_use]
@@ -307,6 +391,25 @@ impl Summary {
             }
         }
         summary
+    }
+
+    /// How often each outcome that occurs does, the worst first.
+    pub(crate) fn counts(&self) -> Vec<(Outcome, usize)> {
+        let mut counts: Vec<_> = Outcome::ALL.map(|outcome| (outcome, self.count(outcome))).into();
+        counts.retain(|(_, count)| *count > 0);
+        counts.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.badness()));
+        counts
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        match outcome {
+            Outcome::Passed => self.passed,
+            Outcome::Failed => self.failed,
+            Outcome::Skipped => self.skipped,
+            Outcome::Error => self.errors,
+            Outcome::TimedOut => self.timed_out,
+            Outcome::NotRun => self.not_run,
+        }
     }
 
     /// The line that ends every output: `132 passed, 0 failed, 8 skipped`, and what else there was.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use driver_interface_types::{ContainerDriver, DriverError, Namespace};
+use driver_interface_types::{ContainerDriver, DriverError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -107,16 +107,52 @@ pub async fn run_checks(
     observer: Arc<dyn Observer>,
 ) -> Result<DriverReport, RunError> {
     let checks = options.selection.apply(checks).map_err(RunError::Selection)?;
+    let once = async |number: usize| {
+        let seed = options.seed.wrapping_add(number as u64);
+        if options.repeat > 1 {
+            observer.repetition_started(number + 1, options.repeat, seed);
+        }
+        let options = options.clone().seed(seed);
+        run_once(&checks, Arc::clone(&target), &options, Arc::clone(&observer)).await
+    };
+    let mut report = once(0).await?;
+    if options.repeat > 1 {
+        report.begin_repetitions(options.seed);
+    }
+    for number in 1..options.repeat {
+        if report.cancelled || (options.bail && report.checks.iter().any(CheckReport::is_fatal)) {
+            break;
+        }
+        match once(number).await {
+            Ok(next) => report.add(options.seed.wrapping_add(number as u64), next),
+            // What was found until then is not thrown away.
+            Err(error) => {
+                report.leaks.push(format!(
+                    "the engine went away before repetition {}: {error}",
+                    number + 1
+                ));
+                break;
+            }
+        }
+    }
+    Ok(report)
+}
+
+async fn run_once(
+    checks: &[Check],
+    target: Arc<dyn Target>,
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<DriverReport, RunError> {
     let begun = std::time::Instant::now();
     let run_id = format!("{:08x}", rand::random::<u32>());
-    let namespace =
-        Namespace::new(format!("conf-{run_id}")).map_err(|error| RunError::Unreachable(error.into()))?;
+    let namespace = prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
     let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
 
     let mut report = prepare::describe(&*target, &*driver).await;
-    let image = prepare::import(&*driver, &options.image, &run_id).await;
+    let image = prepare::import(&*driver, &options.image, &namespace).await;
     report.image = image.reference().map(str::to_owned);
-    observer.run_started(&report, &checks);
+    observer.run_started(&report, checks);
 
     let shared = Arc::new(Shared {
         run_id,
@@ -132,20 +168,23 @@ pub async fn run_checks(
         driver,
         observer,
         cancellation: options.cancellation.clone(),
+        bail: options.bail,
     };
-    let (mut reports, mut leaks) = runner.run_all(&checks, &image, options).await;
+    let Tally {
+        mut done, mut leaks, ..
+    } = runner.run_all(checks, &image, options).await;
     let namespaces = runner
         .shared
         .namespaces
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    leaks.extend(sweep::sweep(&*runner.shared.target, &namespaces).await);
+    leaks.extend(sweep::leaks(&*runner.shared.target, &namespaces).await);
     // After the sweep: a container that was left would keep the image.
     leaks.extend(prepare::remove(&*runner.driver, &image).await);
 
-    reports.sort_by_key(|(index, _)| *index);
-    report.checks = reports.into_iter().map(|(_, report)| report).collect();
+    done.sort_by_key(|(index, _)| *index);
+    report.checks = done.into_iter().map(|(_, report)| report).collect();
     report.summary = Summary::of(&report.checks);
     report.leaks = leaks;
     report.cancelled = runner.cancellation.is_cancelled();
@@ -154,8 +193,17 @@ pub async fn run_checks(
     Ok(report)
 }
 
-/// A check's place in the catalogue and what it found.
-type Numbered = (usize, CheckReport);
+const CANCELLED: &str = "the run was cancelled";
+
+/// What has come of a run so far.
+#[derive(Default)]
+struct Tally {
+    /// Each check's place in the catalogue, and what it found.
+    done: Vec<(usize, CheckReport)>,
+    leaks: Vec<String>,
+    /// Why no further check begins.
+    over: Option<String>,
+}
 
 #[derive(Clone)]
 struct Runner {
@@ -163,23 +211,18 @@ struct Runner {
     driver: Arc<dyn ContainerDriver>,
     observer: Arc<dyn Observer>,
     cancellation: crate::Cancellation,
+    bail: bool,
 }
 
 impl Runner {
-    async fn run_all(
-        &self,
-        checks: &[Check],
-        image: &Image,
-        options: &Options,
-    ) -> (Vec<Numbered>, Vec<String>) {
-        let mut done = Vec::with_capacity(checks.len());
+    async fn run_all(&self, checks: &[Check], image: &Image, options: &Options) -> Tally {
+        let mut tally = Tally::default();
         let mut waiting = Vec::new();
         for (index, check) in checks.iter().enumerate() {
             match prepare::obstacle(check, &self.shared, image) {
                 Some((outcome, reason)) => {
                     let report = CheckReport::new(check, outcome).because(reason);
-                    self.observer.check_finished(&report);
-                    done.push((index, report));
+                    self.finish(index, report, &mut tally);
                 }
                 None => waiting.push((index, *check)),
             }
@@ -188,20 +231,21 @@ impl Runner {
         let (together, alone): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .partition(|(_, check)| check.isolation == Isolation::Parallel);
-        let mut leaks = Vec::new();
         for (batch, jobs) in [(together, options.jobs), (alone, 1)] {
-            self.run_batch(batch, jobs.max(1), &mut done, &mut leaks).await;
+            self.run_batch(batch, jobs.max(1), &mut tally).await;
         }
-        (done, leaks)
+        tally
     }
 
-    async fn run_batch(
-        &self,
-        batch: Vec<(usize, Check)>,
-        jobs: usize,
-        done: &mut Vec<Numbered>,
-        leaks: &mut Vec<String>,
-    ) {
+    fn finish(&self, index: usize, report: CheckReport, tally: &mut Tally) {
+        self.observer.check_finished(&report);
+        if self.bail && tally.over.is_none() && report.is_fatal() {
+            tally.over = Some(format!("the run ended early, after {} did not pass", report.id));
+        }
+        tally.done.push((index, report));
+    }
+
+    async fn run_batch(&self, batch: Vec<(usize, Check)>, jobs: usize, tally: &mut Tally) {
         let mut waiting = batch.into_iter();
         let mut running = JoinSet::new();
         loop {
@@ -210,8 +254,11 @@ impl Runner {
                     break;
                 };
                 if self.cancellation.is_cancelled() {
-                    let report = CheckReport::new(&check, Outcome::NotRun).because("the run was cancelled");
-                    done.push((index, report));
+                    tally.over = Some(CANCELLED.to_owned());
+                }
+                if let Some(reason) = &tally.over {
+                    let report = CheckReport::new(&check, Outcome::NotRun).because(reason);
+                    tally.done.push((index, report));
                     continue;
                 }
                 let runner = self.clone();
@@ -220,13 +267,13 @@ impl Runner {
             match running.join_next().await {
                 None => break,
                 Some(Ok((index, (report, left)))) => {
-                    self.observer.check_finished(&report);
-                    leaks.extend(left.into_iter().map(|leak| format!("{}: {leak}", report.id)));
-                    done.push((index, report));
+                    let left = left.into_iter().map(|leak| format!("{}: {leak}", report.id));
+                    tally.leaks.extend(left);
+                    self.finish(index, report, tally);
                 }
-                Some(Err(error)) => {
-                    leaks.push(format!("the runner itself failed, and a check with it: {error}"))
-                }
+                Some(Err(error)) => tally
+                    .leaks
+                    .push(format!("the runner itself failed, and a check with it: {error}")),
             }
         }
     }
@@ -264,7 +311,7 @@ impl Runner {
             }
             None => {
                 stop(body).await;
-                CheckReport::new(check, Outcome::NotRun).because("the run was cancelled")
+                CheckReport::new(check, Outcome::NotRun).because(CANCELLED)
             }
         }
     }

@@ -65,6 +65,9 @@ fn case(driver: &DriverReport, check: &CheckReport) -> TestCase {
     if check.outcome != Outcome::Passed {
         status.set_message(message.clone());
         let mut details = format!("rule: {}\n{message}\n", check.statement);
+        for time in &check.repetitions {
+            details.push_str(&format!("with seed {}: {}\n", time.seed, time.outcome));
+        }
         for step in &check.steps {
             details.push_str(&format!("+{} ms {} -> {}\n", step.at_ms, step.call, step.answer));
         }

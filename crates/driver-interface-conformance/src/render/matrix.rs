@@ -56,13 +56,6 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
 
 /// `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
 pub(super) fn cell(summary: &Summary) -> String {
-    let counts = [
-        (summary.failed, Outcome::Failed),
-        (summary.timed_out, Outcome::TimedOut),
-        (summary.errors, Outcome::Error),
-        (summary.skipped, Outcome::Skipped),
-        (summary.not_run, Outcome::NotRun),
-    ];
     if summary.total == 0 {
         return String::new();
     }
@@ -70,8 +63,8 @@ pub(super) fn cell(summary: &Summary) -> String {
     if summary.passed > 0 || summary.skipped < summary.total {
         parts.push(summary.passed.to_string());
     }
-    for (count, outcome) in counts {
-        if count > 0 {
+    for (outcome, count) in summary.counts() {
+        if outcome != Outcome::Passed {
             parts.push(format!("{count} {}", outcome.symbol()));
         }
     }
@@ -97,10 +90,19 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     parts.join(", ")
 }
 
-/// The names under which drivers head a column: short ones where they are enough.
+/// The names under which drivers head a column: short ones where they are enough, such as `podman.sock`.
 pub(super) fn headings(drivers: &[DriverReport]) -> Vec<String> {
-    drivers
-        .iter()
-        .map(|driver| driver.uri.trim_end_matches(':').to_owned())
-        .collect()
+    let short = |uri: &str| {
+        uri.trim_end_matches(':')
+            .rsplit('/')
+            .next()
+            .unwrap_or(uri)
+            .to_owned()
+    };
+    let names: Vec<String> = drivers.iter().map(|driver| short(&driver.uri)).collect();
+    let headings = drivers.iter().zip(&names).map(|(driver, name)| {
+        let alone = names.iter().filter(|other| *other == name).count() == 1;
+        if alone { name.clone() } else { driver.uri.clone() }
+    });
+    headings.collect()
 }

@@ -2,6 +2,7 @@
 //! escapes what its form cannot hold.
 
 mod escape;
+mod html;
 mod junit;
 mod markdown;
 mod matrix;
@@ -12,13 +13,23 @@ mod style;
 #[cfg(test)]
 mod tests;
 
+pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
 pub use self_test::self_test;
 
-use crate::Report;
+use crate::{CheckReport, DriverReport, Report};
+
+/// The command that runs one check again, from one with `{uri}`, `{id}` and `{seed}` in it.
+fn again(command: &str, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
+    let seed = check.seed().unwrap_or(report.seed);
+    command
+        .replace("{uri}", &driver.uri)
+        .replace("{id}", &check.id)
+        .replace("{seed}", &seed.to_string())
+}
 
 /// The report as `report.json`, indented, with a final newline.
 ///

@@ -66,11 +66,12 @@ impl Pretty {
         self.leaks(out, report)?;
         self.not_run(out, report)?;
         if report.partial {
-            writeln!(
-                out,
-                "\n{}",
-                self.style().dim("Only some of the checks were selected.")
-            )?;
+            let which = report
+                .selection
+                .as_ref()
+                .map_or(String::new(), |which| format!(": {which}"));
+            let text = format!("Only some of the checks were selected{}.", line(&which));
+            writeln!(out, "\n{}", self.style().dim(&text))?;
         }
         let summary = report.summary();
         let bad = summary.failed + summary.timed_out + summary.errors > 0;
@@ -91,7 +92,10 @@ impl Pretty {
         check: &CheckReport,
     ) -> std::fmt::Result {
         let style = self.style();
-        let word = check.outcome.as_str().to_uppercase();
+        let mut word = check.outcome.as_str().to_uppercase();
+        if check.is_flaky() {
+            word.push_str(" (FLAKY)");
+        }
         let word = if check.level == Level::Must {
             style.bad(&word)
         } else {
@@ -119,6 +123,9 @@ impl Pretty {
             }
             None => field("message", check.message.as_deref().unwrap_or("none"))?,
         }
+        if !check.repetitions.is_empty() {
+            field("times", &times(check))?;
+        }
         for (index, step) in check.steps.iter().enumerate() {
             let name = if index == 0 { "steps" } else { "" };
             let took = step
@@ -136,11 +143,7 @@ impl Pretty {
             )?;
         }
         if let Some(again) = &self.again {
-            let command = again
-                .replace("{uri}", &driver.uri)
-                .replace("{id}", &check.id)
-                .replace("{seed}", &report.seed.to_string());
-            field("again", &command)?;
+            field("again", &super::again(again, report, driver, check))?;
         }
         Ok(())
     }
@@ -198,9 +201,9 @@ impl Pretty {
         writeln!(out, "\n  {:<first$}{}", "", style.bold(&joined(&headings)))?;
         for (name, cells) in &rows {
             let text = joined(cells);
-            let breach = [Outcome::Failed, Outcome::TimedOut, Outcome::Error]
+            let breach = Outcome::ALL
                 .iter()
-                .any(|outcome| text.contains(outcome.symbol()))
+                .any(|outcome| outcome.is_problem() && text.contains(outcome.symbol()))
                 || text.contains("not conformant");
             let text = if breach { style.bad(&text) } else { text };
             writeln!(out, "  {}{text}", style.dim(&format!("{name:<first$}")))?;
@@ -297,6 +300,28 @@ impl Pretty {
         }
         Ok(())
     }
+}
+
+/// `2 failed (seed 43, 47), 8 passed`: how a check ended in a run that was repeated.
+pub(super) fn times(check: &CheckReport) -> String {
+    let mut groups: Vec<(Outcome, Vec<u64>)> = Vec::new();
+    for time in &check.repetitions {
+        match groups.iter_mut().find(|(outcome, _)| *outcome == time.outcome) {
+            Some((_, seeds)) => seeds.push(time.seed),
+            None => groups.push((time.outcome, vec![time.seed])),
+        }
+    }
+    groups.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.badness()));
+    let groups = groups.iter().map(|(outcome, seeds)| {
+        let mut text = format!("{} {outcome}", seeds.len());
+        if outcome.is_problem() {
+            let shown: Vec<String> = seeds.iter().take(NAMED).map(u64::to_string).collect();
+            let more = if seeds.len() > NAMED { ", …" } else { "" };
+            text.push_str(&format!(" (seed {}{more})", shown.join(", ")));
+        }
+        text
+    });
+    groups.collect::<Vec<_>>().join(", ")
 }
 
 /// Checks as a list: id, level, what each needs, and its rule.

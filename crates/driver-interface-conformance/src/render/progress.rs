@@ -97,13 +97,8 @@ impl Progress {
         let padding = " ".repeat(width.saturating_sub(area.planned));
         let summary = Summary::of(&area.done);
         let mut text = format!("{}/{}", summary.passed, summary.total);
-        for (count, outcome) in [
-            (summary.failed, Outcome::Failed),
-            (summary.timed_out, Outcome::TimedOut),
-            (summary.errors, Outcome::Error),
-            (summary.skipped, Outcome::Skipped),
-        ] {
-            if count > 0 {
+        for (outcome, count) in summary.counts() {
+            if outcome != Outcome::Passed {
                 text.push_str(&self.style.outcome(outcome, &format!("  {count} {outcome}")));
             }
         }
@@ -117,6 +112,13 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn repetition_started(&self, number: usize, times: usize, seed: u64) {
+        self.with(|state| {
+            let text = format!("time {number} of {times}, seed {seed}");
+            writeln!(state.out, "{}", self.style.bold(&text))
+        });
+    }
+
     fn run_started(&self, driver: &DriverReport, checks: &[Check]) {
         self.with(|state| {
             state.begun = Instant::now();
@@ -158,7 +160,7 @@ impl Observer for Progress {
             state.done += 1;
             state.running.retain(|id| *id != report.id);
             self.erase(state)?;
-            if report.outcome.is_breach() || report.outcome == Outcome::Error {
+            if report.outcome.is_problem() {
                 let word = self.style.outcome(report.outcome, &report.outcome.to_string());
                 writeln!(state.out, "  {word}  {}", report.id)?;
             }

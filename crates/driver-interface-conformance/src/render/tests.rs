@@ -34,6 +34,8 @@ fn check(id: &str, level: Level, outcome: Outcome) -> CheckReport {
         } else {
             vec![step]
         },
+        requires: Vec::new(),
+        repetitions: Vec::new(),
     }
 }
 
@@ -116,7 +118,7 @@ fn the_matrix_lines_up_areas_and_drivers() {
             .trim()
     };
     assert_eq!(line("a  "), "a          2           0 · 2 ✘");
-    assert_eq!(line("b  "), "b          1           0 · 1 ⧗ · 1 ! · 1 –");
+    assert_eq!(line("b  "), "b          1           0 · 1 ◷ · 1 ! · 1 –");
     assert_eq!(line("result"), "result     conformant  not conformant");
 }
 
