@@ -4,6 +4,9 @@ mod busybox;
 mod check;
 pub mod checks;
 mod ctx;
+mod deviation;
+#[cfg(feature = "harness")]
+mod harness;
 mod image;
 mod inside;
 mod journal;
@@ -21,6 +24,9 @@ mod tracked;
 
 pub use check::{Check, CheckFuture, Isolation, Level, Need};
 pub use ctx::{Ctx, SERVE, STUBBORN};
+pub use deviation::{Deviation, DeviationError};
+#[cfg(feature = "harness")]
+pub use harness::Harness;
 pub use image::{TestImage, is_static_executable};
 pub use journal::Step;
 pub use observer::{Observer, Silent};
@@ -30,5 +36,5 @@ pub use report::{
     CheckReport, DriverReport, NotRun, Repetition, Report, RunVerdict, SCHEMA_VERSION, SUITE_VERSION, Summary,
 };
 pub use runner::{RunError, run, run_checks};
-pub use target::{Bystanders, Target};
+pub use target::{Bystanders, Target, target_fn};
 pub use tracked::TrackedDriver;

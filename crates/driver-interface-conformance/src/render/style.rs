@@ -44,6 +44,7 @@ impl Style {
         match outcome {
             Outcome::Passed => self.good(text),
             Outcome::Failed | Outcome::TimedOut | Outcome::Error => self.bad(text),
+            Outcome::Deviates => self.warn(text),
             Outcome::Skipped | Outcome::NotRun => self.dim(text),
         }
     }
