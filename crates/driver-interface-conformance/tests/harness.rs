@@ -27,7 +27,8 @@ async fn fails(ctx: Ctx) -> CheckResult {
 }
 
 async fn makes_a_container(ctx: Ctx) -> CheckResult {
-    ctx.ready(&ctx.script(SERVE)).await.map(drop)
+    ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.equal("one", 1, 1)
 }
 
 /// Makes a container after it has ended and was cleaned up after.
@@ -37,6 +38,12 @@ async fn leaks(ctx: Ctx) -> CheckResult {
         tokio::time::sleep(Duration::from_secs(1)).await;
         driver.create_container(&config).await
     });
+    ctx.equal("one", 1, 1)
+}
+
+/// Keeps the run going until the container is there.
+async fn takes_its_time(ctx: Ctx) -> CheckResult {
+    tokio::time::sleep(Duration::from_secs(5)).await;
     ctx.equal("one", 1, 1)
 }
 
@@ -186,11 +193,14 @@ fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
 
 #[test]
 fn a_leak_makes_the_program_fail() {
-    const LEAKS: &[Check] = &[Check::must("mine/leaks", "It leaks.", run!(leaks))];
+    const LEAKS: &[Check] = &[
+        Check::must("mine/leaks", "It leaks.", run!(leaks)),
+        Check::must("mine/takes-its-time", "It waits.", run!(takes_its_time)),
+    ];
     let target = MockTarget::docker();
     let engine = target.engine().clone();
-    let (well, printed) = run_with(Harness::of(target).checks(LEAKS), "mine/leaks", &[]);
-    assert!(!well && printed.contains("1 passed"), "{printed}");
+    let (well, printed) = run_with(Harness::of(target).checks(LEAKS), "mine/", &[]);
+    assert!(!well && printed.contains("2 passed; 0 failed"), "{printed}");
     assert!(engine.containers().is_empty(), "what was left is removed");
 }
 
