@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: runs the suite on drivers and reports.
 
 mod bystanders;
+mod killed;
 mod output;
 mod registry;
 mod targets;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use driver_interface::codes;
+use driver_interface::{InternalError, codes};
 use driver_interface_conformance::render::catalogue;
 use driver_interface_conformance::{
-    Cancellation, CheckReport, DriverReport, Level, NotRun, Observer, Options, Report, RunError, Selection,
-    Shard, TestImage, checks,
+    Cancellation, CheckReport, DriverReport, Level, NotRun, Options, Report, RunError, Selection, Shard,
+    TestImage, checks,
 };
 
 use self::output::Output;
@@ -78,6 +79,8 @@ enum Format {
     Junit,
     /// The matrix for the documentation.
     Markdown,
+    /// A page for browsers, with every detail.
+    Html,
 }
 
 /// The exit code of a program that was interrupted.
@@ -126,7 +129,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             .repeat(args.repeat.into())
             .bail(args.bail)
             .cancellation(cancellation.clone());
-        match run(&subject, &options, output.observer()) {
+        match run(&subject, &options, &output) {
             Ok(driver) => report.drivers.push(driver),
             // What is wrong with a URI is wrong with the command line.
             Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
@@ -170,7 +173,7 @@ fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'st
     }
 }
 
-fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Result<DriverReport, RunError> {
+fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverReport, RunError> {
     let runtime = match subject.clock {
         Clock::Simulated => tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -178,12 +181,28 @@ fn run(subject: &Subject, options: &Options, observer: Arc<dyn Observer>) -> Res
             .build(),
         Clock::Real => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
     };
-    let runtime = runtime.map_err(|error| {
-        let message = format!("the runtime could not be made: {error}");
-        RunError::Unreachable(driver_interface::InternalError::new(message).into())
-    })?;
+    let failed = |message: String| RunError::Unreachable(InternalError::new(message).into());
+    let runtime = runtime.map_err(|error| failed(format!("the runtime could not be made: {error}")))?;
+    let records = target_dir().join("conformance/runs");
+    if let Some(engine) = &subject.engine {
+        let (found, problems) = runtime.block_on(engine.clear_up(&records));
+        output.cleared_up(&subject.uri(), &found, &problems);
+        engine
+            .begin_record(&records)
+            .map_err(|error| failed(format!("{error:#}")))?;
+    }
     let target = Arc::clone(&subject.target);
-    let report = runtime.block_on(driver_interface_conformance::run(target, options, observer));
+    let report = runtime.block_on(driver_interface_conformance::run(
+        target,
+        options,
+        output.observer(),
+    ));
+    // The next run looks again for what this one could not remove.
+    if let Some(engine) = &subject.engine
+        && report.as_ref().is_ok_and(|report| report.leaks.is_empty())
+    {
+        engine.end_record();
+    }
     // What a dropped call left to do in the background must not hold the program up.
     runtime.shutdown_background();
     report

@@ -36,5 +36,6 @@ pub use report::{
     CheckReport, DriverReport, NotRun, Repetition, Report, RunVerdict, SCHEMA_VERSION, SUITE_VERSION, Summary,
 };
 pub use runner::{RunError, run, run_checks};
+pub use sweep::sweep;
 pub use target::{Bystanders, Target, target_fn};
 pub use tracked::TrackedDriver;

@@ -140,7 +140,7 @@ impl Outcome {
             Self::Deviates => '≠',
             Self::Skipped => '–',
             Self::Error => '!',
-            Self::TimedOut => '⧗',
+            Self::TimedOut => '◷',
             Self::NotRun => '·',
         }
     }

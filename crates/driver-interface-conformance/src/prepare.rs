@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{Capability, ContainerDriver, ImageRef};
+use driver_interface_types::{Capability, ConfigurationError, ContainerDriver, ImageRef, Namespace};
 use tokio::time::timeout;
 
 use crate::ctx::Shared;
@@ -11,6 +11,8 @@ use crate::{Check, DriverReport, Need, Outcome, Target, TestImage};
 
 /// How long each of these steps may take: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// How the namespace of each run begins.
+const PREFIX: &str = "conf-";
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The test image as it turned out.
@@ -46,7 +48,18 @@ pub(crate) async fn describe(target: &dyn Target, driver: &dyn ContainerDriver) 
     report
 }
 
-pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, run_id: &str) -> Image {
+/// The namespace of a run.
+pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError> {
+    Namespace::new(format!("{PREFIX}{run_id}"))
+}
+
+/// The image that the run in this namespace imports; none if no run's own namespace is called so.
+pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
+    let run_id = namespace.as_str().strip_prefix(PREFIX)?;
+    ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
+}
+
+pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, namespace: &Namespace) -> Image {
     let root = match image {
         TestImage::Existing(reference) => return Image::Found(reference.clone()),
         TestImage::Missing(reason) => return Image::Missing(reason.clone()),
@@ -56,9 +69,8 @@ pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, run_
         return Image::Missing("the driver does not import images: name one that the engine has".to_owned());
     }
     // Engines complete a short name differently; one with a registry is the same everywhere.
-    let reference = match ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")) {
-        Ok(reference) => reference,
-        Err(error) => return Image::Broken(error.to_string()),
+    let Some(reference) = image_of(namespace) else {
+        return Image::Broken(format!("no image can be named after {namespace}"));
     };
     let broken = |why: String| Image::Broken(format!("the test image could not be imported: {why}"));
     match timeout(DEADLINE, driver.import_image(&reference, root)).await {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use driver_interface_types::{ContainerDriver, DriverError, Namespace};
+use driver_interface_types::{ContainerDriver, DriverError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -174,13 +174,13 @@ impl Session {
         let begun = std::time::Instant::now();
         let run_id = format!("{:08x}", rand::random::<u32>());
         let namespace =
-            Namespace::new(format!("conf-{run_id}")).map_err(|error| RunError::Unreachable(error.into()))?;
+            prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
         let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
         let deviations =
             Deviations::of(&options.deviations, driver.version()).map_err(RunError::Deviation)?;
 
         let mut report = prepare::describe(&*target, &*driver).await;
-        let image = prepare::import(&*driver, &options.image, &run_id).await;
+        let image = prepare::import(&*driver, &options.image, &namespace).await;
         report.image = image.reference().map(str::to_owned);
         let shared = Arc::new(Shared {
             run_id,
@@ -238,7 +238,7 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        leaks.extend(sweep::sweep(&*runner.shared.target, &namespaces).await);
+        leaks.extend(sweep::leaks(&*runner.shared.target, &namespaces).await);
         // After the sweep: a container that was left would keep the image.
         leaks.extend(prepare::remove(&*runner.driver, &self.image).await);
 

@@ -1,7 +1,9 @@
-//! The last look: whatever a run's namespaces still have is a leak, and is removed.
+//! The last look: whatever a run's namespaces still have is a leak, and is removed. And the same for a run that
+//! could not look itself.
 
 use std::time::Duration;
 
+use driver_interface_errors::codes;
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerFilter, DriverError, Namespace, RemoveOptions, ResourceFilter,
 };
@@ -9,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Target;
 use crate::outcome::describe;
+use crate::prepare;
 
 /// How long a driver has for undoing, in the background, creations that were dropped.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Looks for what is left in some namespaces, over a new connection to each.
-pub(crate) async fn sweep(target: &dyn Target, namespaces: &[Namespace]) -> Vec<String> {
+pub(crate) async fn leaks(target: &dyn Target, namespaces: &[Namespace]) -> Vec<String> {
     let mut leaks = Vec::new();
     for namespace in namespaces {
         match timeout(DEADLINE, sweep_one(target, namespace)).await {
@@ -34,6 +37,44 @@ pub(crate) async fn sweep(target: &dyn Target, namespaces: &[Namespace]) -> Vec<
         }
     }
     leaks
+}
+
+/// Removes what a run left that was killed: everything in the namespaces it used, and its test image. Returns what was
+/// found, one line each.
+///
+/// Which namespaces a run uses [`Target::connect`] sees; write them down before they are used, and give up the note when
+/// the run has ended. A run that is still alive must not be swept: it would lose what it works with.
+///
+/// # Errors
+/// What could not be removed, in words. Sweep again when the engine can be reached.
+///
+/// # Cancel safety
+/// Dropping the future leaves what was not removed yet; sweep again.
+pub async fn sweep(target: &dyn Target, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    for namespace in namespaces {
+        let failed = |why: String| format!("namespace {namespace}: {why}");
+        let swept = timeout(DEADLINE, sweep_abandoned(target, namespace)).await;
+        let swept = swept.map_err(|_| failed(format!("not swept within {DEADLINE:?}")))?;
+        found.extend(swept.map_err(|error| failed(describe(&error)))?);
+    }
+    Ok(found)
+}
+
+async fn sweep_abandoned(target: &dyn Target, namespace: &Namespace) -> Result<Vec<String>, DriverError> {
+    let driver = target.connect(namespace).await?;
+    let mut found = leftovers(&*driver).await?;
+    remove_all(&*driver).await?;
+    if let Some(image) = prepare::image_of(namespace)
+        && driver.capabilities().supports(Capability::ImageRemove)
+    {
+        match driver.remove_image(&image).await {
+            Ok(()) => found.push(format!("image {image}")),
+            Err(error) if error.code() == codes::IMAGE_NOT_FOUND => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 async fn sweep_one(target: &dyn Target, namespace: &Namespace) -> Result<Vec<String>, DriverError> {

@@ -77,6 +77,30 @@ impl EngineBystanders {
         }
     }
 
+    /// Removes everything whose name begins so, whoever made it: containers, volumes, networks, and images of no
+    /// registry. Returns what it was.
+    pub(super) async fn remove_named(&self, prefix: &str) -> Result<Vec<String>, String> {
+        let mut removed = Vec::new();
+        for (what, list, options) in [
+            ("containers", "/containers/json?all=1", "?force=1&v=1"),
+            ("volumes", "/volumes", ""),
+            ("networks", "/networks", ""),
+            ("images", "/images/json", ""),
+        ] {
+            let answer = self.request("GET", list.to_owned(), None).await?;
+            for name in names(&answer, what) {
+                let short = name.trim_start_matches('/').trim_start_matches("localhost/");
+                if short.starts_with(prefix) {
+                    let name = name.trim_start_matches('/');
+                    self.request("DELETE", format!("/{what}/{name}{options}"), None)
+                        .await?;
+                    removed.push(format!("{} {name}", what.trim_end_matches('s')));
+                }
+            }
+        }
+        Ok(removed)
+    }
+
     fn made(&self) -> Vec<Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -100,6 +124,23 @@ impl EngineBystanders {
             .await
             .map_err(|error| error.to_string())?
     }
+}
+
+/// The names in the engine's answer to a question for all it has of one kind.
+fn names(answer: &Value, what: &str) -> Vec<String> {
+    let (list, field) = match what {
+        "containers" => (Some(answer), "Names"),
+        "volumes" => (answer.get("Volumes"), "Name"),
+        "images" => (Some(answer), "RepoTags"),
+        _ => (Some(answer), "Name"),
+    };
+    let objects = list.and_then(Value::as_array).into_iter().flatten();
+    let values = objects.filter_map(|object| object.get(field));
+    let names = values.flat_map(|value| match value {
+        Value::Array(several) => several.iter().collect(),
+        one => vec![one],
+    });
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use driver_interface_conformance::render::{Pretty, Progress, json, junit, markdown};
+use driver_interface_conformance::render::{Pretty, Progress, html, json, junit, markdown};
 use driver_interface_conformance::{NotRun, Observer, Report, SUITE_VERSION};
 
 use super::Format;
@@ -59,6 +59,21 @@ impl Output {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
 
+    /// Says what runs that were killed had left on an engine.
+    pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
+        if !found.is_empty() {
+            self.say(&format!(
+                "{uri}  removed what a run that was killed had left: {}",
+                found.join(", ")
+            ));
+        }
+        for problem in problems {
+            self.say(&format!(
+                "\u{1b}[33m{uri}\u{1b}[0m  what a run that was killed had left could not be removed: {problem}"
+            ));
+        }
+    }
+
     pub(super) fn observer(&self) -> Arc<dyn Observer> {
         if self.progress_is_on_stderr() {
             let live = std::io::stderr().is_terminal();
@@ -83,6 +98,7 @@ impl Output {
             ("report.json", json(report)?),
             ("junit.xml", junit(report)?),
             ("report.md", markdown(report)),
+            ("report.html", html(report, Some(AGAIN))),
         ];
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot create {}", self.folder.display()))?;
@@ -90,7 +106,7 @@ impl Output {
             let path = self.folder.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let [(_, json), (_, junit), (_, markdown)] = &texts;
+        let [(_, json), (_, junit), (_, markdown), (_, html)] = &texts;
         match self.format {
             Format::Pretty => {
                 self.say(&format!("\nreports in {}", self.folder.display()));
@@ -99,6 +115,7 @@ impl Output {
             Format::Json => self.print(json),
             Format::Junit => self.print(junit),
             Format::Markdown => self.print(markdown),
+            Format::Html => self.print(html),
         }
         Ok(())
     }

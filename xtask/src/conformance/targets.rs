@@ -1,15 +1,19 @@
 //! The drivers that can be checked, and how they are made.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use async_trait::async_trait;
 use driver_interface::docker::{DockerConfig, DockerDriver};
-use driver_interface::{ConnectOptions, ContainerDriver, ImageRef, MockTarget, Namespace, connect_with};
-use driver_interface_conformance::{Bystanders, NotRun, Target};
+use driver_interface::{
+    ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, connect_with,
+};
+use driver_interface_conformance::{Bystanders, NotRun, Target, sweep};
 
 use super::bystanders::EngineBystanders;
+use super::killed::{self, Record};
 use crate::engines::registry_port;
 
 /// What can be required: the drivers' schemes, and the registry that other tests pull from.
@@ -18,6 +22,8 @@ pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "pod
 /// One driver to check.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
+    /// The same, where it is an engine that outlives the run.
+    pub(super) engine: Option<Arc<EngineTarget>>,
     pub(super) clock: Clock,
     pub(super) required: bool,
 }
@@ -94,6 +100,7 @@ fn endpoint(uri: &str) -> Result<String, String> {
 fn subject(uri: &str, required: bool) -> Subject {
     let mock = |target| Subject {
         target: Arc::new(target),
+        engine: None,
         clock: Clock::Simulated,
         required,
     };
@@ -101,16 +108,17 @@ fn subject(uri: &str, required: bool) -> Subject {
         "mock-docker:" | "mock-docker" => mock(MockTarget::docker()),
         "mock-local:" | "mock-local" => mock(MockTarget::local()),
         _ => {
-            let bystanders = endpoint(uri)
-                .ok()
-                .and_then(|endpoint| EngineBystanders::at(&endpoint));
-            let uri = uri.to_owned();
+            let endpoint = endpoint(uri).ok();
+            let engine = Arc::new(EngineTarget {
+                uri: uri.to_owned(),
+                bystanders: endpoint.as_deref().and_then(EngineBystanders::at),
+                endpoint,
+                registry_image: super::registry::image(registry_port()),
+                record: OnceLock::new(),
+            });
             Subject {
-                target: Arc::new(EngineTarget {
-                    uri,
-                    bystanders,
-                    registry_image: super::registry::image(registry_port()),
-                }),
+                target: Arc::clone(&engine) as Arc<dyn Target>,
+                engine: Some(engine),
                 clock: Clock::Real,
                 required,
             }
@@ -119,10 +127,62 @@ fn subject(uri: &str, required: bool) -> Subject {
 }
 
 /// A driver for a real engine, by URI.
-struct EngineTarget {
+pub(super) struct EngineTarget {
     uri: String,
+    endpoint: Option<String>,
     bystanders: Option<Arc<EngineBystanders>>,
     registry_image: Option<ImageRef>,
+    /// What is noted for whoever has to clear up if this run is killed.
+    record: OnceLock<Record>,
+}
+
+impl EngineTarget {
+    /// Removes what runs that were killed have left on this engine. Returns what was found, and what could not be
+    /// removed.
+    pub(super) async fn clear_up(&self, records: &Path) -> (Vec<String>, Vec<String>) {
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
+        for run in self
+            .endpoint
+            .iter()
+            .flat_map(|endpoint| killed::abandoned(records, endpoint))
+        {
+            let mut problem = None;
+            // First what drivers leave alone, because it may use what they remove.
+            for namespace in &run.namespaces {
+                if let Some(engine) = &self.bystanders {
+                    match engine.remove_named(&format!("{namespace}-")).await {
+                        Ok(removed) => found.extend(removed),
+                        Err(why) => problem = Some(why),
+                    }
+                }
+            }
+            match sweep(self, &run.namespaces).await {
+                Ok(swept) => found.extend(swept),
+                Err(why) => problem = Some(why),
+            }
+            match problem {
+                Some(why) => problems.push(why),
+                None => run.forget(),
+            }
+        }
+        (found, problems)
+    }
+
+    /// Keeps a record from now on.
+    pub(super) fn begin_record(&self, records: &Path) -> Result<()> {
+        if let Some(endpoint) = &self.endpoint {
+            // A target is checked once.
+            let _ = self.record.set(Record::begin(records, endpoint)?);
+        }
+        Ok(())
+    }
+
+    /// Gives the record up.
+    pub(super) fn end_record(&self) {
+        if let Some(record) = self.record.get() {
+            record.end();
+        }
+    }
 }
 
 #[async_trait]
@@ -132,6 +192,10 @@ impl Target for EngineTarget {
     }
 
     async fn connect(&self, namespace: &Namespace) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
+        if let Some(record) = self.record.get() {
+            let noted = record.note(namespace);
+            noted.map_err(|error| InternalError::new(format!("the record of the run: {error}")))?;
+        }
         connect_with(&self.uri, ConnectOptions::default().namespace(namespace.clone())).await
     }
 

@@ -28,6 +28,30 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// The longest text shown where lines may follow each other.
+const LONGEST_TEXT: usize = 10_000;
+
+/// For the text or a quoted attribute of HTML. Lines stay lines; other control characters are shown as escapes.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().take(LONGEST_TEXT) {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' => out.push(c),
+            _ if c.is_control() || is_invisible(c) => out.extend(c.escape_default()),
+            _ => out.push(c),
+        }
+    }
+    if text.chars().nth(LONGEST_TEXT).is_some() {
+        out.push_str(" …");
+    }
+    out
+}
+
 /// For a cell of a Markdown table, or a line of its text.
 pub(super) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -91,6 +115,20 @@ mod tests {
     fn markdown_keeps_to_its_cell() {
         let text = markdown(HOSTILE);
         assert!(text.contains("\\|") && !text.contains("<script"), "{text}");
+    }
+
+    #[test]
+    fn html_keeps_to_its_text_and_its_attribute() {
+        let text = html(&format!("{HOSTILE}'\""));
+        assert!(
+            !text.contains(['<', '>', '"', '\'', '\u{1b}', '\u{202e}', '\0']),
+            "{text}"
+        );
+        assert!(
+            text.contains("\\u{1b}[31mb") && text.contains("\\r\ne]]&gt;f"),
+            "{text}"
+        );
+        assert!(html(&"x".repeat(LONGEST_TEXT + 1)).ends_with("x …"));
     }
 
     #[test]

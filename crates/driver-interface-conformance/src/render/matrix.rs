@@ -91,10 +91,19 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     parts.join(", ")
 }
 
-/// The names under which drivers head a column: short ones where they are enough.
+/// The names under which drivers head a column: short ones where they are enough, such as `podman.sock`.
 pub(super) fn headings(drivers: &[DriverReport]) -> Vec<String> {
-    drivers
-        .iter()
-        .map(|driver| driver.uri.trim_end_matches(':').to_owned())
-        .collect()
+    let short = |uri: &str| {
+        uri.trim_end_matches(':')
+            .rsplit('/')
+            .next()
+            .unwrap_or(uri)
+            .to_owned()
+    };
+    let names: Vec<String> = drivers.iter().map(|driver| short(&driver.uri)).collect();
+    let headings = drivers.iter().zip(&names).map(|(driver, name)| {
+        let alone = names.iter().filter(|other| *other == name).count() == 1;
+        if alone { name.clone() } else { driver.uri.clone() }
+    });
+    headings.collect()
 }

@@ -2,6 +2,7 @@
 //! escapes what its form cannot hold.
 
 mod escape;
+mod html;
 mod junit;
 mod markdown;
 mod matrix;
@@ -13,6 +14,7 @@ mod tests;
 
 #[cfg(feature = "harness")]
 pub(crate) use escape::line as one_line;
+pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
 #[cfg(feature = "harness")]

@@ -334,7 +334,7 @@ impl Pretty {
 }
 
 /// `2 failed (seed 43, 47), 8 passed`: how a check ended in a run that was repeated.
-fn times(check: &CheckReport) -> String {
+pub(super) fn times(check: &CheckReport) -> String {
     let mut groups: Vec<(Outcome, Vec<u64>)> = Vec::new();
     for time in &check.repetitions {
         match groups.iter_mut().find(|(outcome, _)| *outcome == time.outcome) {

@@ -2,6 +2,24 @@
 
 use crate::Outcome;
 
+/// What an outcome says at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Quiet,
+}
+
+impl Tone {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Good,
+            Outcome::Failed | Outcome::TimedOut | Outcome::Error => Self::Bad,
+            Outcome::Deviates | Outcome::Skipped | Outcome::NotRun => Self::Quiet,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Style {
     color: bool,
@@ -41,11 +59,10 @@ impl Style {
     }
 
     pub(super) fn outcome(self, outcome: Outcome, text: &str) -> String {
-        match outcome {
-            Outcome::Passed => self.good(text),
-            Outcome::Failed | Outcome::TimedOut | Outcome::Error => self.bad(text),
-            Outcome::Deviates => self.warn(text),
-            Outcome::Skipped | Outcome::NotRun => self.dim(text),
+        match Tone::of(outcome) {
+            Tone::Good => self.good(text),
+            Tone::Bad => self.bad(text),
+            Tone::Quiet => self.dim(text),
         }
     }
 }

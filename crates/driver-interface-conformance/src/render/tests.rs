@@ -118,7 +118,7 @@ fn the_matrix_lines_up_areas_and_drivers() {
             .trim()
     };
     assert_eq!(line("a  "), "a          2           0 · 2 ✘");
-    assert_eq!(line("b  "), "b          1           0 · 1 ⧗ · 1 ! · 1 –");
+    assert_eq!(line("b  "), "b          1           0 · 1 ◷ · 1 ! · 1 –");
     assert_eq!(line("result"), "result     conformant  not conformant");
 }
 

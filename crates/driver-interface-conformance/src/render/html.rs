@@ -1,0 +1,469 @@
+//! One HTML page that needs nothing but itself: for a browser, a build's artifacts, or paper.
+//!
+//! Everything can be read without scripts; the script filters, and remembers light or dark. It works on what the page
+//! shows, so no data is embedded for it.
+
+use std::fmt::{Result, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::escape::html as escape;
+use super::markdown::verdict;
+use super::matrix::{self, AreaRow, CheckRow};
+use super::style::{Tone, seconds};
+use crate::{CheckReport, DriverReport, Level, Outcome, Report, Step, Summary};
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// The report as a page. `again` is the command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+pub fn html(report: &Report, again: Option<&str>) -> String {
+    let page = Page {
+        report,
+        again,
+        headings: matrix::headings(&report.drivers),
+    };
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = page.write(&mut out);
+    out
+}
+
+struct Page<'a> {
+    report: &'a Report,
+    again: Option<&'a str>,
+    headings: Vec<String>,
+}
+
+/// The class of an outcome, by which scripts find it: one word.
+fn class(outcome: Outcome) -> String {
+    outcome.as_str().replace(' ', "-")
+}
+
+/// How an outcome looks: a failure of what is no MUST is less than one of what is.
+fn tone(check: &CheckReport) -> &'static str {
+    match Tone::of(check.outcome) {
+        Tone::Bad if check.level != Level::Must && check.outcome.is_breach() => "warn",
+        Tone::Bad => "bad",
+        Tone::Good => "good",
+        Tone::Quiet => "quiet",
+    }
+}
+
+/// What passed first, then the worst.
+fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
+    let mut counts = summary.counts();
+    counts.sort_by_key(|(outcome, _)| *outcome != Outcome::Passed);
+    counts
+}
+
+/// `12 passed, 2 skipped`.
+fn words(summary: &Summary) -> String {
+    let counts = counts(summary).into_iter();
+    let counts = counts.map(|(outcome, count)| format!("{count} {outcome}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+impl Page<'_> {
+    fn write(&self, out: &mut String) -> Result {
+        write!(
+            out,
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
+             <title>Conformance: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+            escape(&self.report.summary().line())
+        )?;
+        self.header(out)?;
+        write!(out, "<main style=\"--drivers:{}\">\n", self.report.drivers.len())?;
+        self.drivers(out)?;
+        self.not_run(out)?;
+        self.filters(out)?;
+        self.checks(out)?;
+        write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
+    }
+
+    fn header(&self, out: &mut String) -> Result {
+        let report = self.report;
+        let started = UNIX_EPOCH + Duration::from_millis(report.started_at);
+        let started = humantime::format_rfc3339_seconds(started);
+        write!(
+            out,
+            "<header>\n<h1>Conformance</h1>\n<p>Suite {} · seed {} · <time>{started}</time></p>\n",
+            escape(&report.suite_version),
+            report.seed
+        )?;
+        if report.partial {
+            let which = report
+                .selection
+                .as_deref()
+                .map_or(String::new(), |which| format!(": {which}"));
+            write!(
+                out,
+                "<p class=\"partial\">Only some of the checks were selected{}. This proves no conformance.</p>\n",
+                escape(&which)
+            )?;
+        }
+        out.write_str("<button type=\"button\" id=\"theme\" hidden>Light or dark</button>\n</header>\n")
+    }
+
+    fn drivers(&self, out: &mut String) -> Result {
+        out.write_str("<section class=\"drivers\" aria-label=\"Drivers\">\n")?;
+        for driver in &self.report.drivers {
+            let verdict = verdict(driver, self.report.partial);
+            let tone = match verdict {
+                "conformant" | "passed in part" => "good",
+                _ => "bad",
+            };
+            write!(
+                out,
+                "<article class=\"{tone}\">\n<h2>{}</h2>\n<p class=\"verdict\">{verdict}</p>\n<p>{}</p>\n",
+                escape(&driver.uri),
+                escape(&driver.title())
+            )?;
+            bar(out, &driver.summary)?;
+            write!(
+                out,
+                "<p>{} in {}</p>\n",
+                escape(&driver.summary.line()),
+                seconds(driver.wall_ms)
+            )?;
+            if !driver.seeds.is_empty() {
+                let seeds: Vec<String> = driver.seeds.iter().map(u64::to_string).collect();
+                write!(
+                    out,
+                    "<details><summary>Run {} times</summary><p>With the seeds {}.</p></details>\n",
+                    seeds.len(),
+                    seeds.join(", ")
+                )?;
+            }
+            let declared: Vec<&str> = driver.capabilities.iter().map(|one| one.as_str()).collect();
+            write!(
+                out,
+                "<details><summary>{} capabilities</summary><p>{}</p></details>\n",
+                declared.len(),
+                escape(&declared.join(", "))
+            )?;
+            if !driver.leaks.is_empty() {
+                let count = driver.leaks.len();
+                write!(
+                    out,
+                    "<details class=\"bad\" open><summary>Left on the engine: {count}</summary>\n<ul>\n"
+                )?;
+                for leak in &driver.leaks {
+                    write!(out, "<li>{}</li>\n", escape(leak))?;
+                }
+                out.write_str("</ul></details>\n")?;
+            }
+            out.write_str("</article>\n")?;
+        }
+        out.write_str("</section>\n")
+    }
+
+    fn not_run(&self, out: &mut String) -> Result {
+        if self.report.not_run.is_empty() {
+            return Ok(());
+        }
+        out.write_str("<section class=\"not-run\">\n<h2>Drivers that were not run</h2>\n<ul>\n")?;
+        for target in &self.report.not_run {
+            let must = if target.required {
+                " <strong class=\"bad\">It had to run.</strong>"
+            } else {
+                ""
+            };
+            write!(
+                out,
+                "<li><code>{}</code>{must} {}</li>\n",
+                escape(&target.uri),
+                escape(&target.reason)
+            )?;
+        }
+        out.write_str("</ul>\n</section>\n")
+    }
+
+    /// What only works with a script is hidden until it runs.
+    fn filters(&self, out: &mut String) -> Result {
+        let all = self.report.summary();
+        out.write_str(
+            "<form class=\"filters\" role=\"search\" hidden>\n<label>Filter <input type=\"search\" id=\"text\" \
+             placeholder=\"part of an id, a rule, a message\"></label>\n",
+        )?;
+        let mut outcomes: Vec<(String, String)> = all
+            .counts()
+            .iter()
+            .map(|(outcome, count)| (class(*outcome), format!("{} {outcome} {count}", outcome.symbol())))
+            .collect();
+        let flaky = self.all_checks().filter(|check| check.is_flaky()).count();
+        if flaky > 0 {
+            outcomes.push(("flaky".to_owned(), format!("flaky {flaky}")));
+        }
+        chips(out, "Outcome", "outcome", &outcomes)?;
+        let levels = [Level::Must, Level::Should, Level::May]
+            .into_iter()
+            .filter(|level| self.all_checks().any(|check| check.level == *level))
+            .map(|level| (level.to_string(), level.to_string()));
+        chips(out, "Level", "level", &levels.collect::<Vec<_>>())?;
+        let drivers = self.headings.iter().enumerate();
+        let drivers = drivers.map(|(index, name)| (index.to_string(), name.clone()));
+        chips(out, "Driver", "driver", &drivers.collect::<Vec<_>>())?;
+        out.write_str(
+            "<p><output id=\"shown\"></output> <button type=\"button\" id=\"open\">Open all</button> \
+             <button type=\"button\" id=\"close\">Close all</button> \
+             <button type=\"reset\">Reset</button></p>\n</form>\n",
+        )
+    }
+
+    fn all_checks(&self) -> impl Iterator<Item = &CheckReport> {
+        self.report.drivers.iter().flat_map(|driver| &driver.checks)
+    }
+
+    fn checks(&self, out: &mut String) -> Result {
+        out.write_str("<section class=\"checks\" aria-label=\"Checks\">\n<div class=\"heads row\" aria-hidden=\"true\"><span>check</span>")?;
+        for (index, name) in self.headings.iter().enumerate() {
+            write!(out, "<span data-driver=\"{index}\">{}</span>", escape(name))?;
+        }
+        out.write_str("</div>\n")?;
+        let rows = matrix::checks(&self.report.drivers);
+        for area in matrix::areas(&self.report.drivers) {
+            let own: Vec<&CheckRow<'_>> = rows.iter().filter(|row| row.first.area() == area.area).collect();
+            self.area(out, &area, &own)?;
+        }
+        write!(
+            out,
+            "<p class=\"legend\">{}</p>\n</section>\n",
+            escape(&matrix::legend(&self.report.drivers))
+        )
+    }
+
+    /// An area is open where there is something to see.
+    fn area(&self, out: &mut String, area: &AreaRow<'_>, rows: &[&CheckRow<'_>]) -> Result {
+        let problem = |summary: &Summary| summary.counts().iter().any(|(outcome, _)| outcome.is_problem());
+        let open = if area.cells.iter().any(problem) {
+            " open"
+        } else {
+            ""
+        };
+        let name = escape(area.area);
+        write!(
+            out,
+            "<details class=\"area\"{open}>\n<summary class=\"row\"><span class=\"name\">{name} <small>{}</small></span>",
+            rows.len()
+        )?;
+        for (index, (cell, heading)) in area.cells.iter().zip(&self.headings).enumerate() {
+            let tone = match cell.counts().first().map(|(outcome, _)| Tone::of(*outcome)) {
+                Some(Tone::Bad) => "bad",
+                Some(Tone::Good) => "good",
+                _ => "quiet",
+            };
+            write!(
+                out,
+                "<span class=\"{tone}\" data-driver=\"{index}\"><span aria-hidden=\"true\">{}</span>\
+                 <span class=\"spoken\">{}: {}</span></span>",
+                escape(&matrix::cell(cell)),
+                escape(heading),
+                words(cell)
+            )?;
+        }
+        write!(
+            out,
+            "</summary>\n<table>\n<caption class=\"spoken\">{name}</caption>\n<colgroup><col>"
+        )?;
+        for index in 0..self.headings.len() {
+            write!(out, "<col class=\"driver\" data-driver=\"{index}\">")?;
+        }
+        out.write_str("</colgroup>\n<thead class=\"spoken\"><tr><th scope=\"col\">check</th>")?;
+        for (index, name) in self.headings.iter().enumerate() {
+            write!(
+                out,
+                "<th scope=\"col\" data-driver=\"{index}\">{}</th>",
+                escape(name)
+            )?;
+        }
+        out.write_str("</tr></thead>\n<tbody>\n")?;
+        for row in rows {
+            self.check(out, row)?;
+        }
+        out.write_str("</tbody>\n</table>\n</details>\n")
+    }
+
+    fn check(&self, out: &mut String, row: &CheckRow<'_>) -> Result {
+        let check = row.first;
+        let (id, level) = (escape(&check.id), check.level);
+        write!(
+            out,
+            "<tr id=\"{id}\" data-level=\"{level}\"><th scope=\"row\"><details><summary><code>{id}</code> \
+             <span class=\"level {level}\">{level}</span> <span class=\"rule\">{}</span></summary>\n<div class=\"body\">\n",
+            code(&check.statement)
+        )?;
+        if let Some(rationale) = &check.rationale {
+            write!(out, "<p>{}</p>\n", code(rationale))?;
+        }
+        if !check.requires.is_empty() {
+            let requires: Vec<&str> = check.requires.iter().map(|one| one.as_str()).collect();
+            write!(
+                out,
+                "<p>For drivers that declare {}.</p>\n",
+                escape(&requires.join(", "))
+            )?;
+        }
+        for (driver, cell) in self.report.drivers.iter().zip(&row.cells) {
+            if let Some(found) = cell {
+                self.found(out, driver, found)?;
+            }
+        }
+        out.write_str("</div></details></th>")?;
+        for (index, cell) in row.cells.iter().enumerate() {
+            let Some(found) = cell else {
+                write!(out, "<td data-driver=\"{index}\"></td>")?;
+                continue;
+            };
+            let flaky = if found.is_flaky() { " flaky" } else { "" };
+            write!(
+                out,
+                "<td data-driver=\"{index}\" class=\"{} {}{flaky}\"><span aria-hidden=\"true\">{}</span> \
+                 <span class=\"spoken\">{}{flaky}</span>",
+                tone(found),
+                class(found.outcome),
+                found.outcome.symbol(),
+                found.outcome
+            )?;
+            if found.is_flaky() {
+                let failed = found.repetitions.iter().filter(|time| time.outcome.is_problem());
+                write!(
+                    out,
+                    " <small>flaky {}/{}</small>",
+                    failed.count(),
+                    found.repetitions.len()
+                )?;
+            } else if found.duration_ms > 0 {
+                write!(out, " <small>{}</small>", seconds(found.duration_ms))?;
+            }
+            out.write_str("</td>")?;
+        }
+        out.write_str("</tr>\n")
+    }
+
+    /// What one driver did in one check.
+    fn found(&self, out: &mut String, driver: &DriverReport, check: &CheckReport) -> Result {
+        write!(
+            out,
+            "<section class=\"found {}\">\n<h3>{} <strong>{} {}{}</strong> <small>{}, {} assertions</small></h3>\n",
+            tone(check),
+            escape(&driver.uri),
+            check.outcome.symbol(),
+            check.outcome,
+            if check.is_flaky() { ", flaky" } else { "" },
+            seconds(check.duration_ms),
+            check.assertions
+        )?;
+        if !check.repetitions.is_empty() {
+            out.write_str("<p class=\"times\">")?;
+            for time in &check.repetitions {
+                let (outcome, seed) = (time.outcome, time.seed);
+                write!(
+                    out,
+                    "<span title=\"seed {seed}: {outcome} in {}\"><span aria-hidden=\"true\">{}</span>\
+                     <span class=\"spoken\">seed {seed}: {outcome};</span></span> ",
+                    seconds(time.duration_ms),
+                    outcome.symbol()
+                )?;
+            }
+            write!(out, "<span>{}</span></p>\n", escape(&super::pretty::times(check)))?;
+        }
+        match &check.failure {
+            Some(failure) => {
+                out.write_str("<dl>\n")?;
+                for (name, text) in [
+                    ("about", &failure.about),
+                    ("expected", &failure.expected),
+                    ("actual", &failure.actual),
+                ] {
+                    write!(out, "<dt>{name}</dt><dd><pre>{}</pre></dd>\n", escape(text))?;
+                }
+                out.write_str("</dl>\n")?;
+            }
+            None => {
+                if let Some(message) = &check.message {
+                    write!(out, "<p class=\"message\">{}</p>\n", escape(message))?;
+                }
+            }
+        }
+        steps(out, &check.steps)?;
+        if let Some(again) = self.again {
+            let command = super::again(again, self.report, driver, check);
+            write!(out, "<pre class=\"again\">{}</pre>\n", escape(&command))?;
+        }
+        out.write_str("</section>\n")
+    }
+}
+
+/// The suite's own sentences mark code with backticks.
+fn code(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(index, part)| {
+        let part = escape(part);
+        if index % 2 == 1 {
+            format!("<code>{part}</code>")
+        } else {
+            part
+        }
+    });
+    parts.collect()
+}
+
+fn bar(out: &mut String, summary: &Summary) -> Result {
+    write!(
+        out,
+        "<div class=\"bar\" role=\"img\" aria-label=\"{}\">",
+        words(summary)
+    )?;
+    for (outcome, count) in counts(summary) {
+        let tone = match Tone::of(outcome) {
+            Tone::Good => "good",
+            Tone::Bad => "bad",
+            Tone::Quiet => "quiet",
+        };
+        write!(out, "<span class=\"{tone}\" style=\"flex-grow:{count}\"></span>")?;
+    }
+    out.write_str("</div>\n")
+}
+
+fn chips(out: &mut String, title: &str, kind: &str, chips: &[(String, String)]) -> Result {
+    if chips.len() < 2 {
+        return Ok(());
+    }
+    write!(out, "<fieldset><legend>{title}</legend>")?;
+    for (value, text) in chips {
+        write!(
+            out,
+            "<button type=\"button\" aria-pressed=\"false\" data-{kind}=\"{}\">{}</button> ",
+            escape(value),
+            escape(text)
+        )?;
+    }
+    out.write_str("</fieldset>\n")
+}
+
+fn steps(out: &mut String, steps: &[Step]) -> Result {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    out.write_str("<ol class=\"steps\">\n")?;
+    for step in steps {
+        let took = step
+            .took_ms
+            .map_or(String::new(), |took| format!(" ({})", seconds(took)));
+        let times = if step.times > 1 {
+            format!(" ×{}", step.times)
+        } else {
+            String::new()
+        };
+        write!(
+            out,
+            "<li><small>+{}</small> <code>{}</code> → {}<small>{took}{times}</small></li>\n",
+            seconds(step.at_ms),
+            escape(&step.call),
+            escape(&step.answer)
+        )?;
+    }
+    out.write_str("</ol>\n")
+}

@@ -1,0 +1,146 @@
+//! Clears up after runs that were killed. Each run on an engine keeps a record of the namespaces it uses, locked as long
+//! as it lives; a record that is there and not locked is of a run that could not clean up itself.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use driver_interface::Namespace;
+
+use super::targets::random_seed;
+
+/// The record of a run that is alive.
+pub(super) struct Record {
+    path: PathBuf,
+    file: File,
+    noted: Mutex<Vec<Namespace>>,
+}
+
+impl Record {
+    /// Begins a record of a run on the engine at this endpoint.
+    pub(super) fn begin(folder: &Path, endpoint: &str) -> Result<Self> {
+        let name = format!("{}-{:x}", std::process::id(), random_seed());
+        let (draft, path) = (folder.join(format!("{name}.new")), folder.join(name));
+        let begin = || -> std::io::Result<File> {
+            fs::create_dir_all(folder)?;
+            let mut file = File::create_new(&draft)?;
+            file.lock()?;
+            writeln!(file, "{endpoint}")?;
+            // It is seen only from now on, when it is locked.
+            fs::rename(&draft, &path)?;
+            Ok(file)
+        };
+        let file = begin().with_context(|| format!("cannot keep a record in {}", folder.display()))?;
+        Ok(Self {
+            path,
+            file,
+            noted: Mutex::default(),
+        })
+    }
+
+    /// Notes a namespace before it is used.
+    pub(super) fn note(&self, namespace: &Namespace) -> std::io::Result<()> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !noted.contains(namespace) {
+            (&self.file).write_all(format!("{namespace}\n").as_bytes())?;
+            noted.push(namespace.clone());
+        }
+        Ok(())
+    }
+
+    /// Gives the record up: the run has cleaned up after itself.
+    pub(super) fn end(&self) {
+        // One that stays leads to a sweep that finds nothing.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// What a killed run has used, held so that nobody else sweeps it meanwhile.
+pub(super) struct Abandoned {
+    pub(super) namespaces: Vec<Namespace>,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Abandoned {
+    /// Forgets the run: nothing is left of it.
+    pub(super) fn forget(self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The runs that were killed on the engine at this endpoint.
+pub(super) fn abandoned(folder: &Path, endpoint: &str) -> Vec<Abandoned> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let records = paths.filter(|path| path.extension().is_none());
+    records.filter_map(|path| read(path, endpoint)).collect()
+}
+
+/// The record, if its run is dead and was on this engine.
+fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
+    let mut file = File::open(&path).ok()?;
+    file.try_lock().ok()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    let mut lines = text.lines();
+    if lines.next() != Some(endpoint) {
+        return None;
+    }
+    // The last line may be half a one, of a namespace that was not used yet.
+    let namespaces = lines.filter_map(|line| Namespace::new(line).ok()).collect();
+    Some(Abandoned {
+        namespaces,
+        path,
+        _lock: file,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(test: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("xtask-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    const ENDPOINT: &str = "unix:///engine.sock";
+
+    #[test]
+    fn only_runs_that_are_dead_and_of_the_same_engine_are_abandoned() {
+        let folder = folder("abandoned");
+        let namespaces = ["conf-00000001", "other-00000001-3"].map(|name| Namespace::new(name).unwrap());
+        let killed = Record::begin(&folder, ENDPOINT).unwrap();
+        for namespace in [&namespaces[0], &namespaces[1], &namespaces[0]] {
+            killed.note(namespace).unwrap();
+        }
+        let alive = Record::begin(&folder, ENDPOINT).unwrap();
+        drop(Record::begin(&folder, "unix:///other.sock").unwrap());
+        assert_eq!(abandoned(&folder, ENDPOINT).len(), 0, "both are alive");
+        drop(killed);
+        let mut found = abandoned(&folder, ENDPOINT);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            abandoned(&folder, ENDPOINT).len(),
+            0,
+            "another run sweeps it already"
+        );
+        let one = found.remove(0);
+        assert_eq!(one.namespaces, namespaces);
+        one.forget();
+        alive.end();
+        drop(alive);
+        assert_eq!(abandoned(&folder, ENDPOINT).len(), 0);
+        assert_eq!(abandoned(&folder, "unix:///other.sock").len(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn without_records_nothing_is_abandoned() {
+        assert_eq!(abandoned(&folder("none"), ENDPOINT).len(), 0);
+    }
+}
