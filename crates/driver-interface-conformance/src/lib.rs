@@ -4,6 +4,9 @@ mod busybox;
 mod check;
 pub mod checks;
 mod ctx;
+mod deviation;
+#[cfg(feature = "harness")]
+mod harness;
 mod image;
 mod inside;
 mod journal;
@@ -22,6 +25,9 @@ mod tracked;
 
 pub use check::{Check, CheckFuture, Isolation, Level, Need};
 pub use ctx::{Ctx, SERVE, STUBBORN};
+pub use deviation::{Deviation, DeviationError};
+#[cfg(feature = "harness")]
+pub use harness::Harness;
 pub use image::{TestImage, is_static_executable};
 pub use journal::Step;
 pub use observer::{Observer, Silent};
@@ -32,5 +38,5 @@ pub use report::{
 };
 pub use runner::{RunError, run, run_checks};
 pub use sweep::sweep;
-pub use target::{Bystanders, Target};
+pub use target::{Bystanders, Target, target_fn};
 pub use tracked::TrackedDriver;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use tokio::sync::watch;
 
-use crate::{Check, Level, TestImage};
+use crate::{Check, Deviation, Level, TestImage};
 
 /// Which checks of a list run.
 #[derive(Clone, Debug, Default)]
@@ -158,6 +158,8 @@ pub struct Options {
     pub repeat: usize,
     /// Whether no further check begins after the first that makes the run a failure.
     pub bail: bool,
+    /// The rules that the driver is known to break.
+    pub deviations: Vec<Deviation>,
     /// Stops the run early.
     pub cancellation: Cancellation,
 }
@@ -172,6 +174,7 @@ impl Options {
             jobs: 4,
             repeat: 1,
             bail: false,
+            deviations: Vec::new(),
             cancellation: Cancellation::default(),
         }
     }
@@ -208,6 +211,13 @@ impl Options {
     #[must_use]
     pub fn bail(mut self, bail: bool) -> Self {
         self.bail = bail;
+        self
+    }
+
+    /// Declares a rule that the driver is known to break.
+    #[must_use]
+    pub fn deviation(mut self, deviation: Deviation) -> Self {
+        self.deviations.push(deviation);
         self
     }
 

@@ -95,6 +95,8 @@ pub enum Outcome {
     Passed,
     /// It does not.
     Failed,
+    /// It does not, as was declared: see [`Deviation`](crate::Deviation).
+    Deviates,
     /// The rule does not concern this driver, or the surroundings do not allow the check.
     Skipped,
     /// The check could not find out: the suite or the engine is broken, or it asserted nothing.
@@ -107,9 +109,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Passed,
         Self::Failed,
+        Self::Deviates,
         Self::Skipped,
         Self::Error,
         Self::TimedOut,
@@ -121,6 +124,7 @@ impl Outcome {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
+            Self::Deviates => "deviates",
             Self::Skipped => "skipped",
             Self::Error => "error",
             Self::TimedOut => "timed out",
@@ -133,6 +137,7 @@ impl Outcome {
         match self {
             Self::Passed => '✔',
             Self::Failed => '✘',
+            Self::Deviates => '≠',
             Self::Skipped => '–',
             Self::Error => '!',
             Self::TimedOut => '◷',
@@ -146,18 +151,19 @@ impl Outcome {
             Self::NotRun => 0,
             Self::Skipped => 1,
             Self::Passed => 2,
-            Self::Error => 3,
-            Self::TimedOut => 4,
-            Self::Failed => 5,
+            Self::Deviates => 3,
+            Self::Error => 4,
+            Self::TimedOut => 5,
+            Self::Failed => 6,
         }
     }
 
-    /// Whether it is worse than having passed.
+    /// Whether it is worse than having passed, and was not declared.
     pub(crate) fn is_problem(self) -> bool {
-        self.badness() > Self::Passed.badness()
+        self.badness() > Self::Deviates.badness()
     }
 
-    /// Whether the driver broke the rule.
+    /// Whether the driver broke the rule, and nobody has declared that it would.
     pub fn is_breach(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut)
     }

@@ -9,7 +9,7 @@ use driver_interface_types::{Capability, EngineInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Step, millis};
-use crate::{Check, Failure, Level, Outcome};
+use crate::{Check, Deviation, Failure, Level, Outcome};
 
 /// The version of the report's form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -103,6 +103,9 @@ pub struct CheckReport {
     /// The capabilities without which the rule does not concern a driver.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Capability>,
+    /// What was declared of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Deviation>,
     /// How it ended; of a run that was repeated, the worst time, which all the rest is about.
     pub outcome: Outcome,
     /// How long it took, by the runtime's clock: simulated time where the clock is paused.
@@ -141,12 +144,15 @@ pub struct Repetition {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// All of them; the sum of the next six.
+    /// All of them; the sum of the next seven.
     pub total: usize,
     /// Those that passed.
     pub passed: usize,
     /// Those that failed.
     pub failed: usize,
+    /// Those that failed as was declared.
+    #[serde(default)]
+    pub deviates: usize,
     /// Those that did not concern the driver.
     pub skipped: usize,
     /// Those that could not find out.
@@ -155,7 +161,8 @@ pub struct Summary {
     pub timed_out: usize,
     /// Those that did not get their turn.
     pub not_run: usize,
-    /// Of the failed and timed out ones, those of level MUST.
+    /// Of the failed and timed out ones, those of level MUST, and those with a declared deviation: it has expired,
+    /// or the check passed in spite of it.
     pub must_failed: usize,
 }
 
@@ -183,7 +190,7 @@ impl Report {
     pub fn verdict(&self) -> RunVerdict {
         let summary = self.summary();
         let broken = summary.errors > 0
-            || summary.passed + summary.failed + summary.timed_out == 0
+            || summary.passed + summary.failed + summary.deviates + summary.timed_out == 0
             || self
                 .drivers
                 .iter()
@@ -214,7 +221,8 @@ impl NotRun {
 /// What a run amounts to, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunVerdict {
-    /// A driver failed a check of level MUST, or one that had to run did not.
+    /// A driver failed a check of level MUST, a declared deviation does not hold, or a target that had to run did
+    /// not.
     NotConformant,
     /// A check could not find out, or none did run.
     Broken,
@@ -259,11 +267,14 @@ impl DriverReport {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// The checks that did not pass and were not skipped.
+    /// The checks that did not pass, and were neither skipped nor declared to deviate.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
-        self.checks
-            .iter()
-            .filter(|check| !matches!(check.outcome, Outcome::Passed | Outcome::Skipped))
+        self.checks.iter().filter(|check| {
+            !matches!(
+                check.outcome,
+                Outcome::Passed | Outcome::Deviates | Outcome::Skipped
+            )
+        })
     }
 
     /// Makes this the first of several times of the same run.
@@ -309,6 +320,7 @@ impl CheckReport {
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned),
             requires: check.requires.to_vec(),
+            deviation: None,
             outcome,
             duration_ms: 0,
             assertions: 0,
@@ -339,7 +351,12 @@ impl CheckReport {
 
     /// Whether the run is no success, whatever else happens in it.
     pub fn is_fatal(&self) -> bool {
-        self.outcome == Outcome::Error || (self.level == Level::Must && self.outcome.is_breach())
+        self.outcome == Outcome::Error || self.is_decisive()
+    }
+
+    /// Whether it makes the driver not conformant.
+    fn is_decisive(&self) -> bool {
+        self.outcome.is_breach() && (self.level == Level::Must || self.deviation.is_some())
     }
 
     /// Whether it passed some of the times and some it did not.
@@ -381,12 +398,13 @@ impl Summary {
             match check.outcome {
                 Outcome::Passed => summary.passed += 1,
                 Outcome::Failed => summary.failed += 1,
+                Outcome::Deviates => summary.deviates += 1,
                 Outcome::Skipped => summary.skipped += 1,
                 Outcome::Error => summary.errors += 1,
                 Outcome::TimedOut => summary.timed_out += 1,
                 Outcome::NotRun => summary.not_run += 1,
             }
-            if check.level == Level::Must && check.outcome.is_breach() {
+            if check.is_decisive() {
                 summary.must_failed += 1;
             }
         }
@@ -405,6 +423,7 @@ impl Summary {
         match outcome {
             Outcome::Passed => self.passed,
             Outcome::Failed => self.failed,
+            Outcome::Deviates => self.deviates,
             Outcome::Skipped => self.skipped,
             Outcome::Error => self.errors,
             Outcome::TimedOut => self.timed_out,
@@ -419,6 +438,7 @@ impl Summary {
             self.passed, self.failed, self.skipped
         );
         for (count, word) in [
+            (self.deviates, "deviate as declared"),
             (self.timed_out, "timed out"),
             (self.errors, "errors"),
             (self.not_run, "not run"),

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::ctx::Shared;
+use crate::deviation::{self, DeviationError, Deviations};
 use crate::prepare::{self, Image};
 use crate::{
     Check, CheckReport, CheckResult, Ctx, DriverReport, Isolation, Observer, Options, Outcome,
@@ -25,6 +26,8 @@ use crate::{
 pub enum RunError {
     /// The selection selects nothing.
     Selection(SelectionError),
+    /// A declared deviation is of no check, or ends with no version.
+    Deviation(DeviationError),
     /// The target could not be reached.
     Unreachable(DriverError),
 }
@@ -33,6 +36,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Selection(error) => error.fmt(f),
+            Self::Deviation(error) => error.fmt(f),
             Self::Unreachable(error) => write!(f, "cannot connect: {error:#}"),
         }
     }
@@ -42,6 +46,7 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Selection(error) => Some(error),
+            Self::Deviation(error) => Some(error),
             Self::Unreachable(error) => Some(error),
         }
     }
@@ -80,7 +85,7 @@ impl std::error::Error for RunError {
 /// ```
 ///
 /// # Errors
-/// When nothing is selected or the target cannot be reached. What goes wrong after that is in the report.
+/// When nothing is selected, a declared deviation makes no sense, or the target cannot be reached. What goes wrong after that is in the report.
 ///
 /// # Cancel safety
 /// Dropping the future leaves on the engine what the checks under way have made; use
@@ -106,6 +111,7 @@ pub async fn run_checks(
     options: &Options,
     observer: Arc<dyn Observer>,
 ) -> Result<DriverReport, RunError> {
+    deviation::refuse_unknown(&options.deviations, checks).map_err(RunError::Deviation)?;
     let checks = options.selection.apply(checks).map_err(RunError::Selection)?;
     let once = async |number: usize| {
         let seed = options.seed.wrapping_add(number as u64);
@@ -144,63 +150,117 @@ async fn run_once(
     options: &Options,
     observer: Arc<dyn Observer>,
 ) -> Result<DriverReport, RunError> {
-    let begun = std::time::Instant::now();
-    let run_id = format!("{:08x}", rand::random::<u32>());
-    let namespace = prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
-    let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
+    let session = Session::begin(target, options, observer).await?;
+    session.runner.observer.run_started(&session.report, checks);
+    let tally = session.runner.run_all(checks, &session.image, options).await;
+    Ok(session.end(tally).await)
+}
 
-    let mut report = prepare::describe(&*target, &*driver).await;
-    let image = prepare::import(&*driver, &options.image, &namespace).await;
-    report.image = image.reference().map(str::to_owned);
-    observer.run_started(&report, checks);
+/// A target that is connected and has the test image.
+pub(crate) struct Session {
+    /// Who the driver and its engine are.
+    pub(crate) report: DriverReport,
+    runner: Runner,
+    image: Image,
+    begun: std::time::Instant,
+}
 
-    let shared = Arc::new(Shared {
-        run_id,
-        seed: options.seed,
-        namespaces: Mutex::new(vec![namespace.clone()]),
-        namespace,
-        image: image.reference().unwrap_or_default().to_owned(),
-        capabilities: driver.capabilities(),
-        target,
-    });
-    let runner = Runner {
-        shared,
-        driver,
-        observer,
-        cancellation: options.cancellation.clone(),
-        bail: options.bail,
-    };
-    let Tally {
-        mut done, mut leaks, ..
-    } = runner.run_all(checks, &image, options).await;
-    let namespaces = runner
-        .shared
-        .namespaces
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    leaks.extend(sweep::leaks(&*runner.shared.target, &namespaces).await);
-    // After the sweep: a container that was left would keep the image.
-    leaks.extend(prepare::remove(&*runner.driver, &image).await);
+impl Session {
+    pub(crate) async fn begin(
+        target: Arc<dyn Target>,
+        options: &Options,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, RunError> {
+        let begun = std::time::Instant::now();
+        let run_id = format!("{:08x}", rand::random::<u32>());
+        let namespace =
+            prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
+        let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
+        let deviations =
+            Deviations::of(&options.deviations, driver.version()).map_err(RunError::Deviation)?;
 
-    done.sort_by_key(|(index, _)| *index);
-    report.checks = done.into_iter().map(|(_, report)| report).collect();
-    report.summary = Summary::of(&report.checks);
-    report.leaks = leaks;
-    report.cancelled = runner.cancellation.is_cancelled();
-    report.wall_ms = crate::journal::millis(begun.elapsed());
-    runner.observer.run_finished(&report);
-    Ok(report)
+        let mut report = prepare::describe(&*target, &*driver).await;
+        let image = prepare::import(&*driver, &options.image, &namespace).await;
+        report.image = image.reference().map(str::to_owned);
+        let shared = Arc::new(Shared {
+            run_id,
+            seed: options.seed,
+            namespaces: Mutex::new(vec![namespace.clone()]),
+            namespace,
+            image: image.reference().unwrap_or_default().to_owned(),
+            capabilities: driver.capabilities(),
+            target,
+        });
+        let runner = Runner {
+            shared,
+            driver,
+            observer,
+            deviations: Arc::new(deviations),
+            cancellation: options.cancellation.clone(),
+            bail: options.bail,
+        };
+        Ok(Self {
+            report,
+            runner,
+            image,
+            begun,
+        })
+    }
+
+    /// The report on a check that cannot be run or does not concern the driver.
+    #[cfg(feature = "harness")]
+    pub(crate) fn obstacle(&self, check: &Check) -> Option<CheckReport> {
+        self.runner.obstacle(check, &self.image)
+    }
+
+    /// Runs one check, and says what it left.
+    #[cfg(feature = "harness")]
+    pub(crate) async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
+        if self.runner.cancellation.is_cancelled() {
+            let report = CheckReport::new(&check, Outcome::NotRun).because(CANCELLED);
+            return (report, Vec::new());
+        }
+        match self.obstacle(&check) {
+            Some(report) => (report, Vec::new()),
+            None => self.runner.run_one(index, check).await,
+        }
+    }
+
+    /// Looks for what is left, removes it, and sums up.
+    pub(crate) async fn end(&self, tally: Tally) -> DriverReport {
+        let Tally {
+            mut done, mut leaks, ..
+        } = tally;
+        let (mut report, runner) = (self.report.clone(), &self.runner);
+        let namespaces = runner
+            .shared
+            .namespaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        leaks.extend(sweep::leaks(&*runner.shared.target, &namespaces).await);
+        // After the sweep: a container that was left would keep the image.
+        leaks.extend(prepare::remove(&*runner.driver, &self.image).await);
+
+        done.sort_by_key(|(index, _)| *index);
+        report.checks = done.into_iter().map(|(_, report)| report).collect();
+        report.summary = Summary::of(&report.checks);
+        report.leaks = leaks;
+        report.cancelled = runner.cancellation.is_cancelled();
+        report.wall_ms = crate::journal::millis(self.begun.elapsed());
+        runner.observer.run_finished(&report);
+        report
+    }
 }
 
 const CANCELLED: &str = "the run was cancelled";
 
 /// What has come of a run so far.
 #[derive(Default)]
-struct Tally {
+pub(crate) struct Tally {
     /// Each check's place in the catalogue, and what it found.
-    done: Vec<(usize, CheckReport)>,
-    leaks: Vec<String>,
+    pub(crate) done: Vec<(usize, CheckReport)>,
+    pub(crate) leaks: Vec<String>,
     /// Why no further check begins.
     over: Option<String>,
 }
@@ -210,6 +270,7 @@ struct Runner {
     shared: Arc<Shared>,
     driver: Arc<dyn ContainerDriver>,
     observer: Arc<dyn Observer>,
+    deviations: Arc<Deviations>,
     cancellation: crate::Cancellation,
     bail: bool,
 }
@@ -219,11 +280,8 @@ impl Runner {
         let mut tally = Tally::default();
         let mut waiting = Vec::new();
         for (index, check) in checks.iter().enumerate() {
-            match prepare::obstacle(check, &self.shared, image) {
-                Some((outcome, reason)) => {
-                    let report = CheckReport::new(check, outcome).because(reason);
-                    self.finish(index, report, &mut tally);
-                }
+            match self.obstacle(check, image) {
+                Some(report) => self.finish(index, report, &mut tally),
                 None => waiting.push((index, *check)),
             }
         }
@@ -235,6 +293,11 @@ impl Runner {
             self.run_batch(batch, jobs.max(1), &mut tally).await;
         }
         tally
+    }
+
+    fn obstacle(&self, check: &Check, image: &Image) -> Option<CheckReport> {
+        let (outcome, reason) = prepare::obstacle(check, &self.shared, image)?;
+        Some(CheckReport::new(check, outcome).because(reason))
     }
 
     fn finish(&self, index: usize, report: CheckReport, tally: &mut Tally) {
@@ -291,7 +354,7 @@ impl Runner {
             report.steps = ctx.journal().steps();
         }
         let leaks = ctx.ledger().clean_up(ctx.target()).await;
-        (report, leaks)
+        (self.deviations.judge(report), leaks)
     }
 
     async fn run_body(&self, check: &Check, ctx: &Ctx) -> CheckReport {

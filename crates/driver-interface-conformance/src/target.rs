@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// Makes drivers for one engine. This is all a third-party driver has to write to run the suite.
+/// Makes drivers for one engine. Where connecting is all there is to say, [`target_fn`] makes one from a function.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Names the target in reports and on the command line, such as `docker:` or `mock-local:`.
@@ -44,6 +44,59 @@ pub trait Target: Send + Sync {
     /// By how much the longest times that checks allow are multiplied: above 1 for a slow engine.
     fn time_scale(&self) -> f64 {
         1.0
+    }
+}
+
+/// A target whose drivers a function makes, with nothing more to say about the engine.
+///
+/// ```
+/// use driver_interface_conformance::{Options, Silent, TestImage, run, target_fn};
+/// use driver_interface_mock::{MockDockerDriver, MockEngine};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), driver_interface_conformance::RunError> {
+/// let engine = MockEngine::new();
+/// let target = target_fn("acme:", move |namespace| {
+///     let driver = MockDockerDriver::builder().engine(&engine).namespace(namespace).build();
+///     async { Ok(driver) }
+/// });
+/// let mut options = Options::new(TestImage::simulated());
+/// options.selection.areas = vec!["keys".to_owned()];
+/// let report = run(std::sync::Arc::new(target), &options, std::sync::Arc::new(Silent)).await?;
+/// assert_eq!((report.uri.as_str(), report.summary.must_failed), ("acme:", 0));
+/// # Ok(())
+/// # }
+/// ```
+pub fn target_fn<C, F, D>(uri: impl Into<String>, connect: C) -> impl Target + 'static
+where
+    C: Fn(Namespace) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<D>> + Send + 'static,
+    D: ContainerDriver,
+{
+    TargetFn {
+        uri: uri.into(),
+        connect,
+    }
+}
+
+struct TargetFn<C> {
+    uri: String,
+    connect: C,
+}
+
+#[async_trait]
+impl<C, F, D> Target for TargetFn<C>
+where
+    C: Fn(Namespace) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<D>> + Send + 'static,
+    D: ContainerDriver,
+{
+    fn uri(&self) -> String {
+        self.uri.clone()
+    }
+
+    async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
+        Ok(Arc::new((self.connect)(namespace.clone()).await?))
     }
 }
 

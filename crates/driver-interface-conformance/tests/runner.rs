@@ -7,13 +7,11 @@
     reason = "in a test a panic is how a failure is told"
 )]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Kind, MockTarget};
+use driver_interface::MockTarget;
 use driver_interface_conformance::{
     Cancellation, Check, CheckReport, CheckResult, Ctx, DriverReport, Failure, Need, Observer, Options,
     Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks,
@@ -95,14 +93,9 @@ fn check(id: &str) -> Check {
 }
 
 async fn report_on(checks: &[Check], options: Options) -> DriverReport {
-    run_checks(
-        checks,
-        Arc::new(MockTarget::new(Kind::Docker)),
-        &options,
-        Arc::new(Silent),
-    )
-    .await
-    .unwrap()
+    run_checks(checks, Arc::new(MockTarget::docker()), &options, Arc::new(Silent))
+        .await
+        .unwrap()
 }
 
 async fn one(id: &str) -> CheckReport {
@@ -171,7 +164,7 @@ async fn what_does_not_concern_a_driver_is_skipped_with_a_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_check_makes_is_removed() {
-    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let target = Arc::new(MockTarget::docker());
     let options = Options::new(TestImage::simulated());
     let run = run_checks(
         &[check("c/makes-things")],
@@ -198,7 +191,7 @@ async fn what_a_check_makes_is_removed() {
 async fn what_is_left_is_reported_and_removed() {
     const LEAKS: Check = Check::must("e/leaks", "It leaks.", run!(leaks));
     const SLOW: Check = Check::must("e/takes-its-time", "It waits.", run!(takes_its_time));
-    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let target = Arc::new(MockTarget::docker());
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[LEAKS, SLOW], target.clone(), &options, Arc::new(Silent))
         .await
@@ -226,7 +219,7 @@ async fn a_cancelled_run_cleans_up_and_says_what_did_not_run() {
     let options = Options::new(TestImage::simulated())
         .jobs(1)
         .cancellation(cancellation.clone());
-    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let target = Arc::new(MockTarget::docker());
     let checks = [
         check("b/hangs"),
         Check::must("b/hangs-too", "It hangs.", run!(hangs)),
@@ -254,7 +247,7 @@ async fn the_seed_decides_the_order() {
     let order_of = async |seed| {
         let options = Options::new(TestImage::simulated()).jobs(1).seed(seed);
         let order = Arc::new(Order::default());
-        let target = Arc::new(MockTarget::new(Kind::Docker));
+        let target = Arc::new(MockTarget::docker());
         run_checks(CHECKS, target, &options, order.clone()).await.unwrap();
         order.0.lock().unwrap().clone()
     };
@@ -266,7 +259,7 @@ async fn the_seed_decides_the_order() {
 
 #[tokio::test(start_paused = true)]
 async fn bad_selections_name_the_areas() {
-    let target = || Arc::new(MockTarget::new(Kind::Docker));
+    let target = || Arc::new(MockTarget::docker());
     let mut options = Options::new(TestImage::simulated());
     options.selection.areas = vec!["lifecicle".to_owned()];
     let error = run(target(), &options, Arc::new(Silent)).await.unwrap_err();
@@ -303,7 +296,7 @@ async fn checks_that_need_bystanders_are_skipped_without_them() {
     }
 
     const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::Bystanders]);
-    let target = Arc::new(Alone(MockTarget::new(Kind::Docker)));
+    let target = Arc::new(Alone(MockTarget::docker()));
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[NEEDS], target, &options, Arc::new(Silent))
         .await

@@ -1,4 +1,4 @@
-//! The whole suite on both mocks: nothing fails, nothing is left.
+//! The whole suite on both mocks: nothing fails, nothing is left. See `hook.rs` also.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,20 +7,16 @@
     reason = "in a test a panic is how a failure is told"
 )]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Kind, MockTarget};
+use driver_interface::MockTarget;
 use driver_interface_conformance::render::Pretty;
 use driver_interface_conformance::{Options, Outcome, Report, RunVerdict, Silent, TestImage, run};
 
-async fn whole_suite(kind: Kind, jobs: usize) -> Report {
+async fn whole_suite(target: MockTarget, jobs: usize) -> Report {
     let options = Options::new(TestImage::simulated()).jobs(jobs);
     let mut report = Report::new(options.seed, false);
-    let driver = run(Arc::new(MockTarget::new(kind)), &options, Arc::new(Silent))
-        .await
-        .unwrap();
+    let driver = run(Arc::new(target), &options, Arc::new(Silent)).await.unwrap();
     report.drivers.push(driver);
     report
 }
@@ -50,17 +46,12 @@ fn assert_conformant(report: &Report) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mock_docker_is_conformant() {
-    assert_conformant(&whole_suite(Kind::Docker, 4).await);
-}
-
-#[tokio::test(start_paused = true)]
 async fn mock_local_is_conformant() {
-    assert_conformant(&whole_suite(Kind::Local, 4).await);
+    assert_conformant(&whole_suite(MockTarget::local(), 4).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn checks_do_not_depend_on_one_another() {
-    assert_conformant(&whole_suite(Kind::Docker, 1).await);
-    assert_conformant(&whole_suite(Kind::Docker, 16).await);
+    assert_conformant(&whole_suite(MockTarget::docker(), 1).await);
+    assert_conformant(&whole_suite(MockTarget::docker(), 16).await);
 }

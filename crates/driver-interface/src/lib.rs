@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+#[cfg(all(feature = "conformance", feature = "mock"))]
+mod mock_target;
 pub mod prelude;
 
 #[cfg(feature = "conformance")]
@@ -26,6 +28,8 @@ pub use driver_interface_validation::{
     validate_container_config, validate_network_config, validate_resource_limits, validate_security_options,
     validate_volume_config,
 };
+#[cfg(all(feature = "conformance", feature = "mock"))]
+pub use mock_target::MockTarget;
 
 /// The pages of the repository, whose Rust code is compiled and run with the doc tests.
 #[cfg(doctest)]

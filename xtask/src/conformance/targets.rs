@@ -1,14 +1,15 @@
 //! The drivers that can be checked, and how they are made.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use async_trait::async_trait;
 use driver_interface::docker::{DockerConfig, DockerDriver};
-use driver_interface::mock::{MockDockerDriver, MockEngine, MockLocalDriver};
-use driver_interface::{ConnectOptions, ContainerDriver, ImageRef, InternalError, Namespace, connect_with};
+use driver_interface::{
+    ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, connect_with,
+};
 use driver_interface_conformance::{Bystanders, NotRun, Target, sweep};
 
 use super::bystanders::EngineBystanders;
@@ -97,18 +98,15 @@ fn endpoint(uri: &str) -> Result<String, String> {
 }
 
 fn subject(uri: &str, required: bool) -> Subject {
-    let mock = |kind| Subject {
-        target: Arc::new(MockTarget {
-            engine: MockEngine::new(),
-            kind,
-        }),
+    let mock = |target| Subject {
+        target: Arc::new(target),
         engine: None,
         clock: Clock::Simulated,
         required,
     };
     match uri {
-        "mock-docker:" | "mock-docker" => mock(Mock::Docker),
-        "mock-local:" | "mock-local" => mock(Mock::Local),
+        "mock-docker:" | "mock-docker" => mock(MockTarget::docker()),
+        "mock-local:" | "mock-local" => mock(MockTarget::local()),
         _ => {
             let endpoint = endpoint(uri).ok();
             let engine = Arc::new(EngineTarget {
@@ -125,58 +123,6 @@ fn subject(uri: &str, required: bool) -> Subject {
                 required,
             }
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Mock {
-    Docker,
-    Local,
-}
-
-/// A mock; all its drivers share one simulated engine.
-struct MockTarget {
-    engine: MockEngine,
-    kind: Mock,
-}
-
-#[async_trait]
-impl Target for MockTarget {
-    fn uri(&self) -> String {
-        match self.kind {
-            Mock::Docker => "mock-docker:".to_owned(),
-            Mock::Local => "mock-local:".to_owned(),
-        }
-    }
-
-    async fn connect(&self, namespace: &Namespace) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
-        let (engine, namespace) = (&self.engine, namespace.clone());
-        Ok(match self.kind {
-            Mock::Docker => Arc::new(
-                MockDockerDriver::builder()
-                    .engine(engine)
-                    .namespace(namespace)
-                    .build(),
-            ),
-            Mock::Local => Arc::new(
-                MockLocalDriver::builder()
-                    .engine(engine)
-                    .namespace(namespace)
-                    .build(),
-            ),
-        })
-    }
-
-    fn registry_image(&self) -> Option<ImageRef> {
-        // Simulated registries have every image there could be.
-        ImageRef::new("registry.example/team/app:1").ok()
-    }
-
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
-        Some(Arc::new(MockBystanders {
-            engine: self.engine.clone(),
-            names: Mutex::default(),
-        }))
     }
 }
 
@@ -268,67 +214,5 @@ impl Target for EngineTarget {
         self.bystanders
             .clone()
             .map(|bystanders| bystanders as Arc<dyn Bystanders>)
-    }
-}
-
-/// What other programs have on a simulated engine.
-struct MockBystanders {
-    engine: MockEngine,
-    names: Mutex<Vec<String>>,
-}
-
-impl MockBystanders {
-    fn remember(&self, name: &str) {
-        self.names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(name.to_owned());
-    }
-}
-
-#[async_trait]
-impl Bystanders for MockBystanders {
-    async fn add_container(
-        &self,
-        name: &str,
-        _image: &str,
-        labels: &[(&str, &str)],
-    ) -> Result<String, String> {
-        self.remember(name);
-        let added = self.engine.add_foreign_container(name, labels);
-        added.map(|id| id.to_string()).map_err(|error| error.to_string())
-    }
-
-    async fn add_volume(&self, name: &str) -> Result<(), String> {
-        self.remember(name);
-        self.engine
-            .add_foreign_volume(name, &[])
-            .map(drop)
-            .map_err(|error| error.to_string())
-    }
-
-    async fn add_network(&self, name: &str) -> Result<(), String> {
-        self.remember(name);
-        self.engine
-            .add_foreign_network(name, &[])
-            .map(drop)
-            .map_err(|error| error.to_string())
-    }
-
-    async fn inventory(&self) -> Result<Vec<String>, String> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let all = [
-            self.engine.containers(),
-            self.engine.volumes(),
-            self.engine.networks(),
-        ]
-        .concat();
-        let own = all.into_iter().filter(|object| names.contains(&object.name));
-        Ok(own.map(|object| format!("{object:?}")).collect())
-    }
-
-    async fn remove_all(&self) -> Result<(), String> {
-        // The engine goes with the run.
-        Ok(())
     }
 }

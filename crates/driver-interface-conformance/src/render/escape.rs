@@ -6,7 +6,7 @@ use std::fmt::Write;
 const LONGEST: usize = 600;
 
 /// On one line, with control and direction-changing characters shown as escapes.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().take(LONGEST) {
         if c.is_control() || is_invisible(c) {

@@ -91,7 +91,7 @@ fn area_table(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 /// What a driver's run amounts to, in two words.
-pub(super) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static str {
+pub(crate) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static str {
     let summary = &driver.summary;
     if summary.must_failed > 0 {
         "not conformant"
@@ -101,6 +101,8 @@ pub(super) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static s
         "leaks"
     } else if partial {
         "passed in part"
+    } else if summary.deviates > 0 {
+        "conformant but for deviations"
     } else {
         "conformant"
     }

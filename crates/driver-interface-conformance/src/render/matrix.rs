@@ -83,6 +83,7 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
         .into_iter()
         .filter(|outcome| seen(*outcome))
         .map(|outcome| match outcome {
+            Outcome::Deviates => format!("{} deviates as declared", outcome.symbol()),
             Outcome::Skipped => format!("{} does not concern this driver", outcome.symbol()),
             _ => format!("{} {outcome}", outcome.symbol()),
         })

@@ -13,9 +13,13 @@ mod style;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "harness")]
+pub(crate) use escape::line as one_line;
 pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
+#[cfg(feature = "harness")]
+pub(crate) use markdown::verdict;
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
 pub use self_test::self_test;

@@ -49,6 +49,15 @@ impl Pretty {
         out
     }
 
+    /// What is wrong with one check, as in the whole report.
+    #[cfg(feature = "harness")]
+    pub(crate) fn one(&self, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.problem(&mut out, report, driver, check);
+        out
+    }
+
     fn style(&self) -> Style {
         Style::new(self.color)
     }
@@ -62,6 +71,7 @@ impl Pretty {
         if !report.drivers.is_empty() {
             self.matrix(out, report)?;
         }
+        self.deviations(out, report)?;
         self.skipped(out, report)?;
         self.leaks(out, report)?;
         self.not_run(out, report)?;
@@ -96,7 +106,7 @@ impl Pretty {
         if check.is_flaky() {
             word.push_str(" (FLAKY)");
         }
-        let word = if check.level == Level::Must {
+        let word = if check.is_fatal() || check.level == Level::Must {
             style.bad(&word)
         } else {
             style.warn(&word)
@@ -115,13 +125,14 @@ impl Pretty {
         if let Some(rationale) = &check.rationale {
             field("because", rationale)?;
         }
-        match &check.failure {
-            Some(failure) => {
-                field("about", &failure.about)?;
-                field("expected", &failure.expected)?;
-                field("actual", &failure.actual)?;
-            }
-            None => field("message", check.message.as_deref().unwrap_or("none"))?,
+        // The message of an expired deviation says more than what failed.
+        if check.failure.is_none() || check.deviation.is_some() {
+            field("message", check.message.as_deref().unwrap_or("none"))?;
+        }
+        if let Some(failure) = &check.failure {
+            field("about", &failure.about)?;
+            field("expected", &failure.expected)?;
+            field("actual", &failure.actual)?;
         }
         if !check.repetitions.is_empty() {
             field("times", &times(check))?;
@@ -209,6 +220,26 @@ impl Pretty {
             writeln!(out, "  {}{text}", style.dim(&format!("{name:<first$}")))?;
         }
         writeln!(out, "  {}", style.dim(&matrix::legend(&report.drivers)))
+    }
+
+    fn deviations(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+        let style = self.style();
+        for driver in &report.drivers {
+            let declared = driver
+                .checks
+                .iter()
+                .filter(|check| check.outcome == Outcome::Deviates);
+            for (index, check) in declared.enumerate() {
+                if index == 0 {
+                    let title = format!("Declared deviations of {}", line(&driver.uri));
+                    writeln!(out, "\n{}", style.bold(&title))?;
+                }
+                writeln!(out, "  {}  {}", style.warn(&check.id), check.level)?;
+                let message = check.message.as_deref().unwrap_or("none");
+                writeln!(out, "       {}", style.dim(&line(message)))?;
+            }
+        }
+        Ok(())
     }
 
     /// Why checks were not run: each reason once, with the drivers and the checks it holds for.

@@ -15,7 +15,7 @@ impl Tone {
         match outcome {
             Outcome::Passed => Self::Good,
             Outcome::Failed | Outcome::TimedOut | Outcome::Error => Self::Bad,
-            Outcome::Skipped | Outcome::NotRun => Self::Quiet,
+            Outcome::Deviates | Outcome::Skipped | Outcome::NotRun => Self::Quiet,
         }
     }
 }

@@ -1,0 +1,139 @@
+//! Rules that a driver is known to break, declared ahead.
+
+use std::fmt;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::{Check, CheckReport, Outcome};
+
+/// A rule that a driver is known to break, why, and the version by which it no longer will.
+///
+/// A declared check that fails or times out has the outcome [`Outcome::Deviates`], and the run is none the worse
+/// for it. One that passes makes the run fail, so that no declaration outlives its reason. So does one that still
+/// fails in a driver whose [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer,
+/// whatever the check's level: the declaration has expired.
+///
+/// ```
+/// use driver_interface_conformance::Deviation;
+///
+/// let known = Deviation::new("lifecycle/stop/graceful", "acme kills at once, acme#12", "2.0.0");
+/// assert_eq!(known.to_string(), "acme kills at once, acme#12 (until 2.0.0)");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Deviation {
+    /// The id of the check that fails.
+    pub check: String,
+    /// Why it does, for whoever reads the report.
+    pub reason: String,
+    /// The first version of the driver in which it may not fail any more, as a semantic version.
+    pub until: String,
+}
+
+impl Deviation {
+    /// Declares that a check fails, for a reason, in versions of the driver before `until`.
+    pub fn new(check: impl Into<String>, reason: impl Into<String>, until: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            reason: reason.into(),
+            until: until.into(),
+        }
+    }
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (until {})", self.reason, self.until)
+    }
+}
+
+/// Declared deviations that make no sense, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviationError(String);
+
+impl fmt::Display for DeviationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DeviationError {}
+
+/// What a run knows of deviations.
+pub(crate) struct Deviations {
+    /// Each with whether it has expired.
+    declared: Vec<(Deviation, bool)>,
+    version: String,
+}
+
+impl Deviations {
+    /// Compares the declarations with the version of the driver.
+    pub(crate) fn of(declared: &[Deviation], version: &str) -> Result<Self, DeviationError> {
+        let with_expiry = |deviation: &Deviation| {
+            let expired =
+                parse(version, "the driver's version")? >= parse(&deviation.until, &deviation.check)?;
+            Ok((deviation.clone(), expired))
+        };
+        Ok(Self {
+            declared: declared.iter().map(with_expiry).collect::<Result<_, _>>()?,
+            version: version.to_owned(),
+        })
+    }
+
+    /// What a check's report says in the light of what is declared of it.
+    pub(crate) fn judge(&self, mut report: CheckReport) -> CheckReport {
+        let declared = self
+            .declared
+            .iter()
+            .find(|(deviation, _)| deviation.check == report.id);
+        let Some((deviation, expired)) = declared else {
+            return report;
+        };
+        report.deviation = Some(deviation.clone());
+        if report.outcome == Outcome::Passed {
+            report.outcome = Outcome::Failed;
+            report.because(format!(
+                "it passed, but is declared to deviate: {deviation}. Take the declaration away"
+            ))
+        } else if report.outcome.is_breach() && !expired {
+            report.outcome = Outcome::Deviates;
+            let message = report.message.take().unwrap_or_default();
+            report.because(format!("as declared: {deviation}. {message}"))
+        } else if report.outcome.is_breach() {
+            let message = report.message.take().unwrap_or_default();
+            report.because(format!(
+                "the declared deviation has expired, as the driver is {}: {deviation}. {message}",
+                self.version
+            ))
+        } else {
+            report
+        }
+    }
+}
+
+/// Refuses declarations about checks that do not exist, and two about one.
+pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result<(), DeviationError> {
+    for (index, deviation) in declared.iter().enumerate() {
+        let id = &deviation.check;
+        if !checks.iter().any(|check| check.id == id) {
+            return Err(DeviationError(format!(
+                "a deviation is declared of {id:?}, which is no check of the suite"
+            )));
+        }
+        if declared.iter().skip(index + 1).any(|other| other.check == *id) {
+            return Err(DeviationError(format!("two deviations are declared of {id}")));
+        }
+    }
+    Ok(())
+}
+
+fn parse(version: &str, of: &str) -> Result<Version, DeviationError> {
+    Version::parse(version).map_err(|error| {
+        DeviationError(format!(
+            "deviations end with a version of the driver, but {of} has {version:?}, \
+             which is no semantic version such as 1.2.0: {error}"
+        ))
+    })
+}

@@ -1,0 +1,217 @@
+//! What a driver's author sees in `cargo test`: which tests fail, which are ignored and why, and how the program ends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is how a failure is told"
+)]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use driver_interface::{ContainerDriver, MockTarget, NetworkError};
+use driver_interface_conformance::{
+    Check, CheckResult, Ctx, Deviation, Harness, Level, SERVE, TestImage, run,
+};
+use driver_interface_mock::MockDockerDriver;
+use driver_interface_types::Capability;
+
+async fn passes(ctx: Ctx) -> CheckResult {
+    ctx.equal("one", 1, 1)
+}
+
+async fn fails(ctx: Ctx) -> CheckResult {
+    ctx.driver().health_check().await?;
+    ctx.equal("one", 1, 2)
+}
+
+async fn makes_a_container(ctx: Ctx) -> CheckResult {
+    ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.equal("one", 1, 1)
+}
+
+/// Makes a container after it has ended and was cleaned up after.
+async fn leaks(ctx: Ctx) -> CheckResult {
+    let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        driver.create_container(&config).await
+    });
+    ctx.equal("one", 1, 1)
+}
+
+/// Keeps the run going until the container is there.
+async fn takes_its_time(ctx: Ctx) -> CheckResult {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    ctx.equal("one", 1, 1)
+}
+
+const CHECKS: &[Check] = &[
+    Check::must("mine/passes", "It passes.", run!(passes)),
+    Check::must("mine/container", "It makes one.", run!(makes_a_container)).exclusive(),
+    Check::must("mine/skipped", "It needs a kernel.", run!(passes)).requires(&[Capability::RealProcesses]),
+    Check::should("mine/should", "It fails.", run!(fails)),
+    Check::must("mine/fails", "It fails.", run!(fails)),
+];
+
+/// Runs the checks whose ids contain `filter`, and returns how the program ended and what it printed.
+fn run_with(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut all: Vec<OsString> = vec!["conformance".into(), "--logfile".into(), log.path().into()];
+    all.extend(args.iter().map(OsString::from));
+    all.push(filter.into());
+    let code = harness.paused_clock().image(TestImage::simulated()).run(all);
+    let printed = std::fs::read_to_string(log.path()).unwrap();
+    (code == ExitCode::SUCCESS, printed)
+}
+
+/// The line of one test, without what lines it up.
+fn line(printed: &str, id: &str) -> String {
+    let line = printed
+        .lines()
+        .find(|line| line.starts_with("test ") && line.contains(id));
+    let words: Vec<&str> = line
+        .unwrap_or_else(|| panic!("no {id} in {printed}"))
+        .split_whitespace()
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn each_check_is_a_test_and_only_a_must_fails() {
+    let (well, printed) = run_with(Harness::of(MockTarget::docker()).checks(CHECKS), "mine/", &[]);
+    assert!(!well);
+    assert_eq!(line(&printed, "mine/passes"), "test [MUST] mine/passes ... ok");
+    assert_eq!(
+        line(&printed, "mine/container"),
+        "test [MUST] mine/container ... ok"
+    );
+    assert_eq!(line(&printed, "mine/fails"), "test [MUST] mine/fails ... FAILED");
+    assert!(
+        line(&printed, "mine/skipped").ends_with("ignored, the driver does not declare real_processes"),
+        "{printed}"
+    );
+    assert!(
+        line(&printed, "mine/should").ends_with("ignored, failed, but only a SHOULD: one: expected 2, got 1"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("expected  2")
+            && printed.contains("actual    1")
+            && printed.contains("health_check"),
+        "a failure tells its whole story: {printed}"
+    );
+    assert!(printed.contains("-- --exact mine/fails"), "{printed}");
+    assert!(printed.contains("2 passed; 1 failed; 2 ignored"), "{printed}");
+}
+
+#[test]
+fn a_should_fails_where_that_is_asked_for() {
+    let harness = Harness::of(MockTarget::docker())
+        .checks(CHECKS)
+        .fail_on(Level::Should);
+    let (well, printed) = run_with(harness, "mine/should", &[]);
+    assert!(
+        !well && line(&printed, "mine/should").ends_with("FAILED"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_filter_runs_exactly_one_check_and_cleans_up_after_it() {
+    let target = MockTarget::docker();
+    let engine = target.engine().clone();
+    let harness = Harness::of(target).checks(CHECKS);
+    let (well, printed) = run_with(harness, "mine/container", &["--exact"]);
+    assert!(
+        well && printed.contains("1 passed; 0 failed; 0 ignored"),
+        "{printed}"
+    );
+    assert!(engine.containers().is_empty());
+    assert!(
+        engine
+            .images()
+            .iter()
+            .all(|image| !image.as_str().contains("conformance")),
+        "{:?}",
+        engine.images()
+    );
+}
+
+#[test]
+fn those_that_do_not_concern_the_driver_can_be_asked_for() {
+    let harness = Harness::of(MockTarget::docker()).checks(CHECKS);
+    let (well, printed) = run_with(harness, "mine/", &["--ignored"]);
+    assert!(
+        well && printed.contains("0 passed; 0 failed; 1 ignored"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
+    let declared = |check, until| {
+        let harness = Harness::of(MockTarget::docker()).checks(CHECKS);
+        harness.deviation(Deviation::new(check, "acme#1", until))
+    };
+    let (well, printed) = run_with(declared("mine/fails", "1.0.0"), "mine/fails", &[]);
+    assert!(well, "{printed}");
+    assert!(
+        line(&printed, "mine/fails").contains("deviates as declared: acme#1 (until 1.0.0)"),
+        "{printed}"
+    );
+
+    // The mock is 0.1.0. What a SHOULD was excused for fails as well once the excuse is over.
+    for (check, until, why) in [
+        (
+            "mine/fails",
+            "0.1.0",
+            "has expired, as the driver is 0.1.0: acme#1",
+        ),
+        (
+            "mine/should",
+            "0.0.9",
+            "has expired, as the driver is 0.1.0: acme#1",
+        ),
+        (
+            "mine/passes",
+            "1.0.0",
+            "it passed, but is declared to deviate: acme#1",
+        ),
+    ] {
+        let (well, printed) = run_with(declared(check, until), check, &[]);
+        assert!(
+            !well && line(&printed, check).ends_with("FAILED") && printed.contains(why),
+            "{printed}"
+        );
+    }
+
+    let (well, _) = run_with(declared("mine/pases", "1.0.0"), "mine/", &[]);
+    assert!(!well, "no check has that name");
+}
+
+#[test]
+fn a_leak_makes_the_program_fail() {
+    const LEAKS: &[Check] = &[
+        Check::must("mine/leaks", "It leaks.", run!(leaks)),
+        Check::must("mine/takes-its-time", "It waits.", run!(takes_its_time)),
+    ];
+    let target = MockTarget::docker();
+    let engine = target.engine().clone();
+    let (well, printed) = run_with(Harness::of(target).checks(LEAKS), "mine/", &[]);
+    assert!(!well && printed.contains("2 passed; 0 failed"), "{printed}");
+    assert!(engine.containers().is_empty(), "what was left is removed");
+}
+
+#[test]
+fn nothing_is_connected_to_when_no_check_is_asked_for() {
+    let connect = |_| async { Err::<MockDockerDriver, _>(NetworkError::new("no engine").into()) };
+    let (well, printed) = run_with(Harness::new("acme:", connect), "some_other_test", &[]);
+    assert!(well && printed.contains("0 passed; 0 failed"), "{printed}");
+    let (well, printed) = run_with(Harness::new("acme:", connect), "lifecycle/stop/graceful", &[]);
+    assert!(
+        !well && printed.contains("cannot connect") && printed.contains("no engine"),
+        "{printed}"
+    );
+}
