@@ -35,6 +35,13 @@ impl Memory {
         all.push(what.to_owned());
         before
     }
+
+    /// The end of what was remembered last with this beginning.
+    pub(super) fn latest(&self, beginning: &str) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = all.iter().filter_map(|noted| noted.strip_prefix(beginning));
+        ends.next_back().map(str::to_owned)
+    }
 }
 
 macro_rules! sabotage {
