@@ -23,6 +23,13 @@ pub(super) struct Inside {
     pub(super) memory: Memory,
 }
 
+impl Inside {
+    /// A number that differs from driver to driver.
+    pub(super) fn number(&self) -> usize {
+        Arc::as_ptr(&self.driver).cast::<()>() as usize
+    }
+}
+
 /// What a saboteur remembers, whichever of its drivers was asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<String>>>);

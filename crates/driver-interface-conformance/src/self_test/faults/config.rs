@@ -143,7 +143,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Config(|config| {
             for mount in &mut config.volumes {
                 if mount.source.ends_with("/docker.sock") {
-                    mount.source = "/srv/docker.sock".to_owned();
+                    mount.source = "/srv/data".to_owned();
                 }
             }
         })],

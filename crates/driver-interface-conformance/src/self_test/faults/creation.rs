@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Error, Instance};
+use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Error, GetContainer, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -90,6 +90,15 @@ pub(super) const FAULTS: &[Fault] = &[
             container.labels.retain(|_, value| !value.is_empty())
         })],
         &["creation/config-recorded"],
+    ),
+    Fault::new(
+        "labels-known-to-one-driver",
+        "A driver keeps labels to itself, so that no other driver sees them.",
+        &[
+            CreateContainer(|inside, config| keeps_labels(inside, config).boxed()),
+            GetContainer(|inside, id| hides_labels(inside, id).boxed()),
+        ],
+        &["creation/config-recorded", "lifecycle/state/observers-agree"],
     ),
     Fault::new(
         "limits-not-recorded",
@@ -172,6 +181,25 @@ async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<Contain
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let mut all = inside.driver.list_containers(&own).await?;
     Ok(all.pop().unwrap_or(made))
+}
+
+async fn keeps_labels(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let made = inside.driver.create_container(config).await?;
+    inside
+        .memory
+        .note(&format!("{} is of {}", made.id, inside.number()));
+    Ok(made)
+}
+
+async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+    let mut found = inside.driver.get_container(id).await?;
+    if let Some(container) = &mut found {
+        let maker = inside.memory.latest(&format!("{} is of ", container.id));
+        if maker != Some(inside.number().to_string()) {
+            container.labels.clear();
+        }
+    }
+    Ok(found)
 }
 
 /// Does `instead` where a creation fails with this code.

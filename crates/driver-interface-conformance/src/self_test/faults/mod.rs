@@ -2,6 +2,7 @@
 
 mod config;
 mod creation;
+mod failing;
 mod lifecycle;
 mod plan;
 mod removal;
@@ -21,6 +22,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         wait::FAULTS,
         signals::FAULTS,
         removal::FAULTS,
+        failing::FAULTS,
     ]
     .into_iter()
     .flatten()

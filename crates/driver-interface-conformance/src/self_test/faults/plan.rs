@@ -1,11 +1,9 @@
 //! Plans of creations, and creations that are tried again.
 
-use std::sync::Arc;
-
 use driver_interface_errors::{ContainerCreationError, codes};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
-    Result, SessionId, Strictness,
+    Enforcement, Result, SessionId, Strictness,
 };
 use futures_util::FutureExt as _;
 
@@ -45,6 +43,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "A plan never has warnings.",
         &[Plan(|inside, config| warns_of_nothing(inside, config).boxed())],
         &["plan/matches-creation", "plan/strictness"],
+    ),
+    Fault::new(
+        "plan-promises-too-much",
+        "A plan says that the disk limit holds, whatever the engine can do.",
+        &[Plan(|inside, config| promises_too_much(inside, config).boxed())],
+        &["plan/matches-creation"],
     ),
     Fault::new(
         "plan-is-lax",
@@ -127,7 +131,8 @@ async fn stops_at_the_first(inside: &Inside, config: &ContainerConfig) -> Result
 async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let plan = inside.driver.plan(config).await?;
     if plan.is_accepted() {
-        inside.driver.create_container(config).await?;
+        // Whether it worked is no part of the answer.
+        let _ = inside.driver.create_container(config).await;
     }
     Ok(plan)
 }
@@ -138,6 +143,12 @@ async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<C
     Ok(plan)
 }
 
+async fn promises_too_much(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.enforcement.disk = Enforcement::Enforced;
+    Ok(plan)
+}
+
 async fn is_lax(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let config = config.clone().strictness(Strictness::default());
     inside.driver.plan(&config).await
@@ -145,8 +156,8 @@ async fn is_lax(inside: &Inside, config: &ContainerConfig) -> Result<CreationPla
 
 async fn known_to_one(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
-    let driver = Arc::as_ptr(&inside.driver).cast::<()>() as usize;
-    config.operation_key = config.operation_key.map(|key| format!("{key}-{driver}"));
+    let number = inside.number();
+    config.operation_key = config.operation_key.map(|key| format!("{key}-{number}"));
     inside.driver.create_container(&config).await
 }
 
