@@ -1,6 +1,6 @@
 //! What is wrong with a config and passes all the same.
 
-use driver_interface_errors::{ContainerCreationError, ImageNotFoundError, codes};
+use driver_interface_errors::{ContainerCreationError, Effect, ImageNotFoundError, codes};
 use driver_interface_types::{
     ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerInstance, Network, NetworkConfig,
     NetworkMode, Result, Volume, VolumeConfig, label,
@@ -31,6 +31,24 @@ pub(super) const FAULTS: &[Fault] = &[
             "config/name-hostile",
             "config/limits-out-of-range",
             "keys/other-config-refused",
+        ],
+    ),
+    Fault::new(
+        "refusals-leave-it-open",
+        "What is refused before anything was done does not say that nothing was done.",
+        &[Error(|error| error.with_effect(Effect::Unknown))],
+        &[
+            "config/name-hostile",
+            "config/memory-below-the-least",
+            "setup/undeclared-is-refused",
+            "creation/name-taken",
+            "creation/image-missing",
+            "keys/other-config-refused",
+            "removal/running-refused",
+            "kill/not-running",
+            "kill/paused",
+            "pause/not-running",
+            "pause/unpause-not-running",
         ],
     ),
     Fault::new(

@@ -107,6 +107,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["creation/config-recorded"],
     ),
     Fault::new(
+        "image-told-by-id",
+        "The image is told by its id and not by the name that the config has for it.",
+        &[Instance(|container| {
+            container.image = format!("sha256:{}", "0".repeat(64))
+        })],
+        &["creation/config-recorded"],
+    ),
+    Fault::new(
         "default-memory-doubled",
         "A container without limits of its own has twice the memory that the contract gives it.",
         &[Config(|config| {

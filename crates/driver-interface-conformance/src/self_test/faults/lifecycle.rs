@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{ContainerStartError, ContainerStopError, codes};
 use driver_interface_types::{
-    ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, LogOptions,
-    Result, StartOutcome, StopOptions, StopOutcome,
+    ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExitInfo,
+    LogOptions, Result, StartOutcome, StopOptions, StopOutcome,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -95,6 +95,23 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         })],
         &["lifecycle/start/endpoint"],
+    ),
+    Fault::new(
+        "zeros-are-told",
+        "The zeros that engines record for what has not happened yet are told as a start and an end.",
+        &[Instance(|container| {
+            let never = SystemTime::UNIX_EPOCH;
+            container.started_at.get_or_insert(never);
+            container
+                .exit
+                .get_or_insert_with(|| ExitInfo::new(0, false, never));
+        })],
+        &[
+            "creation/created-not-started",
+            "lifecycle/start/runs",
+            "lifecycle/start/again-after-end",
+            "restart/new-run",
+        ],
     ),
     Fault::new(
         "exit-codes-cut",
@@ -244,6 +261,17 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
+        "force-never-asks",
+        "A stop by force lets its grace pass without a signal and then kills.",
+        &[StopContainer(|inside, id, options| {
+            never_asks(inside, id, options).boxed()
+        })],
+        &[
+            "lifecycle/stop/force-after-grace",
+            "lifecycle/stop/force-with-grace-lets-it-end",
+        ],
+    ),
+    Fault::new(
         "stop-returns-early",
         "A stop returns before the process has ended.",
         &[StopContainer(|inside, id, options| {
@@ -262,6 +290,14 @@ pub(super) const FAULTS: &[Fault] = &[
             last_line_lost(inside, id, options).boxed()
         })],
         &["lifecycle/stop/keeps-the-logs", "lifecycle/stop/graceful"],
+    ),
+    Fault::new(
+        "logs-of-one-run",
+        "Only the logs of the latest run are kept.",
+        &[GetContainerLogs(|inside, id, options| {
+            of_one_run(inside, id, options).boxed()
+        })],
+        &["restart/new-run", "logs/every-run"],
     ),
     Fault::new(
         "stop-again-fails",
@@ -336,6 +372,14 @@ async fn list_tells_less(inside: &Inside, filter: &ContainerFilter) -> Result<Ve
     Ok(all)
 }
 
+async fn never_asks(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    if !options.force {
+        return inside.driver.stop_container(id, options).await;
+    }
+    sleep(options.timeout.unwrap_or_default()).await;
+    inside.driver.stop_container(id, StopOptions::kill()).await
+}
+
 async fn stops_later(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
     let (driver, id) = (Arc::clone(&inside.driver), id.clone());
     tokio::spawn(async move {
@@ -354,6 +398,12 @@ async fn last_line_lost(inside: &Inside, id: &ContainerId, options: LogOptions) 
     let mut lines: Vec<&str> = logs.split_inclusive('\n').collect();
     lines.pop();
     Ok(lines.concat())
+}
+
+async fn of_one_run(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
+    let now = inside.driver.get_container(id).await?;
+    options.since = options.since.or(now.and_then(|now| now.started_at));
+    inside.driver.get_container_logs(id, options).await
 }
 
 async fn stop_again_fails(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {

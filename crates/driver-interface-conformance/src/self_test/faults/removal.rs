@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    CreateNetwork, CreateVolume, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer,
+    CreateNetwork, CreateVolume, Error, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer,
     StopContainer,
 };
 
@@ -40,6 +40,15 @@ pub(super) const FAULTS: &[Fault] = &[
             "pause/stop-and-remove",
             "lifecycle/state/random-walk",
         ],
+    ),
+    Fault::new(
+        "refused-removal-is-retryable",
+        "A removal that is refused because the container runs is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_REMOVE_FAILED => error.with_retryable(true),
+            _ => error,
+        })],
+        &["removal/running-refused"],
     ),
     Fault::new(
         "removal-by-force-asks-first",

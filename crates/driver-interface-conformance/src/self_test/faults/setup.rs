@@ -69,7 +69,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "init-lost",
         "There is no init process, though one was asked for.",
-        &[Config(|config| config.init = None)],
+        &[Config(|config| config.init = config.init.map(|_| false))],
+        &["setup/init"],
+    ),
+    Fault::new(
+        "init-always",
+        "There is an init process, whatever the config says.",
+        &[Config(|config| config.init = Some(true))],
         &["setup/init"],
     ),
     Fault::new(
@@ -85,6 +91,14 @@ pub(super) const FAULTS: &[Fault] = &[
             for folder in config.tmpfs.iter_mut().filter(|folder| folder.size > 0) {
                 folder.size = 64;
             }
+        })],
+        &["setup/tmpfs"],
+    ),
+    Fault::new(
+        "own-tmp-stays",
+        "A folder in memory at `/tmp` does not replace the one that every container has.",
+        &[Config(|config| {
+            config.tmpfs.retain(|folder| folder.target != "/tmp")
         })],
         &["setup/tmpfs"],
     ),

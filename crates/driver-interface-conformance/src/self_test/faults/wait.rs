@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use driver_interface_errors::{ContainerNotFoundError, TimeoutError};
+use driver_interface_errors::{ContainerNotFoundError, TimeoutError, codes};
 use driver_interface_types::{
-    ContainerDriver as _, ContainerId, ContainerStatus, ExitInfo, Result, StartOutcome, WaitOptions,
+    ContainerDriver as _, ContainerId, ContainerStatus, ExitInfo, Result, StartOutcome, StopOptions,
+    WaitOptions,
 };
 use futures_util::FutureExt as _;
 use tokio::time::{sleep, timeout};
@@ -21,6 +22,14 @@ pub(super) const FAULTS: &[Fault] = &[
             cuts_the_code(inside, id, options).boxed()
         })],
         &["wait/exit-code", "wait/many-waiters", "wait/ended-already"],
+    ),
+    Fault::new(
+        "wait-tells-its-own-time",
+        "The time of the end that a wait tells is that of its own return.",
+        &[WaitContainer(|inside, id, options| {
+            tells_its_own_time(inside, id, options).boxed()
+        })],
+        &["wait/exit-code", "wait/ended-already", "wait/many-waiters"],
     ),
     Fault::new(
         "wait-looks-for-the-next-end",
@@ -85,6 +94,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/timeout"],
     ),
     Fault::new(
+        "wait-kills-at-its-timeout",
+        "A wait whose timeout has passed kills the container.",
+        &[WaitContainer(|inside, id, options| {
+            kills_at_its_timeout(inside, id, options).boxed()
+        })],
+        &["wait/timeout"],
+    ),
+    Fault::new(
         "wait-tells-only-one",
         "Of several waits for one container only the first gets the exit code.",
         &[WaitContainer(|inside, id, options| {
@@ -109,6 +126,12 @@ fn zero() -> ExitInfo {
 async fn cuts_the_code(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let mut exit = inside.driver.wait_container(id, options).await?;
     exit.code = exit.code.min(1);
+    Ok(exit)
+}
+
+async fn tells_its_own_time(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let mut exit = inside.driver.wait_container(id, options).await?;
+    exit.finished_at = SystemTime::now();
     Ok(exit)
 }
 
@@ -167,6 +190,17 @@ async fn removed_is_zero(inside: &Inside, id: &ContainerId, options: WaitOptions
         Err(error) if error.is_not_found() => Ok(zero()),
         result => result,
     }
+}
+
+async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let result = inside.driver.wait_container(id, options).await;
+    if result
+        .as_ref()
+        .is_err_and(|error| error.code() == codes::TIMEOUT_ERROR)
+    {
+        inside.driver.stop_container(id, StopOptions::kill()).await?;
+    }
+    result
 }
 
 async fn tells_only_one(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
