@@ -23,6 +23,13 @@ pub(super) struct Inside {
     pub(super) memory: Memory,
 }
 
+impl Inside {
+    /// A number that differs from driver to driver.
+    pub(super) fn number(&self) -> usize {
+        Arc::as_ptr(&self.driver).cast::<()>() as usize
+    }
+}
+
 /// What a saboteur remembers, whichever of its drivers was asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<String>>>);
@@ -34,6 +41,13 @@ impl Memory {
         let before = all.iter().filter(|noted| *noted == what).count();
         all.push(what.to_owned());
         before
+    }
+
+    /// The end of what was remembered last with this beginning.
+    pub(super) fn latest(&self, beginning: &str) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = all.iter().filter_map(|noted| noted.strip_prefix(beginning));
+        ends.next_back().map(str::to_owned)
     }
 }
 

@@ -1,27 +1,414 @@
-//! Starting, stopping, and what is between them.
+//! Starting, stopping, and what is told of the end.
 
-use driver_interface_errors::ContainerStartError;
-use driver_interface_types::{ContainerDriver as _, ContainerId, Result, StartOutcome};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use driver_interface_errors::{ContainerStartError, ContainerStopError, codes};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExitInfo,
+    LogOptions, Result, StartOutcome, StopOptions, StopOutcome,
+};
 use futures_util::FutureExt as _;
+use tokio::time::sleep;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::StartContainer;
+use crate::self_test::sabotage::Sabotage::{
+    Error, GetContainerLogs, Instance, ListContainers, StartContainer, StopContainer,
+};
 
-pub(super) const FAULTS: &[Fault] = &[Fault::new(
-    "start-again-fails",
-    "Starting what runs already is an error.",
-    &[StartContainer(|inside, id| start_again_fails(inside, id).boxed())],
-    &[
-        "lifecycle/start/idempotent",
-        "concurrency/start",
-        "lifecycle/state/random-walk",
-    ],
-)];
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "start-again-fails",
+        "Starting what runs already is an error.",
+        &[StartContainer(|inside, id| start_again_fails(inside, id).boxed())],
+        &[
+            "lifecycle/start/idempotent",
+            "concurrency/start",
+            "lifecycle/state/random-walk",
+        ],
+    ),
+    Fault::new(
+        "start-always-says-started",
+        "Starting what runs already says `Started`.",
+        &[StartContainer(|inside, id| always_started(inside, id).boxed())],
+        &["lifecycle/start/idempotent", "lifecycle/state/random-walk"],
+    ),
+    Fault::new(
+        "start-again-starts-anew",
+        "Starting what runs already ends it and starts it anew.",
+        &[StartContainer(|inside, id| starts_anew(inside, id).boxed())],
+        &["lifecycle/start/idempotent", "concurrency/start"],
+    ),
+    Fault::new(
+        "start-returns-early",
+        "A start returns before the container runs.",
+        &[StartContainer(|inside, id| starts_later(inside, id).boxed())],
+        &[
+            "lifecycle/start/runs",
+            "lifecycle/start/endpoint",
+            "lifecycle/state/random-walk",
+        ],
+    ),
+    Fault::new(
+        "start-time-is-the-creation",
+        "The start time is that of the creation, whichever run it is.",
+        &[Instance(|container| {
+            container.started_at = container.started_at.map(|_| container.created_at);
+        })],
+        &[
+            "lifecycle/start/again-after-end",
+            "restart/new-run",
+            "restart/stopped-starts",
+            "restart/by-force",
+        ],
+    ),
+    Fault::new(
+        "missing-program-is-fine",
+        "A start whose program does not exist is no error.",
+        &[StartContainer(|inside, id| {
+            missing_program_is_fine(inside, id).boxed()
+        })],
+        &["lifecycle/start/no-such-program"],
+    ),
+    Fault::new(
+        "missing-program-is-retryable",
+        "A start whose program does not exist is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_START_FAILED => error.with_retryable(true),
+            _ => error,
+        })],
+        &["lifecycle/start/no-such-program"],
+    ),
+    Fault::new(
+        "address-lost",
+        "A container's address on its network is not told.",
+        &[Instance(|container| container.endpoint = None)],
+        &["lifecycle/start/endpoint"],
+    ),
+    Fault::new(
+        "address-outlives-the-run",
+        "A container that has ended still has an address.",
+        &[Instance(|container| {
+            if container.exit.is_some() {
+                container.endpoint = Some("172.17.0.2".to_owned());
+            }
+        })],
+        &["lifecycle/start/endpoint"],
+    ),
+    Fault::new(
+        "zeros-are-told",
+        "The zeros that engines record for what has not happened yet are told as a start and an end.",
+        &[Instance(|container| {
+            let never = SystemTime::UNIX_EPOCH;
+            container.started_at.get_or_insert(never);
+            container
+                .exit
+                .get_or_insert_with(|| ExitInfo::new(0, false, never));
+        })],
+        &[
+            "creation/created-not-started",
+            "lifecycle/start/runs",
+            "lifecycle/start/again-after-end",
+            "restart/new-run",
+        ],
+    ),
+    Fault::new(
+        "exit-codes-cut",
+        "Of an exit code only whether it is 0 is told.",
+        &[Instance(|container| {
+            if let Some(exit) = &mut container.exit {
+                exit.code = exit.code.min(1);
+            }
+        })],
+        &[
+            "lifecycle/exit/codes",
+            "lifecycle/exit/instant",
+            "lifecycle/exit/killed",
+        ],
+    ),
+    Fault::new(
+        "failed-is-stopped",
+        "A container that has ended with an error is `stopped`.",
+        &[Instance(|container| {
+            if container.status == ContainerStatus::Exited {
+                set_status(container, ContainerStatus::Stopped);
+            }
+        })],
+        &["lifecycle/exit/codes", "lifecycle/exit/no-restart", "kill/ends"],
+    ),
+    Fault::new(
+        "killed-is-success",
+        "A container that was killed has ended with 0.",
+        &[Instance(|container| {
+            if let Some(exit) = container.exit.as_mut().filter(|exit| exit.code == 137) {
+                (exit.code, exit.signal) = (0, None);
+            }
+        })],
+        &[
+            "lifecycle/exit/killed",
+            "lifecycle/start/again-after-end",
+            "lifecycle/stop/force-kills-at-once",
+        ],
+    ),
+    Fault::new(
+        "killed-is-out-of-memory",
+        "A container that was killed is said to have run out of memory.",
+        &[Instance(|container| {
+            if let Some(exit) = &mut container.exit {
+                exit.oom_killed = exit.code == 137;
+            }
+        })],
+        &["lifecycle/exit/killed"],
+    ),
+    Fault::new(
+        "end-has-no-time",
+        "The time of the end is the engine's zero.",
+        &[Instance(|container| {
+            if let Some(exit) = &mut container.exit {
+                exit.finished_at = SystemTime::UNIX_EPOCH;
+            }
+        })],
+        &["lifecycle/exit/instant", "lifecycle/stop/settled-on-return"],
+    ),
+    Fault::new(
+        "failed-runs-again",
+        "A container that has failed is started again after a second.",
+        &[StartContainer(|inside, id| failed_runs_again(inside, id).boxed())],
+        &["lifecycle/exit/no-restart"],
+    ),
+    Fault::new(
+        "ended-is-created",
+        "A container that has ended is `created` again.",
+        &[Instance(|container| {
+            if container.exit.is_some() {
+                set_status(container, ContainerStatus::Created);
+            }
+        })],
+        &["lifecycle/state/legal-sequence", "lifecycle/state/random-walk"],
+    ),
+    Fault::new(
+        "list-tells-less",
+        "A list leaves out the start times that a look-up tells.",
+        &[ListContainers(|inside, filter| {
+            list_tells_less(inside, filter).boxed()
+        })],
+        &["lifecycle/state/observers-agree", "listing/agrees-with-get"],
+    ),
+    Fault::new(
+        "stop-kills-at-once",
+        "A stop kills without asking first.",
+        &[StopContainer(|inside, id, _| {
+            inside.driver.stop_container(id, StopOptions::kill())
+        })],
+        &[
+            "lifecycle/stop/graceful",
+            "lifecycle/stop/default-options",
+            "lifecycle/stop/gives-up-and-leaves-it-running",
+            "lifecycle/stop/force-after-grace",
+            "lifecycle/stop/force-with-grace-lets-it-end",
+        ],
+    ),
+    Fault::new(
+        "stop-kills-by-default",
+        "A stop without options kills.",
+        &[StopContainer(|inside, id, options| {
+            let plain = options == StopOptions::default();
+            let options = if plain { StopOptions::kill() } else { options };
+            inside.driver.stop_container(id, options)
+        })],
+        &["lifecycle/stop/default-options"],
+    ),
+    Fault::new(
+        "stop-kills-what-outlives-it",
+        "A stop kills when its grace is over, though nobody asked for force.",
+        &[StopContainer(|inside, id, mut options| {
+            options.force = true;
+            options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
+            inside.driver.stop_container(id, options)
+        })],
+        &["lifecycle/stop/gives-up-and-leaves-it-running"],
+    ),
+    Fault::new(
+        "stop-that-gives-up-is-final",
+        "A stop whose grace was too short is not worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_STOP_FAILED => error.with_retryable(false),
+            _ => error,
+        })],
+        &["lifecycle/stop/gives-up-and-leaves-it-running"],
+    ),
+    Fault::new(
+        "force-waits-first",
+        "A stop by force without grace waits for the default one.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
+            inside.driver.stop_container(id, options)
+        })],
+        &["lifecycle/stop/force-kills-at-once"],
+    ),
+    Fault::new(
+        "force-ignores-the-grace",
+        "A stop by force kills at once, whatever its grace.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.filter(|_| !options.force);
+            inside.driver.stop_container(id, options)
+        })],
+        &[
+            "lifecycle/stop/force-after-grace",
+            "lifecycle/stop/force-with-grace-lets-it-end",
+            "concurrency/stop",
+        ],
+    ),
+    Fault::new(
+        "force-never-asks",
+        "A stop by force lets its grace pass without a signal and then kills.",
+        &[StopContainer(|inside, id, options| {
+            never_asks(inside, id, options).boxed()
+        })],
+        &[
+            "lifecycle/stop/force-after-grace",
+            "lifecycle/stop/force-with-grace-lets-it-end",
+        ],
+    ),
+    Fault::new(
+        "stop-returns-early",
+        "A stop returns before the process has ended.",
+        &[StopContainer(|inside, id, options| {
+            stops_later(inside, id, options).boxed()
+        })],
+        &[
+            "lifecycle/stop/settled-on-return",
+            "lifecycle/stop/keeps-the-logs",
+            "lifecycle/stop/graceful",
+        ],
+    ),
+    Fault::new(
+        "last-line-lost",
+        "Of what a process prints on its way out the last line is lost.",
+        &[GetContainerLogs(|inside, id, options| {
+            last_line_lost(inside, id, options).boxed()
+        })],
+        &["lifecycle/stop/keeps-the-logs", "lifecycle/stop/graceful"],
+    ),
+    Fault::new(
+        "logs-of-one-run",
+        "Only the logs of the latest run are kept.",
+        &[GetContainerLogs(|inside, id, options| {
+            of_one_run(inside, id, options).boxed()
+        })],
+        &["restart/new-run", "logs/every-run"],
+    ),
+    Fault::new(
+        "stop-again-fails",
+        "Stopping what does not run is an error.",
+        &[StopContainer(|inside, id, options| {
+            stop_again_fails(inside, id, options).boxed()
+        })],
+        &["lifecycle/stop/idempotent", "lifecycle/state/random-walk"],
+    ),
+];
+
+fn set_status(container: &mut ContainerInstance, status: ContainerStatus) {
+    (container.status, container.state) = (status, status.state());
+}
 
 async fn start_again_fails(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
     match inside.driver.start_container(id).await? {
         StartOutcome::AlreadyRunning => Err(ContainerStartError::new(id.as_str(), "it runs already").into()),
+        outcome => Ok(outcome),
+    }
+}
+
+async fn always_started(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    inside.driver.start_container(id).await?;
+    Ok(StartOutcome::Started)
+}
+
+async fn starts_anew(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    let outcome = inside.driver.start_container(id).await?;
+    if outcome == StartOutcome::AlreadyRunning {
+        inside.driver.restart_container(id, StopOptions::kill()).await?;
+    }
+    Ok(outcome)
+}
+
+async fn starts_later(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        driver.start_container(&id).await
+    });
+    Ok(StartOutcome::Started)
+}
+
+async fn missing_program_is_fine(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    match inside.driver.start_container(id).await {
+        Err(error) if error.code() == codes::CONTAINER_START_FAILED => Ok(StartOutcome::Started),
+        result => result,
+    }
+}
+
+async fn failed_runs_again(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    let outcome = inside.driver.start_container(id).await?;
+    let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        if let Ok(Some(now)) = driver.get_container(&id).await
+            && now.status == ContainerStatus::Exited
+        {
+            // Nobody hears whether it worked.
+            let _ = driver.start_container(&id).await;
+        }
+    });
+    Ok(outcome)
+}
+
+async fn list_tells_less(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let mut all = inside.driver.list_containers(filter).await?;
+    for container in &mut all {
+        container.started_at = None;
+    }
+    Ok(all)
+}
+
+async fn never_asks(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    if !options.force {
+        return inside.driver.stop_container(id, options).await;
+    }
+    sleep(options.timeout.unwrap_or_default()).await;
+    inside.driver.stop_container(id, StopOptions::kill()).await
+}
+
+async fn stops_later(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(2)).await;
+        driver.stop_container(&id, options).await
+    });
+    Ok(StopOutcome::Stopped)
+}
+
+async fn last_line_lost(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    let now = inside.driver.get_container(id).await?;
+    if now.is_none_or(|now| now.exit.is_none()) {
+        return Ok(logs);
+    }
+    let mut lines: Vec<&str> = logs.split_inclusive('\n').collect();
+    lines.pop();
+    Ok(lines.concat())
+}
+
+async fn of_one_run(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
+    let now = inside.driver.get_container(id).await?;
+    options.since = options.since.or(now.and_then(|now| now.started_at));
+    inside.driver.get_container_logs(id, options).await
+}
+
+async fn stop_again_fails(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    match inside.driver.stop_container(id, options).await? {
+        StopOutcome::AlreadyStopped => Err(ContainerStopError::new(id.as_str(), "it does not run").into()),
         outcome => Ok(outcome),
     }
 }

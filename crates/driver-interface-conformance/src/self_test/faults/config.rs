@@ -1,0 +1,239 @@
+//! What is wrong with a config and passes all the same.
+
+use driver_interface_errors::{ContainerCreationError, Effect, ImageNotFoundError, codes};
+use driver_interface_types::{
+    ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerInstance, Network, NetworkConfig,
+    NetworkMode, Result, Volume, VolumeConfig, label,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, CreateNetwork, CreateVolume, Error};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "one-violation-at-a-time",
+        "Of all that is wrong with a config only the first is told.",
+        &[CreateContainer(|inside, config| {
+            one_violation(inside, config).boxed()
+        })],
+        &["config/all-violations-at-once"],
+    ),
+    Fault::new(
+        "bad-input-is-retryable",
+        "What is refused because it is invalid is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONFIGURATION_ERROR => error.with_retryable(true),
+            _ => error,
+        })],
+        &[
+            "config/name-hostile",
+            "config/limits-out-of-range",
+            "keys/other-config-refused",
+        ],
+    ),
+    Fault::new(
+        "refusals-leave-it-open",
+        "What is refused before anything was done does not say that nothing was done.",
+        &[Error(|error| error.with_effect(Effect::Unknown))],
+        &[
+            "config/name-hostile",
+            "config/memory-below-the-least",
+            "setup/undeclared-is-refused",
+            "creation/name-taken",
+            "creation/image-missing",
+            "keys/other-config-refused",
+            "removal/running-refused",
+            "kill/not-running",
+            "kill/paused",
+            "pause/not-running",
+            "pause/unpause-not-running",
+        ],
+    ),
+    Fault::new(
+        "container-names-mended",
+        "A container name that is not allowed is changed into one that is.",
+        &[Config(|config| config.name.iter_mut().for_each(mend))],
+        &["config/name-hostile"],
+    ),
+    Fault::new(
+        "sessions-mended",
+        "A session that is not allowed is changed into one that is.",
+        &[Config(|config| mend(&mut config.session_id))],
+        &["config/session-hostile"],
+    ),
+    Fault::new(
+        "malformed-image-is-missing",
+        "Text that is no image reference is an image that does not exist.",
+        &[CreateContainer(|inside, config| {
+            malformed_image(inside, config).boxed()
+        })],
+        &["config/image-malformed"],
+    ),
+    Fault::new(
+        "bad-variables-dropped",
+        "Environment variables whose name is not allowed are left out.",
+        &[Config(|config| {
+            config
+                .env
+                .retain(|name, _| !name.is_empty() && !name.contains(['=', '\0']));
+        })],
+        &["config/environment-invalid", "config/all-violations-at-once"],
+    ),
+    Fault::new(
+        "reserved-labels-dropped",
+        "Labels under the drivers' own prefix are left out.",
+        &[Config(|config| {
+            config
+                .labels
+                .retain(|key, _| !key.starts_with(label::RESERVED_PREFIX))
+        })],
+        &["config/labels-reserved", "plan/refusals"],
+    ),
+    Fault::new(
+        "bad-limits-are-the-defaults",
+        "Instead of CPU that is zero, negative or no number a container gets the default.",
+        &[Config(|config| {
+            if !(config.resources.cpu > 0.0 && config.resources.cpu.is_finite()) {
+                config.resources.cpu = 0.5;
+            }
+        })],
+        &[
+            "config/limits-out-of-range",
+            "config/all-violations-at-once",
+            "plan/refusals",
+        ],
+    ),
+    Fault::new(
+        "too-much-cpu-is-cut",
+        "A container that asks for more CPU than the driver allows gets as much as is allowed.",
+        &[CreateContainer(|inside, config| {
+            too_much_cpu(inside, config).boxed()
+        })],
+        &["config/cpu-beyond-the-driver"],
+    ),
+    Fault::new(
+        "little-memory-is-raised",
+        "A container that asks for too little memory gets the least.",
+        &[CreateContainer(|inside, config| {
+            little_memory(inside, config).boxed()
+        })],
+        &["config/memory-below-the-least"],
+    ),
+    Fault::new(
+        "volume-names-mended",
+        "A volume name that is not allowed is changed into one that is.",
+        &[CreateVolume(|inside, config| {
+            mended_volume(inside, config).boxed()
+        })],
+        &["config/volume-name-hostile"],
+    ),
+    Fault::new(
+        "network-names-mended",
+        "A network name that is not allowed is changed into one that is.",
+        &[CreateNetwork(|inside, config| {
+            mended_network(inside, config).boxed()
+        })],
+        &["config/network-name-hostile"],
+    ),
+    Fault::new(
+        "secrets-in-errors",
+        "An error shows the environment of the config that it is about.",
+        &[CreateContainer(|inside, config| secrets(inside, config).boxed())],
+        &["config/secrets-stay-out-of-errors"],
+    ),
+    Fault::new(
+        "relative-targets-mended",
+        "Mount targets that are relative are taken from the root.",
+        &[Config(|config| {
+            for mount in &mut config.volumes {
+                if !mount.target.starts_with('/') {
+                    mount.target.insert(0, '/');
+                }
+            }
+        })],
+        &["config/mount-targets", "config/all-violations-at-once"],
+    ),
+    Fault::new(
+        "engine-socket-passes",
+        "A bind mount of the engine's socket is not recognised as one that must be refused.",
+        &[Config(|config| {
+            for mount in &mut config.volumes {
+                if mount.source.ends_with("/docker.sock") {
+                    mount.source = "/srv/data".to_owned();
+                }
+            }
+        })],
+        &["config/host-mounts"],
+    ),
+    Fault::new(
+        "host-network-is-the-default",
+        "Instead of the host's network a container gets the default one.",
+        &[Config(|config| {
+            if config.network == NetworkMode::Named("host".to_owned()) {
+                config.network = NetworkMode::Default;
+            }
+        })],
+        &["config/host-network"],
+    ),
+];
+
+/// Puts something else in place of all that is not allowed in a name.
+fn mend(name: &mut String) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if name.len() < 2 || !begins_well || !name.chars().all(allowed) {
+        *name = format!("x{}", name.replace(|c| !allowed(c), "-"));
+    }
+}
+
+async fn one_violation(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let result = inside.driver.create_container(config).await;
+    let report = result.as_ref().err().map(|error| error.to_report());
+    match report.and_then(|report| report.violations.into_iter().next()) {
+        Some(first) => Err(ConfigurationError::new(vec![first]).into()),
+        None => result,
+    }
+}
+
+async fn malformed_image(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let result = inside.driver.create_container(config).await;
+    let violations = result.as_ref().err().map(|error| error.to_report().violations);
+    match violations.unwrap_or_default().as_slice() {
+        [only] if only.path == "image" => Err(ImageNotFoundError::new(&config.image).into()),
+        _ => result,
+    }
+}
+
+async fn too_much_cpu(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let mut config = config.clone();
+    if let Some(most) = inside.driver.capabilities().max_cpu {
+        config.resources.cpu = config.resources.cpu.min(most);
+    }
+    inside.driver.create_container(&config).await
+}
+
+async fn little_memory(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let mut config = config.clone();
+    let least = inside.driver.capabilities().min_memory;
+    config.resources.memory = config.resources.memory.max(least);
+    inside.driver.create_container(&config).await
+}
+
+async fn mended_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+    let mut config = config.clone();
+    mend(&mut config.name);
+    inside.driver.create_volume(&config).await
+}
+
+async fn mended_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
+    let mut config = config.clone();
+    mend(&mut config.name);
+    inside.driver.create_network(&config).await
+}
+
+async fn secrets(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let result = inside.driver.create_container(config).await;
+    result.map_err(|error| ContainerCreationError::new(format!("{error} for {:?}", config.env)).into())
+}

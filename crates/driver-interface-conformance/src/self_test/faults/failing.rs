@@ -1,0 +1,33 @@
+//! Calls that never return, and calls that panic.
+
+use driver_interface_types::{
+    ContainerDriver as _, ContainerFilter, ContainerInstance, DriverHealth, Result,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{HealthCheck, ListContainers};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "health-check-hangs",
+        "A question for the driver's health is never answered.",
+        &[HealthCheck(|_| {
+            std::future::pending::<Result<DriverHealth>>().boxed()
+        })],
+        &["health/engine-answers"],
+    ),
+    Fault::new(
+        "list-panics",
+        "A list that has something in it panics.",
+        &[ListContainers(|inside, filter| panics(inside, filter).boxed())],
+        &["listing/every-status"],
+    ),
+];
+
+async fn panics(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let all = inside.driver.list_containers(filter).await?;
+    assert!(all.is_empty(), "a field was missing in what the engine said");
+    Ok(all)
+}

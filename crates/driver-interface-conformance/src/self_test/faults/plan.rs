@@ -1,0 +1,188 @@
+//! Plans of creations, and creations that are tried again.
+
+use driver_interface_errors::{ContainerCreationError, codes};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
+    Enforcement, Result, SessionId, Strictness,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Plan};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "plan-loses-the-environment",
+        "The config of a plan has no environment variables.",
+        &[Plan(|inside, config| {
+            loses_the_environment(inside, config).boxed()
+        })],
+        &["plan/accepted"],
+    ),
+    Fault::new(
+        "plan-accepts-anything",
+        "A plan never has refusals.",
+        &[Plan(|inside, config| accepts_anything(inside, config).boxed())],
+        &["plan/refusals", "plan/beyond-the-driver", "plan/strictness"],
+    ),
+    Fault::new(
+        "plan-stops-at-the-first",
+        "A plan names only the first of all that is wrong.",
+        &[Plan(|inside, config| stops_at_the_first(inside, config).boxed())],
+        &["plan/refusals"],
+    ),
+    Fault::new(
+        "plan-creates",
+        "A plan makes the container.",
+        &[Plan(|inside, config| creates(inside, config).boxed())],
+        &["plan/no-side-effects"],
+    ),
+    Fault::new(
+        "plan-warns-of-nothing",
+        "A plan never has warnings.",
+        &[Plan(|inside, config| warns_of_nothing(inside, config).boxed())],
+        &["plan/matches-creation", "plan/strictness"],
+    ),
+    Fault::new(
+        "plan-promises-too-much",
+        "A plan says that the disk limit holds, whatever the engine can do.",
+        &[Plan(|inside, config| promises_too_much(inside, config).boxed())],
+        &["plan/matches-creation"],
+    ),
+    Fault::new(
+        "plan-is-lax",
+        "A plan takes no notice of how strict the config is.",
+        &[Plan(|inside, config| is_lax(inside, config).boxed())],
+        &["plan/strictness"],
+    ),
+    Fault::new(
+        "keys-forgotten",
+        "Nobody remembers the keys of creations.",
+        &[Config(|config| {
+            if config.operation_key.take().is_some() {
+                config.name = None;
+            }
+        })],
+        &[
+            "keys/same-key-same-container",
+            "keys/made-up-name-is-kept",
+            "keys/other-config-refused",
+            "keys/concurrent",
+        ],
+    ),
+    Fault::new(
+        "keys-known-to-one-driver",
+        "A driver does not know the keys of creations that another driver made.",
+        &[CreateContainer(|inside, config| {
+            known_to_one(inside, config).boxed()
+        })],
+        &["keys/same-key-same-container"],
+    ),
+    Fault::new(
+        "known-key-is-enough",
+        "A creation with a known key returns its container, whatever the config.",
+        &[CreateContainer(|inside, config| {
+            known_key_is_enough(inside, config).boxed()
+        })],
+        &["keys/other-config-refused"],
+    ),
+    Fault::new(
+        "same-config-same-container",
+        "A creation with the config of an earlier one returns its container, though neither has a key.",
+        &[Config(|config| {
+            let fingerprint = config.fingerprint();
+            config.operation_key.get_or_insert(fingerprint);
+        })],
+        &[
+            "keys/no-key-no-sharing",
+            "creation/name-made-up",
+            "concurrency/create-same-name",
+        ],
+    ),
+    Fault::new(
+        "keys-of-the-removed-kept",
+        "The key of a container that was removed can never be used again.",
+        &[CreateContainer(|inside, config| {
+            kept_for_ever(inside, config).boxed()
+        })],
+        &["keys/free-after-removal"],
+    ),
+];
+
+async fn loses_the_environment(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.config.env.clear();
+    Ok(plan)
+}
+
+async fn accepts_anything(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.refusals.clear();
+    Ok(plan)
+}
+
+async fn stops_at_the_first(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.refusals.truncate(1);
+    Ok(plan)
+}
+
+async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let plan = inside.driver.plan(config).await?;
+    if plan.is_accepted() {
+        // Whether it worked is no part of the answer.
+        let _ = inside.driver.create_container(config).await;
+    }
+    Ok(plan)
+}
+
+async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.warnings.clear();
+    Ok(plan)
+}
+
+async fn promises_too_much(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.enforcement.disk = Enforcement::Enforced;
+    Ok(plan)
+}
+
+async fn is_lax(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let config = config.clone().strictness(Strictness::default());
+    inside.driver.plan(&config).await
+}
+
+async fn known_to_one(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let mut config = config.clone();
+    let number = inside.number();
+    config.operation_key = config.operation_key.map(|key| format!("{key}-{number}"));
+    inside.driver.create_container(&config).await
+}
+
+async fn known_key_is_enough(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let result = inside.driver.create_container(config).await;
+    let code = result.as_ref().err().map(|error| error.code());
+    let (Some(codes::CONFIGURATION_ERROR), Some(_), Some(name)) = (code, &config.operation_key, &config.name)
+    else {
+        return result;
+    };
+    let known = inside
+        .driver
+        .get_container(&ContainerId::new(name.as_str())?)
+        .await?;
+    known.map_or(result, Ok)
+}
+
+async fn kept_for_ever(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
+    let all_gone = inside.driver.list_containers(&own).await?.is_empty();
+    if let Some(key) = &config.operation_key
+        && inside.memory.note(&format!("key {key}")) > 0
+        && all_gone
+    {
+        return Err(ContainerCreationError::new("the key was used before").into());
+    }
+    inside.driver.create_container(config).await
+}

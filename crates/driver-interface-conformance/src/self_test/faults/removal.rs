@@ -1,0 +1,292 @@
+//! Removing, and calls at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, ContainerStopError, codes};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExecConfig,
+    ExecOutcome, ExecOutput, Network, NetworkConfig, RemoveOptions, ResourceFilter, Result, StartOutcome,
+    StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+};
+use futures_util::FutureExt as _;
+use tokio::time::sleep;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    CreateNetwork, CreateVolume, Error, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer,
+    StopContainer,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "removal-of-created-is-not-found",
+        "Removing what was never started says that it is not there.",
+        &[RemoveContainer(|inside, id, options| {
+            created_is_not_found(inside, id, options).boxed()
+        })],
+        &["removal/not-running"],
+    ),
+    Fault::new(
+        "removal-takes-running-ones",
+        "A removal without force takes what runs.",
+        &[RemoveContainer(|inside, id, _| {
+            inside.driver.remove_container(id, RemoveOptions::force())
+        })],
+        &[
+            "removal/running-refused",
+            "errors/no-effect",
+            "pause/stop-and-remove",
+            "lifecycle/state/random-walk",
+        ],
+    ),
+    Fault::new(
+        "refused-removal-is-retryable",
+        "A removal that is refused because the container runs is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_REMOVE_FAILED => error.with_retryable(true),
+            _ => error,
+        })],
+        &["removal/running-refused"],
+    ),
+    Fault::new(
+        "removal-by-force-asks-first",
+        "A removal by force waits for a container that ignores the stop signal.",
+        &[RemoveContainer(|inside, id, options| {
+            asks_first(inside, id, options).boxed()
+        })],
+        &["removal/running-forced"],
+    ),
+    Fault::new(
+        "removal-of-removed-is-fine",
+        "Removing a container that is not there is no error.",
+        &[RemoveContainer(|inside, id, options| {
+            removed_is_fine(inside, id, options).boxed()
+        })],
+        &[
+            "removal/twice",
+            "errors/not-found/remove-container",
+            "concurrency/remove-container",
+        ],
+    ),
+    Fault::new(
+        "removal-returns-early",
+        "A removal returns while the container is still there.",
+        &[RemoveContainer(|inside, id, options| {
+            removes_later(inside, id, options).boxed()
+        })],
+        &[
+            "removal/gone-everywhere",
+            "removal/not-running",
+            "removal/running-forced",
+        ],
+    ),
+    Fault::new(
+        "start-of-removed-has-another-code",
+        "Starting a container that is not there is a failed start.",
+        &[StartContainer(|inside, id| another_code(inside, id).boxed())],
+        &["errors/not-found/start-container", "removal/gone-everywhere"],
+    ),
+    Fault::new(
+        "taken-volume-is-fine",
+        "A creation of a volume whose name is taken answers with the one that has it.",
+        &[CreateVolume(|inside, config| {
+            taken_volume(inside, config).boxed()
+        })],
+        &["volumes/name-taken", "concurrency/create-volume"],
+    ),
+    Fault::new(
+        "taken-network-is-fine",
+        "A creation of a network whose name is taken answers with the one that has it.",
+        &[CreateNetwork(|inside, config| {
+            taken_network(inside, config).boxed()
+        })],
+        &["networks/name-taken", "concurrency/create-network"],
+    ),
+    Fault::new(
+        "volume-removal-of-removed-is-fine",
+        "Removing a volume that is not there is no error.",
+        &[RemoveVolume(|inside, id| removed_volume(inside, id).boxed())],
+        &["concurrency/remove-volume", "errors/not-found/remove-volume"],
+    ),
+    Fault::new(
+        "stops-one-after-another",
+        "Stops of one container at once wait for one another, each for its whole grace.",
+        &[StopContainer(|inside, id, options| {
+            one_after_another(inside, id, options).boxed()
+        })],
+        &["concurrency/stop"],
+    ),
+    Fault::new(
+        "stop-during-start-fails",
+        "A stop during a start is an error.",
+        &[
+            StartContainer(|inside, id| start_is_noted(inside, id).boxed()),
+            StopContainer(|inside, id, options| stop_during_start(inside, id, options).boxed()),
+        ],
+        &["concurrency/start-against-stop"],
+    ),
+    Fault::new(
+        "removal-during-start-is-lost",
+        "A removal during a start is forgotten, and the container stays.",
+        &[
+            StartContainer(|inside, id| start_is_noted(inside, id).boxed()),
+            RemoveContainer(|inside, id, options| removal_during_start(inside, id, options).boxed()),
+        ],
+        &["concurrency/start-against-remove"],
+    ),
+    Fault::new(
+        "list-breaks-at-a-removal",
+        "A list fails when one of its containers goes while it is made.",
+        &[ListContainers(|inside, filter| {
+            breaks_at_a_removal(inside, filter).boxed()
+        })],
+        &["concurrency/list-during-churn"],
+    ),
+    Fault::new(
+        "input-for-one-command",
+        "Of several commands in one container only the first gets its input.",
+        &[Exec(|inside, id, config| {
+            input_for_one(inside, id, config).boxed()
+        })],
+        &["concurrency/exec"],
+    ),
+    Fault::new(
+        "exec-outlives-its-container",
+        "A command whose container goes never returns.",
+        &[Exec(|inside, id, config| {
+            outlives_its_container(inside, id, config).boxed()
+        })],
+        &["concurrency/exec-against-stop"],
+    ),
+];
+
+async fn created_is_not_found(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    let now = inside.driver.get_container(id).await?;
+    if !options.force && now.is_some_and(|now| now.status == ContainerStatus::Created) {
+        return Err(ContainerNotFoundError::new(id.as_str()).into());
+    }
+    inside.driver.remove_container(id, options).await
+}
+
+async fn asks_first(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    if options.force {
+        let grace = StopOptions::kill_after(StopOptions::DEFAULT_GRACE);
+        inside.driver.stop_container(id, grace).await?;
+    }
+    inside.driver.remove_container(id, options).await
+}
+
+async fn removed_is_fine(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    match inside.driver.remove_container(id, options).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
+
+async fn removes_later(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        driver.remove_container(&id, options).await
+    });
+    Ok(())
+}
+
+async fn another_code(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    match inside.driver.start_container(id).await {
+        Err(error) if error.is_not_found() => {
+            Err(ContainerStartError::new(id.as_str(), error.message()).into())
+        }
+        result => result,
+    }
+}
+
+async fn taken_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+    let result = inside.driver.create_volume(config).await;
+    match result {
+        Err(error) if error.code() == codes::VOLUME_CREATION_FAILED => {
+            let all = inside.driver.list_volumes(&ResourceFilter::default()).await?;
+            all.into_iter().find(|one| one.name == config.name).ok_or(error)
+        }
+        result => result,
+    }
+}
+
+async fn taken_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
+    match inside.driver.create_network(config).await {
+        Err(error) if error.code() == codes::NETWORK_CREATION_FAILED => {
+            let all = inside.driver.list_networks(&ResourceFilter::default()).await?;
+            all.into_iter().find(|one| one.name == config.name).ok_or(error)
+        }
+        result => result,
+    }
+}
+
+async fn removed_volume(inside: &Inside, id: &VolumeId) -> Result<()> {
+    match inside.driver.remove_volume(id).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
+
+async fn one_after_another(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    let before = inside.memory.note(&format!("stop of {id}"));
+    for _ in 0..before {
+        sleep(options.timeout.unwrap_or_default()).await;
+    }
+    inside.driver.stop_container(id, options).await
+}
+
+async fn start_is_noted(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    inside.memory.note(&format!("start of {id} begins"));
+    let result = inside.driver.start_container(id).await;
+    inside.memory.note(&format!("start of {id} ends"));
+    result
+}
+
+fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
+    let latest = inside.memory.latest(&format!("start of {id} "));
+    latest.as_deref() == Some("begins")
+}
+
+async fn stop_during_start(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    if is_starting(inside, id) {
+        return Err(ContainerStopError::new(id.as_str(), "it is being started").into());
+    }
+    inside.driver.stop_container(id, options).await
+}
+
+async fn removal_during_start(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    if is_starting(inside, id) {
+        return Ok(());
+    }
+    inside.driver.remove_container(id, options).await
+}
+
+async fn breaks_at_a_removal(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let all = inside.driver.list_containers(filter).await?;
+    for container in &all {
+        let id = &container.id;
+        if inside.driver.get_container(id).await?.is_none() {
+            return Err(ContainerNotFoundError::new(id.as_str()).into());
+        }
+    }
+    Ok(all)
+}
+
+async fn input_for_one(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
+    if inside.memory.note(&format!("exec in {id}")) > 0 {
+        config.stdin = None;
+    }
+    inside.driver.exec(id, config).await
+}
+
+async fn outlives_its_container(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    let output = inside.driver.exec(id, config).await?;
+    if output.outcome == ExecOutcome::ContainerGone {
+        std::future::pending::<()>().await;
+    }
+    Ok(output)
+}

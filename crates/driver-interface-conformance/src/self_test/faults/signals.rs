@@ -1,0 +1,259 @@
+//! Signals, pauses and restarts.
+
+use driver_interface_errors::{ContainerNotRunningError, ContainerStopError, codes};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, ContainerState, ContainerStatus, PauseOutcome, Result, Signal,
+    StopOptions, StopOutcome, UnpauseOutcome,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    Error, Instance, KillContainer, PauseContainer, RestartContainer, StopContainer, UnpauseContainer,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "kill-sends-term",
+        "Whatever signal is asked for, `SIGTERM` is sent.",
+        &[KillContainer(|inside, id, _| {
+            inside.driver.kill_container(id, Signal::TERM)
+        })],
+        &["kill/ends", "kill/signal-reaches-the-process", "kill/paused"],
+    ),
+    Fault::new(
+        "kill-always-kills",
+        "Whatever signal is asked for, `SIGKILL` is sent.",
+        &[KillContainer(|inside, id, _| {
+            inside.driver.kill_container(id, Signal::KILL)
+        })],
+        &["kill/ends", "kill/signal-reaches-the-process", "kill/paused"],
+    ),
+    Fault::new(
+        "kill-twice",
+        "A signal is sent twice.",
+        &[KillContainer(|inside, id, signal| {
+            kill_twice(inside, id, signal).boxed()
+        })],
+        &["kill/signal-reaches-the-process"],
+    ),
+    Fault::new(
+        "kill-of-ended-is-fine",
+        "A signal to what does not run is no error.",
+        &[KillContainer(|inside, id, signal| {
+            kill_of_ended_is_fine(inside, id, signal).boxed()
+        })],
+        &["kill/not-running", "kill/paused"],
+    ),
+    Fault::new(
+        "not-running-is-retryable",
+        "What cannot be done because nothing runs is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_NOT_RUNNING => error.with_retryable(true),
+            _ => error,
+        })],
+        &[
+            "kill/not-running",
+            "pause/not-running",
+            "pause/unpause-not-running",
+        ],
+    ),
+    Fault::new(
+        "pause-does-nothing",
+        "A pause says `Paused` and lets everything run on.",
+        &[PauseContainer(|inside, id| {
+            pause_does_nothing(inside, id).boxed()
+        })],
+        &[
+            "pause/round-trip",
+            "pause/processes-stand-still",
+            "pause/already",
+            "pause/stop-and-remove",
+        ],
+    ),
+    Fault::new(
+        "paused-is-running",
+        "A paused container has status `running`.",
+        &[Instance(|container| {
+            if container.status == ContainerStatus::Paused {
+                container.status = ContainerStatus::Running;
+            }
+        })],
+        &["pause/round-trip", "pause/already", "kill/paused"],
+    ),
+    Fault::new(
+        "pause-again-fails",
+        "Pausing a paused container is an error.",
+        &[PauseContainer(|inside, id| pause_again_fails(inside, id).boxed())],
+        &["pause/already", "concurrency/pause"],
+    ),
+    Fault::new(
+        "every-pause-says-paused",
+        "Pausing a paused container says `Paused`.",
+        &[PauseContainer(|inside, id| {
+            every_pause_says_paused(inside, id).boxed()
+        })],
+        &["pause/already", "concurrency/pause"],
+    ),
+    Fault::new(
+        "pause-of-ended-is-fine",
+        "Pausing what does not run is no error.",
+        &[PauseContainer(|inside, id| {
+            pause_of_ended_is_fine(inside, id).boxed()
+        })],
+        &["pause/not-running"],
+    ),
+    Fault::new(
+        "unpause-of-running-fails",
+        "Unpausing what runs is an error.",
+        &[UnpauseContainer(|inside, id| {
+            unpause_of_running_fails(inside, id).boxed()
+        })],
+        &["pause/unpause-running"],
+    ),
+    Fault::new(
+        "unpause-starts",
+        "Unpausing what does not run starts it.",
+        &[UnpauseContainer(|inside, id| unpause_starts(inside, id).boxed())],
+        &["pause/unpause-not-running"],
+    ),
+    Fault::new(
+        "stop-of-paused-fails",
+        "A paused container cannot be stopped.",
+        &[StopContainer(|inside, id, options| {
+            stop_of_paused_fails(inside, id, options).boxed()
+        })],
+        &["pause/stop-and-remove"],
+    ),
+    Fault::new(
+        "restart-kills",
+        "A restart kills without asking first.",
+        &[RestartContainer(|inside, id, _| {
+            inside.driver.restart_container(id, StopOptions::kill())
+        })],
+        &[
+            "restart/new-run",
+            "restart/stubborn-keeps-running",
+            "cancellation/restart",
+        ],
+    ),
+    Fault::new(
+        "restart-kills-what-outlives-it",
+        "A restart kills when its grace is over, though nobody asked for force.",
+        &[RestartContainer(|inside, id, mut options| {
+            options.force = true;
+            inside.driver.restart_container(id, options)
+        })],
+        &["restart/stubborn-keeps-running"],
+    ),
+    Fault::new(
+        "restart-does-nothing",
+        "A restart says that it was done, and nothing was.",
+        &[RestartContainer(|inside, id, _| {
+            restart_does_nothing(inside, id).boxed()
+        })],
+        &["restart/new-run", "restart/stopped-starts", "restart/by-force"],
+    ),
+    Fault::new(
+        "restart-only-of-running",
+        "A restart of what does not run is an error.",
+        &[RestartContainer(|inside, id, options| {
+            restart_only_of_running(inside, id, options).boxed()
+        })],
+        &["restart/stopped-starts"],
+    ),
+    Fault::new(
+        "restart-never-forces",
+        "A restart by force gives up on what ignores the stop signal.",
+        &[RestartContainer(|inside, id, mut options| {
+            options.force = false;
+            inside.driver.restart_container(id, options)
+        })],
+        &["restart/by-force"],
+    ),
+];
+
+async fn kill_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
+    inside.driver.kill_container(id, signal).await?;
+    inside.driver.kill_container(id, signal).await
+}
+
+/// A result, but for the refusal because nothing runs, instead of which there is a success.
+fn swallowed<T>(result: Result<T>, instead: T) -> Result<T> {
+    match result {
+        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead),
+        result => result,
+    }
+}
+
+async fn kill_of_ended_is_fine(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
+    swallowed(inside.driver.kill_container(id, signal).await, ())
+}
+
+/// The refusal where there is no such container, which a call that does nothing has all the same.
+async fn must_exist(inside: &Inside, id: &ContainerId) -> Result<()> {
+    inside.driver.is_container_healthy(id).await.map(drop)
+}
+
+async fn pause_does_nothing(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+    must_exist(inside, id).await?;
+    Ok(PauseOutcome::Paused)
+}
+
+async fn pause_again_fails(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+    match inside.driver.pause_container(id).await? {
+        PauseOutcome::AlreadyPaused => Err(ContainerNotRunningError::new(id.as_str(), "it is paused").into()),
+        outcome => Ok(outcome),
+    }
+}
+
+async fn every_pause_says_paused(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+    inside.driver.pause_container(id).await?;
+    Ok(PauseOutcome::Paused)
+}
+
+async fn pause_of_ended_is_fine(inside: &Inside, id: &ContainerId) -> Result<PauseOutcome> {
+    swallowed(
+        inside.driver.pause_container(id).await,
+        PauseOutcome::AlreadyPaused,
+    )
+}
+
+async fn unpause_of_running_fails(inside: &Inside, id: &ContainerId) -> Result<UnpauseOutcome> {
+    match inside.driver.unpause_container(id).await? {
+        UnpauseOutcome::AlreadyRunning => {
+            Err(ContainerNotRunningError::new(id.as_str(), "it is not paused").into())
+        }
+        outcome => Ok(outcome),
+    }
+}
+
+async fn unpause_starts(inside: &Inside, id: &ContainerId) -> Result<UnpauseOutcome> {
+    inside.driver.start_container(id).await?;
+    inside.driver.unpause_container(id).await
+}
+
+async fn stop_of_paused_fails(
+    inside: &Inside,
+    id: &ContainerId,
+    options: StopOptions,
+) -> Result<StopOutcome> {
+    let now = inside.driver.get_container(id).await?;
+    if now.is_some_and(|now| now.status == ContainerStatus::Paused) {
+        return Err(ContainerStopError::new(id.as_str(), "it is paused").into());
+    }
+    inside.driver.stop_container(id, options).await
+}
+
+async fn restart_does_nothing(inside: &Inside, id: &ContainerId) -> Result<()> {
+    must_exist(inside, id).await
+}
+
+async fn restart_only_of_running(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<()> {
+    let now = inside.driver.get_container(id).await?;
+    if now.is_some_and(|now| now.state != ContainerState::Running) {
+        return Err(ContainerNotRunningError::new(id.as_str(), "there is nothing to restart").into());
+    }
+    inside.driver.restart_container(id, options).await
+}

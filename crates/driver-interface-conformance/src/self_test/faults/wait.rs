@@ -1,0 +1,218 @@
+//! Waiting for the end.
+
+use std::time::{Duration, SystemTime};
+
+use driver_interface_errors::{ContainerNotFoundError, TimeoutError, codes};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, ContainerStatus, ExitInfo, Result, StartOutcome, StopOptions,
+    WaitOptions,
+};
+use futures_util::FutureExt as _;
+use tokio::time::{sleep, timeout};
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{StartContainer, WaitContainer};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "wait-cuts-the-code",
+        "Of an exit code a wait tells only whether it is 0.",
+        &[WaitContainer(|inside, id, options| {
+            cuts_the_code(inside, id, options).boxed()
+        })],
+        &["wait/exit-code", "wait/many-waiters", "wait/ended-already"],
+    ),
+    Fault::new(
+        "wait-tells-its-own-time",
+        "The time of the end that a wait tells is that of its own return.",
+        &[WaitContainer(|inside, id, options| {
+            tells_its_own_time(inside, id, options).boxed()
+        })],
+        &["wait/exit-code", "wait/ended-already", "wait/many-waiters"],
+    ),
+    Fault::new(
+        "wait-looks-for-the-next-end",
+        "A wait for what has ended already waits for another end.",
+        &[WaitContainer(|inside, id, options| {
+            for_the_next_end(inside, id, options).boxed()
+        })],
+        &["wait/ended-already", "wait/timeout"],
+    ),
+    Fault::new(
+        "wait-for-created-is-zero",
+        "A wait for what was never started returns 0 at once.",
+        &[WaitContainer(|inside, id, options| {
+            zero_while(inside, id, options, ContainerStatus::Created).boxed()
+        })],
+        &[
+            "wait/created-waits-for-a-run",
+            "wait/removed-without-a-run",
+            "wait/timeout",
+        ],
+    ),
+    Fault::new(
+        "wait-takes-a-pause-for-the-end",
+        "A wait for a paused container returns 0 at once.",
+        &[WaitContainer(|inside, id, options| {
+            zero_while(inside, id, options, ContainerStatus::Paused).boxed()
+        })],
+        &["wait/paused"],
+    ),
+    Fault::new(
+        "wait-answers-with-the-first-end",
+        "A wait during a second run returns how the first one ended.",
+        &[
+            StartContainer(|inside, id| keep_the_end(inside, id).boxed()),
+            WaitContainer(|inside, id, options| with_the_first_end(inside, id, options).boxed()),
+        ],
+        &["wait/next-run"],
+    ),
+    Fault::new(
+        "wait-loses-the-removed",
+        "A wait for what is removed meanwhile answers that there is no such container.",
+        &[WaitContainer(|inside, id, options| {
+            loses_the_removed(inside, id, options).boxed()
+        })],
+        &["wait/removed-keeps-the-code"],
+    ),
+    Fault::new(
+        "wait-takes-the-removed-for-ended",
+        "A wait for a container that is not there returns 0.",
+        &[WaitContainer(|inside, id, options| {
+            removed_is_zero(inside, id, options).boxed()
+        })],
+        &["wait/removed-without-a-run", "errors/not-found/wait-container"],
+    ),
+    Fault::new(
+        "wait-ignores-the-timeout",
+        "A wait lasts a minute, whatever its timeout.",
+        &[WaitContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(|_| Duration::from_secs(60));
+            inside.driver.wait_container(id, options)
+        })],
+        &["wait/timeout"],
+    ),
+    Fault::new(
+        "wait-kills-at-its-timeout",
+        "A wait whose timeout has passed kills the container.",
+        &[WaitContainer(|inside, id, options| {
+            kills_at_its_timeout(inside, id, options).boxed()
+        })],
+        &["wait/timeout"],
+    ),
+    Fault::new(
+        "wait-tells-only-one",
+        "Of several waits for one container only the first gets the exit code.",
+        &[WaitContainer(|inside, id, options| {
+            tells_only_one(inside, id, options).boxed()
+        })],
+        &["wait/many-waiters"],
+    ),
+    Fault::new(
+        "wait-has-a-deadline",
+        "A wait without a timeout ends with the deadline that other calls have.",
+        &[WaitContainer(|inside, id, options| {
+            with_a_deadline(inside, id, options).boxed()
+        })],
+        &["wait/outlasts-the-deadline"],
+    ),
+];
+
+fn zero() -> ExitInfo {
+    ExitInfo::new(0, false, SystemTime::now())
+}
+
+async fn cuts_the_code(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let mut exit = inside.driver.wait_container(id, options).await?;
+    exit.code = exit.code.min(1);
+    Ok(exit)
+}
+
+async fn tells_its_own_time(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let mut exit = inside.driver.wait_container(id, options).await?;
+    exit.finished_at = SystemTime::now();
+    Ok(exit)
+}
+
+async fn for_the_next_end(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let ended = async || -> Result<bool> {
+        let now = inside.driver.get_container(id).await?;
+        Ok(now.is_some_and(|now| now.exit.is_some()))
+    };
+    while ended().await? {
+        sleep(Duration::from_secs(1)).await;
+    }
+    inside.driver.wait_container(id, options).await
+}
+
+async fn zero_while(
+    inside: &Inside,
+    id: &ContainerId,
+    options: WaitOptions,
+    status: ContainerStatus,
+) -> Result<ExitInfo> {
+    let now = inside.driver.get_container(id).await?;
+    if now.is_some_and(|now| now.status == status) {
+        return Ok(zero());
+    }
+    inside.driver.wait_container(id, options).await
+}
+
+async fn keep_the_end(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    let before = inside.driver.get_container(id).await?;
+    if let Some(code) = before.and_then(|before| before.exit_code()) {
+        inside.memory.note(&format!("end of {id}: {code}"));
+    }
+    inside.driver.start_container(id).await
+}
+
+async fn with_the_first_end(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let first = inside.memory.latest(&format!("end of {id}: "));
+    match first.and_then(|code| code.parse().ok()) {
+        Some(code) => Ok(ExitInfo::new(code, false, SystemTime::now())),
+        None => inside.driver.wait_container(id, options).await,
+    }
+}
+
+async fn loses_the_removed(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let exit = inside.driver.wait_container(id, options).await?;
+    // What comes right after the end is a removal, if there is to be one.
+    sleep(Duration::from_millis(500)).await;
+    match inside.driver.get_container(id).await? {
+        Some(_) => Ok(exit),
+        None => Err(ContainerNotFoundError::new(id.as_str()).into()),
+    }
+}
+
+async fn removed_is_zero(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    match inside.driver.wait_container(id, options).await {
+        Err(error) if error.is_not_found() => Ok(zero()),
+        result => result,
+    }
+}
+
+async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let result = inside.driver.wait_container(id, options).await;
+    if result
+        .as_ref()
+        .is_err_and(|error| error.code() == codes::TIMEOUT_ERROR)
+    {
+        inside.driver.stop_container(id, StopOptions::kill()).await?;
+    }
+    result
+}
+
+async fn tells_only_one(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let before = inside.memory.note(&format!("wait for {id}"));
+    let exit = inside.driver.wait_container(id, options).await?;
+    Ok(if before == 0 { exit } else { zero() })
+}
+
+async fn with_a_deadline(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let deadline = Duration::from_secs(60);
+    match timeout(deadline, inside.driver.wait_container(id, options)).await {
+        Ok(result) => result,
+        Err(_) => Err(TimeoutError::new("wait_container", deadline).into()),
+    }
+}
