@@ -35,6 +35,12 @@ impl Memory {
         all.push(what.to_owned());
         before
     }
+
+    /// How often something was remembered.
+    pub(super) fn count(&self, what: &str) -> usize {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|noted| *noted == what).count()
+    }
 }
 
 macro_rules! sabotage {
