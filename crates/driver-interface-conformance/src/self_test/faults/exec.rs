@@ -126,7 +126,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "exec-limit-one-off",
         "Output of just the limit is said to be cut.",
-        &[Exec(|inside, id, config| limit_one_off(inside, id, config).boxed())],
+        &[Exec(|inside, id, config| {
+            limit_one_off(inside, id, config).boxed()
+        })],
         &["exec/output-limit"],
     ),
     Fault::new(
@@ -271,15 +273,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "exec-starts-the-container",
         "A container that does not run is started for the command.",
-        &[
-            Exec(|inside, id, config| {
-                async move {
-                    inside.driver.start_container(id).await?;
-                    inside.driver.exec(id, config).await
-                }
-                .boxed()
-            }),
-        ],
+        &[Exec(|inside, id, config| {
+            async move {
+                inside.driver.start_container(id).await?;
+                inside.driver.exec(id, config).await
+            }
+            .boxed()
+        })],
         &["exec/not-running"],
     ),
     Fault::new(

@@ -240,7 +240,8 @@ async fn fails_before_start(
 async fn fails_on_removal(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
     let stream = inside.driver.stream_container_logs(id, options).await?;
     let (driver, id) = (Arc::clone(&inside.driver), id.clone());
-    let end = futures_util::stream::once(async move { driver.get_container(&id).await.map(|found| (found, id)) });
+    let end =
+        futures_util::stream::once(async move { driver.get_container(&id).await.map(|found| (found, id)) });
     Ok(LogStream::new(stream.chain(end.filter_map(|found| {
         std::future::ready(match found {
             Ok((Some(_), _)) => None,

@@ -134,7 +134,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "logs-add-a-newline",
         "A last line without a newline gets one.",
         &[GetContainerLogs(|inside, id, options| {
-            lines(inside, id, options, |_, line| format!("{}\n", line.trim_end_matches('\n'))).boxed()
+            lines(inside, id, options, |_, line| {
+                format!("{}\n", line.trim_end_matches('\n'))
+            })
+            .boxed()
         })],
         &["logs/verbatim"],
     ),
@@ -171,7 +174,6 @@ pub(super) const FAULTS: &[Fault] = &[
             "logs/follow-ends",
             "logs/follow-waits-for-start",
             "logs/follow-removed",
-            "cancellation/follow",
         ],
     ),
     Fault::new(
@@ -207,7 +209,10 @@ async fn lines(
 /// A text in the pieces of 16 KiB that engines keep.
 fn pieces(line: &str) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
-    characters.chunks(16 * 1024).map(|piece| piece.iter().collect()).collect()
+    characters
+        .chunks(16 * 1024)
+        .map(|piece| piece.iter().collect())
+        .collect()
 }
 
 async fn tail_of_pieces(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
@@ -216,7 +221,9 @@ async fn tail_of_pieces(inside: &Inside, id: &ContainerId, mut options: LogOptio
     };
     let logs = inside.driver.get_container_logs(id, options).await?;
     let pieces: Vec<String> = logs.split_inclusive('\n').flat_map(pieces).collect();
-    let left_out = pieces.len().saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX));
+    let left_out = pieces
+        .len()
+        .saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX));
     Ok(pieces.into_iter().skip(left_out).collect())
 }
 
