@@ -5,7 +5,7 @@ use std::time::Duration;
 use driver_interface_errors::codes;
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream,
-    RemoveOptions, StopOptions,
+    RemoveOptions, StopOptions, label,
 };
 use tokio::time::{sleep, timeout};
 
@@ -333,8 +333,9 @@ async fn bystander(ctx: Ctx) -> CheckResult {
     let bystanders = ctx.bystanders()?;
     let session = ctx.session().to_string();
     let labels = [
-        (driver_interface_types::label::SESSION, session.as_str()),
-        (driver_interface_types::label::NAMESPACE, "somebody-else"),
+        (label::MANAGED_BY, label::MANAGED_BY_VALUE),
+        (label::SESSION, session.as_str()),
+        (label::NAMESPACE, "somebody-else"),
     ];
     let added = bystanders.add_container(&ctx.name(), ctx.image(), &labels).await;
     let told = silence(

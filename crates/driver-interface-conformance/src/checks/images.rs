@@ -115,7 +115,17 @@ pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
 }
 
 async fn get(ctx: Ctx) -> CheckResult {
-    let image = ImageRef::new(ctx.image())?;
+    same_however_spelled(&ctx, &ImageRef::new(ctx.image())?).await?;
+    if ctx.declares(Capability::ImageImport) {
+        let untagged = ImageRef::new(format!("localhost/{}", ctx.name()))?;
+        let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
+        ctx.driver().import_image(&untagged, root.into()).await?;
+        same_however_spelled(&ctx, &untagged).await?;
+    }
+    Ok(())
+}
+
+async fn same_however_spelled(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let spellings = [image.clone(), ImageRef::new(image.canonical())?];
     let second = ctx.second_driver().await?;
     let mut first: Option<ImageInfo> = None;

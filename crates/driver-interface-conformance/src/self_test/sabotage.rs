@@ -49,6 +49,12 @@ impl Memory {
         let mut ends = all.iter().filter_map(|noted| noted.strip_prefix(beginning));
         ends.next_back().map(str::to_owned)
     }
+
+    /// How often something was remembered.
+    pub(super) fn count(&self, what: &str) -> usize {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|noted| *noted == what).count()
+    }
 }
 
 macro_rules! sabotage {

@@ -1,13 +1,24 @@
 //! Everything that can be wrong, by what it is wrong about.
 
+mod calls;
 mod config;
 mod creation;
+mod dropped;
+mod events;
+mod exec;
+mod exec_sessions;
 mod failing;
+mod files;
+mod images;
 mod lifecycle;
+mod log_streams;
+mod logs;
 mod plan;
 mod removal;
 mod setup;
 mod signals;
+mod stats;
+mod streams;
 mod wait;
 
 use super::Fault;
@@ -23,6 +34,15 @@ pub(super) fn all() -> Vec<&'static Fault> {
         signals::FAULTS,
         removal::FAULTS,
         failing::FAULTS,
+        exec::FAULTS,
+        exec_sessions::FAULTS,
+        logs::FAULTS,
+        log_streams::FAULTS,
+        files::FAULTS,
+        images::FAULTS,
+        stats::FAULTS,
+        events::FAULTS,
+        dropped::FAULTS,
     ]
     .into_iter()
     .flatten()

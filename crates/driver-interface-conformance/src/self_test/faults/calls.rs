@@ -1,0 +1,51 @@
+//! What goes wrong with calls in ways that several faults share.
+
+use std::time::Duration;
+
+use driver_interface_errors::InternalError;
+use driver_interface_types::Result;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use crate::self_test::sabotage::Memory;
+
+/// Works in a task of its own, which goes on when the call is dropped.
+pub(super) async fn goes_on<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let joined = tokio::spawn(work).await;
+    joined.unwrap_or_else(|error| Err(InternalError::new(error.to_string()).into()))
+}
+
+/// Does something when a call is dropped, and nothing when it is done.
+pub(super) struct WhenDropped(Option<BoxFuture<'static, ()>>);
+
+impl WhenDropped {
+    pub(super) fn then<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(work.map(drop).boxed()))
+    }
+
+    pub(super) fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for WhenDropped {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            tokio::spawn(work);
+        }
+    }
+}
+
+/// Calls that share a lock, which one that is dropped never gives back.
+pub(super) async fn in_turn<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
+    let (taken, given_back) = (format!("{lock} taken"), format!("{lock} given back"));
+    let before = memory.note(&taken);
+    while memory.count(&given_back) < before {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let answer = call.await;
+    memory.note(&given_back);
+    answer
+}

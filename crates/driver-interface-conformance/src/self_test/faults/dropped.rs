@@ -1,0 +1,269 @@
+//! Calls that are dropped, and what they leave behind.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::InternalError;
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ExecConfig, ExecId, ExitInfo,
+    LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions, WaitOptions,
+};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::sleep;
+
+use super::calls::{WhenDropped, goes_on, in_turn};
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, ExecDetached, GetContainerLogs,
+    KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer, StopContainer,
+    StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "dropped-create-goes-on",
+        "A creation that is dropped makes its container.",
+        &[CreateContainer(|inside, config| {
+            let (driver, config) = (Arc::clone(&inside.driver), config.clone());
+            goes_on(async move { driver.create_container(&config).await }).boxed()
+        })],
+        &[
+            "cancellation/create-dropped-at-once",
+            "cancellation/create-dropped-in-time",
+        ],
+    ),
+    Fault::new(
+        "dropped-create-undone-too-late",
+        "What a dropped creation may have made is removed a little later, whoever has made it by then.",
+        &[CreateContainer(|inside, config| {
+            undone_too_late(inside, config).boxed()
+        })],
+        &["cancellation/create-tried-again"],
+    ),
+    Fault::new(
+        "dropped-volume-and-network-stay",
+        "A creation of a volume or a network that is dropped makes it.",
+        &[
+            CreateVolume(|inside, config| {
+                let (driver, config) = (Arc::clone(&inside.driver), config.clone());
+                goes_on(async move { driver.create_volume(&config).await }).boxed()
+            }),
+            CreateNetwork(|inside, config| {
+                let (driver, config) = (Arc::clone(&inside.driver), config.clone());
+                goes_on(async move { driver.create_network(&config).await }).boxed()
+            }),
+        ],
+        &["cancellation/volume-and-network"],
+    ),
+    Fault::new(
+        "dropped-stop-kills",
+        "A stop that is dropped kills the container at once.",
+        &[
+            StopContainer(|inside, id, options| {
+                async move {
+                    let dropped = killed(inside, id);
+                    let result = inside.driver.stop_container(id, options).await;
+                    dropped.done();
+                    result
+                }
+                .boxed()
+            }),
+            RestartContainer(|inside, id, options| {
+                async move {
+                    let dropped = killed(inside, id);
+                    let result = inside.driver.restart_container(id, options).await;
+                    dropped.done();
+                    result
+                }
+                .boxed()
+            }),
+        ],
+        &["cancellation/stop", "cancellation/restart"],
+    ),
+    Fault::new(
+        "dropped-call-keeps-its-lock",
+        "Calls of a kind on one container take turns, and one that is dropped never ends its turn.",
+        &[
+            StartContainer(|inside, id| {
+                let lock = format!("start of {id}");
+                async move { in_turn(&inside.memory, &lock, inside.driver.start_container(id)).await }.boxed()
+            }),
+            PauseContainer(|inside, id| {
+                let lock = format!("pause of {id}");
+                async move { in_turn(&inside.memory, &lock, inside.driver.pause_container(id)).await }.boxed()
+            }),
+            CopyIntoContainer(|inside, id, folder, archive| {
+                let lock = format!("files of {id}");
+                let copy = inside.driver.copy_into_container(id, folder, archive);
+                async move { in_turn(&inside.memory, &lock, copy).await }.boxed()
+            }),
+            WriteFile(|inside, id, path, file| {
+                let lock = format!("files of {id}");
+                let write = inside.driver.write_file(id, path, file);
+                async move { in_turn(&inside.memory, &lock, write).await }.boxed()
+            }),
+            PullImage(|inside, image, options| {
+                let lock = format!("pull of {image}");
+                let pull = inside.driver.pull_image(image, options);
+                async move { in_turn(&inside.memory, &lock, pull).await }.boxed()
+            }),
+        ],
+        &[
+            "cancellation/start",
+            "cancellation/pause",
+            "cancellation/copy",
+            "cancellation/write-file",
+            "cancellation/pull",
+        ],
+    ),
+    Fault::new(
+        "dropped-reader-stops-the-container",
+        "Who follows the logs and goes away takes the container along.",
+        &[
+            GetContainerLogs(|inside, id, options| {
+                async move {
+                    let dropped = options.follow.then(|| killed(inside, id));
+                    let logs = inside.driver.get_container_logs(id, options).await;
+                    dropped.map(WhenDropped::done);
+                    logs
+                }
+                .boxed()
+            }),
+            StreamContainerLogs(|inside, id, options| reader_stops_it(inside, id, options).boxed()),
+        ],
+        &["cancellation/follow", "cancellation/log-stream"],
+    ),
+    Fault::new(
+        "dropped-stream-keeps-its-connection",
+        "The driver has twenty connections for streams, and one that is dropped is never free again.",
+        &[
+            StreamContainerStats(|inside, id| {
+                async move {
+                    connection(inside).await;
+                    inside.driver.stream_container_stats(id).await
+                }
+                .boxed()
+            }),
+            Events(|inside, filter| {
+                async move {
+                    connection(inside).await;
+                    inside.driver.events(filter).await
+                }
+                .boxed()
+            }),
+            StreamContainerLogs(|inside, id, options| {
+                async move {
+                    connection(inside).await;
+                    inside.driver.stream_container_logs(id, options).await
+                }
+                .boxed()
+            }),
+        ],
+        &["cancellation/streams", "cancellation/log-stream"],
+    ),
+    Fault::new(
+        "dropped-detached-command-is-sent-again",
+        "A call that is dropped goes on, and is taken for one that was lost.",
+        &[ExecDetached(|inside, id, config| {
+            sent_again(inside, id, config).boxed()
+        })],
+        &["cancellation/exec-detached"],
+    ),
+    Fault::new(
+        "dropped-kill-is-sent-again",
+        "A signal whose call is dropped is sent, and sent again.",
+        &[KillContainer(|inside, id, signal| {
+            signal_sent_again(inside, id, signal).boxed()
+        })],
+        &["cancellation/kill"],
+    ),
+    Fault::new(
+        "dropped-wait-ends-the-others",
+        "All who wait for a container share one wait, which ends with the first who goes away.",
+        &[WaitContainer(|inside, id, options| {
+            shared_wait(inside, id, options).boxed()
+        })],
+        &["cancellation/wait"],
+    ),
+];
+
+/// Kills the container when the call is dropped.
+fn killed(inside: &Inside, id: &ContainerId) -> WhenDropped {
+    let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+    WhenDropped::then(async move { driver.stop_container(&id, StopOptions::kill()).await })
+}
+
+async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let (driver, name) = (Arc::clone(&inside.driver), config.name.clone());
+    let dropped = WhenDropped::then(async move {
+        sleep(Duration::from_secs(1)).await;
+        let id = ContainerId::new(name.unwrap_or_default())?;
+        driver.remove_container(&id, RemoveOptions::force()).await
+    });
+    let made = inside.driver.create_container(config).await;
+    dropped.done();
+    made
+}
+
+async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+    let stream = inside.driver.stream_container_logs(id, options).await?;
+    let mut dropped = options.follow.then(|| killed(inside, id));
+    let end = futures_util::stream::poll_fn(move |_| {
+        dropped.take().map(WhenDropped::done);
+        std::task::Poll::Ready(None)
+    });
+    Ok(LogStream::new(stream.chain(end)))
+}
+
+/// Waits for one of the connections, which nobody gives back.
+async fn connection(inside: &Inside) {
+    if inside.memory.note("connection") >= 20 {
+        pending::<()>().await;
+    }
+}
+
+async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+    let begin = {
+        let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+        move || {
+            let (driver, id, config) = (Arc::clone(&driver), id.clone(), config.clone());
+            async move { driver.exec_detached(&id, config).await }
+        }
+    };
+    let dropped = WhenDropped::then(begin());
+    let begun = goes_on(begin()).await;
+    dropped.done();
+    begun
+}
+
+async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
+    let (driver, container) = (Arc::clone(&inside.driver), id.clone());
+    let dropped = WhenDropped::then(async move {
+        sleep(Duration::from_millis(300)).await;
+        driver.kill_container(&container, signal).await
+    });
+    let (driver, container) = (Arc::clone(&inside.driver), id.clone());
+    let sent = goes_on(async move { driver.kill_container(&container, signal).await }).await;
+    dropped.done();
+    sent
+}
+
+async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let gone = format!("one who waited for {id} has gone");
+    let (memory, what) = (inside.memory.clone(), gone.clone());
+    let dropped = WhenDropped::then(async move { memory.note(&what) });
+    let before = inside.memory.count(&gone);
+    let ends = async {
+        while inside.memory.count(&gone) == before {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let exit = tokio::select! {
+        exit = inside.driver.wait_container(id, options) => exit,
+        () = ends => Err(InternalError::new("the wait was given up").into()),
+    };
+    dropped.done();
+    exit
+}

@@ -1,0 +1,239 @@
+//! What is told of containers as it happens.
+
+use std::time::{Duration, SystemTime};
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver as _, Event, EventCursor, EventFilter, EventKind, EventStream, Result,
+};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::streams::changed;
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::Events;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "events-come-twice",
+        "Each event is told twice.",
+        &[Events(|inside, filter| {
+            async move {
+                let stream = inside.driver.events(filter).await?;
+                Ok(EventStream::new(stream.flat_map(|event| {
+                    let copy = event.as_ref().ok().cloned().map(Ok);
+                    futures_util::stream::iter([Some(event), copy].into_iter().flatten())
+                })))
+            }
+            .boxed()
+        })],
+        &[
+            "events/life",
+            "events/filter",
+            "events/after-without-gap-or-twin",
+            "events/health",
+            "events/pause",
+        ],
+    ),
+    Fault::new(
+        "events-of-creation-lost",
+        "That a container was created is not told.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |event| {
+                Some(event).filter(|event| event.kind != EventKind::Created)
+            })
+            .boxed()
+        })],
+        &[
+            "events/life",
+            "events/since",
+            "events/who",
+            "events/after-without-gap-or-twin",
+        ],
+    ),
+    Fault::new(
+        "events-lose-exit-codes",
+        "The event of an end has no exit code.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |mut event| {
+                event.exit_code = None;
+                Some(event)
+            })
+            .boxed()
+        })],
+        &["events/exit-code"],
+    ),
+    Fault::new(
+        "events-have-codes-everywhere",
+        "An event that is of no end has the exit code 0.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |mut event| {
+                event.exit_code.get_or_insert(0);
+                Some(event)
+            })
+            .boxed()
+        })],
+        &["events/exit-code"],
+    ),
+    Fault::new(
+        "events-lose-labels",
+        "Events do not have the container's labels.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |mut event| {
+                event.labels.clear();
+                Some(event)
+            })
+            .boxed()
+        })],
+        &["events/who", "events/filter"],
+    ),
+    Fault::new(
+        "events-lose-sessions",
+        "Events do not say of which session they are.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |mut event| {
+                event.session_id = None;
+                Some(event)
+            })
+            .boxed()
+        })],
+        &["events/who", "events/filter"],
+    ),
+    Fault::new(
+        "events-ignore-labels",
+        "A filter by label lets everything through.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.labels.clear()).boxed()
+        })],
+        &["events/filter"],
+    ),
+    Fault::new(
+        "events-ignore-kinds",
+        "A filter by kind lets everything through.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.kinds.clear()).boxed()
+        })],
+        &["events/filter"],
+    ),
+    Fault::new(
+        "events-ignore-the-session",
+        "A filter by session lets those of other sessions through.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.session_id = None).boxed()
+        })],
+        &["events/filter"],
+    ),
+    Fault::new(
+        "events-take-one-kind",
+        "Of several kinds that are asked for only the first is told.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.kinds.truncate(1)).boxed()
+        })],
+        &["events/filter", "events/health"],
+    ),
+    Fault::new(
+        "events-ignore-since",
+        "Only what happens from now on is told, whatever the time asked for.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.since = None).boxed()
+        })],
+        &["events/since"],
+    ),
+    Fault::new(
+        "events-end-with-the-past",
+        "With a time, what has happened is told and nothing that happens then.",
+        &[Events(|inside, filter| {
+            async move {
+                let stream = inside.driver.events(filter).await?;
+                if filter.since.is_none() {
+                    return Ok(stream);
+                }
+                let told = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
+                Ok(EventStream::new(stream.take_until(told)))
+            }
+            .boxed()
+        })],
+        &["events/since"],
+    ),
+    Fault::new(
+        "events-ignore-cursors",
+        "After a cursor only what happens from now on is told.",
+        &[Events(|inside, filter| {
+            filtered(inside, filter, |filter| filter.after = None).boxed()
+        })],
+        &["events/after-without-gap-or-twin", "events/bad-cursor"],
+    ),
+    Fault::new(
+        "events-forgive-bad-cursors",
+        "A cursor that no driver gave is taken for none.",
+        &[Events(|inside, filter| {
+            async move {
+                match inside.driver.events(filter).await {
+                    Err(error) if error.code() == codes::CONFIGURATION_ERROR => {
+                        filtered(inside, filter, |filter| filter.after = None).await
+                    }
+                    result => result,
+                }
+            }
+            .boxed()
+        })],
+        &["events/bad-cursor"],
+    ),
+    Fault::new(
+        "events-of-others",
+        "What happens to containers that the driver has not made is told as well.",
+        &[Events(|inside, filter| {
+            async move {
+                let stream = inside.driver.events(filter).await?;
+                let theirs = futures_util::stream::once(of_another());
+                Ok(EventStream::new(futures_util::stream::select(stream, theirs)))
+            }
+            .boxed()
+        })],
+        &["events/only-own", "events/only-own-of-others"],
+    ),
+    Fault::new(
+        "events-of-a-life-alone",
+        "Only that a container is created, starts, ends and is removed is told.",
+        &[Events(|inside, filter| {
+            told(inside, filter, |event| {
+                Some(event).filter(|event| {
+                    [
+                        EventKind::Created,
+                        EventKind::Started,
+                        EventKind::Stopped,
+                        EventKind::Removed,
+                    ]
+                    .contains(&event.kind)
+                })
+            })
+            .boxed()
+        })],
+        &["events/pause", "events/exec", "events/health", "events/oom"],
+    ),
+];
+
+async fn told(
+    inside: &Inside,
+    filter: &EventFilter,
+    change: impl FnMut(Event) -> Option<Event> + Send + 'static,
+) -> Result<EventStream> {
+    Ok(changed(inside.driver.events(filter).await?, change))
+}
+
+async fn filtered(
+    inside: &Inside,
+    filter: &EventFilter,
+    change: impl FnOnce(&mut EventFilter),
+) -> Result<EventStream> {
+    let mut filter = filter.clone();
+    change(&mut filter);
+    inside.driver.events(&filter).await
+}
+
+/// Some other program makes a container before long.
+async fn of_another() -> Result<Event> {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let cursor = EventCursor::new("another")?;
+    Ok(Event::new(EventKind::Created, SystemTime::now(), cursor))
+}

@@ -1,0 +1,403 @@
+//! Commands that are run to their end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{ExecError, codes};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, DriverError, ExecConfig, ExecOutcome, ExecOutput, Result, StopOptions,
+};
+use futures_util::FutureExt as _;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+
+use super::calls::goes_on;
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Command, Error, Exec, ExecDetached, ExecStream, Output};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "exec-loses-stderr",
+        "What a command writes to its error stream is lost.",
+        &[Output(|output| output.stderr.clear())],
+        &["exec/output", "concurrency/exec"],
+    ),
+    Fault::new(
+        "exec-merges-streams",
+        "What a command writes to its error stream is in its output.",
+        &[Output(|output| {
+            output.stdout = [output.stdout.as_ref(), output.stderr.as_ref()].concat().into();
+            output.stderr.clear();
+        })],
+        &["exec/output", "exec/output-is-binary-safe"],
+    ),
+    Fault::new(
+        "exec-codes-lost",
+        "Every exit code other than 0 is 1.",
+        &[Output(|output| {
+            if let ExecOutcome::Exited(code) = output.outcome {
+                output.outcome = ExecOutcome::Exited(code.min(1));
+            }
+        })],
+        &["exec/exit-code", "concurrency/exec"],
+    ),
+    Fault::new(
+        "exec-code-read-too-early",
+        "Now and then a code is 0 because the engine was asked before it had written the code down.",
+        &[Exec(|inside, id, config| {
+            code_read_too_early(inside, id, config).boxed()
+        })],
+        &["exec/exit-code"],
+    ),
+    Fault::new(
+        "exec-drops-empty-words",
+        "Empty arguments are left out.",
+        &[Command(|config| config.argv.retain(|word| !word.is_empty()))],
+        &["exec/arguments"],
+    ),
+    Fault::new(
+        "exec-ignores-input",
+        "A command does not get the input that is given.",
+        &[Exec(|inside, id, mut config| {
+            config.stdin = None;
+            inside.driver.exec(id, config)
+        })],
+        &["exec/stdin", "exec/output-is-binary-safe", "exec/output-large"],
+    ),
+    Fault::new(
+        "exec-leaves-input-open",
+        "A command that is given no input waits for one for ever.",
+        &[Exec(|inside, id, config| {
+            leaves_input_open(inside, id, config).boxed()
+        })],
+        &["exec/stdin"],
+    ),
+    Fault::new(
+        "exec-ignores-environment",
+        "A command has the container's variables alone.",
+        &[Command(|config| config.env.clear())],
+        &["exec/environment"],
+    ),
+    Fault::new(
+        "exec-ignores-user",
+        "A command runs as the container's user, whoever is asked for.",
+        &[Command(|config| config.user = None)],
+        &["exec/environment", "exec/no-such-program"],
+    ),
+    Fault::new(
+        "exec-ignores-folder",
+        "A command runs in the container's folder, whichever is asked for.",
+        &[Command(|config| config.working_dir = None)],
+        &["exec/environment", "exec/no-such-program"],
+    ),
+    Fault::new(
+        "exec-signals-are-codes",
+        "A command that a signal has ended has exited with the code that a shell would tell.",
+        &[Output(|output| {
+            if let ExecOutcome::Signaled(signal) = output.outcome {
+                output.outcome = ExecOutcome::Exited(signal.exit_code());
+            }
+        })],
+        &["exec/signaled"],
+    ),
+    Fault::new(
+        "exec-output-is-text",
+        "Output goes through a text on its way, where bytes that are not UTF-8 are replaced.",
+        &[Output(|output| {
+            output.stdout = output.stdout_text().into_owned().into();
+        })],
+        &["exec/output-is-binary-safe"],
+    ),
+    Fault::new(
+        "exec-output-ends-early",
+        "Of a long output the last part is not waited for.",
+        &[Output(|output| output.stdout.truncate(1024 * 1024))],
+        &["exec/output-large"],
+    ),
+    Fault::new(
+        "exec-ignores-limit",
+        "All of the output is kept, whatever the limit.",
+        &[Command(|config| {
+            config.output_limit = ExecConfig::DEFAULT_OUTPUT_LIMIT;
+        })],
+        &["exec/output-limit"],
+    ),
+    Fault::new(
+        "exec-limit-one-off",
+        "Output of just the limit is said to be cut.",
+        &[Exec(|inside, id, config| {
+            limit_one_off(inside, id, config).boxed()
+        })],
+        &["exec/output-limit"],
+    ),
+    Fault::new(
+        "exec-ignores-terminal",
+        "A command that asks for a terminal gets pipes.",
+        &[Command(|config| config.tty = None)],
+        &["exec/tty"],
+    ),
+    Fault::new(
+        "exec-timeout-loses-output",
+        "A command that is ended by its timeout has no output.",
+        &[Output(|output| {
+            if output.outcome == ExecOutcome::TimedOut {
+                output.stdout.clear();
+                output.stderr.clear();
+            }
+        })],
+        &["exec/timeout-keeps-the-output"],
+    ),
+    Fault::new(
+        "exec-timeout-comes-late",
+        "A timeout in seconds is taken for one in units of ten.",
+        &[Command(|config| {
+            config.timeout = config.timeout.map(|longest| longest * 10);
+        })],
+        &[
+            "exec/timeout-keeps-the-output",
+            "exec/timeout-kills-children",
+            "exec/timeout-kills-stubborn",
+            "exec-stream/timeout",
+        ],
+    ),
+    Fault::new(
+        "exec-lets-it-run-on",
+        "A timeout or a dropped call ends the waiting and not the command.",
+        &[Exec(|inside, id, config| {
+            lets_it_run_on(inside, id, config).boxed()
+        })],
+        &[
+            "exec/timeout-kills-children",
+            "exec/timeout-kills-stubborn",
+            "exec/timeout-kills-independent",
+            "cancellation/exec",
+            "cancellation/exec-at-once",
+        ],
+    ),
+    Fault::new(
+        "exec-timeout-kills-one-process",
+        "A timeout kills the command and not its children.",
+        &[Exec(|inside, id, config| {
+            ended_by("-KILL ", inside, id, config).boxed()
+        })],
+        &["exec/timeout-kills-children"],
+    ),
+    Fault::new(
+        "exec-timeout-asks-to-end",
+        "A timeout sends a signal that the command can ignore.",
+        &[Exec(|inside, id, config| {
+            ended_by("-TERM ", inside, id, config).boxed()
+        })],
+        &["exec/timeout-kills-stubborn"],
+    ),
+    Fault::new(
+        "exec-timeout-kills-the-group",
+        "A timeout kills the command's process group, which its children can leave.",
+        &[Exec(|inside, id, config| {
+            ended_by("-KILL -", inside, id, config).boxed()
+        })],
+        &["exec/timeout-kills-independent"],
+    ),
+    Fault::new(
+        "exec-timeout-stops-the-container",
+        "A timeout ends the command with its container.",
+        &[Exec(|inside, id, config| {
+            stops_the_container(inside, id, config).boxed()
+        })],
+        &["exec/timeout-spares-others"],
+    ),
+    Fault::new(
+        "exec-oom-is-a-signal",
+        "A command that is killed for the container's memory was killed by somebody.",
+        &[Output(|output| {
+            if output.outcome == ExecOutcome::OomKilled {
+                output.outcome = ExecOutcome::Signaled(driver_interface_types::Signal::KILL);
+            }
+        })],
+        &["exec/out-of-memory"],
+    ),
+    Fault::new(
+        "exec-ends-at-the-deadline",
+        "A command has a minute, as every call of the driver.",
+        &[Command(|config| {
+            config.timeout.get_or_insert(Duration::from_secs(60));
+        })],
+        &["exec/outlasts-the-deadline"],
+    ),
+    Fault::new(
+        "exec-missing-program-is-output",
+        "That a program does not exist is told as a command's output.",
+        &[Exec(|inside, id, config| {
+            missing_program_is_output(inside, id, config).boxed()
+        })],
+        &["exec/no-such-program"],
+    ),
+    Fault::new(
+        "exec-failure-is-retryable",
+        "A command that cannot run is to be tried again.",
+        &[Error(|error| match error.code() {
+            codes::EXEC_FAILED => error.with_retryable(true),
+            _ => error,
+        })],
+        &["exec/no-such-program", "exec-stream/refusals"],
+    ),
+    Fault::new(
+        "exec-does-not-look-first",
+        "A command that makes no sense is left to the engine to refuse.",
+        &[
+            Exec(|inside, id, config| {
+                let done = inside.driver.exec(id, config);
+                done.map(|result| result.map_err(|error| refused_by_engine(id, error)))
+                    .boxed()
+            }),
+            ExecStream(|inside, id, config| {
+                let begun = inside.driver.exec_stream(id, config);
+                begun
+                    .map(|result| result.map_err(|error| refused_by_engine(id, error)))
+                    .boxed()
+            }),
+            ExecDetached(|inside, id, config| {
+                let begun = inside.driver.exec_detached(id, config);
+                begun
+                    .map(|result| result.map_err(|error| refused_by_engine(id, error)))
+                    .boxed()
+            }),
+        ],
+        &[
+            "exec/no-program-given",
+            "exec-stream/refusals",
+            "exec-detached/refusals",
+        ],
+    ),
+    Fault::new(
+        "exec-starts-the-container",
+        "A container that does not run is started for the command.",
+        &[Exec(|inside, id, config| {
+            async move {
+                inside.driver.start_container(id).await?;
+                inside.driver.exec(id, config).await
+            }
+            .boxed()
+        })],
+        &["exec/not-running"],
+    ),
+    Fault::new(
+        "exec-container-gone-is-a-code",
+        "A command that ends with its container has exited with 137.",
+        &[Output(|output| {
+            if output.outcome == ExecOutcome::ContainerGone {
+                output.outcome = ExecOutcome::Exited(137);
+            }
+        })],
+        &["exec/container-gone"],
+    ),
+    Fault::new(
+        "exec-errors-tell-secrets",
+        "An error tells the command's variables.",
+        &[Exec(|inside, id, config| {
+            errors_tell_secrets(inside, id, config).boxed()
+        })],
+        &["exec/secrets-stay-out-of-errors"],
+    ),
+];
+
+async fn code_read_too_early(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    let mut output = inside.driver.exec(id, config).await?;
+    let early = inside.memory.note("exec") % 10 == 9;
+    if early && let ExecOutcome::Exited(_) = output.outcome {
+        output.outcome = ExecOutcome::Exited(0);
+    }
+    Ok(output)
+}
+
+async fn leaves_input_open(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    if config.stdin.is_some() {
+        return inside.driver.exec(id, config).await;
+    }
+    let mut session = inside.driver.exec_stream(id, config).await?;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (out, err) = tokio::join!(
+        session.stdout.read_to_end(&mut stdout),
+        session.stderr.read_to_end(&mut stderr)
+    );
+    let broken = |error: std::io::Error| ExecError::new(id.as_str(), error.to_string());
+    out.and(err).map_err(broken)?;
+    Ok(ExecOutput::new(session.wait().await?, stdout, stderr))
+}
+
+async fn limit_one_off(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    let limit = config.output_limit;
+    let mut output = inside.driver.exec(id, config).await?;
+    output.truncated = output.stdout.len() >= limit || output.stderr.len() >= limit;
+    Ok(output)
+}
+
+async fn lets_it_run_on(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
+    let (driver, container, longest) = (Arc::clone(&inside.driver), id.clone(), config.timeout.take());
+    let command = goes_on(async move { driver.exec(&container, config).await });
+    let Some(longest) = longest else {
+        return command.await;
+    };
+    let done = timeout(longest, command).await;
+    done.unwrap_or_else(|_| Ok(ExecOutput::new(ExecOutcome::TimedOut, "", "")))
+}
+
+/// Past the timeout a command is ended by another one, a `kill` with these words before the command's number.
+async fn ended_by(
+    words: &str,
+    inside: &Inside,
+    id: &ContainerId,
+    mut config: ExecConfig,
+) -> Result<ExecOutput> {
+    let Some(longest) = config.timeout.take() else {
+        return inside.driver.exec(id, config).await;
+    };
+    let noted = ["sh", "-c", "echo $$ > /tmp/number; exec \"$@\"", "sh"];
+    config.argv.splice(0..0, noted.map(str::to_owned));
+    let (driver, container) = (Arc::clone(&inside.driver), id.clone());
+    let command = goes_on(async move { driver.exec(&container, config).await });
+    if let Ok(done) = timeout(longest, command).await {
+        return done;
+    }
+    let kill = ExecConfig::shell(format!("kill {words}$(cat /tmp/number)"));
+    inside.driver.exec(id, kill).await?;
+    Ok(ExecOutput::new(ExecOutcome::TimedOut, "", ""))
+}
+
+async fn stops_the_container(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    let output = inside.driver.exec(id, config).await?;
+    if output.outcome == ExecOutcome::TimedOut {
+        inside.driver.stop_container(id, StopOptions::kill()).await?;
+    }
+    Ok(output)
+}
+
+async fn missing_program_is_output(
+    inside: &Inside,
+    id: &ContainerId,
+    config: ExecConfig,
+) -> Result<ExecOutput> {
+    match inside.driver.exec(id, config).await {
+        Err(error) if error.code() == codes::EXEC_FAILED => {
+            Ok(ExecOutput::new(ExecOutcome::Exited(127), error.message(), ""))
+        }
+        result => result,
+    }
+}
+
+fn refused_by_engine(id: &ContainerId, error: DriverError) -> DriverError {
+    match error.code() {
+        codes::CONFIGURATION_ERROR => ExecError::new(id.as_str(), error.message()).into(),
+        _ => error,
+    }
+}
+
+async fn errors_tell_secrets(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
+    let shown = format!("{:?}", config.env);
+    let result = inside.driver.exec(id, config).await;
+    result.map_err(|error| {
+        let message = format!("{} with {shown}", error.message());
+        ExecError::new(id.as_str(), message).into()
+    })
+}

@@ -1,0 +1,291 @@
+//! Commands that are talked to, and those that are left to themselves.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use driver_interface_errors::ExecError;
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, ExecConfig, ExecControl, ExecId, ExecOutcome, ExecSession, ExecStatus,
+    Result, TtySize,
+};
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{ExecDetached, ExecStatus as Status, ExecStream};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "exec-stream-loses-stderr",
+        "What a command writes to its error stream is lost.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |mut session| {
+                session.stderr = Box::pin(tokio::io::empty());
+                session
+            })
+            .boxed()
+        })],
+        &["exec-stream/conversation"],
+    ),
+    Fault::new(
+        "exec-stream-input-stays-open",
+        "Closing the input does not reach the command, and is waited for.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |mut session| {
+                let stdin = session.stdin.take();
+                session.stdin = stdin.map(|stdin| Box::pin(NeverCloses(stdin)) as _);
+                session
+            })
+            .boxed()
+        })],
+        &["exec-stream/conversation", "exec-stream/half-close"],
+    ),
+    Fault::new(
+        "exec-stream-ignores-given-input",
+        "Input that the config gives is not written.",
+        &[ExecStream(|inside, id, mut config| {
+            config.stdin = None;
+            inside.driver.exec_stream(id, config)
+        })],
+        &["exec-stream/config-input"],
+    ),
+    Fault::new(
+        "exec-stream-resize-does-nothing",
+        "A resize succeeds and changes nothing.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::Resize)).boxed()
+        })],
+        &["exec-stream/tty-resize", "exec-stream/resize-without-terminal"],
+    ),
+    Fault::new(
+        "exec-stream-kill-does-nothing",
+        "A kill succeeds and the command goes on.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::Kill)).boxed()
+        })],
+        &["exec-stream/kill"],
+    ),
+    Fault::new(
+        "exec-stream-dropped-runs-on",
+        "A command whose session is dropped runs on.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::Drop)).boxed()
+        })],
+        &["exec-stream/drop-kills"],
+    ),
+    Fault::new(
+        "exec-stream-ignores-timeout",
+        "A session goes on past its timeout.",
+        &[ExecStream(|inside, id, mut config| {
+            config.timeout = None;
+            inside.driver.exec_stream(id, config)
+        })],
+        &["exec-stream/timeout"],
+    ),
+    Fault::new(
+        "exec-stream-reads-ahead",
+        "Output that nobody reads is kept without end instead of held back.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |mut session| {
+                session.stdout = Box::pin(read_ahead(session.stdout));
+                session
+            })
+            .boxed()
+        })],
+        &["exec-stream/slow-reader"],
+    ),
+    Fault::new(
+        "exec-stream-outcome-told-once",
+        "Only who waits first is told how the command ended.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::SecondWait)).boxed()
+        })],
+        &["exec-stream/outcome"],
+    ),
+    Fault::new(
+        "exec-stream-codes-lost",
+        "A session's command always exits with 0.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::Code)).boxed()
+        })],
+        &[
+            "exec-stream/conversation",
+            "exec-stream/half-close",
+            "exec-stream/outcome",
+        ],
+    ),
+    Fault::new(
+        "exec-status-known-to-one-driver",
+        "A detached command is known only to the driver that has started it.",
+        &[
+            ExecDetached(|inside, id, config| noted_where_it_began(inside, id, config).boxed()),
+            Status(|inside, id, exec| known_where_it_began(inside, id, exec).boxed()),
+        ],
+        &["exec-detached/runs-on"],
+    ),
+    Fault::new(
+        "exec-status-never-ends",
+        "A detached command that has ended is said to run.",
+        &[Status(|inside, id, exec| {
+            status(inside, id, exec, |status| status.map(|_| ExecStatus::running())).boxed()
+        })],
+        &["exec-detached/status"],
+    ),
+    Fault::new(
+        "exec-status-code-lost",
+        "A detached command that has ended has exited with 0.",
+        &[Status(|inside, id, exec| {
+            status(inside, id, exec, |status| {
+                status.map(|status| match status.outcome {
+                    Some(_) => ExecStatus::ended(ExecOutcome::Exited(0)),
+                    None => status,
+                })
+            })
+            .boxed()
+        })],
+        &["exec-detached/status"],
+    ),
+    Fault::new(
+        "exec-status-of-what-never-was",
+        "A detached command that nobody has started is said to run.",
+        &[Status(|inside, id, exec| {
+            status(inside, id, exec, |status| status.or(Some(ExecStatus::running()))).boxed()
+        })],
+        &["exec-detached/unknown-id"],
+    ),
+    Fault::new(
+        "exec-detached-drops-its-timeout",
+        "A detached command with a timeout is started without one.",
+        &[ExecDetached(|inside, id, mut config| {
+            config.timeout = None;
+            inside.driver.exec_detached(id, config)
+        })],
+        &["exec-detached/refusals"],
+    ),
+];
+
+async fn session(
+    inside: &Inside,
+    id: &ContainerId,
+    config: ExecConfig,
+    change: impl FnOnce(ExecSession) -> ExecSession,
+) -> Result<ExecSession> {
+    Ok(change(inside.driver.exec_stream(id, config).await?))
+}
+
+/// Input whose end never comes.
+struct NeverCloses(Pin<Box<dyn AsyncWrite + Send>>);
+
+impl AsyncWrite for NeverCloses {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.0.as_mut().poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.0.as_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+/// Reads as fast as it can, whether or not anybody asks.
+fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
+    let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
+    // Who reads no more does not want the rest.
+    tokio::spawn(async move { drop(tokio::io::copy(&mut from, &mut write).await) });
+    read
+}
+
+/// What is wrong with a session's control.
+#[derive(PartialEq)]
+enum Flaw {
+    Drop,
+    Resize,
+    Kill,
+    SecondWait,
+    Code,
+}
+
+struct Control {
+    inside: Arc<dyn ExecControl>,
+    flaw: Flaw,
+    told: AtomicBool,
+}
+
+/// The session with this wrong about its control.
+fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
+    let inside: Arc<dyn ExecControl> = session.control.into();
+    if flaw == Flaw::Drop {
+        let held = Arc::clone(&inside);
+        tokio::spawn(async move { held.wait().await });
+    }
+    let told = AtomicBool::new(false);
+    let control = Control { inside, flaw, told };
+    ExecSession::new(session.stdin, session.stdout, session.stderr, control)
+}
+
+#[async_trait]
+impl ExecControl for Control {
+    async fn resize(&self, size: TtySize) -> Result<()> {
+        if self.flaw == Flaw::Resize {
+            return Ok(());
+        }
+        self.inside.resize(size).await
+    }
+
+    async fn wait(&self) -> Result<ExecOutcome> {
+        let outcome = self.inside.wait().await?;
+        if self.told.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
+            return Err(ExecError::new("session", "its end was told already").into());
+        }
+        match outcome {
+            ExecOutcome::Exited(_) if self.flaw == Flaw::Code => Ok(ExecOutcome::Exited(0)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    async fn kill(&self) -> Result<()> {
+        if self.flaw == Flaw::Kill {
+            return Ok(());
+        }
+        self.inside.kill().await
+    }
+}
+
+fn own(inside: &Inside, exec: &ExecId) -> String {
+    format!("{exec} of {:p}", Arc::as_ptr(&inside.driver))
+}
+
+async fn noted_where_it_began(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+    let exec = inside.driver.exec_detached(id, config).await?;
+    inside.memory.note(&own(inside, &exec));
+    Ok(exec)
+}
+
+async fn known_where_it_began(
+    inside: &Inside,
+    id: &ContainerId,
+    exec: &ExecId,
+) -> Result<Option<ExecStatus>> {
+    let found = inside.driver.exec_status(id, exec).await?;
+    Ok(found.filter(|_| inside.memory.count(&own(inside, exec)) > 0))
+}
+
+async fn status(
+    inside: &Inside,
+    id: &ContainerId,
+    exec: &ExecId,
+    change: impl FnOnce(Option<ExecStatus>) -> Option<ExecStatus>,
+) -> Result<Option<ExecStatus>> {
+    inside.driver.exec_status(id, exec).await.map(change)
+}

@@ -1,0 +1,430 @@
+//! Files and archives that go into containers and out of them.
+
+use std::path::{Component, Path};
+
+use bytes::Bytes;
+use driver_interface_errors::{ContainerNotRunningError, codes};
+use driver_interface_types::{
+    ByteStream, ContainerDriver as _, ContainerId, ContainerPath, ExecConfig, FileContent, ReadFileOptions,
+    Result, TarStream, WriteFile,
+};
+use futures_util::FutureExt as _;
+
+use super::streams::changed;
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    CopyFromContainer, CopyIntoContainer, Error, ReadFile, ReadFileStream, WriteFile as Write,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "read-file-is-text",
+        "Bytes that are not UTF-8 are replaced.",
+        &[ReadFile(|inside, id, path, options| {
+            async move {
+                let bytes = inside.driver.read_file(id, path, options).await?;
+                Ok(String::from_utf8_lossy(&bytes).into_owned().into())
+            }
+            .boxed()
+        })],
+        &["files/round-trip"],
+    ),
+    Fault::new(
+        "write-file-needs-a-process",
+        "Only a container that runs can be written to.",
+        &[Write(|inside, id, path, file| {
+            write_needs_a_process(inside, id, path, file).boxed()
+        })],
+        &["files/round-trip", "files/seen-inside", "files/mode-and-owner"],
+    ),
+    Fault::new(
+        "write-file-below-the-mount",
+        "A file is written where the driver finds it, and nobody inside the container.",
+        &[
+            Write(|inside, id, path, file| {
+                async move {
+                    let hidden = ContainerPath::new(format!("{path}.hidden"))?;
+                    inside.driver.write_file(id, &hidden, file).await
+                }
+                .boxed()
+            }),
+            ReadFile(|inside, id, path, options| read_below_the_mount(inside, id, path, options).boxed()),
+        ],
+        &[
+            "files/seen-inside",
+            "files/in-memory-folder",
+            "files/mode-and-owner",
+        ],
+    ),
+    Fault::new(
+        "read-file-stream-ends-early",
+        "Of a large file the last part is lost.",
+        &[ReadFileStream(|inside, id, path| {
+            async move {
+                let stream = inside.driver.read_file_stream(id, path).await?;
+                Ok(cut(stream, 20 * 1024 * 1024))
+            }
+            .boxed()
+        })],
+        &["files/large-round-trip"],
+    ),
+    Fault::new(
+        "read-file-cuts",
+        "Of a file that is larger than the limit, the beginning is given.",
+        &[ReadFile(|inside, id, path, options| {
+            async move {
+                let mut file = inside
+                    .driver
+                    .read_file(id, path, ReadFileOptions::default())
+                    .await?;
+                file.truncate(options.limit);
+                Ok(file)
+            }
+            .boxed()
+        })],
+        &["files/limit"],
+    ),
+    Fault::new(
+        "read-file-limit-one-off",
+        "A file of just the limit is too large.",
+        &[ReadFile(|inside, id, path, mut options| {
+            options.limit = options.limit.saturating_sub(1);
+            inside.driver.read_file(id, path, options)
+        })],
+        &["files/limit"],
+    ),
+    Fault::new(
+        "read-file-missing-is-empty",
+        "What is not there, or is no file, is read as an empty one.",
+        &[ReadFile(|inside, id, path, options| {
+            async move {
+                let result = inside.driver.read_file(id, path, options).await;
+                unless_refused(result, Bytes::new)
+            }
+            .boxed()
+        })],
+        &[
+            "files/no-such-file",
+            "files/folder-is-no-file",
+            "files/limit",
+            "files/parents",
+            "files/read-only-root",
+        ],
+    ),
+    Fault::new(
+        "read-file-stream-fails-late",
+        "That a file does not exist is told by the stream and not by the call.",
+        &[ReadFileStream(|inside, id, path| {
+            async move {
+                match inside.driver.read_file_stream(id, path).await {
+                    Err(error) => Ok(ByteStream::new(futures_util::stream::iter([Err(error)]))),
+                    stream => stream,
+                }
+            }
+            .boxed()
+        })],
+        &["files/no-such-file"],
+    ),
+    Fault::new(
+        "file-errors-are-retryable",
+        "A read or write that can never work is to be tried again.",
+        &[Error(|error| match error.code() {
+            codes::FILE_SYSTEM_ERROR | codes::UNSUPPORTED_OPERATION => error.with_retryable(true),
+            _ => error,
+        })],
+        &[
+            "files/no-such-file",
+            "files/limit",
+            "files/read-only-root",
+            "files/no-such-folder",
+        ],
+    ),
+    Fault::new(
+        "read-file-of-a-folder-is-empty",
+        "A folder is read as an empty file.",
+        &[ReadFile(|inside, id, path, options| {
+            folder_is_an_empty_file(inside, id, path, options).boxed()
+        })],
+        &["files/folder-is-no-file"],
+    ),
+    Fault::new(
+        "read-file-follows-links-on-the-host",
+        "Where a symbolic link leads is looked up among the host's files.",
+        &[ReadFile(|inside, id, path, options| {
+            follows_links_on_the_host(inside, id, path, options).boxed()
+        })],
+        &["files/links-stay-inside"],
+    ),
+    Fault::new(
+        "write-file-forgets-the-mode",
+        "A file is written with the usual permissions, whichever are asked for.",
+        &[Write(|inside, id, path, file| {
+            inside
+                .driver
+                .write_file(id, path, file.mode(WriteFile::DEFAULT_MODE))
+        })],
+        &["files/mode-and-owner"],
+    ),
+    Fault::new(
+        "write-file-forgets-the-owner",
+        "A file belongs to the container's user, whoever is asked for.",
+        &[Write(|inside, id, path, mut file| {
+            file.owner = None;
+            inside.driver.write_file(id, path, file)
+        })],
+        &["files/mode-and-owner"],
+    ),
+    Fault::new(
+        "write-file-makes-folders",
+        "Missing folders are made without being asked for.",
+        &[Write(|inside, id, path, file| {
+            inside.driver.write_file(id, path, file.create_parents(true))
+        })],
+        &["files/parents"],
+    ),
+    Fault::new(
+        "write-file-makes-no-folders",
+        "Missing folders are an error, also where they are to be made.",
+        &[Write(|inside, id, path, file| {
+            inside.driver.write_file(id, path, file.create_parents(false))
+        })],
+        &["files/parents", "files/mode-and-owner"],
+    ),
+    Fault::new(
+        "write-file-appends",
+        "What a file had stays before what is written.",
+        &[Write(|inside, id, path, file| {
+            write_appends(inside, id, path, file).boxed()
+        })],
+        &["files/replaced"],
+    ),
+    Fault::new(
+        "write-file-believes-the-length",
+        "Content is cut or filled up to the length that it says.",
+        &[Write(|inside, id, path, file| {
+            write_fills_up(inside, id, path, file).boxed()
+        })],
+        &["files/wrong-length"],
+    ),
+    Fault::new(
+        "write-file-swallows-errors",
+        "A write that is refused says nothing.",
+        &[Write(|inside, id, path, file| {
+            async move {
+                let result = inside.driver.write_file(id, path, file).await;
+                unless_refused(result, || ())
+            }
+            .boxed()
+        })],
+        &[
+            "files/read-only-root",
+            "files/folder-is-no-file",
+            "files/parents",
+            "files/wrong-length",
+        ],
+    ),
+    Fault::new(
+        "copy-in-loses-links",
+        "Symbolic links are not unpacked.",
+        &[CopyIntoContainer(|inside, id, folder, archive| {
+            copy_in_without_links(inside, id, folder, archive).boxed()
+        })],
+        &["files/archive-round-trip"],
+    ),
+    Fault::new(
+        "copy-out-ends-early",
+        "Of a large archive the last part is lost.",
+        &[CopyFromContainer(|inside, id, path| {
+            async move {
+                let archive = inside.driver.copy_from_container(id, path).await?;
+                Ok(cut(archive, 10 * 1024 * 1024))
+            }
+            .boxed()
+        })],
+        &["files/archive-large"],
+    ),
+    Fault::new(
+        "copy-in-unpacks-on-the-host",
+        "Names that climb out of the folder are unpacked where they lead to on the host.",
+        &[CopyIntoContainer(|inside, id, folder, archive| {
+            copy_in_climbs(inside, id, folder, archive).boxed()
+        })],
+        &["files/archive-hostile-names"],
+    ),
+    Fault::new(
+        "copy-in-swallows-errors",
+        "An archive that cannot be unpacked says nothing.",
+        &[CopyIntoContainer(|inside, id, folder, archive| {
+            async move {
+                let result = inside.driver.copy_into_container(id, folder, archive).await;
+                unless_refused(result, || ())
+            }
+            .boxed()
+        })],
+        &["files/archive-broken", "files/no-such-folder"],
+    ),
+    Fault::new(
+        "copy-out-of-nothing-is-empty",
+        "What is not there is packed as an empty archive.",
+        &[CopyFromContainer(|inside, id, path| {
+            async move {
+                let result = inside.driver.copy_from_container(id, path).await;
+                unless_refused(result, || TarStream::of_items([]))
+            }
+            .boxed()
+        })],
+        &["files/no-such-folder"],
+    ),
+];
+
+/// The result, and something else instead of a refusal.
+fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
+    match result {
+        Err(error) if [codes::FILE_SYSTEM_ERROR, codes::UNSUPPORTED_OPERATION].contains(&error.code()) => {
+            Ok(instead())
+        }
+        result => result,
+    }
+}
+
+/// The stream without what comes after so many bytes.
+fn cut(stream: ByteStream, mut left: usize) -> ByteStream {
+    changed(stream, move |mut piece| {
+        piece.truncate(left);
+        left -= piece.len();
+        Some(piece).filter(|piece| !piece.is_empty())
+    })
+}
+
+async fn write_needs_a_process(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    file: WriteFile,
+) -> Result<()> {
+    let now = inside.driver.get_container(id).await?;
+    if now.is_some_and(|now| now.started_at.is_none() || now.exit.is_some()) {
+        return Err(ContainerNotRunningError::new(id.as_str(), "it has no process").into());
+    }
+    inside.driver.write_file(id, path, file).await
+}
+
+async fn read_below_the_mount(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    options: ReadFileOptions,
+) -> Result<Bytes> {
+    let hidden = ContainerPath::new(format!("{path}.hidden"))?;
+    match inside.driver.read_file(id, &hidden, options).await {
+        Err(_) => inside.driver.read_file(id, path, options).await,
+        found => found,
+    }
+}
+
+async fn folder_is_an_empty_file(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    options: ReadFileOptions,
+) -> Result<Bytes> {
+    let result = inside.driver.read_file(id, path, options).await;
+    if result.is_err() && inside.driver.copy_from_container(id, path).await.is_ok() {
+        return Ok(Bytes::new());
+    }
+    result
+}
+
+async fn follows_links_on_the_host(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    options: ReadFileOptions,
+) -> Result<Bytes> {
+    let command = ExecConfig::new(["readlink", path.as_str()]);
+    let target = inside.driver.exec(id, command).await?;
+    match std::fs::read(target.stdout_text().trim()) {
+        Ok(file) => Ok(file.into()),
+        Err(_) => inside.driver.read_file(id, path, options).await,
+    }
+}
+
+async fn write_appends(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    mut file: WriteFile,
+) -> Result<()> {
+    if let Ok(old) = inside
+        .driver
+        .read_file(id, path, ReadFileOptions::default())
+        .await
+    {
+        let new = file.content.into_stream().read_all(usize::MAX).await?;
+        file.content = [old, new].concat().into();
+    }
+    inside.driver.write_file(id, path, file).await
+}
+
+async fn write_fills_up(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    mut file: WriteFile,
+) -> Result<()> {
+    let length = usize::try_from(file.content.length()).unwrap_or(usize::MAX);
+    let mut content = file.content.into_stream().read_all(usize::MAX).await?.to_vec();
+    content.resize(length, 0);
+    file.content = FileContent::from(content);
+    inside.driver.write_file(id, path, file).await
+}
+
+async fn copy_in_without_links(
+    inside: &Inside,
+    id: &ContainerId,
+    folder: &ContainerPath,
+    archive: TarStream,
+) -> Result<()> {
+    let archive = archive.read_all(usize::MAX).await?;
+    let kept = without_links(&archive).unwrap_or_else(|_| archive.to_vec());
+    inside.driver.copy_into_container(id, folder, kept.into()).await
+}
+
+fn without_links(archive: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut kept = tar::Builder::new(Vec::new());
+    for entry in tar::Archive::new(archive).entries()? {
+        let entry = entry?;
+        let (mut header, path) = (entry.header().clone(), entry.path()?.into_owned());
+        if !header.entry_type().is_symlink() {
+            kept.append_data(&mut header, path, entry)?;
+        }
+    }
+    kept.into_inner()
+}
+
+async fn copy_in_climbs(
+    inside: &Inside,
+    id: &ContainerId,
+    folder: &ContainerPath,
+    archive: TarStream,
+) -> Result<()> {
+    let archive = archive.read_all(usize::MAX).await?;
+    // What is no archive is the engine's to refuse.
+    drop(unpack_what_climbs(&archive, Path::new(folder.as_str())));
+    inside
+        .driver
+        .copy_into_container(id, folder, archive.into())
+        .await
+}
+
+fn unpack_what_climbs(archive: &[u8], folder: &Path) -> std::io::Result<()> {
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.into_owned();
+        if name.components().next() == Some(Component::ParentDir) && entry.header().entry_type().is_file() {
+            std::io::copy(&mut entry, &mut std::fs::File::create(folder.join(name))?)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! Logs as one text.
+
+use driver_interface_errors::{ContainerNotFoundError, ContainerNotRunningError};
+use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus, LogOptions, Result};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::GetContainerLogs;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "logs-merge-streams",
+        "Both streams are given, whichever is asked for.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            if options.stdout || options.stderr {
+                (options.stdout, options.stderr) = (true, true);
+            }
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/streams", "logs/order"],
+    ),
+    Fault::new(
+        "logs-of-neither-stream-are-empty",
+        "Selecting neither stream gives an empty text.",
+        &[GetContainerLogs(|inside, id, options| {
+            if options.stdout || options.stderr {
+                return inside.driver.get_container_logs(id, options);
+            }
+            std::future::ready(Ok(String::new())).boxed()
+        })],
+        &["logs/neither-stream"],
+    ),
+    Fault::new(
+        "logs-lose-lines",
+        "One line of a hundred is lost.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |number, line| {
+                if number % 100 == 99 { String::new() } else { line }
+            })
+            .boxed()
+        })],
+        &["logs/order", "logs/follow-ends"],
+    ),
+    Fault::new(
+        "logs-ignore-tail",
+        "All lines are given, however few are asked for.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = None;
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/tail", "logs/tail-of-odd-lines"],
+    ),
+    Fault::new(
+        "logs-tail-of-zero-is-all",
+        "A tail of no lines is taken for none that was asked for.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.filter(|lines| *lines > 0);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/tail"],
+    ),
+    Fault::new(
+        "logs-tail-one-off",
+        "One line more is given than the tail has.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.map(|lines| lines + 1);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/tail", "logs/tail-of-odd-lines"],
+    ),
+    Fault::new(
+        "logs-tail-counts-pieces",
+        "The tail counts the pieces in which an engine keeps a long line.",
+        &[GetContainerLogs(|inside, id, options| {
+            tail_of_pieces(inside, id, options).boxed()
+        })],
+        &["logs/tail-of-odd-lines"],
+    ),
+    Fault::new(
+        "logs-ignore-since",
+        "What was written before the time asked for is given as well.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.since = None;
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/since"],
+    ),
+    Fault::new(
+        "logs-have-no-times",
+        "Lines come without the times that were asked for.",
+        &[GetContainerLogs(|inside, id, options| {
+            inside.driver.get_container_logs(id, options.timestamps(false))
+        })],
+        &["logs/timestamps"],
+    ),
+    Fault::new(
+        "logs-have-local-times",
+        "Times are those of the place where the engine is.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| line.replacen("Z ", "+02:00 ", 1)).boxed()
+        })],
+        &["logs/timestamps"],
+    ),
+    Fault::new(
+        "logs-before-start-fail",
+        "Asking for the logs of what was never started is an error.",
+        &[GetContainerLogs(|inside, id, options| {
+            fail_before_start(inside, id, options).boxed()
+        })],
+        &["logs/before-start"],
+    ),
+    Fault::new(
+        "logs-of-the-last-run-alone",
+        "A start throws away what the runs before have printed.",
+        &[GetContainerLogs(|inside, id, options| {
+            of_the_last_run(inside, id, options).boxed()
+        })],
+        &["logs/every-run"],
+    ),
+    Fault::new(
+        "logs-trim-lines",
+        "Spaces at the ends of lines are lost.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| {
+                let end = if line.ends_with('\n') { "\n" } else { "" };
+                format!("{}{end}", line.trim_end())
+            })
+            .boxed()
+        })],
+        &["logs/verbatim"],
+    ),
+    Fault::new(
+        "logs-add-a-newline",
+        "A last line without a newline gets one.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| {
+                format!("{}\n", line.trim_end_matches('\n'))
+            })
+            .boxed()
+        })],
+        &["logs/verbatim"],
+    ),
+    Fault::new(
+        "logs-skip-what-is-no-text",
+        "A line with bytes that are not UTF-8 is left out.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| {
+                if line.contains(char::REPLACEMENT_CHARACTER) {
+                    String::new()
+                } else {
+                    line
+                }
+            })
+            .boxed()
+        })],
+        &["logs/invalid-utf8"],
+    ),
+    Fault::new(
+        "logs-break-long-lines",
+        "Each piece in which an engine keeps a long line is a line.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| pieces(&line).join("\n")).boxed()
+        })],
+        &["logs/long-line", "logs/tail-of-odd-lines"],
+    ),
+    Fault::new(
+        "logs-do-not-follow",
+        "Following gives what there is and ends.",
+        &[GetContainerLogs(|inside, id, options| {
+            inside.driver.get_container_logs(id, options.follow(false))
+        })],
+        &[
+            "logs/follow-ends",
+            "logs/follow-waits-for-start",
+            "logs/follow-removed",
+        ],
+    ),
+    Fault::new(
+        "logs-follow-for-ever",
+        "Following a container that has ended waits for more.",
+        &[GetContainerLogs(|inside, id, options| {
+            follow_for_ever(inside, id, options).boxed()
+        })],
+        &["logs/follow-ended", "cancellation/follow"],
+    ),
+    Fault::new(
+        "logs-follow-fails-on-removal",
+        "Following ends with an error when the container is removed.",
+        &[GetContainerLogs(|inside, id, options| {
+            fail_on_removal(inside, id, options).boxed()
+        })],
+        &["logs/follow-removed"],
+    ),
+];
+
+/// The logs with each line, newline and all, changed.
+async fn lines(
+    inside: &Inside,
+    id: &ContainerId,
+    options: LogOptions,
+    change: impl Fn(usize, String) -> String,
+) -> Result<String> {
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    let lines = logs.split_inclusive('\n').map(str::to_owned).enumerate();
+    Ok(lines.map(|(number, line)| change(number, line)).collect())
+}
+
+/// A text in the pieces of 16 KiB that engines keep.
+fn pieces(line: &str) -> Vec<String> {
+    let characters: Vec<char> = line.chars().collect();
+    characters
+        .chunks(16 * 1024)
+        .map(|piece| piece.iter().collect())
+        .collect()
+}
+
+async fn tail_of_pieces(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
+    let Some(tail) = options.tail.take() else {
+        return inside.driver.get_container_logs(id, options).await;
+    };
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    let pieces: Vec<String> = logs.split_inclusive('\n').flat_map(pieces).collect();
+    let left_out = pieces
+        .len()
+        .saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX));
+    Ok(pieces.into_iter().skip(left_out).collect())
+}
+
+async fn fail_before_start(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let now = inside.driver.get_container(id).await?;
+    if !options.follow && now.is_some_and(|now| now.status == ContainerStatus::Created) {
+        return Err(ContainerNotRunningError::new(id.as_str(), "it has no logs").into());
+    }
+    inside.driver.get_container_logs(id, options).await
+}
+
+async fn of_the_last_run(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
+    let now = inside.driver.get_container(id).await?;
+    options.since = options.since.max(now.and_then(|now| now.started_at));
+    inside.driver.get_container_logs(id, options).await
+}
+
+async fn follow_for_ever(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let now = inside.driver.get_container(id).await?;
+    if options.follow && now.is_some_and(|now| now.exit.is_some()) {
+        return std::future::pending().await;
+    }
+    inside.driver.get_container_logs(id, options).await
+}
+
+async fn fail_on_removal(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    match inside.driver.get_container(id).await? {
+        Some(_) => Ok(logs),
+        None => Err(ContainerNotFoundError::new(id.as_str()).into()),
+    }
+}

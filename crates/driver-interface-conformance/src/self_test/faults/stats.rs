@@ -1,0 +1,152 @@
+//! What containers are said to use.
+
+use std::time::SystemTime;
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, ContainerStats as Figures, Result, StatsStream,
+};
+use futures_util::FutureExt as _;
+
+use super::streams::{changed, endless, read_ahead};
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{ContainerStats, StreamContainerStats};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "stats-memory-is-shared",
+        "The memory told is the engine's, the same for each container.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| figures.memory_bytes = 1 << 30).boxed()
+        })],
+        &["stats/memory"],
+    ),
+    Fault::new(
+        "stats-no-memory",
+        "The memory that a container uses is never read.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| figures.memory_bytes = 0).boxed()
+        })],
+        &["stats/memory"],
+    ),
+    Fault::new(
+        "stats-share-of-the-first-figure",
+        "The share of CPU is that of a first figure, which has none before it.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| figures.cpu_cores = 0.0).boxed()
+        })],
+        &["stats/cpu"],
+    ),
+    Fault::new(
+        "stats-share-of-the-machine",
+        "The share of CPU is what the whole machine uses.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| figures.cpu_cores += 1.0).boxed()
+        })],
+        &["stats/cpu"],
+    ),
+    Fault::new(
+        "stats-count-the-main-process",
+        "Only the main process is counted.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| figures.pids = 1).boxed()
+        })],
+        &["stats/pids"],
+    ),
+    Fault::new(
+        "stats-forget-limits",
+        "The limits are not among the figures.",
+        &[ContainerStats(|inside, id| {
+            figures(inside, id, |figures| {
+                (figures.memory_limit_bytes, figures.pids_limit) = (None, None);
+            })
+            .boxed()
+        })],
+        &["stats/limits", "stats/memory"],
+    ),
+    Fault::new(
+        "stats-totals-start-anew",
+        "Totals are counted from one measurement to the next.",
+        &[ContainerStats(|inside, id| totals_start_anew(inside, id).boxed())],
+        &["stats/limits", "stats/cpu"],
+    ),
+    Fault::new(
+        "stats-of-what-does-not-run-are-zero",
+        "What does not run is measured, and uses nothing.",
+        &[
+            ContainerStats(|inside, id| zero(inside, id).boxed()),
+            StreamContainerStats(|inside, id| {
+                async move {
+                    match inside.driver.stream_container_stats(id).await {
+                        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => {
+                            Ok(StatsStream::of_items([]))
+                        }
+                        result => result,
+                    }
+                }
+                .boxed()
+            }),
+        ],
+        &["stats/not-running"],
+    ),
+    Fault::new(
+        "stats-stream-repeats-itself",
+        "A stream gives its first measurement again and again.",
+        &[StreamContainerStats(|inside, id| {
+            let mut first = None;
+            measurements(inside, id, |stream| {
+                changed(stream, move |figures| Some(first.get_or_insert(figures).clone()))
+            })
+            .boxed()
+        })],
+        &["stats/stream-times-ascend", "stats/stream-slow-reader"],
+    ),
+    Fault::new(
+        "stats-stream-goes-on",
+        "A stream goes on when the container has ended.",
+        &[StreamContainerStats(|inside, id| {
+            measurements(inside, id, endless).boxed()
+        })],
+        &["stats/stream-ends"],
+    ),
+    Fault::new(
+        "stats-stream-keeps-everything",
+        "Measurements that nobody reads are kept for later.",
+        &[StreamContainerStats(|inside, id| {
+            measurements(inside, id, read_ahead).boxed()
+        })],
+        &["stats/stream-slow-reader"],
+    ),
+];
+
+async fn figures(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Figures)) -> Result<Figures> {
+    let mut figures = inside.driver.container_stats(id).await?;
+    change(&mut figures);
+    Ok(figures)
+}
+
+async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Figures> {
+    let mut figures = inside.driver.container_stats(id).await?;
+    if inside.memory.note(&format!("figures of {id}")) > 0 {
+        figures.cpu_time = Default::default();
+        figures.network_received_bytes = figures.network_received_bytes.map(|_| 0);
+        figures.disk_written_bytes = figures.disk_written_bytes.map(|_| 0);
+    }
+    Ok(figures)
+}
+
+async fn zero(inside: &Inside, id: &ContainerId) -> Result<Figures> {
+    match inside.driver.container_stats(id).await {
+        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(Figures::new(SystemTime::now())),
+        result => result,
+    }
+}
+
+async fn measurements(
+    inside: &Inside,
+    id: &ContainerId,
+    change: impl FnOnce(StatsStream) -> StatsStream,
+) -> Result<StatsStream> {
+    Ok(change(inside.driver.stream_container_stats(id).await?))
+}

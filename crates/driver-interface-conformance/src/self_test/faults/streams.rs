@@ -1,0 +1,49 @@
+//! What is wrong with streams, whatever they are of.
+
+use std::future::ready;
+
+use driver_interface_types::{DriverStream, Result};
+use futures_util::StreamExt as _;
+
+/// The stream with its items changed, or left out.
+pub(super) fn changed<T: Send + 'static>(
+    stream: DriverStream<T>,
+    mut change: impl FnMut(T) -> Option<T> + Send + 'static,
+) -> DriverStream<T> {
+    DriverStream::new(stream.filter_map(move |item| {
+        ready(match item {
+            Ok(item) => change(item).map(Ok),
+            error => Some(error),
+        })
+    }))
+}
+
+/// The stream, which gives nothing before it has everything.
+pub(super) fn at_once<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
+    let all = futures_util::stream::once(stream.collect());
+    DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
+        let (items, error) = match all {
+            Ok(items) => (items, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
+        futures_util::stream::iter(items.into_iter().map(Ok).chain(error))
+    }))
+}
+
+/// The stream, which never ends.
+pub(super) fn endless<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
+    DriverStream::new(stream.chain(futures_util::stream::pending()))
+}
+
+/// The stream, which is read as fast as it can be, whether or not anybody asks.
+pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> DriverStream<T> {
+    let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(item) = stream.next().await
+            && send.send(item).is_ok()
+        {}
+    });
+    DriverStream::new(futures_util::stream::unfold(receive, |mut receive| async {
+        Some((receive.recv().await?, receive))
+    }))
+}
