@@ -47,6 +47,13 @@ impl Fault {
     pub fn all() -> Vec<&'static Self> {
         faults::all()
     }
+
+    fn namespace(&self) -> Option<&'static str> {
+        self.sabotages.iter().find_map(|sabotage| match sabotage {
+            Sabotage::Namespace(namespace) => Some(*namespace),
+            _ => None,
+        })
+    }
 }
 
 impl fmt::Debug for Fault {
@@ -81,7 +88,10 @@ impl Target for Saboteur {
     }
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
-        let driver = self.target.connect(namespace).await?;
+        let driver = match self.fault.namespace() {
+            Some(other) => self.target.connect(&Namespace::new(other)?).await?,
+            None => self.target.connect(namespace).await?,
+        };
         Ok(sabotage(driver, self.fault.sabotages, self.memory.clone()))
     }
 

@@ -35,6 +35,12 @@ impl Memory {
         all.push(what.to_owned());
         before
     }
+
+    /// Whether something was remembered.
+    pub(super) fn has(&self, what: &str) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().any(|noted| noted == what)
+    }
 }
 
 macro_rules! sabotage {
@@ -53,6 +59,8 @@ macro_rules! sabotage {
             Capabilities(fn(&mut Capabilities)),
             /// Errors come as others, whatever was asked.
             Error(fn(DriverError) -> DriverError),
+            /// Every driver works in this namespace, whichever it was asked for.
+            Namespace(&'static str),
             $(
                 #[doc = concat!("Does something else in `", stringify!($operation), "`.")]
                 $Operation(for<'a> fn(&'a Inside, $(&'a $Lent,)* $($Given),*) -> BoxFuture<'a, Result<$answer>>),
