@@ -29,7 +29,6 @@ pub(super) const FAULTS: &[Fault] = &[
         })],
         &[
             "listing/every-status",
-            "listing/status-and-state",
             "cleanup/session",
             "namespaces/sessions-apart",
         ],
