@@ -1,9 +1,13 @@
 //! Limits and security.
 
-use driver_interface_types::{SecurityOptions, TmpfsMount};
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, LogOptions, Result, SecurityOptions, TmpfsMount, VolumeMount,
+};
+use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::Config;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Config, GetContainerLogs};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -62,9 +66,9 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "system-calls-unfiltered",
-        "The filter of system calls lets everything through.",
-        &[Config(|config| {
-            config.security.seccomp_profile = Some(r#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.to_owned());
+        "No filter of system calls is set, as the kernel tells.",
+        &[GetContainerLogs(|inside, id, options| {
+            unfiltered(inside, id, options).boxed()
         })],
         &["security/seccomp"],
     ),
@@ -80,4 +84,42 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Config(|config| config.security.read_only = false)],
         &["security/read-only-root"],
     ),
+    Fault::new(
+        "host-folder-mounted",
+        "A folder of the host is mounted that nobody asked for.",
+        &[Config(|config| {
+            config
+                .volumes
+                .push(VolumeMount::bind("/srv", "/host").read_only(true))
+        })],
+        &["security/no-host-mounts"],
+    ),
+    Fault::new(
+        "processes-shared",
+        "A container sees processes that are not its own.",
+        &[Config(|config| {
+            let others = r#"for n in 1 2 3 4 5 6; do sleep 30 & done; exec "$@""#;
+            let own = config.command.drain(..);
+            config.command = ["sh", "-c", others, "sh"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(own)
+                .collect();
+        })],
+        &["security/own-processes-only"],
+    ),
+    Fault::new(
+        "kernel-settings-writable",
+        "The kernel's settings can be written to like files in /tmp.",
+        &[Config(|config| {
+            let words = config.command.iter_mut();
+            words.for_each(|word| *word = word.replace("/proc/sys/kernel", "/tmp"));
+        })],
+        &["security/kernel-interfaces-masked"],
+    ),
 ];
+
+async fn unfiltered(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let printed = inside.driver.get_container_logs(id, options).await?;
+    Ok(printed.replace("Seccomp:\t2", "Seccomp:\t0"))
+}
