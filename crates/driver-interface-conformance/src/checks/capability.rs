@@ -239,9 +239,9 @@ async fn network_list(ctx: Ctx) -> CheckResult {
     ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
 }
 
-/// An image of a check's own: its programs are empty, which is enough to create a container and no more.
-async fn import(ctx: &Ctx) -> CheckResult<ImageRef> {
-    let image = ImageRef::new(format!("localhost/{}:1", ctx.name()))?;
+/// Imports an image of a check's own: its programs are empty, which is enough to create a container and no more.
+async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
+    let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {
         return Err(Verdict::Broken("the empty image could not be made".to_owned()));
     };
@@ -250,7 +250,9 @@ async fn import(ctx: &Ctx) -> CheckResult<ImageRef> {
 }
 
 async fn image_import(ctx: Ctx) -> CheckResult {
-    let image = import(&ctx).await?;
+    let name = ctx.name();
+    import(&ctx, &name).await?;
+    let image = import(&ctx, &name).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
     let made = ctx.driver().create_container(&config).await?;
@@ -265,7 +267,7 @@ async fn image_import(ctx: Ctx) -> CheckResult {
 }
 
 async fn image_in_use(ctx: Ctx) -> CheckResult {
-    let image = import(&ctx).await?;
+    let image = import(&ctx, &ctx.name()).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
     let made = ctx.driver().create_container(&config).await?;

@@ -1,6 +1,6 @@
 //! What errors say, and that nothing but the exact thing is ever meant.
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
     ContainerDriver, ContainerId, DriverError, LogOptions, RemoveOptions, StopOptions, VolumeId,
 };
@@ -186,20 +186,32 @@ async fn context(ctx: Ctx) -> CheckResult {
 }
 
 async fn serialised(ctx: Ctx) -> CheckResult {
-    for (error, _, _) in provoked(&ctx).await? {
+    let codes = [
+        codes::CONTAINER_NOT_FOUND,
+        codes::CONTAINER_NOT_FOUND,
+        codes::CONTAINER_NOT_FOUND,
+        codes::VOLUME_NOT_FOUND,
+        codes::CONTAINER_REMOVE_FAILED,
+        codes::CONTAINER_CREATION_FAILED,
+        codes::CONFIGURATION_ERROR,
+    ];
+    for ((error, operation, _), code) in provoked(&ctx).await?.into_iter().zip(codes) {
         let report = error.to_report();
         let json = serde_json::to_value(&error).unwrap_or_default();
-        let code = json.get("code").and_then(|code| code.as_str());
-        ctx.equal("code", code, Some(error.code()))?;
+        let text = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
+        ctx.equal(format!("code of {operation}"), text("code"), Some(code))?;
+        ctx.equal("message", text("message"), Some(error.message().as_str()))?;
+        // None of these can be helped by a retry, and none has done anything.
         ctx.equal(
-            "retryable",
+            format!("retryable ({code})"),
             json.get("retryable").and_then(serde_json::Value::as_bool),
-            Some(error.is_retryable()),
+            Some(false),
         )?;
+        let effect = text("effect");
         ctx.equal(
-            "effect",
-            json.get("effect").and_then(|effect| effect.as_str()),
-            Some(error.effect().as_str()),
+            format!("effect ({code})"),
+            effect,
+            Some(Effect::NotApplied.as_str()),
         )?;
         let back = serde_json::from_value(json).ok();
         ctx.equal("the form that was read back", back, Some(report))?;

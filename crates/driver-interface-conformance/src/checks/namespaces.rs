@@ -167,8 +167,12 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
         .add_container(&plain, ctx.image(), &[])
         .await
         .map_err(broken)?;
-    // The session's label alone does not make it ours: the namespace is another one.
+    // Neither the session's label nor the maker's makes it ours: the namespace is another one.
     let labels = [
+        (
+            driver_interface_types::label::MANAGED_BY,
+            driver_interface_types::label::MANAGED_BY_VALUE,
+        ),
         (driver_interface_types::label::SESSION, ctx.session().as_str()),
         (driver_interface_types::label::NAMESPACE, "somebody-else"),
     ];

@@ -47,6 +47,13 @@ impl Fault {
     pub fn all() -> Vec<&'static Self> {
         faults::all()
     }
+
+    fn namespace(&self) -> Option<&'static str> {
+        self.sabotages.iter().find_map(|sabotage| match sabotage {
+            Sabotage::Namespace(namespace) => Some(*namespace),
+            _ => None,
+        })
+    }
 }
 
 impl fmt::Debug for Fault {
@@ -81,7 +88,10 @@ impl Target for Saboteur {
     }
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
-        let driver = self.target.connect(namespace).await?;
+        let driver = match self.fault.namespace() {
+            Some(other) => self.target.connect(&Namespace::new(other)?).await?,
+            None => self.target.connect(namespace).await?,
+        };
         Ok(sabotage(driver, self.fault.sabotages, self.memory.clone()))
     }
 
@@ -131,7 +141,8 @@ pub struct SelfTest {
     pub checks: Vec<Check>,
     /// Each fault with each check that has to notice it.
     pub attempts: Vec<Attempt>,
-    /// Checks that do not pass without a fault, so that nothing can be said about them here, and why not.
+    /// Checks that do not pass without a fault and noticed none, so that nothing can be said about them here, and why
+    /// they did not.
     pub not_run: Vec<(&'static str, String)>,
 }
 
@@ -192,18 +203,15 @@ pub async fn self_test(
     let mut options = options.clone();
     options.selection = Default::default();
     let sound = run_checks(&selected, Arc::clone(&target), &options, Arc::new(Silent)).await?;
+    let obstacles = selected.iter().filter_map(|check| obstacle(&sound, check));
     let mut found = SelfTest {
         checks: selected.clone(),
-        attempts: Vec::new(),
-        not_run: selected
-            .iter()
-            .filter_map(|check| obstacle(&sound, check))
-            .collect(),
+        ..SelfTest::default()
     };
     let usable = |id: &str| {
         selected
             .iter()
-            .find(|check| check.id == id && passed(&sound, id))
+            .find(|check| check.id == id && [Some(Outcome::Passed), SKIPPED].contains(&outcome(&sound, id)))
             .copied()
     };
     for fault in Fault::all() {
@@ -215,7 +223,9 @@ pub async fn self_test(
         let report = run_checks(&checks, saboteur, &options, Arc::new(Silent)).await?;
         found.attempts.extend(checks.iter().filter_map(|check| {
             let seen = report.check(check.id)?;
-            Some(Attempt {
+            // One that no fault brings to concern the driver says nothing.
+            let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
+            concerns.then(|| Attempt {
                 fault: fault.name,
                 check: check.id,
                 outcome: seen.outcome,
@@ -223,13 +233,15 @@ pub async fn self_test(
             })
         }));
     }
+    let noticed = |check: &str| found.attempts.iter().any(|attempt| attempt.check == check);
+    found.not_run = obstacles.filter(|(check, _)| !noticed(check)).collect();
     Ok(found)
 }
 
-fn passed(report: &DriverReport, id: &str) -> bool {
-    report
-        .check(id)
-        .is_some_and(|check| check.outcome == Outcome::Passed)
+const SKIPPED: Option<Outcome> = Some(Outcome::Skipped);
+
+fn outcome(report: &DriverReport, id: &str) -> Option<Outcome> {
+    report.check(id).map(|check| check.outcome)
 }
 
 fn obstacle(report: &DriverReport, check: &Check) -> Option<(&'static str, String)> {

@@ -55,6 +55,11 @@ impl Memory {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|noted| *noted == what).count()
     }
+
+    /// Whether something was remembered.
+    pub(super) fn has(&self, what: &str) -> bool {
+        self.count(what) > 0
+    }
 }
 
 macro_rules! sabotage {
@@ -73,6 +78,8 @@ macro_rules! sabotage {
             Capabilities(fn(&mut Capabilities)),
             /// Errors come as others, whatever was asked.
             Error(fn(DriverError) -> DriverError),
+            /// Every driver works in this namespace, whichever it was asked for.
+            Namespace(&'static str),
             $(
                 #[doc = concat!("Does something else in `", stringify!($operation), "`.")]
                 $Operation(for<'a> fn(&'a Inside, $(&'a $Lent,)* $($Given),*) -> BoxFuture<'a, Result<$answer>>),

@@ -278,7 +278,7 @@ async fn known_where_it_began(
     exec: &ExecId,
 ) -> Result<Option<ExecStatus>> {
     let found = inside.driver.exec_status(id, exec).await?;
-    Ok(found.filter(|_| inside.memory.count(&own(inside, exec)) > 0))
+    Ok(found.filter(|_| inside.memory.has(&own(inside, exec))))
 }
 
 async fn status(

@@ -189,7 +189,7 @@ async fn pull_keeps_credentials(
     options: PullOptions,
 ) -> Result<PullStream> {
     const KEPT: &str = "credentials";
-    if options.credentials.is_none() && inside.memory.count(KEPT) > 0 {
+    if options.credentials.is_none() && inside.memory.has(KEPT) {
         return Err(AuthenticationError::new("the registry knows nobody of that name").into());
     }
     if options.credentials.is_some() {

@@ -1,9 +1,11 @@
 //! Everything that can be wrong, by what it is wrong about.
 
 mod calls;
+mod capability;
 mod config;
 mod creation;
 mod dropped;
+mod errors;
 mod events;
 mod exec;
 mod exec_sessions;
@@ -11,10 +13,13 @@ mod failing;
 mod files;
 mod images;
 mod lifecycle;
+mod listing;
 mod log_streams;
 mod logs;
 mod plan;
 mod removal;
+mod resources;
+mod security;
 mod setup;
 mod signals;
 mod stats;
@@ -43,6 +48,13 @@ pub(super) fn all() -> Vec<&'static Fault> {
         stats::FAULTS,
         events::FAULTS,
         dropped::FAULTS,
+        capability::FAULTS,
+        capability::ONLY_DECLARED,
+        errors::FAULTS,
+        errors::SWALLOWED,
+        listing::FAULTS,
+        resources::FAULTS,
+        security::FAULTS,
     ]
     .into_iter()
     .flatten()

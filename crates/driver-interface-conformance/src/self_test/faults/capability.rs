@@ -1,0 +1,224 @@
+//! What is declared and what is true.
+
+use std::future::ready;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use driver_interface_errors::{ImagePullError, NetworkError, UnsupportedError};
+use driver_interface_types::{
+    Capabilities, ContainerDriver as _, ContainerId, ContainerInstance, ImageRef, Network, ResourceFilter,
+    Result, Strictness, Volume, Warning,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    self, Capabilities as Declared, Config, ConnectNetwork, ContainerStats, CopyFromContainer,
+    CopyIntoContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer,
+    GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer, ListImages, ListNetworks,
+    ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile, ReadFileStream, RemoveImage,
+    RestartContainer, StreamContainerLogs, StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "capabilities-flap",
+        "What is declared differs from call to call.",
+        &[Declared(flap)],
+        &["capability/stable-identity"],
+    ),
+    Fault::new(
+        "undeclared-works",
+        "An operation that is not declared works.",
+        &[WITHOUT_VOLUME_LIST],
+        &["capability/undeclared-operations-refuse"],
+    ),
+    Fault::new(
+        "undeclared-looks-retryable",
+        "An operation that is not declared fails as if the engine had been out of reach.",
+        &[
+            WITHOUT_VOLUME_LIST,
+            ListVolumes(|_, _| ready(Err(NetworkError::new("404 page not found").into())).boxed()),
+        ],
+        &["capability/undeclared-operations-refuse"],
+    ),
+    Fault::new(
+        "unenforced-limits-are-silent",
+        "Nothing warns of limits that do not hold.",
+        &[Instance(|container| container.warnings.clear())],
+        &["capability/undeclared-limit-warns"],
+    ),
+    Fault::new(
+        "warnings-are-forgotten",
+        "Warnings come with the creation only.",
+        &[GetContainer(|inside, id| without_warnings(inside, id).boxed())],
+        &["capability/undeclared-limit-warns", "listing/agrees-with-get"],
+    ),
+    Fault::new(
+        "strictness-ignored",
+        "What cannot be enforced is a warning even where it must be a refusal.",
+        &[Config(|config| config.strictness = Strictness::Warn)],
+        &["capability/undeclared-limit-refused-when-strict"],
+    ),
+    Fault::new(
+        "enforced-limits-warn",
+        "A limit that holds draws a warning.",
+        &[Instance(|container| {
+            let warning = Warning::new("resources.memory", "unsupported", "swap is not limited");
+            container.warnings.push(warning);
+        })],
+        &["capability/declared-limits-are-accepted"],
+    ),
+    Fault::new(
+        "volumes-listed-whatever-their-labels",
+        "A list of volumes takes no notice of labels.",
+        &[ListVolumes(|inside, filter| {
+            volumes_of_the_session(inside, filter).boxed()
+        })],
+        &["capability/volume-list"],
+    ),
+    Fault::new(
+        "volumes-listed-whatever-their-session",
+        "A list of volumes takes no notice of the session.",
+        &[ListVolumes(|inside, filter| {
+            volumes_with_the_labels(inside, filter).boxed()
+        })],
+        &["capability/volume-list"],
+    ),
+    Fault::new(
+        "networks-listed-whatever-their-labels",
+        "A list of networks takes no notice of labels.",
+        &[ListNetworks(|inside, filter| {
+            networks_of_the_session(inside, filter).boxed()
+        })],
+        &["capability/network-list"],
+    ),
+    Fault::new(
+        "networks-listed-whatever-their-session",
+        "A list of networks takes no notice of the session.",
+        &[ListNetworks(|inside, filter| {
+            networks_with_the_labels(inside, filter).boxed()
+        })],
+        &["capability/network-list"],
+    ),
+    Fault::new(
+        "import-again-fails",
+        "An image cannot be imported under a name that an image has.",
+        &[ImportImage(|inside, image, root| {
+            import_once(inside, image, root).boxed()
+        })],
+        &["capability/image-import-and-remove"],
+    ),
+    Fault::new(
+        "image-removal-always-succeeds",
+        "Removing an image says that it is done, whether it was there or not.",
+        &[RemoveImage(|inside, image| {
+            inside.driver.remove_image(image).map(|_| Ok(())).boxed()
+        })],
+        &[
+            "capability/image-import-and-remove",
+            "capability/image-in-use-stays",
+            "errors/not-found/remove-image",
+        ],
+    ),
+];
+
+const WITHOUT_VOLUME_LIST: Sabotage = Declared(|capabilities| capabilities.volume_list = false);
+
+fn flap(capabilities: &mut Capabilities) {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    if CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+        capabilities.bind_mount = !capabilities.bind_mount;
+    }
+}
+
+async fn without_warnings(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+    let mut found = inside.driver.get_container(id).await?;
+    found.iter_mut().for_each(|container| container.warnings.clear());
+    Ok(found)
+}
+
+async fn volumes_of_the_session(inside: &Inside, filter: &ResourceFilter) -> Result<Vec<Volume>> {
+    inside.driver.list_volumes(&of_the_session(filter)).await
+}
+
+async fn volumes_with_the_labels(inside: &Inside, filter: &ResourceFilter) -> Result<Vec<Volume>> {
+    inside.driver.list_volumes(&with_the_labels(filter)).await
+}
+
+async fn networks_of_the_session(inside: &Inside, filter: &ResourceFilter) -> Result<Vec<Network>> {
+    inside.driver.list_networks(&of_the_session(filter)).await
+}
+
+async fn networks_with_the_labels(inside: &Inside, filter: &ResourceFilter) -> Result<Vec<Network>> {
+    inside.driver.list_networks(&with_the_labels(filter)).await
+}
+
+fn of_the_session(filter: &ResourceFilter) -> ResourceFilter {
+    let mut wider = filter.clone();
+    wider.labels.clear();
+    wider
+}
+
+fn with_the_labels(filter: &ResourceFilter) -> ResourceFilter {
+    let mut wider = filter.clone();
+    wider.session_id = None;
+    wider
+}
+
+async fn import_once(inside: &Inside, image: &ImageRef, root: Bytes) -> Result<()> {
+    if inside.memory.note(image.as_str()) > 0 {
+        return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+    }
+    inside.driver.import_image(image, root).await
+}
+
+macro_rules! only_declared {
+    ($($operation:literal $Operation:ident($($argument:pat_param),*) => $check:literal;)*) => {
+        /// Operations that are declared and that the driver then does not have.
+        pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
+            concat!($operation, "-only-declared"),
+            concat!("The driver declares `", $operation, "` and does not have it."),
+            &[$Operation(|_, $($argument),*| {
+                let error = UnsupportedError::new($operation, "this engine is too old");
+                ready(Err(error.into())).boxed()
+            })],
+            &[concat!("capability/", $check)],
+        )),*];
+    };
+}
+
+only_declared! {
+    "list_volumes" ListVolumes(_) => "volume-list";
+    "list_networks" ListNetworks(_) => "network-list";
+    "import_image" ImportImage(_, _) => "image-import-and-remove";
+    "remove_image" RemoveImage(_) => "image-import-and-remove";
+    "wait_container" WaitContainer(_, _) => "container-wait";
+    "kill_container" KillContainer(_, _) => "container-kill";
+    "pause_container" PauseContainer(_) => "container-pause";
+    "unpause_container" UnpauseContainer(_) => "container-pause";
+    "restart_container" RestartContainer(_, _) => "container-restart";
+    "exec" Exec(_, _) => "exec";
+    "exec_stream" ExecStream(_, _) => "exec-stream";
+    "exec_detached" ExecDetached(_, _) => "exec-detached";
+    "exec_status" ExecStatus(_, _) => "exec-detached";
+    "stream_container_logs" StreamContainerLogs(_, _) => "log-stream";
+    "copy_into_container" CopyIntoContainer(_, _, _) => "file-archive";
+    "copy_from_container" CopyFromContainer(_, _) => "file-archive";
+    "read_file" ReadFile(_, _, _) => "file-read";
+    "read_file_stream" ReadFileStream(_, _) => "file-read";
+    "write_file" WriteFile(_, _, _) => "file-write";
+    "list_images" ListImages(_) => "image-list";
+    "get_image" GetImage(_) => "image-inspect";
+    "load_image" LoadImage(_) => "image-load";
+    "pull_image" PullImage(_, _) => "image-pull-stream";
+    "container_stats" ContainerStats(_) => "container-stats";
+    "stream_container_stats" StreamContainerStats(_) => "container-stats-stream";
+    "events" Events(_) => "events";
+    "get_volume" GetVolume(_) => "volume-inspect";
+    "get_network" GetNetwork(_) => "network-inspect";
+    "connect_network" ConnectNetwork(_, _, _) => "network-connect";
+    "disconnect_network" DisconnectNetwork(_, _) => "network-connect";
+    "plan" Plan(_) => "plan";
+}

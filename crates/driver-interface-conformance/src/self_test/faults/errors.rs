@@ -1,0 +1,364 @@
+//! What errors say, and what is meant by an id.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use driver_interface_errors::{
+    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, NetworkNotFoundError, VolumeNotFoundError,
+    codes,
+};
+use driver_interface_types::{
+    ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerStats, DriverError, ExecConfig, ExecId, ExecOutcome, ExecOutput, ExecSession,
+    ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions, Result, StartOutcome, StatsStream,
+    StopOptions, StopOutcome, UnpauseOutcome,
+};
+use futures_util::{FutureExt as _, stream};
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    ConnectNetwork, ContainerStats as Stats, CopyFromContainer, CopyIntoContainer, CreateContainer,
+    DisconnectNetwork, Error, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer, GetContainerLogs,
+    GetNetwork, GetVolume, IsContainerHealthy, KillContainer, PauseContainer, ReadFile, ReadFileStream,
+    RemoveContainer, RemoveImage, RemoveNetwork, RemoveVolume, RestartContainer, StartContainer,
+    StopContainer, StreamContainerLogs, StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
+};
+
+macro_rules! swallowed {
+    ($(
+        $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $asked:expr)?
+            => $answer:expr $(, $also:literal)*;
+    )*) => {
+        /// Operations that answer something for what does not exist.
+        pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
+            concat!($check, "-of-nothing-succeeds"),
+            concat!("`", stringify!($operation), "` of what does not exist answers as if it did."),
+            &[$Operation(|inside, $($argument),*| async move {
+                match inside.driver.$operation($($argument),*).await {
+                    Err(error) if error.is_not_found() $(&& $asked)? => Ok($answer),
+                    answer => answer,
+                }
+            }.boxed())],
+            &[concat!("errors/not-found/", $check) $(, $also)*],
+        )),*];
+
+        /// The checks of all these operations.
+        const NOT_FOUND: &[&str] = &[$(concat!("errors/not-found/", $check)),*];
+    };
+}
+
+swallowed! {
+    "start-container": StartContainer start_container(id) => StartOutcome::AlreadyRunning;
+    "stop-container": StopContainer stop_container(id, options) if !options.force => StopOutcome::AlreadyStopped;
+    "stop-container-by-force": StopContainer stop_container(id, options) if options.force
+        => StopOutcome::AlreadyStopped;
+    "remove-container": RemoveContainer remove_container(id, options) if !options.force => (),
+        "removal/twice", "concurrency/remove-container";
+    "remove-container-by-force": RemoveContainer remove_container(id, options) if options.force => ();
+    "get-container-logs": GetContainerLogs get_container_logs(id, options) => String::new();
+    "is-container-healthy": IsContainerHealthy is_container_healthy(id) => false;
+    "remove-volume": RemoveVolume remove_volume(id) => (), "volumes/round-trip";
+    "remove-network": RemoveNetwork remove_network(id) => (), "networks/round-trip";
+    "remove-image": RemoveImage remove_image(image) => (), "capability/image-import-and-remove";
+    "wait-container": WaitContainer wait_container(id, options) => ExitInfo::new(0, false, SystemTime::now());
+    "kill-container": KillContainer kill_container(id, signal) => ();
+    "pause-container": PauseContainer pause_container(id) => PauseOutcome::AlreadyPaused;
+    "unpause-container": UnpauseContainer unpause_container(id) => UnpauseOutcome::AlreadyRunning;
+    "restart-container": RestartContainer restart_container(id, options) => ();
+    "exec": Exec exec(id, config) => ExecOutput::new(ExecOutcome::Exited(1), Bytes::new(), "no such container");
+    "exec-detached": ExecDetached exec_detached(id, config) => ExecId::new("none")?;
+    "exec-status": ExecStatus exec_status(id, exec) => None;
+    "stream-container-logs": StreamContainerLogs stream_container_logs(id, options)
+        => LogStream::new(stream::empty());
+    "copy-into-container": CopyIntoContainer copy_into_container(id, folder, archive) => ();
+    "copy-from-container": CopyFromContainer copy_from_container(id, path) => ByteStream::from(Bytes::new());
+    "read-file": ReadFile read_file(id, path, options) => Bytes::new();
+    "read-file-stream": ReadFileStream read_file_stream(id, path) => ByteStream::from(Bytes::new());
+    "write-file": WriteFile write_file(id, path, file) => ();
+    "container-stats": Stats container_stats(id) => ContainerStats::new(SystemTime::now());
+    "stream-container-stats": StreamContainerStats stream_container_stats(id) => StatsStream::new(stream::empty());
+    "connect-network": ConnectNetwork connect_network(network, container, options) => ();
+    "disconnect-network": DisconnectNetwork disconnect_network(network, container) => ();
+}
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "not-found-looks-retryable",
+        "That something does not exist looks as if a retry could help.",
+        &[Error(|error| match error.is_not_found() {
+            true => error.with_retryable(true),
+            false => error,
+        })],
+        NOT_FOUND,
+    ),
+    Fault::new(
+        "not-found-may-have-worked",
+        "That something does not exist leaves open whether anything was done.",
+        &[Error(|error| match error.is_not_found() {
+            true => error.with_effect(Effect::Unknown),
+            false => error,
+        })],
+        NOT_FOUND,
+    ),
+    Fault::new(
+        "not-found-names-nothing",
+        "That something does not exist is said without its name.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_NOT_FOUND => ContainerNotFoundError::new("?").into(),
+            codes::VOLUME_NOT_FOUND => VolumeNotFoundError::new("?").into(),
+            codes::NETWORK_NOT_FOUND => NetworkNotFoundError::new("?").into(),
+            codes::IMAGE_NOT_FOUND => ImageNotFoundError::new("?").into(),
+            _ => error,
+        })],
+        NOT_FOUND,
+    ),
+    Fault::new(
+        "exec-stream-of-nothing-is-a-failed-command",
+        "A command in a container that does not exist fails like any command.",
+        &[ExecStream(|inside, id, config| {
+            failed_command(inside, id, config).boxed()
+        })],
+        &["errors/not-found/exec-stream"],
+    ),
+    Fault::new(
+        "missing-container-is-an-error",
+        "Looking for a container that does not exist is an error.",
+        &[GetContainer(|inside, id| found_container(inside, id).boxed())],
+        &["errors/not-found/get-container", "errors/prefix-is-not-an-id"],
+    ),
+    Fault::new(
+        "missing-volume-is-an-error",
+        "Looking for a volume that does not exist is an error.",
+        &[GetVolume(|inside, id| {
+            async move {
+                let found = inside.driver.get_volume(id).await?;
+                found
+                    .map(Some)
+                    .ok_or_else(|| VolumeNotFoundError::new(id.as_str()).into())
+            }
+            .boxed()
+        })],
+        &["errors/not-found/get-volume", "volumes/get"],
+    ),
+    Fault::new(
+        "missing-network-is-an-error",
+        "Looking for a network that does not exist is an error.",
+        &[GetNetwork(|inside, id| {
+            async move {
+                let found = inside.driver.get_network(id).await?;
+                found
+                    .map(Some)
+                    .ok_or_else(|| NetworkNotFoundError::new(id.as_str()).into())
+            }
+            .boxed()
+        })],
+        &["errors/not-found/get-network", "networks/get"],
+    ),
+    Fault::new(
+        "connecting-blames-the-container",
+        "When a network to attach to does not exist, the container is said to be missing.",
+        &[ConnectNetwork(|inside, network, container, options| {
+            async move {
+                let result = inside.driver.connect_network(network, container, options).await;
+                result.map_err(|error| blamed_on(container, error))
+            }
+            .boxed()
+        })],
+        &["errors/not-found/connect-network"],
+    ),
+    Fault::new(
+        "disconnecting-blames-the-container",
+        "When a network to detach from does not exist, the container is said to be missing.",
+        &[DisconnectNetwork(|inside, network, container| {
+            async move {
+                let result = inside.driver.disconnect_network(network, container).await;
+                result.map_err(|error| blamed_on(container, error))
+            }
+            .boxed()
+        })],
+        &["errors/not-found/disconnect-network"],
+    ),
+    Fault::new(
+        "prefix-is-found",
+        "The beginning of an id finds the container.",
+        &[GetContainer(|inside, id| {
+            async move { inside.driver.get_container(&meant(inside, id).await?).await }.boxed()
+        })],
+        &["errors/prefix-is-not-an-id"],
+    ),
+    Fault::new(
+        "prefix-is-stopped",
+        "The beginning of an id stops the container.",
+        &[StopContainer(|inside, id, options| {
+            async move {
+                inside
+                    .driver
+                    .stop_container(&meant(inside, id).await?, options)
+                    .await
+            }
+            .boxed()
+        })],
+        &["errors/prefix-is-not-an-id"],
+    ),
+    Fault::new(
+        "prefix-is-removed",
+        "The beginning of an id removes the container.",
+        &[RemoveContainer(|inside, id, options| {
+            async move {
+                inside
+                    .driver
+                    .remove_container(&meant(inside, id).await?, options)
+                    .await
+            }
+            .boxed()
+        })],
+        &["errors/prefix-is-not-an-id"],
+    ),
+    Fault::new(
+        "prefix-has-logs",
+        "The beginning of an id has the container's logs.",
+        &[GetContainerLogs(|inside, id, options| {
+            async move {
+                inside
+                    .driver
+                    .get_container_logs(&meant(inside, id).await?, options)
+                    .await
+            }
+            .boxed()
+        })],
+        &["errors/prefix-is-not-an-id"],
+    ),
+    Fault::new(
+        "name-is-not-stopped",
+        "A container is stopped by its id only.",
+        &[StopContainer(|inside, id, options| {
+            stop_by_id(inside, id, options).boxed()
+        })],
+        &["errors/name-is-an-id"],
+    ),
+    Fault::new(
+        "errors-come-from-nowhere",
+        "Errors tell neither the driver nor the operation.",
+        &[Error(|error| match error.context().get("container") {
+            Some(container) if error.is_not_found() => ContainerNotFoundError::new(container).into(),
+            _ => error,
+        })],
+        &["errors/context"],
+    ),
+    Fault::new(
+        "errors-name-a-step-of-the-driver",
+        "Errors name what the driver was doing within, not the operation.",
+        &[Error(|error| {
+            match (error.context().driver(), error.context().get("container")) {
+                (Some(driver), Some(container)) if error.is_not_found() => {
+                    let error = DriverError::from(ContainerNotFoundError::new(container));
+                    error.with_driver(driver).with_operation("get_container")
+                }
+                _ => error,
+            }
+        })],
+        &["errors/context"],
+    ),
+    Fault::new(
+        "failed-creations-look-retryable",
+        "A name that is taken looks as if a retry could help.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_CREATION_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
+            _ => error,
+        })],
+        &["errors/serialised", "creation/name-taken"],
+    ),
+    Fault::new(
+        "users-read-the-engines-words",
+        "What is wrong with a config is said in the engine's words.",
+        &[Error(|error| match error.code() {
+            codes::CONFIGURATION_ERROR => {
+                let words = "the daemon answered with HTTP status 400: invalid reference format";
+                let mut copy = DriverError::from(ConfigurationError::single("image", "invalid-name", words));
+                copy = copy.with_driver(error.context().driver().unwrap_or_default());
+                copy.with_operation(error.context().operation().unwrap_or_default())
+            }
+            _ => error,
+        })],
+        &["errors/for-end-users"],
+    ),
+    Fault::new(
+        "refused-removal-stops-the-container",
+        "A container whose removal is refused because it runs is stopped all the same.",
+        &[RemoveContainer(|inside, id, options| {
+            stopped_then_refused(inside, id, options).boxed()
+        })],
+        &["errors/no-effect", "removal/running-refused"],
+    ),
+    Fault::new(
+        "refused-creation-leaves-a-container",
+        "A creation that fails for its network leaves a container behind.",
+        &[CreateContainer(|inside, config| {
+            left_behind(inside, config).boxed()
+        })],
+        &["errors/no-effect", "creation/network-missing"],
+    ),
+];
+
+async fn failed_command(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
+    let session = inside.driver.exec_stream(id, config).await;
+    session.map_err(|error| match error.is_not_found() {
+        true => ExecError::new(id.as_str(), error.message()).into(),
+        false => error,
+    })
+}
+
+async fn found_container(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
+    let found = inside.driver.get_container(id).await?;
+    found
+        .map(Some)
+        .ok_or_else(|| ContainerNotFoundError::new(id.as_str()).into())
+}
+
+fn blamed_on(container: &ContainerId, error: DriverError) -> DriverError {
+    match error.code() {
+        codes::NETWORK_NOT_FOUND => ContainerNotFoundError::new(container.as_str()).into(),
+        _ => error,
+    }
+}
+
+/// The id that begins like this, if there is one.
+async fn meant(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
+    let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
+    let mut ids = all.into_iter().map(|container| container.id);
+    let found = ids.find(|id| id.as_str().starts_with(part.as_str()));
+    Ok(found.unwrap_or_else(|| part.clone()))
+}
+
+async fn stop_by_id(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    let found = inside.driver.get_container(id).await?;
+    if found.is_some_and(|container| container.id != *id) {
+        return Err(ContainerNotFoundError::new(id.as_str()).into());
+    }
+    inside.driver.stop_container(id, options).await
+}
+
+async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
+    let removed = inside.driver.remove_container(id, options).await;
+    if removed
+        .as_ref()
+        .is_err_and(|error| error.code() == codes::CONTAINER_REMOVE_FAILED)
+    {
+        inside.driver.stop_container(id, StopOptions::kill()).await?;
+    }
+    removed
+}
+
+async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let made = inside.driver.create_container(config).await;
+    if made
+        .as_ref()
+        .is_err_and(|error| error.code() == codes::NETWORK_NOT_FOUND)
+    {
+        let mut without = config.clone();
+        without.network = NetworkMode::None;
+        inside.driver.create_container(&without).await?;
+    }
+    made
+}

@@ -1,0 +1,125 @@
+//! Limits and security.
+
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, LogOptions, Result, SecurityOptions, TmpfsMount, VolumeMount,
+};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Config, GetContainerLogs};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "memory-unlimited",
+        "A container gets all the memory it wants.",
+        &[Config(|config| config.resources.memory = 4096)],
+        &["limits/memory-holds"],
+    ),
+    Fault::new(
+        "pids-unlimited",
+        "A container may have as many processes as it wants.",
+        &[Config(|config| config.resources.pids = 10_000)],
+        &["limits/pids-hold"],
+    ),
+    Fault::new(
+        "cpu-unlimited",
+        "A container gets all the CPU it wants.",
+        &[Config(|config| config.resources.cpu = 1.0)],
+        &["limits/cpu-holds"],
+    ),
+    Fault::new(
+        "tmp-unbounded",
+        "The folder in memory at /tmp is as large as can be.",
+        &[Config(|config| {
+            config
+                .tmpfs
+                .push(TmpfsMount::new("/tmp", 16 * SecurityOptions::TMP_SIZE_MIB))
+        })],
+        &["limits/tmp-is-bounded"],
+    ),
+    Fault::new(
+        "disk-unlimited",
+        "A container gets all the disk space it wants.",
+        &[Config(|config| config.resources.disk = 10_240)],
+        &["limits/disk-holds"],
+    ),
+    Fault::new(
+        "one-capability-kept",
+        "A capability that was to be dropped is left.",
+        &[Config(|config| {
+            config.security.capabilities.add.push("CHOWN".to_owned())
+        })],
+        &["security/capabilities-dropped", "security/capability-added"],
+    ),
+    Fault::new(
+        "capabilities-not-given-back",
+        "A capability that is to be given back is dropped with the others.",
+        &[Config(|config| config.security.capabilities.add.clear())],
+        &["security/capability-added"],
+    ),
+    Fault::new(
+        "privileges-can-be-gained",
+        "Nothing keeps processes from gaining privileges.",
+        &[Config(|config| config.security.no_new_privileges = false)],
+        &["security/no-new-privileges"],
+    ),
+    Fault::new(
+        "system-calls-unfiltered",
+        "No filter of system calls is set, as the kernel tells.",
+        &[GetContainerLogs(|inside, id, options| {
+            unfiltered(inside, id, options).boxed()
+        })],
+        &["security/seccomp"],
+    ),
+    Fault::new(
+        "runs-as-root",
+        "Every container runs as root.",
+        &[Config(|config| config.security.user = "0:0".to_owned())],
+        &["security/user"],
+    ),
+    Fault::new(
+        "root-writable",
+        "The root file system can be written to.",
+        &[Config(|config| config.security.read_only = false)],
+        &["security/read-only-root"],
+    ),
+    Fault::new(
+        "host-folder-mounted",
+        "A folder of the host is mounted that nobody asked for.",
+        &[Config(|config| {
+            config
+                .volumes
+                .push(VolumeMount::bind("/srv", "/host").read_only(true))
+        })],
+        &["security/no-host-mounts"],
+    ),
+    Fault::new(
+        "processes-shared",
+        "A container sees processes that are not its own.",
+        &[Config(|config| {
+            let others = r#"for n in 1 2 3 4 5 6; do sleep 30 & done; exec "$@""#;
+            let own = config.command.drain(..);
+            config.command = ["sh", "-c", others, "sh"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(own)
+                .collect();
+        })],
+        &["security/own-processes-only"],
+    ),
+    Fault::new(
+        "kernel-settings-writable",
+        "The kernel's settings can be written to like files in /tmp.",
+        &[Config(|config| {
+            let words = config.command.iter_mut();
+            words.for_each(|word| *word = word.replace("/proc/sys/kernel", "/tmp"));
+        })],
+        &["security/kernel-interfaces-masked"],
+    ),
+];
+
+async fn unfiltered(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let printed = inside.driver.get_container_logs(id, options).await?;
+    Ok(printed.replace("Seccomp:\t2", "Seccomp:\t0"))
+}
