@@ -2,12 +2,14 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use driver_interface_errors::InternalError;
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ExecConfig, ExecId, ExitInfo,
-    LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions, WaitOptions,
+    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, EventFilter, EventStream,
+    ExecConfig, ExecId, ExitInfo, LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions,
+    WaitOptions,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::sleep;
@@ -16,9 +18,9 @@ use super::calls::{WhenDropped, goes_on, in_turn};
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, ExecDetached, GetContainerLogs,
-    KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer, StopContainer,
-    StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
+    CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, Exec, ExecDetached,
+    GetContainerLogs, KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer,
+    StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -81,6 +83,20 @@ pub(super) const FAULTS: &[Fault] = &[
             }),
         ],
         &["cancellation/stop", "cancellation/restart"],
+    ),
+    Fault::new(
+        "dropped-exec-stops-the-container",
+        "A command whose call is dropped is ended with its container.",
+        &[Exec(|inside, id, config| {
+            async move {
+                let dropped = killed(inside, id);
+                let result = inside.driver.exec(id, config).await;
+                dropped.done();
+                result
+            }
+            .boxed()
+        })],
+        &["cancellation/exec"],
     ),
     Fault::new(
         "dropped-call-keeps-its-lock",
@@ -164,6 +180,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cancellation/streams", "cancellation/log-stream"],
     ),
     Fault::new(
+        "dropped-events-end-the-source",
+        "All streams of events share one source, which goes with the first that is dropped.",
+        &[Events(|inside, filter| source_of_events(inside, filter).boxed())],
+        &["cancellation/streams"],
+    ),
+    Fault::new(
         "dropped-detached-command-is-sent-again",
         "A call that is dropped goes on, and is taken for one that was lost.",
         &[ExecDetached(|inside, id, config| {
@@ -212,7 +234,7 @@ async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOp
     let mut dropped = options.follow.then(|| killed(inside, id));
     let end = futures_util::stream::poll_fn(move |_| {
         dropped.take().map(WhenDropped::done);
-        std::task::Poll::Ready(None)
+        Poll::Ready(None)
     });
     Ok(LogStream::new(stream.chain(end)))
 }
@@ -222,6 +244,20 @@ async fn connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;
     }
+}
+
+async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<EventStream> {
+    const GONE: &str = "the source has gone";
+    let memory = inside.memory.clone();
+    let mut dropped = Some(WhenDropped::then(async move { memory.note(GONE) }));
+    let memory = inside.memory.clone();
+    let stream = inside.driver.events(filter).await?;
+    let told = stream.filter(move |_| std::future::ready(memory.count(GONE) == 0));
+    let end = futures_util::stream::poll_fn(move |_| {
+        dropped.take().map(WhenDropped::done);
+        Poll::Ready(None)
+    });
+    Ok(EventStream::new(told.chain(end)))
 }
 
 async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {

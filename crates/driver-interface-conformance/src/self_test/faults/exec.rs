@@ -208,6 +208,20 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/timeout-spares-others"],
     ),
     Fault::new(
+        "exec-waits-for-its-timeout",
+        "A command with a timeout takes all of the time it has.",
+        &[Exec(|inside, id, config| {
+            async move {
+                let longest = tokio::time::sleep(config.timeout.unwrap_or_default());
+                let output = inside.driver.exec(id, config).await;
+                longest.await;
+                output
+            }
+            .boxed()
+        })],
+        &["exec/timeout-spares-others"],
+    ),
+    Fault::new(
         "exec-oom-is-a-signal",
         "A command that is killed for the container's memory was killed by somebody.",
         &[Output(|output| {
@@ -293,10 +307,30 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/container-gone"],
     ),
     Fault::new(
-        "exec-errors-tell-secrets",
+        "exec-container-gone-loses-output",
+        "A command that ends with its container has no output.",
+        &[Output(|output| {
+            if output.outcome == ExecOutcome::ContainerGone {
+                output.stdout.clear();
+            }
+        })],
+        &["exec/container-gone"],
+    ),
+    Fault::new(
+        "exec-errors-tell-variables",
         "An error tells the command's variables.",
         &[Exec(|inside, id, config| {
-            errors_tell_secrets(inside, id, config).boxed()
+            let variables = format!("{:?}", config.env);
+            errors_tell(variables, inside, id, config).boxed()
+        })],
+        &["exec/secrets-stay-out-of-errors"],
+    ),
+    Fault::new(
+        "exec-errors-tell-the-input",
+        "An error tells the command's input.",
+        &[Exec(|inside, id, config| {
+            let input = format!("{:?}", config.stdin);
+            errors_tell(input, inside, id, config).boxed()
         })],
         &["exec/secrets-stay-out-of-errors"],
     ),
@@ -361,7 +395,7 @@ async fn ended_by(
         return done;
     }
     let kill = ExecConfig::shell(format!("kill {words}$(cat /tmp/number)"));
-    inside.driver.exec(id, kill).await?;
+    drop(inside.driver.exec(id, kill).await?);
     Ok(ExecOutput::new(ExecOutcome::TimedOut, "", ""))
 }
 
@@ -393,11 +427,15 @@ fn refused_by_engine(id: &ContainerId, error: DriverError) -> DriverError {
     }
 }
 
-async fn errors_tell_secrets(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
-    let shown = format!("{:?}", config.env);
+async fn errors_tell(
+    what: String,
+    inside: &Inside,
+    id: &ContainerId,
+    config: ExecConfig,
+) -> Result<ExecOutput> {
     let result = inside.driver.exec(id, config).await;
     result.map_err(|error| {
-        let message = format!("{} with {shown}", error.message());
+        let message = format!("{} with {what}", error.message());
         ExecError::new(id.as_str(), message).into()
     })
 }

@@ -70,6 +70,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-stream/kill"],
     ),
     Fault::new(
+        "exec-stream-kill-of-ended-fails",
+        "Killing a command that has ended is an error.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::KillOfEnded)).boxed()
+        })],
+        &["exec-stream/kill"],
+    ),
+    Fault::new(
         "exec-stream-dropped-runs-on",
         "A command whose session is dropped runs on.",
         &[ExecStream(|inside, id, config| {
@@ -212,6 +220,7 @@ enum Flaw {
     Drop,
     Resize,
     Kill,
+    KillOfEnded,
     SecondWait,
     Code,
 }
@@ -255,10 +264,13 @@ impl ExecControl for Control {
     }
 
     async fn kill(&self) -> Result<()> {
-        if self.flaw == Flaw::Kill {
-            return Ok(());
+        match self.flaw {
+            Flaw::Kill => Ok(()),
+            Flaw::KillOfEnded if self.told.load(Ordering::Relaxed) => {
+                Err(ExecError::new("session", "there is nothing to kill").into())
+            }
+            _ => self.inside.kill().await,
         }
-        self.inside.kill().await
     }
 }
 

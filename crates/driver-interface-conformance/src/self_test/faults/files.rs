@@ -200,6 +200,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/replaced"],
     ),
     Fault::new(
+        "write-file-keeps-the-rest",
+        "Of a longer file what lies behind the new content stays.",
+        &[Write(|inside, id, path, file| {
+            write_keeps_the_rest(inside, id, path, file).boxed()
+        })],
+        &["files/replaced"],
+    ),
+    Fault::new(
         "write-file-believes-the-length",
         "Content is cut or filled up to the length that it says.",
         &[Write(|inside, id, path, file| {
@@ -363,6 +371,24 @@ async fn write_appends(
     {
         let new = file.content.into_stream().read_all(usize::MAX).await?;
         file.content = [old, new].concat().into();
+    }
+    inside.driver.write_file(id, path, file).await
+}
+
+async fn write_keeps_the_rest(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    mut file: WriteFile,
+) -> Result<()> {
+    if let Ok(old) = inside
+        .driver
+        .read_file(id, path, ReadFileOptions::default())
+        .await
+    {
+        let new = file.content.into_stream().read_all(usize::MAX).await?;
+        let rest = old.get(new.len()..).unwrap_or_default();
+        file.content = [&new, rest].concat().into();
     }
     inside.driver.write_file(id, path, file).await
 }

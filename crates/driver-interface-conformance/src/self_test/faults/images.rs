@@ -10,7 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Error, GetImage, ListImages, LoadImage, PullImage};
+use crate::self_test::sabotage::Sabotage::{GetImage, ListImages, LoadImage, PullImage};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -93,12 +93,64 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/list"],
     ),
     Fault::new(
+        "images-are-listed-backwards",
+        "Images are listed in another order than that of their names.",
+        &[ListImages(|inside, filter| {
+            async move {
+                let mut images = inside.driver.list_images(filter).await?;
+                images.reverse();
+                Ok(images)
+            }
+            .boxed()
+        })],
+        &["images/list"],
+    ),
+    Fault::new(
+        "images-ignore-labels",
+        "A filter by label lets everything through.",
+        &[ListImages(|inside, filter| {
+            async move {
+                let mut filter = filter.clone();
+                filter.labels.clear();
+                inside.driver.list_images(&filter).await
+            }
+            .boxed()
+        })],
+        &["images/list-filter"],
+    ),
+    Fault::new(
         "images-have-no-filter",
         "All images are listed, whichever are asked for.",
         &[ListImages(|inside, _| {
             async move { inside.driver.list_images(&ImageFilter::default()).await }.boxed()
         })],
         &["images/list-filter"],
+    ),
+    Fault::new(
+        "image-labels-lost",
+        "Images have no labels.",
+        &[GetImage(|inside, image| {
+            async move {
+                let found = inside.driver.get_image(image).await?;
+                Ok(found.map(|mut found| {
+                    found.labels.clear();
+                    found
+                }))
+            }
+            .boxed()
+        })],
+        &["images/load"],
+    ),
+    Fault::new(
+        "images-of-a-label-are-none",
+        "A filter by label lets nothing through.",
+        &[ListImages(|inside, filter| {
+            if filter.labels.is_empty() {
+                return inside.driver.list_images(filter);
+            }
+            std::future::ready(Ok(Vec::new())).boxed()
+        })],
+        &["images/load"],
     ),
     Fault::new(
         "load-names-nothing",
@@ -121,6 +173,20 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &["images/load-broken"],
+    ),
+    Fault::new(
+        "pull-again-fails",
+        "Pulling what is there already is an error.",
+        &[PullImage(|inside, image, options| {
+            async move {
+                if inside.memory.note(image.as_str()) > 0 {
+                    return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+                }
+                inside.driver.pull_image(image, options).await
+            }
+            .boxed()
+        })],
+        &["images/pull"],
     ),
     Fault::new(
         "pull-tells-no-result",

@@ -104,6 +104,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["log-stream/tail"],
     ),
     Fault::new(
+        "log-stream-follows-from-the-beginning",
+        "Following gives all there is, however few lines are asked for.",
+        &[StreamContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.filter(|_| !options.follow);
+            inside.driver.stream_container_logs(id, options)
+        })],
+        &["log-stream/tail"],
+    ),
+    Fault::new(
         "log-stream-ignores-since",
         "What was written before the time asked for is given as well.",
         &[StreamContainerLogs(|inside, id, mut options| {

@@ -70,6 +70,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/tail", "logs/tail-of-odd-lines"],
     ),
     Fault::new(
+        "logs-follow-from-the-beginning",
+        "Following gives all there is, however few lines are asked for.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.filter(|_| !options.follow);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/tail"],
+    ),
+    Fault::new(
         "logs-tail-counts-pieces",
         "The tail counts the pieces in which an engine keeps a long line.",
         &[GetContainerLogs(|inside, id, options| {
