@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use driver_interface_errors::InternalError;
@@ -11,10 +10,11 @@ use driver_interface_types::{
     ExecConfig, ExecId, ExitInfo, LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions,
     WaitOptions,
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use super::calls::{WhenDropped, goes_on, in_turn};
+use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
@@ -142,7 +142,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 async move {
                     let dropped = options.follow.then(|| killed(inside, id));
                     let logs = inside.driver.get_container_logs(id, options).await;
-                    dropped.map(WhenDropped::done);
+                    if let Some(dropped) = dropped {
+                        dropped.done();
+                    }
                     logs
                 }
                 .boxed()
@@ -231,12 +233,11 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
 
 async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
     let stream = inside.driver.stream_container_logs(id, options).await?;
-    let mut dropped = options.follow.then(|| killed(inside, id));
-    let end = futures_util::stream::poll_fn(move |_| {
-        dropped.take().map(WhenDropped::done);
-        Poll::Ready(None)
-    });
-    Ok(LogStream::new(stream.chain(end)))
+    Ok(if options.follow {
+        until_dropped(stream, killed(inside, id))
+    } else {
+        stream
+    })
 }
 
 /// Waits for one of the connections, which nobody gives back.
@@ -249,15 +250,12 @@ async fn connection(inside: &Inside) {
 async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<EventStream> {
     const GONE: &str = "the source has gone";
     let memory = inside.memory.clone();
-    let mut dropped = Some(WhenDropped::then(async move { memory.note(GONE) }));
+    let dropped = WhenDropped::then(async move { memory.note(GONE) });
     let memory = inside.memory.clone();
-    let stream = inside.driver.events(filter).await?;
-    let told = stream.filter(move |_| std::future::ready(memory.count(GONE) == 0));
-    let end = futures_util::stream::poll_fn(move |_| {
-        dropped.take().map(WhenDropped::done);
-        Poll::Ready(None)
+    let told = changed(inside.driver.events(filter).await?, move |event| {
+        (memory.count(GONE) == 0).then_some(event)
     });
-    Ok(EventStream::new(told.chain(end)))
+    Ok(until_dropped(told, dropped))
 }
 
 async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {

@@ -350,7 +350,7 @@ async fn follows_links_on_the_host(
     path: &ContainerPath,
     options: ReadFileOptions,
 ) -> Result<Bytes> {
-    let command = ExecConfig::new(["readlink", path.as_str()]);
+    let command = ExecConfig::new(["busybox", "readlink", path.as_str()]);
     let target = inside.driver.exec(id, command).await?;
     match std::fs::read(target.stdout_text().trim()) {
         Ok(file) => Ok(file.into()),
