@@ -124,6 +124,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/output-limit"],
     ),
     Fault::new(
+        "exec-limit-keeps-the-end",
+        "Of an output that is too long the end is kept.",
+        &[Exec(|inside, id, config| {
+            limit_keeps_the_end(inside, id, config).boxed()
+        })],
+        &["exec/output-limit"],
+    ),
+    Fault::new(
         "exec-limit-one-off",
         "Output of just the limit is said to be cut.",
         &[Exec(|inside, id, config| {
@@ -358,6 +366,21 @@ async fn leaves_input_open(inside: &Inside, id: &ContainerId, config: ExecConfig
     let broken = |error: std::io::Error| ExecError::new(id.as_str(), error.to_string());
     out.and(err).map_err(broken)?;
     Ok(ExecOutput::new(session.wait().await?, stdout, stderr))
+}
+
+async fn limit_keeps_the_end(
+    inside: &Inside,
+    id: &ContainerId,
+    mut config: ExecConfig,
+) -> Result<ExecOutput> {
+    let limit = std::mem::replace(&mut config.output_limit, ExecConfig::DEFAULT_OUTPUT_LIMIT);
+    let mut output = inside.driver.exec(id, config).await?;
+    for stream in [&mut output.stdout, &mut output.stderr] {
+        let too_much = stream.len().saturating_sub(limit);
+        *stream = stream.split_off(too_much);
+        output.truncated |= too_much > 0;
+    }
+    Ok(output)
 }
 
 async fn limit_one_off(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {

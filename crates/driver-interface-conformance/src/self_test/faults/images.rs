@@ -189,6 +189,21 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/pull"],
     ),
     Fault::new(
+        "load-blames-the-archive",
+        "A source that fails is told as an archive that is none.",
+        &[LoadImage(|inside, archive| {
+            async move {
+                let blamed = |error: DriverError| match error.code() {
+                    codes::INTERNAL_ERROR => ImagePullError::new("archive", error.message()).into(),
+                    _ => error,
+                };
+                inside.driver.load_image(archive).await.map_err(blamed)
+            }
+            .boxed()
+        })],
+        &["images/load-broken"],
+    ),
+    Fault::new(
         "pull-tells-no-result",
         "A pull ends without the image.",
         &[PullImage(|inside, image, options| {
@@ -230,6 +245,18 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &["images/pull-missing"],
+    ),
+    Fault::new(
+        "pull-takes-no-credentials",
+        "A pull with credentials that nobody asks for fails.",
+        &[PullImage(|inside, image, options| {
+            if options.credentials.is_none() {
+                return inside.driver.pull_image(image, options);
+            }
+            let error = ImagePullError::new(image.as_str(), "credentials were not asked for");
+            std::future::ready(Err(error.into())).boxed()
+        })],
+        &["images/pull-credentials"],
     ),
     Fault::new(
         "pull-keeps-credentials",
