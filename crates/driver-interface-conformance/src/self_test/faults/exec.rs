@@ -66,6 +66,17 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/stdin", "exec/output-is-binary-safe", "exec/output-large"],
     ),
     Fault::new(
+        "exec-input-ends-at-nul",
+        "Of the input what follows a NUL is lost.",
+        &[Command(|config| {
+            if let Some(input) = &mut config.stdin {
+                let end = input.iter().position(|byte| *byte == 0);
+                input.truncate(end.unwrap_or(usize::MAX));
+            }
+        })],
+        &["exec/output-is-binary-safe"],
+    ),
+    Fault::new(
         "exec-leaves-input-open",
         "A command that is given no input waits for one for ever.",
         &[Exec(|inside, id, config| {

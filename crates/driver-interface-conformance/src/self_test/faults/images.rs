@@ -1,6 +1,8 @@
 //! Images, loaded and pulled.
 
-use driver_interface_errors::{AuthenticationError, ImageNotFoundError, ImagePullError, codes};
+use driver_interface_errors::{
+    AuthenticationError, ImageNotFoundError, ImagePullError, InternalError, codes,
+};
 use driver_interface_types::{
     ContainerDriver as _, DriverError, ImageFilter, ImageInfo, ImageRef, PullOptions, PullProgress,
     PullStream, RegistryCredentials, Result,
@@ -232,6 +234,19 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &["images/pull-missing", "images/pull-secret-stays-secret"],
+    ),
+    Fault::new(
+        "pull-errors-are-internal",
+        "Whatever goes wrong with a pull is a defect of the driver.",
+        &[PullImage(|inside, image, options| {
+            async move {
+                let defect = |error: DriverError| InternalError::new(error.message()).into();
+                let steps = inside.driver.pull_image(image, options).await.map_err(defect)?;
+                Ok(PullStream::new(steps.map(move |step| step.map_err(defect))))
+            }
+            .boxed()
+        })],
+        &["images/pull-missing"],
     ),
     Fault::new(
         "pull-of-nothing-is-retryable",

@@ -151,6 +151,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/verbatim"],
     ),
     Fault::new(
+        "logs-take-text-for-a-header",
+        "Text that looks like the header of an engine's frame is taken for one.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| {
+                let text = line.strip_prefix("\u{1}\0\0\0\0\0\0\u{5}");
+                text.unwrap_or(&line).to_owned()
+            })
+            .boxed()
+        })],
+        &["logs/verbatim"],
+    ),
+    Fault::new(
         "logs-skip-what-is-no-text",
         "A line with bytes that are not UTF-8 is left out.",
         &[GetContainerLogs(|inside, id, options| {
