@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ByteStream, Bytes, Capability, ContainerDriver, ContainerStatus, EventFilter, ExecConfig, LogOptions,
-    LogStreamOptions, PullOptions, ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
+    ByteStream, Bytes, Capability, ContainerDriver, ContainerStatus, EventFilter, EventKind, ExecConfig,
+    LogOptions, LogStreamOptions, PullOptions, ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
 };
 use tokio::time::{sleep, timeout};
 
@@ -338,7 +338,11 @@ async fn streams(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
     let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
     ctx.ensure("the next stream works", next.is_some(), next)?;
-    ctx.equal("the container", &ctx.get(&running.id).await?, &running)
+    ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
+    let mut told = ctx.driver().events(&super::events::own(&ctx)).await?;
+    ctx.driver().create_container(&ctx.script("true")).await?;
+    let next = super::events::next(&ctx, &mut told).await?;
+    ctx.equal("the next event", next.kind, EventKind::Created)
 }
 
 async fn pull(ctx: Ctx) -> CheckResult {

@@ -217,7 +217,17 @@ async fn filter(ctx: Ctx) -> CheckResult {
         }
         silence(&ctx, &format!("{about}: nothing else is told"), &mut stream).await?;
     }
-    Ok(())
+    // An id is known only when there is a container.
+    let made = ctx.driver().create_container(&ctx.script("exit 0")).await?;
+    let by_id = EventFilter::default().container(made.id.clone());
+    let mut stream = ctx.driver().events(&by_id).await?;
+    ctx.driver().start_container(&made.id).await?;
+    let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
+    ctx.equal(
+        "by id",
+        kinds(&told),
+        vec![EventKind::Started, EventKind::Stopped],
+    )
 }
 
 async fn since(ctx: Ctx) -> CheckResult {

@@ -252,6 +252,15 @@ async fn load(ctx: Ctx) -> CheckResult {
             .map(String::as_str);
         ctx.equal("its label", role, Some("loaded"))?;
     }
+    if ctx.declares(Capability::ImageList) {
+        for (role, count) in [("loaded", 1), ("load", 0)] {
+            let labelled = ImageFilter::default()
+                .reference(saved.reference.clone())
+                .label("role", role);
+            let found = ctx.driver().list_images(&labelled).await?;
+            ctx.equal(format!("images with the label {role}"), found.len(), count)?;
+        }
+    }
     // It is the engine's, so this driver has no business removing it.
     if ctx.declares(Capability::ImageRemove) {
         let removed = ctx.driver().remove_image(&saved.reference).await;

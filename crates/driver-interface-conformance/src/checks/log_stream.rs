@@ -207,6 +207,18 @@ async fn tail(ctx: Ctx) -> CheckResult {
         let wanted: String = (first..=20).map(|number| format!("{number}\n")).collect();
         ctx.equal(format!("the last {tail} lines"), seen, wanted)?;
     }
+    for (tail, wanted) in [(0, "bye\n"), (1, "ready\nbye\n")] {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        let options = all().follow(true).tail(tail);
+        let stream = ctx.driver().stream_container_logs(&running.id, options).await?;
+        let task = tokio::spawn(stream.collect());
+        sleep(Duration::from_secs(3)).await;
+        ctx.driver()
+            .stop_container(&running.id, StopOptions::default())
+            .await?;
+        let seen = text(&ctx.joined("following", task).await??);
+        ctx.equal(format!("the last {tail} and what comes"), seen.as_str(), wanted)?;
+    }
     Ok(())
 }
 

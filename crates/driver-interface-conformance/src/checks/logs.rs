@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use driver_interface_errors::codes;
-use driver_interface_types::{ContainerDriver, LogOptions};
+use driver_interface_types::{ContainerDriver, LogOptions, StopOptions};
+use tokio::time::sleep;
 
-use crate::{Check, CheckResult, Ctx, Failure, run};
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -151,7 +152,20 @@ async fn tail(ctx: Ctx) -> CheckResult {
         .driver()
         .get_container_logs(&ended.id, LogOptions::default())
         .await?;
-    ctx.equal("lines without `tail`", all.lines().count(), 20)
+    ctx.equal("lines without `tail`", all.lines().count(), 20)?;
+    for (tail, wanted) in [(0, "bye\n"), (1, "ready\nbye\n")] {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        let (driver, id) = (ctx.driver().clone(), running.id.clone());
+        let options = LogOptions::default().follow(true).tail(tail);
+        let task = tokio::spawn(async move { driver.get_container_logs(&id, options).await });
+        sleep(Duration::from_secs(3)).await;
+        ctx.driver()
+            .stop_container(&running.id, StopOptions::default())
+            .await?;
+        let logs = ctx.joined("following", task).await??;
+        ctx.equal(format!("the last {tail} and what comes"), logs.as_str(), wanted)?;
+    }
+    Ok(())
 }
 
 async fn tail_of_odd_lines(ctx: Ctx) -> CheckResult {

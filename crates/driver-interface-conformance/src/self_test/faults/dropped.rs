@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use driver_interface_errors::InternalError;
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ExecConfig, ExecId, ExitInfo,
-    LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions, WaitOptions,
+    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, EventFilter, EventStream,
+    ExecConfig, ExecId, ExitInfo, LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions,
+    WaitOptions,
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use super::calls::{WhenDropped, goes_on, in_turn};
+use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, ExecDetached, GetContainerLogs,
-    KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer, StopContainer,
-    StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
+    CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, Exec, ExecDetached,
+    GetContainerLogs, KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer,
+    StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -83,6 +85,20 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cancellation/stop", "cancellation/restart"],
     ),
     Fault::new(
+        "dropped-exec-stops-the-container",
+        "A command whose call is dropped is ended with its container.",
+        &[Exec(|inside, id, config| {
+            async move {
+                let dropped = killed(inside, id);
+                let result = inside.driver.exec(id, config).await;
+                dropped.done();
+                result
+            }
+            .boxed()
+        })],
+        &["cancellation/exec"],
+    ),
+    Fault::new(
         "dropped-call-keeps-its-lock",
         "Calls of a kind on one container take turns, and one that is dropped never ends its turn.",
         &[
@@ -126,7 +142,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 async move {
                     let dropped = options.follow.then(|| killed(inside, id));
                     let logs = inside.driver.get_container_logs(id, options).await;
-                    dropped.map(WhenDropped::done);
+                    if let Some(dropped) = dropped {
+                        dropped.done();
+                    }
                     logs
                 }
                 .boxed()
@@ -162,6 +180,12 @@ pub(super) const FAULTS: &[Fault] = &[
             }),
         ],
         &["cancellation/streams", "cancellation/log-stream"],
+    ),
+    Fault::new(
+        "dropped-events-end-the-source",
+        "All streams of events share one source, which goes with the first that is dropped.",
+        &[Events(|inside, filter| source_of_events(inside, filter).boxed())],
+        &["cancellation/streams"],
     ),
     Fault::new(
         "dropped-detached-command-is-sent-again",
@@ -209,12 +233,11 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
 
 async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
     let stream = inside.driver.stream_container_logs(id, options).await?;
-    let mut dropped = options.follow.then(|| killed(inside, id));
-    let end = futures_util::stream::poll_fn(move |_| {
-        dropped.take().map(WhenDropped::done);
-        std::task::Poll::Ready(None)
-    });
-    Ok(LogStream::new(stream.chain(end)))
+    Ok(if options.follow {
+        until_dropped(stream, killed(inside, id))
+    } else {
+        stream
+    })
 }
 
 /// Waits for one of the connections, which nobody gives back.
@@ -222,6 +245,17 @@ async fn connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;
     }
+}
+
+async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<EventStream> {
+    const GONE: &str = "the source has gone";
+    let memory = inside.memory.clone();
+    let dropped = WhenDropped::then(async move { memory.note(GONE) });
+    let memory = inside.memory.clone();
+    let told = changed(inside.driver.events(filter).await?, move |event| {
+        (memory.count(GONE) == 0).then_some(event)
+    });
+    Ok(until_dropped(told, dropped))
 }
 
 async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {

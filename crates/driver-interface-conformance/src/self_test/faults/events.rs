@@ -1,17 +1,18 @@
 //! What is told of containers as it happens.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver as _, Event, EventCursor, EventFilter, EventKind, EventStream, Result,
+    ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream, Result,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::Events;
+use crate::self_test::sabotage::Sabotage::{CreateContainer, Events};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -34,6 +35,50 @@ pub(super) const FAULTS: &[Fault] = &[
             "events/health",
             "events/pause",
         ],
+    ),
+    Fault::new(
+        "events-of-an-end-come-late",
+        "That a container has ended is told after what happened next.",
+        &[Events(|inside, filter| {
+            async move {
+                let mut held = None;
+                let stream = inside.driver.events(filter).await?;
+                Ok(EventStream::new(stream.flat_map(move |event| {
+                    let end = event.as_ref().is_ok_and(|event| event.kind == EventKind::Stopped);
+                    let told = if end {
+                        [held.replace(event), None]
+                    } else {
+                        [Some(event), held.take()]
+                    };
+                    futures_util::stream::iter(told.into_iter().flatten())
+                })))
+            }
+            .boxed()
+        })],
+        &["events/life"],
+    ),
+    Fault::new(
+        "events-of-own-making-alone",
+        "A driver tells of the containers that it has made itself, as it knows of no others.",
+        &[
+            CreateContainer(|inside, config| {
+                async move {
+                    let made = inside.driver.create_container(config).await?;
+                    inside.memory.note(&made_by(&inside.driver, &made.id));
+                    Ok(made)
+                }
+                .boxed()
+            }),
+            Events(|inside, filter| {
+                let (driver, memory) = (Arc::clone(&inside.driver), inside.memory.clone());
+                told(inside, filter, move |event| {
+                    let own = |id: &ContainerId| memory.count(&made_by(&driver, id)) > 0;
+                    Some(event).filter(|event| event.container_id.as_ref().is_none_or(own))
+                })
+                .boxed()
+            }),
+        ],
+        &["events/who"],
     ),
     Fault::new(
         "events-of-creation-lost",
@@ -120,6 +165,32 @@ pub(super) const FAULTS: &[Fault] = &[
         "A filter by session lets those of other sessions through.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.session_id = None).boxed()
+        })],
+        &["events/filter"],
+    ),
+    Fault::new(
+        "events-know-names-alone",
+        "A filter by a container's id lets nothing through.",
+        &[Events(|inside, filter| {
+            let wanted = filter.container.clone();
+            told(inside, filter, move |event| {
+                let named = |id: &ContainerId| event.name.as_deref() == Some(id.as_str());
+                wanted.as_ref().is_none_or(named).then_some(event)
+            })
+            .boxed()
+        })],
+        &["events/filter"],
+    ),
+    Fault::new(
+        "events-know-ids-alone",
+        "A filter by a container's name lets nothing through.",
+        &[Events(|inside, filter| {
+            let wanted = filter.container.clone();
+            told(inside, filter, move |event| {
+                let fits = wanted.is_none() || wanted == event.container_id;
+                fits.then_some(event)
+            })
+            .boxed()
         })],
         &["events/filter"],
     ),
@@ -212,6 +283,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/pause", "events/exec", "events/health", "events/oom"],
     ),
 ];
+
+/// What is noted of a container that a driver has made.
+fn made_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
+    format!("{id} of {:p}", Arc::as_ptr(driver))
+}
 
 async fn told(
     inside: &Inside,

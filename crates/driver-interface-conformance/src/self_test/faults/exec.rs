@@ -66,6 +66,17 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/stdin", "exec/output-is-binary-safe", "exec/output-large"],
     ),
     Fault::new(
+        "exec-input-ends-at-nul",
+        "Of the input what follows a NUL is lost.",
+        &[Command(|config| {
+            if let Some(input) = &mut config.stdin {
+                let end = input.iter().position(|byte| *byte == 0);
+                input.truncate(end.unwrap_or(usize::MAX));
+            }
+        })],
+        &["exec/output-is-binary-safe"],
+    ),
+    Fault::new(
         "exec-leaves-input-open",
         "A command that is given no input waits for one for ever.",
         &[Exec(|inside, id, config| {
@@ -120,6 +131,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "All of the output is kept, whatever the limit.",
         &[Command(|config| {
             config.output_limit = ExecConfig::DEFAULT_OUTPUT_LIMIT;
+        })],
+        &["exec/output-limit"],
+    ),
+    Fault::new(
+        "exec-limit-keeps-the-end",
+        "Of an output that is too long the end is kept.",
+        &[Exec(|inside, id, config| {
+            limit_keeps_the_end(inside, id, config).boxed()
         })],
         &["exec/output-limit"],
     ),
@@ -204,6 +223,20 @@ pub(super) const FAULTS: &[Fault] = &[
         "A timeout ends the command with its container.",
         &[Exec(|inside, id, config| {
             stops_the_container(inside, id, config).boxed()
+        })],
+        &["exec/timeout-spares-others"],
+    ),
+    Fault::new(
+        "exec-waits-for-its-timeout",
+        "A command with a timeout takes all of the time it has.",
+        &[Exec(|inside, id, config| {
+            async move {
+                let longest = tokio::time::sleep(config.timeout.unwrap_or_default());
+                let output = inside.driver.exec(id, config).await;
+                longest.await;
+                output
+            }
+            .boxed()
         })],
         &["exec/timeout-spares-others"],
     ),
@@ -293,10 +326,30 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/container-gone"],
     ),
     Fault::new(
-        "exec-errors-tell-secrets",
+        "exec-container-gone-loses-output",
+        "A command that ends with its container has no output.",
+        &[Output(|output| {
+            if output.outcome == ExecOutcome::ContainerGone {
+                output.stdout.clear();
+            }
+        })],
+        &["exec/container-gone"],
+    ),
+    Fault::new(
+        "exec-errors-tell-variables",
         "An error tells the command's variables.",
         &[Exec(|inside, id, config| {
-            errors_tell_secrets(inside, id, config).boxed()
+            let variables = format!("{:?}", config.env);
+            errors_tell(variables, inside, id, config).boxed()
+        })],
+        &["exec/secrets-stay-out-of-errors"],
+    ),
+    Fault::new(
+        "exec-errors-tell-the-input",
+        "An error tells the command's input.",
+        &[Exec(|inside, id, config| {
+            let input = format!("{:?}", config.stdin);
+            errors_tell(input, inside, id, config).boxed()
         })],
         &["exec/secrets-stay-out-of-errors"],
     ),
@@ -324,6 +377,21 @@ async fn leaves_input_open(inside: &Inside, id: &ContainerId, config: ExecConfig
     let broken = |error: std::io::Error| ExecError::new(id.as_str(), error.to_string());
     out.and(err).map_err(broken)?;
     Ok(ExecOutput::new(session.wait().await?, stdout, stderr))
+}
+
+async fn limit_keeps_the_end(
+    inside: &Inside,
+    id: &ContainerId,
+    mut config: ExecConfig,
+) -> Result<ExecOutput> {
+    let limit = std::mem::replace(&mut config.output_limit, ExecConfig::DEFAULT_OUTPUT_LIMIT);
+    let mut output = inside.driver.exec(id, config).await?;
+    for stream in [&mut output.stdout, &mut output.stderr] {
+        let too_much = stream.len().saturating_sub(limit);
+        *stream = stream.split_off(too_much);
+        output.truncated |= too_much > 0;
+    }
+    Ok(output)
 }
 
 async fn limit_one_off(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
@@ -361,7 +429,7 @@ async fn ended_by(
         return done;
     }
     let kill = ExecConfig::shell(format!("kill {words}$(cat /tmp/number)"));
-    inside.driver.exec(id, kill).await?;
+    drop(inside.driver.exec(id, kill).await?);
     Ok(ExecOutput::new(ExecOutcome::TimedOut, "", ""))
 }
 
@@ -393,11 +461,15 @@ fn refused_by_engine(id: &ContainerId, error: DriverError) -> DriverError {
     }
 }
 
-async fn errors_tell_secrets(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
-    let shown = format!("{:?}", config.env);
+async fn errors_tell(
+    what: String,
+    inside: &Inside,
+    id: &ContainerId,
+    config: ExecConfig,
+) -> Result<ExecOutput> {
     let result = inside.driver.exec(id, config).await;
     result.map_err(|error| {
-        let message = format!("{} with {shown}", error.message());
+        let message = format!("{} with {what}", error.message());
         ExecError::new(id.as_str(), message).into()
     })
 }

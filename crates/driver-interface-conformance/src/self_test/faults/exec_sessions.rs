@@ -35,12 +35,18 @@ pub(super) const FAULTS: &[Fault] = &[
         "exec-stream-input-stays-open",
         "Closing the input does not reach the command, and is waited for.",
         &[ExecStream(|inside, id, config| {
-            session(inside, id, config, |mut session| {
-                let stdin = session.stdin.take();
-                session.stdin = stdin.map(|stdin| Box::pin(NeverCloses(stdin)) as _);
-                session
+            session(inside, id, config, |session| {
+                ends_otherwise(session, || Poll::Pending)
             })
             .boxed()
+        })],
+        &["exec-stream/conversation", "exec-stream/half-close"],
+    ),
+    Fault::new(
+        "exec-stream-ends-with-its-input",
+        "Closing the input closes the session, and ends the command.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, killed_at_the_end).boxed()
         })],
         &["exec-stream/conversation", "exec-stream/half-close"],
     ),
@@ -70,10 +76,23 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-stream/kill"],
     ),
     Fault::new(
+        "exec-stream-kill-of-ended-fails",
+        "Killing a command that has ended is an error.",
+        &[ExecStream(|inside, id, config| {
+            session(inside, id, config, |session| flawed(session, Flaw::KillOfEnded)).boxed()
+        })],
+        &["exec-stream/kill"],
+    ),
+    Fault::new(
         "exec-stream-dropped-runs-on",
         "A command whose session is dropped runs on.",
         &[ExecStream(|inside, id, config| {
-            session(inside, id, config, |session| flawed(session, Flaw::Drop)).boxed()
+            session(inside, id, config, |session| {
+                let (session, control) = held(session, Flaw::None);
+                tokio::spawn(async move { control.wait().await });
+                session
+            })
+            .boxed()
         })],
         &["exec-stream/drop-kills"],
     ),
@@ -150,6 +169,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-detached/status"],
     ),
     Fault::new(
+        "exec-status-is-none",
+        "No detached command is known.",
+        &[Status(|inside, id, exec| {
+            status(inside, id, exec, |_| None).boxed()
+        })],
+        &[
+            "exec-detached/status",
+            "exec-detached/runs-on",
+            "exec-detached/unknown-id",
+        ],
+    ),
+    Fault::new(
         "exec-status-of-what-never-was",
         "A detached command that nobody has started is said to run.",
         &[Status(|inside, id, exec| {
@@ -177,25 +208,50 @@ async fn session(
     Ok(change(inside.driver.exec_stream(id, config).await?))
 }
 
-/// Input whose end never comes.
-struct NeverCloses(Pin<Box<dyn AsyncWrite + Send>>);
+/// A session's input, and what happens instead of its end.
+struct Input {
+    inside: Pin<Box<dyn AsyncWrite + Send>>,
+    end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
+}
 
-impl AsyncWrite for NeverCloses {
+/// The session with another end of its input.
+fn ends_otherwise(
+    mut session: ExecSession,
+    end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
+) -> ExecSession {
+    if let Some(inside) = session.stdin.take() {
+        let end = Box::new(end);
+        session.stdin = Some(Box::pin(Input { inside, end }));
+    }
+    session
+}
+
+impl AsyncWrite for Input {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.0.as_mut().poll_write(context, bytes)
+        self.inside.as_mut().poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        self.0.as_mut().poll_flush(context)
+        self.inside.as_mut().poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Pending
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        (self.end)()
     }
+}
+
+/// The session, whose command is killed when its input ends.
+fn killed_at_the_end(session: ExecSession) -> ExecSession {
+    let (session, control) = held(session, Flaw::None);
+    ends_otherwise(session, move || {
+        let control = Arc::clone(&control);
+        tokio::spawn(async move { control.kill().await });
+        Poll::Ready(Ok(()))
+    })
 }
 
 /// Reads as fast as it can, whether or not anybody asks.
@@ -209,9 +265,10 @@ fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send
 /// What is wrong with a session's control.
 #[derive(PartialEq)]
 enum Flaw {
-    Drop,
+    None,
     Resize,
     Kill,
+    KillOfEnded,
     SecondWait,
     Code,
 }
@@ -224,14 +281,17 @@ struct Control {
 
 /// The session with this wrong about its control.
 fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
+    held(session, flaw).0
+}
+
+/// The session with this wrong about its control, and the control that is right.
+fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
-    if flaw == Flaw::Drop {
-        let held = Arc::clone(&inside);
-        tokio::spawn(async move { held.wait().await });
-    }
+    let right = Arc::clone(&inside);
     let told = AtomicBool::new(false);
     let control = Control { inside, flaw, told };
-    ExecSession::new(session.stdin, session.stdout, session.stderr, control)
+    let session = ExecSession::new(session.stdin, session.stdout, session.stderr, control);
+    (session, right)
 }
 
 #[async_trait]
@@ -255,10 +315,13 @@ impl ExecControl for Control {
     }
 
     async fn kill(&self) -> Result<()> {
-        if self.flaw == Flaw::Kill {
-            return Ok(());
+        match self.flaw {
+            Flaw::Kill => Ok(()),
+            Flaw::KillOfEnded if self.told.load(Ordering::Relaxed) => {
+                Err(ExecError::new("session", "there is nothing to kill").into())
+            }
+            _ => self.inside.kill().await,
         }
-        self.inside.kill().await
     }
 }
 

@@ -200,10 +200,26 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/replaced"],
     ),
     Fault::new(
+        "write-file-keeps-the-rest",
+        "Of a longer file what lies behind the new content stays.",
+        &[Write(|inside, id, path, file| {
+            write_keeps_the_rest(inside, id, path, file).boxed()
+        })],
+        &["files/replaced"],
+    ),
+    Fault::new(
         "write-file-believes-the-length",
         "Content is cut or filled up to the length that it says.",
         &[Write(|inside, id, path, file| {
             write_fills_up(inside, id, path, file).boxed()
+        })],
+        &["files/wrong-length"],
+    ),
+    Fault::new(
+        "write-file-takes-a-torn-source",
+        "Where the source of the content fails, what is missing is filled up.",
+        &[Write(|inside, id, path, file| {
+            write_takes_a_torn_source(inside, id, path, file).boxed()
         })],
         &["files/wrong-length"],
     ),
@@ -228,7 +244,24 @@ pub(super) const FAULTS: &[Fault] = &[
         "copy-in-loses-links",
         "Symbolic links are not unpacked.",
         &[CopyIntoContainer(|inside, id, folder, archive| {
-            copy_in_without_links(inside, id, folder, archive).boxed()
+            let kept = |header: &mut tar::Header| !header.entry_type().is_symlink();
+            copy_in_changed(inside, id, folder, archive, kept).boxed()
+        })],
+        &["files/archive-round-trip"],
+    ),
+    Fault::new(
+        "copy-in-forgets-permissions",
+        "Everything is unpacked with the usual permissions.",
+        &[CopyIntoContainer(|inside, id, folder, archive| {
+            let usual = |header: &mut tar::Header| {
+                header.set_mode(if header.entry_type().is_dir() {
+                    0o755
+                } else {
+                    0o644
+                });
+                true
+            };
+            copy_in_changed(inside, id, folder, archive, usual).boxed()
         })],
         &["files/archive-round-trip"],
     ),
@@ -342,7 +375,7 @@ async fn follows_links_on_the_host(
     path: &ContainerPath,
     options: ReadFileOptions,
 ) -> Result<Bytes> {
-    let command = ExecConfig::new(["readlink", path.as_str()]);
+    let command = ExecConfig::new(["busybox", "readlink", path.as_str()]);
     let target = inside.driver.exec(id, command).await?;
     match std::fs::read(target.stdout_text().trim()) {
         Ok(file) => Ok(file.into()),
@@ -367,6 +400,24 @@ async fn write_appends(
     inside.driver.write_file(id, path, file).await
 }
 
+async fn write_keeps_the_rest(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    mut file: WriteFile,
+) -> Result<()> {
+    if let Ok(old) = inside
+        .driver
+        .read_file(id, path, ReadFileOptions::default())
+        .await
+    {
+        let new = file.content.into_stream().read_all(usize::MAX).await?;
+        let rest = old.get(new.len()..).unwrap_or_default();
+        file.content = [&new, rest].concat().into();
+    }
+    inside.driver.write_file(id, path, file).await
+}
+
 async fn write_fills_up(
     inside: &Inside,
     id: &ContainerId,
@@ -380,27 +431,53 @@ async fn write_fills_up(
     inside.driver.write_file(id, path, file).await
 }
 
-async fn copy_in_without_links(
+async fn write_takes_a_torn_source(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    mut file: WriteFile,
+) -> Result<()> {
+    let length = usize::try_from(file.content.length()).unwrap_or(usize::MAX);
+    let (mut source, mut content) = (file.content.into_stream(), Vec::new());
+    let torn = loop {
+        match source.next().await {
+            Some(Ok(piece)) => content.extend_from_slice(&piece),
+            end => break end.is_some(),
+        }
+    };
+    if torn {
+        content.resize(length, 0);
+    }
+    file.content = FileContent::stream(content.into(), length as u64);
+    inside.driver.write_file(id, path, file).await
+}
+
+/// Unpacks an archive whose headers are changed, and those entries alone of which that says so.
+async fn copy_in_changed(
     inside: &Inside,
     id: &ContainerId,
     folder: &ContainerPath,
     archive: TarStream,
+    change: fn(&mut tar::Header) -> bool,
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
-    let kept = without_links(&archive).unwrap_or_else(|_| archive.to_vec());
-    inside.driver.copy_into_container(id, folder, kept.into()).await
+    let changed = repacked(&archive, change).unwrap_or_else(|_| archive.to_vec());
+    inside
+        .driver
+        .copy_into_container(id, folder, changed.into())
+        .await
 }
 
-fn without_links(archive: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut kept = tar::Builder::new(Vec::new());
+fn repacked(archive: &[u8], change: fn(&mut tar::Header) -> bool) -> std::io::Result<Vec<u8>> {
+    let mut packed = tar::Builder::new(Vec::new());
     for entry in tar::Archive::new(archive).entries()? {
         let entry = entry?;
         let (mut header, path) = (entry.header().clone(), entry.path()?.into_owned());
-        if !header.entry_type().is_symlink() {
-            kept.append_data(&mut header, path, entry)?;
+        if change(&mut header) {
+            packed.append_data(&mut header, path, entry)?;
         }
     }
-    kept.into_inner()
+    packed.into_inner()
 }
 
 async fn copy_in_climbs(

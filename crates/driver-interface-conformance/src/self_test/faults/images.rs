@@ -1,6 +1,8 @@
 //! Images, loaded and pulled.
 
-use driver_interface_errors::{AuthenticationError, ImageNotFoundError, ImagePullError, codes};
+use driver_interface_errors::{
+    AuthenticationError, ImageNotFoundError, ImagePullError, InternalError, codes,
+};
 use driver_interface_types::{
     ContainerDriver as _, DriverError, ImageFilter, ImageInfo, ImageRef, PullOptions, PullProgress,
     PullStream, RegistryCredentials, Result,
@@ -10,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Error, GetImage, ListImages, LoadImage, PullImage};
+use crate::self_test::sabotage::Sabotage::{GetImage, ListImages, LoadImage, PullImage};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -93,12 +95,64 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/list"],
     ),
     Fault::new(
+        "images-are-listed-backwards",
+        "Images are listed in another order than that of their names.",
+        &[ListImages(|inside, filter| {
+            async move {
+                let mut images = inside.driver.list_images(filter).await?;
+                images.reverse();
+                Ok(images)
+            }
+            .boxed()
+        })],
+        &["images/list"],
+    ),
+    Fault::new(
+        "images-ignore-labels",
+        "A filter by label lets everything through.",
+        &[ListImages(|inside, filter| {
+            async move {
+                let mut filter = filter.clone();
+                filter.labels.clear();
+                inside.driver.list_images(&filter).await
+            }
+            .boxed()
+        })],
+        &["images/list-filter"],
+    ),
+    Fault::new(
         "images-have-no-filter",
         "All images are listed, whichever are asked for.",
         &[ListImages(|inside, _| {
             async move { inside.driver.list_images(&ImageFilter::default()).await }.boxed()
         })],
         &["images/list-filter"],
+    ),
+    Fault::new(
+        "image-labels-lost",
+        "Images have no labels.",
+        &[GetImage(|inside, image| {
+            async move {
+                let found = inside.driver.get_image(image).await?;
+                Ok(found.map(|mut found| {
+                    found.labels.clear();
+                    found
+                }))
+            }
+            .boxed()
+        })],
+        &["images/load"],
+    ),
+    Fault::new(
+        "images-of-a-label-are-none",
+        "A filter by label lets nothing through.",
+        &[ListImages(|inside, filter| {
+            if filter.labels.is_empty() {
+                return inside.driver.list_images(filter);
+            }
+            std::future::ready(Ok(Vec::new())).boxed()
+        })],
+        &["images/load"],
     ),
     Fault::new(
         "load-names-nothing",
@@ -117,6 +171,35 @@ pub(super) const FAULTS: &[Fault] = &[
                     Err(error) if error.code() == codes::IMAGE_PULL_FAILED => Ok(Vec::new()),
                     result => result,
                 }
+            }
+            .boxed()
+        })],
+        &["images/load-broken"],
+    ),
+    Fault::new(
+        "pull-again-fails",
+        "Pulling what is there already is an error.",
+        &[PullImage(|inside, image, options| {
+            async move {
+                if inside.memory.note(image.as_str()) > 0 {
+                    return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+                }
+                inside.driver.pull_image(image, options).await
+            }
+            .boxed()
+        })],
+        &["images/pull"],
+    ),
+    Fault::new(
+        "load-blames-the-archive",
+        "A source that fails is told as an archive that is none.",
+        &[LoadImage(|inside, archive| {
+            async move {
+                let blamed = |error: DriverError| match error.code() {
+                    codes::INTERNAL_ERROR => ImagePullError::new("archive", error.message()).into(),
+                    _ => error,
+                };
+                inside.driver.load_image(archive).await.map_err(blamed)
             }
             .boxed()
         })],
@@ -153,6 +236,19 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/pull-missing", "images/pull-secret-stays-secret"],
     ),
     Fault::new(
+        "pull-errors-are-internal",
+        "Whatever goes wrong with a pull is a defect of the driver.",
+        &[PullImage(|inside, image, options| {
+            async move {
+                let defect = |error: DriverError| InternalError::new(error.message()).into();
+                let steps = inside.driver.pull_image(image, options).await.map_err(defect)?;
+                Ok(PullStream::new(steps.map(move |step| step.map_err(defect))))
+            }
+            .boxed()
+        })],
+        &["images/pull-missing"],
+    ),
+    Fault::new(
         "pull-of-nothing-is-retryable",
         "A pull of what a registry does not have is to be tried again.",
         &[PullImage(|inside, image, options| {
@@ -164,6 +260,18 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &["images/pull-missing"],
+    ),
+    Fault::new(
+        "pull-takes-no-credentials",
+        "A pull with credentials that nobody asks for fails.",
+        &[PullImage(|inside, image, options| {
+            if options.credentials.is_none() {
+                return inside.driver.pull_image(image, options);
+            }
+            let error = ImagePullError::new(image.as_str(), "credentials were not asked for");
+            std::future::ready(Err(error.into())).boxed()
+        })],
+        &["images/pull-credentials"],
     ),
     Fault::new(
         "pull-keeps-credentials",

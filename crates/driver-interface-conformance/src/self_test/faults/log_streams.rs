@@ -83,7 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[StreamContainerLogs(|inside, id, options| {
             joins_pieces(inside, id, options).boxed()
         })],
-        &["log-stream/bounded-chunks"],
+        &["log-stream/bounded-chunks", "log-stream/every-byte"],
     ),
     Fault::new(
         "log-stream-ignores-tail",
@@ -99,6 +99,15 @@ pub(super) const FAULTS: &[Fault] = &[
         "A tail of no lines is taken for none that was asked for.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|lines| *lines > 0);
+            inside.driver.stream_container_logs(id, options)
+        })],
+        &["log-stream/tail"],
+    ),
+    Fault::new(
+        "log-stream-follows-from-the-beginning",
+        "Following gives all there is, however few lines are asked for.",
+        &[StreamContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.filter(|_| !options.follow);
             inside.driver.stream_container_logs(id, options)
         })],
         &["log-stream/tail"],
@@ -126,6 +135,20 @@ pub(super) const FAULTS: &[Fault] = &[
         "Chunks come without the times that were asked for.",
         &[StreamContainerLogs(|inside, id, options| {
             inside.driver.stream_container_logs(id, options.timestamps(false))
+        })],
+        &["log-stream/timestamps"],
+    ),
+    Fault::new(
+        "log-stream-has-times-in-the-text",
+        "The times that were asked for are left in the text.",
+        &[StreamContainerLogs(|inside, id, options| {
+            chunks(inside, id, options, |mut chunk| {
+                if chunk.timestamp.is_some() {
+                    chunk.bytes = [b"2026-01-01T00:00:00Z ", chunk.bytes.as_ref()].concat().into();
+                }
+                Some(chunk)
+            })
+            .boxed()
         })],
         &["log-stream/timestamps"],
     ),

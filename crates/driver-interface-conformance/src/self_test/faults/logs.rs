@@ -70,6 +70,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["logs/tail", "logs/tail-of-odd-lines"],
     ),
     Fault::new(
+        "logs-follow-from-the-beginning",
+        "Following gives all there is, however few lines are asked for.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = options.tail.filter(|_| !options.follow);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["logs/tail"],
+    ),
+    Fault::new(
         "logs-tail-counts-pieces",
         "The tail counts the pieces in which an engine keeps a long line.",
         &[GetContainerLogs(|inside, id, options| {
@@ -136,6 +145,18 @@ pub(super) const FAULTS: &[Fault] = &[
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| {
                 format!("{}\n", line.trim_end_matches('\n'))
+            })
+            .boxed()
+        })],
+        &["logs/verbatim"],
+    ),
+    Fault::new(
+        "logs-take-text-for-a-header",
+        "Text that looks like the header of an engine's frame is taken for one.",
+        &[GetContainerLogs(|inside, id, options| {
+            lines(inside, id, options, |_, line| {
+                let text = line.strip_prefix("\u{1}\0\0\0\0\0\0\u{5}");
+                text.unwrap_or(&line).to_owned()
             })
             .boxed()
         })],

@@ -74,20 +74,25 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stats-of-what-does-not-run-are-zero",
         "What does not run is measured, and uses nothing.",
-        &[
-            ContainerStats(|inside, id| zero(inside, id).boxed()),
-            StreamContainerStats(|inside, id| {
-                async move {
-                    match inside.driver.stream_container_stats(id).await {
-                        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => {
-                            Ok(StatsStream::of_items([]))
-                        }
-                        result => result,
-                    }
-                }
-                .boxed()
-            }),
-        ],
+        &[ContainerStats(|inside, id| {
+            async move {
+                let zero = || Figures::new(SystemTime::now());
+                unless_it_does_not_run(inside.driver.container_stats(id).await, zero)
+            }
+            .boxed()
+        })],
+        &["stats/not-running"],
+    ),
+    Fault::new(
+        "stats-stream-of-what-does-not-run-is-empty",
+        "A stream of what does not run ends at once.",
+        &[StreamContainerStats(|inside, id| {
+            async move {
+                let empty = || StatsStream::of_items([]);
+                unless_it_does_not_run(inside.driver.stream_container_stats(id).await, empty)
+            }
+            .boxed()
+        })],
         &["stats/not-running"],
     ),
     Fault::new(
@@ -136,9 +141,10 @@ async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Figures>
     Ok(figures)
 }
 
-async fn zero(inside: &Inside, id: &ContainerId) -> Result<Figures> {
-    match inside.driver.container_stats(id).await {
-        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(Figures::new(SystemTime::now())),
+/// The result, and something else instead of the error that nothing runs.
+fn unless_it_does_not_run<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
+    match result {
+        Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead()),
         result => result,
     }
 }

@@ -1,9 +1,12 @@
 //! What is wrong with streams, whatever they are of.
 
 use std::future::ready;
+use std::task::Poll;
 
 use driver_interface_types::{DriverStream, Result};
 use futures_util::StreamExt as _;
+
+use super::calls::WhenDropped;
 
 /// The stream with its items changed, or left out.
 pub(super) fn changed<T: Send + 'static>(
@@ -46,4 +49,19 @@ pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> Driv
     DriverStream::new(futures_util::stream::unfold(receive, |mut receive| async {
         Some((receive.recv().await?, receive))
     }))
+}
+
+/// The stream, and what happens when it is dropped before its end.
+pub(super) fn until_dropped<T: Send + 'static>(
+    stream: DriverStream<T>,
+    dropped: WhenDropped,
+) -> DriverStream<T> {
+    let mut dropped = Some(dropped);
+    let end = futures_util::stream::poll_fn(move |_| {
+        if let Some(dropped) = dropped.take() {
+            dropped.done();
+        }
+        Poll::Ready(None)
+    });
+    DriverStream::new(stream.chain(end))
 }
