@@ -7,7 +7,7 @@ use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::escape::html as escape;
-use super::markdown::verdict;
+use super::markdown::{verdict, verdict_tone};
 use super::matrix::{self, AreaRow, CheckRow};
 use super::style::{Tone, seconds};
 use crate::{CheckReport, DriverReport, Level, Outcome, Report, Step, Summary};
@@ -43,8 +43,14 @@ fn class(outcome: Outcome) -> String {
 fn tone(check: &CheckReport) -> &'static str {
     match Tone::of(check.outcome) {
         Tone::Bad if check.level != Level::Must && check.outcome.is_breach() => "warn",
-        Tone::Bad => "bad",
+        tone => tone_class(tone),
+    }
+}
+
+fn tone_class(tone: Tone) -> &'static str {
+    match tone {
         Tone::Good => "good",
+        Tone::Bad => "bad",
         Tone::Quiet => "quiet",
     }
 }
@@ -111,10 +117,7 @@ impl Page<'_> {
         out.write_str("<section class=\"drivers\" aria-label=\"Drivers\">\n")?;
         for driver in &self.report.drivers {
             let verdict = verdict(driver, self.report.partial);
-            let tone = match verdict {
-                "conformant" | "passed in part" => "good",
-                _ => "bad",
-            };
+            let tone = tone_class(verdict_tone(verdict));
             write!(
                 out,
                 "<article class=\"{tone}\">\n<h2>{}</h2>\n<p class=\"verdict\">{verdict}</p>\n<p>{}</p>\n",
@@ -250,11 +253,7 @@ impl Page<'_> {
             rows.len()
         )?;
         for (index, (cell, heading)) in area.cells.iter().zip(&self.headings).enumerate() {
-            let tone = match cell.counts().first().map(|(outcome, _)| Tone::of(*outcome)) {
-                Some(Tone::Bad) => "bad",
-                Some(Tone::Good) => "good",
-                _ => "quiet",
-            };
+            let tone = tone_class(matrix::tone(cell));
             write!(
                 out,
                 "<span class=\"{tone}\" data-driver=\"{index}\"><span aria-hidden=\"true\">{}</span>\
@@ -417,11 +416,7 @@ fn bar(out: &mut String, summary: &Summary) -> Result {
         words(summary)
     )?;
     for (outcome, count) in counts(summary) {
-        let tone = match Tone::of(outcome) {
-            Tone::Good => "good",
-            Tone::Bad => "bad",
-            Tone::Quiet => "quiet",
-        };
+        let tone = tone_class(Tone::of(outcome));
         write!(out, "<span class=\"{tone}\" style=\"flex-grow:{count}\"></span>")?;
     }
     out.write_str("</div>\n")
