@@ -232,6 +232,10 @@ fn shards_list_every_check_once() {
     assert_eq!(one.len() + two.len(), health_checks());
     let run = conformance("shard", &["--shard", "3/2"], &[]);
     assert_eq!(run.code(), 2);
-    let run = conformance("shard", &["--filter", "health/counts-match-the-list", "--shard", "9/9"], &[]);
+    let run = conformance(
+        "shard",
+        &["--filter", "health/counts-match-the-list", "--shard", "9/9"],
+        &[],
+    );
     assert_eq!(run.code(), 2, "a part that has nothing is an error");
 }

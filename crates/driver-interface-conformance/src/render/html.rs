@@ -92,10 +92,11 @@ impl Page<'_> {
     fn header(&self, out: &mut String) -> Result {
         let report = self.report;
         let started = UNIX_EPOCH + Duration::from_millis(report.started_at);
-        let started = humantime::format_rfc3339_seconds(started);
+        let started = humantime::format_rfc3339_seconds(started).to_string();
+        let readable = started.replace('T', " ").replace('Z', " UTC");
         writeln!(
             out,
-            "<header>\n<h1>Conformance</h1>\n<p>Suite {} · seed {} · <time>{started}</time></p>",
+            "<header>\n<h1>Conformance</h1>\n<p>Suite {} · seed {} · <time datetime=\"{started}\">{readable}</time></p>",
             escape(&report.suite_version),
             report.seed
         )?;
