@@ -21,6 +21,9 @@ pub struct Pretty {
 /// How wide text is that follows the name of a field, so that it fits on every terminal.
 const WIDTH: usize = 78 - 12;
 
+/// The width of a step's time: what goes on under it begins behind it.
+const STEP_HANG: usize = 10;
+
 /// How many skipped checks of one reason are named.
 const NAMED: usize = 3;
 
@@ -112,9 +115,9 @@ impl Pretty {
             line(&driver.uri),
             seconds(check.duration_ms)
         )?;
-        let mut field = |name: &str, text: &str, tone: Option<Tone>| {
+        let mut field = |name: &str, text: &str, tone: Option<Tone>, hang: usize| {
             let name = style.dim(&format!("{name:<8}"));
-            for (index, part) in wrapped(&line(text)).iter().enumerate() {
+            for (index, part) in wrapped(&line(text), hang).iter().enumerate() {
                 let part = tone.map_or(part.clone(), |tone| style.tone(tone, part));
                 match index {
                     0 => writeln!(out, "  {name}  {part}")?,
@@ -123,24 +126,25 @@ impl Pretty {
             }
             Ok(())
         };
-        field("rule", &check.statement, None)?;
+        field("rule", &check.statement, None, 0)?;
         if let Some(rationale) = &check.rationale {
-            field("because", rationale, None)?;
+            field("because", rationale, None, 0)?;
         }
         match &check.failure {
             Some(failure) => {
-                field("about", &failure.about, None)?;
-                field("expected", &failure.expected, Some(Tone::Good))?;
-                field("actual", &failure.actual, Some(Tone::Bad))?;
+                field("about", &failure.about, None, 0)?;
+                field("expected", &failure.expected, Some(Tone::Good), 0)?;
+                field("actual", &failure.actual, Some(Tone::Bad), 0)?;
             }
             None => field(
                 "message",
                 check.message.as_deref().unwrap_or("none"),
                 Some(Tone::Bad),
+                0,
             )?,
         }
         if !check.repetitions.is_empty() {
-            field("times", &times(check), None)?;
+            field("times", &times(check), None, 0)?;
         }
         for (index, step) in check.steps.iter().enumerate() {
             let name = if index == 0 { "steps" } else { "" };
@@ -154,7 +158,7 @@ impl Pretty {
             };
             let at = format!("+{}", seconds(step.at_ms));
             let text = format!("{at:>8}  {} → {}{took}{times}", step.call, step.answer);
-            field(name, &text, None)?;
+            field(name, &text, None, STEP_HANG)?;
         }
         if let Some(again) = &self.again {
             // Whole, to be copied.
@@ -314,8 +318,8 @@ impl Pretty {
     }
 }
 
-/// A text as lines, broken at spaces; a longer word has a line of its own.
-fn wrapped(text: &str) -> Vec<String> {
+/// A text as lines, broken at spaces, all but the first further in by `hang`; a longer word has a line of its own.
+fn wrapped(text: &str, hang: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {
         let length = |text: &str| text.chars().count();
@@ -323,7 +327,7 @@ fn wrapped(text: &str) -> Vec<String> {
             Some(last) if last.trim().is_empty() || length(last) + length(word.trim_end()) <= WIDTH => {
                 last.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(format!("{:hang$}{word}", "")),
         }
     }
     lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
