@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
+use super::pretty::times;
 use super::style::Tone;
 use crate::{Outcome, Report, SUITE_VERSION};
 
@@ -137,7 +138,15 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
             if found.outcome != Outcome::Passed {
                 let reason = found.message.as_deref().unwrap_or("no reason given");
                 let uri = driver.uri.replace('`', "'");
-                let why = format!("`{uri}`, {}: {}", found.outcome, escape(reason));
+                let mut how = found.outcome.to_string();
+                if !found.repetitions.is_empty() {
+                    how.push_str(&format!(
+                        " (of {} times {})",
+                        found.repetitions.len(),
+                        times(found)
+                    ));
+                }
+                let why = format!("`{uri}`, {how}: {}", escape(reason));
                 match reasons.iter_mut().find(|(known, _)| *known == why) {
                     Some((_, ids)) => ids.push(&found.id),
                     None => reasons.push((why, vec![&found.id])),

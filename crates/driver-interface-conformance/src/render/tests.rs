@@ -282,6 +282,7 @@ fn a_check_that_fails_at_times_is_told_as_such() {
         "{page}"
     );
     assert!(junit(&report).unwrap().contains("with seed 8: failed"));
+    assert!(markdown(&report).contains("failed (of 3 times 1 failed (seed 8), 2 passed): "));
     let value: serde_json::Value = serde_json::from_str(&json(&report).unwrap()).unwrap();
     let check = &value["drivers"][1]["checks"][0];
     assert_eq!(check["repetitions"][1]["outcome"], "failed");
