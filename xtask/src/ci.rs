@@ -36,6 +36,7 @@ const STATIC: &[Step<'_>] = &[
 const DYNAMIC: &[Step<'_>] = &[
     ("tests and doc tests", &["test", "--workspace", "--locked"]),
     ("conformance", &["xtask", "conformance"]),
+    ("screenshots", &["xtask", "screenshots"]),
     ("self-test", &["xtask", "conformance", "--self-test"]),
     ("examples", &["xtask", "examples"]),
 ];

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
+use super::pretty::times;
+use super::style::Tone;
 use crate::{Outcome, Report, SUITE_VERSION};
 
 /// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
@@ -108,6 +110,14 @@ pub(crate) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static s
     }
 }
 
+/// How a verdict looks.
+pub(super) fn verdict_tone(verdict: &str) -> Tone {
+    match verdict {
+        "conformant" | "passed in part" => Tone::Good,
+        _ => Tone::Bad,
+    }
+}
+
 fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
     let rows: Vec<_> = matrix::checks(&report.drivers)
         .into_iter()
@@ -130,7 +140,15 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
             if found.outcome != Outcome::Passed {
                 let reason = found.message.as_deref().unwrap_or("no reason given");
                 let uri = driver.uri.replace('`', "'");
-                let why = format!("`{uri}`, {}: {}", found.outcome, escape(reason));
+                let mut how = found.outcome.to_string();
+                if !found.repetitions.is_empty() {
+                    how.push_str(&format!(
+                        " (of {} times {})",
+                        found.repetitions.len(),
+                        times(found)
+                    ));
+                }
+                let why = format!("`{uri}`, {how}: {}", escape(reason));
                 match reasons.iter_mut().find(|(known, _)| *known == why) {
                     Some((_, ids)) => ids.push(&found.id),
                     None => reasons.push((why, vec![&found.id])),
