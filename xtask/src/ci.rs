@@ -36,6 +36,7 @@ const STATIC: &[Step] = &[
 const DYNAMIC: &[Step] = &[
     ("tests and doc tests", &["test", "--workspace", "--locked"]),
     ("conformance", &["xtask", "conformance"]),
+    ("screenshots", &["xtask", "screenshots"]),
     ("examples", &["xtask", "examples"]),
 ];
 

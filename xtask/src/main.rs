@@ -7,6 +7,7 @@ mod engines_command;
 mod examples;
 mod require;
 mod schema;
+mod screenshots;
 mod tidy;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Engines(engines_command::Args),
     /// Check the workspace's rules that no compiler checks.
     Tidy,
+    /// Take pictures of the conformance report with Chromium, where it is installed.
+    Screenshots,
     /// Write the JSON Schemas of the wire types to `docs/schema`.
     Schema,
     /// Run exactly what CI runs; engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Examples(args) => examples::main(&args),
         Command::Engines(args) => engines_command::main(&args),
         Command::Tidy => tidy::main(),
+        Command::Screenshots => screenshots::main(),
         Command::Schema => schema::main(),
         Command::Ci => ci::main(),
     };

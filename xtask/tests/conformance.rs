@@ -74,6 +74,7 @@ fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
     assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
     assert!(run.file("report.json").contains("\"schemaVersion\": 1"));
     assert!(run.file("junit.xml").contains("<testsuites"));
+    assert!(run.file("report.html").starts_with("<!doctype html>"));
     assert!(
         run.file("report.md")
             .contains(&format!("| health | {0} | {0} |", health_checks()))
@@ -172,4 +173,65 @@ fn formats_for_programs_have_standard_output_to_themselves() {
             .stdout()
             .starts_with("# Conformance")
     );
+    let args = [
+        "--driver",
+        "mock-local:",
+        "--filter",
+        "health/*",
+        "--format",
+        "html",
+    ];
+    let run = conformance("html", &args, &[]);
+    assert!(run.stdout().starts_with("<!doctype html>") && run.stdout().trim_end().ends_with("</html>"));
+}
+
+#[test]
+fn a_run_can_be_repeated_with_other_seeds() {
+    let args = [
+        "--driver",
+        "mock-local:",
+        "--area",
+        "health",
+        "--seed",
+        "7",
+        "--repeat",
+        "2",
+    ];
+    let run = conformance("repeat", &args, &[]);
+    let text = run.stdout();
+    assert_eq!(run.code(), 0, "{text}{}", run.stderr());
+    assert!(
+        text.contains("time 1 of 2, seed 7") && text.contains("time 2 of 2, seed 8"),
+        "{text}"
+    );
+    let report: serde_json::Value = serde_json::from_str(&run.file("report.json")).unwrap();
+    let driver = &report["drivers"][0];
+    assert_eq!(driver["seeds"], serde_json::json!([7, 8]));
+    assert_eq!(
+        driver["summary"]["passed"],
+        health_checks(),
+        "each check counts once"
+    );
+    assert_eq!(driver["checks"][0]["repetitions"][1]["seed"], 8);
+    assert_eq!(conformance("repeat", &["--repeat", "0"], &[]).code(), 2);
+}
+
+#[test]
+fn shards_list_every_check_once() {
+    let list = |shard: &str| {
+        let run = conformance("shard", &["--list", "--area", "health", "--shard", shard], &[]);
+        let lines = run.stdout();
+        let ids = lines.lines().filter(|line| line.starts_with("  health/"));
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (one, two) = (list("1/2"), list("2/2"));
+    assert!(
+        !one.is_empty() && one.iter().all(|id| !two.contains(id)),
+        "{one:?} {two:?}"
+    );
+    assert_eq!(one.len() + two.len(), health_checks());
+    let run = conformance("shard", &["--shard", "3/2"], &[]);
+    assert_eq!(run.code(), 2);
+    let run = conformance("shard", &["--filter", "health/timestamp", "--shard", "9/9"], &[]);
+    assert_eq!(run.code(), 2, "a part that has nothing is an error");
 }

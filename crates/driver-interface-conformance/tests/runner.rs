@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use driver_interface::MockTarget;
 use driver_interface_conformance::{
     Cancellation, Check, CheckReport, CheckResult, Ctx, DriverReport, Failure, Need, Observer, Options,
-    Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks,
+    Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks, sweep,
 };
 use driver_interface_types::{Capability, ContainerDriver, DriverError, Namespace, Result};
 
@@ -302,4 +302,185 @@ async fn checks_that_need_bystanders_are_skipped_without_them() {
         .await
         .unwrap();
     assert_eq!(run.summary.skipped, 1);
+}
+
+/// Fails at some seeds, which is what a flaky check comes to that can be tested.
+async fn fails_at_odd_seeds(ctx: Ctx) -> CheckResult {
+    // Seeds that follow each other give a check numbers that do.
+    ctx.ensure("even", ctx.seed().is_multiple_of(2), ctx.seed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_repeated_tells_how_each_time_ended() {
+    #[derive(Default)]
+    struct Seeds(std::sync::Mutex<Vec<(usize, usize, u64)>>);
+
+    impl Observer for Seeds {
+        fn repetition_started(&self, number: usize, times: usize, seed: u64) {
+            self.0.lock().unwrap().push((number, times, seed));
+        }
+    }
+
+    const FLAKY: Check = Check::must("g/flaky", "It holds at times.", run!(fails_at_odd_seeds));
+    let observer = Arc::new(Seeds::default());
+    let options = Options::new(TestImage::simulated()).seed(7).repeat(4);
+    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let report = run_checks(&[check("a/passes"), FLAKY], target, &options, observer.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        *observer.0.lock().unwrap(),
+        [(1, 4, 7), (2, 4, 8), (3, 4, 9), (4, 4, 10)]
+    );
+    assert_eq!(report.seeds, [7, 8, 9, 10]);
+    assert_eq!(
+        (report.summary.passed, report.summary.failed),
+        (1, 1),
+        "each check counts once"
+    );
+
+    let steady = report.check("a/passes").unwrap();
+    assert!(steady.repetitions.len() == 4 && !steady.is_flaky(), "{steady:#?}");
+    let flaky = report.check("g/flaky").unwrap();
+    assert!(flaky.is_flaky() && flaky.failure.is_some(), "{flaky:#?}");
+    let failed = |outcome| {
+        flaky
+            .repetitions
+            .iter()
+            .filter(|time| time.outcome == outcome)
+            .count()
+    };
+    assert_eq!((failed(Outcome::Passed), failed(Outcome::Failed)), (2, 2));
+    let first = flaky
+        .repetitions
+        .iter()
+        .find(|time| time.outcome == Outcome::Failed);
+    assert_eq!(
+        flaky.seed(),
+        first.map(|time| time.seed),
+        "the report is about a time that failed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_bails_out_begins_nothing_after_a_failure_and_says_so() {
+    let checks = [
+        check("a/fails"),
+        check("a/passes"),
+        check("c/makes-things"),
+        check("d/unsupported"),
+    ];
+    let ends = async |bail| {
+        // With this seed the failing check is the first.
+        let seeds = 0..100;
+        for seed in seeds {
+            let options = Options::new(TestImage::simulated())
+                .jobs(1)
+                .seed(seed)
+                .bail(bail)
+                .repeat(2);
+            let report = report_on(&checks, options).await;
+            if !bail || report.summary.not_run == 3 {
+                return report;
+            }
+        }
+        panic!("no seed begins with a failure");
+    };
+    let report = ends(true).await;
+    assert!(
+        !report.cancelled && report.summary.must_failed == 1,
+        "{:?}",
+        report.summary
+    );
+    assert_eq!(report.seeds.len(), 1, "nothing is repeated after a failure");
+    let waiting = report.check("a/passes").unwrap();
+    let failed = report
+        .problems()
+        .find(|check| check.outcome == Outcome::Failed)
+        .unwrap();
+    assert_eq!(
+        waiting.message,
+        Some(format!("the run ended early, after {} did not pass", failed.id))
+    );
+    assert_eq!(ends(false).await.summary.not_run, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_breaks_no_must_is_no_reason_to_bail_out() {
+    const SHOULD: Check = Check::should("a/fails", "It fails.", run!(fails));
+    let options = Options::new(TestImage::simulated()).jobs(1).bail(true);
+    let report = report_on(&[SHOULD, check("a/passes"), check("c/makes-things")], options).await;
+    assert_eq!((report.summary.failed, report.summary.not_run), (1, 0));
+}
+
+#[test]
+fn shards_have_every_selected_check_once() {
+    let all = driver_interface_conformance::checks::all();
+    let ids = |checks: &[Check]| checks.iter().map(|check| check.id).collect::<Vec<_>>();
+    let part = |shard: &str, checks: &[Check]| {
+        let mut options = Options::new(TestImage::simulated());
+        options.selection.areas = vec!["logs".to_owned(), "creation".to_owned()];
+        options.selection.shard = Some(shard.parse().unwrap());
+        ids(&options.selection.apply(checks).unwrap())
+    };
+    let parts = ["1/3", "2/3", "3/3"].map(|shard| part(shard, &all));
+    let sizes: Vec<usize> = parts.iter().map(Vec::len).collect();
+    assert!(
+        sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1,
+        "{sizes:?}"
+    );
+    let mut together = parts.concat();
+    together.sort_unstable();
+    let mut expected = part("1/1", &all);
+    expected.sort_unstable();
+    assert_eq!(together, expected);
+    let mut reversed = all.clone();
+    reversed.reverse();
+    let mut again = part("2/3", &reversed);
+    again.reverse();
+    assert_eq!(again, parts[1], "the order of the checks does not matter");
+    for nonsense in ["0/3", "4/3", "1/0", "1", "a/b", "-1/3", ""] {
+        assert!(
+            nonsense.parse::<driver_interface_conformance::Shard>().is_err(),
+            "{nonsense:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_run_left_is_swept_and_nothing_else() {
+    struct Noting(MockTarget, std::sync::Mutex<Vec<Namespace>>);
+
+    #[async_trait]
+    impl Target for Noting {
+        fn uri(&self) -> String {
+            self.0.uri()
+        }
+
+        async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
+            self.1.lock().unwrap().push(namespace.clone());
+            self.0.connect(namespace).await
+        }
+    }
+
+    let target = Arc::new(Noting(MockTarget::new(Kind::Docker), std::sync::Mutex::default()));
+    let engine = target.0.engine().clone();
+    let images_before = engine.images();
+    for _ in 0..2 {
+        let options = Options::new(TestImage::simulated());
+        let checks = [check("b/hangs")];
+        let run = run_checks(&checks, target.clone(), &options, Arc::new(Silent));
+        // Dropping it is as good as a kill: nothing of it cleans up.
+        let killed = tokio::time::timeout(Duration::from_secs(5), run).await;
+        assert!(killed.is_err());
+    }
+    let namespaces = target.1.lock().unwrap().clone();
+    assert_eq!((namespaces.len(), engine.containers().len()), (2, 2));
+    let found = sweep(&*target, &namespaces[..1]).await.unwrap();
+    assert_eq!(found.len(), 2, "a container and an image: {found:?}");
+    assert_eq!(engine.containers().len(), 1, "the other run still has its own");
+    assert_eq!(sweep(&*target, &namespaces[..1]).await, Ok(Vec::new()));
+    sweep(&*target, &namespaces[1..]).await.unwrap();
+    assert!(engine.containers().is_empty());
+    assert_eq!(engine.images(), images_before);
 }

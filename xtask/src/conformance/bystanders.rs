@@ -77,9 +77,9 @@ impl EngineBystanders {
         }
     }
 
-    /// Removes everything whose name begins so, whoever made it: containers, volumes, networks, and images of no
-    /// registry. Returns what it was.
-    pub(super) async fn remove_named(&self, prefix: &str) -> Result<Vec<String>, String> {
+    /// Removes everything with this in its name, whoever made it: containers, volumes, networks and images. Returns what
+    /// it was.
+    pub(super) async fn remove_named(&self, part: &str) -> Result<Vec<String>, String> {
         let mut removed = Vec::new();
         for (what, list, options) in [
             ("containers", "/containers/json?all=1", "?force=1&v=1"),
@@ -88,14 +88,11 @@ impl EngineBystanders {
             ("images", "/images/json", ""),
         ] {
             let answer = self.request("GET", list.to_owned(), None).await?;
-            for name in names(&answer, what) {
-                let short = name.trim_start_matches('/').trim_start_matches("localhost/");
-                if short.starts_with(prefix) {
-                    let name = name.trim_start_matches('/');
-                    self.request("DELETE", format!("/{what}/{name}{options}"), None)
-                        .await?;
-                    removed.push(format!("{} {name}", what.trim_end_matches('s')));
-                }
+            for name in names(&answer, what).iter().filter(|name| name.contains(part)) {
+                let name = name.trim_start_matches('/');
+                self.request("DELETE", format!("/{what}/{name}{options}"), None)
+                    .await?;
+                removed.push(format!("{} {name}", what.trim_end_matches('s')));
             }
         }
         Ok(removed)

@@ -146,17 +146,19 @@ impl EngineTarget {
             .iter()
             .flat_map(|endpoint| killed::abandoned(records, endpoint))
         {
+            let mut swept = sweep(self, &run.namespaces).await;
             let mut problem = None;
-            // First what drivers leave alone, because it may use what they remove.
             for namespace in &run.namespaces {
-                if let Some(engine) = &self.bystanders {
-                    match engine.remove_named(&format!("{namespace}-")).await {
-                        Ok(removed) => found.extend(removed),
-                        Err(why) => problem = Some(why),
-                    }
+                match self.remove_named(namespace).await {
+                    Ok(removed) => found.extend(removed),
+                    Err(why) => problem = Some(why),
                 }
             }
-            match sweep(self, &run.namespaces).await {
+            if swept.is_err() {
+                // What drivers leave alone may have used what they were to remove.
+                swept = sweep(self, &run.namespaces).await;
+            }
+            match swept {
                 Ok(swept) => found.extend(swept),
                 Err(why) => problem = Some(why),
             }
@@ -166,6 +168,15 @@ impl EngineTarget {
             }
         }
         (found, problems)
+    }
+
+    /// Removes what is named after a namespace and is no driver's: what checks made for other programs, and networks
+    /// that a driver keeps for itself.
+    async fn remove_named(&self, namespace: &Namespace) -> Result<Vec<String>, String> {
+        match &self.bystanders {
+            Some(engine) => engine.remove_named(namespace.as_str()).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Keeps a record from now on.

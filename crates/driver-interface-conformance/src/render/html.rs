@@ -7,7 +7,7 @@ use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::escape::html as escape;
-use super::markdown::verdict;
+use super::markdown::{verdict, verdict_tone};
 use super::matrix::{self, AreaRow, CheckRow};
 use super::style::{Tone, seconds};
 use crate::{CheckReport, DriverReport, Level, Outcome, Report, Step, Summary};
@@ -43,8 +43,14 @@ fn class(outcome: Outcome) -> String {
 fn tone(check: &CheckReport) -> &'static str {
     match Tone::of(check.outcome) {
         Tone::Bad if check.level != Level::Must && check.outcome.is_breach() => "warn",
-        Tone::Bad => "bad",
+        tone => tone_class(tone),
+    }
+}
+
+fn tone_class(tone: Tone) -> &'static str {
+    match tone {
         Tone::Good => "good",
+        Tone::Bad => "bad",
         Tone::Quiet => "quiet",
     }
 }
@@ -65,31 +71,31 @@ fn words(summary: &Summary) -> String {
 
 impl Page<'_> {
     fn write(&self, out: &mut String) -> Result {
-        write!(
+        writeln!(
             out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
              style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-             <title>Conformance: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+             <title>Conformance: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>",
             escape(&self.report.summary().line())
         )?;
         self.header(out)?;
-        write!(out, "<main style=\"--drivers:{}\">\n", self.report.drivers.len())?;
+        writeln!(out, "<main style=\"--drivers:{}\">", self.report.drivers.len())?;
         self.drivers(out)?;
         self.not_run(out)?;
         self.filters(out)?;
         self.checks(out)?;
-        write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n")
+        writeln!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>")
     }
 
     fn header(&self, out: &mut String) -> Result {
         let report = self.report;
         let started = UNIX_EPOCH + Duration::from_millis(report.started_at);
         let started = humantime::format_rfc3339_seconds(started);
-        write!(
+        writeln!(
             out,
-            "<header>\n<h1>Conformance</h1>\n<p>Suite {} · seed {} · <time>{started}</time></p>\n",
+            "<header>\n<h1>Conformance</h1>\n<p>Suite {} · seed {} · <time>{started}</time></p>",
             escape(&report.suite_version),
             report.seed
         )?;
@@ -98,9 +104,9 @@ impl Page<'_> {
                 .selection
                 .as_deref()
                 .map_or(String::new(), |which| format!(": {which}"));
-            write!(
+            writeln!(
                 out,
-                "<p class=\"partial\">Only some of the checks were selected{}. This proves no conformance.</p>\n",
+                "<p class=\"partial\">Only some of the checks were selected{}. This proves no conformance.</p>",
                 escape(&which)
             )?;
         }
@@ -111,47 +117,44 @@ impl Page<'_> {
         out.write_str("<section class=\"drivers\" aria-label=\"Drivers\">\n")?;
         for driver in &self.report.drivers {
             let verdict = verdict(driver, self.report.partial);
-            let tone = match verdict {
-                "conformant" | "passed in part" => "good",
-                _ => "bad",
-            };
-            write!(
+            let tone = tone_class(verdict_tone(verdict));
+            writeln!(
                 out,
-                "<article class=\"{tone}\">\n<h2>{}</h2>\n<p class=\"verdict\">{verdict}</p>\n<p>{}</p>\n",
+                "<article class=\"{tone}\">\n<h2>{}</h2>\n<p class=\"verdict\">{verdict}</p>\n<p>{}</p>",
                 escape(&driver.uri),
                 escape(&driver.title())
             )?;
             bar(out, &driver.summary)?;
-            write!(
+            writeln!(
                 out,
-                "<p>{} in {}</p>\n",
+                "<p>{} in {}</p>",
                 escape(&driver.summary.line()),
                 seconds(driver.wall_ms)
             )?;
             if !driver.seeds.is_empty() {
                 let seeds: Vec<String> = driver.seeds.iter().map(u64::to_string).collect();
-                write!(
+                writeln!(
                     out,
-                    "<details><summary>Run {} times</summary><p>With the seeds {}.</p></details>\n",
+                    "<details><summary>Run {} times</summary><p>With the seeds {}.</p></details>",
                     seeds.len(),
                     seeds.join(", ")
                 )?;
             }
             let declared: Vec<&str> = driver.capabilities.iter().map(|one| one.as_str()).collect();
-            write!(
+            writeln!(
                 out,
-                "<details><summary>{} capabilities</summary><p>{}</p></details>\n",
+                "<details><summary>{} capabilities</summary><p>{}</p></details>",
                 declared.len(),
                 escape(&declared.join(", "))
             )?;
             if !driver.leaks.is_empty() {
                 let count = driver.leaks.len();
-                write!(
+                writeln!(
                     out,
-                    "<details class=\"bad\" open><summary>Left on the engine: {count}</summary>\n<ul>\n"
+                    "<details class=\"bad\" open><summary>Left on the engine: {count}</summary>\n<ul>"
                 )?;
                 for leak in &driver.leaks {
-                    write!(out, "<li>{}</li>\n", escape(leak))?;
+                    writeln!(out, "<li>{}</li>", escape(leak))?;
                 }
                 out.write_str("</ul></details>\n")?;
             }
@@ -171,9 +174,9 @@ impl Page<'_> {
             } else {
                 ""
             };
-            write!(
+            writeln!(
                 out,
-                "<li><code>{}</code>{must} {}</li>\n",
+                "<li><code>{}</code>{must} {}</li>",
                 escape(&target.uri),
                 escape(&target.reason)
             )?;
@@ -228,9 +231,9 @@ impl Page<'_> {
             let own: Vec<&CheckRow<'_>> = rows.iter().filter(|row| row.first.area() == area.area).collect();
             self.area(out, &area, &own)?;
         }
-        write!(
+        writeln!(
             out,
-            "<p class=\"legend\">{}</p>\n</section>\n",
+            "<p class=\"legend\">{}</p>\n</section>",
             escape(&matrix::legend(&self.report.drivers))
         )
     }
@@ -250,11 +253,7 @@ impl Page<'_> {
             rows.len()
         )?;
         for (index, (cell, heading)) in area.cells.iter().zip(&self.headings).enumerate() {
-            let tone = match cell.counts().first().map(|(outcome, _)| Tone::of(*outcome)) {
-                Some(Tone::Bad) => "bad",
-                Some(Tone::Good) => "good",
-                _ => "quiet",
-            };
+            let tone = tone_class(matrix::tone(cell));
             write!(
                 out,
                 "<span class=\"{tone}\" data-driver=\"{index}\"><span aria-hidden=\"true\">{}</span>\
@@ -289,20 +288,20 @@ impl Page<'_> {
     fn check(&self, out: &mut String, row: &CheckRow<'_>) -> Result {
         let check = row.first;
         let (id, level) = (escape(&check.id), check.level);
-        write!(
+        writeln!(
             out,
             "<tr id=\"{id}\" data-level=\"{level}\"><th scope=\"row\"><details><summary><code>{id}</code> \
-             <span class=\"level {level}\">{level}</span> <span class=\"rule\">{}</span></summary>\n<div class=\"body\">\n",
+             <span class=\"level {level}\">{level}</span> <span class=\"rule\">{}</span></summary>\n<div class=\"body\">",
             code(&check.statement)
         )?;
         if let Some(rationale) = &check.rationale {
-            write!(out, "<p>{}</p>\n", code(rationale))?;
+            writeln!(out, "<p>{}</p>", code(rationale))?;
         }
         if !check.requires.is_empty() {
             let requires: Vec<&str> = check.requires.iter().map(|one| one.as_str()).collect();
-            write!(
+            writeln!(
                 out,
-                "<p>For drivers that declare {}.</p>\n",
+                "<p>For drivers that declare {}.</p>",
                 escape(&requires.join(", "))
             )?;
         }
@@ -345,9 +344,9 @@ impl Page<'_> {
 
     /// What one driver did in one check.
     fn found(&self, out: &mut String, driver: &DriverReport, check: &CheckReport) -> Result {
-        write!(
+        writeln!(
             out,
-            "<section class=\"found {}\">\n<h3>{} <strong>{} {}{}</strong> <small>{}, {} assertions</small></h3>\n",
+            "<section class=\"found {}\">\n<h3>{} <strong>{} {}{}</strong> <small>{}, {} assertions</small></h3>",
             tone(check),
             escape(&driver.uri),
             check.outcome.symbol(),
@@ -368,7 +367,7 @@ impl Page<'_> {
                     outcome.symbol()
                 )?;
             }
-            write!(out, "<span>{}</span></p>\n", escape(&super::pretty::times(check)))?;
+            writeln!(out, "<span>{}</span></p>", escape(&super::pretty::times(check)))?;
         }
         match &check.failure {
             Some(failure) => {
@@ -378,20 +377,20 @@ impl Page<'_> {
                     ("expected", &failure.expected),
                     ("actual", &failure.actual),
                 ] {
-                    write!(out, "<dt>{name}</dt><dd><pre>{}</pre></dd>\n", escape(text))?;
+                    writeln!(out, "<dt>{name}</dt><dd><pre>{}</pre></dd>", escape(text))?;
                 }
                 out.write_str("</dl>\n")?;
             }
             None => {
                 if let Some(message) = &check.message {
-                    write!(out, "<p class=\"message\">{}</p>\n", escape(message))?;
+                    writeln!(out, "<p class=\"message\">{}</p>", escape(message))?;
                 }
             }
         }
         steps(out, &check.steps)?;
         if let Some(again) = self.again {
             let command = super::again(again, self.report, driver, check);
-            write!(out, "<pre class=\"again\">{}</pre>\n", escape(&command))?;
+            writeln!(out, "<pre class=\"again\">{}</pre>", escape(&command))?;
         }
         out.write_str("</section>\n")
     }
@@ -417,11 +416,7 @@ fn bar(out: &mut String, summary: &Summary) -> Result {
         words(summary)
     )?;
     for (outcome, count) in counts(summary) {
-        let tone = match Tone::of(outcome) {
-            Tone::Good => "good",
-            Tone::Bad => "bad",
-            Tone::Quiet => "quiet",
-        };
+        let tone = tone_class(Tone::of(outcome));
         write!(out, "<span class=\"{tone}\" style=\"flex-grow:{count}\"></span>")?;
     }
     out.write_str("</div>\n")
@@ -457,9 +452,9 @@ fn steps(out: &mut String, steps: &[Step]) -> Result {
         } else {
             String::new()
         };
-        write!(
+        writeln!(
             out,
-            "<li><small>+{}</small> <code>{}</code> → {}<small>{took}{times}</small></li>\n",
+            "<li><small>+{}</small> <code>{}</code> → {}<small>{took}{times}</small></li>",
             seconds(step.at_ms),
             escape(&step.call),
             escape(&step.answer)

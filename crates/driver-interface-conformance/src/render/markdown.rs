@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
+use super::style::Tone;
 use crate::{Outcome, Report, SUITE_VERSION};
 
 /// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
@@ -105,6 +106,14 @@ pub(crate) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static s
         "conformant but for deviations"
     } else {
         "conformant"
+    }
+}
+
+/// How a verdict looks.
+pub(super) fn verdict_tone(verdict: &str) -> Tone {
+    match verdict {
+        "conformant" | "passed in part" => Tone::Good,
+        _ => Tone::Bad,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Areas by drivers, and checks by drivers.
 
+use super::style::Tone;
 use crate::{CheckReport, DriverReport, Outcome, Summary};
 
 /// One row of the matrix of areas: what each driver did there.
@@ -69,6 +70,13 @@ pub(super) fn cell(summary: &Summary) -> String {
         }
     }
     parts.join(" · ")
+}
+
+/// How the worst of it looks.
+pub(super) fn tone(summary: &Summary) -> Tone {
+    let counts = summary.counts();
+    let worst = counts.first().map(|(outcome, _)| Tone::of(*outcome));
+    worst.unwrap_or(Tone::Quiet)
 }
 
 /// What the symbols of a table mean, of those that occur.

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::escape::line;
-use super::markdown::verdict;
+use super::markdown::{verdict, verdict_tone};
 use super::matrix;
-use super::style::{Style, seconds};
+use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
 
 /// Renders a report for a terminal: failures first, then the matrix, then what was not run, then one line.
@@ -17,6 +17,9 @@ pub struct Pretty {
     /// The command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
     pub again: Option<String>,
 }
+
+/// How wide text is that follows the name of a field, so that it fits on every terminal.
+const WIDTH: usize = 78 - 12;
 
 /// How many skipped checks of one reason are named.
 const NAMED: usize = 3;
@@ -119,23 +122,33 @@ impl Pretty {
             line(&driver.uri),
             seconds(check.duration_ms)
         )?;
-        let mut field =
-            |name: &str, text: &str| writeln!(out, "  {}  {}", style.dim(&format!("{name:<8}")), line(text));
-        field("rule", &check.statement)?;
+        let mut field = |name: &str, text: &str, tone: Option<Tone>| {
+            let name = style.dim(&format!("{name:<8}"));
+            for (index, part) in wrapped(&line(text)).iter().enumerate() {
+                let part = tone.map_or(part.clone(), |tone| style.tone(tone, part));
+                match index {
+                    0 => writeln!(out, "  {name}  {part}")?,
+                    _ => writeln!(out, "  {:8}  {part}", "")?,
+                }
+            }
+            Ok(())
+        };
+        field("rule", &check.statement, None)?;
         if let Some(rationale) = &check.rationale {
-            field("because", rationale)?;
+            field("because", rationale, None)?;
         }
         // The message of an expired deviation says more than what failed.
         if check.failure.is_none() || check.deviation.is_some() {
-            field("message", check.message.as_deref().unwrap_or("none"))?;
+            let message = check.message.as_deref().unwrap_or("none");
+            field("message", message, Some(Tone::Bad))?;
         }
         if let Some(failure) = &check.failure {
-            field("about", &failure.about)?;
-            field("expected", &failure.expected)?;
-            field("actual", &failure.actual)?;
+            field("about", &failure.about, None)?;
+            field("expected", &failure.expected, Some(Tone::Good))?;
+            field("actual", &failure.actual, Some(Tone::Bad))?;
         }
         if !check.repetitions.is_empty() {
-            field("times", &times(check))?;
+            field("times", &times(check), None)?;
         }
         for (index, step) in check.steps.iter().enumerate() {
             let name = if index == 0 { "steps" } else { "" };
@@ -148,13 +161,13 @@ impl Pretty {
                 String::new()
             };
             let at = format!("+{}", seconds(step.at_ms));
-            field(
-                name,
-                &format!("{at:>8}  {} → {}{took}{times}", step.call, step.answer),
-            )?;
+            let text = format!("{at:>8}  {} → {}{took}{times}", step.call, step.answer);
+            field(name, &text, None)?;
         }
         if let Some(again) = &self.again {
-            field("again", &super::again(again, report, driver, check))?;
+            // Whole, to be copied.
+            let command = super::again(again, report, driver, check);
+            writeln!(out, "  {}  {}", style.dim("again   "), line(&command))?;
         }
         Ok(())
     }
@@ -165,59 +178,55 @@ impl Pretty {
             .iter()
             .map(|name| line(name))
             .collect();
-        let mut rows: Vec<(String, Vec<String>)> = matrix::areas(&report.drivers)
+        let mut rows: Vec<(&str, Vec<(String, Tone)>)> = matrix::areas(&report.drivers)
             .into_iter()
-            .map(|row| (row.area.to_owned(), row.cells.iter().map(matrix::cell).collect()))
+            .map(|row| {
+                let cells = row.cells.iter();
+                let cells = cells.map(|cell| (matrix::cell(cell), matrix::tone(cell)));
+                (row.area, cells.collect())
+            })
             .collect();
-        let verdicts: Vec<&str> = report
-            .drivers
-            .iter()
-            .map(|driver| verdict(driver, report.partial))
-            .collect();
-        rows.push((
-            "result".to_owned(),
-            verdicts.iter().map(|verdict| (*verdict).to_owned()).collect(),
-        ));
-        let walls = report
-            .drivers
-            .iter()
-            .map(|driver| seconds(driver.wall_ms))
-            .collect();
-        rows.push(("real time".to_owned(), walls));
+        let verdicts = report.drivers.iter().map(|driver| {
+            let verdict = verdict(driver, report.partial);
+            (verdict.to_owned(), verdict_tone(verdict))
+        });
+        rows.push(("result", verdicts.collect()));
+        let walls = report.drivers.iter();
+        let walls = walls.map(|driver| (seconds(driver.wall_ms), Tone::Quiet));
+        rows.push(("real time", walls.collect()));
 
-        let first = rows
-            .iter()
-            .map(|(name, _)| name.chars().count())
-            .max()
-            .unwrap_or(0);
+        let length = |text: &str| text.chars().count();
+        let first = rows.iter().map(|(name, _)| length(name)).max().unwrap_or(0);
         let widths: Vec<usize> = headings
             .iter()
             .enumerate()
             .map(|(column, heading)| {
                 let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
-                cells
-                    .chain([heading])
-                    .map(|cell| cell.chars().count())
-                    .max()
-                    .unwrap_or(0)
+                let cells = cells.map(|(cell, _)| length(cell));
+                cells.chain([length(heading)]).max().unwrap_or(0)
             })
             .collect();
-        let joined = |cells: &[String]| -> String {
-            let padded = cells
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("  {cell:<width$}"));
-            padded.collect::<String>().trim_end().to_owned()
+        // Padded before it is coloured: what colours has no width.
+        let padded = |column: usize, text: &str| {
+            let width = widths.get(column).copied().unwrap_or(0);
+            let last = column + 1 == widths.len();
+            if last {
+                text.to_owned()
+            } else {
+                format!("{text:<width$}")
+            }
         };
-        writeln!(out, "\n  {:<first$}{}", "", style.bold(&joined(&headings)))?;
+        write!(out, "\n  {:<first$}", "")?;
+        for (column, heading) in headings.iter().enumerate() {
+            write!(out, "  {}", style.bold(&padded(column, heading)))?;
+        }
+        writeln!(out)?;
         for (name, cells) in &rows {
-            let text = joined(cells);
-            let breach = Outcome::ALL
-                .iter()
-                .any(|outcome| outcome.is_problem() && text.contains(outcome.symbol()))
-                || text.contains("not conformant");
-            let text = if breach { style.bad(&text) } else { text };
-            writeln!(out, "  {}{text}", style.dim(&format!("{name:<first$}")))?;
+            write!(out, "  {}", style.dim(&format!("{name:<first$}")))?;
+            for (column, (cell, tone)) in cells.iter().enumerate() {
+                write!(out, "  {}", style.tone(*tone, &padded(column, cell)))?;
+            }
+            writeln!(out)?;
         }
         writeln!(out, "  {}", style.dim(&matrix::legend(&report.drivers)))
     }
@@ -331,6 +340,21 @@ impl Pretty {
         }
         Ok(())
     }
+}
+
+/// A text as lines, broken at spaces; a longer word has a line of its own.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let length = |text: &str| text.chars().count();
+        match lines.last_mut() {
+            Some(last) if last.trim().is_empty() || length(last) + length(word.trim_end()) <= WIDTH => {
+                last.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// `2 failed (seed 43, 47), 8 passed`: how a check ended in a run that was repeated.

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use driver_interface_types::Capability;
+
 use super::escape::line;
 use super::style::{Style, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
@@ -18,6 +20,8 @@ pub struct Progress {
 struct State {
     out: Box<dyn Write + Send>,
     begun: Instant,
+    title: String,
+    time: Option<String>,
     areas: Vec<Area>,
     running: Vec<&'static str>,
     width: usize,
@@ -40,6 +44,8 @@ impl Progress {
         let state = State {
             out,
             begun: Instant::now(),
+            title: String::new(),
+            time: None,
             areas: Vec::new(),
             running: Vec::new(),
             width: 0,
@@ -111,11 +117,29 @@ impl Progress {
     }
 }
 
+/// `53 of 55 capabilities; not: disk_limit, host_network`: what is not declared is what will be skipped.
+fn declared(driver: &DriverReport) -> String {
+    let missing: Vec<&str> = Capability::ALL
+        .iter()
+        .filter(|capability| !driver.capabilities.contains(capability))
+        .map(|capability| capability.as_str())
+        .collect();
+    let counts = format!(
+        "{} of {} capabilities",
+        driver.capabilities.len(),
+        Capability::ALL.len()
+    );
+    if missing.is_empty() {
+        return counts;
+    }
+    format!("{counts}; not: {}", missing.join(", "))
+}
+
 impl Observer for Progress {
     fn repetition_started(&self, number: usize, times: usize, seed: u64) {
         self.with(|state| {
-            let text = format!("time {number} of {times}, seed {seed}");
-            writeln!(state.out, "{}", self.style.bold(&text))
+            state.time = Some(format!("time {number} of {times}, seed {seed}"));
+            Ok(())
         });
     }
 
@@ -132,18 +156,19 @@ impl Observer for Progress {
                 })
                 .collect();
             state.width = state.areas.iter().map(|area| area.planned).max().unwrap_or(0);
-            let declared: Vec<&str> = driver
-                .capabilities
-                .iter()
-                .map(|capability| capability.as_str())
-                .collect();
-            writeln!(
-                state.out,
+            let title = format!(
                 "{}  {}",
                 self.style.bold(&line(&driver.uri)),
                 line(&driver.title())
-            )?;
-            writeln!(state.out, "  {}", self.style.dim(&declared.join(" ")))?;
+            );
+            // A run that is repeated has said it already.
+            if state.title != title {
+                writeln!(state.out, "{title}\n  {}", self.style.dim(&declared(driver)))?;
+                state.title = title;
+            }
+            if let Some(time) = state.time.take() {
+                writeln!(state.out, "  {}", self.style.bold(&time))?;
+            }
             self.draw(state)
         });
     }

@@ -59,7 +59,11 @@ impl Style {
     }
 
     pub(super) fn outcome(self, outcome: Outcome, text: &str) -> String {
-        match Tone::of(outcome) {
+        self.tone(Tone::of(outcome), text)
+    }
+
+    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+        match tone {
             Tone::Good => self.good(text),
             Tone::Bad => self.bad(text),
             Tone::Quiet => self.dim(text),

@@ -2,9 +2,10 @@
 
 use driver_interface_types::Capability;
 
-use super::{Pretty, catalogue, json, junit, markdown};
+use super::{Pretty, catalogue, html, json, junit, markdown};
 use crate::{
-    CheckReport, DriverReport, Failure, Level, NotRun, Outcome, Report, RunVerdict, Step, Summary, checks,
+    CheckReport, DriverReport, Failure, Level, NotRun, Outcome, Repetition, Report, RunVerdict, Step,
+    Summary, checks,
 };
 
 const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&\u{fffe}";
@@ -175,6 +176,127 @@ fn markdown_keeps_its_tables_whatever_is_in_the_text() {
         !text.contains("| `c/five` MUST | ✔ | ✔ |"),
         "green rows are left out"
     );
+}
+
+/// The tags of a page, with the names of their attributes: what foreign text must not change.
+fn skeleton(page: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    let mut rest = page;
+    while let Some((_, tag)) = rest.split_once('<') {
+        let (tag, after) = tag.split_once('>').unwrap();
+        let names = tag.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+        tags.push(names);
+        rest = after;
+    }
+    tags
+}
+
+/// The report as it would be if all that drivers say was harmless.
+fn harmless(report: &Report) -> Report {
+    let text = json(report).unwrap();
+    let hostile = serde_json::to_string(HOSTILE).unwrap();
+    let text = text.replace(hostile.trim_matches('"'), "text");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_page_is_the_same_page_whatever_drivers_say() {
+    let mut report = report();
+    report.selection = Some(HOSTILE.to_owned());
+    report.partial = true;
+    for driver in &mut report.drivers {
+        driver.uri.push_str(HOSTILE);
+        driver.name.push_str(HOSTILE);
+        driver.version.push_str(HOSTILE);
+        for check in &mut driver.checks {
+            check.id.push_str(HOSTILE);
+            check.statement.push_str(HOSTILE);
+        }
+    }
+    // An odd number of backticks would be code, which is markup of ours.
+    let markup = |report: &Report| {
+        let page = html(report, Some("run {uri} {id} {seed}"))
+            .replace("<code>", "")
+            .replace("</code>", "");
+        let (before, after) = page.split_once("<script>").unwrap();
+        assert!(
+            after.trim_end().ends_with("</script>\n</body>\n</html>"),
+            "{after}"
+        );
+        (skeleton(before.split_once("</style>").unwrap().1), page.clone())
+    };
+    let ((hostile, page), (plain, _)) = (markup(&report), markup(&harmless(&report)));
+    assert_eq!(hostile, plain);
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
+    assert!(
+        !page.contains(['\u{1b}', '\u{202e}', '\0']) && page.contains("\\u{1b}[31mb"),
+        "control characters are told"
+    );
+    assert!(page.contains("&lt;script&gt;&amp;"), "{page}");
+}
+
+#[test]
+fn a_page_needs_nothing_but_itself_and_tells_all() {
+    let page = html(&report(), Some("run {uri} {id} {seed}"));
+    for outside in ["src=", "href=", "url(", "@import", "fetch(", "http"] {
+        let own = page.replace("http-equiv", "");
+        assert!(!own.contains(outside), "{outside}");
+    }
+    assert!(page.contains("default-src 'none'"), "nothing may be loaded");
+    for told in [
+        "run bad: a/one 7",
+        "<dt>expected</dt><dd><pre>Stopped</pre></dd>",
+        "users expect it",
+        "It had to run.",
+        "Left on the engine: 1",
+        "not conformant",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+    let class = |class: &str| page.matches(&format!(" {class}\"><span aria-hidden")).count();
+    assert_eq!((class("passed"), class("failed"), class("timed-out")), (4, 2, 1));
+}
+
+#[test]
+fn a_check_that_fails_at_times_is_told_as_such() {
+    let mut report = report();
+    report.drivers[1].seeds = vec![7, 8, 9];
+    report.drivers[1].checks[0].repetitions =
+        [(7, Outcome::Passed), (8, Outcome::Failed), (9, Outcome::Passed)]
+            .map(|(seed, outcome)| Repetition {
+                seed,
+                outcome,
+                duration_ms: 5,
+            })
+            .into();
+    let text = Pretty::new(false).again("run {uri} {id} {seed}").render(&report);
+    assert!(text.contains("FAILED (FLAKY)  a/one"), "{text}");
+    assert!(text.contains("times     1 failed (seed 8), 2 passed"), "{text}");
+    assert!(
+        text.contains("again     run bad: a/one 8"),
+        "the seed that fails: {text}"
+    );
+    let page = html(&report, None);
+    assert!(
+        page.contains("data-outcome=\"flaky\"") && page.contains("flaky 1/3"),
+        "{page}"
+    );
+    assert!(junit(&report).unwrap().contains("with seed 8: failed"));
+    let value: serde_json::Value = serde_json::from_str(&json(&report).unwrap()).unwrap();
+    let check = &value["drivers"][1]["checks"][0];
+    assert_eq!(check["repetitions"][1]["outcome"], "failed");
+    assert_eq!(value["drivers"][1]["seeds"][2], 9);
+}
+
+#[test]
+fn long_text_is_broken_under_its_beginning() {
+    let mut report = report();
+    report.drivers[1].checks[0].statement = "word ".repeat(30);
+    let text = Pretty::new(false).render(&report);
+    let lines = text.lines().skip_while(|line| !line.starts_with("  rule"));
+    let rule: Vec<&str> = lines.take(3).collect();
+    assert!(rule[1].starts_with("            word"), "{rule:?}");
+    assert!(rule.iter().all(|line| line.chars().count() <= 80), "{rule:?}");
 }
 
 #[test]
