@@ -54,7 +54,18 @@ fn on_path() -> Vec<PathBuf> {
 }
 
 /// Downloads and unpacks Debian's package, which needs no root. Whether that went well.
-fn fetch(folder: &Path) -> bool {
+///
+/// Several processes may do so at once: each works in a folder of its own, and the first to be done gives its result.
+fn fetch(cache: &Path) -> bool {
+    let folder = cache.join(std::process::id().to_string());
+    let done = unpack(&folder);
+    // Where another was first, its result is as good.
+    let _ = fs::rename(folder.join("root"), cache.join("root"));
+    let _ = fs::remove_dir_all(&folder);
+    done
+}
+
+fn unpack(folder: &Path) -> bool {
     if fs::create_dir_all(folder).is_err()
         || !quietly(
             Command::new("apt-get")

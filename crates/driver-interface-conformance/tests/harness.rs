@@ -89,11 +89,12 @@ fn each_check_is_a_test_and_only_a_must_fails() {
     );
     assert_eq!(line(&printed, "mine/fails"), "test [MUST] mine/fails ... FAILED");
     assert!(
-        line(&printed, "mine/skipped").ends_with("ignored, the driver does not declare real_processes"),
+        line(&printed, "mine/skipped").ends_with("ignored (the driver does not declare real_processes)"),
         "{printed}"
     );
     assert!(
-        line(&printed, "mine/should").ends_with("ignored, failed, but only a SHOULD: one: expected 2, got 1"),
+        line(&printed, "mine/should")
+            .ends_with("ignored (failed, but only a SHOULD: one: expected 2, got 1)"),
         "{printed}"
     );
     assert!(

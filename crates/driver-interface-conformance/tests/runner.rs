@@ -324,7 +324,7 @@ async fn a_run_that_is_repeated_tells_how_each_time_ended() {
     const FLAKY: Check = Check::must("g/flaky", "It holds at times.", run!(fails_at_odd_seeds));
     let observer = Arc::new(Seeds::default());
     let options = Options::new(TestImage::simulated()).seed(7).repeat(4);
-    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let target = Arc::new(MockTarget::docker());
     let report = run_checks(&[check("a/passes"), FLAKY], target, &options, observer.clone())
         .await
         .unwrap();
@@ -463,7 +463,7 @@ async fn what_a_killed_run_left_is_swept_and_nothing_else() {
         }
     }
 
-    let target = Arc::new(Noting(MockTarget::new(Kind::Docker), std::sync::Mutex::default()));
+    let target = Arc::new(Noting(MockTarget::docker(), std::sync::Mutex::default()));
     let engine = target.0.engine().clone();
     let images_before = engine.images();
     for _ in 0..2 {

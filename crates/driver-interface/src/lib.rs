@@ -42,6 +42,7 @@ mod pages {
     }
 
     page!(architecture, "../../../docs/ARCHITECTURE.md");
+    #[cfg(all(feature = "conformance", feature = "mock"))]
     page!(implementation_guide, "../../../docs/IMPLEMENTATION_GUIDE.md");
     page!(interface_contract, "../../../docs/INTERFACE_CONTRACT.md");
     page!(package_structure, "../../../docs/PACKAGE_STRUCTURE.md");

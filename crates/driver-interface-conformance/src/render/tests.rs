@@ -4,8 +4,8 @@ use driver_interface_types::Capability;
 
 use super::{Pretty, catalogue, html, json, junit, markdown};
 use crate::{
-    CheckReport, DriverReport, Failure, Level, NotRun, Outcome, Repetition, Report, RunVerdict, Step,
-    Summary, checks,
+    CheckReport, Deviation, DriverReport, Failure, Level, NotRun, Outcome, Repetition, Report, RunVerdict,
+    Step, Summary, checks,
 };
 
 const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&\u{fffe}";
@@ -25,6 +25,7 @@ fn check(id: &str, level: Level, outcome: Outcome) -> CheckReport {
         level,
         statement: "A rule holds.".to_owned(),
         rationale: Some("users expect it".to_owned()),
+        deviation: None,
         outcome,
         duration_ms: 1500,
         assertions: 3,
@@ -311,6 +312,40 @@ fn json_is_read_back_as_it_was() {
     assert_eq!(value["drivers"][1]["checks"][0]["durationMs"], 1500);
     assert_eq!(value["drivers"][1]["summary"]["mustFailed"], 2);
     assert_eq!(value["notRun"][0]["uri"], "absent:");
+}
+
+#[test]
+fn a_declared_deviation_is_told_everywhere_and_is_a_failure_only_when_it_does_not_hold() {
+    use Level::{Must, Should};
+    let mut report = Report::new(7, false);
+    report.drivers.push(driver(
+        "one:",
+        &[
+            ("a/good", Must, Outcome::Passed),
+            ("a/known", Must, Outcome::Deviates),
+        ],
+    ));
+    assert_eq!(report.verdict(), RunVerdict::Ok);
+    assert_eq!(report.drivers[0].problems().count(), 0);
+    let text = Pretty::new(false).render(&report);
+    assert!(
+        text.contains("Declared deviations of one:") && text.contains("a/known"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("1 passed, 0 failed, 0 skipped, 1 deviate as declared\n"),
+        "{text}"
+    );
+    let text = markdown(&report);
+    assert!(text.contains("**conformant but for deviations**"), "{text}");
+    assert!(text.contains("| `a/known` MUST | ≠ |"), "{text}");
+    assert_eq!(junit(&report).unwrap().matches("<skipped").count(), 1);
+
+    let mut stale = driver("two:", &[("a/known", Should, Outcome::Failed)]);
+    stale.checks[0].deviation = Some(Deviation::new("a/known", "two#1", "1.0.0"));
+    stale.summary = Summary::of(&stale.checks);
+    report.drivers.push(stale);
+    assert_eq!(report.verdict(), RunVerdict::NotConformant);
 }
 
 #[test]
