@@ -1,4 +1,4 @@
-//! Targets for the tests: the mocks, also with something wrong about them.
+//! Targets for the tests: the mocks.
 
 #![allow(dead_code, reason = "each test binary uses its part of this module")]
 
@@ -15,13 +15,9 @@ pub(crate) enum Kind {
     Local,
 }
 
-/// Puts something between the suite and a driver.
-pub(crate) type Wrap = Arc<dyn Fn(Arc<dyn ContainerDriver>) -> Arc<dyn ContainerDriver> + Send + Sync>;
-
 pub(crate) struct MockTarget {
     engine: MockEngine,
     kind: Kind,
-    wrap: Option<Wrap>,
 }
 
 impl MockTarget {
@@ -29,14 +25,6 @@ impl MockTarget {
         Self {
             engine: MockEngine::new(),
             kind,
-            wrap: None,
-        }
-    }
-
-    pub(crate) fn wrapped(wrap: Wrap) -> Self {
-        Self {
-            wrap: Some(wrap),
-            ..Self::new(Kind::Docker)
         }
     }
 
@@ -56,7 +44,7 @@ impl Target for MockTarget {
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
         let (engine, namespace) = (&self.engine, namespace.clone());
-        let driver: Arc<dyn ContainerDriver> = match self.kind {
+        Ok(match self.kind {
             Kind::Docker => Arc::new(
                 MockDockerDriver::builder()
                     .engine(engine)
@@ -69,10 +57,6 @@ impl Target for MockTarget {
                     .namespace(namespace)
                     .build(),
             ),
-        };
-        Ok(match &self.wrap {
-            Some(wrap) => wrap(driver),
-            None => driver,
         })
     }
 
