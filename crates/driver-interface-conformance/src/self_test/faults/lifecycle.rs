@@ -261,6 +261,15 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
+        "grace-is-the-default",
+        "A stop waits for the default grace, whatever grace it was given.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(|_| StopOptions::DEFAULT_GRACE);
+            inside.driver.stop_container(id, options)
+        })],
+        &["lifecycle/stop/force-with-grace-lets-it-end"],
+    ),
+    Fault::new(
         "force-never-asks",
         "A stop by force lets its grace pass without a signal and then kills.",
         &[StopContainer(|inside, id, options| {

@@ -3,7 +3,7 @@
 use driver_interface_errors::{ContainerCreationError, codes};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
-    Enforcement, Result, SessionId, Strictness,
+    Enforcement, ImageRef, PullOptions, PullPolicy, Result, SessionId, Strictness,
 };
 use futures_util::FutureExt as _;
 
@@ -36,6 +36,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "plan-creates",
         "A plan makes the container.",
         &[Plan(|inside, config| creates(inside, config).boxed())],
+        &["plan/no-side-effects"],
+    ),
+    Fault::new(
+        "plan-pulls",
+        "A plan fetches the image.",
+        &[Plan(|inside, config| pulls(inside, config).boxed())],
         &["plan/no-side-effects"],
     ),
     Fault::new(
@@ -135,6 +141,16 @@ async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPl
         let _ = inside.driver.create_container(config).await;
     }
     Ok(plan)
+}
+
+async fn pulls(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    if config.pull_policy == PullPolicy::Always {
+        let image = ImageRef::new(config.image.as_str())?;
+        let pull = inside.driver.pull_image(&image, PullOptions::default()).await?;
+        // Whether it worked is no part of the answer.
+        let _ = pull.collect().await;
+    }
+    inside.driver.plan(config).await
 }
 
 async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
