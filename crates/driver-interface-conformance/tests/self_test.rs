@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::{Kind, MockTarget};
+use common::MockTarget;
 use driver_interface_conformance::self_test::{Fault, Saboteur, self_test};
 use driver_interface_conformance::{DriverReport, Options, Outcome, Silent, Step, TestImage, checks, run};
 
@@ -35,7 +35,7 @@ fn faults_name_checks_that_exist_and_each_check_has_one() {
 /// The checks that only an engine with real processes can pass are proven by `cargo xtask conformance --self-test`.
 #[tokio::test(start_paused = true)]
 async fn every_fault_is_noticed_by_the_checks_that_are_about_it() {
-    let target = Arc::new(MockTarget::new(Kind::Docker));
+    let target = Arc::new(MockTarget::docker());
     let found = self_test(target, &Options::new(TestImage::simulated()).seed(1))
         .await
         .unwrap();
@@ -46,7 +46,7 @@ async fn every_fault_is_noticed_by_the_checks_that_are_about_it() {
 
 async fn sabotaged(name: &str, checks: &[&str]) -> DriverReport {
     let fault = Fault::all().into_iter().find(|fault| fault.name == name).unwrap();
-    let target = Arc::new(Saboteur::new(Arc::new(MockTarget::new(Kind::Docker)), fault));
+    let target = Arc::new(Saboteur::new(Arc::new(MockTarget::docker()), fault));
     let mut options = Options::new(TestImage::simulated()).seed(1);
     options.selection.globs = checks.iter().map(|id| (*id).to_owned()).collect();
     run(target, &options, Arc::new(Silent)).await.unwrap()

@@ -134,7 +134,10 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     let config = ctx.script("true").operation_key(&key);
     let missing = {
         let mut config = ctx.script("true").pull_policy(PullPolicy::Always);
-        config.image = format!("localhost/{}:none", ctx.name());
+        // Asked from where images come from: simulated registries have every one there could be.
+        let known = ctx.target().registry_image();
+        let registry = known.as_ref().map_or("localhost", |image| image.registry());
+        config.image = format!("{registry}/{}:1", ctx.name());
         config
     };
     for config in [&config, &missing, &config] {

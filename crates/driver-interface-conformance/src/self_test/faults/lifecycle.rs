@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    Error, GetContainerLogs, Instance, ListContainers, StartContainer, StopContainer,
+    Error, GetContainerLogs, Instance, ListContainers, RestartContainer, StartContainer, StopContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -261,6 +261,15 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
+        "grace-is-the-default",
+        "A stop waits for the default grace, whatever grace it was given.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(|_| StopOptions::DEFAULT_GRACE);
+            inside.driver.stop_container(id, options)
+        })],
+        &["lifecycle/stop/force-with-grace-lets-it-end"],
+    ),
+    Fault::new(
         "force-never-asks",
         "A stop by force lets its grace pass without a signal and then kills.",
         &[StopContainer(|inside, id, options| {
@@ -294,9 +303,11 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "logs-of-one-run",
         "Only the logs of the latest run are kept.",
-        &[GetContainerLogs(|inside, id, options| {
-            of_one_run(inside, id, options).boxed()
-        })],
+        &[
+            StartContainer(|inside, id| start_with_new_logs(inside, id).boxed()),
+            RestartContainer(|inside, id, options| restart_with_new_logs(inside, id, options).boxed()),
+            GetContainerLogs(|inside, id, options| new_logs(inside, id, options).boxed()),
+        ],
         &["restart/new-run", "logs/every-run"],
     ),
     Fault::new(
@@ -400,10 +411,30 @@ async fn last_line_lost(inside: &Inside, id: &ContainerId, options: LogOptions) 
     Ok(lines.concat())
 }
 
-async fn of_one_run(inside: &Inside, id: &ContainerId, mut options: LogOptions) -> Result<String> {
-    let now = inside.driver.get_container(id).await?;
-    options.since = options.since.or(now.and_then(|now| now.started_at));
-    inside.driver.get_container_logs(id, options).await
+async fn logs_are_old(inside: &Inside, id: &ContainerId) -> Result<()> {
+    let logs = inside
+        .driver
+        .get_container_logs(id, LogOptions::default())
+        .await?;
+    inside.memory.note(&format!("old logs of {id}: {}", logs.len()));
+    Ok(())
+}
+
+async fn start_with_new_logs(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    logs_are_old(inside, id).await?;
+    inside.driver.start_container(id).await
+}
+
+async fn restart_with_new_logs(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<()> {
+    logs_are_old(inside, id).await?;
+    inside.driver.restart_container(id, options).await
+}
+
+async fn new_logs(inside: &Inside, id: &ContainerId, options: LogOptions) -> Result<String> {
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    let old = inside.memory.latest(&format!("old logs of {id}: "));
+    let old = old.and_then(|length| length.parse().ok()).unwrap_or(0);
+    Ok(logs.get(old..).unwrap_or_default().to_owned())
 }
 
 async fn stop_again_fails(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {

@@ -3,13 +3,13 @@
 use driver_interface_errors::{ContainerCreationError, codes};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
-    Enforcement, Result, SessionId, Strictness,
+    Enforcement, ImageFilter, ImageInfo, PullPolicy, Result, SessionId, Strictness, Warning,
 };
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Plan};
+use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, ListImages, Plan};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -39,16 +39,31 @@ pub(super) const FAULTS: &[Fault] = &[
         &["plan/no-side-effects"],
     ),
     Fault::new(
+        "plan-fetches-the-image",
+        "A plan fetches the image, which is there from then on.",
+        &[
+            Plan(|inside, config| fetches(inside, config).boxed()),
+            ListImages(|inside, filter| with_the_fetched(inside, filter).boxed()),
+        ],
+        &["plan/no-side-effects"],
+    ),
+    Fault::new(
         "plan-warns-of-nothing",
         "A plan never has warnings.",
         &[Plan(|inside, config| warns_of_nothing(inside, config).boxed())],
         &["plan/matches-creation", "plan/strictness"],
     ),
     Fault::new(
-        "plan-promises-too-much",
-        "A plan says that the disk limit holds, whatever the engine can do.",
-        &[Plan(|inside, config| promises_too_much(inside, config).boxed())],
+        "plan-errs-about-the-disk",
+        "A plan says that the disk limit holds where it does not, and that it does not where it does.",
+        &[Plan(|inside, config| errs_about_the_disk(inside, config).boxed())],
         &["plan/matches-creation"],
+    ),
+    Fault::new(
+        "plan-refuses-the-strict",
+        "A plan refuses whatever is strict, though nothing was warned of.",
+        &[Plan(|inside, config| refuses_the_strict(inside, config).boxed())],
+        &["plan/strictness"],
     ),
     Fault::new(
         "plan-is-lax",
@@ -137,15 +152,43 @@ async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPl
     Ok(plan)
 }
 
+async fn fetches(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    if config.pull_policy == PullPolicy::Always {
+        inside.memory.note(&format!("fetched {}", config.image));
+    }
+    inside.driver.plan(config).await
+}
+
+async fn with_the_fetched(inside: &Inside, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+    let mut images = inside.driver.list_images(filter).await?;
+    let wanted = filter.reference.as_ref().map_or("", |image| image.as_str());
+    if inside.memory.latest(&format!("fetched {wanted}")).is_some() {
+        images.push(ImageInfo::new(wanted, 1));
+    }
+    Ok(images)
+}
+
 async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.warnings.clear();
     Ok(plan)
 }
 
-async fn promises_too_much(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
-    plan.enforcement.disk = Enforcement::Enforced;
+    plan.enforcement.disk = match plan.enforcement.disk {
+        Enforcement::Enforced => Enforcement::Unsupported,
+        _ => Enforcement::Enforced,
+    };
+    Ok(plan)
+}
+
+async fn refuses_the_strict(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    if config.strictness == Strictness::Require {
+        let refusal = Warning::new("resources.cpu", "not-enforced", "nobody knows");
+        plan.refusals.push(refusal);
+    }
     Ok(plan)
 }
 

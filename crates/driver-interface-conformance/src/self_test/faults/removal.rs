@@ -246,20 +246,22 @@ async fn start_is_noted(inside: &Inside, id: &ContainerId) -> Result<StartOutcom
     result
 }
 
-fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
+/// Whether the container is being started, be it by somebody who asked at the same moment.
+async fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
+    sleep(Duration::from_millis(20)).await;
     let latest = inside.memory.latest(&format!("start of {id} "));
     latest.as_deref() == Some("begins")
 }
 
 async fn stop_during_start(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
-    if is_starting(inside, id) {
+    if is_starting(inside, id).await {
         return Err(ContainerStopError::new(id.as_str(), "it is being started").into());
     }
     inside.driver.stop_container(id, options).await
 }
 
 async fn removal_during_start(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {
-    if is_starting(inside, id) {
+    if is_starting(inside, id).await {
         return Ok(());
     }
     inside.driver.remove_container(id, options).await
