@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use driver_interface_errors::{
-    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, NetworkNotFoundError, VolumeNotFoundError,
-    codes,
+    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, InternalError, NetworkNotFoundError,
+    VolumeNotFoundError, codes,
 };
 use driver_interface_types::{
     ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
@@ -112,6 +112,21 @@ pub(super) const FAULTS: &[Fault] = &[
             _ => error,
         })],
         NOT_FOUND,
+    ),
+    Fault::new(
+        "not-found-is-internal",
+        "That something does not exist looks like a defect of the driver.",
+        &[Error(|error| match error.is_not_found() {
+            true => InternalError::new(error.message()).into(),
+            false => error,
+        })],
+        &[
+            "errors/prefix-is-not-an-id",
+            "errors/serialised",
+            "errors/not-found/start-container",
+            "removal/gone-everywhere",
+            "removal/twice",
+        ],
     ),
     Fault::new(
         "exec-stream-of-nothing-is-a-failed-command",

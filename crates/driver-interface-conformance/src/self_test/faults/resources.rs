@@ -167,6 +167,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/in-use-stays", "networks/connect"],
     ),
     Fault::new(
+        "network-in-use-looks-retryable",
+        "The removal of a network that is in use leaves open whether anything was done.",
+        &[Error(|error| match error.code() {
+            codes::NETWORK_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
+            _ => error,
+        })],
+        &["networks/in-use-stays"],
+    ),
+    Fault::new(
         "networks-are-found-anywhere",
         "A network is found whatever is looked for.",
         &[GetNetwork(|inside, id| found_anyway(inside, id).boxed())],
