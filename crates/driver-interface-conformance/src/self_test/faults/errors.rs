@@ -54,8 +54,9 @@ swallowed! {
     "stop-container-by-force": StopContainer stop_container(id, options) if options.force
         => StopOutcome::AlreadyStopped;
     "remove-container": RemoveContainer remove_container(id, options) if !options.force => (),
-        "removal/twice", "concurrency/remove-container";
-    "remove-container-by-force": RemoveContainer remove_container(id, options) if options.force => ();
+        "removal/twice";
+    "remove-container-by-force": RemoveContainer remove_container(id, options) if options.force => (),
+        "concurrency/remove-container";
     "get-container-logs": GetContainerLogs get_container_logs(id, options) => String::new();
     "is-container-healthy": IsContainerHealthy is_container_healthy(id) => false;
     "remove-volume": RemoveVolume remove_volume(id) => (), "volumes/round-trip";
