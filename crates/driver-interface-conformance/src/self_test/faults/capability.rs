@@ -215,7 +215,6 @@ only_declared! {
     "list-volumes" ListVolumes(_) => "volume-list";
     "list-networks" ListNetworks(_) => "network-list";
     "import-image" ImportImage(_, _) => "image-import-and-remove";
-    "remove-image" RemoveImage(_) => "image-import-and-remove";
     "wait-container" WaitContainer(_, _) => "container-wait";
     "kill-container" KillContainer(_, _) => "container-kill";
     "pause-container" PauseContainer(_) => "container-pause";
