@@ -7,14 +7,14 @@ mod faults;
 mod sabotage;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 use self::sabotage::{Memory, Sabotage, sabotage};
 use crate::{
-    Bystanders, Check, DriverReport, Options, Outcome, RunError, Silent, Target, checks, run_checks,
+    Bystanders, Check, DriverReport, Options, Outcome, RunError, Silent, Target, checks, run_checks, sweep,
 };
 
 /// One thing that can be wrong with a driver.
@@ -67,6 +67,7 @@ pub struct Saboteur {
     target: Arc<dyn Target>,
     fault: &'static Fault,
     memory: Memory,
+    namespaces: Mutex<Vec<Namespace>>,
 }
 
 impl Saboteur {
@@ -77,7 +78,15 @@ impl Saboteur {
             target,
             fault,
             memory,
+            namespaces: Mutex::default(),
         }
+    }
+
+    /// Removes what drivers with this fault could not remove themselves.
+    async fn clean_up(&self) {
+        let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
+        // Leaving something behind is no news of a broken driver.
+        let _ = sweep::sweep(&*self.target, &used).await;
     }
 }
 
@@ -88,10 +97,17 @@ impl Target for Saboteur {
     }
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
-        let driver = match self.fault.namespace() {
-            Some(other) => self.target.connect(&Namespace::new(other)?).await?,
-            None => self.target.connect(namespace).await?,
+        let namespace = match self.fault.namespace() {
+            Some(other) => Namespace::new(other)?,
+            None => namespace.clone(),
         };
+        let driver = self.target.connect(&namespace).await?;
+        {
+            let mut used = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+            if !used.contains(&namespace) {
+                used.push(namespace);
+            }
+        }
         Ok(sabotage(driver, self.fault.sabotages, self.memory.clone()))
     }
 
@@ -220,7 +236,8 @@ pub async fn self_test(
             continue;
         }
         let saboteur = Arc::new(Saboteur::new(Arc::clone(&target), fault));
-        let report = run_checks(&checks, saboteur, &options, Arc::new(Silent)).await?;
+        let report = run_checks(&checks, Arc::clone(&saboteur) as _, &options, Arc::new(Silent)).await?;
+        saboteur.clean_up().await;
         found.attempts.extend(checks.iter().filter_map(|check| {
             let seen = report.check(check.id)?;
             // One that no fault brings to concern the driver says nothing.

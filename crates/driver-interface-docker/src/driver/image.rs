@@ -46,27 +46,39 @@ impl Inner {
     }
 
     pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
+        let before = self.find_image(&image).await?;
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.maker.namespace)];
         let imported = self
             .engine
             .import_image(&engine_name(image.as_str()), &changes, root)
             .await;
-        imported.map_err(|failure| self.error(Operation::ImportImage, image.as_str(), failure))
+        imported.map_err(|failure| self.error(Operation::ImportImage, image.as_str(), failure))?;
+        if let Some(before) = before.filter(|before| self.has_imported(before)) {
+            self.remove_nameless(&before.id).await;
+        }
+        Ok(())
+    }
+
+    /// Removes an image that has lost its name to a later import. One that a container uses stays, as the engine
+    /// refuses to remove it.
+    async fn remove_nameless(&self, id: &str) {
+        let now = self.engine.inspect_image(id).await;
+        if now.is_ok_and(|now| now.repo_tags.is_empty()) {
+            let _ = self.engine.remove_image(id).await;
+        }
     }
 
     pub(super) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
         let found = self.find_image(&image).await?;
-        let own = |record: &ImageRecord| {
-            record
-                .config
-                .labels
-                .get(IMPORTED_BY)
-                .is_some_and(|made_by| made_by == self.maker.namespace.as_str())
-        };
-        if !found.as_ref().is_some_and(own) {
+        if !found.is_some_and(|found| self.has_imported(&found)) {
             return Err(ImageNotFoundError::new(image.as_str()).into());
         }
         let removed = self.engine.remove_image(&engine_name(image.as_str())).await;
         removed.map_err(|failure| self.error(Operation::RemoveImage, image.as_str(), failure))
+    }
+
+    fn has_imported(&self, image: &ImageRecord) -> bool {
+        let made_by = image.config.labels.get(IMPORTED_BY);
+        made_by.is_some_and(|made_by| made_by == self.maker.namespace.as_str())
     }
 }

@@ -190,7 +190,11 @@ fn images_are_imported_used_and_removed() {
         let prefix = if bench.is_podman() { "localhost/" } else { "" };
         let image = ImageRef::new(format!("{prefix}{}/import:1", bench.namespace)).unwrap();
         driver.import_image(&image, archive()).await.unwrap();
+        let first = driver.get_image(&image).await.unwrap().unwrap();
         driver.import_image(&image, archive()).await.unwrap();
+        let second = driver.get_image(&image).await.unwrap().unwrap();
+        // Nothing has the first one any more, so nobody could remove it.
+        assert!(first.id == second.id || bench.raw.image(&first.id) == 404);
         let mut config = bench
             .config("")
             .command(["/marker"])

@@ -4,10 +4,10 @@ use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use driver_interface_errors::{ImagePullError, NetworkError, UnsupportedError};
+use driver_interface_errors::{ImagePullError, NetworkError, UnsupportedError, codes};
 use driver_interface_types::{
-    Capabilities, ContainerDriver as _, ContainerId, ContainerInstance, ImageRef, Network, ResourceFilter,
-    Result, Strictness, Volume, Warning,
+    Capabilities, ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ImageRef, Network,
+    ResourceFilter, Result, Strictness, Volume, Warning,
 };
 use futures_util::FutureExt as _;
 
@@ -15,10 +15,11 @@ use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
     self, Capabilities as Declared, Config, ConnectNetwork, ContainerStats, CopyFromContainer,
-    CopyIntoContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer,
-    GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer, ListImages, ListNetworks,
-    ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile, ReadFileStream, RemoveImage,
-    RestartContainer, StreamContainerLogs, StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
+    CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
+    ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
+    ListImages, ListNetworks, ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile,
+    ReadFileStream, RemoveImage, RestartContainer, StreamContainerLogs, StreamContainerStats,
+    UnpauseContainer, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -59,6 +60,14 @@ pub(super) const FAULTS: &[Fault] = &[
         "strictness-ignored",
         "What cannot be enforced is a warning even where it must be a refusal.",
         &[Config(|config| config.strictness = Strictness::Warn)],
+        &["capability/undeclared-limit-refused-when-strict"],
+    ),
+    Fault::new(
+        "strict-refusal-comes-too-late",
+        "What cannot be enforced is refused when the container is there already, and stays.",
+        &[CreateContainer(|inside, config| {
+            refused_too_late(inside, config).boxed()
+        })],
         &["capability/undeclared-limit-refused-when-strict"],
     ),
     Fault::new(
@@ -133,6 +142,19 @@ fn flap(capabilities: &mut Capabilities) {
     }
 }
 
+async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let made = inside.driver.create_container(config).await;
+    if made
+        .as_ref()
+        .is_err_and(|error| error.code() == codes::UNSUPPORTED_OPERATION)
+    {
+        let mut lenient = config.clone();
+        lenient.strictness = Strictness::Warn;
+        inside.driver.create_container(&lenient).await?;
+    }
+    made
+}
+
 async fn without_warnings(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
     let mut found = inside.driver.get_container(id).await?;
     found.iter_mut().for_each(|container| container.warnings.clear());
@@ -179,7 +201,7 @@ macro_rules! only_declared {
         /// Operations that are declared and that the driver then does not have.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
             concat!($operation, "-only-declared"),
-            concat!("The driver declares `", $operation, "` and does not have it."),
+            concat!("`", $operation, "` is declared, and is not there."),
             &[$Operation(|_, $($argument),*| {
                 let error = UnsupportedError::new($operation, "this engine is too old");
                 ready(Err(error.into())).boxed()
@@ -190,35 +212,34 @@ macro_rules! only_declared {
 }
 
 only_declared! {
-    "list_volumes" ListVolumes(_) => "volume-list";
-    "list_networks" ListNetworks(_) => "network-list";
-    "import_image" ImportImage(_, _) => "image-import-and-remove";
-    "remove_image" RemoveImage(_) => "image-import-and-remove";
-    "wait_container" WaitContainer(_, _) => "container-wait";
-    "kill_container" KillContainer(_, _) => "container-kill";
-    "pause_container" PauseContainer(_) => "container-pause";
-    "unpause_container" UnpauseContainer(_) => "container-pause";
-    "restart_container" RestartContainer(_, _) => "container-restart";
+    "list-volumes" ListVolumes(_) => "volume-list";
+    "list-networks" ListNetworks(_) => "network-list";
+    "import-image" ImportImage(_, _) => "image-import-and-remove";
+    "wait-container" WaitContainer(_, _) => "container-wait";
+    "kill-container" KillContainer(_, _) => "container-kill";
+    "pause-container" PauseContainer(_) => "container-pause";
+    "unpause-container" UnpauseContainer(_) => "container-pause";
+    "restart-container" RestartContainer(_, _) => "container-restart";
     "exec" Exec(_, _) => "exec";
-    "exec_stream" ExecStream(_, _) => "exec-stream";
-    "exec_detached" ExecDetached(_, _) => "exec-detached";
-    "exec_status" ExecStatus(_, _) => "exec-detached";
-    "stream_container_logs" StreamContainerLogs(_, _) => "log-stream";
-    "copy_into_container" CopyIntoContainer(_, _, _) => "file-archive";
-    "copy_from_container" CopyFromContainer(_, _) => "file-archive";
-    "read_file" ReadFile(_, _, _) => "file-read";
-    "read_file_stream" ReadFileStream(_, _) => "file-read";
-    "write_file" WriteFile(_, _, _) => "file-write";
-    "list_images" ListImages(_) => "image-list";
-    "get_image" GetImage(_) => "image-inspect";
-    "load_image" LoadImage(_) => "image-load";
-    "pull_image" PullImage(_, _) => "image-pull-stream";
-    "container_stats" ContainerStats(_) => "container-stats";
-    "stream_container_stats" StreamContainerStats(_) => "container-stats-stream";
+    "exec-stream" ExecStream(_, _) => "exec-stream";
+    "exec-detached" ExecDetached(_, _) => "exec-detached";
+    "exec-status" ExecStatus(_, _) => "exec-detached";
+    "stream-container-logs" StreamContainerLogs(_, _) => "log-stream";
+    "copy-into-container" CopyIntoContainer(_, _, _) => "file-archive";
+    "copy-from-container" CopyFromContainer(_, _) => "file-archive";
+    "read-file" ReadFile(_, _, _) => "file-read";
+    "read-file-stream" ReadFileStream(_, _) => "file-read";
+    "write-file" WriteFile(_, _, _) => "file-write";
+    "list-images" ListImages(_) => "image-list";
+    "get-image" GetImage(_) => "image-inspect";
+    "load-image" LoadImage(_) => "image-load";
+    "pull-image" PullImage(_, _) => "image-pull-stream";
+    "container-stats" ContainerStats(_) => "container-stats";
+    "stream-container-stats" StreamContainerStats(_) => "container-stats-stream";
     "events" Events(_) => "events";
-    "get_volume" GetVolume(_) => "volume-inspect";
-    "get_network" GetNetwork(_) => "network-inspect";
-    "connect_network" ConnectNetwork(_, _, _) => "network-connect";
-    "disconnect_network" DisconnectNetwork(_, _) => "network-connect";
+    "get-volume" GetVolume(_) => "volume-inspect";
+    "get-network" GetNetwork(_) => "network-inspect";
+    "connect-network" ConnectNetwork(_, _, _) => "network-connect";
+    "disconnect-network" DisconnectNetwork(_, _) => "network-connect";
     "plan" Plan(_) => "plan";
 }

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use driver_interface_errors::{
-    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, NetworkNotFoundError, VolumeNotFoundError,
-    codes,
+    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, InternalError, NetworkNotFoundError,
+    VolumeNotFoundError, codes,
 };
 use driver_interface_types::{
     ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
@@ -54,8 +54,9 @@ swallowed! {
     "stop-container-by-force": StopContainer stop_container(id, options) if options.force
         => StopOutcome::AlreadyStopped;
     "remove-container": RemoveContainer remove_container(id, options) if !options.force => (),
-        "removal/twice", "concurrency/remove-container";
-    "remove-container-by-force": RemoveContainer remove_container(id, options) if options.force => ();
+        "removal/twice";
+    "remove-container-by-force": RemoveContainer remove_container(id, options) if options.force => (),
+        "concurrency/remove-container";
     "get-container-logs": GetContainerLogs get_container_logs(id, options) => String::new();
     "is-container-healthy": IsContainerHealthy is_container_healthy(id) => false;
     "remove-volume": RemoveVolume remove_volume(id) => (), "volumes/round-trip";
@@ -112,6 +113,21 @@ pub(super) const FAULTS: &[Fault] = &[
             _ => error,
         })],
         NOT_FOUND,
+    ),
+    Fault::new(
+        "not-found-is-internal",
+        "That something does not exist looks like a defect of the driver.",
+        &[Error(|error| match error.is_not_found() {
+            true => InternalError::new(error.message()).into(),
+            false => error,
+        })],
+        &[
+            "errors/prefix-is-not-an-id",
+            "errors/serialised",
+            "errors/not-found/start-container",
+            "removal/gone-everywhere",
+            "removal/twice",
+        ],
     ),
     Fault::new(
         "exec-stream-of-nothing-is-a-failed-command",

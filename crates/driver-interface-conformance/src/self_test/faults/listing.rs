@@ -34,6 +34,12 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
+        "list-panics",
+        "A list panics where there is something to list.",
+        &[ListContainers(|inside, filter| panics(inside, filter).boxed())],
+        &["listing/every-status"],
+    ),
+    Fault::new(
         "list-ignores-status",
         "A list takes no notice of the status that is asked for.",
         &[ListContainers(|inside, filter| {
@@ -55,7 +61,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| filter.session_id = None).boxed()
         })],
-        &["listing/session", "cleanup/session"],
+        &["listing/session"],
+    ),
+    Fault::new(
+        "sessions-match-by-their-beginning",
+        "A list of a session has those of sessions whose names begin alike.",
+        &[ListContainers(|inside, filter| {
+            sessions_alike(inside, filter).boxed()
+        })],
+        &["cleanup/session"],
     ),
     Fault::new(
         "list-ignores-labels",
@@ -379,12 +393,29 @@ async fn labelled(
     Ok(list)
 }
 
+async fn sessions_alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let mut list = ask(inside, filter, |filter| filter.session_id = None).await?;
+    if let Some(session) = &filter.session_id {
+        list.retain(|container| container.session_id.as_str().starts_with(session.as_str()));
+    }
+    Ok(list)
+}
+
 async fn those_that_run(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut list = inside.driver.list_containers(filter).await?;
     if filter.status.is_none() && filter.state.is_none() {
         list.retain(|container| container.state == ContainerState::Running);
     }
     Ok(list)
+}
+
+#[allow(clippy::panic, reason = "the fault is that it panics")]
+async fn panics(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let list = inside.driver.list_containers(filter).await?;
+    match list.first() {
+        Some(container) => panic!("{} is in the list", container.name),
+        None => Ok(list),
+    }
 }
 
 async fn something(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {

@@ -2,17 +2,17 @@
 
 use driver_interface_errors::{Effect, NetworkConnectError, VolumeCreationError, codes};
 use driver_interface_types::{
-    ContainerDriver as _, ContainerId, ContainerStatus, Network, NetworkConfig, NetworkConnectOptions,
-    NetworkId, NetworkMode, RemoveOptions, ResourceFilter, Result, TmpfsMount, Volume, VolumeConfig,
-    VolumeId,
+    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ContainerStatus, Network,
+    NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, RemoveOptions, ResourceFilter, Result,
+    SessionId, TmpfsMount, Volume, VolumeConfig, VolumeId,
 };
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    Config, ConnectNetwork, CreateNetwork, CreateVolume, DisconnectNetwork, Error, GetNetwork, GetVolume,
-    RemoveContainer, RemoveNetwork, RemoveVolume,
+    Config, ConnectNetwork, CreateContainer, CreateNetwork, CreateVolume, DisconnectNetwork, Error,
+    GetNetwork, GetVolume, RemoveContainer, RemoveNetwork, RemoveVolume,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -167,6 +167,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/in-use-stays", "networks/connect"],
     ),
     Fault::new(
+        "network-in-use-looks-retryable",
+        "The removal of a network that is in use leaves open whether anything was done.",
+        &[Error(|error| match error.code() {
+            codes::NETWORK_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
+            _ => error,
+        })],
+        &["networks/in-use-stays"],
+    ),
+    Fault::new(
         "networks-are-found-anywhere",
         "A network is found whatever is looked for.",
         &[GetNetwork(|inside, id| found_anyway(inside, id).boxed())],
@@ -186,17 +195,33 @@ pub(super) const FAULTS: &[Fault] = &[
                 config.network = NetworkMode::None;
             }
         })],
-        &["networks/found-by-name", "networks/internal"],
+        &["networks/internal"],
     ),
     Fault::new(
-        "all-on-the-default-network",
-        "A container that asks for a network gets its session's.",
+        "networks-are-the-default-one",
+        "A container that asks for a network gets the default one.",
         &[Config(|config| {
             if matches!(config.network, NetworkMode::Named(_)) {
                 config.network = NetworkMode::Default;
             }
         })],
-        &["networks/names-apart", "networks/apart", "networks/in-use-stays"],
+        &["networks/found-by-name", "networks/in-use-stays"],
+    ),
+    Fault::new(
+        "one-network-a-session",
+        "A container that asks for a network gets the first of its session.",
+        &[CreateContainer(|inside, config| {
+            on_the_first_network(inside, config).boxed()
+        })],
+        &["networks/names-apart", "networks/apart"],
+    ),
+    Fault::new(
+        "one-default-network",
+        "On the default network all containers reach one another.",
+        &[CreateContainer(|inside, config| {
+            on_one_network(inside, config).boxed()
+        })],
+        &["networks/sessions-apart"],
     ),
     Fault::new(
         "none-is-the-default-network",
@@ -212,7 +237,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "all-in-one-session",
         "All containers belong to one session.",
         &[Config(|config| config.session_id = "everybody".to_owned())],
-        &["networks/sessions-apart", "listing/session", "cleanup/session"],
+        &["listing/session", "cleanup/session"],
     ),
     Fault::new(
         "connecting-does-nothing",
@@ -368,6 +393,37 @@ async fn make_volume_once(inside: &Inside, config: &VolumeConfig) -> Result<Volu
         return Err(VolumeCreationError::new(&config.name, "the name is taken").into());
     }
     inside.driver.create_volume(config).await
+}
+
+async fn on_the_first_network(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let mut config = config.clone();
+    if matches!(config.network, NetworkMode::Named(_)) {
+        let session = SessionId::new(&config.session_id)?;
+        let all = inside
+            .driver
+            .list_networks(&ResourceFilter::default().session(session))
+            .await?;
+        let first = all.into_iter().map(|network| network.name).min();
+        config.network = first.map_or(NetworkMode::Default, NetworkMode::Named);
+    }
+    inside.driver.create_container(&config).await
+}
+
+async fn on_one_network(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let mut config = config.clone();
+    if config.network == NetworkMode::Default {
+        let shared = ResourceFilter::default().label("shared", "yes");
+        let network = match inside.driver.list_networks(&shared).await?.pop() {
+            Some(network) => network,
+            None => {
+                let name = format!("{}-shared", config.name.as_deref().unwrap_or("all"));
+                let shared = NetworkConfig::new(name).label("shared", "yes");
+                inside.driver.create_network(&shared).await?
+            }
+        };
+        config.network = NetworkMode::Named(network.name);
+    }
+    inside.driver.create_container(&config).await
 }
 
 async fn found_anyway(inside: &Inside, id: &NetworkId) -> Result<Option<Network>> {
