@@ -14,6 +14,7 @@ mod real {
     pub(crate) mod attach;
     pub(crate) mod cancel;
     pub(crate) mod create;
+    pub(crate) mod dropped_streams;
     pub(crate) mod engine;
     pub(crate) mod events;
     pub(crate) mod exec;
@@ -28,8 +29,10 @@ mod real {
     pub(crate) mod log_stream;
     pub(crate) mod logs;
     pub(crate) mod memory;
+    pub(crate) mod pulls;
     pub(crate) mod races;
     pub(crate) mod raw;
+    pub(crate) mod registry;
     pub(crate) mod resources;
     pub(crate) mod setup;
     pub(crate) mod signals;

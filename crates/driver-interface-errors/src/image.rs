@@ -39,8 +39,8 @@ impl ImageNotFoundError {
 leaf! {
     /// Says that an image could not be pulled.
     ///
-    /// When it does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), a
-    /// retry cannot help. The image is not there afterwards; layers that did arrive are only a cache.
+    /// When it does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or it is
+    /// corrupt, a retry cannot help. The image is not there afterwards; layers that did arrive are only a cache.
     pub struct ImagePullError(String);
     code: IMAGE_PULL_FAILED,
     category: "image",

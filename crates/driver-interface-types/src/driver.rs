@@ -853,8 +853,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `UnsupportedError`: not declared, or there is no way to choose the platform.
-    /// - `ImagePullError`, here or in the stream: there is no such image or no access to it (not retryable), or the
-    ///   registry could not be reached.
+    /// - `ImagePullError`, here or in the stream: there is no such image, no access to it, or it is corrupt (not
+    ///   retryable); or the registry could not be reached.
     /// - `AuthenticationError`, here or in the stream: the registry does not take the credentials.
     ///
     /// # Idempotency

@@ -86,7 +86,8 @@ impl SecurityOptions {
         self
     }
 
-    /// Sets who the main process runs as: `uid`, `uid:gid`, or a name from the image.
+    /// Sets who the main process runs as: `uid`, `uid:gid`, or a name from the image. A `uid` alone gets the group that
+    /// the image's `/etc/passwd` gives it, and group 0 where it is not in there, as with the engines' own tools.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = user.into();

@@ -1,12 +1,15 @@
 //! Making containers, without leaks and without twins.
 
+mod parts;
+mod undo;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use driver_interface_errors::{
-    ConfigurationError, ContainerCreationError, DriverError, Effect, Hint, NetworkNotFoundError, Result,
-    TimeoutError, UnsupportedError, VolumeNotFoundError,
+    ConfigurationError, ContainerCreationError, DriverError, Hint, NetworkNotFoundError, Result,
+    TimeoutError, UnsupportedError,
 };
 use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
 use driver_interface_validation::validate_container_config_with;
@@ -15,13 +18,12 @@ use tokio::time::{sleep, timeout};
 
 use super::inner::{Inner, unique};
 use super::locks::NetworkUse;
-use super::task::{Made, change, located, read, repeatedly};
-use crate::engine::Removal;
+use super::task::{Made, change, located, read};
 use crate::quirks;
 use crate::translate::container::{network_mode, request};
 use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::instance;
 use crate::translate::records::Labels;
-use crate::translate::{instance, labels};
 use crate::wire::EngineError;
 
 const OPERATION: &str = "create_container";
@@ -137,40 +139,6 @@ impl Inner {
             key.text
         );
         Err(ConfigurationError::single("operationKey", "key-reused", problem).into())
-    }
-
-    /// Checks that the volumes, the network and the folders that the config names are there.
-    async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
-        for mount in &config.volumes {
-            match mount.mount_type() {
-                MountType::Bind => {
-                    let address = self.engine.wire().address();
-                    if quirks::bind_source_missing(self.engine.flavour(), address, &mount.source) {
-                        let text = format!("`{}`, which is to be mounted, does not exist", mount.source);
-                        return Err(ContainerCreationError::new(text)
-                            .with_hint(Hint::MissingMountSource)
-                            .into());
-                    }
-                }
-                _ => {
-                    self.volume(&mount.source).await?;
-                }
-            }
-        }
-        if let NetworkMode::Named(name) = &config.network {
-            self.network_named(name).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn network_named(&self, name: &str) -> Result<()> {
-        let own = self.own_networks().await?;
-        let found = own.iter().any(|network| network.name == *name);
-        if found {
-            Ok(())
-        } else {
-            Err(NetworkNotFoundError::new(name).into())
-        }
     }
 
     /// Makes the container. Runs to its end whatever becomes of the caller.
@@ -323,116 +291,11 @@ impl Inner {
             .map_err(|failure| self.error(Operation::CreateContainer, id, failure))
     }
 
-    /// A volume that vanished between the check and the creation was made anew by the engine, empty: that is
-    /// not the one that was asked for.
-    async fn check_volume_stayed(&self, name: &str, operation: &str) -> Result<()> {
-        match self.find_volume(name).await? {
-            Some(volume)
-                if volume
-                    .labels
-                    .get(label::OPERATION)
-                    .is_none_or(|made_by| made_by != operation) =>
-            {
-                Ok(())
-            }
-            Some(_) | None => Err(VolumeNotFoundError::new(name).into()),
-        }
-    }
-
-    /// Removes a container that was made for nobody, and what came with it.
-    async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) {
-        let strays = self.stray_volumes(&id).await;
-        for pause in [0, 200, 1_000, 3_000] {
-            sleep(Duration::from_millis(pause)).await;
-            match self.engine.remove_container(&id, Removal::Forced).await {
-                Ok(()) => break,
-                Err(EngineError::Refused(refusal)) if refusal.status == 404 => break,
-                Err(error) => tracing::debug!(id, %error, "a container that nobody wants was not removed"),
-            }
-        }
-        for volume in strays {
-            let _ = self.engine.remove_volume(&volume).await;
-        }
-        if is_default {
-            self.release_default_network(&network).await;
-        }
-    }
-
-    /// The volumes that the engine made along with a container.
-    async fn stray_volumes(&self, id: &str) -> Vec<String> {
-        let Ok(record) = self.engine.inspect_container(id).await else {
-            return Vec::new();
-        };
-        let Some(operation) = record.config.labels.get(label::OPERATION) else {
-            return Vec::new();
-        };
-        let mut filters = self.maker.filters();
-        filters.push(format!("{}={operation}", label::OPERATION));
-        let listed = self.engine.list_volumes(filters).await.unwrap_or_default();
-        let strays = listed.into_iter().filter(|volume| {
-            self.maker.made(&volume.labels)
-                && volume.labels.get(label::OPERATION) == Some(operation)
-                && volume.labels.contains_key(labels::RESOURCES)
-        });
-        strays.map(|volume| volume.name).collect()
-    }
-
     fn container_name(&self, config: &ContainerConfig, key: &Key) -> String {
         config
             .name
             .clone()
             .unwrap_or_else(|| format!("{}-{}", self.maker.namespace.name_prefix(), key.text))
-    }
-
-    /// Clears up after a creation that failed. Where the engine may have made the container all the same, that
-    /// takes until it has, so it goes on in the background; the key stays locked until then.
-    async fn clear_after(
-        self: &Arc<Self>,
-        error: &DriverError,
-        config: ContainerConfig,
-        key: Key,
-        network: String,
-        lock: Option<OwnedMutexGuard<()>>,
-    ) {
-        let driver = Arc::clone(self);
-        if error.effect() == Effect::NotApplied {
-            return driver.release_if_default(&config, &network).await;
-        }
-        tokio::spawn(async move {
-            // At once, for the case that the container was never made: the program may end before it is clear.
-            driver.release_if_default(&config, &network).await;
-            driver
-                .remove_lost(&driver.container_name(&config, &key), &key.text)
-                .await;
-            driver.release_if_default(&config, &network).await;
-            drop(lock);
-        });
-    }
-
-    /// Removes what a creation whose answer was lost has made or is still making.
-    async fn remove_lost(&self, name: &str, operation: &str) {
-        repeatedly(|| async {
-            let Ok(Some(record)) = self.find_container(name).await else {
-                return false;
-            };
-            record
-                .config
-                .labels
-                .get(label::OPERATION)
-                .is_none_or(|made_by| made_by != operation)
-                || self
-                    .engine
-                    .remove_container(&record.id, Removal::Forced)
-                    .await
-                    .is_ok()
-        })
-        .await;
-    }
-
-    async fn release_if_default(&self, config: &ContainerConfig, network: &str) {
-        if config.network == NetworkMode::Default {
-            self.release_default_network(network).await;
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use driver_interface_types::{
     VolumeConfig,
 };
 
-use super::engine::{Bench, on_each};
+use super::engine::{Bench, connections, on_each};
 
 /// Looks only after the whole time: an engine that is busy makes what was asked for long after the call.
 async fn nothing_left(bench: &Bench, after: Duration) {
@@ -135,7 +135,6 @@ fn a_dropped_start_and_remove_end_in_a_known_state() {
 #[test]
 fn dropped_followers_close_their_connections() {
     on_each("dropped_followers_close_their_connections", async |bench| {
-        let sockets = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
         let made = bench.running("while :; do echo tick; sleep 0.05; done").await;
         let options = LogOptions::default().follow(true);
         let _ = tokio::time::timeout(
@@ -144,14 +143,19 @@ fn dropped_followers_close_their_connections() {
         )
         .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let before = sockets();
+        let before = connections();
         for _ in 0..30 {
             let following = bench.driver.get_container_logs(&made.id, options);
             let _ = tokio::time::timeout(Duration::from_millis(60), following).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         // Other tests of this process open and close some too.
-        assert!(sockets() <= before + 20, "{} before, {} after", before, sockets());
+        assert!(
+            connections() <= before + 20,
+            "{} before, {} after",
+            before,
+            connections()
+        );
         let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
         assert_eq!(now.status, ContainerStatus::Running);
     });

@@ -190,6 +190,15 @@ fn on<F: Future<Output = ()>>(
     });
 }
 
+/// How many connections this process has, those of other tests among them.
+pub(crate) fn connections() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let links = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    links
+        .filter(|link| link.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
 /// What is required and not there fails the test; anything else is told.
 pub(crate) fn absent(name: &str, what: &str, why: &str) {
     let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();

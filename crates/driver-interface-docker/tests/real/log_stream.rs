@@ -8,7 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::engine::{Bench, on_each};
+use super::engine::{Bench, connections, on_each};
 use super::memory;
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -202,13 +202,6 @@ fn a_large_log_is_streamed_with_bounded_memory() {
 fn dropping_a_stream_closes_its_connections() {
     on_each("dropping_a_stream_closes_its_connections", async |bench| {
         let made = bench.running("while :; do sleep 1; done").await;
-        let connections = || {
-            let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-            let links = files.filter_map(|file| std::fs::read_link(file.path()).ok());
-            links
-                .filter(|link| link.to_string_lossy().starts_with("socket:"))
-                .count()
-        };
         let before = connections();
         let follow = LogStreamOptions::default().follow(true);
         for _ in 0..20 {

@@ -245,31 +245,29 @@ impl Reader<'_> {
         seen: &mut Seen,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
-        let complete = self.live(record, chunks, seen, sink).await?;
-        if complete {
-            return Ok(());
-        }
+        self.live(record, chunks, seen, sink).await?;
+        // Neither engine's following has always sent everything when it ends, so the log is read again for what is left.
         while self.goes_on(record).await? {
             self.look_later(record).await;
         }
         self.rest(record, chunks, seen, sink).await
     }
 
-    /// Reads the log as it is written, and says whether that is all of it.
+    /// Reads the log as it is written, for as long as what comes is whole.
     async fn live(
         &self,
         record: &ContainerRecord,
         chunks: &mut Chunks,
         seen: &mut Seen,
         sink: &mut impl Sink,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<(), Stopped> {
         let trust = quirks::follow_trust(self.inner.engine.flavour());
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {
             opened = self.open(record, true, None) => opened?,
             // Podman answers only when there is something to read.
-            () = &mut over => return Ok(false),
+            () = &mut over => return Ok(()),
         };
         let mut ended = false;
         let mut ran = None::<Instant>;
@@ -282,15 +280,15 @@ impl Reader<'_> {
                     ended = true;
                     continue;
                 }
-                () = sleep(SILENCE), if ended => return Ok(false),
+                () = sleep(SILENCE), if ended => return Ok(()),
             };
             let Some(frame) = frame else {
-                return Ok(trust.is_none());
+                return Ok(());
             };
             if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
                 ran = Some(Instant::now());
                 if !self.runs(record).await? {
-                    return Ok(false);
+                    return Ok(());
                 }
             }
             seen.add(&frame);

@@ -31,6 +31,8 @@ pub(crate) enum Cause {
     NoSpace,
     AccessDenied,
     RateLimited,
+    /// What the registry has is no image, or not the one of its digest.
+    Corrupt,
     /// The engine was caught in a race of its own, undid what it had begun, and will do it next time.
     Passing,
     /// The engine does not take what was asked.
@@ -239,8 +241,18 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
             "incorrect username or password",
             ": denied",
         ],
-    ) {
+    ) || text == "denied"
+    {
         return Some(Cause::AccessDenied);
+    }
+    let corrupt = [
+        "verification failed for digest",
+        "digest did not match",
+        // What Docker makes of a manifest that is none.
+        "missing signature key",
+    ];
+    if says(text, &corrupt) {
+        return Some(Cause::Corrupt);
     }
     let missing = [
         "manifest unknown",

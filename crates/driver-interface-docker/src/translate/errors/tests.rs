@@ -48,6 +48,8 @@ const RECORDED: &[Case] = &{
         (PullImage, 404, "pull access denied for nosuch, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", IMAGE_PULL_FAILED, false, Some(Hint::ImageUnavailable)),
         (PullImage, 500, "Get \"http://127.0.0.1:5999/v2/\": dial tcp 127.0.0.1:5999: connect: connection refused", IMAGE_PULL_FAILED, true, None),
         (PullImage, 500, "Get \"https://nosuchhost.invalid/v2/\": dial tcp: lookup nosuchhost.invalid: no such host", IMAGE_PULL_FAILED, true, None),
+        (PullImage, 500, "denied", IMAGE_PULL_FAILED, false, Some(Hint::ImageUnavailable)),
+        (PullImage, 200, "filesystem layer verification failed for digest sha256:5f70bf18", IMAGE_PULL_FAILED, false, None),
         (PullImage, 429, "toomanyrequests: You have reached your pull rate limit.", IMAGE_PULL_FAILED, true, Some(Hint::RateLimited)),
         (ImportImage, 500, "Error processing tar file(exit status 1): archive/tar: invalid tar header", IMAGE_PULL_FAILED, true, None),
         (RemoveImage, 409, "conflict: unable to remove repository reference \"x:1\" (must force) - container 4ed5ddbd3e41 is using its referenced image e1ea48305e6e", IMAGE_PULL_FAILED, false, Some(Hint::InUse)),

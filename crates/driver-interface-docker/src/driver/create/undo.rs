@@ -1,0 +1,107 @@
+//! Clearing up after creations that failed or that nobody waits for any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect};
+use driver_interface_types::{ContainerConfig, NetworkMode, label};
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::sleep;
+
+use super::Key;
+use crate::driver::inner::Inner;
+use crate::driver::task::repeatedly;
+use crate::engine::Removal;
+use crate::translate::labels;
+use crate::wire::EngineError;
+
+impl Inner {
+    /// Removes a container that was made for nobody, and what came with it.
+    pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) {
+        let strays = self.stray_volumes(&id).await;
+        for pause in [0, 200, 1_000, 3_000] {
+            sleep(Duration::from_millis(pause)).await;
+            match self.engine.remove_container(&id, Removal::Forced).await {
+                Ok(()) => break,
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => break,
+                Err(error) => tracing::debug!(id, %error, "a container that nobody wants was not removed"),
+            }
+        }
+        for volume in strays {
+            let _ = self.engine.remove_volume(&volume).await;
+        }
+        if is_default {
+            self.release_default_network(&network).await;
+        }
+    }
+
+    /// The volumes that the engine made along with a container.
+    async fn stray_volumes(&self, id: &str) -> Vec<String> {
+        let Ok(record) = self.engine.inspect_container(id).await else {
+            return Vec::new();
+        };
+        let Some(operation) = record.config.labels.get(label::OPERATION) else {
+            return Vec::new();
+        };
+        let mut filters = self.maker.filters();
+        filters.push(format!("{}={operation}", label::OPERATION));
+        let listed = self.engine.list_volumes(filters).await.unwrap_or_default();
+        let strays = listed.into_iter().filter(|volume| {
+            self.maker.made(&volume.labels)
+                && volume.labels.get(label::OPERATION) == Some(operation)
+                && volume.labels.contains_key(labels::RESOURCES)
+        });
+        strays.map(|volume| volume.name).collect()
+    }
+
+    /// Clears up after a creation that failed. Where the engine may have made the container all the same, that
+    /// takes until it has, so it goes on in the background; the key stays locked until then.
+    pub(super) async fn clear_after(
+        self: &Arc<Self>,
+        error: &DriverError,
+        config: ContainerConfig,
+        key: Key,
+        network: String,
+        lock: Option<OwnedMutexGuard<()>>,
+    ) {
+        let driver = Arc::clone(self);
+        if error.effect() == Effect::NotApplied {
+            return driver.release_if_default(&config, &network).await;
+        }
+        tokio::spawn(async move {
+            // At once, for the case that the container was never made: the program may end before it is clear.
+            driver.release_if_default(&config, &network).await;
+            driver
+                .remove_lost(&driver.container_name(&config, &key), &key.text)
+                .await;
+            driver.release_if_default(&config, &network).await;
+            drop(lock);
+        });
+    }
+
+    /// Removes what a creation whose answer was lost has made or is still making.
+    async fn remove_lost(&self, name: &str, operation: &str) {
+        repeatedly(|| async {
+            let Ok(Some(record)) = self.find_container(name).await else {
+                return false;
+            };
+            record
+                .config
+                .labels
+                .get(label::OPERATION)
+                .is_none_or(|made_by| made_by != operation)
+                || self
+                    .engine
+                    .remove_container(&record.id, Removal::Forced)
+                    .await
+                    .is_ok()
+        })
+        .await;
+    }
+
+    async fn release_if_default(&self, config: &ContainerConfig, network: &str) {
+        if config.network == NetworkMode::Default {
+            self.release_default_network(network).await;
+        }
+    }
+}
