@@ -106,18 +106,10 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 
     let cancellation = Cancellation::default();
     on_interrupt(&cancellation)?;
-    let seed = args.seed.unwrap_or_else(targets::random_seed);
     if args.self_test {
-        return prove::prove(
-            args,
-            &selected,
-            &output,
-            &Options::new(TestImage::simulated())
-                .seed(seed)
-                .jobs(args.jobs)
-                .cancellation(cancellation),
-        );
+        return prove::prove(args, &selected, &output, cancellation);
     }
+    let seed = args.seed.unwrap_or_else(targets::random_seed);
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);

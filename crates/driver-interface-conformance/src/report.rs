@@ -15,7 +15,7 @@ use crate::{Check, Deviation, Failure, Level, Outcome};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The version of the suite: a new or stricter check raises the minor number, a removed or looser one the patch.
-pub const SUITE_VERSION: &str = "1.1.0";
+pub const SUITE_VERSION: &str = "1.2.0";
 
 /// Everything one run found, over all its drivers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

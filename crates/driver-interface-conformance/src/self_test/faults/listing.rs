@@ -34,12 +34,6 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "list-panics",
-        "A list panics where there is something to list.",
-        &[ListContainers(|inside, filter| panics(inside, filter).boxed())],
-        &["listing/every-status"],
-    ),
-    Fault::new(
         "list-ignores-status",
         "A list takes no notice of the status that is asked for.",
         &[ListContainers(|inside, filter| {
@@ -407,15 +401,6 @@ async fn those_that_run(inside: &Inside, filter: &ContainerFilter) -> Result<Vec
         list.retain(|container| container.state == ContainerState::Running);
     }
     Ok(list)
-}
-
-#[allow(clippy::panic, reason = "the fault is that it panics")]
-async fn panics(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
-    let list = inside.driver.list_containers(filter).await?;
-    match list.first() {
-        Some(container) => panic!("{} is in the list", container.name),
-        None => Ok(list),
-    }
 }
 
 async fn something(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {

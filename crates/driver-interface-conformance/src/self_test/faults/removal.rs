@@ -6,8 +6,7 @@ use std::time::Duration;
 use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, ContainerStopError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExecConfig,
-    ExecOutcome, ExecOutput, Network, NetworkConfig, RemoveOptions, ResourceFilter, Result, StartOutcome,
-    StopOptions, StopOutcome, Volume, VolumeConfig, VolumeId,
+    ExecOutcome, ExecOutput, RemoveOptions, Result, StartOutcome, StopOptions, StopOutcome, VolumeId,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -15,8 +14,7 @@ use tokio::time::sleep;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    CreateNetwork, CreateVolume, Error, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer,
-    StopContainer,
+    Error, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer, StopContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -87,22 +85,6 @@ pub(super) const FAULTS: &[Fault] = &[
         "Starting a container that is not there is a failed start.",
         &[StartContainer(|inside, id| another_code(inside, id).boxed())],
         &["errors/not-found/start-container", "removal/gone-everywhere"],
-    ),
-    Fault::new(
-        "taken-volume-is-fine",
-        "A creation of a volume whose name is taken answers with the one that has it.",
-        &[CreateVolume(|inside, config| {
-            taken_volume(inside, config).boxed()
-        })],
-        &["volumes/name-taken", "concurrency/create-volume"],
-    ),
-    Fault::new(
-        "taken-network-is-fine",
-        "A creation of a network whose name is taken answers with the one that has it.",
-        &[CreateNetwork(|inside, config| {
-            taken_network(inside, config).boxed()
-        })],
-        &["networks/name-taken", "concurrency/create-network"],
     ),
     Fault::new(
         "volume-removal-of-removed-is-fine",
@@ -198,27 +180,6 @@ async fn another_code(inside: &Inside, id: &ContainerId) -> Result<StartOutcome>
     match inside.driver.start_container(id).await {
         Err(error) if error.is_not_found() => {
             Err(ContainerStartError::new(id.as_str(), error.message()).into())
-        }
-        result => result,
-    }
-}
-
-async fn taken_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
-    let result = inside.driver.create_volume(config).await;
-    match result {
-        Err(error) if error.code() == codes::VOLUME_CREATION_FAILED => {
-            let all = inside.driver.list_volumes(&ResourceFilter::default()).await?;
-            all.into_iter().find(|one| one.name == config.name).ok_or(error)
-        }
-        result => result,
-    }
-}
-
-async fn taken_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
-    match inside.driver.create_network(config).await {
-        Err(error) if error.code() == codes::NETWORK_CREATION_FAILED => {
-            let all = inside.driver.list_networks(&ResourceFilter::default()).await?;
-            all.into_iter().find(|one| one.name == config.name).ok_or(error)
         }
         result => result,
     }
