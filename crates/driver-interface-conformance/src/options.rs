@@ -165,13 +165,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything, four at once, with this image.
+    /// Everything, eight at once, with this image.
     pub fn new(image: TestImage) -> Self {
         Self {
             selection: Selection::default(),
             image,
             seed: rand::random::<u32>().into(),
-            jobs: 4,
+            jobs: 8,
             repeat: 1,
             bail: false,
             deviations: Vec::new(),

@@ -1,6 +1,7 @@
 //! Runs checks against one target: in random order, several at once, each with a limit, and cleans up.
 
 use std::any::Any;
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -286,6 +287,8 @@ impl Runner {
             }
         }
         waiting.shuffle(&mut StdRng::seed_from_u64(options.seed));
+        // Those that may take long go first, so that none of them runs on alone at the end.
+        waiting.sort_by_key(|(_, check)| Reverse(check.limit));
         let (together, alone): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .partition(|(_, check)| check.isolation == Isolation::Parallel);

@@ -24,6 +24,8 @@ pub(super) fn prove(
     for target in &absent {
         output.absent(target);
     }
+    // Some drivers panic on purpose; that the checks notice is all there is to say.
+    std::panic::set_hook(Box::new(|_| {}));
     let mut found = SelfTest::default();
     for subject in subjects {
         let mut selection = Selection::default();
