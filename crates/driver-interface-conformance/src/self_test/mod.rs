@@ -7,14 +7,17 @@ mod faults;
 mod sabotage;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
+use futures_util::{StreamExt as _, stream};
 
 use self::sabotage::{Memory, Sabotage, sabotage};
 use crate::{
-    Bystanders, Check, DriverReport, Options, Outcome, RunError, Silent, Target, checks, run_checks, sweep,
+    Bystanders, Check, DriverReport, Isolation, Options, Outcome, RunError, Silent, Target, checks,
+    run_checks, sweep,
 };
 
 /// One thing that can be wrong with a driver.
@@ -230,29 +233,53 @@ pub async fn self_test(
             .find(|check| check.id == id && [Some(Outcome::Passed), SKIPPED].contains(&outcome(&sound, id)))
             .copied()
     };
-    for fault in Fault::all() {
+    let trials = Fault::all().into_iter().map(|fault| {
         let checks: Vec<Check> = fault.kills.iter().filter_map(|id| usable(id)).collect();
-        if checks.is_empty() || options.cancellation.is_cancelled() {
-            continue;
+        (fault, checks)
+    });
+    // Faults whose checks measure the machine are tried alone, as those checks run.
+    let (together, alone): (Vec<_>, Vec<_>) = trials
+        .filter(|(_, checks)| !checks.is_empty())
+        .partition(|(_, checks)| checks.iter().all(|check| check.isolation == Isolation::Parallel));
+    for (trials, jobs) in [(together, options.jobs), (alone, 1)] {
+        let reports = stream::iter(trials).map(|(fault, checks)| {
+            let (target, options) = (Arc::clone(&target), &options);
+            async move {
+                let report = sabotaged(target, fault, &checks, options).await;
+                (fault, checks, report)
+            }
+        });
+        let mut reports = pin!(reports.buffered(jobs.max(1)));
+        while let Some((fault, checks, report)) = reports.next().await {
+            let report = report?;
+            found.attempts.extend(checks.iter().filter_map(|check| {
+                let seen = report.check(check.id)?;
+                // One that no fault brings to concern the driver says nothing.
+                let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
+                (concerns && seen.outcome != Outcome::NotRun).then(|| Attempt {
+                    fault: fault.name,
+                    check: check.id,
+                    outcome: seen.outcome,
+                    message: seen.message.clone().unwrap_or_default(),
+                })
+            }));
         }
-        let saboteur = Arc::new(Saboteur::new(Arc::clone(&target), fault));
-        let report = run_checks(&checks, Arc::clone(&saboteur) as _, &options, Arc::new(Silent)).await?;
-        saboteur.clean_up().await;
-        found.attempts.extend(checks.iter().filter_map(|check| {
-            let seen = report.check(check.id)?;
-            // One that no fault brings to concern the driver says nothing.
-            let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
-            concerns.then(|| Attempt {
-                fault: fault.name,
-                check: check.id,
-                outcome: seen.outcome,
-                message: seen.message.clone().unwrap_or_default(),
-            })
-        }));
     }
     let noticed = |check: &str| found.attempts.iter().any(|attempt| attempt.check == check);
     found.not_run = obstacles.filter(|(check, _)| !noticed(check)).collect();
     Ok(found)
+}
+
+async fn sabotaged(
+    target: Arc<dyn Target>,
+    fault: &'static Fault,
+    checks: &[Check],
+    options: &Options,
+) -> std::result::Result<DriverReport, RunError> {
+    let saboteur = Arc::new(Saboteur::new(target, fault));
+    let report = run_checks(checks, Arc::clone(&saboteur) as _, options, Arc::new(Silent)).await;
+    saboteur.clean_up().await;
+    report
 }
 
 const SKIPPED: Option<Outcome> = Some(Outcome::Skipped);
