@@ -62,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long)]
     seed: Option<u64>,
     /// How many checks run at once on a real engine.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 6)]
     jobs: usize,
     /// Run everything this many times on each driver, each time with another seed, to find what fails at times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]

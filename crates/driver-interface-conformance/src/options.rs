@@ -165,13 +165,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything, eight at once, with this image.
+    /// Everything, six at once, with this image.
     pub fn new(image: TestImage) -> Self {
         Self {
             selection: Selection::default(),
             image,
             seed: rand::random::<u32>().into(),
-            jobs: 8,
+            jobs: 6,
             repeat: 1,
             bail: false,
             deviations: Vec::new(),

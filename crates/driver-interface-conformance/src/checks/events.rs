@@ -43,12 +43,16 @@ pub(super) const CHECKS: &[Check] = &[
         "With `since`, what has happened from that time on is told first, and then what happens.",
         run!(since),
     )
+    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/after-without-gap-or-twin",
         "After a cursor everything that came later is told once, also what happened while nobody listened.",
         run!(after),
     )
+    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/bad-cursor",
