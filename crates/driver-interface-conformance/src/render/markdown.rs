@@ -6,7 +6,7 @@ use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
 use super::pretty::times;
 use super::style::Tone;
-use crate::{Outcome, Report, SUITE_VERSION};
+use crate::{Check, Level, Outcome, Report, SUITE_VERSION};
 
 /// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
 /// then all checks with their rules.
@@ -166,17 +166,40 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn all_checks(out: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(
-        out,
-        "\n## Every check\n\n<details><summary>The rules of suite {SUITE_VERSION}</summary>\n"
-    )?;
-    writeln!(out, "| check | level | rule |\n| --- | --- | --- |")?;
-    for check in matrix::checks(&report.drivers) {
-        let mut rule = markdown_sentence(&check.first.statement);
-        if let Some(rationale) = &check.first.rationale {
-            rule.push_str(&format!(" *({})*", markdown_sentence(rationale)));
-        }
-        writeln!(out, "| `{}` | {} | {rule} |", check.first.id, check.first.level)?;
+    let checks = matrix::checks(&report.drivers);
+    let rows = checks.iter().map(|check| {
+        let rationale = check.first.rationale.as_deref().unwrap_or_default();
+        rule(
+            &check.first.id,
+            check.first.level,
+            &check.first.statement,
+            rationale,
+        )
+    });
+    write!(out, "\n## Every check\n\n{}", table(rows))
+}
+
+/// The rules of some checks, as they stand at the end of [`markdown`].
+pub fn rules(checks: &[Check]) -> String {
+    table(
+        checks
+            .iter()
+            .map(|check| rule(check.id, check.level, check.statement, check.rationale)),
+    )
+}
+
+fn table(rows: impl Iterator<Item = String>) -> String {
+    let rows: String = rows.collect();
+    format!(
+        "<details><summary>The rules of suite {SUITE_VERSION}</summary>\n\n\
+         | check | level | rule |\n| --- | --- | --- |\n{rows}\n</details>\n"
+    )
+}
+
+fn rule(id: &str, level: Level, statement: &str, rationale: &str) -> String {
+    let mut rule = markdown_sentence(statement);
+    if !rationale.is_empty() {
+        rule.push_str(&format!(" *({})*", markdown_sentence(rationale)));
     }
-    writeln!(out, "\n</details>")
+    format!("| `{id}` | {level} | {rule} |\n")
 }

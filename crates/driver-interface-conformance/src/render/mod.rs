@@ -17,9 +17,9 @@ mod tests;
 pub(crate) use escape::line as one_line;
 pub use html::html;
 pub use junit::junit;
-pub use markdown::markdown;
 #[cfg(feature = "harness")]
 pub(crate) use markdown::verdict;
+pub use markdown::{markdown, rules};
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
 pub use self_test::self_test;
