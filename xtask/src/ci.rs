@@ -101,37 +101,40 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
 }
 
 /// Limits of disk, on an engine that has them: one with a file system of its own, which not every machine allows.
-fn disk_limits(
-    root: &Path,
-    wanted: &[Engine],
-    state: &Path,
-) -> Result<Option<(&'static str, bool, Duration)>> {
+fn disk_limits(root: &Path, wanted: &[Engine], state: &Path) -> Result<Vec<(&'static str, bool, Duration)>> {
     if wanted.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    match engines::up(&[Engine::DockerQuota], true, state) {
-        Ok(started) => {
-            let endpoint = started.first().context("nothing was started")?.endpoint.clone();
-            let out = root.join("target/conformance-disk");
-            let out = out.to_str().context("the path of the workspace is no text")?;
-            let args = [
-                "xtask",
-                "conformance",
-                "--driver",
-                &endpoint,
-                "--filter",
-                "limits/*",
-                "--out",
-                out,
-            ];
-            timed(root, &("disk limits", &args), wanted).map(Some)
-        }
-        Err(reason) if wanted.contains(&Engine::DockerQuota) => Err(reason),
+    let endpoint = match engines::up(&[Engine::DockerQuota], true, state) {
+        Ok(started) => started.first().context("nothing was started")?.endpoint.clone(),
+        Err(reason) if wanted.contains(&Engine::DockerQuota) => return Err(reason),
         Err(reason) => {
             println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
-            Ok(None)
+            return Ok(Vec::new());
         }
-    }
+    };
+    let out = root.join("target/conformance-disk");
+    let out = out.to_str().context("the path of the workspace is no text")?;
+    let on_it = [
+        "xtask",
+        "conformance",
+        "--driver",
+        &endpoint,
+        "--out",
+        out,
+        "--filter",
+    ];
+    let steps = [
+        ("disk limits", [&on_it[..], &["limits/*"]].concat()),
+        (
+            "disk self-test",
+            [&on_it[..], &["limits/disk-holds", "--self-test"]].concat(),
+        ),
+    ];
+    steps
+        .iter()
+        .map(|(name, args)| timed(root, &(*name, args), wanted))
+        .collect()
 }
 
 fn timed(root: &Path, (name, args): &Step<'_>, wanted: &[Engine]) -> Result<(&'static str, bool, Duration)> {
