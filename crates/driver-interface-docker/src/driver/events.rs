@@ -20,7 +20,8 @@ use crate::wire::{EngineError, ObjectStream};
 const OPERATION: &str = "events";
 /// How long an engine may be out of reach before the stream ends with that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the event that one goes on behind may take to show up among those the engine still has.
+/// How long the event that one goes on behind may take to show up among those the engine still has, and how far from
+/// the order of their times engines tell events: each takes its time before it waits for its turn.
 const SEEKING: Duration = Duration::from_secs(2);
 /// Engines read times as floating-point numbers, which are off by less than this.
 const BLUR: Duration = Duration::from_micros(1);
@@ -79,8 +80,12 @@ struct Feed {
     /// Behind the last event that came.
     position: Position,
     connection: Connection,
+    /// Before this nothing is wanted, in nanoseconds since the epoch.
+    floor: u64,
     /// Until when the event at the position is looked for among those the engine still has.
     seeking: Option<Instant>,
+    /// What came while it was looked for.
+    held: Vec<EventRecord>,
     ready: VecDeque<Event>,
     /// Since when no connection has come about.
     unreachable: Option<Instant>,
@@ -95,7 +100,9 @@ impl Feed {
             filter,
             position,
             connection: Connection::None,
+            floor: position.key.map_or(position.nanos, |_| 0),
             seeking: None,
+            held: Vec::new(),
             ready: VecDeque::new(),
             unreachable: None,
             pause: FIRST_PAUSE,
@@ -104,9 +111,6 @@ impl Feed {
 
     /// Connects for the first time. `is_new` says that nothing from before is asked for.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
-        if !is_new {
-            self.check_memory().await?;
-        }
         self.open();
         if self.engine.flavour() == Flavour::Podman {
             // It keeps what happens until it is asked, and would not answer before something happens.
@@ -115,7 +119,8 @@ impl Feed {
         if let Connection::Opening(opening) = &mut self.connection {
             self.connection = Connection::Open(opening.await?);
         }
-        Ok(())
+        // Not before: what it forgets until it has sent the rest would go unnoticed.
+        if is_new { Ok(()) } else { self.check_memory().await }
     }
 
     /// Tells of a gap where the engine may have forgotten what happened since the position. Docker keeps a few
@@ -135,10 +140,11 @@ impl Feed {
     fn open(&mut self) {
         let engine = self.engine.clone();
         let labels = self.maker.filters();
-        let since = self.position.time() - BLUR;
+        let since = self.position.time() - self.position.key.map_or(BLUR, |_| SEEKING);
         self.connection = Connection::Opening(Box::pin(async move { engine.events(labels, since).await }));
         // Behind an event it has to come first; before all from a moment on there is nothing to look for.
         self.seeking = self.position.key.map(|_| Instant::now() + SEEKING);
+        self.held.clear();
     }
 
     async fn next(&mut self) -> Result<Event> {
@@ -151,14 +157,13 @@ impl Feed {
                 Some(until) => match timeout_at(until, self.receive()).await {
                     Ok(record) => record,
                     Err(_) => {
-                        self.seeking = None;
-                        self.ready.extend(self.position.gap());
+                        self.give_up();
                         continue;
                     }
                 },
             };
             match record {
-                Ok(Some(record)) => self.take(&record),
+                Ok(Some(record)) => self.take(record),
                 Ok(None) => self.reconnect(None).await?,
                 Err(failure) => self.reconnect(Some(failure)).await?,
             }
@@ -183,24 +188,40 @@ impl Feed {
         }
     }
 
-    fn take(&mut self, record: &EventRecord) {
+    fn take(&mut self, record: EventRecord) {
         self.pause = FIRST_PAUSE;
         let found = record.position();
-        if found.nanos < self.position.nanos {
-            return;
-        }
         if self.seeking.is_some() {
-            if found.nanos == self.position.nanos {
-                if found.key == self.position.key {
-                    self.seeking = None;
-                }
+            if found == self.position {
+                self.seeking = None;
+                self.held.clear();
                 return;
             }
-            // The one to go on behind is not among what the engine still has.
-            self.seeking = None;
-            self.ready.extend(self.position.gap());
+            if found.time() <= self.position.time() + SEEKING {
+                self.held.push(record);
+                return;
+            }
+            self.give_up();
         }
-        self.position = found;
+        if found.nanos >= self.floor {
+            self.tell(&record);
+        }
+    }
+
+    /// The event to go on behind is not among what the engine still has: goes on with what is later.
+    fn give_up(&mut self) {
+        self.seeking = None;
+        self.ready.extend(self.position.gap());
+        let last = self.position.nanos;
+        for record in std::mem::take(&mut self.held) {
+            if record.position().nanos > last {
+                self.tell(&record);
+            }
+        }
+    }
+
+    fn tell(&mut self, record: &EventRecord) {
+        self.position = record.position();
         if let Some(event) = record.event(&self.maker)
             && self.filter.matches(&event)
         {
