@@ -194,7 +194,7 @@ impl Report {
             || self
                 .drivers
                 .iter()
-                .any(|driver| driver.summary.total != driver.checks.len());
+                .any(|driver| driver.cancelled || driver.summary.total != driver.checks.len());
         if summary.must_failed > 0 || self.not_run.iter().any(|target| target.required) {
             RunVerdict::NotConformant
         } else if broken {

@@ -85,11 +85,12 @@ fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
     file.try_lock().ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    let mut lines = text.lines();
+    // The last line may be half a one, of a namespace that was not used yet, and half a name is in others' names.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let mut lines = whole.lines();
     if lines.next() != Some(endpoint) {
         return None;
     }
-    // The last line may be half a one, of a namespace that was not used yet.
     let namespaces = lines.filter_map(|line| Namespace::new(line).ok()).collect();
     Some(Abandoned {
         namespaces,
@@ -136,6 +137,18 @@ mod tests {
         drop(alive);
         assert_eq!(abandoned(&folder, ENDPOINT).len(), 0);
         assert_eq!(abandoned(&folder, "unix:///other.sock").len(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn half_a_line_is_no_namespace() {
+        let folder = folder("half");
+        let record = Record::begin(&folder, ENDPOINT).unwrap();
+        let namespace = Namespace::new("conf-00000001").unwrap();
+        record.note(&namespace).unwrap();
+        (&record.file).write_all(b"conf").unwrap();
+        drop(record);
+        assert_eq!(abandoned(&folder, ENDPOINT)[0].namespaces, [namespace]);
         fs::remove_dir_all(&folder).unwrap();
     }
 

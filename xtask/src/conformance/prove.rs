@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use driver_interface_conformance::self_test::{SelfTest, self_test};
+use driver_interface_conformance::self_test::{Attempt, SelfTest, self_test};
 use driver_interface_conformance::{Cancellation, Check, Options, Outcome, Selection, render};
 
 use super::output::Output;
@@ -59,7 +59,8 @@ pub(super) fn prove(
     let fooled = found
         .survivors()
         .any(|attempt| attempt.outcome == Outcome::Passed);
-    let failed = fooled || no_fault || absent;
+    let nothing = !found.attempts.iter().any(Attempt::is_kill);
+    let failed = fooled || no_fault || absent || nothing;
     Ok(if cancellation.is_cancelled() {
         ExitCode::from(INTERRUPTED)
     } else if failed {

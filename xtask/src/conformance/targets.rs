@@ -126,6 +126,12 @@ fn subject(uri: &str, required: bool) -> Subject {
     }
 }
 
+/// Whether a namespace has the random part by which nothing else can be named after it.
+fn is_of_the_suite(namespace: &Namespace) -> bool {
+    let random = namespace.as_str().split('-').nth(1).unwrap_or_default();
+    random.len() == 8 && random.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
 /// A driver for a real engine, by URI.
 pub(super) struct EngineTarget {
     uri: String,
@@ -174,8 +180,8 @@ impl EngineTarget {
     /// that a driver keeps for itself.
     async fn remove_named(&self, namespace: &Namespace) -> Result<Vec<String>, String> {
         match &self.bystanders {
-            Some(engine) => engine.remove_named(namespace.as_str()).await,
-            None => Ok(Vec::new()),
+            Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,
+            _ => Ok(Vec::new()),
         }
     }
 

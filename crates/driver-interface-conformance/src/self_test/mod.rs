@@ -182,10 +182,19 @@ impl SelfTest {
 
     /// Checks of which nothing is known yet, and why: they did not run, or no fault is there for them.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
-        let attempted = |id: &str| self.attempts.iter().any(|attempt| attempt.check == id);
+        let told = |attempt: &Attempt| attempt.is_kill() || attempt.outcome == Outcome::Passed;
+        let attempted = |id: &str| {
+            let mut attempts = self.attempts.iter().filter(|attempt| attempt.check == id);
+            attempts.any(told)
+        };
         let reason = |id: &str| {
             let not_run = self.not_run.iter().rev().find(|(check, _)| *check == id);
-            not_run.map_or("no fault is there for it", |(_, reason)| reason)
+            let tried = self.attempts.iter().any(|attempt| attempt.check == id);
+            match not_run {
+                Some((_, reason)) => reason,
+                None if tried => "it could not tell",
+                None => "no fault is there for it",
+            }
         };
         let unproven = self.checks.iter().filter(|check| !attempted(check.id));
         unproven.map(|check| (check.id, reason(check.id))).collect()
