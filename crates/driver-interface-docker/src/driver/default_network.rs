@@ -1,9 +1,10 @@
 //! The driver's own network: made when its first container is, removed after its last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::inner::{Inner, unique};
 use super::network::Settled;
@@ -11,6 +12,10 @@ use crate::engine::NetworkPlan;
 use crate::quirks;
 use crate::translate::labels::DEFAULT_NETWORK;
 use crate::translate::records::NetworkRecord;
+
+/// How often, and how long apart, the network is removed that still holds on to a container that has gone.
+const RELEASES: u32 = 5;
+const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 
 impl Inner {
     /// The name of the default network of a session: on Docker one for the whole namespace.
@@ -73,19 +78,27 @@ impl Inner {
 
     async fn remove_default_network(&self, name: &str) {
         let _section = self.networks.section.lock().await;
-        if self.networks.is_awaited(name) {
-            return;
-        }
         let mut filters = self.maker.filters();
         filters.push(format!("{DEFAULT_NETWORK}={name}"));
-        match self.engine.list_containers(&filters, 1).await {
-            Ok(users) if users.is_empty() => {}
-            _ => return,
-        }
-        for network in self.default_networks(name).await.unwrap_or_default() {
-            if let Err(error) = self.engine.remove_network(&network.id).await {
-                tracing::debug!(network = name, %error, "the default network was not removed");
+        for _ in 0..RELEASES {
+            if self.networks.is_awaited(name) {
+                return;
             }
+            match self.engine.list_containers(&filters, 1).await {
+                Ok(users) if users.is_empty() => {}
+                _ => return,
+            }
+            let mut refused = false;
+            for network in self.default_networks(name).await.unwrap_or_default() {
+                if let Err(error) = self.engine.remove_network(&network.id).await {
+                    tracing::debug!(network = name, %error, "the default network was not removed");
+                    refused = true;
+                }
+            }
+            if !refused {
+                return;
+            }
+            sleep(RELEASE_PAUSE).await;
         }
     }
 

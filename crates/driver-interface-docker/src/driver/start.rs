@@ -29,8 +29,25 @@ impl Inner {
         // Docker tells each of several starts that meet that it was the one.
         let _turn = self.starts.lock(&record.id).await;
         self.refuse_missing_program(&asked, &record).await?;
-        let began = Instant::now();
         let mut repairs = 0;
+        let outcome = self.start_and_repair(&asked, &record, &mut repairs).await;
+        if outcome.is_err()
+            && repairs > 0
+            && let Some(network) = labels::default_network(&record.config.labels)
+        {
+            // The container it was made anew for may have gone meanwhile.
+            self.release_default_network(network).await;
+        }
+        outcome
+    }
+
+    async fn start_and_repair(
+        self: &Arc<Self>,
+        asked: &str,
+        record: &ContainerRecord,
+        repairs: &mut usize,
+    ) -> Result<StartOutcome> {
+        let began = Instant::now();
         loop {
             let failure = match self.engine.start_container(&record.id).await {
                 Ok(true) => return Ok(StartOutcome::Started),
@@ -38,8 +55,8 @@ impl Inner {
                 Err(failure) => failure,
             };
             match start_cause(&failure) {
-                Cause::NetworkMissing if repairs < 2 && self.repair_network(&record, repairs).await? => {
-                    repairs += 1
+                Cause::NetworkMissing if *repairs < 2 && self.repair_network(record, *repairs).await? => {
+                    *repairs += 1
                 }
                 // It is being started, stopped or removed by somebody else: what comes of it decides.
                 Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < PATIENCE => {
@@ -51,7 +68,7 @@ impl Inner {
                     }
                     sleep(Duration::from_millis(50)).await;
                 }
-                found => return Err(self.not_started(&asked, &record, found, failure).await),
+                found => return Err(self.not_started(asked, record, found, failure).await),
             }
         }
     }
