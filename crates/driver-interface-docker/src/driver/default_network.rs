@@ -77,29 +77,34 @@ impl Inner {
     }
 
     async fn remove_default_network(&self, name: &str) {
-        let _section = self.networks.section.lock().await;
-        let mut filters = self.maker.filters();
-        filters.push(format!("{DEFAULT_NETWORK}={name}"));
         for _ in 0..RELEASES {
-            if self.networks.is_awaited(name) {
-                return;
-            }
-            match self.engine.list_containers(&filters, 1).await {
-                Ok(users) if users.is_empty() => {}
-                _ => return,
-            }
-            let mut refused = false;
-            for network in self.default_networks(name).await.unwrap_or_default() {
-                if let Err(error) = self.engine.remove_network(&network.id).await {
-                    tracing::debug!(network = name, %error, "the default network was not removed");
-                    refused = true;
-                }
-            }
-            if !refused {
+            if self.is_released(name).await {
                 return;
             }
             sleep(RELEASE_PAUSE).await;
         }
+    }
+
+    /// Tries once to remove the default network; says whether there is nothing more to do about it.
+    async fn is_released(&self, name: &str) -> bool {
+        let _section = self.networks.section.lock().await;
+        if self.networks.is_awaited(name) {
+            return true;
+        }
+        let mut filters = self.maker.filters();
+        filters.push(format!("{DEFAULT_NETWORK}={name}"));
+        match self.engine.list_containers(&filters, 1).await {
+            Ok(users) if users.is_empty() => {}
+            _ => return true,
+        }
+        let mut released = true;
+        for network in self.default_networks(name).await.unwrap_or_default() {
+            if let Err(error) = self.engine.remove_network(&network.id).await {
+                tracing::debug!(network = name, %error, "the default network was not removed");
+                released = false;
+            }
+        }
+        released
     }
 
     async fn default_networks(&self, name: &str) -> Result<Vec<NetworkRecord>> {
