@@ -286,7 +286,9 @@ async fn sabotaged(
     options: &Options,
 ) -> std::result::Result<DriverReport, RunError> {
     let saboteur = Arc::new(Saboteur::new(target, fault));
-    let report = run_checks(checks, Arc::clone(&saboteur) as _, options, Arc::new(Silent)).await;
+    // Several faults are tried at once already.
+    let options = options.clone().jobs(1);
+    let report = run_checks(checks, Arc::clone(&saboteur) as _, &options, Arc::new(Silent)).await;
     saboteur.clean_up().await;
     report
 }
