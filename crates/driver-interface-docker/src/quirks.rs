@@ -90,3 +90,42 @@ pub(crate) fn follow_trust(flavour: Flavour) -> Option<Duration> {
 pub(crate) fn process_limit(flavour: Flavour) -> Option<u64> {
     (flavour == Flavour::Podman).then_some(32_768)
 }
+
+/// How long a command has to have run before its input is passed on. Podman begins to read a command's output after
+/// its start, and where a command ends before all of its input was taken it reads no more, and loses what is there.
+pub(crate) fn input_waits(flavour: Flavour) -> Option<Duration> {
+    (flavour == Flavour::Podman).then_some(Duration::from_millis(30))
+}
+
+/// Where in a command's output the engine complains of itself. Podman does so at the end, of its own connection to the
+/// command, when it stopped reading too early.
+pub(crate) fn own_complaint(flavour: Flavour, output: &[u8]) -> Option<usize> {
+    const BEGINS: &[u8] = b"Error: ";
+    let last = output
+        .strip_suffix(b"\n")
+        .filter(|_| flavour == Flavour::Podman)?;
+    let at = last.windows(BEGINS.len()).rposition(|window| window == BEGINS)?;
+    let text = std::str::from_utf8(last.get(at + BEGINS.len()..)?).ok()?;
+    let own = text.contains("unixpacket @->") && text.contains("/attach: ");
+    (own && !text.contains('\n')).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podman_s_complaint_of_itself_is_told_from_what_a_command_prints() {
+        let podman = |text: &str| own_complaint(Flavour::Podman, text.as_bytes());
+        let own = "Error: write unixpacket @->/proc/self/fd/15/attach: write: broken pipe\n";
+        assert_eq!(podman(own), Some(0));
+        assert_eq!(podman(&format!("Error: mine\n{own}")), Some(12));
+        let reset = "x Error: read unixpacket @->/proc/self/fd/16/attach: read: connection reset by peer\n";
+        assert_eq!(podman(reset), Some(2));
+        assert_eq!(podman("Error: write: broken pipe\n"), None);
+        assert_eq!(podman(&format!("{own}more\n")), None);
+        assert_eq!(podman(own.trim_end()), None);
+        assert_eq!(podman(""), None);
+        assert_eq!(own_complaint(Flavour::Docker, own.as_bytes()), None);
+    }
+}

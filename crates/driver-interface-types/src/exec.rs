@@ -209,7 +209,8 @@ pub struct ExecOutput {
     pub stdout: Bytes,
     /// What it wrote to its standard error; with a terminal, nothing.
     pub stderr: Bytes,
-    /// Whether it wrote more than was kept, to either stream.
+    /// Whether it wrote more than was kept, to either stream, or the engine may have lost the end of what it wrote:
+    /// Podman does when a command ends without having read its input, and that is longer than a pipe holds.
     pub truncated: bool,
     /// How it ended.
     pub outcome: ExecOutcome,

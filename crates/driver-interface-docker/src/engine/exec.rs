@@ -6,7 +6,8 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, ReadHalf};
 
-use super::Engine;
+use super::{Engine, Flavour};
+use crate::quirks;
 use crate::translate::exec::ExecRecord;
 use crate::wire::{Demux, Duplex, EngineError, Frame, Payload, Query, Stream};
 
@@ -39,9 +40,12 @@ const PIECE: usize = 32 * 1024;
 /// The output of a command. Dropping it closes our reading end.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
+    flavour: Flavour,
     demux: Option<Demux>,
     piece: Vec<u8>,
     ended: bool,
+    /// Whether the engine said that it may have lost some of the output.
+    lost: bool,
 }
 
 impl Engine {
@@ -68,6 +72,18 @@ impl Engine {
     pub(crate) async fn attach_exec(&self, exec: &str, tty: bool) -> Result<Duplex, EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
         self.wire.upgrade(&target, &Start { detach: false, tty }).await
+    }
+
+    /// Reads what a command prints.
+    pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool) -> ExecReader {
+        ExecReader {
+            half,
+            flavour: self.flavour(),
+            demux: (!tty).then(Demux::default),
+            piece: vec![0; PIECE],
+            ended: false,
+            lost: false,
+        }
     }
 
     /// Starts a prepared command without its streams; it has begun when this returns.
@@ -102,17 +118,28 @@ impl Engine {
 }
 
 impl ExecReader {
-    pub(crate) fn new(half: ReadHalf<Duplex>, tty: bool) -> Self {
-        Self {
-            half,
-            demux: (!tty).then(Demux::default),
-            piece: vec![0; PIECE],
-            ended: false,
-        }
+    /// Whether the engine may have lost some of the output.
+    pub(crate) fn lost(&self) -> bool {
+        self.lost
     }
 
-    /// The next piece of output; none at the end. Dropping the future loses nothing.
+    /// The next piece of output, without what the engine says there of itself; none at the end. Dropping the future
+    /// loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
+        while let Some(mut frame) = self.piece().await? {
+            let Some(own) = quirks::own_complaint(self.flavour, &frame.data) else {
+                return Ok(Some(frame));
+            };
+            self.lost = true;
+            frame.data.truncate(own);
+            if !frame.data.is_empty() {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Frame>, EngineError> {
         loop {
             if let Some(demux) = &mut self.demux
                 && let Some(frame) = demux.next()?

@@ -19,7 +19,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::driver::inner::Inner;
-use crate::engine::{ExecReader, ExecRequest};
+use crate::engine::ExecRequest;
+use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::exec::Phase;
 use crate::translate::records::ContainerRecord;
@@ -183,6 +184,20 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether the command still takes input, once the engine may be given any.
+    pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
+        let tree = self.witness();
+        async move {
+            let Some(pause) = quirks::input_waits(tree.inner.engine.flavour()) else {
+                return true;
+            };
+            let _ = tree.begun().await;
+            sleep(pause).await;
+            // Where it is not known, there may be somebody to read it.
+            !matches!(tree.phase().await, Ok(Some(Phase::Ended(_)) | None))
+        }
+    }
+
     /// Gives the command's terminal its size, as soon as it has begun: engines take it no earlier.
     pub(super) fn resize_once_begun(&self, size: TtySize) -> impl Future<Output = Result<()>> + use<> {
         let tree = self.witness();
@@ -261,7 +276,7 @@ impl Tree {
         let engine = &self.inner.engine;
         let exec = engine.create_exec(&self.record.id, request).await?;
         let (half, _open) = split(engine.attach_exec(&exec, false).await?);
-        let mut reader = ExecReader::new(half, false);
+        let mut reader = engine.exec_reader(half, false);
         let mut output = Vec::new();
         while let Some(frame) = reader.next().await? {
             if frame.stream == Stream::Stdout && output.len() < HELPER_OUTPUT {

@@ -63,7 +63,7 @@ impl Run {
         let Begun { io, tree } = begun;
         let (read, write) = split(io);
         let run = Self {
-            reader: ExecReader::new(read, config.tty.is_some()),
+            reader: tree.inner().engine.exec_reader(read, config.tty.is_some()),
             tree,
             stdout: Kept::new(config.output_limit),
             stderr: Kept::new(config.output_limit),
@@ -80,12 +80,15 @@ impl Run {
     ) -> Result<ExecOutput> {
         let ended = {
             let resize = tty.map(|size| self.tree.resize_once_begun(size));
+            let taken = self.tree.takes_input();
             let feed = async {
                 if let Some(resize) = resize {
                     // A terminal of another size still works.
                     let _ = resize.await;
                 }
-                if let Some(input) = input {
+                if let Some(input) = input
+                    && taken.await
+                {
                     // A command that has enough ends or closes its input; that is no error.
                     let _ = write.write_all(&input).await;
                     let _ = write.shutdown().await;
@@ -166,7 +169,7 @@ impl Run {
     }
 
     fn output(&mut self, outcome: ExecOutcome) -> ExecOutput {
-        let truncated = self.stdout.truncated || self.stderr.truncated;
+        let truncated = self.stdout.truncated || self.stderr.truncated || self.reader.lost();
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
         ExecOutput::new(outcome, stdout, stderr).truncated(truncated)
     }

@@ -43,12 +43,13 @@ pub(in crate::driver) async fn exec_stream(
         .timeout
         .and_then(|longest| Instant::now().checked_add(longest));
     let (half, mut write) = split(io);
-    let mut reader = ExecReader::new(half, config.tty.is_some());
+    let mut reader = inner.engine.exec_reader(half, config.tty.is_some());
     let first = read(OPERATION, inner.deadlines.start, begun(&tree, &mut reader)).await?;
     if let Some(size) = config.tty {
         // A terminal of another size still works, and a command may be over by now.
         let _ = tree.resize(size).await;
     }
+    let takes_input = tree.takes_input().await;
     let shared = Arc::new(Shared {
         tree,
         closed: Notify::new(),
@@ -64,7 +65,9 @@ pub(in crate::driver) async fn exec_stream(
         Some(input) => {
             tasks.push(tokio::spawn(async move {
                 // A command that has enough ends or closes its input; that is no error.
-                let _ = write.write_all(&input).await;
+                if takes_input {
+                    let _ = write.write_all(&input).await;
+                }
                 let _ = write.shutdown().await;
             }));
             None
@@ -177,6 +180,12 @@ async fn pump(
             Stream::Stdout => stdout.write_all(&frame.data).await,
             Stream::Stderr => stderr.write_all(&frame.data).await,
         };
+    }
+    if reader.lost() {
+        tracing::warn!(
+            container = shared.tree.asked(),
+            "the engine may have lost the end of a command's output"
+        );
     }
     drop((stdout, stderr));
     shared.closed.notify_one();

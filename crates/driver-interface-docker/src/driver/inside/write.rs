@@ -100,7 +100,11 @@ impl Inner {
         let (mut inside, write) = Inside::open(self, script, Input::Open).await?;
         // It ends with its input, and must not be killed before it has cleaned up.
         inside.tree.disarm();
+        let taken = inside.tree.takes_input();
         let fed = async {
+            if !taken.await {
+                return pending().await;
+            }
             match feed(write, content, length, script.told).await {
                 // The input has to stay open until the script has ended.
                 Ok(_write) => pending().await,
