@@ -14,6 +14,7 @@ pub(crate) struct Text {
     last: Option<u64>,
     /// Lines without their end yet: of standard output or the terminal, and of standard error.
     open: [Vec<u8>; 2],
+    /// Text, as all that is in it was made so.
     kept: VecDeque<u8>,
     /// How long each kept line is, where only the last ones are kept.
     lengths: VecDeque<usize>,
@@ -62,7 +63,9 @@ impl Text {
 
     fn complete(&mut self, line: &[u8]) {
         self.completed += 1;
-        self.kept.extend(line);
+        // What is held is what is returned: bytes that are no text take more room as text.
+        let line = String::from_utf8_lossy(line);
+        self.kept.extend(line.as_bytes());
         let Some(last) = self.last else {
             return;
         };
@@ -87,7 +90,7 @@ impl Text {
     pub(crate) fn finish(mut self) -> String {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
-                self.complete(String::from_utf8_lossy(&open).as_bytes());
+                self.complete(&open);
             }
         }
         String::from_utf8(self.kept.into())
@@ -150,6 +153,9 @@ mod tests {
         for (last, expected) in [(0, ""), (1, "d"), (2, "c\nd"), (9, "a\nb\nc\nd")] {
             assert_eq!(text(Some(last), chunks), expected);
         }
+        let mut invalid = Text::new(None);
+        invalid.push(&LogChunk::new(Stdout, &b"\xff\xff\n"[..]));
+        assert_eq!(invalid.bytes(), 7);
         let mut long = Text::new(Some(3));
         for _ in 0..10_000 {
             long.push(&LogChunk::new(Stdout, vec![b'\n'; 100]));

@@ -141,6 +141,41 @@ fn following_ends_with_the_removal_and_at_the_time_asked_for() {
 }
 
 #[test]
+fn following_goes_on_after_a_pause() {
+    on_each("following_goes_on_after_a_pause", async |bench| {
+        let made = bench
+            .running("for i in $(seq 40); do echo $i; sleep 0.1; done")
+            .await;
+        let stream = open(&bench, &made.id, LogStreamOptions::default().follow(true)).await;
+        let (got, ()) = tokio::join!(all(stream), async {
+            for _ in 0..2 {
+                sleep(Duration::from_secs(1)).await;
+                bench.driver.pause_container(&made.id).await.unwrap();
+                sleep(Duration::from_millis(1500)).await;
+                bench.driver.unpause_container(&made.id).await.unwrap();
+            }
+        });
+        let expected: String = (1..=40).map(|i| format!("{i}\n")).collect();
+        assert_eq!(text(&got, LogSource::Stdout), expected);
+    });
+}
+
+#[test]
+fn a_slow_reader_has_all_up_to_the_time_asked_for() {
+    on_each("a_slow_reader_has_all_up_to_the_time_asked_for", async |bench| {
+        let made = bench.running("seq 300000; while :; do sleep 1; done").await;
+        let until = SystemTime::now() + Duration::from_secs(4);
+        let options = LogStreamOptions::default().follow(true).until(until);
+        let mut stream = open(&bench, &made.id, options).await;
+        let first = timeout(WITHIN, stream.next()).await.unwrap().unwrap().unwrap();
+        sleep(Duration::from_secs(6)).await;
+        let got = [vec![first], all(stream).await].concat();
+        let expected: String = (1..=300_000).map(|i| format!("{i}\n")).collect();
+        assert!(text(&got, LogSource::Stdout) == expected);
+    });
+}
+
+#[test]
 fn lines_have_times_and_are_chosen_by_them() {
     on_each("lines_have_times_and_are_chosen_by_them", async |bench| {
         let began = SystemTime::now() - Duration::from_secs(2);

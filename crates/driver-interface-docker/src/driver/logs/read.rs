@@ -1,10 +1,11 @@
 //! Reading a log once, for whoever takes what is read.
 
+use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{DriverError, Effect, TimeoutError};
 use driver_interface_types::{ContainerStatus, LogChunk, LogStreamOptions};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::driver::inner::Inner;
 use crate::engine::{LogRequest, Output};
@@ -19,6 +20,8 @@ use crate::wire::{EngineError, Frame, Stream};
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long one wait for a container's end lasts before it is looked at again.
 const LOOKS: Duration = Duration::from_secs(15);
+/// How often a container that is paused is looked at.
+const PAUSED_LOOKS: Duration = Duration::from_millis(200);
 /// How long after the time up to which is asked for the engine may be late with what was written before.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -48,7 +51,7 @@ impl From<DriverError> for Stopped {
 }
 
 /// How many bytes of each stream were read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Seen {
     stdout: u64,
     stderr: u64,
@@ -74,6 +77,11 @@ impl Seen {
         frame.data = frame.data.slice(old..);
         frame.starts &= old == 0;
         Some(frame).filter(|frame| !frame.data.is_empty())
+    }
+
+    /// Whether less was read again than was read before.
+    fn is_short(&self) -> bool {
+        self.stdout + self.stderr > 0
     }
 }
 
@@ -138,7 +146,7 @@ impl Reader<'_> {
             _ => None,
         };
         matches!(refused, Some(Cause::NotFound | Cause::RemovalUnderWay))
-            || matches!(self.inner.find_container(id).await, Ok(None))
+            || matches!(self.find(id).await, Ok(None))
     }
 
     async fn run(&self, record: ContainerRecord, sink: &mut impl Sink) -> Result<(), Stopped> {
@@ -155,15 +163,7 @@ impl Reader<'_> {
         let mut chunks = Chunks::new(self.options, record.config.tty, skip);
         let mut seen = Seen::default();
         if follow {
-            let following = self.follow(&record, &mut chunks, &mut seen, sink);
-            match self.left_until() {
-                None => following.await?,
-                Some(left) => {
-                    if let Ok(done) = timeout(left + LATE, following).await {
-                        done?;
-                    }
-                }
-            }
+            self.follow(&record, &mut chunks, &mut seen, sink).await?;
         } else {
             self.rest(&record, &mut chunks, &mut seen, sink).await?;
         }
@@ -185,7 +185,7 @@ impl Reader<'_> {
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
-            match self.inner.find_container(&record.id).await? {
+            match self.find(&record.id).await? {
                 Some(now) => record = now,
                 None => return Ok(None),
             }
@@ -218,26 +218,39 @@ impl Reader<'_> {
             // A terminal's output is one stream, whichever is asked for.
             streams: (self.options.stdout || record.config.tty, self.options.stderr),
         };
-        let opened = self
-            .inner
-            .engine
-            .logs(&record.id, record.config.tty, &request)
-            .await;
-        opened.map_err(Stopped::Engine)
+        let tty = record.config.tty;
+        let opened = self.inner.engine.logs(&record.id, tty, &request);
+        if follow {
+            // Podman answers only when there is something to read.
+            Ok(opened.await?)
+        } else {
+            self.in_time(self.inner.deadlines.logs, opened).await
+        }
     }
 
     /// The next frame of what is there already.
     async fn next(&self, output: &mut Output) -> Result<Option<Frame>, Stopped> {
-        let deadline = self.inner.deadlines.logs;
-        let late = |_| {
-            let error = TimeoutError::new(self.operation, deadline).with_effect(Effect::NotApplied);
-            Stopped::Failed(error.into())
-        };
-        let frame = timeout(deadline, output.next()).await.map_err(late)?;
-        frame.map_err(Stopped::Engine)
+        self.in_time(self.inner.deadlines.logs, output.next()).await
     }
 
-    /// Reads the log until the run is over and everything of it has come.
+    async fn in_time<T, E>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Stopped>
+    where
+        Stopped: From<E>,
+    {
+        match timeout(deadline, work).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let error = TimeoutError::new(self.operation, deadline).with_effect(Effect::NotApplied);
+                Err(Stopped::Failed(error.into()))
+            }
+        }
+    }
+
+    /// Reads the log until the run is over, or the time asked for has come, and everything of it was read.
     async fn follow(
         &self,
         record: &ContainerRecord,
@@ -245,12 +258,22 @@ impl Reader<'_> {
         seen: &mut Seen,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
-        self.live(record, chunks, seen, sink).await?;
-        // Neither engine's following has always sent everything when it ends, so the log is read again for what is left.
-        while self.goes_on(record).await? {
-            self.look_later(record).await;
+        let until = self.left_until().map(|left| Instant::now() + left + LATE);
+        let passed = || until.is_some_and(|until| until <= Instant::now());
+        loop {
+            self.live(record, chunks, seen, sink, until).await?;
+            // Neither engine's following has always sent everything when it ends, and none of it is of a pause, so the
+            // log is read again for what is left.
+            let over = passed() || !self.goes_on(record).await?;
+            self.rest(record, chunks, seen, sink).await?;
+            if over {
+                return Ok(());
+            }
+            tokio::select! {
+                runs = self.runs_again(record) => runs?,
+                () = reached(until) => {}
+            }
         }
-        self.rest(record, chunks, seen, sink).await
     }
 
     /// Reads the log as it is written, for as long as what comes is whole.
@@ -260,15 +283,17 @@ impl Reader<'_> {
         chunks: &mut Chunks,
         seen: &mut Seen,
         sink: &mut impl Sink,
+        until: Option<Instant>,
     ) -> Result<(), Stopped> {
         let trust = quirks::follow_trust(self.inner.engine.flavour());
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {
             opened = self.open(record, true, None) => opened?,
-            // Podman answers only when there is something to read.
-            () = &mut over => return Ok(()),
+            over = &mut over => return over,
+            () = reached(until) => return Ok(()),
         };
+        let mut known = seen.clone();
         let mut ended = false;
         let mut ran = None::<Instant>;
         loop {
@@ -276,14 +301,19 @@ impl Reader<'_> {
             // nothing is read here, so that is no silence.
             let frame = tokio::select! {
                 frame = output.next() => frame?,
-                () = &mut over, if !ended => {
+                over = &mut over, if !ended => {
+                    over?;
                     ended = true;
                     continue;
                 }
                 () = sleep(SILENCE), if ended => return Ok(()),
+                () = reached(until) => return Ok(()),
             };
             let Some(frame) = frame else {
                 return Ok(());
+            };
+            let Some(frame) = known.beyond(frame) else {
+                continue;
             };
             if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
                 ran = Some(Instant::now());
@@ -305,36 +335,61 @@ impl Reader<'_> {
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let mut output = self.open(record, false, None).await?;
+        let mut known = seen.clone();
         while let Some(frame) = self.next(&mut output).await? {
-            if let Some(frame) = seen.beyond(frame) {
+            if let Some(frame) = known.beyond(frame) {
+                seen.add(&frame);
                 give(sink, chunks.push(frame)).await?;
             }
+        }
+        if known.is_short() {
+            tracing::warn!(
+                container = self.asked,
+                "the log was cut while it was followed; of its end some may be missing"
+            );
         }
         Ok(())
     }
 
-    /// Returns when this run of the container is over.
-    async fn run_over(&self, record: &ContainerRecord) {
-        // An engine out of reach says so where the log is read.
-        while !matches!(self.goes_on(record).await, Ok(false)) {
+    /// Returns when this run of the container is over. An engine that does not say how it stands with the container
+    /// would not tell the end of its log either.
+    async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
+        while self.goes_on(record).await? {
             self.look_later(record).await;
+        }
+        Ok(())
+    }
+
+    /// Returns when the container runs, or its run is over: it may be paused.
+    async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
+        loop {
+            // Also where the engine ends its streams at once.
+            sleep(PAUSED_LOOKS).await;
+            if self.runs(record).await? || !self.goes_on(record).await? {
+                return Ok(());
+            }
         }
     }
 
-    async fn goes_on(&self, record: &ContainerRecord) -> Result<bool, DriverError> {
+    async fn goes_on(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
         let now = self.run_now(record).await?;
         Ok(now.is_some_and(|now| status::lives(&now.state)))
     }
 
-    async fn runs(&self, record: &ContainerRecord) -> Result<bool, DriverError> {
+    async fn runs(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
         let now = self.run_now(record).await?;
         Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
     }
 
     /// The container as it is now, unless it has been started again since.
-    async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, DriverError> {
-        let now = self.inner.find_container(&record.id).await?;
+    async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
+        let now = self.find(&record.id).await?;
         Ok(now.filter(|now| status::started_at(&now.state) == status::started_at(&record.state)))
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<ContainerRecord>, Stopped> {
+        self.in_time(self.inner.deadlines.read, self.inner.find_container(id))
+            .await
     }
 
     /// Returns when it is time to look whether a run goes on.
@@ -344,6 +399,13 @@ impl Reader<'_> {
             Ok(Err(_)) => sleep(Duration::from_secs(1)).await,
             Err(_) => {}
         }
+    }
+}
+
+async fn reached(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driver_interface_errors::Result;
+use driver_interface_errors::{InternalError, Result};
 use driver_interface_types::{LogChunk, LogOptions, LogStream, LogStreamOptions};
 use driver_interface_validation::validate_log_options;
 use tokio::sync::mpsc;
@@ -41,8 +41,15 @@ pub(in crate::driver) async fn stream(
             let _ = sender.send(Err(located(error, OPERATION))).await;
         }
     }));
-    let items = futures_util::stream::unfold((receiver, task), |(mut receiver, task)| async move {
-        receiver.recv().await.map(|item| (item, (receiver, task)))
+    let items = futures_util::stream::unfold((receiver, Some(task)), |(mut receiver, task)| async move {
+        let mut task = task?;
+        if let Some(item) = receiver.recv().await {
+            return Some((item, (receiver, Some(task))));
+        }
+        // A task that failed has not read everything.
+        let failed = (&mut task.0).await.err()?;
+        let error = InternalError::new("reading the log failed").with_source(failed);
+        Some((Err(located(error.into(), OPERATION)), (receiver, None)))
     });
     Ok(LogStream::new(items))
 }
