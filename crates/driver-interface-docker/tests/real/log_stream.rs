@@ -144,10 +144,22 @@ fn following_ends_with_the_removal_and_at_the_time_asked_for() {
 fn following_goes_on_after_a_pause() {
     on_each("following_goes_on_after_a_pause", async |bench| {
         let made = bench
-            .running("for i in $(seq 40); do echo $i; sleep 0.1; done")
+            .running("for i in $(seq 60); do echo $i; sleep 0.1; done")
             .await;
-        let stream = open(&bench, &made.id, LogStreamOptions::default().follow(true)).await;
-        let (got, ()) = tokio::join!(all(stream), async {
+        let mut stream = open(&bench, &made.id, LogStreamOptions::default().follow(true)).await;
+        let read = async {
+            let mut got = String::new();
+            while !got.contains("\n35\n") {
+                got += &stream.next().await.unwrap().unwrap().text();
+            }
+            let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
+            assert!(
+                now.exit.is_none(),
+                "what came after the pauses came only at the end"
+            );
+            got + &text(&all(stream).await, LogSource::Stdout)
+        };
+        let (got, ()) = tokio::join!(timeout(WITHIN, read), async {
             for _ in 0..2 {
                 sleep(Duration::from_secs(1)).await;
                 bench.driver.pause_container(&made.id).await.unwrap();
@@ -155,8 +167,8 @@ fn following_goes_on_after_a_pause() {
                 bench.driver.unpause_container(&made.id).await.unwrap();
             }
         });
-        let expected: String = (1..=40).map(|i| format!("{i}\n")).collect();
-        assert_eq!(text(&got, LogSource::Stdout), expected);
+        let expected: String = (1..=60).map(|i| format!("{i}\n")).collect();
+        assert_eq!(got.unwrap(), expected);
     });
 }
 
