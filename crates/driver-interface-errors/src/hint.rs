@@ -139,6 +139,14 @@ hints! {
              mirror",
     user: Some("Too many downloads in a short time; please try again later.");
 
+    /// The engine cannot reach the image's registry.
+    ///
+    /// Leaves retryability alone: networks and registries come back.
+    RegistryUnreachable = "registry-unreachable", retry: true, effect: Some(Effect::NotApplied),
+    remedy: "check the registry's name and the network of the engine's host; without a registry, load the image \
+             (`docker load`) and use `PullPolicy::Never`",
+    user: Some("The image could not be downloaded: its registry cannot be reached.");
+
     /// The image has no program of that name.
     CommandNotFound = "command-not-found", retry: false, effect: Some(Effect::NotApplied),
     remedy: "check the command's spelling and that the image contains the program; give its absolute path if it \

@@ -216,6 +216,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         Cause::NoSpace => Hint::NoSpaceLeft,
         Cause::AccessDenied => Hint::ImageUnavailable,
         Cause::RateLimited => Hint::RateLimited,
+        Cause::RegistryUnreachable => Hint::RegistryUnreachable,
         Cause::BadParameter | Cause::Corrupt => return error.with_retryable(false),
         Cause::NotFound
         | Cause::ImageMissing

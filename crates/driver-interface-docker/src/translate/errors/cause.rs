@@ -31,6 +31,7 @@ pub(crate) enum Cause {
     NoSpace,
     AccessDenied,
     RateLimited,
+    RegistryUnreachable,
     /// What the registry has is no image, or not the one of its digest.
     Corrupt,
     /// The engine was caught in a race of its own, undid what it had begun, and will do it next time.
@@ -253,6 +254,10 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
     ];
     if says(text, &corrupt) {
         return Some(Cause::Corrupt);
+    }
+    let unreachable = ["dial tcp", "no such host", "i/o timeout", "tls handshake timeout"];
+    if says(text, &unreachable) {
+        return Some(Cause::RegistryUnreachable);
     }
     let missing = [
         "manifest unknown",
