@@ -75,7 +75,7 @@ fn marks() -> Vec<(char, &'static str)> {
         })
         .collect();
     let problems = outcomes.iter().filter(|outcome| outcome.is_problem()).count();
-    marks.insert(problems, (MINOR, "failed, but is no MUST"));
+    marks.insert(problems, (MINOR, "failed a SHOULD or MAY"));
     marks
 }
 

@@ -320,7 +320,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "one-namespace",
         "All drivers of an engine share what they make, whatever their namespace.",
-        &[Namespace("somebody-else")],
+        &[Namespace("somebody")],
         &[
             "namespaces/containers-apart",
             "namespaces/volumes-and-networks-apart",
