@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{Capability, ConfigurationError, ContainerDriver, ImageRef, Namespace};
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ConfigurationError, ContainerConfig, ContainerDriver, ImageRef, Namespace, RemoveOptions,
+};
 use tokio::time::timeout;
 
 use crate::ctx::Shared;
@@ -66,7 +69,7 @@ pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
 
 pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, namespace: &Namespace) -> Image {
     let root = match image {
-        TestImage::Existing(reference) => return Image::Found(reference.clone()),
+        TestImage::Existing(reference) => return probe(driver, reference).await,
         TestImage::Missing(reason) => return Image::Missing(reason.clone()),
         TestImage::Root(root) => root.clone(),
     };
@@ -83,6 +86,31 @@ pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, name
         Ok(Err(error)) => broken(describe_error(&error)),
         Err(_) => broken(format!("no answer within {DEADLINE:?}")),
     }
+}
+
+/// Looks whether a container can be made of an image that the engine is to have or to pull, so that its absence is told
+/// once, and not as the failure of every check.
+async fn probe(driver: &dyn ContainerDriver, reference: &ImageRef) -> Image {
+    let config = ContainerConfig::new("probe", reference.as_str());
+    match timeout(DEADLINE, driver.create_container(&config)).await {
+        Ok(Err(error)) if [codes::IMAGE_NOT_FOUND, codes::IMAGE_PULL_FAILED].contains(&error.code()) => {
+            return Image::Missing(format!(
+                "{reference} is not to be had: {}",
+                describe_error(&error)
+            ));
+        }
+        Ok(Ok(made)) => {
+            // The sweep tells of one that stays.
+            let _ = timeout(
+                DEADLINE,
+                driver.remove_container(&made.id, RemoveOptions::force()),
+            )
+            .await;
+        }
+        // Whatever else is wrong is for the checks to find.
+        Ok(Err(_)) | Err(_) => {}
+    }
+    Image::Found(reference.clone())
 }
 
 /// Removes what [`import`] made. Returns what is left.

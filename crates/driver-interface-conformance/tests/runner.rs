@@ -191,6 +191,22 @@ async fn a_run_without_an_image_is_passed_in_part_and_says_how_many_checks_need_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_to_be_had_is_none() {
+    let named = |image| Options::new(TestImage::existing(image).unwrap());
+    let report = report_on(&[check("c/makes-things")], named("registry.invalid/none:1")).await;
+    let lacking = &report.checks[0];
+    assert_eq!(lacking.outcome, Outcome::NotRun);
+    let message = lacking.message.as_deref().unwrap();
+    assert!(
+        message.starts_with("no test image: registry.invalid/none:1 is not to be had: IMAGE_"),
+        "{message}"
+    );
+    let report = report_on(&[check("c/makes-things")], named("busybox")).await;
+    assert_eq!(report.summary.passed, 1, "{:?}", report.checks[0]);
+    assert!(report.leaks.is_empty(), "{:?}", report.leaks);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_registry_is_needed_for_is_not_run_without_one() {
     const PULLS: Check = Check::must("f/pulls", "It pulls.", run!(passes)).needs(&[Need::Registry]);
     const ALONE: Check = Check::must("f/alone", "It passes.", run!(passes));

@@ -131,7 +131,7 @@ async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
         "its drivers share what they make"
     );
     assert_eq!(
-        seen(connect(1, "b").await).await,
+        seen(connect(1, "c").await).await,
         0,
         "those of another run do not"
     );

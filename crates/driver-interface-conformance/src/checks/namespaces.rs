@@ -168,13 +168,14 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
         .await
         .map_err(broken)?;
     // Neither the session's label nor the maker's makes it ours: the namespace is another one.
+    let foreign = ctx.foreign_namespace();
     let labels = [
         (
             driver_interface_types::label::MANAGED_BY,
             driver_interface_types::label::MANAGED_BY_VALUE,
         ),
         (driver_interface_types::label::SESSION, ctx.session().as_str()),
-        (driver_interface_types::label::NAMESPACE, "somebody-else"),
+        (driver_interface_types::label::NAMESPACE, &foreign),
     ];
     let decoy_id = others
         .add_container(&decoy, ctx.image(), &labels)

@@ -8,7 +8,7 @@ mod sabotage;
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
@@ -71,8 +71,8 @@ pub struct Saboteur {
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
-    /// Ends the name of a namespace of its own, so that two runs on one engine do not meet in it.
-    own: u32,
+    /// What the first driver was asked for: the run's own, so that two runs on one engine do not meet.
+    first: OnceLock<Namespace>,
 }
 
 impl Saboteur {
@@ -84,7 +84,7 @@ impl Saboteur {
             fault,
             memory,
             namespaces: Mutex::default(),
-            own: rand::random(),
+            first: OnceLock::new(),
         }
     }
 
@@ -104,7 +104,10 @@ impl Target for Saboteur {
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
         let namespace = match self.fault.namespace() {
-            Some(other) => Namespace::new(format!("{other}-{:08x}", self.own))?,
+            Some(ending) => {
+                let first = self.first.get_or_init(|| namespace.clone());
+                Namespace::new(format!("{first}-{ending}"))?
+            }
             None => namespace.clone(),
         };
         let driver = self.target.connect(&namespace).await?;
