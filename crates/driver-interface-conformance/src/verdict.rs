@@ -78,11 +78,13 @@ impl DriverReport {
             .map(|(reason, count)| format!("{count} checks not run ({reason})"))
             .collect();
         let verdict = self.verdict(partial);
-        if reasons.is_empty() {
-            verdict.to_string()
-        } else {
-            format!("{verdict}: {}", reasons.join("; "))
-        }
+        // What was not run is why a driver has passed in part only; other verdicts have other reasons.
+        let joint = match verdict {
+            _ if reasons.is_empty() => "",
+            DriverVerdict::PassedInPart | DriverVerdict::NotChecked => ": ",
+            _ => "; ",
+        };
+        format!("{verdict}{joint}{}", reasons.join("; "))
     }
 
     /// Whether any check came so far as to say something about the driver.
