@@ -70,10 +70,10 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// The suite built a name that its own types refuse.
+/// A name that cannot be one: the suite has built it, or the driver has given it to what it made.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
-        Self::Broken(format!("the suite used a bad name: {error}"))
+        Self::Broken(format!("a name, the suite's or the driver's, is none: {error}"))
     }
 }
 
