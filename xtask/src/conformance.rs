@@ -22,6 +22,7 @@ use driver_interface_conformance::{
 
 use self::output::Output;
 use self::targets::{Clock, Subject};
+use crate::engines::registry_port;
 use crate::engines_command::target_dir;
 use crate::require;
 
@@ -113,7 +114,9 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
+    let required = required()?;
+    let (subjects, mut absent) = targets::find(&args.drivers, &required)?;
+    absent.extend(targets::missing_registry(&required, registry_port()));
     for target in &absent {
         output.absent(target);
     }
@@ -137,7 +140,13 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             .bail(args.bail)
             .cancellation(cancellation.clone());
         match run(&subject, &options, &output) {
-            Ok(driver) => report.drivers.push(driver),
+            Ok(driver) => {
+                if let Some(target) = imageless(&driver, subject.required) {
+                    output.absent(&target);
+                    report.not_run.push(target);
+                }
+                report.drivers.push(driver);
+            }
             // What is wrong with a URI is wrong with the command line.
             Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
                 bail!("--driver {}: {error:#}", subject.uri());
@@ -160,6 +169,18 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(report.verdict().exit_code()))
+}
+
+/// A driver that has to be checked, most of which could not be for want of an image.
+fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
+    let (count, reason) = driver.without_image()?;
+    required.then(|| {
+        NotRun::new(
+            &driver.uri,
+            format!("{count} of its checks were not: {reason}"),
+            true,
+        )
+    })
 }
 
 /// Why no further driver is begun with, if none is.
@@ -284,4 +305,45 @@ fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
             });
         })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use driver_interface::MockTarget;
+    use driver_interface_conformance::{RunVerdict, Silent};
+
+    use super::*;
+
+    /// What a run without an image says about a mock.
+    fn report(required: bool) -> Report {
+        let mut selection = Selection::default();
+        selection.areas = vec!["creation".to_owned()];
+        let options = Options::new(TestImage::Missing("none was found".to_owned())).selection(selection);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let run =
+            driver_interface_conformance::run(Arc::new(MockTarget::docker()), &options, Arc::new(Silent));
+        let driver = runtime.block_on(run).unwrap();
+        let mut report = Report::new(1, true);
+        report.not_run.extend(imageless(&driver, required));
+        report.drivers.push(driver);
+        report
+    }
+
+    #[test]
+    fn a_driver_that_has_to_run_fails_without_an_image() {
+        assert_eq!(report(false).verdict(), RunVerdict::Ok);
+        let report = report(true);
+        assert_eq!(report.verdict(), RunVerdict::NotConformant);
+        assert!(
+            report.not_run[0]
+                .reason
+                .ends_with("no test image: none was found"),
+            "{:?}",
+            report.not_run
+        );
+    }
 }

@@ -18,6 +18,9 @@ use crate::ledger::Ledger;
 use crate::outcome::describe;
 use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
 
+/// How [`Ctx::foreign_namespace`] ends.
+pub(crate) const FOREIGN: &str = "foreign";
+
 /// A container that announces itself, ends when asked to, and otherwise stays.
 ///
 /// It waits for its child in the shell's own `wait`, which a signal interrupts at once.
@@ -117,6 +120,11 @@ impl Ctx {
     pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
+    }
+
+    /// The namespace of the run in which no sound driver works: what other programs make is labelled with it.
+    pub(crate) fn foreign_namespace(&self) -> String {
+        format!("{}-{FOREIGN}", self.0.shared.namespace)
     }
 
     async fn connect(&self, namespace: &Namespace, label: &'static str) -> CheckResult<TrackedDriver> {

@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{OnceCell, RwLock, oneshot};
 
-use crate::render::{Pretty, one_line, verdict};
+use crate::render::{Pretty, one_line};
 use crate::runner::{Session, Tally};
 use crate::{
     Cancellation, Check, CheckReport, Deviation, DriverReport, Isolation, Level, Options, Outcome, Report,
@@ -53,14 +53,20 @@ const INTERRUPTED: i32 = 130;
 /// | of level MUST failed or timed out | failed; so did one of a less strict level that [`fail_on`](Self::fail_on) names |
 /// | of another level failed or timed out, or deviates as [declared](Self::deviation) | is ignored, and says so |
 /// | is declared to deviate but passed, or the declaration has expired | failed |
-/// | does not concern the driver, or cannot be run here | is ignored, with the reason |
+/// | does not concern the driver | is ignored, with the reason |
+/// | is not run, for want of an image or because the run was interrupted | is ignored, as not run, with the reason |
 /// | left something on the engine, or could not find out | failed |
 ///
 /// nextest shows as skipped what does not concern the driver, and as passed the other ignored ones, since it
 /// learns of them too late; `--success-output final` has it tell why.
 ///
 /// Each process connects when its first check begins, and cleans up and looks for leaks when its last one has
-/// ended, also after an interrupt. A leak makes the program fail. `DRIVER_INTERFACE_SEED` repeats an earlier run.
+/// ended, also after an interrupt. `DRIVER_INTERFACE_SEED` repeats an earlier run.
+///
+/// The last line is the driver's [verdict](crate::DriverVerdict). Where checks had no image it is "passed in part", which
+/// names their number; it takes an [`image`](Self::image) to be conformant. The program fails, whatever its tests
+/// say, when something was left on the engine, when it was interrupted, and when several checks were asked for of
+/// which none was run.
 #[must_use = "nothing runs before `main`"]
 pub struct Harness {
     target: Arc<dyn Target>,
@@ -69,6 +75,7 @@ pub struct Harness {
     deviations: Vec<Deviation>,
     fail_on: Level,
     paused: bool,
+    cancellation: Cancellation,
 }
 
 impl Harness {
@@ -92,6 +99,7 @@ impl Harness {
             deviations: Vec::new(),
             fail_on: Level::Must,
             paused: false,
+            cancellation: Cancellation::default(),
         }
     }
 
@@ -101,8 +109,8 @@ impl Harness {
         self
     }
 
-    /// Says that the driver has no image to run programs from: the checks that need one are ignored, for this
-    /// reason.
+    /// Says that the driver has no image to run programs from: the checks that need one are not run, for this
+    /// reason, and the driver passes in part at best.
     pub fn without_image(self, reason: impl Into<String>) -> Self {
         self.image(TestImage::Missing(reason.into()))
     }
@@ -128,6 +136,12 @@ impl Harness {
     /// Runs on tokio's paused clock, for a driver that only simulates its engine: all waiting takes no time.
     pub fn paused_clock(mut self) -> Self {
         self.paused = true;
+        self
+    }
+
+    /// Sets what can stop the run, beside an interrupt.
+    pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
+        self.cancellation = cancellation;
         self
     }
 
@@ -201,19 +215,21 @@ fn run_trials(
     let whole = conclusion.num_filtered_out == 0;
     let ended = wait_for(handle, async move { run.end().await });
     let report = ended.ok_or("the clean-up failed, so something may be left on the engine")?;
-    let well = report.is_none_or(|report| args.list || conclude(&report, whole));
+    // Who asks for one check, or for those that are ignored, may find none to be run.
+    let must_run = !args.exact && !args.ignored;
+    let well = report.is_none_or(|report| args.list || conclude(&report, whole, must_run));
     Ok(well && !conclusion.has_failed())
 }
 
 /// Says what a run amounts to. Whether that is well.
-fn conclude(report: &DriverReport, whole: bool) -> bool {
-    let nothing_ran = whole && report.summary.total == report.summary.skipped + report.summary.not_run;
+fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
+    let nothing_ran = must_run && !report.has_run();
     eprintln!(
         "conformance suite {SUITE_VERSION}: {}  {}: {}, {}",
         one_line(&report.uri),
         one_line(&report.title()),
         report.summary.line(),
-        verdict(report, !whole)
+        one_line(&report.verdict_in_words(!whole))
     );
     for leak in &report.leaks {
         eprintln!("left on the engine: {}", one_line(leak));
@@ -221,7 +237,10 @@ fn conclude(report: &DriverReport, whole: bool) -> bool {
     if nothing_ran {
         eprintln!("no check was run, so nothing is known about the driver");
     }
-    report.leaks.is_empty() && !nothing_ran
+    if report.cancelled {
+        eprintln!("the run was interrupted, so it says nothing of what was not run");
+    }
+    report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
 
 /// Waits outside of the runtime for what is done in it; none if it panicked.
@@ -273,6 +292,7 @@ impl Run {
         // The image is put there when it is needed: to find one may take a while.
         let mut options = Options::new(TestImage::Missing(String::new()));
         options.deviations.clone_from(&harness.deviations);
+        options.cancellation = harness.cancellation.clone();
         if let Some(seed) = std::env::var_os(SEED) {
             let number = seed.to_str().and_then(|seed| seed.parse().ok());
             options.seed = number.ok_or_else(|| format!("{SEED} is {seed:?}, which is no number"))?;
@@ -303,11 +323,11 @@ impl Run {
         self.session.get_or_init(begin).await
     }
 
-    /// Whether a check does not concern the driver; not if the driver is not there, so that its absence is told.
+    /// Whether a check does not concern the driver, or has no image; not if the driver is not there, so that its absence is told.
     async fn is_skipped(&self, check: &Check) -> bool {
         let session = self.session().await.as_ref();
         let obstacle = session.ok().and_then(|session| session.obstacle(check));
-        obstacle.is_some_and(|report| report.outcome == Outcome::Skipped)
+        obstacle.is_some_and(|report| matches!(report.outcome, Outcome::Skipped | Outcome::NotRun))
     }
 
     async fn run_one(&self, index: usize, check: Check) -> Result<Completion, Failed> {
@@ -340,8 +360,9 @@ impl Run {
         match check.outcome {
             Outcome::Passed => Ok(Completion::Completed),
             Outcome::Skipped => Ok(Completion::ignored_with(message)),
+            Outcome::NotRun => Ok(Completion::ignored_with(format!("not run: {message}"))),
             Outcome::Deviates => Ok(Completion::ignored_with(format!("it deviates {message}"))),
-            _ if check.is_fatal() || check.level <= self.fail_on || check.outcome == Outcome::NotRun => {
+            _ if check.is_fatal() || check.level <= self.fail_on => {
                 let report = Report::new(self.options.seed, true);
                 Err(Pretty::new(false)
                     .again(again())

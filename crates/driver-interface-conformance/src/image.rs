@@ -13,7 +13,7 @@ pub enum TestImage {
     Existing(ImageRef),
     /// A root file system as a tar archive. It is imported under a name of the run's own and removed after.
     Root(Bytes),
-    /// There is none: the checks that need one are skipped, for this reason.
+    /// There is none: the checks that need one are not run, for this reason.
     Missing(String),
 }
 

@@ -22,6 +22,7 @@ pub mod self_test;
 mod sweep;
 mod target;
 mod tracked;
+mod verdict;
 
 pub use check::{Check, CheckFuture, Isolation, Level, Need};
 pub use ctx::{Ctx, SERVE, STUBBORN};
@@ -40,3 +41,4 @@ pub use runner::{RunError, run, run_checks};
 pub use sweep::sweep;
 pub use target::{Bystanders, Target, target_fn};
 pub use tracked::TrackedDriver;
+pub use verdict::DriverVerdict;

@@ -84,7 +84,8 @@ impl Selection {
     /// The selected ones of `checks`, in their order.
     ///
     /// # Errors
-    /// [`SelectionError`] for an area that does not exist, a glob that is none, and when nothing is selected.
+    /// [`SelectionError`] for an area that does not exist, a glob that is none or matches no check, and when nothing
+    /// is selected.
     pub fn apply(&self, checks: &[Check]) -> Result<Vec<Check>, SelectionError> {
         let known = areas(checks);
         let listed = known.join(", ");
@@ -94,6 +95,15 @@ impl Selection {
             )));
         }
         let globs = self.glob_set()?;
+        let matches = |glob: &&String| {
+            let matcher = Glob::new(glob).map(|glob| glob.compile_matcher());
+            matcher.is_ok_and(|matcher| checks.iter().any(|check| matcher.is_match(check.id)))
+        };
+        if let Some(unmatched) = self.globs.iter().find(|glob| !matches(glob)) {
+            return Err(SelectionError(format!(
+                "no check matches filter {unmatched:?}; the areas are: {listed}"
+            )));
+        }
         let wanted = |check: &Check| {
             (self.areas.is_empty() || self.areas.iter().any(|area| area == check.area()))
                 && (self.globs.is_empty() || globs.is_match(check.id))

@@ -70,10 +70,10 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// The suite built a name that its own types refuse.
+/// A name that cannot be one: the suite has built it, or the driver has given it to what it made.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
-        Self::Broken(format!("the suite used a bad name: {error}"))
+        Self::Broken(format!("a name, the suite's or the driver's, is none: {error}"))
     }
 }
 
@@ -97,13 +97,14 @@ pub enum Outcome {
     Failed,
     /// It does not, as was declared: see [`Deviation`](crate::Deviation).
     Deviates,
-    /// The rule does not concern this driver, or the surroundings do not allow the check.
+    /// The rule does not concern this driver: it does not declare what the rule is about.
     Skipped,
     /// The check could not find out: the suite or the engine is broken, or it asserted nothing.
     Error,
     /// The check's limit passed. For the driver that is as bad as failing: no call may hang.
     TimedOut,
-    /// The run was cancelled before it was done.
+    /// The rule concerns the driver, but the check did not get its turn: there is no image to run it on, or the run
+    /// ended before.
     NotRun,
 }
 
@@ -141,7 +142,7 @@ impl Outcome {
             Self::Skipped => '–',
             Self::Error => '!',
             Self::TimedOut => '◷',
-            Self::NotRun => '·',
+            Self::NotRun => '○',
         }
     }
 

@@ -2,17 +2,25 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{Capability, ConfigurationError, ContainerDriver, ImageRef, Namespace};
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ConfigurationError, ContainerConfig, ContainerDriver, ImageRef, Namespace, RemoveOptions,
+};
 use tokio::time::timeout;
 
 use crate::ctx::Shared;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage};
 
+/// How the reason begins for which a check that needs the test image does not run.
+pub(crate) const NO_IMAGE: &str = "no test image";
 /// How long each of these steps may take: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// How the namespace of each run begins.
 const PREFIX: &str = "conf-";
+/// What to do about a driver that cannot be given the suite's own image.
+const NAME_ONE: &str =
+    "the driver does not import images; name one that the engine has, with `Harness::image` or `--image`";
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The test image as it turned out.
@@ -21,7 +29,7 @@ pub(crate) enum Image {
     Found(ImageRef),
     /// Imported by this run.
     Imported(ImageRef),
-    /// Not to be had; the checks that need it are skipped.
+    /// Not to be had; the checks that need it are not run.
     Missing(String),
     /// It should be there: the driver declares that it can import one, and failed.
     Broken(String),
@@ -61,12 +69,12 @@ pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
 
 pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, namespace: &Namespace) -> Image {
     let root = match image {
-        TestImage::Existing(reference) => return Image::Found(reference.clone()),
+        TestImage::Existing(reference) => return probe(driver, reference).await,
         TestImage::Missing(reason) => return Image::Missing(reason.clone()),
         TestImage::Root(root) => root.clone(),
     };
     if !driver.capabilities().supports(Capability::ImageImport) {
-        return Image::Missing("the driver does not import images: name one that the engine has".to_owned());
+        return Image::Missing(NAME_ONE.to_owned());
     }
     // Engines complete a short name differently; one with a registry is the same everywhere.
     let Some(reference) = image_of(namespace) else {
@@ -78,6 +86,31 @@ pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, name
         Ok(Err(error)) => broken(describe_error(&error)),
         Err(_) => broken(format!("no answer within {DEADLINE:?}")),
     }
+}
+
+/// Looks whether a container can be made of an image that the engine is to have or to pull, so that its absence is told
+/// once, and not as the failure of every check.
+async fn probe(driver: &dyn ContainerDriver, reference: &ImageRef) -> Image {
+    let config = ContainerConfig::new("probe", reference.as_str());
+    match timeout(DEADLINE, driver.create_container(&config)).await {
+        Ok(Err(error)) if [codes::IMAGE_NOT_FOUND, codes::IMAGE_PULL_FAILED].contains(&error.code()) => {
+            return Image::Missing(format!(
+                "{reference} is not to be had: {}",
+                describe_error(&error)
+            ));
+        }
+        Ok(Ok(made)) => {
+            // The sweep tells of one that stays.
+            let _ = timeout(
+                DEADLINE,
+                driver.remove_container(&made.id, RemoveOptions::force()),
+            )
+            .await;
+        }
+        // Whatever else is wrong is for the checks to find.
+        Ok(Err(_)) | Err(_) => {}
+    }
+    Image::Found(reference.clone())
 }
 
 /// Removes what [`import`] made. Returns what is left.
@@ -111,14 +144,16 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
         ));
     }
     check.needs.iter().find_map(|need| match (need, image) {
-        (Need::Image, Image::Missing(reason)) => Some((Outcome::Skipped, format!("no test image: {reason}"))),
-        (Need::Image, Image::Broken(reason)) => Some((Outcome::Error, reason.clone())),
+        (Need::Image | Need::Registry, Image::Missing(reason)) => {
+            Some((Outcome::NotRun, format!("{NO_IMAGE}: {reason}")))
+        }
+        (Need::Image | Need::Registry, Image::Broken(reason)) => Some((Outcome::Error, reason.clone())),
         (Need::Bystanders, _) if shared.target.bystanders().is_none() => Some((
             Outcome::Skipped,
             "the target cannot make objects of other programs".to_owned(),
         )),
         (Need::Registry, _) if shared.target.registry_image().is_none() => Some((
-            Outcome::Skipped,
+            Outcome::NotRun,
             "the target names no image of a registry".to_owned(),
         )),
         _ => None,

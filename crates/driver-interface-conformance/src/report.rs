@@ -17,6 +17,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The version of the suite: a new or stricter check raises the minor number, a removed or looser one the patch.
 pub const SUITE_VERSION: &str = "1.2.0";
 
+/// Stands in tables and progress for a check that failed, but is no MUST.
+pub(crate) const MINOR: char = '△';
+
 /// Everything one run found, over all its drivers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +72,7 @@ pub struct DriverReport {
     pub engine: Option<EngineInfo>,
     /// What it declares.
     pub capabilities: Vec<Capability>,
-    /// The image that containers were made from; none if the checks that need one were skipped.
+    /// The image that containers were made from; none if the checks that need one were not run.
     pub image: Option<String>,
     /// Real time from connecting to the end of the sweep.
     pub wall_ms: u64,
@@ -159,7 +162,7 @@ pub struct Summary {
     pub errors: usize,
     /// Those that took too long.
     pub timed_out: usize,
-    /// Those that did not get their turn.
+    /// Those that did not get their turn, for want of an image or because the run ended before.
     pub not_run: usize,
     /// Of the failed and timed out ones, those of level MUST, and those with a declared deviation: it has expired,
     /// or the check passed in spite of it.
@@ -188,16 +191,16 @@ impl Report {
 
     /// What the run amounts to.
     pub fn verdict(&self) -> RunVerdict {
-        let summary = self.summary();
-        let broken = summary.errors > 0
-            || summary.passed + summary.failed + summary.deviates + summary.timed_out == 0
-            || self
-                .drivers
-                .iter()
-                .any(|driver| driver.cancelled || driver.summary.total != driver.checks.len());
-        if summary.must_failed > 0 || self.not_run.iter().any(|target| target.required) {
+        let any = |holds: fn(&DriverReport) -> bool| self.drivers.iter().any(holds);
+        // That a selection does not concern one of several drivers is as it should be.
+        let unchecked =
+            |driver: &DriverReport| !driver.has_run() && (!self.partial || driver.summary.not_run > 0);
+        let broken = any(|driver| {
+            driver.summary.errors > 0 || driver.cancelled || driver.summary.total != driver.checks.len()
+        });
+        if any(|driver| driver.summary.must_failed > 0) || self.not_run.iter().any(|target| target.required) {
             RunVerdict::NotConformant
-        } else if broken {
+        } else if broken || self.drivers.iter().any(unchecked) || !any(DriverReport::has_run) {
             RunVerdict::Broken
         } else if self.drivers.iter().any(|driver| !driver.leaks.is_empty()) {
             RunVerdict::Leaked
@@ -224,11 +227,11 @@ pub enum RunVerdict {
     /// A driver failed a check of level MUST, a declared deviation does not hold, or a target that had to run did
     /// not.
     NotConformant,
-    /// A check could not find out, or none did run.
+    /// A check could not find out, or a driver was not checked at all.
     Broken,
     /// Something was left on an engine.
     Leaked,
-    /// Nothing of that.
+    /// Nothing of that; whether all was checked, [`DriverReport::verdict`] tells of each driver.
     Ok,
 }
 
@@ -267,7 +270,7 @@ impl DriverReport {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// The checks that did not pass, and were neither skipped nor declared to deviate.
+    /// The checks that did not pass, and were neither skipped nor declared to deviate; those not run are among them.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| {
             !matches!(
@@ -352,6 +355,20 @@ impl CheckReport {
     /// Whether the run is no success, whatever else happens in it.
     pub fn is_fatal(&self) -> bool {
         self.outcome == Outcome::Error || self.is_decisive()
+    }
+
+    /// Whether it broke a rule of which that is only reported.
+    pub(crate) fn is_minor(&self) -> bool {
+        self.outcome.is_breach() && !self.is_decisive()
+    }
+
+    /// One character for tables and progress.
+    pub(crate) fn symbol(&self) -> char {
+        if self.is_minor() {
+            MINOR
+        } else {
+            self.outcome.symbol()
+        }
     }
 
     /// Whether it makes the driver not conformant.

@@ -25,7 +25,7 @@ pub trait Target: Send + Sync {
     }
 
     /// An image that a registry within the engine's reach has, for the checks of pulling. Without one they are
-    /// skipped. It is still on the engine after the run.
+    /// not run. It is still on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }

@@ -8,11 +8,12 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use driver_interface::{ContainerDriver, MockTarget, NetworkError};
 use driver_interface_conformance::{
-    Check, CheckResult, Ctx, Deviation, Harness, Level, SERVE, TestImage, run,
+    Cancellation, Check, CheckResult, Ctx, Deviation, Harness, Level, SERVE, TestImage, run,
 };
 use driver_interface_mock::MockDockerDriver;
 use driver_interface_types::Capability;
@@ -57,11 +58,15 @@ const CHECKS: &[Check] = &[
 
 /// Runs the checks whose ids contain `filter`, and returns how the program ended and what it printed.
 fn run_with(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
+    run_as_it_is(harness.image(TestImage::simulated()), filter, args)
+}
+
+fn run_as_it_is(harness: Harness, filter: &str, args: &[&str]) -> (bool, String) {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut all: Vec<OsString> = vec!["conformance".into(), "--logfile".into(), log.path().into()];
     all.extend(args.iter().map(OsString::from));
     all.push(filter.into());
-    let code = harness.paused_clock().image(TestImage::simulated()).run(all);
+    let code = harness.paused_clock().run(all);
     let printed = std::fs::read_to_string(log.path()).unwrap();
     (code == ExitCode::SUCCESS, printed)
 }
@@ -148,6 +153,69 @@ fn those_that_do_not_concern_the_driver_can_be_asked_for() {
         well && printed.contains("0 passed; 0 failed; 1 ignored"),
         "{printed}"
     );
+}
+
+#[test]
+fn without_an_image_checks_are_ignored_as_not_run() {
+    let harness = || {
+        Harness::of(MockTarget::docker())
+            .checks(CHECKS)
+            .without_image("none here")
+    };
+    let not_run = "ignored (not run: no test image: none here)";
+    let (well, printed) = run_as_it_is(harness(), "mine/container", &["--exact"]);
+    assert!(
+        well && line(&printed, "mine/container").ends_with(not_run),
+        "{printed}"
+    );
+    let (well, printed) = run_as_it_is(harness(), "mine/", &["--ignored"]);
+    assert!(
+        well && printed.contains("0 passed; 0 failed; 5 ignored"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_run_of_which_every_check_is_ignored_is_no_success() {
+    let harness = || {
+        Harness::of(MockTarget::docker())
+            .checks(CHECKS)
+            .without_image("none here")
+    };
+    let (well, printed) = run_as_it_is(harness(), "mine/", &[]);
+    assert!(
+        !well && printed.contains("0 passed; 0 failed; 5 ignored"),
+        "{printed}"
+    );
+}
+
+static STOP: LazyLock<Cancellation> = LazyLock::new(Cancellation::default);
+
+async fn interrupts(ctx: Ctx) -> CheckResult {
+    STOP.cancel();
+    ctx.equal("one", 1, 1)
+}
+
+#[test]
+fn what_an_interrupt_leaves_is_told_as_not_run_and_the_program_fails() {
+    const CHECKS: &[Check] = &[
+        Check::must("mine/1-passes", "It passes.", run!(passes)),
+        Check::must("mine/2-interrupts", "It ends the run.", run!(interrupts)),
+        Check::must("mine/3-waits", "It waits.", run!(passes)),
+    ];
+    let harness = Harness::of(MockTarget::docker())
+        .checks(CHECKS)
+        .cancellation(STOP.clone());
+    let (well, printed) = run_with(harness, "mine/", &["--test-threads=1"]);
+    assert_eq!(
+        line(&printed, "mine/1-passes"),
+        "test [MUST] mine/1-passes ... ok"
+    );
+    assert!(
+        line(&printed, "mine/3-waits").ends_with("ignored (not run: the run was cancelled)"),
+        "{printed}"
+    );
+    assert!(!well && !printed.contains("FAILED"), "{printed}");
 }
 
 #[test]

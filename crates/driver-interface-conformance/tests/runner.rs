@@ -13,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use driver_interface::MockTarget;
 use driver_interface_conformance::{
-    Cancellation, Check, CheckReport, CheckResult, Ctx, DriverReport, Failure, Need, Observer, Options,
-    Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks, sweep,
+    Cancellation, Check, CheckReport, CheckResult, Ctx, DriverReport, DriverVerdict, Failure, Need, Observer,
+    Options, Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks, sweep, target_fn,
 };
+use driver_interface_mock::MockDockerDriver;
 use driver_interface_types::{Capability, ContainerDriver, DriverError, Namespace, Result};
 
 async fn passes(ctx: Ctx) -> CheckResult {
@@ -154,12 +155,71 @@ async fn what_does_not_concern_a_driver_is_skipped_with_a_reason() {
         skipped.message.as_deref(),
         Some("the driver does not declare real_processes")
     );
-    let no_image = Options::new(TestImage::Missing("none was found; name one".to_owned()));
-    let report = report_on(&[check("a/passes")], no_image).await;
+}
+
+fn no_image() -> Options {
+    Options::new(TestImage::Missing("none was found; name one".to_owned()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_without_an_image_is_passed_in_part_and_says_how_many_checks_need_one() {
+    const NEEDS_NONE: Check = Check::must("a/needs-none", "It passes.", run!(passes)).without_image();
+    let report = report_on(&[check("a/passes"), check("d/real"), NEEDS_NONE], no_image()).await;
+    let lacking = report.check("a/passes").unwrap();
+    assert_eq!(lacking.outcome, Outcome::NotRun);
     assert_eq!(
-        report.checks[0].message.as_deref(),
+        lacking.message.as_deref(),
         Some("no test image: none was found; name one")
     );
+    assert_eq!(
+        report.check("d/real").unwrap().outcome,
+        Outcome::Skipped,
+        "what the driver does not declare needs no image"
+    );
+    assert_eq!(report.verdict(false), DriverVerdict::PassedInPart);
+    assert_eq!(
+        report.verdict_in_words(false),
+        "passed in part: 1 checks not run (no test image: none was found; name one)"
+    );
+    assert_eq!(
+        report.without_image(),
+        Some((1, "no test image: none was found; name one"))
+    );
+
+    let nothing = report_on(&[check("a/passes"), check("d/real")], no_image()).await;
+    assert_eq!(nothing.verdict(false), DriverVerdict::NotChecked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_to_be_had_is_none() {
+    let named = |image| Options::new(TestImage::existing(image).unwrap());
+    let report = report_on(&[check("c/makes-things")], named("registry.invalid/none:1")).await;
+    let lacking = &report.checks[0];
+    assert_eq!(lacking.outcome, Outcome::NotRun);
+    let message = lacking.message.as_deref().unwrap();
+    assert!(
+        message.starts_with("no test image: registry.invalid/none:1 is not to be had: IMAGE_"),
+        "{message}"
+    );
+    let report = report_on(&[check("c/makes-things")], named("busybox")).await;
+    assert_eq!(report.summary.passed, 1, "{:?}", report.checks[0]);
+    assert!(report.leaks.is_empty(), "{:?}", report.leaks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_registry_is_needed_for_is_not_run_without_one() {
+    const PULLS: Check = Check::must("f/pulls", "It pulls.", run!(passes)).needs(&[Need::Registry]);
+    const ALONE: Check = Check::must("f/alone", "It passes.", run!(passes));
+    let target = target_fn("alone:", |namespace| async {
+        Ok(MockDockerDriver::builder().namespace(namespace).build())
+    });
+    let options = Options::new(TestImage::simulated());
+    let report = run_checks(&[PULLS, ALONE], Arc::new(target), &options, Arc::new(Silent))
+        .await
+        .unwrap();
+    assert_eq!(report.check("f/pulls").unwrap().outcome, Outcome::NotRun);
+    assert_eq!(report.verdict(false), DriverVerdict::PassedInPart);
+    assert_eq!(report.without_image(), None, "it has one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,6 +336,13 @@ async fn bad_selections_name_the_areas() {
         .to_string();
     assert!(
         error.contains("nothing/**") && error.contains("the areas are"),
+        "{error}"
+    );
+    // One that matches does not hide one that does not.
+    options.selection.globs = vec!["keys/*".to_owned(), "kyes/*".to_owned()];
+    let error = run(target(), &options, Arc::new(Silent)).await.unwrap_err();
+    assert!(
+        error.to_string().contains("no check matches filter \"kyes/*\""),
         "{error}"
     );
 }

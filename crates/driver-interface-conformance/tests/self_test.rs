@@ -13,8 +13,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::MockTarget;
-use driver_interface_conformance::self_test::{Fault, Saboteur, self_test};
-use driver_interface_conformance::{DriverReport, Options, Outcome, Silent, Step, TestImage, checks, run};
+use driver_interface_conformance::self_test::{Fault, Saboteur, SelfTest, self_test};
+use driver_interface_conformance::{
+    DriverReport, Options, Outcome, Silent, Step, Target, TestImage, checks, run,
+};
+use driver_interface_types::{ContainerDriver, Namespace, ResourceFilter, VolumeConfig};
 
 #[test]
 fn faults_name_checks_that_exist_and_each_check_has_one() {
@@ -42,6 +45,96 @@ async fn every_fault_is_noticed_by_the_checks_that_are_about_it() {
     let missed: Vec<_> = found.survivors().collect();
     assert!(missed.is_empty(), "{missed:#?}");
     assert!(found.attempts.len() > 300, "{}", found.attempts.len());
+    assert!(found.is_proof(), "{:#?}", found.unproven());
+}
+
+async fn of_one_check(target: MockTarget) -> SelfTest {
+    let mut options = Options::new(TestImage::simulated()).seed(1);
+    options.selection.globs = vec!["capability/stable-identity".to_owned()];
+    self_test(Arc::new(target), &options).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_that_makes_its_check_skipped_is_no_proof() {
+    let mut found = of_one_check(MockTarget::docker()).await;
+    assert!(found.is_proof() && found.survivors().count() == 0, "{found:#?}");
+
+    // Another fault for the same check, which was noticed, does not excuse it.
+    let mut unnoticed = found.attempts[0].clone();
+    (unnoticed.fault, unnoticed.outcome) = ("another", Outcome::Skipped);
+    found.attempts.push(unnoticed.clone());
+    assert!(!found.is_proof(), "{found:#?}");
+    unnoticed.outcome = Outcome::Failed;
+    found.attempts.push(unnoticed);
+    assert!(found.is_proof(), "another target has noticed it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_ran_and_is_not_proven_is_no_proof_whatever_else_is() {
+    let mut found = of_one_check(MockTarget::docker()).await;
+    let others = checks::all();
+    let other = others
+        .iter()
+        .find(|check| check.id == "lifecycle/stop/graceful")
+        .unwrap();
+    found.checks.push(*other);
+    assert!(!found.is_proof(), "no fault was tried on {}", other.id);
+    found
+        .not_run
+        .push((other.id, "skipped: it does not concern the driver".to_owned()));
+    assert!(found.is_proof(), "it could not be tried");
+    let mut undecided = found.attempts[0].clone();
+    (undecided.check, undecided.outcome) = (other.id, Outcome::Error);
+    found.attempts.push(undecided);
+    assert!(!found.is_proof(), "it was tried, and says nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_without_an_image_could_not_be_tried_and_says_why() {
+    let mut options = Options::new(TestImage::Missing("none was found".to_owned())).seed(1);
+    options.selection.globs = vec!["lifecycle/stop/graceful".to_owned()];
+    let found = self_test(Arc::new(MockTarget::docker()), &options).await.unwrap();
+    assert_eq!(
+        found.unproven(),
+        [(
+            "lifecycle/stop/graceful",
+            "not run: no test image: none was found"
+        )]
+    );
+    assert!(!found.is_proof(), "nothing was proven");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
+    let fault = Fault::all()
+        .into_iter()
+        .find(|fault| fault.name == "one-namespace")
+        .unwrap();
+    let target: Arc<dyn Target> = Arc::new(MockTarget::docker());
+    let runs = [
+        Saboteur::new(Arc::clone(&target), fault),
+        Saboteur::new(target, fault),
+    ];
+    let connect = async |run: usize, name| runs[run].connect(&Namespace::new(name).unwrap()).await.unwrap();
+    let volume = VolumeConfig::new("data");
+    connect(0, "a").await.create_volume(&volume).await.unwrap();
+    let seen = async |driver: Arc<dyn ContainerDriver>| {
+        driver
+            .list_volumes(&ResourceFilter::default())
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!(
+        seen(connect(0, "b").await).await,
+        1,
+        "its drivers share what they make"
+    );
+    assert_eq!(
+        seen(connect(1, "c").await).await,
+        0,
+        "those of another run do not"
+    );
 }
 
 async fn sabotaged(name: &str, checks: &[&str]) -> DriverReport {

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use driver_interface_conformance::self_test::{Attempt, SelfTest, self_test};
-use driver_interface_conformance::{Cancellation, Check, Options, Outcome, Selection, render};
+use driver_interface_conformance::self_test::{SelfTest, self_test};
+use driver_interface_conformance::{Cancellation, Check, Options, Selection, TestImage, render};
 
 use super::output::Output;
 use super::{Args, INTERRUPTED, image_for, in_its_time, required, targets};
+use crate::engines::registry_port;
 
 /// What is random in a check is the same in every self-test: a walk must not miss a fault now and then.
 const SEED: u64 = 1;
@@ -20,13 +21,16 @@ pub(super) fn prove(
     output: &Output,
     cancellation: Cancellation,
 ) -> Result<ExitCode> {
-    let (subjects, absent) = targets::find(&args.drivers, &required()?)?;
+    let required = required()?;
+    let (subjects, mut absent) = targets::find(&args.drivers, &required)?;
+    absent.extend(targets::missing_registry(&required, registry_port()));
     for target in &absent {
         output.absent(target);
     }
     // Some drivers panic on purpose; that the checks notice is all there is to say.
     std::panic::set_hook(Box::new(|_| {}));
     let mut found = SelfTest::default();
+    let mut imageless = false;
     for subject in subjects {
         let mut selection = Selection::default();
         selection.globs = if found.checks.is_empty() {
@@ -37,7 +41,9 @@ pub(super) fn prove(
         if selection.globs.is_empty() || cancellation.is_cancelled() {
             break;
         }
-        let options = Options::new(image_for(&subject, args.image.as_deref())?)
+        let image = image_for(&subject, args.image.as_deref())?;
+        imageless |= subject.required && matches!(image, TestImage::Missing(_));
+        let options = Options::new(image)
             .selection(selection)
             .seed(args.seed.unwrap_or(SEED))
             .jobs(args.jobs)
@@ -50,20 +56,10 @@ pub(super) fn prove(
         )?);
     }
     output.print(&render::self_test(&found, output.color()));
-    let no_fault = found
-        .unproven()
-        .iter()
-        .any(|(_, reason)| reason.starts_with("no fault"));
     let absent = absent.iter().any(|target| target.required);
-    // One that could not tell, on a machine that is too busy, is listed and no more.
-    let fooled = found
-        .survivors()
-        .any(|attempt| attempt.outcome == Outcome::Passed);
-    let nothing = !found.attempts.iter().any(Attempt::is_kill);
-    let failed = fooled || no_fault || absent || nothing;
     Ok(if cancellation.is_cancelled() {
         ExitCode::from(INTERRUPTED)
-    } else if failed {
+    } else if absent || imageless || !found.is_proof() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS

@@ -17,7 +17,8 @@ use super::killed::{self, Record};
 use crate::engines::registry_port;
 
 /// What can be required: the drivers' schemes, and the registry that other tests pull from.
-pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", "registry"];
+pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
+const REGISTRY: &str = "registry";
 
 /// One driver to check.
 pub(super) struct Subject {
@@ -84,6 +85,17 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
         }
     }
     Ok((subjects, absent))
+}
+
+/// The registry on this port, where it has to be there and is not.
+pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
+    let wanted = required.iter().any(|name| name == REGISTRY);
+    (wanted && super::registry::image(port).is_none()).then(|| {
+        let reason = format!(
+            "no registry takes an image at 127.0.0.1:{port}; start one with `cargo xtask engines up registry`"
+        );
+        NotRun::new(REGISTRY, reason, true)
+    })
 }
 
 /// Where the engine that a URI finds listens.
@@ -231,5 +243,27 @@ impl Target for EngineTarget {
         self.bystanders
             .clone()
             .map(|bystanders| bystanders as Arc<dyn Bystanders>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_registry_that_has_to_be_there_is_missed() {
+        // The port of a listener that is gone again.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let required = vec!["docker".to_owned(), "registry".to_owned()];
+        let missed = missing_registry(&required, port).unwrap();
+        assert!(
+            missed.required && missed.reason.contains(&port.to_string()),
+            "{missed:?}"
+        );
+        assert_eq!(missing_registry(&required[..1], port), None);
     }
 }

@@ -345,11 +345,11 @@ async fn only_own(ctx: Ctx) -> CheckResult {
 async fn bystander(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
     let bystanders = ctx.bystanders()?;
-    let session = ctx.session().to_string();
+    let (session, foreign) = (ctx.session().to_string(), ctx.foreign_namespace());
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
         (label::SESSION, session.as_str()),
-        (label::NAMESPACE, "somebody-else"),
+        (label::NAMESPACE, &foreign),
     ];
     let added = bystanders.add_container(&ctx.name(), ctx.image(), &labels).await;
     let told = silence(

@@ -3,7 +3,7 @@
 use driver_interface_errors::codes;
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, LogOptions, NetworkId,
-    RemoveOptions, ResourceFilter, StopOptions, VolumeId, VolumeMount,
+    RemoveOptions, ResourceFilter, StopOptions, VolumeId, VolumeMount, label,
 };
 
 use crate::{Check, CheckResult, Ctx, Need, SERVE, TrackedDriver, Verdict, run};
@@ -168,13 +168,11 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
         .await
         .map_err(broken)?;
     // Neither the session's label nor the maker's makes it ours: the namespace is another one.
+    let foreign = ctx.foreign_namespace();
     let labels = [
-        (
-            driver_interface_types::label::MANAGED_BY,
-            driver_interface_types::label::MANAGED_BY_VALUE,
-        ),
-        (driver_interface_types::label::SESSION, ctx.session().as_str()),
-        (driver_interface_types::label::NAMESPACE, "somebody-else"),
+        (label::MANAGED_BY, label::MANAGED_BY_VALUE),
+        (label::SESSION, ctx.session().as_str()),
+        (label::NAMESPACE, &foreign),
     ];
     let decoy_id = others
         .add_container(&decoy, ctx.image(), &labels)

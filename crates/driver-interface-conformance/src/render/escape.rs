@@ -52,20 +52,29 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
-/// For a cell of a Markdown table, or a line of its text.
+/// For a cell of a Markdown table, or a line of its text. Only what would be markup is escaped, so that the source can
+/// be read as well: a backslash before a letter, as in `\xff`, and an underscore within a word are none.
 pub(super) fn markdown(text: &str) -> String {
+    let text = line(text);
     let mut out = String::with_capacity(text.len());
-    for c in line(text).chars() {
+    let mut rest = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = rest.next() {
+        let after = rest.peek().copied();
+        let is_markup = match c {
+            '\\' => after.is_none_or(|after| after.is_ascii_punctuation()),
+            '_' => !(before.is_alphanumeric() && after.is_some_and(char::is_alphanumeric)),
+            '|' | '`' | '*' | '[' | ']' | '~' | '#' => true,
+            _ => false,
+        };
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' => {
-                out.push('\\');
-                out.push(c);
-            }
+            _ if is_markup => out.extend(['\\', c]),
             _ => out.push(c),
         }
+        before = c;
     }
     out
 }
@@ -115,6 +124,15 @@ mod tests {
     fn markdown_keeps_to_its_cell() {
         let text = markdown(HOSTILE);
         assert!(text.contains("\\|") && !text.contains("<script"), "{text}");
+    }
+
+    #[test]
+    fn markdown_escapes_markup_only() {
+        assert_eq!(markdown(r#"got b"\xff\xfe\n""#), r#"got b"\xff\xfe\n""#);
+        assert_eq!(markdown("declares real_processes"), "declares real_processes");
+        assert_eq!(markdown("\u{1b}[1m"), r"\u{1b}\[1m");
+        // A backslash of the text must not take the next character's escape for its own.
+        assert_eq!(markdown(r"a\|b \\ _x_ \"), r"a\\\|b \\\ \_x\_ \\");
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::escape::html as escape;
-use super::markdown::{verdict, verdict_tone};
 use super::matrix::{self, AreaRow, CheckRow};
 use super::style::{Tone, seconds};
 use crate::{CheckReport, DriverReport, Level, Outcome, Report, Step, Summary};
@@ -39,18 +38,16 @@ fn class(outcome: Outcome) -> String {
     outcome.as_str().replace(' ', "-")
 }
 
-/// How an outcome looks: a failure of what is no MUST is less than one of what is.
+/// How a check looks.
 fn tone(check: &CheckReport) -> &'static str {
-    match Tone::of(check.outcome) {
-        Tone::Bad if check.level != Level::Must && check.outcome.is_breach() => "warn",
-        tone => tone_class(tone),
-    }
+    tone_class(Tone::of_check(check))
 }
 
 fn tone_class(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
         Tone::Bad => "bad",
+        Tone::Warn => "warn",
         Tone::Quiet => "quiet",
     }
 }
@@ -117,14 +114,18 @@ impl Page<'_> {
     fn drivers(&self, out: &mut String) -> Result {
         out.write_str("<section class=\"drivers\" aria-label=\"Drivers\">\n")?;
         for driver in &self.report.drivers {
-            let verdict = verdict(driver, self.report.partial);
-            let tone = tone_class(verdict_tone(verdict));
+            let verdict = driver.verdict(self.report.partial);
+            let tone = tone_class(Tone::of_verdict(verdict));
             writeln!(
                 out,
                 "<article class=\"{tone}\">\n<h2>{}</h2>\n<p class=\"verdict\">{verdict}</p>\n<p>{}</p>",
                 escape(&driver.uri),
                 escape(&driver.title())
             )?;
+            if driver.summary.not_run > 0 {
+                let words = driver.verdict_in_words(self.report.partial);
+                writeln!(out, "<p class=\"why\">{}</p>", escape(&words))?;
+            }
             bar(out, &driver.summary)?;
             writeln!(
                 out,
@@ -241,8 +242,8 @@ impl Page<'_> {
 
     /// An area is open where there is something to see.
     fn area(&self, out: &mut String, area: &AreaRow<'_>, rows: &[&CheckRow<'_>]) -> Result {
-        let problem = |summary: &Summary| summary.counts().iter().any(|(outcome, _)| outcome.is_problem());
-        let open = if area.cells.iter().any(problem) {
+        let mut checks = area.cells.iter().flatten();
+        let open = if checks.any(|check| check.outcome.is_problem()) {
             " open"
         } else {
             ""
@@ -261,7 +262,7 @@ impl Page<'_> {
                  <span class=\"spoken\">{}: {}</span></span>",
                 escape(&matrix::cell(cell)),
                 escape(heading),
-                words(cell)
+                words(&Summary::of(cell.iter().copied()))
             )?;
         }
         write!(
@@ -324,7 +325,7 @@ impl Page<'_> {
                  <span class=\"spoken\">{}{flaky}</span>",
                 tone(found),
                 class(found.outcome),
-                found.outcome.symbol(),
+                found.symbol(),
                 found.outcome
             )?;
             if found.is_flaky() {
@@ -350,7 +351,7 @@ impl Page<'_> {
             "<section class=\"found {}\">\n<h3>{} <strong>{} {}{}</strong> <small>{}, {} assertions</small></h3>",
             tone(check),
             escape(&driver.uri),
-            check.outcome.symbol(),
+            check.symbol(),
             check.outcome,
             if check.is_flaky() { ", flaky" } else { "" },
             seconds(check.duration_ms),

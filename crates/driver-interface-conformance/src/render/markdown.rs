@@ -5,7 +5,6 @@ use std::fmt::Write;
 use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
 use super::pretty::times;
-use super::style::Tone;
 use crate::{Check, Level, Outcome, Report, SUITE_VERSION};
 
 /// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
@@ -72,10 +71,10 @@ fn area_table(out: &mut String, report: &Report) -> std::fmt::Result {
         let cells = area.cells.iter().map(|cell| escape(&matrix::cell(cell)));
         row(out, area.area, cells)?;
     }
-    let verdicts = report.drivers.iter().map(|driver| {
-        let verdict = verdict(driver, report.partial);
-        format!("**{verdict}**")
-    });
+    let verdicts = report
+        .drivers
+        .iter()
+        .map(|driver| format!("**{}**", driver.verdict(report.partial)));
     row(out, "**result**", verdicts)?;
     let whole = report.drivers.iter().map(|driver| escape(&driver.summary.line()));
     row(out, "checks", whole)?;
@@ -89,33 +88,13 @@ fn area_table(out: &mut String, report: &Report) -> std::fmt::Result {
         out,
         "\nEach number counts the checks of the area that passed. {}.",
         escape(&legend)
-    )
-}
-
-/// What a driver's run amounts to, in two words.
-pub(crate) fn verdict(driver: &crate::DriverReport, partial: bool) -> &'static str {
-    let summary = &driver.summary;
-    if summary.must_failed > 0 {
-        "not conformant"
-    } else if summary.errors + summary.not_run > 0 || summary.total == 0 {
-        "unknown"
-    } else if !driver.leaks.is_empty() {
-        "leaks"
-    } else if partial {
-        "passed in part"
-    } else if summary.deviates > 0 {
-        "conformant but for deviations"
-    } else {
-        "conformant"
+    )?;
+    for driver in report.drivers.iter().filter(|driver| driver.summary.not_run > 0) {
+        let uri = driver.uri.replace('`', "'");
+        let verdict = driver.verdict_in_words(report.partial);
+        writeln!(out, "\n`{uri}` {}.", escape(&verdict))?;
     }
-}
-
-/// How a verdict looks.
-pub(super) fn verdict_tone(verdict: &str) -> Tone {
-    match verdict {
-        "conformant" | "passed in part" => Tone::Good,
-        _ => Tone::Bad,
-    }
+    Ok(())
 }
 
 fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
@@ -136,7 +115,7 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
                 cells.push(String::new());
                 continue;
             };
-            cells.push(found.outcome.symbol().to_string());
+            cells.push(found.symbol().to_string());
             if found.outcome != Outcome::Passed {
                 let reason = found.message.as_deref().unwrap_or("no reason given");
                 let uri = driver.uri.replace('`', "'");

@@ -1,12 +1,13 @@
 //! Areas by drivers, and checks by drivers.
 
 use super::style::Tone;
-use crate::{CheckReport, DriverReport, Outcome, Summary};
+use crate::report::MINOR;
+use crate::{CheckReport, DriverReport, Outcome};
 
 /// One row of the matrix of areas: what each driver did there.
 pub(super) struct AreaRow<'a> {
     pub(super) area: &'a str,
-    pub(super) cells: Vec<Summary>,
+    pub(super) cells: Vec<Vec<&'a CheckReport>>,
 }
 
 /// The areas in the order of the catalogue.
@@ -23,7 +24,13 @@ pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
             area,
             cells: drivers
                 .iter()
-                .map(|driver| Summary::of(driver.checks.iter().filter(|check| check.area() == area)))
+                .map(|driver| {
+                    driver
+                        .checks
+                        .iter()
+                        .filter(|check| check.area() == area)
+                        .collect()
+                })
                 .collect(),
         })
         .collect()
@@ -55,46 +62,66 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
     rows
 }
 
+/// What marks a check, the worst first, and what it means.
+fn marks() -> Vec<(char, &'static str)> {
+    let mut outcomes = Outcome::ALL;
+    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.badness()));
+    let mut marks: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| match outcome {
+            Outcome::Deviates => (outcome.symbol(), "deviates as declared"),
+            Outcome::Skipped => (outcome.symbol(), "does not concern this driver"),
+            _ => (outcome.symbol(), outcome.as_str()),
+        })
+        .collect();
+    let problems = outcomes.iter().filter(|outcome| outcome.is_problem()).count();
+    marks.insert(problems, (MINOR, "failed a SHOULD or MAY"));
+    marks
+}
+
 /// `14`, `12 · 2 –`, `11 · 1 ✘ · 2 –`.
-pub(super) fn cell(summary: &Summary) -> String {
-    if summary.total == 0 {
+pub(super) fn cell(checks: &[&CheckReport]) -> String {
+    if checks.is_empty() {
         return String::new();
     }
+    let count = |mark: char| checks.iter().filter(|check| check.symbol() == mark).count();
+    let passed = Outcome::Passed.symbol();
     let mut parts = Vec::new();
-    if summary.passed > 0 || summary.skipped < summary.total {
-        parts.push(summary.passed.to_string());
+    if count(Outcome::Skipped.symbol()) < checks.len() {
+        parts.push(count(passed).to_string());
     }
-    for (outcome, count) in summary.counts() {
-        if outcome != Outcome::Passed {
-            parts.push(format!("{count} {}", outcome.symbol()));
+    for (mark, _) in marks() {
+        if mark != passed && count(mark) > 0 {
+            parts.push(format!("{} {mark}", count(mark)));
         }
     }
     parts.join(" · ")
 }
 
 /// How the worst of it looks.
-pub(super) fn tone(summary: &Summary) -> Tone {
-    let counts = summary.counts();
-    let worst = counts.first().map(|(outcome, _)| Tone::of(*outcome));
-    worst.unwrap_or(Tone::Quiet)
+pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
+    let worst = [Tone::Bad, Tone::Warn]
+        .into_iter()
+        .find(|tone| checks.iter().any(|check| Tone::of_check(check) == *tone));
+    let outcome = checks
+        .iter()
+        .map(|check| check.outcome)
+        .max_by_key(|outcome| outcome.badness());
+    worst.or(outcome.map(Tone::of)).unwrap_or(Tone::Quiet)
 }
 
-/// What the symbols of a table mean, of those that occur.
+/// What the symbols of a table mean, of those that occur: the usual one first, then the worst.
 pub(super) fn legend(drivers: &[DriverReport]) -> String {
-    let seen = |outcome: Outcome| {
-        drivers
-            .iter()
-            .flat_map(|driver| &driver.checks)
-            .any(|check| check.outcome == outcome)
+    let seen = |mark: char| {
+        let mut checks = drivers.iter().flat_map(|driver| &driver.checks);
+        checks.any(|check| check.symbol() == mark)
     };
-    let parts: Vec<String> = Outcome::ALL
+    let mut marks = marks();
+    marks.sort_by_key(|(mark, _)| *mark != Outcome::Passed.symbol());
+    let parts: Vec<String> = marks
         .into_iter()
-        .filter(|outcome| seen(*outcome))
-        .map(|outcome| match outcome {
-            Outcome::Deviates => format!("{} deviates as declared", outcome.symbol()),
-            Outcome::Skipped => format!("{} does not concern this driver", outcome.symbol()),
-            _ => format!("{} {outcome}", outcome.symbol()),
-        })
+        .filter(|(mark, _)| seen(*mark))
+        .map(|(mark, meaning)| format!("{mark} {meaning}"))
         .collect();
     parts.join(", ")
 }

@@ -3,6 +3,7 @@
 
 mod escape;
 mod html;
+mod json;
 mod junit;
 mod markdown;
 mod matrix;
@@ -16,9 +17,8 @@ mod tests;
 #[cfg(feature = "harness")]
 pub(crate) use escape::line as one_line;
 pub use html::html;
+pub use json::json;
 pub use junit::junit;
-#[cfg(feature = "harness")]
-pub(crate) use markdown::verdict;
 pub use markdown::{markdown, rules};
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
@@ -33,14 +33,4 @@ fn again(command: &str, report: &Report, driver: &DriverReport, check: &CheckRep
         .replace("{uri}", &driver.uri)
         .replace("{id}", &check.id)
         .replace("{seed}", &seed.to_string())
-}
-
-/// The report as `report.json`, indented, with a final newline.
-///
-/// # Errors
-/// None that is known: every field of a report has a JSON form.
-pub fn json(report: &Report) -> serde_json::Result<String> {
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    Ok(text)
 }

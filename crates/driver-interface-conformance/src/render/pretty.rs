@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::escape::line;
-use super::markdown::{verdict, verdict_tone};
 use super::matrix;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
@@ -24,10 +23,10 @@ const WIDTH: usize = 78 - 12;
 /// The width of a step's time: what goes on under it begins behind it.
 const STEP_HANG: usize = 10;
 
-/// How many skipped checks of one reason are named.
+/// How many checks of one reason are named.
 const NAMED: usize = 3;
 
-/// Checks that were not run for one reason.
+/// Checks that were skipped, or not run, for one reason.
 struct Group<'a> {
     reason: &'a str,
     drivers: Vec<&'a str>,
@@ -78,7 +77,8 @@ impl Pretty {
             self.matrix(out, report)?;
         }
         self.deviations(out, report)?;
-        self.skipped(out, report)?;
+        self.grouped(out, report, Outcome::Skipped, "Checks that were skipped")?;
+        self.grouped(out, report, Outcome::NotRun, "Checks that were not run")?;
         self.leaks(out, report)?;
         self.not_run(out, report)?;
         if report.partial {
@@ -92,11 +92,12 @@ impl Pretty {
         let summary = report.summary();
         let bad = summary.failed + summary.timed_out + summary.errors > 0;
         let text = summary.line();
-        let text = if bad {
-            self.style().bad(&text)
-        } else {
-            self.style().good(&text)
+        let tone = match (bad, summary.not_run) {
+            (true, _) => Tone::Bad,
+            (false, 0) => Tone::Good,
+            _ => Tone::Warn,
         };
+        let text = self.style().tone(tone, &text);
         writeln!(out, "\n{text}")
     }
 
@@ -190,8 +191,8 @@ impl Pretty {
             })
             .collect();
         let verdicts = report.drivers.iter().map(|driver| {
-            let verdict = verdict(driver, report.partial);
-            (verdict.to_owned(), verdict_tone(verdict))
+            let verdict = driver.verdict(report.partial);
+            (verdict.to_string(), Tone::of_verdict(verdict))
         });
         rows.push(("result", verdicts.collect()));
         let walls = report.drivers.iter();
@@ -254,14 +255,14 @@ impl Pretty {
         Ok(())
     }
 
-    /// Why checks were not run: each reason once, with the drivers and the checks it holds for.
-    fn skipped(&self, out: &mut String, report: &Report) -> std::fmt::Result {
+    /// Why checks ended so: each reason once, with the drivers and the checks it holds for.
+    fn grouped(&self, out: &mut String, report: &Report, outcome: Outcome, title: &str) -> std::fmt::Result {
         let style = self.style();
         let mut groups: Vec<Group<'_>> = Vec::new();
         for driver in &report.drivers {
             let mut own: Vec<Group<'_>> = Vec::new();
             for check in &driver.checks {
-                if !matches!(check.outcome, Outcome::Skipped | Outcome::NotRun) {
+                if check.outcome != outcome {
                     continue;
                 }
                 let reason = check.message.as_deref().unwrap_or("no reason given");
@@ -285,7 +286,7 @@ impl Pretty {
             }
         }
         if !groups.is_empty() {
-            writeln!(out, "\n{}", style.bold("Checks that were not run"))?;
+            writeln!(out, "\n{}", style.bold(title))?;
         }
         for group in groups {
             let mut named = group

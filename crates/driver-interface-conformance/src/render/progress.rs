@@ -7,7 +7,7 @@ use std::time::Instant;
 use driver_interface_types::Capability;
 
 use super::escape::line;
-use super::style::{Style, seconds};
+use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
 /// Prints a line for each area when its last check has ended, and on a terminal one that says what runs now.
@@ -97,7 +97,7 @@ impl Progress {
             .iter()
             .map(|check| {
                 self.style
-                    .outcome(check.outcome, &check.outcome.symbol().to_string())
+                    .tone(Tone::of_check(check), &check.symbol().to_string())
             })
             .collect();
         let padding = " ".repeat(width.saturating_sub(area.planned));

@@ -23,10 +23,10 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
         writeln!(out, "{}", style.bold(area))?;
         for check in found.checks.iter().filter(|check| check.area() == area) {
             let killers = found.killers(check.id);
-            let tried = found.attempts.iter().filter(|attempt| attempt.check == check.id);
+            let fooled = found.survivors().any(|attempt| attempt.check == check.id);
             let (mark, words) = if unproven.iter().any(|(id, _)| *id == check.id) {
-                (style.dim("–"), style.dim("not tried"))
-            } else if tried.count() == killers.len() {
+                (style.dim("–"), style.dim("not proven"))
+            } else if !fooled {
                 (style.good("✔"), killers.join(", "))
             } else {
                 (style.bad("✘"), killers.join(", "))
@@ -47,7 +47,7 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
         )?;
     }
     if !unproven.is_empty() {
-        writeln!(out, "\n{}", style.bold("Checks that no fault was tried on"))?;
+        writeln!(out, "\n{}", style.bold("Checks that are not proven"))?;
     }
     for (id, reason) in &unproven {
         writeln!(out, "  {id:<46} {}", line(reason))?;
@@ -55,7 +55,7 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
     writeln!(
         out,
-        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks notice theirs, {} attempts unnoticed, {} checks not tried",
+        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks notice theirs, {} attempts unnoticed, {} checks not proven",
         faults.len(),
         found.attempts.len(),
         found

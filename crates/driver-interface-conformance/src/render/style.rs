@@ -1,12 +1,13 @@
 //! Colours, or none.
 
-use crate::Outcome;
+use crate::{CheckReport, DriverVerdict, Outcome};
 
 /// What an outcome says at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
     Bad,
+    Warn,
     Quiet,
 }
 
@@ -15,7 +16,25 @@ impl Tone {
         match outcome {
             Outcome::Passed => Self::Good,
             Outcome::Failed | Outcome::TimedOut | Outcome::Error => Self::Bad,
-            Outcome::Deviates | Outcome::Skipped | Outcome::NotRun => Self::Quiet,
+            Outcome::NotRun => Self::Warn,
+            Outcome::Deviates | Outcome::Skipped => Self::Quiet,
+        }
+    }
+
+    /// A failure of what is no MUST is less than one of what is.
+    pub(super) fn of_check(check: &CheckReport) -> Self {
+        if check.is_minor() {
+            Self::Warn
+        } else {
+            Self::of(check.outcome)
+        }
+    }
+
+    pub(super) fn of_verdict(verdict: DriverVerdict) -> Self {
+        match verdict {
+            DriverVerdict::Conformant => Self::Good,
+            DriverVerdict::PassedInPart | DriverVerdict::NotChecked => Self::Warn,
+            _ => Self::Bad,
         }
     }
 }
@@ -66,6 +85,7 @@ impl Style {
         match tone {
             Tone::Good => self.good(text),
             Tone::Bad => self.bad(text),
+            Tone::Warn => self.warn(text),
             Tone::Quiet => self.dim(text),
         }
     }

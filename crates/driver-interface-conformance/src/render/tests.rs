@@ -4,8 +4,8 @@ use driver_interface_types::Capability;
 
 use super::{Pretty, catalogue, html, json, junit, markdown};
 use crate::{
-    CheckReport, Deviation, DriverReport, Failure, Level, NotRun, Outcome, Repetition, Report, RunVerdict,
-    Step, Summary, checks,
+    CheckReport, Deviation, DriverReport, DriverVerdict, Failure, Level, NotRun, Outcome, Repetition, Report,
+    RunVerdict, Step, Summary, checks,
 };
 
 const HOSTILE: &str = "a\u{1b}[31mb\u{202e}c\0d\r\ne]]>f|g`h<script>&\u{fffe}";
@@ -119,9 +119,101 @@ fn the_matrix_lines_up_areas_and_drivers() {
             .unwrap()
             .trim()
     };
-    assert_eq!(line("a  "), "a          2           0 · 2 ✘");
+    assert_eq!(line("a  "), "a          2           0 · 1 ✘ · 1 △");
+    assert_eq!(line("c  "), "c          1           0 · 1 ○");
     assert_eq!(line("b  "), "b          1           0 · 1 ◷ · 1 ! · 1 –");
     assert_eq!(line("result"), "result     conformant  not conformant");
+}
+
+#[test]
+fn the_legend_explains_every_sign_that_stands_in_the_table() {
+    let signs = "✔ passed, ✘ failed, ◷ timed out, ! error, △ failed a SHOULD or MAY, – does not concern this driver, \
+                 ○ not run";
+    let report = report();
+    assert!(Pretty::new(false).render(&report).contains(signs));
+    let markdown = markdown(&report);
+    assert!(
+        markdown.contains(signs) && markdown.contains("| `a/two` SHOULD | ✔ | △ |"),
+        "{markdown}"
+    );
+    assert!(html(&report, None).contains(signs));
+    assert!(
+        !super::matrix::legend(&report.drivers[..1]).contains('△'),
+        "only those that occur"
+    );
+}
+
+/// A driver that passes whatever can be run without an image.
+fn without_image() -> Report {
+    let mut report = Report::new(7, false);
+    let outcomes = [
+        ("a/one", Level::Must, Outcome::Passed),
+        ("a/two", Level::Must, Outcome::NotRun),
+        ("a/three", Level::Must, Outcome::NotRun),
+    ];
+    let mut driver = driver("bare:", &outcomes);
+    for check in driver.checks.iter_mut().skip(1) {
+        check.message = Some("no test image: name one".to_owned());
+    }
+    report.drivers.push(driver);
+    report
+}
+
+#[test]
+fn a_run_without_an_image_is_in_no_form_called_conformant() {
+    let report = without_image();
+    let words = "passed in part: 2 checks not run (no test image: name one)";
+    let text = Pretty::new(false).render(&report);
+    assert!(
+        text.contains("passed in part") && text.contains("  2  no test image: name one  bare:"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("1 passed, 0 failed, 0 skipped, 2 not run\n"),
+        "{text}"
+    );
+    let text = json(&report).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["drivers"][0]["verdict"], "passedInPart");
+    assert_eq!(value["drivers"][0]["verdictInWords"], words);
+    for form in [
+        junit(&report).unwrap(),
+        markdown(&report),
+        html(&report, None),
+        text,
+    ] {
+        let form = form.replace("driver-interface-conformance", "").to_lowercase();
+        let form = form
+            .replace("# conformance", "")
+            .replace("conformance:", "")
+            .replace(">conformance<", "");
+        assert!(!form.contains("conform"), "{form}");
+        assert!(
+            form.contains(words) || form.contains(&words.replace('(', "&#40;")),
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn a_driver_of_which_nothing_was_checked_breaks_the_run_whatever_the_others_did() {
+    use Level::Must;
+    let outcomes = [("a/one", Must, Outcome::Passed)];
+    let mut report = Report::new(7, false);
+    report.drivers.push(driver("good:", &outcomes));
+    report
+        .drivers
+        .push(driver("bare:", &[("a/one", Must, Outcome::NotRun)]));
+    assert_eq!(report.verdict(), RunVerdict::Broken);
+    report.drivers[1] = driver("other:", &[("a/one", Must, Outcome::Skipped)]);
+    assert_eq!(report.verdict(), RunVerdict::Broken);
+    report.partial = true;
+    assert_eq!(
+        report.verdict(),
+        RunVerdict::Ok,
+        "the selection is about other drivers"
+    );
+    assert_eq!(report.drivers[1].verdict(true), DriverVerdict::NotChecked);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod sabotage;
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
@@ -71,6 +71,8 @@ pub struct Saboteur {
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
+    /// What the first driver was asked for: the run's own, so that two runs on one engine do not meet.
+    first: OnceLock<Namespace>,
 }
 
 impl Saboteur {
@@ -82,6 +84,7 @@ impl Saboteur {
             fault,
             memory,
             namespaces: Mutex::default(),
+            first: OnceLock::new(),
         }
     }
 
@@ -101,7 +104,10 @@ impl Target for Saboteur {
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
         let namespace = match self.fault.namespace() {
-            Some(other) => Namespace::new(other)?,
+            Some(ending) => {
+                let first = self.first.get_or_init(|| namespace.clone());
+                Namespace::new(format!("{first}-{ending}"))?
+            }
             None => namespace.clone(),
         };
         let driver = self.target.connect(&namespace).await?;
@@ -168,16 +174,40 @@ pub struct SelfTest {
 impl SelfTest {
     /// The faults that a check has noticed.
     pub fn killers(&self, check: &str) -> Vec<&'static str> {
-        let kills = self
-            .attempts
-            .iter()
-            .filter(|attempt| attempt.check == check && attempt.is_kill());
-        kills.map(|attempt| attempt.fault).collect()
+        let mut killers = Vec::new();
+        for attempt in &self.attempts {
+            if attempt.check == check && attempt.is_kill() && !killers.contains(&attempt.fault) {
+                killers.push(attempt.fault);
+            }
+        }
+        killers
     }
 
-    /// Checks that did not notice a fault they are there for.
+    /// Checks that did not notice a fault they are there for, on no target.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts.iter().filter(|attempt| !attempt.is_kill())
+        let noticed = |fault, check| {
+            let mut attempts = self.attempts.iter();
+            attempts.any(|attempt| attempt.fault == fault && attempt.check == check && attempt.is_kill())
+        };
+        self.attempts
+            .iter()
+            .filter(move |attempt| !noticed(attempt.fault, attempt.check))
+    }
+
+    /// Whether each check that a fault was tried on is proven, and there is one: it noticed one at least, and none got
+    /// past it. A check that could not be tried is no failure; [`unproven`](Self::unproven) tells why it was not.
+    pub fn is_proof(&self) -> bool {
+        // One that could not tell, on a machine that is too busy, is as good as its other faults.
+        let got_past =
+            |attempt: &Attempt| attempt.outcome != Outcome::Error || self.killers(attempt.check).is_empty();
+        self.attempts.iter().any(Attempt::is_kill)
+            && !self.survivors().any(got_past)
+            && self.unproven().iter().all(|(id, _)| self.could_not_be_tried(id))
+    }
+
+    fn could_not_be_tried(&self, check: &str) -> bool {
+        let tried = self.attempts.iter().any(|attempt| attempt.check == check);
+        !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
     /// Checks of which nothing is known yet, and why: they did not run, or no fault is there for them.
@@ -214,6 +244,9 @@ impl SelfTest {
 
 /// Puts each fault into the drivers of a target that passes the checks, and looks whether the checks notice that have
 /// to. `options` select the checks; its seed and image are used.
+///
+/// A fault is tried on a check that passes without it. One that does not could not be tried, and one that is skipped
+/// only where the fault brings it to concern the driver.
 ///
 /// # Errors
 /// As [`run`](crate::run).

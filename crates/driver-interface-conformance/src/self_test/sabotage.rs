@@ -78,7 +78,7 @@ macro_rules! sabotage {
             Capabilities(fn(&mut Capabilities)),
             /// Errors come as others, whatever was asked.
             Error(fn(DriverError) -> DriverError),
-            /// Every driver works in this namespace, whichever it was asked for.
+            /// Every driver works in the one namespace of the run that ends so, whichever it was asked for.
             Namespace(&'static str),
             $(
                 #[doc = concat!("Does something else in `", stringify!($operation), "`.")]

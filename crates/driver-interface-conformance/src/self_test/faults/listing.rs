@@ -13,6 +13,7 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
+use crate::ctx::FOREIGN;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
@@ -320,7 +321,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "one-namespace",
         "All drivers of an engine share what they make, whatever their namespace.",
-        &[Namespace("somebody-else")],
+        &[Namespace(FOREIGN)],
         &[
             "namespaces/containers-apart",
             "namespaces/volumes-and-networks-apart",

@@ -1,0 +1,64 @@
+//! JSON, for other programs: the report as it is, and what it says about each driver.
+
+use serde::Serialize;
+
+use crate::{DriverReport, DriverVerdict, NotRun, Report};
+
+/// A report with its verdicts, which follow from the rest.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    schema_version: u32,
+    suite_version: &'a str,
+    started_at: u64,
+    seed: u64,
+    partial: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<&'a str>,
+    drivers: Vec<ToldDriver<'a>>,
+    not_run: &'a [NotRun],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToldDriver<'a> {
+    verdict: DriverVerdict,
+    verdict_in_words: String,
+    #[serde(flatten)]
+    driver: &'a DriverReport,
+}
+
+/// The report as `report.json`, indented, with a final newline.
+///
+/// # Errors
+/// None that is known: every field of a report has a JSON form.
+pub fn json(report: &Report) -> serde_json::Result<String> {
+    let Report {
+        schema_version,
+        suite_version,
+        started_at,
+        seed,
+        partial,
+        selection,
+        drivers,
+        not_run,
+    } = report;
+    let drivers = drivers.iter().map(|driver| ToldDriver {
+        verdict: driver.verdict(*partial),
+        verdict_in_words: driver.verdict_in_words(*partial),
+        driver,
+    });
+    let told = Told {
+        schema_version: *schema_version,
+        suite_version,
+        started_at: *started_at,
+        seed: *seed,
+        partial: *partial,
+        selection: selection.as_deref(),
+        drivers: drivers.collect(),
+        not_run,
+    };
+    let mut text = serde_json::to_string_pretty(&told)?;
+    text.push('\n');
+    Ok(text)
+}
