@@ -89,7 +89,7 @@ impl Saboteur {
     async fn clean_up(&self) {
         let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
         // Leaving something behind is no news of a broken driver.
-        let _ = sweep::sweep(&*self.target, &used).await;
+        let _ = sweep::sweep(Arc::clone(&self.target), &used).await;
     }
 }
 
