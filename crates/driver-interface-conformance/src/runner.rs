@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a body that is told to end may take to do so.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long an engine has, after a body was ended in the middle of a call, to do what it was asked to: until then there is
 /// nothing to find.
