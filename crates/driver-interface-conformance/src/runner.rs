@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -205,9 +206,10 @@ impl Session {
             shared,
             driver,
             observer,
-            deviations: Arc::new(deviations),
+            deviations,
             cancellation: options.cancellation.clone(),
             bail: options.bail,
+            has_stopped_one: AtomicBool::new(false),
         };
         Ok(Self {
             report,
@@ -241,7 +243,7 @@ impl Session {
         let (mut report, runner) = (self.report.clone(), &self.runner);
         let Tally { mut done, leaks, .. } = tally;
         report.leaks.extend(leaks);
-        if done.iter().any(|(_, check)| was_stopped(check)) {
+        if runner.has_stopped_one.load(Ordering::Relaxed) {
             sleep(AFTERMATH).await;
         }
         let shared = &runner.shared;
@@ -283,9 +285,11 @@ struct Runner {
     shared: Arc<Shared>,
     driver: Arc<dyn ContainerDriver>,
     observer: Arc<dyn Observer>,
-    deviations: Arc<Deviations>,
+    deviations: Deviations,
     cancellation: crate::Cancellation,
     bail: bool,
+    /// Whether a check was ended in the middle of whatever it was doing.
+    has_stopped_one: AtomicBool,
 }
 
 impl Runner {
@@ -388,6 +392,8 @@ impl Runner {
             ended = timeout(limit, body.join_next()) => Some(ended),
             () = self.cancellation.cancelled() => None,
         };
+        let is_ended = matches!(ended, Some(Ok(Some(_))));
+        self.has_stopped_one.fetch_or(!is_ended, Ordering::Relaxed);
         let pending = ctx.journal().pending();
         let report = match ended {
             Some(Ok(Some(Ok(result)))) => judge(check, result, ctx.assertions()),
@@ -399,11 +405,6 @@ impl Runner {
         };
         (report, stop(body).await)
     }
-}
-
-/// Whether a check was ended in the middle of whatever it was doing.
-fn was_stopped(check: &CheckReport) -> bool {
-    matches!(check.outcome, Outcome::TimedOut | Outcome::NotRun) && !check.steps.is_empty()
 }
 
 /// Ends a body and waits until everything it holds is dropped. Says so if that takes too long.
