@@ -87,8 +87,8 @@ impl Ctx {
         &self.0.ledger
     }
 
-    pub(crate) fn target(&self) -> &dyn Target {
-        &*self.0.shared.target
+    pub(crate) fn target(&self) -> &Arc<dyn Target> {
+        &self.0.shared.target
     }
 
     pub(crate) fn assertions(&self) -> usize {
@@ -140,10 +140,10 @@ impl Ctx {
         Ok(TrackedDriver::new(driver, label, journal, ledger))
     }
 
-    /// The target's maker of other programs' objects.
+    /// The target's maker of other programs' objects. What it has made for the check is removed when the check has ended.
     pub fn bystanders(&self) -> CheckResult<Arc<dyn Bystanders>> {
         let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
-        self.0.shared.target.bystanders().ok_or_else(none)
+        self.ledger().bystanders(&**self.target()).ok_or_else(none)
     }
 
     /// What the driver declared when the run began.

@@ -10,11 +10,12 @@ use driver_interface_types::{
     ContainerDriver, ContainerFilter, ContainerId, DriverError, ImageRef, NetworkId, RemoveOptions,
     SessionId, VolumeId,
 };
-use tokio::time::{Instant, sleep};
+use futures_util::future::join_all;
+use tokio::time::sleep;
 
-use crate::Target;
+use crate::{Bystanders, Target, guard};
 
-/// How long a check's clean-up may take.
+/// How long the removal of one thing may take.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,7 @@ pub(crate) enum Made {
     Session(String),
 }
 
+#[derive(Clone)]
 struct Entry {
     driver: Arc<dyn ContainerDriver>,
     made: Made,
@@ -42,6 +44,8 @@ struct Entries {
     /// What is noted already, by driver.
     known: HashSet<(usize, Made)>,
     in_order: Vec<Entry>,
+    /// Who made objects of other programs for the check, if it had any made.
+    bystanders: Option<Arc<dyn Bystanders>>,
 }
 
 impl Ledger {
@@ -57,30 +61,51 @@ impl Ledger {
         }
     }
 
-    /// Removes everything noted, the latest first and containers before what they use. Returns what could
-    /// not be removed.
-    pub(crate) async fn clean_up(&self, target: &dyn Target) -> Vec<String> {
-        let entries = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).in_order;
-        let end = Instant::now() + DEADLINE;
+    /// Who makes objects of other programs for the check: the same each time, so that what was made is removed.
+    pub(crate) fn bystanders(&self, target: &dyn Target) -> Option<Arc<dyn Bystanders>> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.bystanders.is_none() {
+            entries.bystanders = target.bystanders();
+        }
+        entries.bystanders.clone()
+    }
+
+    /// Removes everything noted, the latest first and containers before what they use, at once as far as that goes: what
+    /// cannot be removed holds nothing else up. Returns what that was.
+    pub(crate) async fn clean_up(&self, target: &Arc<dyn Target>) -> Vec<String> {
+        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut leaks = Vec::new();
         for round in 0..3 {
-            for entry in entries
-                .iter()
-                .rev()
-                .filter(|entry| round_of(&entry.made) == round)
-            {
-                match tokio::time::timeout_at(end, entry.remove(target)).await {
-                    Ok(None) => {}
-                    Ok(Some(error)) => leaks.push(format!("{}: {error}", entry.made.describe())),
-                    Err(_) => leaks.push(format!(
-                        "{}: not removed within {DEADLINE:?}",
-                        entry.made.describe()
-                    )),
-                }
-            }
+            let entries = noted.in_order.iter().rev();
+            let due = entries.filter(|entry| round_of(&entry.made) == round);
+            let left = join_all(due.map(|entry| entry.clean_up(Arc::clone(target)))).await;
+            leaks.extend(left.into_iter().flatten());
+        }
+        if let Some(bystanders) = noted.bystanders {
+            let removal = guard::call(
+                DEADLINE,
+                async move { repeatedly(|| bystanders.remove_all()).await },
+            );
+            let problem = removal
+                .await
+                .map_or_else(|lost| Some(lost.to_string()), |left| left);
+            leaks.extend(problem.map(|problem| format!("objects of other programs: {problem}")));
         }
         leaks
     }
+}
+
+/// Tries until it is done. What a check left in the middle of a change may refuse once: an engine is still at it.
+async fn repeatedly<E, F: Future<Output = Result<(), E>>>(mut attempt: impl FnMut() -> F) -> Option<E> {
+    let mut last = None;
+    for pause in [0, 250, 500, 750] {
+        sleep(Duration::from_millis(pause)).await;
+        match attempt().await {
+            Ok(()) => return None,
+            Err(error) => last = Some(error),
+        }
+    }
+    last
 }
 
 fn round_of(made: &Made) -> u8 {
@@ -105,21 +130,26 @@ impl Made {
 }
 
 impl Entry {
+    /// What is left of it, and why; none when it is gone.
+    async fn clean_up(&self, target: Arc<dyn Target>) -> Option<String> {
+        let entry = self.clone();
+        let problem = match guard::call(DEADLINE, async move { entry.remove(&*target).await }).await {
+            Ok(None) => return None,
+            Ok(Some(error)) => error.to_string(),
+            Err(lost) => lost.to_string(),
+        };
+        Some(format!("{}: {problem}", self.made.describe()))
+    }
+
     /// `None` when it is gone. A name that is no valid id was refused by every driver, so nothing has it.
     async fn remove(&self, target: &dyn Target) -> Option<DriverError> {
-        let mut last = None;
-        // What a check left in the middle of a change may refuse once: an engine is still at it.
-        for attempt in 0_u32..4 {
-            if attempt > 0 {
-                sleep(Duration::from_millis(250) * attempt).await;
-            }
+        let attempt = || async {
             match self.try_remove(target).await {
-                Ok(()) => return None,
-                Err(error) if error.is_not_found() => return None,
-                Err(error) => last = Some(error),
+                Err(error) if !error.is_not_found() => Err(error),
+                _ => Ok(()),
             }
-        }
-        last
+        };
+        repeatedly(attempt).await
     }
 
     async fn try_remove(&self, target: &dyn Target) -> Result<(), DriverError> {
@@ -153,16 +183,15 @@ impl Entry {
 
     async fn remove_containers_of(&self, session: SessionId) -> Result<(), DriverError> {
         let filter = ContainerFilter::default().session(session);
+        let mut failed = None;
         for container in self.driver.list_containers(&filter).await? {
-            match self
+            let removed = self
                 .driver
                 .remove_container(&container.id, RemoveOptions::force())
-                .await
-            {
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => {}
-            }
+                .await;
+            // The others are removed all the same.
+            failed = removed.err().filter(|error| !error.is_not_found()).or(failed);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }

@@ -5,6 +5,7 @@ mod check;
 pub mod checks;
 mod ctx;
 mod deviation;
+mod guard;
 #[cfg(feature = "harness")]
 mod harness;
 mod image;

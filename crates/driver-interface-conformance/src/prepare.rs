@@ -1,16 +1,18 @@
 //! What happens before the first check and after the last one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ConfigurationError, ContainerConfig, ContainerDriver, ImageRef, Namespace, RemoveOptions,
+    Capabilities, Capability, ConfigurationError, ContainerConfig, ContainerDriver, DriverError, ImageRef,
+    Namespace, RemoveOptions,
 };
-use tokio::time::timeout;
 
 use crate::ctx::Shared;
+use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
-use crate::{Check, DriverReport, Need, Outcome, Target, TestImage};
+use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
 /// How the reason begins for which a check that needs the test image does not run.
 pub(crate) const NO_IMAGE: &str = "no test image";
@@ -21,6 +23,8 @@ const PREFIX: &str = "conf-";
 /// What to do about a driver that cannot be given the suite's own image.
 const NAME_ONE: &str =
     "the driver does not import images; name one that the engine has, with `Harness::image` or `--image`";
+/// How long it may take to connect, or to say what is known without asking the engine.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The test image as it turned out.
@@ -32,28 +36,64 @@ pub(crate) enum Image {
     /// Not to be had; the checks that need it are not run.
     Missing(String),
     /// It should be there: the driver declares that it can import one, and failed.
-    Broken(String),
+    Broken {
+        reason: String,
+        /// What may be there all the same.
+        tried: Option<ImageRef>,
+    },
 }
 
 impl Image {
     pub(crate) fn reference(&self) -> Option<&str> {
         match self {
             Self::Found(image) | Self::Imported(image) => Some(image.as_str()),
-            Self::Missing(_) | Self::Broken(_) => None,
+            Self::Missing(_) | Self::Broken { .. } => None,
         }
     }
 }
 
-/// Who the driver and its engine are.
-pub(crate) async fn describe(target: &dyn Target, driver: &dyn ContainerDriver) -> DriverReport {
+/// Connects, without leaving the suite to a driver that never answers.
+pub(crate) async fn connect(
+    target: &Arc<dyn Target>,
+    namespace: &Namespace,
+) -> Result<Arc<dyn ContainerDriver>, DriverError> {
+    let (target, namespace) = (Arc::clone(target), namespace.clone());
+    let connected = guard::call(CONNECT_DEADLINE, async move { target.connect(&namespace).await }).await;
+    connected.unwrap_or_else(|lost| Err(lost.into_error("connect")))
+}
+
+/// What a driver says it can do.
+pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Capabilities, Lost> {
+    let driver = Arc::clone(driver);
+    guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
+}
+
+/// Who the driver and its engine are. What it does not say is missing, and the report says why.
+pub(crate) async fn describe(
+    target: &dyn Target,
+    driver: &Arc<dyn ContainerDriver>,
+) -> (DriverReport, Capabilities) {
     let mut report = DriverReport::new(target.uri());
-    driver.name().clone_into(&mut report.name);
-    driver.version().clone_into(&mut report.version);
-    report.capabilities = driver.capabilities().declared().collect();
+    let asked = Arc::clone(driver);
+    let names = async move { (asked.name().to_owned(), asked.version().to_owned()) };
+    match guard::call(CONNECT_DEADLINE, names).await {
+        Ok((name, version)) => (report.name, report.version) = (name, version),
+        Err(lost) => report
+            .leaks
+            .push(format!("asked for its name and version, {lost}")),
+    }
+    let capabilities = capabilities(driver).await.unwrap_or_else(|lost| {
+        report.leaks.push(format!("asked what it can do, {lost}"));
+        Capabilities::none()
+    });
+    report.capabilities = capabilities.declared().collect();
     // That a health check works is for a check to find out, not for the heading.
-    let health = timeout(HEALTH_DEADLINE, driver.health_check()).await;
-    report.engine = health.ok().and_then(Result::ok).and_then(|health| health.engine);
-    report
+    let asked = Arc::clone(driver);
+    match guard::call(HEALTH_DEADLINE, async move { asked.health_check().await }).await {
+        Ok(health) => report.engine = health.ok().and_then(|health| health.engine),
+        Err(lost) => report.leaks.push(format!("asked for its health, {lost}")),
+    }
+    (report, capabilities)
 }
 
 /// The namespace of a run.
@@ -67,32 +107,47 @@ pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
 }
 
-pub(crate) async fn import(driver: &dyn ContainerDriver, image: &TestImage, namespace: &Namespace) -> Image {
+pub(crate) async fn import(
+    driver: &Arc<dyn ContainerDriver>,
+    capabilities: Capabilities,
+    image: &TestImage,
+    namespace: &Namespace,
+) -> Image {
     let root = match image {
         TestImage::Existing(reference) => return probe(driver, reference).await,
         TestImage::Missing(reason) => return Image::Missing(reason.clone()),
         TestImage::Root(root) => root.clone(),
     };
-    if !driver.capabilities().supports(Capability::ImageImport) {
+    if !capabilities.supports(Capability::ImageImport) {
         return Image::Missing(NAME_ONE.to_owned());
     }
     // Engines complete a short name differently; one with a registry is the same everywhere.
     let Some(reference) = image_of(namespace) else {
-        return Image::Broken(format!("no image can be named after {namespace}"));
+        return Image::Broken {
+            reason: format!("no image can be named after {namespace}"),
+            tried: None,
+        };
     };
-    let broken = |why: String| Image::Broken(format!("the test image could not be imported: {why}"));
-    match timeout(DEADLINE, driver.import_image(&reference, root)).await {
-        Ok(Ok(())) => Image::Imported(reference),
-        Ok(Err(error)) => broken(describe_error(&error)),
-        Err(_) => broken(format!("no answer within {DEADLINE:?}")),
+    let (asked, tried) = (Arc::clone(driver), reference.clone());
+    let why = match guard::call(DEADLINE, async move { asked.import_image(&tried, root).await }).await {
+        Ok(Ok(())) => return Image::Imported(reference),
+        Ok(Err(error)) => describe_error(&error),
+        Err(lost) => lost.to_string(),
+    };
+    Image::Broken {
+        reason: format!("the test image could not be imported: {why}"),
+        tried: Some(reference),
     }
 }
 
 /// Looks whether a container can be made of an image that the engine is to have or to pull, so that its absence is told
 /// once, and not as the failure of every check.
-async fn probe(driver: &dyn ContainerDriver, reference: &ImageRef) -> Image {
-    let config = ContainerConfig::new("probe", reference.as_str());
-    match timeout(DEADLINE, driver.create_container(&config)).await {
+async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
+    let (asked, config) = (
+        Arc::clone(driver),
+        ContainerConfig::new("probe", reference.as_str()),
+    );
+    match guard::call(DEADLINE, async move { asked.create_container(&config).await }).await {
         Ok(Err(error)) if [codes::IMAGE_NOT_FOUND, codes::IMAGE_PULL_FAILED].contains(&error.code()) => {
             return Image::Missing(format!(
                 "{reference} is not to be had: {}",
@@ -100,12 +155,10 @@ async fn probe(driver: &dyn ContainerDriver, reference: &ImageRef) -> Image {
             ));
         }
         Ok(Ok(made)) => {
+            let asked = Arc::clone(driver);
+            let removal = async move { asked.remove_container(&made.id, RemoveOptions::force()).await };
             // The sweep tells of one that stays.
-            let _ = timeout(
-                DEADLINE,
-                driver.remove_container(&made.id, RemoveOptions::force()),
-            )
-            .await;
+            let _ = guard::call(DEADLINE, removal).await;
         }
         // Whatever else is wrong is for the checks to find.
         Ok(Err(_)) | Err(_) => {}
@@ -114,17 +167,29 @@ async fn probe(driver: &dyn ContainerDriver, reference: &ImageRef) -> Image {
 }
 
 /// Removes what [`import`] made. Returns what is left.
-pub(crate) async fn remove(driver: &dyn ContainerDriver, image: &Image) -> Option<String> {
-    let Image::Imported(reference) = image else {
-        return None;
+pub(crate) async fn remove(
+    driver: &Arc<dyn ContainerDriver>,
+    capabilities: Capabilities,
+    image: &Image,
+) -> Option<String> {
+    let (reference, is_there) = match image {
+        Image::Imported(reference) => (reference, true),
+        // An import that failed, or that nobody has heard of again, may have made it.
+        Image::Broken {
+            tried: Some(reference),
+            ..
+        } => (reference, false),
+        Image::Broken { tried: None, .. } | Image::Found(_) | Image::Missing(_) => return None,
     };
-    if !driver.capabilities().supports(Capability::ImageRemove) {
-        return Some(format!("image {reference}: the driver cannot remove images"));
+    if !capabilities.supports(Capability::ImageRemove) {
+        return is_there.then(|| format!("image {reference}: the driver cannot remove images"));
     }
-    let problem = match timeout(DEADLINE, driver.remove_image(reference)).await {
+    let (asked, gone) = (Arc::clone(driver), reference.clone());
+    let problem = match guard::call(DEADLINE, async move { asked.remove_image(&gone).await }).await {
         Ok(Ok(())) => return None,
+        Ok(Err(error)) if !is_there && error.is_not_found() => return None,
         Ok(Err(error)) => describe_error(&error),
-        Err(_) => format!("not removed within {DEADLINE:?}"),
+        Err(lost) => lost.to_string(),
     };
     Some(format!("image {reference}: {problem}"))
 }
@@ -147,7 +212,9 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
         (Need::Image | Need::Registry, Image::Missing(reason)) => {
             Some((Outcome::NotRun, format!("{NO_IMAGE}: {reason}")))
         }
-        (Need::Image | Need::Registry, Image::Broken(reason)) => Some((Outcome::Error, reason.clone())),
+        (Need::Image | Need::Registry, Image::Broken { reason, .. }) => {
+            Some((Outcome::Error, reason.clone()))
+        }
         (Need::Bystanders, _) if shared.target.bystanders().is_none() => Some((
             Outcome::Skipped,
             "the target cannot make objects of other programs".to_owned(),

@@ -83,7 +83,8 @@ pub struct DriverReport {
     pub seeds: Vec<u64>,
     /// The checks, counted by outcome.
     pub summary: Summary,
-    /// What was left on the engine, or could not be looked for.
+    /// What was left on the engine, or could not be looked for, and which calls of the suite itself the driver did not
+    /// answer.
     pub leaks: Vec<String>,
     /// Every selected check, in the order of the catalogue.
     pub checks: Vec<CheckReport>,
@@ -294,8 +295,14 @@ impl DriverReport {
         self.wall_ms += next.wall_ms;
         self.cancelled |= next.cancelled;
         self.leaks.extend(next.leaks);
-        for (check, again) in self.checks.iter_mut().zip(next.checks) {
-            check.add(seed, again);
+        for mut again in next.checks {
+            match self.checks.iter_mut().find(|check| check.id == again.id) {
+                Some(check) => check.add(seed, again),
+                None => {
+                    again.repetitions = vec![again.repetition(seed)];
+                    self.checks.push(again);
+                }
+            }
         }
         self.summary = Summary::of(&self.checks);
     }
@@ -470,4 +477,38 @@ impl Summary {
 
 fn now() -> u64 {
     millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(checks: &[(&'static str, Outcome)]) -> DriverReport {
+        let mut report = DriverReport::new("mine:".to_owned());
+        let run = |_| -> crate::CheckFuture { Box::pin(async { Ok(()) }) };
+        let checks = checks
+            .iter()
+            .map(|(id, outcome)| CheckReport::new(&Check::must(id, "It holds.", run), *outcome));
+        report.checks = checks.collect();
+        report
+    }
+
+    #[test]
+    fn repetitions_are_added_to_the_check_that_they_are_of() {
+        let mut first = report(&[("a", Outcome::Passed), ("b", Outcome::Passed)]);
+        first.begin_repetitions(1);
+        first.add(2, report(&[("b", Outcome::Failed), ("c", Outcome::Passed)]));
+        let found = first.checks.iter().map(|check| {
+            let seeds: Vec<u64> = check.repetitions.iter().map(|time| time.seed).collect();
+            (check.id.as_str(), check.outcome, seeds)
+        });
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [
+                ("a", Outcome::Passed, vec![1]),
+                ("b", Outcome::Failed, vec![1, 2]),
+                ("c", Outcome::Passed, vec![2]),
+            ]
+        );
+    }
 }

@@ -1,25 +1,35 @@
 //! Runs checks against one target: in random order, several at once, each with a limit, and cleans up.
 
-use std::any::Any;
 use std::cmp::Reverse;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driver_interface_types::{ContainerDriver, DriverError};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::ctx::Shared;
 use crate::deviation::{self, DeviationError, Deviations};
 use crate::prepare::{self, Image};
 use crate::{
     Check, CheckReport, CheckResult, Ctx, DriverReport, Isolation, Observer, Options, Outcome,
-    SelectionError, Summary, Target, Verdict, checks, sweep,
+    SelectionError, Summary, Target, Verdict, checks, guard, sweep,
 };
+
+/// How long a body that is told to end may take to do so.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long an engine has, after a body was ended in the middle of a call, to do what it was asked to: until then there is
+/// nothing to find.
+const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// Why a run did not begin.
 #[derive(Debug)]
@@ -176,12 +186,12 @@ impl Session {
         let run_id = format!("{:08x}", rand::random::<u32>());
         let namespace =
             prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
-        let driver = target.connect(&namespace).await.map_err(RunError::Unreachable)?;
-        let deviations =
-            Deviations::of(&options.deviations, driver.version()).map_err(RunError::Deviation)?;
+        let connected = prepare::connect(&target, &namespace).await;
+        let driver = connected.map_err(RunError::Unreachable)?;
+        let (mut report, capabilities) = prepare::describe(&*target, &driver).await;
+        let deviations = Deviations::of(&options.deviations, &report.version).map_err(RunError::Deviation)?;
 
-        let mut report = prepare::describe(&*target, &*driver).await;
-        let image = prepare::import(&*driver, &options.image, &namespace).await;
+        let image = prepare::import(&driver, capabilities, &options.image, &namespace).await;
         report.image = image.reference().map(str::to_owned);
         let shared = Arc::new(Shared {
             run_id,
@@ -189,16 +199,17 @@ impl Session {
             namespaces: Mutex::new(vec![namespace.clone()]),
             namespace,
             image: image.reference().unwrap_or_default().to_owned(),
-            capabilities: driver.capabilities(),
+            capabilities,
             target,
         });
         let runner = Runner {
             shared,
             driver,
             observer,
-            deviations: Arc::new(deviations),
+            deviations,
             cancellation: options.cancellation.clone(),
             bail: options.bail,
+            has_stopped_one: AtomicBool::new(false),
         };
         Ok(Self {
             report,
@@ -229,24 +240,28 @@ impl Session {
 
     /// Looks for what is left, removes it, and sums up.
     pub(crate) async fn end(&self, tally: Tally) -> DriverReport {
-        let Tally {
-            mut done, mut leaks, ..
-        } = tally;
         let (mut report, runner) = (self.report.clone(), &self.runner);
-        let namespaces = runner
-            .shared
+        let Tally { mut done, leaks, .. } = tally;
+        report.leaks.extend(leaks);
+        if runner.has_stopped_one.load(Ordering::Relaxed) {
+            sleep(AFTERMATH).await;
+        }
+        let shared = &runner.shared;
+        let namespaces = shared
             .namespaces
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        leaks.extend(sweep::leaks(&*runner.shared.target, &namespaces).await);
+        report
+            .leaks
+            .extend(sweep::leaks(&shared.target, &namespaces).await);
         // After the sweep: a container that was left would keep the image.
-        leaks.extend(prepare::remove(&*runner.driver, &self.image).await);
+        let left = prepare::remove(&runner.driver, shared.capabilities, &self.image).await;
+        report.leaks.extend(left);
 
         done.sort_by_key(|(index, _)| *index);
         report.checks = done.into_iter().map(|(_, report)| report).collect();
         report.summary = Summary::of(&report.checks);
-        report.leaks = leaks;
         report.cancelled = runner.cancellation.is_cancelled();
         report.wall_ms = crate::journal::millis(self.begun.elapsed());
         runner.observer.run_finished(&report);
@@ -266,14 +281,15 @@ pub(crate) struct Tally {
     over: Option<String>,
 }
 
-#[derive(Clone)]
 struct Runner {
     shared: Arc<Shared>,
     driver: Arc<dyn ContainerDriver>,
     observer: Arc<dyn Observer>,
-    deviations: Arc<Deviations>,
+    deviations: Deviations,
     cancellation: crate::Cancellation,
     bail: bool,
+    /// Whether a check was ended in the middle of whatever it was doing.
+    has_stopped_one: AtomicBool,
 }
 
 impl Runner {
@@ -313,7 +329,7 @@ impl Runner {
 
     async fn run_batch(&self, batch: Vec<(usize, Check)>, jobs: usize, tally: &mut Tally) {
         let mut waiting = batch.into_iter();
-        let mut running = JoinSet::new();
+        let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs {
                 let Some((index, check)) = waiting.next() else {
@@ -327,67 +343,78 @@ impl Runner {
                     tally.done.push((index, report));
                     continue;
                 }
-                let runner = self.clone();
-                running.spawn(async move { (index, runner.run_one(index, check).await) });
+                running.push(async move { (index, self.run_one(index, check).await) });
             }
-            match running.join_next().await {
-                None => break,
-                Some(Ok((index, (report, left)))) => {
-                    let left = left.into_iter().map(|leak| format!("{}: {leak}", report.id));
-                    tally.leaks.extend(left);
-                    self.finish(index, report, tally);
-                }
-                Some(Err(error)) => tally
-                    .leaks
-                    .push(format!("the runner itself failed, and a check with it: {error}")),
-            }
+            let Some((index, (report, left))) = running.next().await else {
+                break;
+            };
+            let left = left.into_iter().map(|leak| format!("{}: {leak}", report.id));
+            tally.leaks.extend(left);
+            self.finish(index, report, tally);
         }
     }
 
+    /// Runs a check, and says what it left. Whatever happens, there is a report.
     async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
+        let run = AssertUnwindSafe(self.try_run_one(index, check)).catch_unwind();
+        run.await.unwrap_or_else(|payload| {
+            let message = guard::panic_text(payload.as_ref());
+            let report = CheckReport::new(&check, Outcome::Error);
+            let report = report.because(format!("the runner itself panicked: {message}"));
+            (self.deviations.judge(report), Vec::new())
+        })
+    }
+
+    async fn try_run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         self.observer.check_started(&check);
         let begun = Instant::now();
         let ctx = match Ctx::new(Arc::clone(&self.shared), check, index, Arc::clone(&self.driver)) {
             Ok(ctx) => ctx,
             Err(verdict) => return (judge(&check, Err(verdict), 1), Vec::new()),
         };
-        let mut report = self.run_body(&check, &ctx).await.took(begun.elapsed());
+        let (report, mut leaks) = self.run_body(&check, &ctx).await;
+        let mut report = report.took(begun.elapsed());
         report.assertions = ctx.assertions();
         if report.outcome != Outcome::Passed {
             report.steps = ctx.journal().steps();
         }
-        let leaks = ctx.ledger().clean_up(ctx.target()).await;
+        leaks.extend(ctx.ledger().clean_up(ctx.target()).await);
         (self.deviations.judge(report), leaks)
     }
 
-    async fn run_body(&self, check: &Check, ctx: &Ctx) -> CheckReport {
+    /// Runs a body, and says if it could not be ended.
+    async fn run_body(&self, check: &Check, ctx: &Ctx) -> (CheckReport, Vec<String>) {
         let limit = check.limit.mul_f64(self.shared.target.time_scale().max(0.1));
-        let mut body = tokio::spawn((check.run)(ctx.clone()));
+        let (run, given) = (check.run, ctx.clone());
+        let mut body = JoinSet::new();
+        body.spawn(async move { run(given).await });
         let ended = tokio::select! {
-            ended = tokio::time::timeout(limit, &mut body) => Some(ended),
+            ended = timeout(limit, body.join_next()) => Some(ended),
             () = self.cancellation.cancelled() => None,
         };
+        let is_ended = matches!(ended, Some(Ok(Some(_))));
+        self.has_stopped_one.fetch_or(!is_ended, Ordering::Relaxed);
         let pending = ctx.journal().pending();
-        match ended {
-            Some(Ok(Ok(result))) => judge(check, result, ctx.assertions()),
-            Some(Ok(Err(error))) => judge_panic(check, ctx, error),
-            Some(Err(_)) => {
-                stop(body).await;
+        let report = match ended {
+            Some(Ok(Some(Ok(result)))) => judge(check, result, ctx.assertions()),
+            Some(Ok(Some(Err(error)))) => judge_panic(check, ctx, error),
+            Some(Ok(None) | Err(_)) => {
                 CheckReport::new(check, Outcome::TimedOut).because(late(limit, &pending))
             }
-            None => {
-                stop(body).await;
-                CheckReport::new(check, Outcome::NotRun).because(CANCELLED)
-            }
-        }
+            None => CheckReport::new(check, Outcome::NotRun).because(CANCELLED),
+        };
+        (report, stop(body).await)
     }
 }
 
-/// Ends a body and waits until everything it holds is dropped.
-async fn stop(body: tokio::task::JoinHandle<CheckResult>) {
-    body.abort();
-    // The only news is that it was aborted.
-    let _ = body.await;
+/// Ends a body and waits until everything it holds is dropped. Says so if that takes too long.
+async fn stop(mut body: JoinSet<CheckResult>) -> Vec<String> {
+    match timeout(STOP_DEADLINE, body.shutdown()).await {
+        Ok(()) => Vec::new(),
+        Err(_) => vec![format!(
+            "the check goes on and may still make something: it blocks its thread, so it did not end within {STOP_DEADLINE:?}"
+        )],
+    }
 }
 
 fn late(limit: Duration, pending: &[String]) -> String {
@@ -417,10 +444,7 @@ fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
 
 /// A panic inside a call is the driver's, any other the suite's.
 fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
-    let message = match error.try_into_panic() {
-        Ok(payload) => panic_text(payload.as_ref()),
-        Err(error) => error.to_string(),
-    };
+    let message = guard::panic_of(error);
     broken(
         check,
         ctx.journal().panicked(),
@@ -435,10 +459,4 @@ fn broken(check: &Check, panicked_in: Option<String>, reason: String) -> CheckRe
         }
         None => CheckReport::new(check, Outcome::Error).because(reason),
     }
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }

@@ -1,129 +1,264 @@
 //! The last look: whatever a run's namespaces still have is a leak, and is removed. And the same for a run that
 //! could not look itself.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerFilter, DriverError, Namespace, RemoveOptions, ResourceFilter,
+    Capabilities, Capability, ContainerDriver, ContainerFilter, ContainerInstance, DriverError, ImageRef,
+    Namespace, Network, RemoveOptions, ResourceFilter, Result as DriverResult, Volume,
 };
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::future::{join_all, join3};
+use futures_util::{StreamExt as _, stream};
+use tokio::time::{Instant, sleep};
 
-use crate::Target;
 use crate::outcome::describe;
-use crate::prepare;
+use crate::{Target, guard, prepare};
 
 /// How long a driver has for undoing, in the background, creations that were dropped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long looking at one namespace may take: a driver that hangs must not hang the suite.
-const DEADLINE: Duration = Duration::from_secs(90);
+/// How long one question or removal may take: a driver that hangs must not hang the suite.
+const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Looks for what is left in some namespaces, over a new connection to each.
-pub(crate) async fn leaks(target: &dyn Target, namespaces: &[Namespace]) -> Vec<String> {
-    let mut leaks = Vec::new();
-    for namespace in namespaces {
-        match timeout(DEADLINE, sweep_one(target, namespace)).await {
-            Ok(Ok(left)) => leaks.extend(left),
-            Ok(Err(error)) => {
-                leaks.push(format!(
-                    "namespace {namespace} could not be swept: {}",
-                    describe(&error)
-                ));
-            }
-            Err(_) => leaks.push(format!(
-                "namespace {namespace} could not be swept within {DEADLINE:?}"
-            )),
-        }
-    }
-    leaks
+/// How many namespaces are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// Looks for what is left in some namespaces, over a new connection to each, and removes it. Returns what it was, and what
+/// went wrong.
+pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
+    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async move {
+        let Look { found, problems } = sweep_one(target, &namespace).await;
+        let problems = problems
+            .into_iter()
+            .map(|problem| format!("namespace {namespace} could not be swept: {problem}"));
+        found.into_iter().chain(problems).collect::<Vec<_>>()
+    });
+    looks.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
-/// Removes what a run left that was killed: everything in the namespaces it used, and its test image. Returns what was
+/// Removes what a run that was killed has left: everything in the namespaces it used, and its test image. Returns what was
 /// found, one line each.
 ///
 /// Which namespaces a run uses [`Target::connect`] sees; write them down before they are used, and give up the note when
 /// the run has ended. A run that is still alive must not be swept: it would lose what it works with.
 ///
 /// # Errors
-/// What could not be removed, in words. Sweep again when the engine can be reached.
+/// What could not be removed, in words; all the rest is. Sweep again when the engine can be reached.
 ///
 /// # Cancel safety
 /// Dropping the future leaves what was not removed yet; sweep again.
-pub async fn sweep(target: &dyn Target, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
-    let mut found = Vec::new();
-    for namespace in namespaces {
-        let failed = |why: String| format!("namespace {namespace}: {why}");
-        let swept = timeout(DEADLINE, sweep_abandoned(target, namespace)).await;
-        let swept = swept.map_err(|_| failed(format!("not swept within {DEADLINE:?}")))?;
-        found.extend(swept.map_err(|error| failed(describe(&error)))?);
+pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
+    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async {
+        let look = sweep_abandoned(&target, &namespace).await;
+        (namespace, look)
+    });
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for (namespace, look) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
+        found.extend(look.found);
+        let told = look.problems.into_iter();
+        problems.extend(told.map(|problem| format!("namespace {namespace}: {problem}")));
     }
-    Ok(found)
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(problems.join("; "))
+    }
 }
 
-async fn sweep_abandoned(target: &dyn Target, namespace: &Namespace) -> Result<Vec<String>, DriverError> {
-    let driver = target.connect(namespace).await?;
-    let mut found = leftovers(&*driver).await?;
-    remove_all(&*driver).await?;
-    if let Some(image) = prepare::image_of(namespace)
-        && driver.capabilities().supports(Capability::ImageRemove)
-    {
-        match driver.remove_image(&image).await {
-            Ok(()) => found.push(format!("image {image}")),
-            Err(error) if error.code() == codes::IMAGE_NOT_FOUND => {}
-            Err(error) => return Err(error),
+/// What a look at one namespace has come to.
+#[derive(Default)]
+struct Look {
+    /// What was there.
+    found: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Look {
+    fn failed(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+            ..Self::default()
         }
     }
-    Ok(found)
 }
 
-async fn sweep_one(target: &dyn Target, namespace: &Namespace) -> Result<Vec<String>, DriverError> {
-    let driver = target.connect(namespace).await?;
+async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+    let sweeper = match Sweeper::connect(target, namespace).await {
+        Ok(sweeper) => sweeper,
+        Err(problem) => return Look::failed(problem),
+    };
+    let (objects, problems) = sweeper.objects().await;
+    let mut look = Look {
+        found: objects.iter().map(Object::to_string).collect(),
+        problems,
+    };
+    look.problems.extend(sweeper.remove_all(objects).await);
+    if let Some(image) = prepare::image_of(namespace)
+        && sweeper.capabilities.supports(Capability::ImageRemove)
+    {
+        let image = Object::Image(image);
+        let name = image.to_string();
+        match sweeper.remove(image).await {
+            Removed::Now => look.found.push(name),
+            Removed::Before => {}
+            Removed::Not(problem) => look.problems.push(problem),
+        }
+    }
+    look
+}
+
+async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+    let sweeper = match Sweeper::connect(target, namespace).await {
+        Ok(sweeper) => sweeper,
+        Err(problem) => return Look::failed(problem),
+    };
     let end = Instant::now() + PATIENCE;
     loop {
-        let left = leftovers(&*driver).await?;
-        if left.is_empty() {
-            return Ok(left);
-        }
-        if Instant::now() >= end {
-            remove_all(&*driver).await?;
-            return Ok(left);
+        let (objects, problems) = sweeper.objects().await;
+        let is_clean = objects.is_empty() && problems.is_empty();
+        if is_clean || Instant::now() >= end {
+            let found = objects.iter().map(Object::to_string).collect();
+            let mut look = Look { found, problems };
+            look.problems.extend(sweeper.remove_all(objects).await);
+            return look;
         }
         sleep(Duration::from_millis(250)).await;
     }
 }
 
-async fn leftovers(driver: &dyn ContainerDriver) -> Result<Vec<String>, DriverError> {
-    let mut left = Vec::new();
-    for container in driver.list_containers(&ContainerFilter::default()).await? {
-        left.push(format!("container {} ({})", container.name, container.status));
-    }
-    if driver.capabilities().supports(Capability::VolumeList) {
-        let volumes = driver.list_volumes(&ResourceFilter::default()).await?;
-        left.extend(volumes.iter().map(|volume| format!("volume {}", volume.name)));
-    }
-    if driver.capabilities().supports(Capability::NetworkList) {
-        let networks = driver.list_networks(&ResourceFilter::default()).await?;
-        left.extend(networks.iter().map(|network| format!("network {}", network.name)));
-    }
-    Ok(left)
+/// What can be left in a namespace.
+enum Object {
+    Container(ContainerInstance),
+    Volume(Volume),
+    Network(Network),
+    Image(ImageRef),
 }
 
-async fn remove_all(driver: &dyn ContainerDriver) -> Result<(), DriverError> {
-    for container in driver.list_containers(&ContainerFilter::default()).await? {
-        driver
-            .remove_container(&container.id, RemoveOptions::force())
-            .await?;
-    }
-    if driver.capabilities().supports(Capability::VolumeList) {
-        for volume in driver.list_volumes(&ResourceFilter::default()).await? {
-            driver.remove_volume(&volume.id).await?;
+impl Object {
+    async fn remove(&self, driver: &dyn ContainerDriver) -> Result<(), DriverError> {
+        match self {
+            Self::Container(container) => {
+                driver
+                    .remove_container(&container.id, RemoveOptions::force())
+                    .await
+            }
+            Self::Volume(volume) => driver.remove_volume(&volume.id).await,
+            Self::Network(network) => driver.remove_network(&network.id).await,
+            Self::Image(image) => driver.remove_image(image).await,
         }
     }
-    if driver.capabilities().supports(Capability::NetworkList) {
-        for network in driver.list_networks(&ResourceFilter::default()).await? {
-            driver.remove_network(&network.id).await?;
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container(container) => write!(f, "container {} ({})", container.name, container.status),
+            Self::Volume(volume) => write!(f, "volume {}", volume.name),
+            Self::Network(network) => write!(f, "network {}", network.name),
+            Self::Image(image) => write!(f, "image {image}"),
         }
     }
-    Ok(())
+}
+
+/// What became of something that was to be removed.
+enum Removed {
+    Now,
+    /// It was gone already.
+    Before,
+    /// It is still there, and why.
+    Not(String),
+}
+
+/// A new connection to a namespace. Nothing that goes wrong on it ends the rest.
+struct Sweeper {
+    driver: Arc<dyn ContainerDriver>,
+    capabilities: Capabilities,
+}
+
+impl Sweeper {
+    async fn connect(target: &Arc<dyn Target>, namespace: &Namespace) -> Result<Self, String> {
+        let connected = prepare::connect(target, namespace).await;
+        let driver = connected.map_err(|error| describe(&error))?;
+        let capabilities = prepare::capabilities(&driver).await;
+        Ok(Self {
+            capabilities: capabilities.map_err(|lost| format!("asked what it can do, {lost}"))?,
+            driver,
+        })
+    }
+
+    /// Everything that is there, and what could not be listed.
+    async fn objects(&self) -> (Vec<Object>, Vec<String>) {
+        let (containers, volumes, networks) = join3(
+            self.list(None, |driver| async move {
+                let all = driver.list_containers(&ContainerFilter::default()).await?;
+                Ok(all.into_iter().map(Object::Container).collect())
+            }),
+            self.list(Some(Capability::VolumeList), |driver| async move {
+                let all = driver.list_volumes(&ResourceFilter::default()).await?;
+                Ok(all.into_iter().map(Object::Volume).collect())
+            }),
+            self.list(Some(Capability::NetworkList), |driver| async move {
+                let all = driver.list_networks(&ResourceFilter::default()).await?;
+                Ok(all.into_iter().map(Object::Network).collect())
+            }),
+        )
+        .await;
+        let (mut objects, mut problems) = (Vec::new(), Vec::new());
+        for (kind, listed) in [
+            ("containers", containers),
+            ("volumes", volumes),
+            ("networks", networks),
+        ] {
+            match listed {
+                Ok(listed) => objects.extend(listed),
+                Err(why) => problems.push(format!("its {kind} could not be listed: {why}")),
+            }
+        }
+        (objects, problems)
+    }
+
+    async fn list<F>(
+        &self,
+        needs: Option<Capability>,
+        list: impl FnOnce(Arc<dyn ContainerDriver>) -> F,
+    ) -> Result<Vec<Object>, String>
+    where
+        F: Future<Output = DriverResult<Vec<Object>>> + Send + 'static,
+    {
+        if needs.is_some_and(|needed| !self.capabilities.supports(needed)) {
+            return Ok(Vec::new());
+        }
+        match guard::call(DEADLINE, list(Arc::clone(&self.driver))).await {
+            Ok(listed) => listed.map_err(|error| describe(&error)),
+            Err(lost) => Err(lost.to_string()),
+        }
+    }
+
+    /// Removes containers, and then what they may have used. Returns what could not be removed.
+    async fn remove_all(&self, objects: Vec<Object>) -> Vec<String> {
+        let is_container = |object: &Object| matches!(object, Object::Container(_));
+        let (containers, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_container);
+        let mut problems = Vec::new();
+        for objects in [containers, others] {
+            let removed = join_all(objects.into_iter().map(|object| self.remove(object))).await;
+            problems.extend(removed.into_iter().filter_map(|removed| match removed {
+                Removed::Now | Removed::Before => None,
+                Removed::Not(problem) => Some(problem),
+            }));
+        }
+        problems
+    }
+
+    async fn remove(&self, object: Object) -> Removed {
+        let (driver, name) = (Arc::clone(&self.driver), object.to_string());
+        let problem = match guard::call(DEADLINE, async move { object.remove(&*driver).await }).await {
+            Ok(Ok(())) => return Removed::Now,
+            Ok(Err(error)) if error.is_not_found() => return Removed::Before,
+            Ok(Err(error)) => describe(&error),
+            Err(lost) => lost.to_string(),
+        };
+        Removed::Not(format!("{name} could not be removed: {problem}"))
+    }
 }

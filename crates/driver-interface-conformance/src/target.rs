@@ -18,8 +18,8 @@ pub trait Target: Send + Sync {
     /// Whatever the driver says when it cannot reach its engine; the target is then reported as not run.
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
 
-    /// Makes objects on the engine that no driver of this interface made, through another client. Without it
-    /// the checks that a driver leaves them alone are skipped.
+    /// Makes objects on the engine that no driver of this interface made, through another client. Each check that needs
+    /// some asks for one of its own. Without it the checks that a driver leaves them alone are skipped.
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
         None
     }
@@ -129,7 +129,8 @@ pub trait Bystanders: Send + Sync {
     /// What the engine says, in any words.
     async fn inventory(&self) -> Result<Vec<String>, String>;
 
-    /// Removes everything added.
+    /// Removes everything added. After a check it is called whatever became of the check, and again where it fails; what
+    /// is gone already is fine.
     ///
     /// # Errors
     /// What the engine says, in any words.

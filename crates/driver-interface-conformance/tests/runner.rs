@@ -543,11 +543,11 @@ async fn what_a_killed_run_left_is_swept_and_nothing_else() {
     }
     let namespaces = target.1.lock().unwrap().clone();
     assert_eq!((namespaces.len(), engine.containers().len()), (2, 2));
-    let found = sweep(&*target, &namespaces[..1]).await.unwrap();
+    let found = sweep(target.clone(), &namespaces[..1]).await.unwrap();
     assert_eq!(found.len(), 2, "a container and an image: {found:?}");
     assert_eq!(engine.containers().len(), 1, "the other run still has its own");
-    assert_eq!(sweep(&*target, &namespaces[..1]).await, Ok(Vec::new()));
-    sweep(&*target, &namespaces[1..]).await.unwrap();
+    assert_eq!(sweep(target.clone(), &namespaces[..1]).await, Ok(Vec::new()));
+    sweep(target.clone(), &namespaces[1..]).await.unwrap();
     assert!(engine.containers().is_empty());
     assert_eq!(engine.images(), images_before);
 }

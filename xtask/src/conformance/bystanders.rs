@@ -13,16 +13,21 @@ use serde_json::{Value, json};
 
 /// How long one answer of the engine may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The most that is read of an answer.
-const MAX_ANSWER: u64 = 4 << 20;
+/// The most that is read of an answer: far above any list of what an engine has.
+const MAX_ANSWER: u64 = 64 << 20;
 
 /// Talks HTTP/1.0 to an engine's socket: the answer ends with the connection, and is never chunked.
 pub(super) struct EngineBystanders {
     socket: PathBuf,
+    /// What was made, or may have been made: noted before the engine is asked.
     made: Mutex<Vec<Made>>,
+    /// Held by each request until it is answered, also where nobody waits for it any more: what it makes can be removed
+    /// only after that.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-#[derive(Clone)]
+/// By name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Made {
     Container(String),
     Volume(String),
@@ -33,9 +38,17 @@ impl Made {
     /// Where the engine tells of it.
     fn path(&self) -> String {
         match self {
-            Self::Container(id) => format!("/containers/{id}"),
+            Self::Container(name) => format!("/containers/{name}"),
             Self::Volume(name) => format!("/volumes/{name}"),
-            Self::Network(id) => format!("/networks/{id}"),
+            Self::Network(name) => format!("/networks/{name}"),
+        }
+    }
+
+    /// How the engine is asked to remove it.
+    fn removal(&self) -> String {
+        match self {
+            Self::Container(_) => format!("{}?force=1&v=1", self.path()),
+            Self::Volume(_) | Self::Network(_) => self.path(),
         }
     }
 
@@ -61,41 +74,53 @@ impl Made {
 
 impl EngineBystanders {
     /// For an engine at a Unix socket; other engines have none.
-    pub(super) fn at(endpoint: &str) -> Option<Arc<Self>> {
-        let socket = PathBuf::from(endpoint.strip_prefix("unix://")?);
-        Some(Arc::new(Self {
-            socket,
+    pub(super) fn at(endpoint: &str) -> Option<Self> {
+        Some(Self {
+            socket: endpoint.strip_prefix("unix://")?.into(),
             made: Mutex::default(),
-        }))
+            turn: Arc::default(),
+        })
     }
 
     /// Removes an image, unless a container uses it. One that is not there is fine.
     pub(super) async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
-        match self.request("DELETE", format!("/images/{image}"), None).await {
-            Err(problem) if !problem.contains(": 404 ") => Err(problem),
-            _ => Ok(()),
-        }
+        self.delete(format!("/images/{image}")).await
     }
 
     /// Removes everything with this in its name, whoever made it: containers, volumes, networks and images. Returns what
-    /// it was.
-    pub(super) async fn remove_named(&self, part: &str) -> Result<Vec<String>, String> {
-        let mut removed = Vec::new();
+    /// it was, and what could not be removed or looked for.
+    pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
+        let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
             ("containers", "/containers/json?all=1", "?force=1&v=1"),
             ("volumes", "/volumes", ""),
             ("networks", "/networks", ""),
             ("images", "/images/json", ""),
         ] {
-            let answer = self.request("GET", list.to_owned(), None).await?;
+            let answer = match self.request("GET", list.to_owned(), None).await {
+                Ok(answer) => answer,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
             for name in names(&answer, what).iter().filter(|name| name.contains(part)) {
                 let name = name.trim_start_matches('/');
-                self.request("DELETE", format!("/{what}/{name}{options}"), None)
-                    .await?;
-                removed.push(format!("{} {name}", what.trim_end_matches('s')));
+                match self.delete(format!("/{what}/{name}{options}")).await {
+                    Ok(()) => removed.push(format!("{} {name}", what.trim_end_matches('s'))),
+                    Err(problem) => problems.push(problem),
+                }
             }
         }
-        Ok(removed)
+        (removed, problems)
+    }
+
+    /// What is not there is deleted already.
+    async fn delete(&self, path: String) -> Result<(), String> {
+        match self.request("DELETE", path, None).await {
+            Err(problem) if !problem.contains(": 404 ") => Err(problem),
+            _ => Ok(()),
+        }
     }
 
     fn made(&self) -> Vec<Made> {
@@ -109,6 +134,13 @@ impl EngineBystanders {
             .push(made);
     }
 
+    fn forget(&self, made: &Made) {
+        self.made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|other| other != made);
+    }
+
     async fn request(
         &self,
         method: &'static str,
@@ -116,7 +148,12 @@ impl EngineBystanders {
         body: Option<Value>,
     ) -> Result<Value, String> {
         let socket = self.socket.clone();
-        let work = move || exchange(&socket, method, &path, body.as_ref());
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let work = move || {
+            let answer = exchange(&socket, method, &path, body.as_ref());
+            drop(turn);
+            answer
+        };
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| error.to_string())?
@@ -153,7 +190,12 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
     )
     .map_err(failed)?;
     let mut answer = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut answer).map_err(failed)?;
+    let read = stream.take(MAX_ANSWER).read_to_end(&mut answer).map_err(failed)?;
+    if read as u64 == MAX_ANSWER {
+        return Err(format!(
+            "{method} {path}: the answer is longer than {MAX_ANSWER} bytes"
+        ));
+    }
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer
         .split_once("\r\n\r\n")
@@ -166,7 +208,10 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
     if !(200..400).contains(&status) {
         return Err(format!("{method} {path}: {status} {}", body.trim()));
     }
-    Ok(serde_json::from_str(body).unwrap_or(Value::Null))
+    if body.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(body).map_err(|error| format!("{method} {path}: {error}"))
 }
 
 #[async_trait]
@@ -182,6 +227,7 @@ impl Bystanders for EngineBystanders {
             .map(|(key, value)| ((*key).to_owned(), Value::from(*value)))
             .collect();
         let body = json!({ "Image": image, "Cmd": ["sleep", "600"], "Labels": labels });
+        self.remember(Made::Container(name.to_owned()));
         let made = self
             .request("POST", format!("/containers/create?name={name}"), Some(body))
             .await?;
@@ -190,34 +236,25 @@ impl Bystanders for EngineBystanders {
             .and_then(Value::as_str)
             .ok_or("the engine gave no id")?
             .to_owned();
-        self.remember(Made::Container(id.clone()));
         self.request("POST", format!("/containers/{id}/start"), None)
             .await?;
         Ok(id)
     }
 
     async fn add_volume(&self, name: &str) -> Result<(), String> {
-        self.request(
-            "POST",
-            "/volumes/create".to_owned(),
-            Some(json!({ "Name": name })),
-        )
-        .await?;
         self.remember(Made::Volume(name.to_owned()));
-        Ok(())
+        let body = json!({ "Name": name });
+        self.request("POST", "/volumes/create".to_owned(), Some(body))
+            .await
+            .map(drop)
     }
 
     async fn add_network(&self, name: &str) -> Result<(), String> {
+        self.remember(Made::Network(name.to_owned()));
         let body = json!({ "Name": name, "Internal": true });
-        let made = self
-            .request("POST", "/networks/create".to_owned(), Some(body))
-            .await?;
-        let id = made
-            .get("Id")
-            .and_then(Value::as_str)
-            .ok_or("the engine gave no id")?;
-        self.remember(Made::Network(id.to_owned()));
-        Ok(())
+        self.request("POST", "/networks/create".to_owned(), Some(body))
+            .await
+            .map(drop)
     }
 
     async fn inventory(&self) -> Result<Vec<String>, String> {
@@ -240,17 +277,152 @@ impl Bystanders for EngineBystanders {
     async fn remove_all(&self) -> Result<(), String> {
         let mut problems = Vec::new();
         for made in self.made().iter().rev() {
-            let path = match made {
-                Made::Container(_) => format!("{}?force=1&v=1", made.path()),
-                Made::Volume(_) | Made::Network(_) => made.path(),
-            };
-            problems.extend(self.request("DELETE", path, None).await.err());
+            match self.delete(made.removal()).await {
+                Ok(()) => self.forget(made),
+                Err(problem) => problems.push(problem),
+            }
         }
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if problems.is_empty() {
             Ok(())
         } else {
             Err(problems.join("; "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// An engine that gives these answers in turn, each after a while, and returns the first line of each request.
+    fn engine(name: &str, answers: Vec<Vec<u8>>) -> (EngineBystanders, thread::JoinHandle<Vec<String>>) {
+        let socket = std::env::temp_dir().join(format!("xtask-{name}-{}.sock", std::process::id()));
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let bystanders = EngineBystanders::at(&format!("unix://{}", socket.display())).unwrap();
+        let serve = move || {
+            let mut requests = Vec::new();
+            for answer in answers {
+                let Some(mut stream) = accepted(&listener, Duration::from_secs(10)) else {
+                    break;
+                };
+                let mut request = [0; 4096];
+                let length = stream.read(&mut request).unwrap();
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                requests.push(request.lines().next().unwrap_or_default().to_owned());
+                let early = accepted(&listener, Duration::from_millis(50));
+                assert!(early.is_none(), "the one before is not answered yet");
+                // A client that has read enough goes away.
+                let _ = stream.write_all(&answer);
+            }
+            std::fs::remove_file(socket).unwrap();
+            requests
+        };
+        (bystanders, thread::spawn(serve))
+    }
+
+    fn accepted(listener: &UnixListener, patience: Duration) -> Option<UnixStream> {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            if let Ok((stream, _)) = listener.accept() {
+                stream.set_nonblocking(false).unwrap();
+                return Some(stream);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    fn answer(status: u16, body: &str) -> Vec<u8> {
+        format!("HTTP/1.0 {status} Whatever\r\n\r\n{body}").into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_long_answer_is_read_whole_and_half_a_one_is_an_error() {
+        let mut list: Vec<Value> = (0..60_000)
+            .map(|number| json!({ "Names": [format!("/other-{number}")], "Padding": "x".repeat(80) }))
+            .collect();
+        list.push(json!({ "Names": ["/conf-1-last"] }));
+        let long = Value::from(list).to_string();
+        assert!(long.len() > 5 << 20);
+        let (bystanders, requests) = engine(
+            "long",
+            vec![
+                answer(200, &long),
+                answer(204, ""),
+                answer(200, r#"{"Volumes": [{"Name": "conf-1"#),
+                answer(200, "[]"),
+                answer(200, "[]"),
+            ],
+        );
+        let (removed, problems) = bystanders.remove_named("conf-1-").await;
+        assert_eq!(removed, ["container conf-1-last"]);
+        assert!(
+            problems.len() == 1 && problems[0].starts_with("GET /volumes: "),
+            "{problems:?}"
+        );
+        assert_eq!(requests.join().unwrap().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_an_error() {
+        let long = "x".repeat(MAX_ANSWER as usize);
+        let (bystanders, requests) = engine("too-long", vec![answer(200, &long)]);
+        let problem = bystanders.request("GET", "/volumes".to_owned(), None).await;
+        assert!(problem.unwrap_err().contains("is longer than"));
+        requests.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_removed_keeps_nothing_else_from_it_and_is_tried_again() {
+        let (bystanders, requests) = engine(
+            "removal",
+            vec![
+                answer(201, r#"{"Name": "a"}"#),
+                answer(201, r#"{"Id": "b"}"#),
+                answer(500, "busy"),
+                answer(404, "gone"),
+                answer(204, ""),
+            ],
+        );
+        bystanders.add_volume("a").await.unwrap();
+        bystanders.add_network("b").await.unwrap();
+        assert_eq!(
+            bystanders.remove_all().await,
+            Err("DELETE /networks/b: 500 busy".to_owned())
+        );
+        assert_eq!(bystanders.remove_all().await, Ok(()));
+        assert_eq!(
+            bystanders.remove_all().await,
+            Ok(()),
+            "nothing is left to ask for"
+        );
+        let requests = requests.join().unwrap();
+        assert_eq!(
+            requests[2..],
+            [
+                "DELETE /networks/b HTTP/1.0",
+                "DELETE /volumes/a HTTP/1.0",
+                "DELETE /networks/b HTTP/1.0"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_being_made_when_nobody_waited_any_more_is_removed_as_well() {
+        let (bystanders, requests) = engine("dropped", vec![answer(201, "{}"), answer(204, "")]);
+        let making = tokio::time::timeout(Duration::from_millis(10), bystanders.add_volume("a"));
+        assert!(making.await.is_err());
+        assert_eq!(bystanders.remove_all().await, Ok(()));
+        let requests = requests.join().unwrap();
+        assert_eq!(
+            requests,
+            ["POST /volumes/create HTTP/1.0", "DELETE /volumes/a HTTP/1.0"]
+        );
     }
 }

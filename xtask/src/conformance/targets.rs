@@ -123,7 +123,6 @@ fn subject(uri: &str, required: bool) -> Subject {
             let endpoint = endpoint(uri).ok();
             let engine = Arc::new(EngineTarget {
                 uri: uri.to_owned(),
-                bystanders: endpoint.as_deref().and_then(EngineBystanders::at),
                 endpoint,
                 registry_image: super::registry::image(registry_port()),
                 record: OnceLock::new(),
@@ -148,7 +147,6 @@ fn is_of_the_suite(namespace: &Namespace) -> bool {
 pub(super) struct EngineTarget {
     uri: String,
     endpoint: Option<String>,
-    bystanders: Option<Arc<EngineBystanders>>,
     registry_image: Option<ImageRef>,
     /// What is noted for whoever has to clear up if this run is killed.
     record: OnceLock<Record>,
@@ -157,44 +155,49 @@ pub(super) struct EngineTarget {
 impl EngineTarget {
     /// Removes what runs that were killed have left on this engine. Returns what was found, and what could not be
     /// removed.
-    pub(super) async fn clear_up(&self, records: &Path) -> (Vec<String>, Vec<String>) {
+    pub(super) async fn clear_up(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
+        let target = || Arc::clone(self) as Arc<dyn Target>;
         for run in self
             .endpoint
             .iter()
             .flat_map(|endpoint| killed::abandoned(records, endpoint))
         {
-            let mut swept = sweep(self, &run.namespaces).await;
-            let mut problem = None;
+            let mut swept = sweep(target(), &run.namespaces).await;
+            let mut left = Vec::new();
             for namespace in &run.namespaces {
-                match self.remove_named(namespace).await {
-                    Ok(removed) => found.extend(removed),
-                    Err(why) => problem = Some(why),
-                }
+                let (removed, kept) = self.remove_named(namespace).await;
+                found.extend(removed);
+                left.extend(kept);
             }
             if swept.is_err() {
                 // What drivers leave alone may have used what they were to remove.
-                swept = sweep(self, &run.namespaces).await;
+                swept = sweep(target(), &run.namespaces).await;
             }
             match swept {
                 Ok(swept) => found.extend(swept),
-                Err(why) => problem = Some(why),
+                Err(why) => left.push(why),
             }
-            match problem {
-                Some(why) => problems.push(why),
-                None => run.forget(),
+            if left.is_empty() {
+                run.forget();
             }
+            problems.extend(left);
         }
         (found, problems)
     }
 
     /// Removes what is named after a namespace and is no driver's: what checks made for other programs, and networks
-    /// that a driver keeps for itself.
-    async fn remove_named(&self, namespace: &Namespace) -> Result<Vec<String>, String> {
-        match &self.bystanders {
+    /// that a driver keeps for itself. Returns what it was, and what could not be removed.
+    async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
+        match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,
-            _ => Ok(Vec::new()),
+            _ => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// The engine's own API, where it can be reached.
+    fn engine(&self) -> Option<EngineBystanders> {
+        EngineBystanders::at(self.endpoint.as_deref()?)
     }
 
     /// Keeps a record from now on.
@@ -233,16 +236,15 @@ impl Target for EngineTarget {
     }
 
     async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
-        match &self.bystanders {
+        match self.engine() {
             Some(engine) => engine.forget_image(image).await,
             None => Ok(()),
         }
     }
 
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
-        self.bystanders
-            .clone()
-            .map(|bystanders| bystanders as Arc<dyn Bystanders>)
+        self.engine()
+            .map(|engine| Arc::new(engine) as Arc<dyn Bystanders>)
     }
 }
 

@@ -52,6 +52,16 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     for (id, reason) in &unproven {
         writeln!(out, "  {id:<46} {}", line(reason))?;
     }
+    if !found.not_tried.is_empty() {
+        writeln!(
+            out,
+            "\n{}",
+            style.bold("Faults that were not tried: the run was cancelled")
+        )?;
+    }
+    for fault in &found.not_tried {
+        writeln!(out, "  {fault}")?;
+    }
     let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
     writeln!(
         out,

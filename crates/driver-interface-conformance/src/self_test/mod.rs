@@ -8,6 +8,7 @@ mod sabotage;
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -92,7 +93,7 @@ impl Saboteur {
     async fn clean_up(&self) {
         let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
         // Leaving something behind is no news of a broken driver.
-        let _ = sweep::sweep(&*self.target, &used).await;
+        let _ = sweep::sweep(Arc::clone(&self.target), &used).await;
     }
 }
 
@@ -169,6 +170,8 @@ pub struct SelfTest {
     /// Checks that do not pass without a fault and noticed none, so that nothing can be said about them here, and why
     /// they did not.
     pub not_run: Vec<(&'static str, String)>,
+    /// Faults that were not tried, or not with each of their checks, because the run was cancelled.
+    pub not_tried: Vec<&'static str>,
 }
 
 impl SelfTest {
@@ -223,11 +226,20 @@ impl SelfTest {
             match not_run {
                 Some((_, reason)) => reason,
                 None if tried => "it could not tell",
+                None if self.is_waiting(id) => "the run was cancelled before a fault was tried on it",
                 None => "no fault is there for it",
             }
         };
         let unproven = self.checks.iter().filter(|check| !attempted(check.id));
         unproven.map(|check| (check.id, reason(check.id))).collect()
+    }
+
+    /// Whether a fault is there for a check and was not tried.
+    fn is_waiting(&self, check: &str) -> bool {
+        let mut waiting = Fault::all()
+            .into_iter()
+            .filter(|fault| self.not_tried.contains(&fault.name));
+        waiting.any(|fault| fault.kills.contains(&check))
     }
 
     /// Adds what was found out on another target.
@@ -239,17 +251,19 @@ impl SelfTest {
         }
         self.attempts.extend(other.attempts);
         self.not_run.extend(other.not_run);
+        self.not_tried.extend(other.not_tried);
     }
 }
 
 /// Puts each fault into the drivers of a target that passes the checks, and looks whether the checks notice that have
-/// to. `options` select the checks; its seed and image are used.
+/// to. `options` select the checks; its seed and image are used. Where its cancellation stops the run, no further fault is
+/// tried.
 ///
 /// A fault is tried on a check that passes without it. One that does not could not be tried, and one that is skipped
 /// only where the fault brings it to concern the driver.
 ///
 /// # Errors
-/// As [`run`](crate::run).
+/// As [`run`](crate::run). What is being tried with other faults is cleaned up first.
 ///
 /// # Cancel safety
 /// As [`run`](crate::run).
@@ -283,22 +297,42 @@ pub async fn self_test(
     let (together, alone): (Vec<_>, Vec<_>) = trials
         .filter(|(_, checks)| !checks.is_empty())
         .partition(|(_, checks)| checks.iter().all(|check| check.isolation == Isolation::Parallel));
+    let unreachable = AtomicBool::new(false);
+    let mut problem = None;
     for (trials, jobs) in [(together, options.jobs), (alone, 1)] {
         let reports = stream::iter(trials).map(|(fault, checks)| {
-            let (target, options) = (Arc::clone(&target), &options);
+            let (target, options, unreachable) = (Arc::clone(&target), &options, &unreachable);
             async move {
+                let is_over = options.cancellation.is_cancelled() || unreachable.load(Ordering::Relaxed);
+                if is_over {
+                    return (fault, checks, Ok(None));
+                }
                 let report = sabotaged(target, fault, &checks, options).await;
-                (fault, checks, report)
+                unreachable.fetch_or(report.is_err(), Ordering::Relaxed);
+                (fault, checks, report.map(Some))
             }
         });
         let mut reports = pin!(reports.buffered(jobs.max(1)));
         while let Some((fault, checks, report)) = reports.next().await {
-            let report = report?;
+            let report = match report {
+                Ok(report) => report,
+                Err(error) => {
+                    problem.get_or_insert(error);
+                    continue;
+                }
+            };
+            let ended = |check: &Check| {
+                let seen = report.as_ref()?.check(check.id)?;
+                (seen.outcome != Outcome::NotRun).then_some(seen)
+            };
+            if checks.iter().any(|check| ended(check).is_none()) {
+                found.not_tried.push(fault.name);
+            }
             found.attempts.extend(checks.iter().filter_map(|check| {
-                let seen = report.check(check.id)?;
+                let seen = ended(check)?;
                 // One that no fault brings to concern the driver says nothing.
                 let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
-                (concerns && seen.outcome != Outcome::NotRun).then(|| Attempt {
+                concerns.then(|| Attempt {
                     fault: fault.name,
                     check: check.id,
                     outcome: seen.outcome,
@@ -306,6 +340,9 @@ pub async fn self_test(
                 })
             }));
         }
+    }
+    if let Some(error) = problem {
+        return Err(error);
     }
     let noticed = |check: &str| found.attempts.iter().any(|attempt| attempt.check == check);
     found.not_run = obstacles.filter(|(check, _)| !noticed(check)).collect();

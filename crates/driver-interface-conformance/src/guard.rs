@@ -1,0 +1,94 @@
+//! The suite's own calls to a driver, which no check's limit bounds: one that panics or hangs takes nothing else with it.
+
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, InternalError, TimeoutError};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The driver panicked, saying this.
+    Panicked(String),
+    /// It took longer than it may.
+    Late(Duration),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(text) => write!(f, "the driver panicked: {text}"),
+            Self::Late(limit) => write!(f, "no answer within {limit:?}"),
+        }
+    }
+}
+
+impl Lost {
+    /// The same as a driver would have said it.
+    pub(crate) fn into_error(self, operation: &'static str) -> DriverError {
+        match self {
+            Self::Panicked(_) => InternalError::new(self.to_string()).into(),
+            Self::Late(limit) => TimeoutError::new(operation, limit).into(),
+        }
+    }
+}
+
+/// Makes a call in a task of its own, so that even one that blocks its thread is not waited for longer than this. A late
+/// one is dropped, as all are when nobody waits any more.
+pub(crate) async fn call<T: Send + 'static>(
+    limit: Duration,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Lost> {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    match timeout(limit, task.join_next()).await {
+        Ok(Some(Ok(answer))) => Ok(answer),
+        Ok(Some(Err(error))) => Err(Lost::Panicked(panic_of(error))),
+        Ok(None) | Err(_) => Err(Lost::Late(limit)),
+    }
+}
+
+/// What a task said when it panicked.
+pub(crate) fn panic_of(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(payload) => panic_text(payload.as_ref()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What was said in a panic.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_panics_or_hangs_ends_nothing_but_itself() {
+        assert_eq!(call(LIMIT, async { 1 }).await, Ok(1));
+        let panicked = call(LIMIT, async { panic!("oops") as () }).await;
+        assert_eq!(panicked, Err(Lost::Panicked("oops".to_owned())));
+        assert_eq!(
+            call(LIMIT, std::future::pending::<()>()).await,
+            Err(Lost::Late(LIMIT))
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_call_that_blocks_its_thread_is_not_waited_for() {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let limit = Duration::from_millis(50);
+        let late = call(limit, async move { ended.recv().is_err() }).await;
+        assert_eq!(late, Err(Lost::Late(limit)));
+        drop(end);
+    }
+}
