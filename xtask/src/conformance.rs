@@ -177,7 +177,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     required.then(|| {
         NotRun::new(
             &driver.uri,
-            format!("{count} of its checks were not: {reason}"),
+            format!("{count} of its checks were not run: {reason}"),
             true,
         )
     })
