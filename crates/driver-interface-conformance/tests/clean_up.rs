@@ -475,7 +475,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
         };
         if let Err(error) = begun.map_or(Ok(()), &self.call) {
             // An engine that has gone is noticed late.
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             return Err(error);
         }
         self.mock.connect(namespace).await
