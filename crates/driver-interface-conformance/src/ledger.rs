@@ -86,9 +86,7 @@ impl Ledger {
                 DEADLINE,
                 async move { repeatedly(|| bystanders.remove_all()).await },
             );
-            let problem = removal
-                .await
-                .map_or_else(|lost| Some(lost.to_string()), |left| left);
+            let problem = removal.await.unwrap_or_else(|lost| Some(lost.to_string()));
             leaks.extend(problem.map(|problem| format!("objects of other programs: {problem}")));
         }
         leaks

@@ -130,7 +130,7 @@ async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
 
 /// What can be left in a namespace.
 enum Object {
-    Container(ContainerInstance),
+    Container(Box<ContainerInstance>),
     Volume(Volume),
     Network(Network),
     Image(ImageRef),
@@ -193,7 +193,7 @@ impl Sweeper {
         let (containers, volumes, networks) = join3(
             self.list(None, |driver| async move {
                 let all = driver.list_containers(&ContainerFilter::default()).await?;
-                Ok(all.into_iter().map(Object::Container).collect())
+                Ok(all.into_iter().map(Box::new).map(Object::Container).collect())
             }),
             self.list(Some(Capability::VolumeList), |driver| async move {
                 let all = driver.list_volumes(&ResourceFilter::default()).await?;
