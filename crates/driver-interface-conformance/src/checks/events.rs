@@ -7,6 +7,7 @@ use driver_interface_types::{
     Capability, ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream,
     RemoveOptions, StopOptions, label,
 };
+use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
 use crate::{Check, CheckResult, Ctx, Failure, Need, SERVE, run};
@@ -103,6 +104,14 @@ pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) 
 pub(super) async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
+}
+
+/// The same of several streams at once.
+async fn silence_of_all(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
+    let waits = streams
+        .into_iter()
+        .map(|(about, mut stream)| async move { silence(ctx, &about, &mut stream).await });
+    try_join_all(waits).await.map(drop)
 }
 
 pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
@@ -214,13 +223,15 @@ async fn filter(ctx: Ctx) -> CheckResult {
     for config in [&marked, &plain, &elsewhere] {
         ctx.finished(config).await?;
     }
+    let mut told = Vec::new();
     for (about, mut stream, filter, count) in streams {
         for _ in 0..count {
             let event = next(&ctx, &mut stream).await?;
             ctx.ensure(format!("{about}: it passes"), filter.matches(&event), &event)?;
         }
-        silence(&ctx, &format!("{about}: nothing else is told"), &mut stream).await?;
+        told.push((format!("{about}: nothing else is told"), stream));
     }
+    silence_of_all(&ctx, told).await?;
     // An id is known only when there is a container.
     let made = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let by_id = EventFilter::default().container(made.id.clone());
@@ -284,6 +295,7 @@ async fn after(ctx: Ctx) -> CheckResult {
     lived(&ctx, "exit 2").await?;
     let second = ctx.second_driver().await?;
     // From each place of the first life the rest of it and the second are told, once each.
+    let mut streams = Vec::new();
     for (place, event) in seen.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
         let mut told = if place + 1 < LIFE.len() {
@@ -294,8 +306,9 @@ async fn after(ctx: Ctx) -> CheckResult {
         told.extend(up_to(&ctx, &mut stream, EventKind::Removed).await?);
         let wanted = [LIFE.get(place + 1..).unwrap_or_default(), &LIFE].concat();
         ctx.equal(format!("after {}", event.kind), kinds(&told), wanted)?;
-        silence(&ctx, "nothing is told twice", &mut stream).await?;
+        streams.push((format!("after {}: nothing is told twice", event.kind), stream));
     }
+    silence_of_all(&ctx, streams).await?;
     // And from the last one on, what happens next.
     let Some(last) = seen.pop() else {
         return Ok(());
