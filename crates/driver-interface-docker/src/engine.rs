@@ -23,8 +23,10 @@ mod volumes;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::{BollardRequest, ClientVersion, Docker};
+use tokio::time::sleep;
 
 pub(crate) use archive::Download;
 pub(crate) use containers::Removal;
@@ -34,10 +36,15 @@ pub(crate) use logs::{LogRequest, Output};
 pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 
+use crate::quirks;
 use crate::wire::{Address, EngineError, TransportError, Wire};
 
 /// bollard counts its own timeout in whole seconds and only up to the answer's head, so it never decides.
 const NEVER: u64 = 365 * 24 * 60 * 60;
+
+/// How often, and how long apart, an engine is asked again that is still making up its mind.
+const SETTLING: u32 = 50;
+const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
 /// One engine, with the API version to speak.
 #[derive(Clone, Debug)]
@@ -73,6 +80,24 @@ impl Engine {
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
     }
+}
+
+/// Asks what changes nothing, and again where the engine is caught between two states of a container: it looks at all
+/// it has also where only networks are asked for.
+async fn settled<T, F>(ask: impl Fn() -> F) -> Result<T, EngineError>
+where
+    F: Future<Output = Result<T, EngineError>>,
+{
+    let mut found = ask().await;
+    for _ in 0..SETTLING {
+        match &found {
+            Err(EngineError::Refused(refusal)) if quirks::is_settling(&refusal.message) => {}
+            _ => break,
+        }
+        sleep(SETTLING_PAUSE).await;
+        found = ask().await;
+    }
+    found
 }
 
 /// Sends bollard's requests over our wire, which adds the API version that bollard itself leaves out.
@@ -121,5 +146,35 @@ impl ApiVersion {
 impl std::fmt::Display for ApiVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_between_two_states_is_asked_again_and_no_other() {
+        let settling = "read /proc/25459/cgroup: no such process";
+        for (message, failures, asked) in [
+            (settling, 3, Ok(4)),
+            (settling, u32::MAX, Err(SETTLING + 1)),
+            ("no such container", 1, Err(1)),
+        ] {
+            let count = Cell::new(0);
+            let ask = || {
+                count.set(count.get() + 1);
+                let fails = count.get() <= failures;
+                std::future::ready(if fails {
+                    Err(EngineError::refused(500, message.to_owned()))
+                } else {
+                    Ok(())
+                })
+            };
+            let found = settled(ask).await;
+            let found = found.map(|()| count.get()).map_err(|_| count.get());
+            assert_eq!(found, asked, "{message}");
+        }
     }
 }

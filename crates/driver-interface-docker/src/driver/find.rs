@@ -2,35 +2,17 @@
 
 use driver_interface_errors::{ContainerNotFoundError, NetworkNotFoundError, Result, VolumeNotFoundError};
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
 use super::inner::Inner;
-use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::DEFAULT_NETWORK;
 use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
-/// How often, and how long apart, a container is looked up whose engine is still making up its mind.
-const SETTLING: u32 = 50;
-const SETTLING_PAUSE: Duration = Duration::from_millis(100);
-
 impl Inner {
     /// The container of exactly that id or name, if we made it.
     pub(super) async fn find_container(&self, asked: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
-        let mut found = self.engine.inspect_container(asked).await;
-        for _ in 0..SETTLING {
-            match &found {
-                Err(EngineError::Refused(refusal)) if quirks::is_settling(&refusal.message) => {}
-                _ => break,
-            }
-            sleep(SETTLING_PAUSE).await;
-            found = self.engine.inspect_container(asked).await;
-        }
-        match found {
+        match self.engine.inspect_container(asked).await {
             Ok(record) => {
                 let ours = record.is_exactly(asked)
                     && self

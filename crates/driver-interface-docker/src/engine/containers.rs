@@ -7,7 +7,7 @@ use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOpti
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{Engine, Flavour};
+use super::{Engine, Flavour, settled};
 use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
@@ -49,8 +49,7 @@ impl Engine {
     /// answer holds the environment, and words that bollard's model does not know.
     pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
         let target = Query::new(format!("/containers/{id}/json"));
-        self.wire
-            .call(Method::GET, &target, Payload::Nothing)
+        settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
             .await?
             .json()
     }
@@ -87,8 +86,7 @@ impl Engine {
         if limit > 0 {
             target = target.pair("limit", limit.to_string());
         }
-        self.wire
-            .call(Method::GET, &target, Payload::Nothing)
+        settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
             .await?
             .json()
     }

@@ -7,7 +7,7 @@ use bollard::query_parameters::ListNetworksOptionsBuilder;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Flavour};
+use super::{Engine, Flavour, settled};
 use crate::translate::records::{NetworkRecord, rerecord};
 use crate::wire::{EngineError, Payload, Query};
 
@@ -96,7 +96,9 @@ impl Engine {
     ) -> Result<Vec<NetworkRecord>, EngineError> {
         let filters = HashMap::from([(filter.to_owned(), values)]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        rerecord(&self.docker.list_networks(Some(options)).await?)
+        let ask = |options| async { Ok(self.docker.list_networks(Some(options)).await?) };
+        let listed = settled(|| ask(options.clone()));
+        rerecord(&listed.await?)
     }
 
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), EngineError> {

@@ -107,8 +107,8 @@ impl super::Engine {
     }
 
     pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {
-        self.wire
-            .call(Method::GET, &Query::new("/info"), Payload::Nothing)
+        let target = Query::new("/info");
+        super::settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
             .await?
             .json()
     }
