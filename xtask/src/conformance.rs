@@ -114,9 +114,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new(seed, !selection.is_everything());
     report.selection = report.partial.then(|| selection.describe());
     output.begin(seed);
-    let required = required()?;
-    let (subjects, mut absent) = targets::find(&args.drivers, &required)?;
-    absent.extend(targets::missing_registry(&required, registry_port()));
+    let (subjects, absent) = subjects(&args.drivers)?;
     for target in &absent {
         output.absent(target);
     }
@@ -273,6 +271,14 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
         required: subject.required,
     });
     Ok((drivers.collect(), absent))
+}
+
+/// What there is to check, and what is not there, with the registry that is pulled from.
+fn subjects(named: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
+    let required = required()?;
+    let (subjects, mut absent) = targets::find(named, &required)?;
+    absent.extend(targets::missing_registry(&required, registry_port()));
+    Ok((subjects, absent))
 }
 
 /// The drivers that must run, by scheme: their absence is a failure.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::{BollardRequest, ClientVersion, Docker};
+use http::Method;
 use tokio::time::sleep;
 
 pub(crate) use archive::Download;
@@ -37,7 +38,7 @@ pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 
 use crate::quirks;
-use crate::wire::{Address, EngineError, TransportError, Wire};
+use crate::wire::{Address, Answer, EngineError, Payload, Query, TransportError, Wire};
 
 /// bollard counts its own timeout in whole seconds and only up to the answer's head, so it never decides.
 const NEVER: u64 = 365 * 24 * 60 * 60;
@@ -79,6 +80,11 @@ impl Engine {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// The whole answer to a question that is of containers, or may be.
+    async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
+        settled(|| self.wire.call(Method::GET, target, Payload::Nothing)).await
     }
 }
 

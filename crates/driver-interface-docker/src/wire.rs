@@ -12,7 +12,7 @@ mod transport;
 mod upgrade;
 mod upload;
 
-pub(crate) use call::{Payload, answered};
+pub(crate) use call::{Answer, Payload, answered};
 pub(crate) use demux::{Demux, Frame, Stream};
 pub(crate) use error::{EngineError, Refusal, TransportError};
 pub(crate) use json::ObjectStream;

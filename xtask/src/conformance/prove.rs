@@ -8,8 +8,7 @@ use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{Cancellation, Check, Options, Selection, TestImage, render};
 
 use super::output::Output;
-use super::{Args, INTERRUPTED, image_for, in_its_time, required, targets};
-use crate::engines::registry_port;
+use super::{Args, INTERRUPTED, image_for, in_its_time, subjects};
 
 /// What is random in a check is the same in every self-test: a walk must not miss a fault now and then.
 const SEED: u64 = 1;
@@ -21,9 +20,7 @@ pub(super) fn prove(
     output: &Output,
     cancellation: Cancellation,
 ) -> Result<ExitCode> {
-    let required = required()?;
-    let (subjects, mut absent) = targets::find(&args.drivers, &required)?;
-    absent.extend(targets::missing_registry(&required, registry_port()));
+    let (subjects, absent) = subjects(&args.drivers)?;
     for target in &absent {
         output.absent(target);
     }

@@ -7,7 +7,7 @@ use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOpti
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{Engine, Flavour, settled};
+use super::{Engine, Flavour};
 use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
@@ -49,9 +49,7 @@ impl Engine {
     /// answer holds the environment, and words that bollard's model does not know.
     pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
         let target = Query::new(format!("/containers/{id}/json"));
-        settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
-            .await?
-            .json()
+        self.ask(&target).await?.json()
     }
 
     /// Lists containers with all of these labels, in every state. `limit` 0 means all.
@@ -86,9 +84,7 @@ impl Engine {
         if limit > 0 {
             target = target.pair("limit", limit.to_string());
         }
-        settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
-            .await?
-            .json()
+        self.ask(&target).await?.json()
     }
 
     /// What is at a path of a container, running or not.
@@ -179,7 +175,7 @@ impl Engine {
         }
         // Docker's form of this answer has one word for both.
         let target = Query::new(format!("/v4.0.0/libpod/containers/{id}/json"));
-        let answer = self.wire.call(Method::GET, &target, Payload::Nothing).await?;
+        let answer = self.ask(&target).await?;
         Ok(answer.json::<Container>()?.state.status != "stopped")
     }
 

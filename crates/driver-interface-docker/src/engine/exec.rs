@@ -6,7 +6,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, ReadHalf};
 
-use super::{Engine, Flavour, settled};
+use super::{Engine, Flavour};
 use crate::quirks;
 use crate::translate::exec::ExecRecord;
 use crate::wire::{Demux, Duplex, EngineError, Frame, Payload, Query, Stream};
@@ -99,7 +99,7 @@ impl Engine {
     /// What the engine knows of a command; none when it knows nothing.
     pub(crate) async fn inspect_exec(&self, exec: &str) -> Result<Option<ExecRecord>, EngineError> {
         let target = Query::new(format!("/exec/{exec}/json"));
-        match settled(|| self.wire.call(Method::GET, &target, Payload::Nothing)).await {
+        match self.ask(&target).await {
             Ok(answer) => answer.json().map(Some),
             Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
             Err(failure) => Err(failure),

@@ -107,9 +107,6 @@ impl super::Engine {
     }
 
     pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {
-        let target = Query::new("/info");
-        super::settled(|| self.wire.call(Method::GET, &target, Payload::Nothing))
-            .await?
-            .json()
+        self.ask(&Query::new("/info")).await?.json()
     }
 }

@@ -80,13 +80,13 @@ impl Run {
     ) -> Result<ExecOutput> {
         let ended = {
             let resize = tty.map(|size| self.tree.resize_once_begun(size));
-            let taken = self.tree.takes_input();
+            let input = input.map(|input| (input, self.tree.takes_input()));
             let feed = async {
                 if let Some(resize) = resize {
                     // A terminal of another size still works.
                     let _ = resize.await;
                 }
-                if let Some(input) = input
+                if let Some((input, taken)) = input
                     && taken.await
                 {
                     // A command that has enough ends or closes its input; that is no error.
