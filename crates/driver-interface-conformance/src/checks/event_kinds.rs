@@ -86,7 +86,8 @@ async fn oom(ctx: Ctx) -> CheckResult {
         kinds(&told),
         vec![EventKind::Stopped],
     )?;
-    let hungry = "exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+    // Engines begin to watch a container's memory just after its start.
+    let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
     ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;
     let told = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];

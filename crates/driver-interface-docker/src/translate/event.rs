@@ -90,6 +90,16 @@ impl EventRecord {
         }
     }
 
+    /// What the event says of why a container's process was killed: that memory ran out, or that somebody wanted it.
+    pub(crate) fn tells_of_memory(&self) -> Option<bool> {
+        let signal = self.actor.attributes.get("signal").map(String::as_str);
+        match self.action.as_str() {
+            "oom" => Some(true),
+            "kill" if signal == Some("9") => Some(false),
+            _ => None,
+        }
+    }
+
     /// The event of one of our containers; none for somebody else's, and for what the interface does not tell.
     pub(crate) fn event(&self, maker: &Maker) -> Option<Event> {
         let attributes = &self.actor.attributes;

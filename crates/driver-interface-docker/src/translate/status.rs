@@ -48,6 +48,13 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
+/// When a run began and ended that was killed and of which the record does not say why.
+pub(crate) fn span_of_killed(state: &StateRecord) -> Option<(SystemTime, SystemTime)> {
+    let killed = matches!(state.status.as_str(), "exited" | "stopped") && state.exit_code == 137;
+    let started = started_at(state).filter(|_| killed && !state.oom_killed)?;
+    Some((started, time::parse(&state.finished_at)?.max(started)))
+}
+
 /// Whether the main process lives, as far as the engine knows.
 pub(crate) fn lives(state: &StateRecord) -> bool {
     matches!(status(state), ContainerStatus::Running | ContainerStatus::Paused)

@@ -64,7 +64,8 @@ fn root_without_capabilities_is_possible_too() {
 #[test]
 fn too_much_memory_ends_the_process_and_is_told() {
     on_each("too_much_memory_ends_the_process_and_is_told", async |bench| {
-        let config = bench.config("").command(["tail", "/dev/zero"]).memory(16);
+        // Engines begin to watch a container's memory just after its start.
+        let config = bench.config("sleep 0.5; exec tail /dev/zero").memory(16);
         let done = bench.ended(&config).await;
         let exit = done.exit.clone().unwrap();
         assert_eq!(exit.code, 137, "{done:?}");

@@ -56,7 +56,10 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
         Operation::StopContainer | Operation::PauseContainer => stop(status, &text),
         Operation::Exec => exec(status, &text),
         Operation::RemoveContainer => remove(status, &text),
-        Operation::InspectImage => (status == 404).then_some(Cause::NotFound),
+        // Podman's answer while somebody removes it is a 500.
+        Operation::InspectImage => {
+            (status == 404 || says(&text, &["image not known"])).then_some(Cause::NotFound)
+        }
         Operation::PullImage => pull(status, &text),
         Operation::ImportImage => None,
         Operation::RemoveImage => match status {

@@ -42,6 +42,7 @@ const RECORDED: &[Case] = &{
         (ReadLogs, 501, "configured logging driver does not support reading", NETWORK_ERROR, true, None),
         (StopContainer, 404, "No such container: x", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (InspectImage, 404, "no such image: nosuch:1: No such image: nosuch:1", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
+        (InspectImage, 500, "failed to convert ImageData to ImageInspect 'localhost/a:1': locating image with ID \"2955950c\": image not known", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
         (PullImage, 500, "Head \"http://127.0.0.1:43429/v2/private/manifests/1\": no basic auth credentials", IMAGE_PULL_FAILED, false, Some(Hint::ImageUnavailable)),
         (StartContainer, 500, "container 02a61b6b58ab does not exist in database: no such container", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (PullImage, 404, "manifest for 127.0.0.1:5000/busybox:nosuch not found: manifest unknown: manifest unknown", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
