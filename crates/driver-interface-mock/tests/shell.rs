@@ -91,8 +91,9 @@ fn the_recorded_cases_are_what_busybox_does() {
     assert!(installed.success());
     let mut text = String::new();
     for Case { script, .. } in parse_cases(CASES) {
-        let out = Command::new("busybox")
-            .args(["sh", "-c", &script])
+        // What this process ignores (SIGHUP, below `nohup`) its children would ignore too.
+        let out = Command::new("/usr/bin/env")
+            .args(["--default-signal", "busybox", "sh", "-c", &script])
             .env_clear()
             .env("PATH", &programs)
             .env("HOME", "/root")
