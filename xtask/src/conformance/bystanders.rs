@@ -183,12 +183,11 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
     stream.set_read_timeout(Some(TIMEOUT)).map_err(failed)?;
     stream.set_write_timeout(Some(TIMEOUT)).map_err(failed)?;
     let body = body.map(Value::to_string).unwrap_or_default();
-    write!(
-        stream,
+    let request = format!(
         "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .map_err(failed)?;
+    );
+    stream.write_all(request.as_bytes()).map_err(failed)?;
     let mut answer = Vec::new();
     let read = stream.take(MAX_ANSWER).read_to_end(&mut answer).map_err(failed)?;
     if read as u64 == MAX_ANSWER {
