@@ -42,17 +42,22 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     };
     over.then(|| {
         let started = started_at(state).unwrap_or(created_at);
-        // Docker stamps the end of a short run before its start.
-        let finished = time::parse(&state.finished_at).map_or(started, |finished| finished.max(started));
+        let finished = finished_at(state, started).unwrap_or(started);
         ExitInfo::new(state.exit_code.clamp(-1, 255), state.oom_killed, finished)
     })
 }
 
 /// When a run began and ended that was killed and of which the record does not say why.
 pub(crate) fn span_of_killed(state: &StateRecord) -> Option<(SystemTime, SystemTime)> {
-    let killed = matches!(state.status.as_str(), "exited" | "stopped") && state.exit_code == 137;
-    let started = started_at(state).filter(|_| killed && !state.oom_killed)?;
-    Some((started, time::parse(&state.finished_at)?.max(started)))
+    // One whose memory ran out, as far as the record knows, is no stopped one.
+    let unexplained = status(state) == ContainerStatus::Stopped && state.exit_code == 137;
+    let started = started_at(state).filter(|_| unexplained)?;
+    Some((started, finished_at(state, started)?))
+}
+
+/// When the last run ended, which Docker stamps before its start where it was short.
+fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
+    time::parse(&state.finished_at).map(|finished| finished.max(started))
 }
 
 /// Whether the main process lives, as far as the engine knows.
