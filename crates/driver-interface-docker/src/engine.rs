@@ -1,14 +1,9 @@
 //! The one place that asks the engine. Every function is one call, or a few that belong together, and returns
 //! what the engine said; what that means is decided in `translate`, and deadlines are set in `driver`.
 //!
-//! bollard makes the typed calls. Some calls go over the wire module directly, each for one of these reasons:
-//!
-//! - bollard logs request and answer bodies at debug level, and those of create and inspect hold the
-//!   environment, where secrets are;
-//! - bollard's models are closed enums: one unknown word (Podman's `stopped` and `initialized`) and the whole
-//!   answer is lost;
-//! - bollard treats 204 and 304 alike, drops an exit code other than 0 into an error, has no `CheckDuplicate`;
-//! - its decoding of streams loses cut frames (see the wire module).
+//! Requests and answers are bollard's models where they fit; every exchange goes over the wire module. bollard's own
+//! client reads answers of any length into memory, takes any answer with a status below 400 for the engine's, logs
+//! bodies that hold the environment, and loses words that its models do not know (Podman's `stopped`).
 
 mod archive;
 mod containers;
@@ -21,11 +16,8 @@ mod system;
 mod usage;
 mod volumes;
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::{BollardRequest, ClientVersion, Docker};
 use http::Method;
 use tokio::time::sleep;
 
@@ -38,10 +30,7 @@ pub(crate) use networks::NetworkPlan;
 pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 
 use crate::quirks;
-use crate::wire::{Address, Answer, EngineError, Payload, Query, TransportError, Wire};
-
-/// bollard counts its own timeout in whole seconds and only up to the answer's head, so it never decides.
-const NEVER: u64 = 365 * 24 * 60 * 60;
+use crate::wire::{Address, Answer, EngineError, Payload, Query, Wire};
 
 /// How often, and how long apart, an engine is asked again that is still making up its mind.
 const SETTLING: u32 = 50;
@@ -50,28 +39,14 @@ const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 /// One engine, with the API version to speak.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
-    docker: Docker,
     wire: Wire,
     flavour: Flavour,
 }
 
 impl Engine {
-    pub(crate) fn new(address: Address, version: &ApiVersion, flavour: Flavour) -> Result<Self, EngineError> {
+    pub(crate) fn new(address: Address, version: &ApiVersion, flavour: Flavour) -> Self {
         let wire = Wire::new(address).with_version(&version.to_string());
-        let docker = Docker::connect_with_custom_transport(
-            transport(wire.clone()),
-            Some("http://engine"),
-            NEVER,
-            &ClientVersion {
-                major_version: version.major,
-                minor_version: version.minor,
-            },
-        )?;
-        Ok(Self {
-            docker,
-            wire,
-            flavour,
-        })
+        Self { wire, flavour }
     }
 
     pub(crate) fn flavour(&self) -> Flavour {
@@ -106,26 +81,9 @@ where
     found
 }
 
-/// Sends bollard's requests over our wire, which adds the API version that bollard itself leaves out.
-fn transport(
-    wire: Wire,
-) -> impl Fn(
-    BollardRequest,
-) -> futures_util::future::BoxFuture<
-    'static,
-    Result<http::Response<hyper::body::Incoming>, bollard::errors::Error>,
-> + Send
-+ Sync {
-    let wire = Arc::new(wire);
-    move |request| {
-        let wire = Arc::clone(&wire);
-        Box::pin(async move {
-            let sent = wire.send(request).await;
-            sent.map_err(|error: TransportError| bollard::errors::Error::IOError {
-                err: io::Error::other(error),
-            })
-        })
-    }
+/// One of the engine's filters with its values, as every list takes it.
+fn filters(name: &str, values: &[String]) -> String {
+    serde_json::json!({ name: values }).to_string()
 }
 
 /// A version of the engine's API, such as 1.41.

@@ -1,10 +1,11 @@
 //! The small wire module: one HTTP/1 connection a request, over a unix socket or TCP.
 //!
-//! bollard's requests go through it too (see `engine`), so there is one place that knows the engine's address,
-//! adds the API version and reports each call.
+//! It is the one place that knows the engine's address, adds the API version, limits what an answer may take in memory,
+//! tells the engine's own answers from those of something in between, and keeps count of the changes that were sent.
 
 mod call;
 mod demux;
+pub(crate) mod effects;
 mod error;
 mod json;
 mod query;
@@ -14,7 +15,8 @@ mod upload;
 
 pub(crate) use call::{Answer, Payload, answered};
 pub(crate) use demux::{Demux, Frame, Stream};
-pub(crate) use error::{EngineError, Refusal, TransportError};
+use error::TransportError;
+pub(crate) use error::{EngineError, Refusal};
 pub(crate) use json::ObjectStream;
 pub(crate) use query::Query;
 pub(crate) use transport::{Address, Wire};

@@ -45,10 +45,8 @@ impl Engine {
         let target = Query::new(format!("/containers/{id}/archive"))
             .pair("path", folder)
             .flag("noOverwriteDirNonDir", true);
-        self.wire
-            .upload(Method::PUT, &target, None, archive)
-            .await
-            .map(drop)
+        let answer = self.wire.upload(Method::PUT, &target, None, archive).await?;
+        answer.done().map_err(UploadError::Engine)
     }
 }
 

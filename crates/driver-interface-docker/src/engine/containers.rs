@@ -1,13 +1,10 @@
 //! Containers. Ids are whole ids of the engine, looked up and checked beforehand.
 
-use std::collections::HashMap;
-
 use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{Engine, Flavour};
+use super::{Engine, Flavour, filters};
 use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
@@ -22,7 +19,7 @@ pub(crate) enum Removal {
 }
 
 impl Engine {
-    /// Makes a container and returns its id. Over the wire: the body holds the environment.
+    /// Creates a container and returns its id.
     pub(crate) async fn create_container(
         &self,
         name: &str,
@@ -45,8 +42,7 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Looks a container up by anything the engine takes for one; `None` when there is none. Over the wire: the
-    /// answer holds the environment, and words that bollard's model does not know.
+    /// Returns a container by anything the engine takes for one.
     pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
         let target = Query::new(format!("/containers/{id}/json"));
         self.ask(&target).await?.json()
@@ -75,12 +71,9 @@ impl Engine {
         values: &[String],
         limit: u32,
     ) -> Result<Vec<SummaryRecord>, EngineError> {
-        let filters = HashMap::from([(filter, values)]);
-        let filters =
-            serde_json::to_string(&filters).map_err(|error| EngineError::Garbled(error.to_string()))?;
         let mut target = Query::new("/containers/json")
             .flag("all", true)
-            .pair("filters", filters);
+            .pair("filters", filters(filter, values));
         if limit > 0 {
             target = target.pair("limit", limit.to_string());
         }
@@ -97,27 +90,27 @@ impl Engine {
         }
     }
 
-    /// Starts a container; says whether this call did. Over the wire, for the status.
+    /// Starts a container; says whether this call did.
     pub(crate) async fn start_container(&self, id: &str) -> Result<bool, EngineError> {
         let target = Query::new(format!("/containers/{id}/start"));
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
-        Ok(answer.status != StatusCode::NOT_MODIFIED)
+        let started = answer.status != StatusCode::NOT_MODIFIED;
+        answer.done().map(|()| started)
     }
 
     pub(crate) async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
-        let options = KillContainerOptionsBuilder::default().signal(signal).build();
-        self.docker
-            .kill_container(id, Some(options))
-            .await
-            .map_err(EngineError::from)
+        let target = Query::new(format!("/containers/{id}/kill")).pair("signal", signal);
+        self.wire.change(Method::POST, &target).await
     }
 
     pub(crate) async fn unpause_container(&self, id: &str) -> Result<(), EngineError> {
-        self.docker.unpause_container(id).await.map_err(EngineError::from)
+        let target = Query::new(format!("/containers/{id}/unpause"));
+        self.wire.change(Method::POST, &target).await
     }
 
     pub(crate) async fn pause_container(&self, id: &str) -> Result<(), EngineError> {
-        self.docker.pause_container(id).await.map_err(EngineError::from)
+        let target = Query::new(format!("/containers/{id}/pause"));
+        self.wire.change(Method::POST, &target).await
     }
 
     /// The exit code of the run that goes on or, where none does, of the next one. It is still told when the
@@ -148,7 +141,7 @@ impl Engine {
         }
     }
 
-    /// Returns when the container does not run (any more). Over the wire: bollard makes an error of the exit code.
+    /// Returns when the container does not run (any more).
     pub(crate) async fn wait_container(&self, id: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "not-running");
         self.wire
@@ -181,13 +174,9 @@ impl Engine {
 
     /// Removes a container with its anonymous volumes.
     pub(crate) async fn remove_container(&self, id: &str, how: Removal) -> Result<(), EngineError> {
-        let options = RemoveContainerOptionsBuilder::default()
-            .v(true)
-            .force(how == Removal::Forced)
-            .build();
-        self.docker
-            .remove_container(id, Some(options))
-            .await
-            .map_err(EngineError::from)
+        let target = Query::new(format!("/containers/{id}"))
+            .flag("v", true)
+            .flag("force", how == Removal::Forced);
+        self.wire.change(Method::DELETE, &target).await
     }
 }

@@ -1,5 +1,8 @@
 //! Commands in containers. Over the wire: the request holds the environment, and the connection is handed over.
 
+use std::io;
+use std::time::Duration;
+
 use bytes::Bytes;
 use driver_interface_types::TtySize;
 use http::Method;
@@ -9,7 +12,8 @@ use tokio::io::{AsyncReadExt, ReadHalf};
 use super::{Engine, Flavour};
 use crate::quirks;
 use crate::translate::exec::ExecRecord;
-use crate::wire::{Demux, Duplex, EngineError, Frame, Payload, Query, Stream};
+use crate::translate::time;
+use crate::wire::{Address, Demux, Duplex, EngineError, Frame, ObjectStream, Payload, Query, Stream};
 
 /// What to run.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +38,30 @@ struct Start {
     tty: bool,
 }
 
+/// How long after the end of its output the event of a command's exit may come.
+const EVENT_LATE: Duration = Duration::from_secs(1);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExecEvent {
+    actor: ExecActor,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExecActor {
+    attributes: ExecFacts,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ExecFacts {
+    #[serde(rename = "execID")]
+    exec: String,
+    #[serde(rename = "exitCode")]
+    code: String,
+}
+
 /// How much is read at once.
 const PIECE: usize = 32 * 1024;
 
@@ -41,6 +69,9 @@ const PIECE: usize = 32 * 1024;
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
     flavour: Flavour,
+    /// Whether a reset says no more than an end: the kernel reports a Unix connection as reset that was closed with
+    /// input in it that nobody had read, after everything that was sent on it.
+    reset_ends: bool,
     demux: Option<Demux>,
     piece: Vec<u8>,
     ended: bool,
@@ -74,11 +105,12 @@ impl Engine {
         self.wire.upgrade(&target, &Start { detach: false, tty }).await
     }
 
-    /// Reads what a command prints.
-    pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool) -> ExecReader {
+    /// Reads what a command prints. `input` says that the connection carries input too.
+    pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool, input: bool) -> ExecReader {
         ExecReader {
             half,
             flavour: self.flavour(),
+            reset_ends: input && matches!(self.wire.address(), Address::Unix(_)),
             demux: (!tty).then(Demux::default),
             piece: vec![0; PIECE],
             ended: false,
@@ -93,7 +125,7 @@ impl Engine {
             detach: true,
             tty: false,
         })?;
-        self.wire.call(Method::POST, &target, start).await.map(drop)
+        self.wire.call(Method::POST, &target, start).await?.done()
     }
 
     /// What the engine knows of a command; none when it knows nothing.
@@ -104,6 +136,30 @@ impl Engine {
             Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The exit code in the engine's event of a command's exit; none where the engine no longer has the event. An event
+    /// that is late is waited for, for a second.
+    pub(crate) async fn exec_exit_event(
+        &self,
+        container: &str,
+        exec: &str,
+    ) -> Result<Option<i64>, EngineError> {
+        let until = self.time().await? + EVENT_LATE;
+        let filters = serde_json::json!({"container": [container], "event": ["exec_die"]});
+        let target = Query::new("/events")
+            .pair("since", "1")
+            .pair("until", time::query(until))
+            .pair("filters", filters.to_string());
+        let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
+        let mut events = ObjectStream::new(answer.into_body());
+        while let Some(event) = events.next::<ExecEvent>().await? {
+            let facts = event.actor.attributes;
+            if facts.exec == exec {
+                return Ok(facts.code.parse().ok());
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) async fn resize_exec(&self, exec: &str, size: TtySize) -> Result<(), EngineError> {
@@ -149,8 +205,11 @@ impl ExecReader {
             if self.ended {
                 return Ok(None);
             }
-            let read = self.half.read(&mut self.piece).await;
-            let length = read.map_err(|error| EngineError::Broken(Box::new(error)))?;
+            let length = match self.half.read(&mut self.piece).await {
+                Ok(length) => length,
+                Err(error) if self.reset_ends && error.kind() == io::ErrorKind::ConnectionReset => 0,
+                Err(error) => return Err(EngineError::Broken(Box::new(error))),
+            };
             let data = self.piece.get(..length).unwrap_or_default();
             match &mut self.demux {
                 _ if data.is_empty() => {

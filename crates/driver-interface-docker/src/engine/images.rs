@@ -1,19 +1,23 @@
 //! Images.
 
-use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
 use driver_interface_types::ByteStream;
 use http::{HeaderValue, Method, Request};
 use http_body_util::Empty;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Engine;
-use crate::translate::records::{ImageRecord, ImageSummaryRecord, rerecord};
+use crate::translate::records::{ImageRecord, ImageSummaryRecord};
 use crate::wire::{EngineError, ObjectStream, Payload, Query, UploadError, answered};
 
 impl Engine {
     pub(crate) async fn inspect_image(&self, image: &str) -> Result<ImageRecord, EngineError> {
-        rerecord(&self.docker.inspect_image(image).await?)
+        let target = Query::new(format!("/images/{image}/json"));
+        self.wire
+            .call(Method::GET, &target, Payload::Nothing)
+            .await?
+            .json()
     }
 
     /// Begins to pull one image. Dropping what is returned ends the pull. `auth` is the header of who asks.
@@ -74,12 +78,10 @@ impl Engine {
     }
 
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
-        let options = RemoveImageOptionsBuilder::default().build();
-        self.docker
-            .remove_image(image, Some(options), None)
-            .await
-            .map(drop)
-            .map_err(EngineError::from)
+        let target = Query::new(format!("/images/{image}"));
+        let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
+        // The layers that went with it.
+        answer.json::<Vec<IgnoredAny>>().map(drop)
     }
 }
 

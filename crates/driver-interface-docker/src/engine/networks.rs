@@ -1,14 +1,13 @@
 //! Networks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnectRequest};
-use bollard::query_parameters::ListNetworksOptionsBuilder;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Flavour, settled};
-use crate::translate::records::{NetworkRecord, rerecord};
+use super::{Engine, Flavour, filters};
+use crate::translate::records::NetworkRecord;
 use crate::wire::{EngineError, Payload, Query};
 
 /// What network to make.
@@ -94,15 +93,13 @@ impl Engine {
         filter: &str,
         values: Vec<String>,
     ) -> Result<Vec<NetworkRecord>, EngineError> {
-        let filters = HashMap::from([(filter.to_owned(), values)]);
-        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        let ask = |options| async { Ok(self.docker.list_networks(Some(options)).await?) };
-        let listed = settled(|| ask(options.clone()));
-        rerecord(&listed.await?)
+        let target = Query::new("/networks").pair("filters", filters(filter, &values));
+        self.ask(&target).await?.json()
     }
 
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), EngineError> {
-        self.docker.remove_network(id).await.map_err(EngineError::from)
+        let target = Query::new(format!("/networks/{id}"));
+        self.wire.change(Method::DELETE, &target).await
     }
 
     /// Attaches a container, under these names besides its own.
@@ -120,8 +117,7 @@ impl Engine {
             container: container.to_owned(),
             endpoint_config: Some(endpoint),
         };
-        let joined = self.docker.connect_network(network, join).await;
-        joined.map_err(EngineError::from)
+        self.attach_to(network, "connect", &join).await
     }
 
     pub(crate) async fn disconnect_network(&self, network: &str, container: &str) -> Result<(), EngineError> {
@@ -129,8 +125,7 @@ impl Engine {
             container: container.to_owned(),
             force: Some(false),
         };
-        let left = self.docker.disconnect_network(network, leave).await;
-        left.map_err(EngineError::from)
+        self.attach_to(network, "disconnect", &leave).await
     }
 
     /// Forgets a container's place on a network that is gone and gives it one on the network that has its name now.
@@ -139,14 +134,17 @@ impl Engine {
             container: container.to_owned(),
             force: Some(true),
         };
-        self.docker.disconnect_network(network, leave).await?;
+        self.attach_to(network, "disconnect", &leave).await?;
         let join = NetworkConnectRequest {
             container: container.to_owned(),
             endpoint_config: None,
         };
-        self.docker
-            .connect_network(network, join)
-            .await
-            .map_err(EngineError::from)
+        self.attach_to(network, "connect", &join).await
+    }
+
+    async fn attach_to(&self, network: &str, how: &str, request: &impl Serialize) -> Result<(), EngineError> {
+        let target = Query::new(format!("/networks/{network}/{how}"));
+        let payload = Payload::json(request)?;
+        self.wire.call(Method::POST, &target, payload).await?.done()
     }
 }

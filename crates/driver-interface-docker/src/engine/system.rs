@@ -96,7 +96,8 @@ pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
 impl super::Engine {
     /// Whether the engine answers.
     pub(crate) async fn ping(&self) -> Result<(), EngineError> {
-        self.docker.ping().await.map(drop).map_err(EngineError::from)
+        let answer = self.ask(&Query::new("/_ping")).await?;
+        answer.done()
     }
 
     /// The time by the engine's clock.

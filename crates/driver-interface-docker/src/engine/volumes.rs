@@ -1,38 +1,44 @@
 //! Volumes.
 
-use std::collections::HashMap;
-
 use bollard::models::VolumeCreateRequest;
-use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions};
+use http::Method;
+use serde::Deserialize;
 
-use super::Engine;
-use crate::translate::records::{VolumeRecord, rerecord};
-use crate::wire::EngineError;
+use super::{Engine, filters};
+use crate::translate::records::{VolumeRecord, nullable};
+use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// Makes a volume, or returns the one that has the name already: engines answer both alike.
+    /// Creates a volume, or returns the one that has the name already: engines answer both alike.
     pub(crate) async fn create_volume(
         &self,
         request: VolumeCreateRequest,
     ) -> Result<VolumeRecord, EngineError> {
-        rerecord(&self.docker.create_volume(request).await?)
+        let target = Query::new("/volumes/create");
+        let payload = Payload::json(&request)?;
+        self.wire.call(Method::POST, &target, payload).await?.json()
     }
 
     pub(crate) async fn inspect_volume(&self, name: &str) -> Result<VolumeRecord, EngineError> {
-        rerecord(&self.docker.inspect_volume(name).await?)
+        self.ask(&Query::new(format!("/volumes/{name}"))).await?.json()
     }
 
     pub(crate) async fn list_volumes(&self, labels: Vec<String>) -> Result<Vec<VolumeRecord>, EngineError> {
-        let filters = HashMap::from([("label".to_owned(), labels)]);
-        let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-        let answer = self.docker.list_volumes(Some(options)).await?;
-        rerecord(&answer.volumes.unwrap_or_default())
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            #[serde(deserialize_with = "nullable")]
+            volumes: Vec<VolumeRecord>,
+        }
+        let target = Query::new("/volumes").pair("filters", filters("label", &labels));
+        self.ask(&target)
+            .await?
+            .json::<Listed>()
+            .map(|listed| listed.volumes)
     }
 
     pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
-        self.docker
-            .remove_volume(name, None::<RemoveVolumeOptions>)
-            .await
-            .map_err(EngineError::from)
+        let target = Query::new(format!("/volumes/{name}"));
+        self.wire.change(Method::DELETE, &target).await
     }
 }

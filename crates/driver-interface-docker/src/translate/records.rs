@@ -3,23 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
-
-use crate::wire::EngineError;
+use serde::{Deserialize, Deserializer};
 
 /// Reads `null` as the default: engines write it for empty maps, lists and texts.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     input: D,
 ) -> Result<T, D::Error> {
     Option::<T>::deserialize(input).map(Option::unwrap_or_default)
-}
-
-/// Turns bollard's model into a record of ours. Its models change type with features that other crates of a
-/// program may switch on; their JSON does not.
-pub(crate) fn rerecord<M: Serialize, T: DeserializeOwned>(model: &M) -> Result<T, EngineError> {
-    let value = serde_json::to_value(model).map_err(|error| EngineError::Garbled(error.to_string()))?;
-    serde_json::from_value(value).map_err(|error| EngineError::Garbled(error.to_string()))
 }
 
 pub(crate) type Labels = BTreeMap<String, String>;

@@ -1,15 +1,18 @@
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::transport::is_engines;
 use super::{EngineError, Query, Wire};
 
-/// More than this is no JSON answer of an engine.
-const MAX_ANSWER: usize = 256 * 1024 * 1024;
+/// The longest answer that is read: a list of some ten thousand containers.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
+/// The longest answer to a change: an id, a word, or nothing.
+const MAX_SHORT: usize = 64 * 1024;
 /// More of an error's text helps nobody.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
@@ -37,9 +40,26 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(super) async fn whole(answer: Response<Incoming>) -> Result<Self, EngineError> {
+        Self::read(answer, MAX_ANSWER).await
+    }
+
+    async fn read(answer: Response<Incoming>, limit: usize) -> Result<Self, EngineError> {
         let status = answer.status();
-        let body = read(answer.into_body(), MAX_ANSWER).await?;
+        let body = read(answer.into_body(), limit).await?;
         Ok(Self { status, body })
+    }
+
+    /// Checks that the answer says "done" and nothing else. Podman puts a word or an empty line where Docker puts
+    /// nothing; anything longer is not an answer to a change.
+    pub(crate) fn done(self) -> Result<(), EngineError> {
+        match self.body.trim_ascii() {
+            b"" | b"OK" => Ok(()),
+            other => Err(EngineError::Garbled(format!(
+                "status {} with a body where none belongs: {}",
+                self.status,
+                message(other)
+            ))),
+        }
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
@@ -55,7 +75,17 @@ impl Wire {
         target: &Query,
         payload: Payload,
     ) -> Result<Answer, EngineError> {
-        Answer::whole(self.open(method, target, payload).await?).await
+        // Only questions and the removal of an image have long answers.
+        let limit = match method {
+            Method::GET => MAX_ANSWER,
+            _ => MAX_SHORT,
+        };
+        Answer::read(self.open(method, target, payload).await?, limit).await
+    }
+
+    /// Makes a call that changes something and is answered with nothing.
+    pub(crate) async fn change(&self, method: Method, target: &Query) -> Result<(), EngineError> {
+        self.call(method, target, Payload::Nothing).await?.done()
     }
 
     /// Makes a call and returns its answer with the body still to be read, once the status is no error.
@@ -84,14 +114,23 @@ impl Wire {
     }
 }
 
-/// The answer, unless its status is an error.
+/// The answer, unless its status is an error or it is not the engine's own.
 pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
     let status = answer.status();
-    if status.is_success() || status == StatusCode::NOT_MODIFIED {
+    let engines = is_engines(&answer);
+    if engines && (status.is_success() || status == StatusCode::NOT_MODIFIED) {
         return Ok(answer);
     }
-    let body = read(answer.into_body(), MAX_ANSWER).await.unwrap_or_default();
-    Err(EngineError::refused(status.as_u16(), message(&body)))
+    // It is a refusal whatever becomes of its text.
+    let body = Limited::new(answer.into_body(), MAX_SHORT).collect().await;
+    let text = body.map(|whole| message(&whole.to_bytes())).unwrap_or_default();
+    Err(if engines {
+        EngineError::refused(status.as_u16(), text)
+    } else {
+        EngineError::Garbled(format!(
+            "status {status} from something that is not the engine: {text}"
+        ))
+    })
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
@@ -109,7 +148,7 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
 }
 
 /// The text of an error answer: its `message` if it is JSON, else the beginning of what came.
-pub(super) fn message(body: &[u8]) -> String {
+fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {
         message: String,

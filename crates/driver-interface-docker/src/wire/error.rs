@@ -103,21 +103,3 @@ impl From<TransportError> for EngineError {
         }
     }
 }
-
-impl From<bollard::errors::Error> for EngineError {
-    fn from(error: bollard::errors::Error) -> Self {
-        use bollard::errors::Error;
-        match error {
-            Error::DockerResponseServerError { status_code, message } => Self::refused(status_code, message),
-            // Our own transport wraps its errors in this one; see `engine::transport`.
-            Error::IOError { err } => match err.downcast::<TransportError>() {
-                Ok(ours) => ours.into(),
-                Err(err) => Self::Broken(Box::new(err)),
-            },
-            error @ (Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
-                Self::Garbled(error.to_string())
-            }
-            error => Self::Broken(Box::new(error)),
-        }
-    }
-}

@@ -1,18 +1,24 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::TransportError;
+use super::{TransportError, effects};
+
+/// How long a TCP connection may carry nothing before it is probed, and how far apart the probes are. A peer that has
+/// vanished without a word is then noticed within about a minute and a half.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 
 /// Where an engine listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +66,8 @@ impl Wire {
         &self.address
     }
 
-    /// Sends a request and returns as soon as the head of the answer is there.
+    /// Sends a request and returns as soon as the head of the answer is there. A request that changes something counts
+    /// from now on; see [`effects`].
     pub(crate) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, TransportError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -93,21 +100,26 @@ impl Wire {
             address: self.address.to_string(),
             source,
         };
+        let changes = effects::changes(request.method(), request.uri().path());
         match &*self.address {
             #[cfg(unix)]
             Address::Unix(path) => {
-                over(
-                    tokio::net::UnixStream::connect(path).await.map_err(failed)?,
-                    request,
-                )
-                .await
+                let stream = tokio::net::UnixStream::connect(path).await.map_err(failed)?;
+                over(stream, request, changes).await
             }
             #[cfg(not(unix))]
             Address::Unix(_) => Err(failed(std::io::ErrorKind::Unsupported.into())),
             Address::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
                 stream.set_nodelay(true).map_err(failed)?;
-                over(stream, request).await
+                let keepalive = TcpKeepalive::new()
+                    .with_time(KEEPALIVE)
+                    .with_interval(KEEPALIVE_PROBES);
+                // Without it a dead peer is still noticed by the deadlines, only later.
+                if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
+                    tracing::debug!(%error, "no keepalive on the connection");
+                }
+                over(stream, request, changes).await
             }
         }
     }
@@ -132,7 +144,11 @@ fn names_version(path: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-async fn over<S, B>(stream: S, request: Request<B>) -> Result<Response<Incoming>, TransportError>
+async fn over<S, B>(
+    stream: S,
+    request: Request<B>,
+    changes: bool,
+) -> Result<Response<Incoming>, TransportError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
@@ -144,10 +160,23 @@ where
     tokio::spawn(async move {
         let _ = connection.with_upgrades().await;
     });
-    sender
+    if changes {
+        effects::sent();
+    }
+    let answer = sender
         .send_request(request)
         .await
-        .map_err(TransportError::Exchange)
+        .map_err(TransportError::Exchange)?;
+    if changes && answer.status().is_client_error() && is_engines(&answer) {
+        effects::refused();
+    }
+    Ok(answer)
+}
+
+/// Whether the engine itself gave an answer, and not something between it and us. Docker and Podman name their API
+/// version in every answer, errors included; only the switch of protocols may come without it.
+pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
+    answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
 }
 
 #[cfg(test)]

@@ -1,19 +1,16 @@
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 
-use super::call::message;
+use super::call::answered;
 use super::{EngineError, Query, Wire};
 
 /// A connection that has become a pair of byte streams. Shutting it down ends what we send and nothing else;
 /// dropping it closes it.
 pub(crate) type Duplex = TokioIo<Upgraded>;
-
-/// As much of a refusal as is read.
-const MAX_REFUSAL: usize = 64 * 1024;
 
 impl Wire {
     /// Makes a call after which the connection belongs to the two ends.
@@ -35,14 +32,11 @@ impl Wire {
                 .map(TokioIo::new)
                 .map_err(|error| EngineError::Broken(Box::new(error)));
         }
-        if status.is_success() {
-            // Then what follows could be read and not answered.
-            return Err(EngineError::Garbled(format!(
-                "it has status {status} where the connection was to be handed over"
-            )));
-        }
-        let text = Limited::new(answer.into_body(), MAX_REFUSAL).collect().await;
-        let text = text.map(|whole| whole.to_bytes()).unwrap_or_default();
-        Err(EngineError::refused(status.as_u16(), message(&text)))
+        let answer = answered(answer).await?;
+        // What follows could be read and not answered.
+        Err(EngineError::Garbled(format!(
+            "status {} where the connection was to be handed over",
+            answer.status()
+        )))
     }
 }

@@ -38,7 +38,10 @@ async fn asked(
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    let body = format!("HTTP/1.1 200 OK\r\n\r\n{}", events.join("\n"));
+    let body = format!(
+        "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n{}",
+        events.join("\n")
+    );
     let served = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut head = vec![0; 8192];
@@ -47,7 +50,7 @@ async fn asked(
         let open = stays_open.then_some(stream);
         (String::from_utf8_lossy(&head[..read]).into_owned(), open)
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour).unwrap();
+    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour);
     let told = engine.ran_out_of_memory(record, PATIENCE).await;
     let head = timeout(PATIENCE / 5, served).await.ok();
     (told, head.map(|served| served.unwrap().0))
