@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod background;
 mod connect;
 mod create;
 mod default_network;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::inner::Inner;
 use super::place::{cut, unread};
-use super::task::located;
+use super::task::{located, settled};
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
 use crate::translate::tar::{Part, Renamer, TarReader};
@@ -22,7 +22,7 @@ pub(super) async fn transfer<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let done = timeout(deadline, work).await;
+    let done = timeout(deadline, settled(work)).await;
     done.unwrap_or_else(|_| {
         let late = TimeoutError::new(operation, deadline);
         Err(late.with_hint(Hint::VerifyFirst).into())

@@ -8,6 +8,7 @@ use driver_interface_errors::{
 };
 use driver_interface_types::{EngineInfo, NetworkId};
 
+use super::exec::Sessions;
 use super::inner::{Inner, unique};
 use super::locks::{KeyLocks, NetworkUses};
 use super::task::read;
@@ -55,6 +56,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         starts: KeyLocks::default(),
         removals: KeyLocks::default(),
         networks: NetworkUses::default(),
+        sessions: Sessions::default(),
         no_init: AtomicBool::new(false),
     })
 }
@@ -64,7 +66,7 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities
     let agreed = agree(&version)?;
     let flavour = version.flavour();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
-    let engine = Engine::new(address, &agreed, flavour).map_err(unusable)?;
+    let engine = Engine::new(address, &agreed, flavour);
     let system = engine.system().await.map_err(unusable)?;
     let abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
     let product = match flavour {

@@ -2,17 +2,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use driver_interface_errors::DriverError;
+use driver_interface_errors::{DriverError, Effect, Hint};
 use driver_interface_types::EngineInfo;
 use driver_interface_validation::ValidationPolicy;
 
+use super::exec::Sessions;
 use super::locks::{KeyLocks, NetworkUses};
 use crate::Deadlines;
 use crate::engine::Engine;
 use crate::translate::capabilities::Abilities;
 use crate::translate::errors::{self, Operation};
 use crate::translate::labels::Maker;
-use crate::wire::EngineError;
+use crate::wire::{EngineError, effects};
 
 /// What every clone of a driver shares. Nothing of it is a record of containers: those are the engine's.
 pub(super) struct Inner {
@@ -31,13 +32,28 @@ pub(super) struct Inner {
     pub(super) starts: KeyLocks,
     pub(super) removals: KeyLocks,
     pub(super) networks: NetworkUses,
+    pub(super) sessions: Sessions,
     /// Set once the engine has turned out to have no init program.
     pub(super) no_init: AtomicBool,
 }
 
 impl Inner {
+    /// The interface's error for what went wrong, with the effect that follows from what was sent: a change that the
+    /// engine did not refuse itself may have been applied, whatever fails after it.
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
-        errors::error(operation, subject, failure)
+        let refused = errors::is_refusal(operation, &failure);
+        if refused && failure.effect_unknown() {
+            effects::refused();
+        }
+        let error = errors::error(operation, subject, failure);
+        if refused || error.effect() != Effect::NotApplied || !effects::may_have_changed() {
+            return error;
+        }
+        let error = error.with_effect(Effect::Unknown);
+        match error.hint() {
+            None => error.with_hint(Hint::VerifyFirst),
+            Some(_) => error,
+        }
     }
 
     pub(super) fn uses_init(&self) -> bool {

@@ -80,7 +80,7 @@ impl Inside {
         let Begun { io, tree } = begin(inner, script.operation, script.asked, &config, input).await?;
         let (half, write) = split(io);
         let inside = Self {
-            reader: inner.engine.exec_reader(half, false),
+            reader: inner.engine.exec_reader(half, false, input == Input::Open),
             tree,
             mark,
             held: BytesMut::new(),

@@ -39,6 +39,7 @@ impl Inner {
         } else {
             Removal::Gentle
         };
+        self.sessions.drain(&record.id);
         let mut tries = 0;
         while let Err(failure) = self.engine.remove_container(&record.id, how).await {
             tries += 1;

@@ -18,6 +18,9 @@ impl Inner {
         if !status::lives(&record.state) || (frozen && signal != Signal::KILL) {
             return Err(not_running(&asked, &record.state));
         }
+        if signal == Signal::KILL {
+            self.sessions.drain(&record.id);
+        }
         // By number: engines do not know every signal's name.
         let number = signal.number().to_string();
         let sent = self.engine.signal_container(&record.id, &number);

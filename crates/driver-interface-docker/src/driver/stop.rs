@@ -45,6 +45,7 @@ impl Inner {
         if !status::lives(&record.state) {
             return Ok(StopOutcome::AlreadyStopped);
         }
+        self.sessions.drain(&record.id);
         if options.force && options.timeout.is_none() {
             return self.kill(&asked, &record).await;
         }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Effect, Hint, InternalError, Result, TimeoutError};
 use futures_util::future::BoxFuture;
-use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
+
+use super::background;
+use crate::wire::effects;
 
 /// The driver's name, in errors and to the outside.
 pub(super) const DRIVER: &str = "docker";
@@ -31,14 +33,18 @@ pub(super) async fn read<T>(
     .map_err(|error| located(error, operation))
 }
 
-/// Runs what changes something: in a task of its own, which goes on when the caller leaves or the deadline
-/// passes. A request that was sent is carried out by the engine anyway, so its answer has to be waited for.
+/// Runs what changes something: on the driver's own runtime, where it goes on when the caller leaves, its runtime is
+/// shut down or the deadline passes. A request that was sent is carried out by the engine anyway, so its answer has to
+/// be waited for.
 pub(super) async fn change<T: Send + 'static>(
     operation: &'static str,
     deadline: Duration,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let task = tokio::spawn(timeout(deadline.saturating_add(AFTERMATH), work));
+    // The timer has to be the other runtime's too.
+    let work = async move { timeout(deadline.saturating_add(AFTERMATH), settled(work)).await };
+    let task = background::spawn(work)
+        .ok_or_else(|| InternalError::new("no thread for background work").with_effect(Effect::NotApplied))?;
     let late = || DriverError::from(TimeoutError::new(operation, deadline).with_hint(Hint::VerifyFirst));
     let done = match timeout(deadline, task).await {
         Ok(Ok(Ok(result))) => result,
@@ -48,6 +54,21 @@ pub(super) async fn change<T: Send + 'static>(
             .into()),
     };
     done.map_err(|error| located(error, operation))
+}
+
+/// Runs one operation and counts what it asks the engine to change. What is missing after a change was sent may be
+/// missing because of it.
+pub(super) async fn settled<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let work = async {
+        work.await.map_err(|error| {
+            if error.is_not_found() && effects::may_have_changed() {
+                error.with_effect(Effect::Unknown)
+            } else {
+                error
+            }
+        })
+    };
+    effects::tracked(work).await
 }
 
 pub(super) fn located(error: DriverError, operation: &'static str) -> DriverError {
@@ -63,8 +84,6 @@ pub(super) struct Made<T> {
 
 struct Guard {
     undo: Option<BoxFuture<'static, ()>>,
-    /// Whoever drops it may do so outside the runtime.
-    runtime: Option<Handle>,
     /// Held until it is settled whether the thing stays.
     key: Option<OwnedMutexGuard<()>>,
 }
@@ -75,7 +94,6 @@ impl<T> Made<T> {
             value,
             guard: Guard {
                 undo: Some(Box::pin(undo)),
-                runtime: Handle::try_current().ok(),
                 key: None,
             },
         }
@@ -87,7 +105,6 @@ impl<T> Made<T> {
             value,
             guard: Guard {
                 undo: None,
-                runtime: None,
                 key: None,
             },
         }
@@ -107,11 +124,11 @@ impl<T> Made<T> {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let (Some(undo), Some(runtime)) = (self.undo.take(), self.runtime.take()) else {
+        let Some(undo) = self.undo.take() else {
             return;
         };
         let key = self.key.take();
-        runtime.spawn(async move {
+        background::spawn(async move {
             // In time or not, a sweep by labels finds what is left.
             let _ = timeout(AFTERMATH, undo).await;
             drop(key);
@@ -141,31 +158,54 @@ mod tests {
     }
 
     async fn making(undone: Arc<AtomicBool>) -> Result<Made<u8>> {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         Ok(Made::new(7, async move { undone.store(true, Ordering::SeqCst) }))
     }
 
-    #[tokio::test(start_paused = true)]
+    async fn is_undone(seen: &AtomicBool) {
+        while !seen.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_kept_stays() {
         let (undone, seen) = flag();
         let made = change("test", Duration::from_secs(9), making(undone))
             .await
             .unwrap();
         assert_eq!(made.keep(), 7);
-        tokio::time::sleep(Duration::from_secs(9)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(!seen.load(Ordering::SeqCst));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[test]
+    fn what_is_made_for_a_runtime_that_is_gone_is_undone() {
+        let (undone, seen) = flag();
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_time().build().unwrap()
+        };
+        let caller = runtime();
+        let call = change("test", Duration::from_secs(9), making(undone));
+        assert!(caller.block_on(timeout_of(call)).is_err());
+        drop(caller);
+        runtime().block_on(is_undone(&seen));
+    }
+
+    async fn timeout_of<T>(call: impl Future<Output = T>) -> Result<T, tokio::time::error::Elapsed> {
+        timeout(Duration::from_millis(10), call).await
+    }
+
+    #[tokio::test]
     async fn what_is_made_after_the_caller_left_is_undone() {
         let (undone, seen) = flag();
         let call = change("test", Duration::from_secs(9), making(undone));
-        assert!(timeout(Duration::from_millis(10), call).await.is_err());
-        tokio::time::sleep(Duration::from_secs(9)).await;
-        assert!(seen.load(Ordering::SeqCst));
+        assert!(timeout_of(call).await.is_err());
+        is_undone(&seen).await;
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_is_made_after_the_deadline_is_undone() {
         let (undone, seen) = flag();
         let error = change("test", Duration::from_millis(10), making(undone))
@@ -173,8 +213,7 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!((error.code(), error.effect()), ("TIMEOUT_ERROR", Effect::Unknown));
-        tokio::time::sleep(Duration::from_secs(9)).await;
-        assert!(seen.load(Ordering::SeqCst));
+        is_undone(&seen).await;
     }
 
     #[tokio::test(start_paused = true)]

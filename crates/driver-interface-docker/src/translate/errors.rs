@@ -54,6 +54,16 @@ impl Operation {
     }
 }
 
+/// Whether the engine itself said that it did not do what was asked. An error of the engine's own (5xx) says so only
+/// where its cause is known: Podman has no other status for most of what it refuses.
+pub(crate) fn is_refusal(operation: Operation, failure: &EngineError) -> bool {
+    let EngineError::Refused(refusal) = failure else {
+        return false;
+    };
+    !operation.reads()
+        && (refusal.status < 500 || !matches!(cause(operation, refusal), Cause::Other | Cause::Passing))
+}
+
 /// The interface's error for what went wrong with `operation` on `subject` (an id, a name, or an image).
 pub(crate) fn error(operation: Operation, subject: &str, failure: EngineError) -> DriverError {
     let refusal = match &failure {

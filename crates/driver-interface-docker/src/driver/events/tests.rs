@@ -58,7 +58,7 @@ fn engine(
                 Step::Breaks(events) => (events.join("\n"), "{\"Type\":"),
                 Step::Drops => continue,
             };
-            let body = format!("HTTP/1.1 200 OK\r\n\r\n{events}{cut}");
+            let body = format!("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n{events}{cut}");
             stream.write_all(body.as_bytes()).await.unwrap();
             if matches!(step, Step::Stays(_)) {
                 open.push(stream);
@@ -68,7 +68,7 @@ fn engine(
         std::mem::forget(open);
         asked
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour).unwrap();
+    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour);
     (engine, served)
 }
 
@@ -207,7 +207,7 @@ async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more()
 async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
     let folder = tempfile::tempdir().unwrap();
     let gone = Address::Unix(folder.path().join("nothing.sock"));
-    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Flavour::Podman).unwrap();
+    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Flavour::Podman);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     let error = feed.next().await.unwrap_err();

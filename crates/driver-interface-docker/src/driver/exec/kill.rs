@@ -4,20 +4,22 @@
 //! environment: every command gets a mark there, which its children inherit, and a second command, of the same
 //! user, looks for it in `/proc` with nothing but the shell's own means.
 //!
-//! What escapes: a process that at once has another environment, a session of its own and no parent among the
-//! others any more. And in an image without `sh` nothing can be killed, so a timeout is refused there beforehand.
+//! What escapes: a process that has cleared its environment, started a session of its own and lost its parent among
+//! the others. Nothing that an engine or the kernel shows from outside ties such a process to the command: commands share
+//! the container's control group, and its parent is now the container's first process. The crate's README declares it.
+//! In an image without `sh` nothing can be killed, so a timeout is refused there beforehand.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, ExecError, Result};
+use driver_interface_errors::{DriverError, Effect, ExecError, Result, TimeoutError};
 use driver_interface_types::TtySize;
 use tokio::io::split;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::driver::background;
 use crate::driver::inner::Inner;
 use crate::engine::ExecRequest;
 use crate::quirks;
@@ -33,6 +35,8 @@ pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 const BEGINS: Duration = Duration::from_secs(20);
 /// How long a helper's command may take.
 const HELPER: Duration = Duration::from_secs(20);
+/// How long killing a command may take as a whole. Past it the kill has failed, and is reported so.
+const KILLS: Duration = Duration::from_secs(30);
 /// How often the tree is looked for when something of it is still there.
 const ROUNDS: usize = 5;
 /// More output of a helper is not kept.
@@ -77,6 +81,22 @@ while [ $round -lt 50 ]; do
   kill -9 $found
 done 2>/dev/null
 exit 1
+"#;
+
+/// Prints whether a process with the mark runs whose parent is outside the container: that is the command itself, and
+/// not something it has started.
+const LIVES: &str = r#"
+mark=$1
+for directory in /proc/[0-9]*; do
+  line=
+  IFS= read -r line < $directory/stat || continue
+  set -- ${line##*) }
+  if [ "$2" != 0 ] || [ "$1" = Z ] || [ "$1" = X ]; then continue; fi
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *"$mark"*) echo lives; exit 0;; esac
+  done < $directory/environ
+done 2>/dev/null
+echo gone
 "#;
 
 /// A command with everything it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
@@ -138,19 +158,22 @@ impl Tree {
         if !self.armed.swap(false, Ordering::SeqCst) {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
         let again = self.witness();
-        runtime.spawn(async move {
+        background::spawn(async move {
             if let Err(error) = again.kill().await {
                 tracing::warn!(container = again.asked, %error, "a command may have been left running");
             }
         });
     }
 
-    /// Kills all of it and returns when none is left.
+    /// Kills all of it and returns when none is left. The command's output has to be read meanwhile: an engine that
+    /// cannot get rid of output does not notice that its process has exited.
     pub(super) async fn kill(&self) -> Result<()> {
+        let killed = timeout(KILLS, self.kill_all()).await;
+        killed.unwrap_or_else(|_| Err(self.failed(&format!("something of it was left after {KILLS:?}"))))
+    }
+
+    async fn kill_all(&self) -> Result<()> {
         self.begun().await?;
         let mut last = None;
         for round in 0..ROUNDS {
@@ -169,7 +192,9 @@ impl Tree {
     }
 
     fn failed(&self, why: &str) -> DriverError {
-        ExecError::new(&self.asked, format!("it could not be killed: {why}")).into()
+        ExecError::new(&self.asked, format!("it could not be killed: {why}"))
+            .with_effect(Effect::Unknown)
+            .into()
     }
 
     /// Returns when the command has begun, or will not.
@@ -208,7 +233,9 @@ impl Tree {
     }
 
     pub(super) async fn resize(&self, size: TtySize) -> Result<()> {
-        let resized = self.inner.engine.resize_exec(&self.exec, size).await;
+        let deadline = self.inner.deadlines.read;
+        let resized = timeout(deadline, self.inner.engine.resize_exec(&self.exec, size)).await;
+        let resized = resized.map_err(|_| TimeoutError::new("resize", deadline))?;
         resized.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
     }
 
@@ -229,7 +256,7 @@ impl Tree {
     pub(super) async fn phase(&self) -> Result<Option<Phase>> {
         let deadline = self.inner.deadlines.read;
         let asked = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
-        let late = |_| driver_interface_errors::TimeoutError::new("exec", deadline);
+        let late = |_| TimeoutError::new("exec", deadline);
         let found = asked.map_err(late)?;
         let found = match found {
             // Podman's answer when the container was removed meanwhile is a 500.
@@ -238,20 +265,40 @@ impl Tree {
             {
                 None
             }
-            found => found.map_err(|failure| self.inner.error(Operation::Read, &self.asked, failure))?,
+            found => found.map_err(|failure| self.unsettled(failure))?,
         };
         Ok(found.map(|record| record.phase(self.inner.engine.flavour())))
+    }
+
+    /// The error for a look that failed: the command was asked for, so whatever it does may have been done.
+    fn unsettled(&self, failure: EngineError) -> DriverError {
+        let error = self.inner.error(Operation::Read, &self.asked, failure);
+        error.with_effect(Effect::Unknown)
     }
 
     /// Whether the run of the container in which the command was started is over.
     pub(super) async fn container_gone(&self) -> Result<bool> {
         use crate::translate::status;
-        let Some(now) = self.inner.find_container(&self.record.id).await? else {
+        let deadline = self.inner.deadlines.read;
+        let looked = timeout(deadline, self.inner.find_container(&self.record.id)).await;
+        let looked = looked.map_err(|_| TimeoutError::new("exec", deadline))?;
+        let Some(now) = looked.map_err(|error| error.with_effect(Effect::Unknown))? else {
             return Ok(true);
         };
         Ok(!status::lives(&now.state)
             || now.state.status == "stopping"
             || status::started_at(&now.state) != status::started_at(&self.record.state))
+    }
+
+    /// Whether the command's own process still runs; none where that cannot be found out.
+    pub(super) async fn process_lives(&self) -> Option<bool> {
+        let mark = format!("{MARK}={}", self.mark);
+        let (code, output) = self.helper(LIVES, &[&mark]).await.ok()?;
+        match (code, output.trim_ascii()) {
+            (0, b"lives") => Some(true),
+            (0, b"gone") => Some(false),
+            _ => None,
+        }
     }
 
     /// Runs a script in the container's shell as the command's user; its exit code and the beginning of its output.
@@ -276,7 +323,7 @@ impl Tree {
         let engine = &self.inner.engine;
         let exec = engine.create_exec(&self.record.id, request).await?;
         let (half, _open) = split(engine.attach_exec(&exec, false).await?);
-        let mut reader = engine.exec_reader(half, false);
+        let mut reader = engine.exec_reader(half, false, false);
         let mut output = Vec::new();
         while let Some(frame) = reader.next().await? {
             if frame.stream == Stream::Stdout && output.len() < HELPER_OUTPUT {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, NetworkError, Result};
+use driver_interface_errors::{DriverError, Effect, Hint, NetworkError, Result, TimeoutError};
 use driver_interface_types::ExecOutcome;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::kill::Tree;
 use crate::translate::exec::{Ended, Phase};
@@ -16,11 +16,88 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long after a command was killed the engine may take to notice that its container was.
 const CONTAINER_ENDS: Duration = Duration::from_secs(4);
 
-/// Prints how often the kernel has killed for memory in the container.
+/// Prints how often the kernel has killed for memory in the container, from the file that this version of control groups
+/// has. The other one is missing, which is no failure.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
-    while read -r key value; do if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; done 2>/dev/null";
+    if [ -r $file ]; then while read -r key value; do \
+    if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
+
+/// The code that Docker records of a command whose connection broke, in place of the command's own.
+const BROKEN: i64 = 126;
+pub(super) const NOT_SENT: &str = "the engine could not send all of it";
 
 impl Tree {
+    /// How the command exited, once its output has ended; none if it ended with its container.
+    ///
+    /// Engines end the output when the command has exited, also where the command has closed it itself. Output that ends
+    /// while the command runs was cut off, by whatever is between us and the engine.
+    ///
+    /// # Errors
+    /// `NetworkError`: the connection was cut. What the command printed after that is lost, and Docker may record another
+    /// exit code than the command's own.
+    pub(in crate::driver) async fn exit_after_output(
+        &self,
+        broken: Option<EngineError>,
+    ) -> Result<Option<Ended>> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match self.phase().await? {
+                Some(Phase::Ended(ended)) => {
+                    return match broken {
+                        Some(failure) => Err(self.cut_off(&failure)),
+                        None if self.is_own_code(ended).await? => Ok(Some(ended)),
+                        None => Err(self.cut_off(&NOT_SENT)),
+                    };
+                }
+                Some(Phase::Runs | Phase::Prepared) => {
+                    // An engine that stopped in between never records an exit.
+                    if self.container_gone().await? {
+                        return Ok(None);
+                    }
+                    if let Some(failure) = broken {
+                        return Err(self.cut_off(&failure));
+                    }
+                    // The engine may be about to record the exit of a process that is no more.
+                    if self.process_lives().await == Some(true)
+                        || began.elapsed() > self.inner().deadlines.read
+                    {
+                        return Err(self.cut_off(&"the connection ended while the command ran"));
+                    }
+                }
+                None if self.container_gone().await? => return Ok(None),
+                // A container that is being removed is still there for a while.
+                None if began.elapsed() < CONTAINER_ENDS => {}
+                None => return Err(self.lost()),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether a recorded code is the command's own. Docker records 126 where it could not send the output, and the
+    /// command's own code in its event alone.
+    pub(super) async fn is_own_code(&self, ended: Ended) -> Result<bool> {
+        if ended.code != BROKEN || ended.begun != Some(true) {
+            return Ok(true);
+        }
+        let deadline = self.inner().deadlines.read;
+        let told = timeout(
+            deadline,
+            self.inner().engine.exec_exit_event(self.container(), self.exec()),
+        )
+        .await;
+        let told = told.map_err(|_| TimeoutError::new("exec", deadline))?;
+        Ok(told.is_ok_and(|code| code == Some(BROKEN)))
+    }
+
+    pub(super) fn cut_off(&self, why: &dyn std::fmt::Display) -> DriverError {
+        NetworkError::new(format!("the output of the command was cut off: {why}"))
+            .with_effect(Effect::Unknown)
+            .with_hint(Hint::VerifyFirst)
+            .into()
+    }
+
     /// How the command ended, once it has; none if it ended with its container.
     pub(in crate::driver) async fn ended(&self) -> Result<Option<Ended>> {
         let began = Instant::now();
@@ -29,13 +106,11 @@ impl Tree {
             match self.phase().await? {
                 Some(Phase::Ended(ended)) => return Ok(Some(ended)),
                 Some(Phase::Runs | Phase::Prepared) => {
-                    // An engine that stopped in between never records an end.
                     if pause >= LONGEST_PAUSE && self.container_gone().await? {
                         return Ok(None);
                     }
                 }
                 None if self.container_gone().await? => return Ok(None),
-                // A container that is being removed is still there for a while.
                 None if began.elapsed() < CONTAINER_ENDS => {}
                 None => return Err(self.lost()),
             }

@@ -5,27 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::Result;
+use driver_interface_errors::{DriverError, Effect, ExecError, InternalError, Result, TimeoutError};
 use driver_interface_types::{ExecConfig, ExecOutcome, ExecOutput, TtySize};
-use tokio::io::{AsyncWriteExt, WriteHalf, split};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::io::{AsyncWriteExt, split};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::begin::{Begun, Input, begin};
+use super::input::CommandInput;
 use super::kill::Tree;
+use super::outcome::NOT_SENT;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::ExecReader;
 use crate::translate::exec::{Ended, Phase};
-use crate::wire::{Duplex, Frame, Stream};
+use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec";
 
-/// How often a command is looked at while its output stays open: something it left behind may hold it.
+/// How often a command is looked at while its output stays open.
 const LOOKS: Duration = Duration::from_millis(500);
-/// How long the output of a command that has ended may be silent before it is taken for complete.
-const SILENCE: Duration = Duration::from_millis(300);
-/// The longest that output is still read after the end: who else holds it may never be silent.
-const AFTER_END: Duration = Duration::from_secs(2);
+/// How long the output of a command that was killed is still read. What does not come by then is missing, and the output
+/// is marked.
+const AFTER_KILL: Duration = Duration::from_secs(2);
 
 pub(in crate::driver) async fn exec(
     inner: &Arc<Inner>,
@@ -45,7 +46,7 @@ pub(in crate::driver) async fn exec(
         None => complete.await,
         Some(longest) => match timeout(longest, complete).await {
             Ok(done) => done,
-            Err(_) => run.overdue().await,
+            Err(_) => run.overdue(longest).await,
         },
     };
     done.map_err(|error| located(error, OPERATION))
@@ -56,25 +57,29 @@ struct Run {
     tree: Tree,
     stdout: Kept,
     stderr: Kept,
+    /// Whether some of the output did not come.
+    incomplete: bool,
 }
 
 impl Run {
-    fn new(begun: Begun, config: &ExecConfig) -> (Self, WriteHalf<Duplex>) {
+    fn new(begun: Begun, config: &ExecConfig) -> (Self, CommandInput) {
         let Begun { io, tree } = begun;
+        let tty = config.tty.is_some();
         let (read, write) = split(io);
         let run = Self {
-            reader: tree.inner().engine.exec_reader(read, config.tty.is_some()),
+            reader: tree.inner().engine.exec_reader(read, tty, config.stdin.is_some()),
             tree,
             stdout: Kept::new(config.output_limit),
             stderr: Kept::new(config.output_limit),
+            incomplete: false,
         };
-        (run, write)
+        (run, CommandInput::new(write, tty))
     }
 
     /// Writes the input and reads the output, both at once, until the command has ended.
     async fn complete(
         &mut self,
-        mut write: WriteHalf<Duplex>,
+        mut write: CommandInput,
         input: Option<Bytes>,
         tty: Option<TtySize>,
     ) -> Result<ExecOutput> {
@@ -97,7 +102,7 @@ impl Run {
             };
             tokio::select! {
                 ended = self.end() => ended?,
-                () = feed => return Err(driver_interface_errors::InternalError::new("an input without end").into()),
+                () = feed => return Err(InternalError::new("an input without end").into()),
             }
         };
         if let Some(text) = ended.and_then(|ended| ended.failure(&self.stdout.bytes, &self.stderr.bytes)) {
@@ -109,56 +114,94 @@ impl Run {
         Ok(self.output(outcome))
     }
 
-    /// Reads until the command has ended and what it printed is there.
+    /// Reads until the output ends, which engines see to soon after the command's exit. Where nothing more comes of it
+    /// after the exit for as long as a read may take, it is incomplete.
     async fn end(&mut self) -> Result<Option<Ended>> {
-        let mut looks = interval_at(Instant::now() + LOOKS, LOOKS);
+        let silence = self.tree.inner().deadlines.read;
+        let begins = self.tree.inner().deadlines.start;
+        let began = Instant::now();
+        let mut looks = interval_at(began + LOOKS, LOOKS);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ended: Option<Option<Ended>> = None;
+        let mut last = began;
         loop {
             tokio::select! {
-                frame = self.reader.next() => match frame {
-                    Ok(Some(frame)) => self.keep(&frame),
-                    // A cut connection shows in what the engine then knows of the command.
-                    Ok(None) | Err(_) => return self.tree.ended().await,
-                },
-                _ = looks.tick() => match self.tree.phase().await? {
-                    Some(Phase::Ended(ended)) => {
-                        self.drain().await;
-                        return Ok(Some(ended));
+                frame = self.reader.next() => {
+                    last = Instant::now();
+                    match (frame, ended) {
+                        (Ok(Some(frame)), _) => self.keep(&frame),
+                        (Ok(None), None) => return self.tree.exit_after_output(None).await,
+                        (Ok(None), Some(ended)) => return Ok(ended),
+                        (Err(failure), None) => {
+                            self.incomplete = true;
+                            return self.tree.exit_after_output(Some(failure)).await;
+                        }
+                        (Err(_), Some(ended)) => {
+                            self.incomplete = true;
+                            return Ok(ended);
+                        }
                     }
-                    None => {
-                        self.drain().await;
-                        return self.tree.ended().await;
+                }
+                _ = looks.tick(), if ended.is_none() => match self.tree.phase().await? {
+                    Some(Phase::Ended(exit)) if self.tree.is_own_code(exit).await? => {
+                        (ended, last) = (Some(Some(exit)), Instant::now());
                     }
-                    Some(_) => {}
+                    Some(Phase::Ended(_)) => return Err(self.tree.cut_off(&NOT_SENT)),
+                    Some(Phase::Runs) => {}
+                    Some(Phase::Prepared) if began.elapsed() < begins => {}
+                    Some(Phase::Prepared) => return Err(TimeoutError::new(OPERATION, begins).into()),
+                    None => (ended, last) = (Some(self.tree.ended().await?), Instant::now()),
                 },
+                () = sleep_until(last + silence), if ended.is_some() => {
+                    self.incomplete = true;
+                    return Ok(ended.flatten());
+                }
             }
         }
     }
 
-    async fn drain(&mut self) {
-        let until = sleep(AFTER_END);
-        tokio::pin!(until);
-        loop {
+    /// Kills the command, and takes its output meanwhile: an engine that cannot get rid of it waits for that.
+    async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
+        let tree = self.tree.witness();
+        let killed = tree.kill();
+        tokio::pin!(killed);
+        let mut open = true;
+        let killed = loop {
             tokio::select! {
-                () = &mut until => return,
-                frame = timeout(SILENCE, self.reader.next()) => match frame {
-                    Ok(Ok(Some(frame))) => self.keep(&frame),
-                    _ => return,
-                },
+                killed = &mut killed => break killed,
+                more = self.more(), if open => open = more,
+            }
+        };
+        let until = Instant::now() + AFTER_KILL;
+        while open {
+            tokio::select! {
+                more = self.more() => open = more,
+                () = sleep_until(until) => {
+                    self.incomplete = true;
+                    open = false;
+                }
             }
         }
-    }
-
-    async fn overdue(mut self) -> Result<ExecOutput> {
-        let killed = self.tree.kill().await;
-        self.drain().await;
-        match killed {
-            Ok(()) => self.tree.disarm(),
-            Err(error) => {
-                tracing::warn!(container = self.tree.asked(), %error, "an overdue command may go on");
-            }
+        if let Err(error) = killed {
+            return Err(not_killed(longest, &self.tree, error));
         }
+        self.tree.disarm();
         Ok(self.output(ExecOutcome::TimedOut))
+    }
+
+    /// Reads a piece of output; false at its end.
+    async fn more(&mut self) -> bool {
+        match self.reader.next().await {
+            Ok(Some(frame)) => {
+                self.keep(&frame);
+                true
+            }
+            Ok(None) => false,
+            Err(_) => {
+                self.incomplete = true;
+                false
+            }
+        }
     }
 
     fn keep(&mut self, frame: &Frame) {
@@ -169,10 +212,20 @@ impl Run {
     }
 
     fn output(&mut self, outcome: ExecOutcome) -> ExecOutput {
-        let truncated = self.stdout.truncated || self.stderr.truncated || self.reader.lost();
+        let truncated =
+            self.stdout.truncated || self.stderr.truncated || self.incomplete || self.reader.lost();
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
         ExecOutput::new(outcome, stdout, stderr).truncated(truncated)
     }
+}
+
+/// The error for a command that ran past its time and may still run.
+pub(super) fn not_killed(longest: Duration, tree: &Tree, error: DriverError) -> DriverError {
+    let text = format!("it ran past its timeout of {longest:?}, and {}", error.message());
+    ExecError::new(tree.asked(), text)
+        .with_effect(Effect::Unknown)
+        .with_source(error)
+        .into()
 }
 
 /// The beginning of a stream.

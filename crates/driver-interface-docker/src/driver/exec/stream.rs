@@ -1,30 +1,34 @@
-//! Commands one talks to while they run.
+//! Commands somebody talks to while they run.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_interface_errors::{DriverError, InternalError, Result, UnsupportedError};
+use driver_interface_errors::{DriverError, InternalError, Result, TimeoutError, UnsupportedError};
 use driver_interface_types::{ExecConfig, ExecControl, ExecOutcome, ExecSession, Signal, TtySize};
-use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::io::{AsyncWrite, AsyncWriteExt, split};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::begin::{Begun, Input, begin};
+use super::input::CommandInput;
 use super::kill::Tree;
+use super::outcome::NOT_SENT;
+use super::output::{CutOff, Sender, output};
+use super::run::not_killed;
+use super::sessions::Flag;
 use crate::driver::inner::Inner;
-use crate::driver::task::{located, read};
+use crate::driver::task::located;
 use crate::engine::ExecReader;
 use crate::translate::exec::{Ended, Phase};
 use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec_stream";
 
-/// How much of each output is held while nobody reads it. Then the engine holds it back, and then the command.
-const HELD: usize = 64 * 1024;
 /// How often a command is looked at while its output stays open.
 const FIRST_LOOKS: Duration = Duration::from_millis(100);
 const LATER_LOOKS: Duration = Duration::from_secs(1);
@@ -41,35 +45,51 @@ pub(in crate::driver) async fn exec_stream(
     let Begun { io, tree } = begin(inner, OPERATION, asked, &config, Input::Open).await?;
     let deadline = config
         .timeout
-        .and_then(|longest| Instant::now().checked_add(longest));
-    let (half, mut write) = split(io);
-    let mut reader = inner.engine.exec_reader(half, config.tty.is_some());
-    let first = read(OPERATION, inner.deadlines.start, begun(&tree, &mut reader)).await?;
+        .and_then(|longest| Some((Instant::now().checked_add(longest)?, longest)));
+    let tty = config.tty.is_some();
+    let (half, write) = split(io);
+    let mut write = CommandInput::new(write, tty);
+    let mut reader = inner.engine.exec_reader(half, tty, true);
+    let begins = inner.deadlines.start;
+    let first = timeout(begins, begun(&tree, &mut reader)).await;
+    let first = first.unwrap_or_else(|_| Err(TimeoutError::new(OPERATION, begins).into()));
+    let first = first.map_err(|error| located(error, OPERATION))?;
     if let Some(size) = config.tty {
         // A terminal of another size still works, and a command may be over by now.
         let _ = tree.resize(size).await;
     }
     let takes_input = tree.takes_input().await;
+    let draining = inner.sessions.open(tree.container());
     let shared = Arc::new(Shared {
         tree,
-        closed: Notify::new(),
+        draining,
+        exited: Flag::default(),
         killed: AtomicBool::new(false),
     });
-    let (stdout, stdout_end) = duplex(HELD);
-    let (stderr, stderr_end) = duplex(HELD);
-    let pump = tokio::spawn(pump(Arc::clone(&shared), reader, first, stdout_end, stderr_end));
+    let (stdout_end, stdout) = output();
+    let (stderr_end, stderr) = output();
+    let (output_ended, output_end) = watch::channel(None);
+    let pump = Pump {
+        shared: Arc::clone(&shared),
+        reader,
+        stdout: stdout_end,
+        stderr: stderr_end,
+    };
+    tokio::spawn(pump.run(first, output_ended));
     let (told, outcome) = watch::channel(None);
-    let mut tasks = vec![pump, tokio::spawn(supervise(Arc::clone(&shared), deadline, told))];
+    let supervisor = tokio::spawn(supervise(Arc::clone(&shared), output_end, deadline, told));
+    let mut tasks = vec![supervisor.abort_handle()];
     let stdin: Option<Pin<Box<dyn AsyncWrite + Send>>> = match config.stdin {
         None => Some(Box::pin(write)),
         Some(input) => {
-            tasks.push(tokio::spawn(async move {
+            let feed: JoinHandle<()> = tokio::spawn(async move {
                 // A command that has enough ends or closes its input; that is no error.
                 if takes_input {
                     let _ = write.write_all(&input).await;
                 }
                 let _ = write.shutdown().await;
-            }));
+            });
+            tasks.push(feed.abort_handle());
             None
         }
     };
@@ -77,7 +97,7 @@ pub(in crate::driver) async fn exec_stream(
         shared,
         outcome,
         tasks,
-        tty: config.tty.is_some(),
+        tty,
     };
     Ok(ExecSession::new(stdin, stdout, stderr, control))
 }
@@ -119,32 +139,29 @@ async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result
 
 struct Shared {
     tree: Tree,
-    /// Told when the output has ended.
-    closed: Notify,
+    /// Set when the output is taken whether or not anybody reads it: from a kill on, and once the command has exited.
+    draining: Arc<Flag>,
+    /// Set when the command has exited or nobody waits for it any more; silence then is an end.
+    exited: Flag,
     /// Whether it was us who killed the command.
     killed: AtomicBool,
 }
 
+/// What the end of the output says of the command; none while the output is open.
+type OutputEnd = Option<Result<Option<Ended>>>;
+
 impl Shared {
     async fn kill(&self) -> Result<()> {
         self.killed.store(true, Ordering::SeqCst);
+        self.draining.set();
         self.tree.kill().await
     }
 
     /// How the command ended, once it has.
-    async fn end(&self) -> Result<ExecOutcome> {
-        let mut pause = FIRST_LOOKS;
-        loop {
-            tokio::select! {
-                () = self.closed.notified() => break,
-                () = sleep(pause) => {}
-            }
-            if !matches!(self.tree.phase().await?, Some(Phase::Runs | Phase::Prepared)) {
-                break;
-            }
-            pause = (pause * 2).min(LATER_LOOKS);
-        }
-        let ended = self.tree.ended().await?;
+    async fn end(&self, mut output: watch::Receiver<OutputEnd>) -> Result<ExecOutcome> {
+        let ended = self.exit(&mut output).await?;
+        self.exited.set();
+        self.draining.set();
         match ended {
             Some(ended) if self.killed.load(Ordering::SeqCst) && ended.is_suspicious() => {
                 Ok(ExecOutcome::Signaled(Signal::KILL))
@@ -152,63 +169,144 @@ impl Shared {
             ended => self.tree.outcome(ended).await,
         }
     }
-}
 
-/// Passes the output on, only as fast as it is read.
-async fn pump(
-    shared: Arc<Shared>,
-    mut reader: ExecReader,
-    first: Vec<Frame>,
-    mut stdout: DuplexStream,
-    mut stderr: DuplexStream,
-) {
-    let mut first = first.into_iter();
-    loop {
-        let frame = match first.next() {
-            Some(frame) => frame,
-            None => match reader.next().await {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::debug!(container = shared.tree.asked(), %error, "the output of a command broke off");
-                    break;
+    /// The command's exit, from the end of its output or from a look, whichever shows it first.
+    async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Ended>> {
+        let mut pause = FIRST_LOOKS;
+        loop {
+            tokio::select! {
+                // A reading task that failed says nothing; the looks go on.
+                Ok(end) = output.wait_for(Option::is_some) => {
+                    if let Some(end) = end.clone() {
+                        return end;
+                    }
                 }
-            },
-        };
-        // Output that nobody wants any more is dropped, so that the command goes on.
-        let _ = match frame.stream {
-            Stream::Stdout => stdout.write_all(&frame.data).await,
-            Stream::Stderr => stderr.write_all(&frame.data).await,
-        };
+                () = sleep(pause) => {}
+            }
+            match self.tree.phase().await? {
+                Some(Phase::Ended(ended)) if self.tree.is_own_code(ended).await? => return Ok(Some(ended)),
+                Some(Phase::Ended(_)) => return Err(self.tree.cut_off(&NOT_SENT)),
+                Some(Phase::Runs | Phase::Prepared) => {
+                    // While nobody reads its output, an engine may not get to recording its exit.
+                    if pause >= LATER_LOOKS && self.tree.container_gone().await? {
+                        return Ok(None);
+                    }
+                }
+                None => return self.tree.ended().await,
+            }
+            pause = (pause * 2).min(LATER_LOOKS);
+        }
     }
-    if reader.lost() {
-        tracing::warn!(
-            container = shared.tree.asked(),
-            "the engine may have lost the end of a command's output"
-        );
-    }
-    drop((stdout, stderr));
-    shared.closed.notify_one();
 }
 
-/// Sees to the timeout and tells how the command ended.
-async fn supervise(shared: Arc<Shared>, deadline: Option<Instant>, told: watch::Sender<Outcome>) {
+/// Passes the output on: only as fast as it is read, until the command may not be held back any more.
+struct Pump {
+    shared: Arc<Shared>,
+    reader: ExecReader,
+    stdout: Sender,
+    stderr: Sender,
+}
+
+impl Pump {
+    async fn run(mut self, first: Vec<Frame>, ended: watch::Sender<OutputEnd>) {
+        for frame in first {
+            self.push(frame);
+        }
+        let end = self.read().await;
+        if let Err(error) = &end {
+            tracing::debug!(container = self.shared.tree.asked(), %error, "the output of a command was cut off");
+            self.cut_off(ErrorKind::ConnectionAborted, &error.message());
+        } else if self.reader.lost() {
+            self.cut_off(
+                ErrorKind::UnexpectedEof,
+                "the engine may have lost the end of the output",
+            );
+        }
+        let _ = ended.send(Some(end));
+        while !(self.stdout.is_passed_on() && self.stderr.is_passed_on()) {
+            tokio::select! {
+                () = self.stdout.pass_on() => {}
+                () = self.stderr.pass_on() => {}
+            }
+        }
+    }
+
+    /// Reads to the end of the output, and finds out what that end means.
+    async fn read(&mut self) -> Result<Option<Ended>> {
+        let shared = Arc::clone(&self.shared);
+        let silence = shared.tree.inner().deadlines.read;
+        let mut last = Instant::now();
+        loop {
+            let wanted =
+                shared.draining.is_set() || (self.stdout.is_passed_on() && self.stderr.is_passed_on());
+            tokio::select! {
+                frame = self.reader.next(), if wanted => match frame {
+                    Ok(Some(frame)) => {
+                        last = Instant::now();
+                        push(frame, &mut self.stdout, &mut self.stderr);
+                    }
+                    Ok(None) => return shared.tree.exit_after_output(None).await,
+                    Err(failure) => return shared.tree.exit_after_output(Some(failure)).await,
+                },
+                () = self.stdout.pass_on() => {}
+                () = self.stderr.pass_on() => {}
+                () = shared.draining.wait(), if !shared.draining.is_set() => {}
+                () = silent(&shared.exited, last + silence) => {
+                    let text = format!("nothing came for {silence:?} after the command had exited");
+                    return Err(shared.tree.cut_off(&text));
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, frame: Frame) {
+        push(frame, &mut self.stdout, &mut self.stderr);
+    }
+
+    fn cut_off(&self, kind: ErrorKind, why: &str) {
+        for output in [&self.stdout, &self.stderr] {
+            output.cut_off(CutOff::new(kind, why));
+        }
+    }
+}
+
+fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
+    match frame.stream {
+        Stream::Stdout => stdout.push(frame.data),
+        Stream::Stderr => stderr.push(frame.data),
+    }
+}
+
+/// Returns at a time, but not before the command has exited.
+async fn silent(exited: &Flag, until: Instant) {
+    exited.wait().await;
+    sleep_until(until).await;
+}
+
+/// Sees to the timeout and reports how the command ended.
+async fn supervise(
+    shared: Arc<Shared>,
+    output: watch::Receiver<OutputEnd>,
+    deadline: Option<(Instant, Duration)>,
+    told: watch::Sender<Outcome>,
+) {
     let overdue = async {
         match deadline {
-            Some(deadline) => sleep_until(deadline).await,
+            Some((deadline, longest)) => {
+                sleep_until(deadline).await;
+                longest
+            }
             None => std::future::pending().await,
         }
     };
     let outcome = tokio::select! {
-        outcome = shared.end() => outcome,
-        () = overdue => match shared.kill().await {
+        outcome = shared.end(output) => outcome,
+        longest = overdue => match shared.kill().await {
             Ok(()) => Ok(ExecOutcome::TimedOut),
-            Err(error) => {
-                tracing::warn!(container = shared.tree.asked(), %error, "an overdue command may go on");
-                Ok(ExecOutcome::TimedOut)
-            }
+            Err(error) => Err(not_killed(longest, &shared.tree, error)),
         },
     };
+    shared.exited.set();
     if outcome.is_ok() {
         shared.tree.disarm();
     }
@@ -218,7 +316,7 @@ async fn supervise(shared: Arc<Shared>, deadline: Option<Instant>, told: watch::
 struct Control {
     shared: Arc<Shared>,
     outcome: watch::Receiver<Outcome>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Vec<AbortHandle>,
     tty: bool,
 }
 
@@ -260,6 +358,10 @@ impl Drop for Control {
         for task in &self.tasks {
             task.abort();
         }
+        // The reading task goes on until the command is gone: the reader may still have the output, and an engine waits
+        // for somebody to take it.
+        self.shared.draining.set();
+        self.shared.exited.set();
         self.shared.tree.fire();
     }
 }

@@ -1,0 +1,67 @@
+//! A command's input.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncWrite, WriteHalf};
+
+use crate::wire::Duplex;
+
+/// What a terminal takes for the end of its input, at the beginning of a line (Ctrl-D).
+const EOT: u8 = 0x04;
+
+/// The input of a command, over the connection to it. Shutting it down ends the input and leaves the output alone.
+///
+/// A pipe is closed by a half-close of the connection. A terminal cannot be closed for one direction (Docker lets go of
+/// the whole command), so its end of input is typed: once at the beginning of a line, twice within one, where the
+/// first only sends what was typed so far.
+pub(super) struct CommandInput {
+    write: WriteHalf<Duplex>,
+    /// What is still to be typed for the end; none where the input is a pipe.
+    ending: Option<Ending>,
+}
+
+#[derive(Default)]
+struct Ending {
+    within_line: bool,
+    typed: Option<usize>,
+}
+
+impl CommandInput {
+    pub(super) fn new(write: WriteHalf<Duplex>, tty: bool) -> Self {
+        Self {
+            write,
+            ending: tty.then(Ending::default),
+        }
+    }
+}
+
+impl AsyncWrite for CommandInput {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let input = self.get_mut();
+        let written = ready!(Pin::new(&mut input.write).poll_write(context, data))?;
+        if let Some(ending) = &mut input.ending
+            && let Some(last) = data.get(..written).and_then(<[u8]>::last)
+        {
+            ending.within_line = *last != b'\n';
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().write).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let input = self.get_mut();
+        let Some(ending) = &mut input.ending else {
+            return Pin::new(&mut input.write).poll_shutdown(context);
+        };
+        let left = ending.typed.get_or_insert(if ending.within_line { 2 } else { 1 });
+        while *left > 0 {
+            *left -= ready!(Pin::new(&mut input.write).poll_write(context, &[EOT][..]))?;
+        }
+        Pin::new(&mut input.write).poll_flush(context)
+    }
+}

@@ -1,0 +1,185 @@
+//! The output of a command that somebody is connected to, on its way to the reader.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+
+/// How much of each output is held while nobody reads it. Then the engine holds it back, and then the command.
+const HELD: usize = 64 * 1024;
+/// How much is held of a command that must not be held back any more. What a process has left in the pipes when it exits
+/// is less.
+const HELD_AT_END: usize = 4 * 1024 * 1024;
+
+/// How an output that was cut off ends.
+#[derive(Clone, Debug)]
+pub(super) struct CutOff {
+    kind: io::ErrorKind,
+    why: String,
+}
+
+impl CutOff {
+    pub(super) fn new(kind: io::ErrorKind, why: impl Into<String>) -> Self {
+        Self {
+            kind,
+            why: why.into(),
+        }
+    }
+}
+
+/// The driver's end of one output.
+pub(super) struct Sender {
+    /// None once the reader has left.
+    pipe: Option<DuplexStream>,
+    waiting: VecDeque<Bytes>,
+    held: usize,
+    end: Arc<OnceLock<CutOff>>,
+}
+
+/// The reader's end of one output: the bytes in order, then an end of file if it was all, and an error if not.
+pub(super) struct Receiver {
+    pipe: DuplexStream,
+    end: Arc<OnceLock<CutOff>>,
+}
+
+/// An output that nobody reads yet.
+pub(super) fn output() -> (Sender, Receiver) {
+    let (near, far) = duplex(HELD);
+    let end = Arc::new(OnceLock::new());
+    let sender = Sender {
+        pipe: Some(near),
+        waiting: VecDeque::new(),
+        held: 0,
+        end: Arc::clone(&end),
+    };
+    (sender, Receiver { pipe: far, end })
+}
+
+impl Sender {
+    /// Takes output in. What is more than can be held is dropped, and the output then ends with an error.
+    pub(super) fn push(&mut self, data: Bytes) {
+        if self.pipe.is_none() {
+            return;
+        }
+        if self.held + data.len() > HELD_AT_END {
+            let why = "nobody read the output while the command was being ended, and the rest was dropped";
+            self.cut_off(CutOff::new(io::ErrorKind::OutOfMemory, why));
+        }
+        if self.end.get().is_none() {
+            self.held += data.len();
+            self.waiting.push_back(data);
+        }
+    }
+
+    /// Whether everything that was taken in has been passed on.
+    pub(super) fn is_passed_on(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Passes some of it on; never returns where there is nothing. Dropping the future loses nothing.
+    pub(super) async fn pass_on(&mut self) {
+        let (Some(pipe), Some(data)) = (&mut self.pipe, self.waiting.front_mut()) else {
+            return pending().await;
+        };
+        match pipe.write(data).await {
+            Ok(written) => {
+                data.advance(written);
+                self.held -= written;
+                if data.is_empty() {
+                    self.waiting.pop_front();
+                }
+            }
+            // Output that nobody wants any more is dropped, so that the command goes on.
+            Err(_) => {
+                self.pipe = None;
+                self.waiting.clear();
+                self.held = 0;
+            }
+        }
+    }
+
+    /// The output ends with an error, after what was taken in.
+    pub(super) fn cut_off(&self, why: CutOff) {
+        let _ = self.end.set(why);
+    }
+}
+
+impl AsyncRead for Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let output = self.get_mut();
+        let before = into.filled().len();
+        ready!(Pin::new(&mut output.pipe).poll_read(context, into))?;
+        if into.filled().len() > before || into.capacity() == before {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(match output.end.get() {
+            None => Ok(()),
+            Some(end) => Err(io::Error::new(end.kind, end.why.clone())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    async fn pass_all_on(mut sender: Sender) {
+        while !sender.is_passed_on() {
+            sender.pass_on().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn whole_output_ends_and_cut_output_ends_with_an_error_after_what_came() {
+        for why in [None, Some("the connection was cut")] {
+            let (mut sender, mut receiver) = output();
+            sender.push(Bytes::from(vec![b'x'; 3 * HELD]));
+            if let Some(why) = why {
+                sender.cut_off(CutOff::new(io::ErrorKind::ConnectionAborted, why));
+            }
+            let passing = tokio::spawn(pass_all_on(sender));
+            let mut all = Vec::new();
+            let read = receiver.read_to_end(&mut all).await;
+            assert_eq!(all.len(), 3 * HELD);
+            assert_eq!(read.err().map(|error| error.to_string()), why.map(str::to_owned));
+            passing.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn of_output_that_nobody_reads_a_limited_part_is_held_and_the_loss_shows() {
+        let (mut sender, mut receiver) = output();
+        for _ in 0..100 {
+            sender.push(Bytes::from(vec![b'x'; 64 * 1024]));
+        }
+        assert_eq!(sender.held, HELD_AT_END);
+        let passing = tokio::spawn(pass_all_on(sender));
+        let mut all = Vec::new();
+        let error = receiver.read_to_end(&mut all).await.unwrap_err();
+        assert_eq!(
+            (all.len(), error.kind()),
+            (HELD_AT_END, io::ErrorKind::OutOfMemory)
+        );
+        passing.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_any_more_is_dropped() {
+        let (mut sender, receiver) = output();
+        sender.push(Bytes::from_static(b"early"));
+        drop(receiver);
+        sender.pass_on().await;
+        sender.push(Bytes::from_static(b"late"));
+        assert!(sender.is_passed_on());
+    }
+}
