@@ -16,6 +16,8 @@ mod observer;
 mod options;
 mod outcome;
 mod prepare;
+#[cfg(unix)]
+pub mod proxy;
 pub mod render;
 mod report;
 mod runner;

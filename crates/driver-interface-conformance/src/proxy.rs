@@ -1,0 +1,233 @@
+//! A proxy between a driver and its engine that makes things go wrong, for tests of drivers.
+//!
+//! A driver that is connected to a [`FaultProxy`] talks to its engine as before, until a [`Rule`] says what goes
+//! wrong with which request: [`Fault`] is the list. The proxy understands HTTP/1.1, the frames in which Docker sends
+//! the output of commands, and connections that are upgraded to byte streams.
+//!
+//! ```no_run
+//! use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Place, Rule};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let proxy = FaultProxy::start("unix:///var/run/docker.sock")?;
+//! // … connect a driver to `proxy.uri()` and create a container …
+//! let lost = Fault::Break(Place::BeforeAnswer, Break::Fin);
+//! let rule = proxy.inject(Rule::on("POST */start").times(1).fault(lost));
+//! // … start the container: the engine starts it, and the driver is not told …
+//! assert_eq!(rule.hits(), 1);
+//! proxy.clear()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod endpoint;
+mod engine;
+mod fault;
+mod http;
+mod relay;
+mod rule;
+mod shape;
+mod stream;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use answer::Answer;
+pub use endpoint::Endpoint;
+pub use engine::Request;
+pub use fault::{Break, Fault, FrameField, Place, Stage, When};
+pub use http::Framing;
+pub use rule::{Injected, Rule};
+
+use endpoint::{Address, Listener, listen};
+use engine::Engine;
+use relay::Relay;
+
+/// A proxy on a thread of its own. Dropping it closes its connections and removes its socket.
+///
+/// It runs independently of the runtime that the driver uses, also of its clock.
+#[derive(Debug)]
+pub struct FaultProxy {
+    address: Address,
+    relay: Arc<Relay>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A request that came to a proxy, and the engine's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// `GET`, `POST` and so on.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// What the engine answered; none if it did not, or was not asked.
+    pub status: Option<u16>,
+    /// How the end of the engine's answer is known.
+    pub framing: Option<Framing>,
+    /// How many bytes of the answer's body were sent to the driver.
+    pub bytes: u64,
+}
+
+impl Exchange {
+    fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            status: None,
+            framing: None,
+            bytes: 0,
+        }
+    }
+
+    fn answered(&mut self, status: u16, framing: Framing) {
+        self.status = Some(status);
+        self.framing = Some(framing);
+    }
+}
+
+impl FaultProxy {
+    /// Listens on a Unix socket in a temporary directory, for the engine at `unix:///path` or `tcp://host:port`.
+    ///
+    /// # Errors
+    /// `InvalidInput`: the URI is another one. Otherwise what the host answers to the socket.
+    pub fn start(engine: &str) -> io::Result<Self> {
+        Self::run(Engine::parse(engine)?, false)
+    }
+
+    /// Listens on a TCP port of the loopback interface instead, which every program of this host can reach.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_on_tcp(engine: &str) -> io::Result<Self> {
+        Self::run(Engine::parse(engine)?, true)
+    }
+
+    /// Listens on a Unix socket in a temporary directory and answers by itself, without an engine.
+    ///
+    /// ```
+    /// use driver_interface_conformance::proxy::{Answer, FaultProxy};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let hostile = FaultProxy::scripted(|request| match request.path.as_str() {
+    ///     "/version" => Answer::new(200).body("{}"),
+    ///     _ => Answer::new(200).endless("[", "[]"),
+    /// })?;
+    /// assert!(hostile.uri().starts_with("unix:///"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What the host answers to the socket.
+    pub fn scripted(script: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
+        Self::run(Engine::Script(Arc::new(script)), false)
+    }
+
+    fn run(engine: Engine, tcp: bool) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("fault-proxy-").tempdir()?;
+        let wanted = if tcp {
+            Address::Tcp(([127, 0, 0, 1], 0).into())
+        } else {
+            Address::Unix(directory.path().join("engine.sock"))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (commands, orders) = mpsc::unbounded_channel();
+        let relay = Arc::new(Relay::new(engine, commands));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, bound) = channel();
+        let shared = relay.clone();
+        let thread = std::thread::Builder::new()
+            .name("fault-proxy".to_owned())
+            .spawn(move || {
+                // Removed when all has ended.
+                let _directory = directory;
+                runtime.block_on(async {
+                    let listener = match Listener::bind(&wanted).await {
+                        Ok(listener) => listener,
+                        Err(error) => return drop(ready.send(Err(error))),
+                    };
+                    let address = match listener.address(&wanted) {
+                        Ok(address) => address,
+                        Err(error) => return drop(ready.send(Err(error))),
+                    };
+                    drop(ready.send(Ok(address.clone())));
+                    tokio::select! {
+                        () = listen(listener, address, shared, orders) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        let address = bound.recv().map_err(io::Error::other)??;
+        Ok(Self {
+            address,
+            relay,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens, for a driver: `unix:///path` or `tcp://127.0.0.1:port`.
+    pub fn uri(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Adds a rule. Of several that match a request the first one is used.
+    pub fn inject(&self, rule: Rule) -> Injected {
+        let injected = Injected::new(rule);
+        self.relay.rules().push(injected.clone());
+        injected
+    }
+
+    /// Forgets all rules and listens as it should. Connections on which something went wrong stay as they are.
+    ///
+    /// # Errors
+    /// As [`set_endpoint`](Self::set_endpoint).
+    pub fn clear(&self) -> io::Result<()> {
+        self.relay.rules().clear();
+        self.set_endpoint(Endpoint::Listening)
+    }
+
+    /// Changes the socket at which it listens; it has changed when the call returns.
+    ///
+    /// # Errors
+    /// What the host answers to the change.
+    pub fn set_endpoint(&self, endpoint: Endpoint) -> io::Result<()> {
+        let (done, result) = channel();
+        self.relay
+            .request_endpoint(endpoint, move |changed| drop(done.send(changed)));
+        result.recv().map_err(io::Error::other)?
+    }
+
+    /// Breaks all connections that there are now.
+    pub fn break_all(&self, how: Break) {
+        self.relay.cut_all(how);
+    }
+
+    /// How many connections it has now.
+    pub fn connections(&self) -> usize {
+        self.relay.connections()
+    }
+
+    /// The requests that came since the last call, in their order.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.relay.exchanges())
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        // Its receiver is gone if the thread has ended by itself.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Which requests have which fault.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Fault;
+
+/// Requests, and what goes wrong with them.
+///
+/// ```
+/// use driver_interface_conformance::proxy::{Break, Fault, Place, Rule};
+///
+/// let rule = Rule::on("POST */start").times(1).fault(Fault::Break(Place::BeforeAnswer, Break::Fin));
+/// assert_eq!(
+///     rule.to_string(),
+///     "POST */start: cut (FIN) before the answer, after the engine acted"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pattern: String,
+    skip: usize,
+    times: Option<usize>,
+    fault: Option<Fault>,
+}
+
+impl Rule {
+    /// Requests of a method and a path, without its query: `POST */containers/*/start`. `*` stands for any text,
+    /// also for any method; a pattern without a space is of a path alone.
+    pub fn on(pattern: &str) -> Self {
+        Self {
+            pattern: pattern.to_owned(),
+            skip: 0,
+            times: None,
+            fault: None,
+        }
+    }
+
+    /// Every request.
+    pub fn any() -> Self {
+        Self::on("*")
+    }
+
+    /// Lets so many of the requests pass first.
+    #[must_use]
+    pub fn skip(mut self, count: usize) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// Limits it to so many requests; all of them without this call.
+    #[must_use]
+    pub fn times(mut self, count: usize) -> Self {
+        self.times = Some(count);
+        self
+    }
+
+    /// Sets what goes wrong; nothing without this call, so that the rule counts requests and shields them from
+    /// later rules.
+    #[must_use]
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    fn matches(&self, method: &str, path: &str) -> bool {
+        let (wanted_method, wanted_path) = self.pattern.split_once(' ').unwrap_or(("*", &self.pattern));
+        wildcard(wanted_method, method) && wildcard(wanted_path, path)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pattern)?;
+        if self.skip > 0 {
+            write!(f, " (after {})", self.skip)?;
+        }
+        match &self.fault {
+            Some(fault) => write!(f, ": {fault}"),
+            None => f.write_str(": no fault"),
+        }
+    }
+}
+
+/// A rule of a proxy, and how often it was used.
+#[derive(Clone, Debug)]
+pub struct Injected(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    rule: Rule,
+    matched: AtomicUsize,
+    hits: AtomicUsize,
+}
+
+impl Injected {
+    pub(super) fn new(rule: Rule) -> Self {
+        Self(Arc::new(State {
+            rule,
+            matched: AtomicUsize::new(0),
+            hits: AtomicUsize::new(0),
+        }))
+    }
+
+    /// How many requests it was meant for, those that it let pass first among them.
+    pub fn matched(&self) -> usize {
+        self.0.matched.load(Ordering::SeqCst)
+    }
+
+    /// How often its fault came about. A fault at a place that a connection never reaches is matched and not hit.
+    /// A test whose rule was never hit has tested nothing and should fail.
+    pub fn hits(&self) -> usize {
+        self.0.hits.load(Ordering::SeqCst)
+    }
+
+    /// Whether this request is one of those that the rule is for; each call counts.
+    pub(super) fn takes(&self, method: &str, path: &str) -> bool {
+        let rule = &self.0.rule;
+        if !rule.matches(method, path) {
+            return false;
+        }
+        let before = self.0.matched.fetch_add(1, Ordering::SeqCst);
+        before
+            .checked_sub(rule.skip)
+            .is_some_and(|used| rule.times.is_none_or(|times| used < times))
+    }
+
+    pub(super) fn fault(&self) -> Option<&Fault> {
+        self.0.rule.fault.as_ref()
+    }
+
+    pub(super) fn hit(&self) {
+        self.0.hits.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether a text is of a pattern in which `*` stands for any text.
+fn wildcard(pattern: &str, text: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(rest) = text.strip_prefix(before) else {
+        return false;
+    };
+    rest.char_indices()
+        .map(|(at, _)| at)
+        .chain([rest.len()])
+        .any(|at| rest.get(at..).is_some_and(|rest| wildcard(after, rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_of_method_and_path() {
+        let matches = |pattern: &str, method: &str, path: &str| Rule::on(pattern).matches(method, path);
+        assert!(matches("POST */start", "POST", "/v1.41/containers/web/start"));
+        assert!(matches(
+            "POST */containers/*/start",
+            "POST",
+            "/v1.41/containers/web/start"
+        ));
+        assert!(matches("*/start", "POST", "/containers/web/start"));
+        assert!(matches("* /version", "GET", "/version"));
+        assert!(!matches("GET */start", "POST", "/containers/web/start"));
+        assert!(!matches("POST */start", "POST", "/exec/1/start/x"));
+        assert!(!matches("POST /start", "POST", "/x/start"));
+        assert!(Rule::any().matches("PUT", "/x"));
+    }
+
+    #[test]
+    fn a_rule_lets_some_pass_and_takes_a_limited_number() {
+        let rule = Injected::new(Rule::on("GET /a").skip(1).times(2));
+        let taken: Vec<bool> = (0..5).map(|_| rule.takes("GET", "/a")).collect();
+        assert_eq!(taken, [false, true, true, false, false]);
+        assert!(!rule.takes("GET", "/b"));
+        assert_eq!((rule.matched(), rule.hits()), (5, 0));
+    }
+}

@@ -1,0 +1,316 @@
+//! An answer on its last way to the driver, where it is bent or broken.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::sleep;
+
+use super::http::{Head, Piece};
+use super::rule::Injected;
+use super::stream::Stream;
+use super::{Break, Fault, FrameField, Place, Stage};
+
+/// Docker's frames: a head of a byte for the stream, three of nothing and four for the length, then the content.
+const FRAME_HEAD: u64 = 8;
+
+pub(super) struct Shape<'a> {
+    client: &'a Stream,
+    claim: Option<&'a Injected>,
+    /// Bytes of content that have been seen.
+    passed: u64,
+    chunk: usize,
+    in_chunk: bool,
+    frames: Frames,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn new(client: &'a Stream, claim: Option<&'a Injected>) -> Self {
+        Self {
+            client,
+            claim,
+            passed: 0,
+            chunk: 0,
+            in_chunk: false,
+            frames: Frames {
+                next: FRAME_HEAD,
+                ..Frames::default()
+            },
+        }
+    }
+
+    fn fault(&self) -> Option<&'a Fault> {
+        self.claim.and_then(Injected::fault)
+    }
+
+    fn hit(&self) {
+        if let Some(claim) = self.claim {
+            claim.hit();
+        }
+    }
+
+    async fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        let rate = match self.fault() {
+            Some(Fault::Throttle(rate)) => Some(*rate),
+            _ => None,
+        };
+        send_slowly(self.client, bytes, rate).await
+    }
+
+    /// Sends the head; says how the connection is to break, if it is.
+    pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
+        let changed = match self.fault() {
+            Some(Fault::Status(status)) => head.with_status(*status),
+            Some(Fault::HugeHeader(size)) => head.with("X-Huge", &"x".repeat(*size)),
+            Some(Fault::Break(Place::InHead, how)) => {
+                let half = head.bytes().len() / 2;
+                self.send(head.bytes().get(..half).unwrap_or_default()).await?;
+                self.hit();
+                return Ok(Some(*how));
+            }
+            Some(Fault::Break(Place::AfterHead | Place::AfterBytes(0), how)) => {
+                self.send(head.bytes()).await?;
+                self.hit();
+                return Ok(Some(*how));
+            }
+            Some(Fault::Pause { after: 0, time }) => {
+                self.send(head.bytes()).await?;
+                self.hit();
+                sleep(*time).await;
+                return Ok(None);
+            }
+            _ => return self.send(head.bytes()).await.map(|()| None),
+        };
+        self.hit();
+        self.send(changed.bytes()).await.map(|()| None)
+    }
+
+    /// Sends a piece of the body; says how the connection is to break, if it is.
+    pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
+        if let Some(how) = self.breaks_at(&piece) {
+            // Of what comes whole, half.
+            let half = piece.bytes().len() / 2;
+            let sent = match piece {
+                Piece::LastChunk(_) => 0,
+                _ => half,
+            };
+            self.send(piece.bytes().get(..sent).unwrap_or_default()).await?;
+            self.hit();
+            return Ok(Some(how));
+        }
+        match piece {
+            Piece::ChunkHead(line) => {
+                self.in_chunk = true;
+                self.wait().await;
+                self.send(&self.chunk_head(line)).await?;
+                Ok(None)
+            }
+            Piece::ChunkTail(bytes) => {
+                self.send(&bytes).await?;
+                let behind = self.chunk;
+                self.chunk += 1;
+                self.in_chunk = false;
+                Ok(self.broken_if(|place| place == Place::AfterChunk(behind)))
+            }
+            Piece::LastChunk(bytes) => self.send(&bytes).await.map(|()| None),
+            Piece::Data(bytes) => {
+                if !self.in_chunk {
+                    self.wait().await;
+                }
+                self.data(bytes).await
+            }
+        }
+    }
+
+    /// How the connection breaks in a piece whose kind alone decides.
+    fn breaks_at(&self, piece: &Piece) -> Option<Break> {
+        let Some(Fault::Break(place, how)) = self.fault() else {
+            return None;
+        };
+        let here = match piece {
+            Piece::ChunkHead(_) => *place == Place::InChunkHead(self.chunk),
+            Piece::Data(_) => self.in_chunk && *place == Place::InChunk(self.chunk),
+            Piece::LastChunk(_) => *place == Place::BeforeLastChunk,
+            Piece::ChunkTail(_) => false,
+        };
+        here.then_some(*how)
+    }
+
+    fn broken_if(&self, here: impl Fn(Place) -> bool) -> Option<Break> {
+        match self.fault() {
+            Some(Fault::Break(place, how)) if here(*place) => {
+                self.hit();
+                Some(*how)
+            }
+            _ => None,
+        }
+    }
+
+    async fn wait(&self) {
+        if let Some(Fault::Delay(Stage::EachChunk, time)) = self.fault() {
+            self.hit();
+            sleep(*time).await;
+        }
+    }
+
+    fn chunk_head(&self, line: Bytes) -> Bytes {
+        let Some(Fault::ChunkLength(chunk, by)) = self.fault() else {
+            return line;
+        };
+        let text = String::from_utf8_lossy(&line);
+        let size = u64::from_str_radix(text.split([';', '\r']).next().unwrap_or_default().trim(), 16);
+        match size {
+            Ok(size) if *chunk == self.chunk => {
+                self.hit();
+                Bytes::from(format!("{:x}\r\n", size.saturating_add(*by)))
+            }
+            _ => line,
+        }
+    }
+
+    /// Sends content up to the place where something happens, which may be known only as its frames come.
+    async fn data(&mut self, bytes: Bytes) -> io::Result<Option<Break>> {
+        let mut bytes = BytesMut::from(&bytes[..]);
+        while !bytes.is_empty() {
+            let step = self.step(bytes.len());
+            let mut now = bytes.split_to(step);
+            self.change(&mut now);
+            if self.follows_frames() {
+                self.frames.see(&now);
+            }
+            self.passed += now.len() as u64;
+            self.send(&now).await?;
+            match self.fault() {
+                Some(Fault::Pause { after, time }) if *after == self.passed => {
+                    self.hit();
+                    sleep(*time).await;
+                }
+                Some(Fault::Break(place, how)) if self.offset(*place) == Some(self.passed) => {
+                    self.hit();
+                    return Ok(Some(*how));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many bytes can be dealt with together: not beyond the end of a frame's head or content, nor beyond the
+    /// place of the fault.
+    fn step(&self, available: usize) -> usize {
+        let mut end = self.passed.saturating_add(available as u64);
+        let target = match self.fault() {
+            Some(Fault::Break(place, _)) => self.offset(*place),
+            Some(Fault::Pause { after, .. }) => Some(*after),
+            _ => None,
+        };
+        for stop in [target, self.follows_frames().then_some(self.frames.next)] {
+            if let Some(stop) = stop.filter(|stop| *stop > self.passed) {
+                end = end.min(stop);
+            }
+        }
+        usize::try_from(end - self.passed).unwrap_or(available)
+    }
+
+    fn follows_frames(&self) -> bool {
+        matches!(
+            self.fault(),
+            Some(
+                Fault::Frame(..)
+                    | Fault::Break(
+                        Place::InFrameHead(_) | Place::InFrame(_) | Place::AfterFrame(_),
+                        _
+                    )
+            )
+        )
+    }
+
+    /// Where in the content a place is, as soon as that is known.
+    fn offset(&self, place: Place) -> Option<u64> {
+        let frames = &self.frames;
+        match place {
+            Place::AfterBytes(bytes) => Some(bytes),
+            Place::InFrameHead(frame) if frame == frames.index => Some(frames.start + FRAME_HEAD / 2),
+            Place::InFrame(frame) if frame == frames.index => {
+                Some(frames.start + FRAME_HEAD + frames.length? / 2)
+            }
+            Place::AfterFrame(frame) if frame + 1 == frames.index => Some(frames.start),
+            _ => None,
+        }
+    }
+
+    /// Changes the head of a frame, of which these bytes may be a part.
+    fn change(&self, bytes: &mut BytesMut) {
+        let Some(Fault::Frame(frame, field)) = self.fault() else {
+            return;
+        };
+        if *frame != self.frames.index {
+            return;
+        }
+        let (at, new) = match field {
+            FrameField::Stream(kind) => (0, vec![*kind]),
+            FrameField::Length(length) => (4, length.to_be_bytes().to_vec()),
+        };
+        for (number, value) in (self.frames.start + at..).zip(new) {
+            let place = number.checked_sub(self.passed);
+            let byte = place.and_then(|place| bytes.get_mut(usize::try_from(place).ok()?));
+            if let Some(byte) = byte {
+                *byte = value;
+                if number == self.frames.start + at {
+                    self.hit();
+                }
+            }
+        }
+    }
+}
+
+/// Where Docker's frames begin and end in content.
+#[derive(Debug, Default)]
+struct Frames {
+    index: usize,
+    start: u64,
+    head: Vec<u8>,
+    /// Of the content; known with the whole head.
+    length: Option<u64>,
+    /// Where the part that is being received ends.
+    next: u64,
+    seen: u64,
+}
+
+impl Frames {
+    /// Takes bytes that do not reach beyond `next` of a stream that is followed.
+    fn see(&mut self, bytes: &[u8]) {
+        self.seen += bytes.len() as u64;
+        if self.length.is_none() {
+            self.head.extend_from_slice(bytes);
+            let Some(length) = self.head.get(4..8).and_then(|bytes| bytes.try_into().ok()) else {
+                return;
+            };
+            let length = u64::from(u32::from_be_bytes(length));
+            self.length = Some(length);
+            self.next = self.start + FRAME_HEAD + length;
+        }
+        if self.seen >= self.next {
+            self.index += 1;
+            self.start = self.next;
+            self.next = self.start + FRAME_HEAD;
+            self.head.clear();
+            self.length = None;
+        }
+    }
+}
+
+/// Sends bytes at no more than this rate.
+pub(super) async fn send_slowly(to: &Stream, bytes: &[u8], rate: Option<u64>) -> io::Result<()> {
+    let Some(rate) = rate else {
+        return to.write_all(bytes).await;
+    };
+    // Twenty portions a second.
+    let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
+    for part in bytes.chunks(portion) {
+        to.write_all(part).await?;
+        let micros = (part.len() as u64).saturating_mul(1_000_000).div_ceil(rate.max(1));
+        sleep(Duration::from_micros(micros)).await;
+    }
+    Ok(())
+}

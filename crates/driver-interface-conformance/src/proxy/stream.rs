@@ -1,0 +1,197 @@
+//! One end of a connection: bytes in both directions, and control over how it closes.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use tokio::io::{Interest, Ready};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected socket.
+///
+/// TCP has a reset of its own. A Unix socket resets its peer only if it is closed while bytes of the peer were not
+/// received, so a stream that [may reset](Self::resettable) leaves the last byte in the kernel and learns it by
+/// peeking.
+#[derive(Debug)]
+pub(super) struct Stream {
+    socket: Socket,
+    resettable: bool,
+    /// Whether the first byte in the kernel was delivered already.
+    holds_last: AtomicBool,
+    reset: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl From<UnixStream> for Stream {
+    fn from(socket: UnixStream) -> Self {
+        Self::new(Socket::Unix(socket))
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(socket: TcpStream) -> Self {
+        // Only speed depends on it.
+        let _ = socket.set_nodelay(true);
+        Self::new(Socket::Tcp(socket))
+    }
+}
+
+impl Stream {
+    fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            resettable: false,
+            holds_last: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
+        }
+    }
+
+    /// The same stream, able to [reset](Self::reset) its peer at any time after the first byte came.
+    pub(super) fn resettable(mut self) -> Self {
+        self.resettable = matches!(self.socket, Socket::Unix(_));
+        self
+    }
+
+    /// Reads what is there, at least one byte; 0 means that the peer sends no more.
+    pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let ready = self.ready(Interest::READABLE).await?;
+            match self.try_io(Interest::READABLE, || self.receive(buffer)) {
+                // The byte that is held back hides the end of the stream behind it.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.resettable && ready.is_read_closed() {
+                        return Ok(0);
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.resettable {
+            return Ok(recv(self, buffer, RecvFlags::empty())?.0);
+        }
+        let held = usize::from(self.holds_last.load(Ordering::Relaxed));
+        let mut seen = vec![0; buffer.len().saturating_add(held)];
+        let (available, _) = recv(self, &mut seen[..], RecvFlags::PEEK)?;
+        let Some(new) = seen.get(held..available).filter(|new| !new.is_empty()) else {
+            return if available == 0 {
+                Ok(0)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+        };
+        let count = new.len();
+        if let Some(target) = buffer.get_mut(..count) {
+            target.copy_from_slice(new);
+        }
+        self.discard(available.saturating_sub(1))?;
+        self.holds_last.store(true, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Takes so many bytes, which are there, out of the kernel.
+    fn discard(&self, count: usize) -> io::Result<()> {
+        let mut rest = vec![0; count];
+        let mut rest = rest.as_mut_slice();
+        while !rest.is_empty() {
+            let (taken, _) = recv(self, &mut *rest, RecvFlags::DONTWAIT)?;
+            if taken == 0 {
+                break;
+            }
+            rest = rest.get_mut(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.ready(Interest::WRITABLE).await?;
+            let written = match &self.socket {
+                Socket::Unix(socket) => socket.try_write(bytes),
+                Socket::Tcp(socket) => socket.try_write(bytes),
+            };
+            match written {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says to the peer that no more bytes come; it can still send.
+    pub(super) fn finish(&self) {
+        // It fails if the peer is gone, who then needs no end.
+        let _ = shutdown(self, Shutdown::Write);
+    }
+
+    /// Discards what the peer sends until it has closed its end, or on TCP until it sends no more.
+    pub(super) async fn ignore(&self) {
+        let mut discarded = vec![0; 16 * 1024];
+        while matches!(self.read(&mut discarded).await, Ok(1..)) {}
+        if let Socket::Tcp(_) = self.socket {
+            return;
+        }
+        loop {
+            match self.ready(Interest::WRITABLE).await {
+                Ok(ready) if !ready.is_write_closed() => {}
+                _ => return,
+            }
+            // Forgets that it can be written to, so that the next event is the close.
+            let _ = self.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        }
+    }
+
+    /// Closes the connection so that the peer sees a reset (`ECONNRESET`) behind what was sent.
+    pub(super) fn reset(self) {
+        self.reset.store(true, Ordering::Relaxed);
+        if let Socket::Tcp(_) = self.socket {
+            // It fails only where the peer has closed it already.
+            let _ = set_socket_linger(&self, Some(Duration::ZERO));
+        }
+    }
+
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match &self.socket {
+            Socket::Unix(socket) => socket.ready(interest).await,
+            Socket::Tcp(socket) => socket.ready(interest).await,
+        }
+    }
+
+    fn try_io<T>(&self, interest: Interest, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match &self.socket {
+            Socket::Unix(socket) => socket.try_io(interest, work),
+            Socket::Tcp(socket) => socket.try_io(interest, work),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Socket::Unix(socket) => socket.as_fd(),
+            Socket::Tcp(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            return;
+        }
+        // What was not received would make a reset of a clean end.
+        let mut rest = vec![0; 16 * 1024];
+        while matches!(recv(&*self, &mut rest[..], RecvFlags::DONTWAIT), Ok((1.., _))) {}
+    }
+}
