@@ -57,6 +57,11 @@ impl Engine {
         &self.wire
     }
 
+    /// The whole list that a question is answered with.
+    async fn ask_list(&self, target: &Query) -> Result<Answer, EngineError> {
+        settled(|| self.wire.list(target)).await
+    }
+
     /// The whole answer to a question that is of containers, or may be.
     async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(|| self.wire.call(Method::GET, target, Payload::Nothing)).await

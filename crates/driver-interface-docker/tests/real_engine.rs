@@ -26,6 +26,7 @@ mod real {
     pub(crate) mod isolation;
     pub(crate) mod lifecycle;
     pub(crate) mod limits;
+    pub(crate) mod links;
     pub(crate) mod log_stream;
     pub(crate) mod logs;
     pub(crate) mod memory;

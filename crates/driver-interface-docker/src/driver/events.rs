@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::inner::Inner;
 use super::task::located;
+use crate::Deadlines;
 use crate::engine::{Engine, Flavour};
 use crate::translate::errors::{self, Operation};
 use crate::translate::event::{EventRecord, Position};
@@ -18,8 +19,9 @@ use crate::translate::labels::Maker;
 use crate::wire::{EngineError, ObjectStream};
 
 const OPERATION: &str = "events";
-/// How long an engine may be out of reach before the stream ends with that.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an engine may be out of reach, or make no sense, before the stream ends with that: so many times as long as
+/// connecting may take.
+const PATIENCE: u32 = 6;
 /// How long the event that one goes on behind may take to show up among those the engine still has, and how far from
 /// the order of their times engines tell events: each takes its time before it waits for its turn.
 const SEEKING: Duration = Duration::from_secs(2);
@@ -44,6 +46,7 @@ impl Inner {
         };
         let is_new = filter.after.is_none() && filter.since.is_none();
         let mut feed = Feed::new(self.engine.clone(), self.maker.clone(), filter.clone(), position);
+        feed.patience = self.deadlines.connect * PATIENCE;
         feed.begin(is_new)
             .await
             .map_err(|failure| self.error(Operation::Read, OPERATION, failure))?;
@@ -89,6 +92,7 @@ struct Feed {
     ready: VecDeque<Event>,
     /// Since when no connection has come about.
     unreachable: Option<Instant>,
+    patience: Duration,
     pause: Duration,
 }
 
@@ -105,6 +109,7 @@ impl Feed {
             held: Vec::new(),
             ready: VecDeque::new(),
             unreachable: None,
+            patience: Deadlines::default().connect * PATIENCE,
             pause: FIRST_PAUSE,
         }
     }
@@ -181,8 +186,12 @@ impl Feed {
                     self.connection = Connection::Open(opened?);
                 }
                 Connection::Open(events) => {
-                    self.unreachable = None;
-                    return events.next().await;
+                    let event = events.next().await;
+                    // An engine that makes no sense is as good as none.
+                    if !matches!(event, Err(EngineError::Garbled(_))) {
+                        self.unreachable = None;
+                    }
+                    return event;
                 }
             }
         }
@@ -237,7 +246,7 @@ impl Feed {
             let since = *self.unreachable.get_or_insert_with(Instant::now);
             if let Some(failure) = failure.take() {
                 tracing::debug!(%failure, "the events' connection broke");
-                if since.elapsed() > PATIENCE || is_final(&failure) {
+                if since.elapsed() > self.patience || is_final(&failure) {
                     return Err(unreachable(failure));
                 }
             }

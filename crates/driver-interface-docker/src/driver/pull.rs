@@ -21,7 +21,7 @@ use super::inner::Inner;
 use super::task::located;
 use crate::config::logins;
 use crate::engine::Report;
-use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::{info, loaded, pull_parts};
 use crate::wire::{EngineError, ObjectStream, UploadError};
 
@@ -138,6 +138,16 @@ impl Inner {
 
     /// A pull says of an image that does not exist and of one that may not be seen the same, as registries do.
     fn not_pulled(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+        let refused = errors::is_refusal(Operation::PullImage, &failure);
+        let error = self.pull_error(image, authorised, failure);
+        if refused {
+            error
+        } else {
+            error.with_effect(Effect::Unknown)
+        }
+    }
+
+    fn pull_error(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
         let EngineError::Refused(refusal) = &failure else {
             return self.error(Operation::PullImage, image.as_str(), failure);
         };
@@ -193,7 +203,13 @@ impl Inner {
             Err(UploadError::Content(error)) => return Err(error),
             Err(UploadError::Engine(failure)) => {
                 return Err(match &failure {
-                    EngineError::Refused(refusal) => refused(&refusal.message).with_source(failure).into(),
+                    EngineError::Refused(refusal) if refusal.status < 500 => {
+                        refused(&refusal.message).with_source(failure).into()
+                    }
+                    EngineError::Refused(refusal) => refused(&refusal.message)
+                        .with_effect(Effect::Unknown)
+                        .with_source(failure)
+                        .into(),
                     _ => NetworkError::new(failure.to_string()).with_source(failure).into(),
                 });
             }
@@ -266,6 +282,5 @@ impl Pull {
 }
 
 fn late(deadline: Duration) -> DriverError {
-    let error = TimeoutError::new(PULL, deadline);
-    error.with_effect(Effect::NotApplied).into()
+    TimeoutError::new(PULL, deadline).into()
 }

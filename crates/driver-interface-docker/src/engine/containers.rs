@@ -77,7 +77,7 @@ impl Engine {
         if limit > 0 {
             target = target.pair("limit", limit.to_string());
         }
-        self.ask(&target).await?.json()
+        self.ask_list(&target).await?.json()
     }
 
     /// What is at a path of a container, running or not.

@@ -47,10 +47,7 @@ impl Engine {
 
     /// Every image that has a name.
     pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
-        self.wire
-            .call(Method::GET, &Query::new("/images/json"), Payload::Nothing)
-            .await?
-            .json()
+        self.wire.list(&Query::new("/images/json")).await?.json()
     }
 
     /// Loads images from an archive, and returns what the engine reported.

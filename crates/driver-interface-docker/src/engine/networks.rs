@@ -94,7 +94,12 @@ impl Engine {
         values: Vec<String>,
     ) -> Result<Vec<NetworkRecord>, EngineError> {
         let target = Query::new("/networks").pair("filters", filters(filter, &values));
-        self.ask(&target).await?.json()
+        // Of one name there are a few at most.
+        let answer = match filter {
+            "name" => self.ask(&target).await?,
+            _ => self.ask_list(&target).await?,
+        };
+        answer.json()
     }
 
     pub(crate) async fn remove_network(&self, id: &str) -> Result<(), EngineError> {

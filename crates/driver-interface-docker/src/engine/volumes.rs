@@ -31,7 +31,7 @@ impl Engine {
             volumes: Vec<VolumeRecord>,
         }
         let target = Query::new("/volumes").pair("filters", filters("label", &labels));
-        self.ask(&target)
+        self.ask_list(&target)
             .await?
             .json::<Listed>()
             .map(|listed| listed.volumes)

@@ -1,4 +1,4 @@
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::transport::is_engines;
 use super::{EngineError, Query, Wire};
 
-/// The longest answer that is read: a list of some ten thousand containers.
-const MAX_ANSWER: usize = 32 * 1024 * 1024;
+/// The longest list that is read: some eight thousand containers.
+const MAX_LIST: usize = 12 * 1024 * 1024;
+/// The longest answer about one thing: a container with its environment and labels.
+const MAX_OBJECT: usize = 4 * 1024 * 1024;
 /// The longest answer to a change: an id, a word, or nothing.
 const MAX_SHORT: usize = 64 * 1024;
+/// By how much the memory for a long answer grows. What it grows from is mapped anew and not copied.
+const GROWTH: usize = 1024 * 1024;
 /// More of an error's text helps nobody.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
@@ -40,7 +44,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(super) async fn whole(answer: Response<Incoming>) -> Result<Self, EngineError> {
-        Self::read(answer, MAX_ANSWER).await
+        Self::read(answer, MAX_OBJECT).await
     }
 
     async fn read(answer: Response<Incoming>, limit: usize) -> Result<Self, EngineError> {
@@ -75,12 +79,16 @@ impl Wire {
         target: &Query,
         payload: Payload,
     ) -> Result<Answer, EngineError> {
-        // Only questions and the removal of an image have long answers.
         let limit = match method {
-            Method::GET => MAX_ANSWER,
+            Method::GET => MAX_OBJECT,
             _ => MAX_SHORT,
         };
         Answer::read(self.open(method, target, payload).await?, limit).await
+    }
+
+    /// Reads a list.
+    pub(crate) async fn list(&self, target: &Query) -> Result<Answer, EngineError> {
+        Answer::read(self.open(Method::GET, target, Payload::Nothing).await?, MAX_LIST).await
     }
 
     /// Makes a call that changes something and is answered with nothing.
@@ -134,17 +142,21 @@ pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Inco
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
-    let mut whole = BytesMut::new();
+    let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| EngineError::Broken(Box::new(error)))?;
         if let Ok(data) = frame.into_data() {
+            if whole.len() + data.len() > limit {
+                return Err(EngineError::Garbled(format!("it is longer than {limit} bytes")));
+            }
+            // A large one does not take twice its size.
+            if whole.capacity() - whole.len() < data.len() {
+                whole.reserve_exact(data.len().max(whole.len()).min(GROWTH).max(data.len()));
+            }
             whole.extend_from_slice(&data);
         }
-        if whole.len() > limit {
-            return Err(EngineError::Garbled(format!("it is longer than {limit} bytes")));
-        }
     }
-    Ok(whole.freeze())
+    Ok(whole.into())
 }
 
 /// The text of an error answer: its `message` if it is JSON, else the beginning of what came.

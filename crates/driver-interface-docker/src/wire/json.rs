@@ -7,6 +7,9 @@ use super::EngineError;
 
 /// The longest object that is taken for one of an engine's reports.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
+/// From this length on an object is read again only where it may have ended, so that a long one is not read once for
+/// each piece of it.
+const LONG_OBJECT: usize = 64 * 1024;
 
 /// Reads JSON objects as they come: one after the other, with or without anything between them, cut anywhere.
 ///
@@ -14,16 +17,22 @@ const MAX_OBJECT: usize = 4 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     buffer: BytesMut,
+    /// Whether an end of an object came since it was last read.
+    may_be_whole: bool,
 }
 
 impl Objects {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        self.may_be_whole |= bytes.contains(&b'}');
     }
 
     /// The next object, or `None` when more has to come first.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
         let garbled = |error: serde_json::Error| EngineError::Garbled(error.to_string());
+        if !self.may_be_whole && (LONG_OBJECT..=MAX_OBJECT).contains(&self.buffer.len()) {
+            return Ok(None);
+        }
         let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<T>();
         let (value, read) = match values.next() {
             None => {
@@ -31,6 +40,7 @@ impl Objects {
                 return Ok(None);
             }
             Some(Err(error)) if error.is_eof() => {
+                self.may_be_whole = false;
                 if self.buffer.len() > MAX_OBJECT {
                     return Err(EngineError::Garbled(format!(
                         "a report is longer than {MAX_OBJECT} bytes"

@@ -20,6 +20,9 @@ use super::{TransportError, effects};
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 
+/// How much of an answer is held that was not asked for yet, and the longest head of one.
+const MAX_BUFFER: usize = 128 * 1024;
+
 /// Where an engine listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -154,7 +157,9 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let mut protocol = hyper::client::conn::http1::Builder::new();
+    protocol.max_buf_size(MAX_BUFFER);
+    let handshake = protocol.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(TransportError::Exchange)?;
     // It ends by itself when the answer has been read or dropped, and its error is the body's error too.
     tokio::spawn(async move {

@@ -13,8 +13,8 @@ use crate::translate::text::Text;
 
 const OPERATION: &str = "get_container_logs";
 
-/// The most bytes that are returned at once.
-const MAX_BYTES: usize = 512 * 1024 * 1024;
+/// The most bytes that are returned at once. A stream has no such limit.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 pub(in crate::driver) async fn get(inner: &Inner, id: &ContainerId, options: LogOptions) -> Result<String> {
     validate_log_options(&options).map_err(|error| located(error.into(), OPERATION))?;
@@ -91,7 +91,9 @@ impl Sink for Text {
         if self.bytes() <= MAX_BYTES {
             return Ok(());
         }
-        let text = format!("the logs are longer than {MAX_BYTES} bytes; use `tail` or `since`");
+        let text = format!(
+            "the logs are longer than {MAX_BYTES} bytes; read them with `stream_container_logs`, or use `tail` or `since`"
+        );
         Err(Stopped::Failed(UnsupportedError::new(OPERATION, text).into()))
     }
 }
