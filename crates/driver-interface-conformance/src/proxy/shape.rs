@@ -309,7 +309,9 @@ pub(super) async fn send_slowly(to: &Stream, bytes: &[u8], rate: Option<u64>) ->
     let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
     for part in bytes.chunks(portion) {
         to.write_all(part).await?;
-        let micros = (part.len() as u64).saturating_mul(1_000_000).div_ceil(rate.max(1));
+        let micros = (part.len() as u64)
+            .saturating_mul(1_000_000)
+            .div_ceil(rate.max(1));
         sleep(Duration::from_micros(micros)).await;
     }
     Ok(())
