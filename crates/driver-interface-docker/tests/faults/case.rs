@@ -102,14 +102,13 @@ pub(crate) async fn run(
             format!("{} ({}): {error}", error.code(), error.effect())
         }
     };
-    if let (Some(effect), Some(applied)) = (effect, operation.applied) {
-        let seen = settled(&world, &subject, applied, effect).await;
-        match (effect, seen) {
-            (Effect::NotApplied, true) => {
-                broken.push(("effect", format!("it was done, and is said not to be: {result}")))
+    if let Some(applied) = operation.applied {
+        match effect {
+            Some(Effect::NotApplied) if settled(&world, &subject, applied, false).await => {
+                broken.push(("effect", format!("it was done, and is said not to be: {result}")));
             }
-            (Effect::Applied, false) => {
-                broken.push(("effect", format!("it was not done, and is said to be: {result}")))
+            Some(Effect::Applied) if !settled(&world, &subject, applied, true).await => {
+                broken.push(("effect", format!("it was not done, and is said to be: {result}")));
             }
             _ => {}
         }
@@ -131,10 +130,11 @@ pub(crate) async fn run(
 
 type Applied = for<'a> fn(&'a World, &'a Subject) -> futures_util::future::BoxFuture<'a, bool>;
 
-/// Whether it was done. What was made and is to be undone may still be there for a moment.
-async fn settled(world: &World, subject: &Subject, applied: Applied, effect: Effect) -> bool {
-    for _ in 0..15 {
-        if applied(world, subject).await != (effect == Effect::NotApplied) {
+/// Whether the engine did what it is said to have done or not to have done. Requests under way may still be carried
+/// out, and what was made may still be undone.
+async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool) -> bool {
+    for _ in 0..25 {
+        if world.proxy.connections() == 0 && applied(world, subject).await == said {
             break;
         }
         sleep(Duration::from_millis(200)).await;
