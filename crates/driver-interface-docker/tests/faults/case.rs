@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::subject::{Failure, Operation, Subject};
-use super::world::{DEADLINE, World};
+use super::world::{DEADLINE, PATIENT, World};
 use crate::engine::Bench;
 
 /// What the contract allows a call beyond its deadlines.
@@ -34,27 +34,26 @@ pub(crate) struct Report {
 
 /// The requests that an operation makes, learnt without faults; none where the engine does not have it.
 pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Vec<Exchange>> {
-    let world = World::new(bench, number, Duration::from_secs(30)).await;
+    let world = World::new(bench, number, PATIENT).await;
     let subject = (operation.prepare)(&world).await;
-    let mut requests = None;
+    let mut learnt = None;
     if let Some(subject) = &subject {
         world.proxy.take_exchanges();
         let called = (operation.call)(&world, subject).await;
-        requests = Some(world.proxy.take_exchanges());
-        if let Err(failure) = called {
-            panic!("{} does not work without a fault: {failure:?}", operation.name);
-        }
-        if let Some(applied) = operation.applied {
-            assert!(applied(&world, subject).await, "{} did nothing", operation.name);
-        }
+        let requests = world.proxy.take_exchanges();
+        let applied = match operation.applied {
+            Some(applied) => applied(&world, subject).await,
+            None => true,
+        };
+        learnt = Some((called, requests, applied));
     }
     let left = clean(world, subject.unwrap_or_default(), true).await;
-    assert!(
-        left.is_empty(),
-        "{} without a fault left {left:?}",
-        operation.name
-    );
-    requests
+    let (called, requests, applied) = learnt?;
+    let name = operation.name;
+    assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
+    assert!(applied, "{name} did nothing");
+    assert!(left.is_empty(), "{name} without a fault left {left:?}");
+    Some(requests)
 }
 
 /// Tries one fault. `busy` limits how many are tried at the same time, and not how many clean up.

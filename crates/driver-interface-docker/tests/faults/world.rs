@@ -7,13 +7,16 @@ use driver_interface_conformance::proxy::{Break, FaultProxy};
 use driver_interface_docker::{Deadlines, DockerConfig, DockerDriver};
 use driver_interface_types::{
     Bytes, ContainerConfig, ContainerDriver, ContainerInstance, ContainerPath, ExecConfig, Namespace,
-    ReadFileOptions, SecurityOptions,
+    ReadFileOptions, Result, SecurityOptions,
 };
 
 use crate::engine::Bench;
 
 /// How long each call of the driver behind the proxy may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
+
+/// For what is not being tested, on a host that has much to do.
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub bench: Arc<Bench>,
@@ -23,22 +26,32 @@ pub(crate) struct World {
     pub direct: DockerDriver,
     /// What is being tested.
     pub driver: DockerDriver,
+    /// How long each of its calls may take.
+    pub deadline: Duration,
 }
 
 impl World {
     pub(crate) async fn new(bench: Arc<Bench>, number: usize, deadline: Duration) -> Self {
         let namespace = format!("{}-{number}", bench.namespace);
-        let direct = bench.in_namespace(&namespace).await;
-        let proxy = FaultProxy::start(&direct.address()).unwrap();
-        let driver = DockerDriver::connect(config(&proxy, &namespace, deadline))
+        let engine = bench.driver.address();
+        let proxy = FaultProxy::start(&engine).unwrap();
+        let direct = connect(&engine, &namespace, Deadlines::all(PATIENT))
             .await
             .unwrap();
+        let driver = connect(
+            &proxy.uri(),
+            &namespace,
+            Deadlines::all(deadline).connect(PATIENT),
+        )
+        .await
+        .unwrap();
         Self {
             bench,
             proxy,
             namespace,
             direct,
             driver,
+            deadline,
         }
     }
 
@@ -100,8 +113,8 @@ impl World {
     }
 
     /// Connects once more through the proxy.
-    pub(crate) async fn connect(&self) -> driver_interface_types::Result<DockerDriver> {
-        DockerDriver::connect(config(&self.proxy, &self.namespace, DEADLINE)).await
+    pub(crate) async fn connect(&self) -> Result<DockerDriver> {
+        connect(&self.proxy.uri(), &self.namespace, Deadlines::all(self.deadline)).await
     }
 
     /// The link is as it should be again, and what hung on it has been told so.
@@ -111,10 +124,10 @@ impl World {
     }
 }
 
-fn config(proxy: &FaultProxy, namespace: &str, deadline: Duration) -> DockerConfig {
-    DockerConfig::for_uri(&proxy.uri())
-        .unwrap()
+async fn connect(uri: &str, namespace: &str, deadlines: Deadlines) -> Result<DockerDriver> {
+    let config = DockerConfig::for_uri(uri)?
         .namespace(Namespace::new(namespace).unwrap())
-        .deadlines(Deadlines::all(deadline))
-        .without_registry_logins()
+        .deadlines(deadlines)
+        .without_registry_logins();
+    DockerDriver::connect(config).await
 }
