@@ -24,6 +24,7 @@ mod endpoint;
 mod engine;
 mod fault;
 mod http;
+mod plan;
 mod relay;
 mod rule;
 mod shape;
@@ -41,6 +42,7 @@ pub use endpoint::Endpoint;
 pub use engine::Request;
 pub use fault::{Break, Fault, FrameField, Place, Stage, When};
 pub use http::Framing;
+pub use plan::Plan;
 pub use rule::{Injected, Rule};
 
 use endpoint::{Address, Listener, listen};

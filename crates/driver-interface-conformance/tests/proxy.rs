@@ -1,6 +1,11 @@
 //! The fault proxy, held against a server of the test's own: each fault does on the wire what it says.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Helpers of tests stand outside of test functions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is how a failure is told"
+)]
 
 mod proxy {
     mod breaks;

@@ -134,7 +134,15 @@ impl Bench {
 
 /// Runs a test on each engine that is there.
 pub(crate) fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
+    on_docker(name, &test);
+    on_podman(name, &test);
+}
+
+pub(crate) fn on_docker<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
     on(name, "docker", &DOCKER, &test);
+}
+
+pub(crate) fn on_podman<F: Future<Output = ()>>(name: &str, test: impl Fn(std::sync::Arc<Bench>) -> F) {
     on(name, "podman", &PODMAN, &test);
 }
 

@@ -1,0 +1,389 @@
+//! One fault, drawn from a seed, for one of the requests that an operation makes.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Place, Rule, Stage, When};
+
+/// What goes wrong with one request of an operation.
+///
+/// Which requests an operation makes is learnt from a run without faults ([`FaultProxy::take_exchanges`]); the plan
+/// picks one of them and a fault that such a request and its answer can have. The same seed and requests give the
+/// same plan. It prints as one line that starts with the seed.
+///
+/// A driver can notice each of these faults. Lies that nobody could notice are not drawn: an engine's own refusal
+/// after it has acted, a plausible answer of the right form to a request that it never saw, or the clean end of a
+/// body whose only mark is the end of the connection.
+///
+/// [`FaultProxy::take_exchanges`]: super::FaultProxy::take_exchanges
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    seed: u64,
+    index: usize,
+    request: String,
+    fault: Fault,
+}
+
+impl Plan {
+    /// Draws a plan; none without requests. `patience` is how long the driver's calls may take: delays are around it.
+    pub fn draw(seed: u64, requests: &[Exchange], patience: Duration) -> Option<Self> {
+        let mut dice = Dice(seed);
+        let index = dice.below(requests.len());
+        let request = requests.get(index)?;
+        let mut families = families(request, patience, &mut dice);
+        families.retain(|family| !family.is_empty());
+        let family = families.swap_remove(dice.below(families.len()));
+        let fault = family.get(dice.below(family.len()))?.clone();
+        Some(Self {
+            seed,
+            index,
+            request: format!("{} {}", request.method, shorten(&request.path)),
+            fault,
+        })
+    }
+
+    /// The rule that makes it happen, for a proxy that no request has come to since it was cleared.
+    pub fn rule(&self) -> Rule {
+        Rule::any().skip(self.index).times(1).fault(self.fault.clone())
+    }
+
+    /// What goes wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seed, number) = (self.seed, self.index + 1);
+        write!(
+            f,
+            "seed {seed}: request {number} ({}): {}",
+            self.request, self.fault
+        )
+    }
+}
+
+/// A path without the ids in it, which differ from run to run.
+fn shorten(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        let is_id = part.len() >= 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id { "…" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Faults of a kind, by kind: each kind is as likely as the others, however many faults it has.
+fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
+    let framing = request.framing.unwrap_or(Framing::Empty);
+    let has_body = framing != Framing::Empty && request.bytes > 0;
+    let mut places = vec![
+        Place::BeforeRequest,
+        Place::AfterRequest,
+        Place::BeforeAnswer,
+        Place::InHead,
+    ];
+    if request.method != "GET" && request.method != "HEAD" {
+        places.push(Place::InRequest(dice.below(64) as u64));
+    }
+    vec![
+        breaks(&places),
+        breaks(&places_of_body(request, framing, has_body, patience, dice)),
+        vec![
+            Fault::Answer(When::Instead, refusal(&request.method, dice)),
+            Fault::Answer(When::AfterEffect, failure(dice)),
+            Fault::Status(500),
+        ],
+        odd_successes(framing),
+        nonsense(has_body),
+        lengths(framing, has_body, dice),
+        slow(request, framing, patience, dice),
+        frames(request, has_body),
+        [
+            Endpoint::Refused,
+            Endpoint::Removed,
+            Endpoint::NotASocket,
+            Endpoint::Replaced,
+            Endpoint::Deaf,
+        ]
+        .map(Fault::Endpoint)
+        .to_vec(),
+    ]
+}
+
+fn breaks(places: &[Place]) -> Vec<Fault> {
+    let ways = [Break::Fin, Break::Reset, Break::Silence, Break::HalfClose];
+    let all = places
+        .iter()
+        .flat_map(|place| ways.map(|how| Fault::Break(*place, how)));
+    all.collect()
+}
+
+fn places_of_body(
+    request: &Exchange,
+    framing: Framing,
+    has_body: bool,
+    patience: Duration,
+    dice: &mut Dice,
+) -> Vec<Place> {
+    // There the end of the connection is the end of the body.
+    if framing == Framing::UntilClose || !has_body {
+        return Vec::new();
+    }
+    let bytes = usize::try_from(request.bytes).unwrap_or(usize::MAX);
+    let mut places = vec![
+        Place::AfterHead,
+        Place::AfterBytes(dice.below(bytes) as u64),
+        Place::After(patience.mul_f64(dice.share())),
+    ];
+    if framing == Framing::Chunked {
+        places.extend([
+            Place::InChunkHead(0),
+            Place::InChunk(0),
+            Place::AfterChunk(0),
+            Place::BeforeLastChunk,
+        ]);
+    }
+    if has_frames(request) {
+        places.extend([Place::InFrameHead(0), Place::InFrame(0), Place::AfterFrame(0)]);
+    }
+    places
+}
+
+fn has_frames(request: &Exchange) -> bool {
+    let path = &request.path;
+    path.ends_with("/logs") || (path.contains("/exec/") && path.ends_with("/start"))
+}
+
+const HTML: &str = "<html><body>This is not the engine.</body></html>";
+
+/// Bodies of a refusal that are not the engine's, or say nothing.
+fn odd_body(status: u16, dice: &mut Dice) -> Answer {
+    let answer = Answer::new(status);
+    match dice.below(4) {
+        0 => answer.header("Content-Type", "text/html").body(HTML),
+        1 => answer,
+        2 => answer
+            .header("Content-Type", "application/json")
+            .body("{\"message\":"),
+        _ => answer.json(&serde_json::json!({"error": true})),
+    }
+}
+
+/// A refusal of a request that the engine never saw. To a `HEAD`, which has no body, "not found" would be the engine's.
+fn refusal(method: &str, dice: &mut Dice) -> Answer {
+    let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
+    let status = if method == "HEAD" && status == 404 {
+        502
+    } else {
+        status
+    };
+    odd_body(status, dice)
+}
+
+/// A failure after the engine acted.
+fn failure(dice: &mut Dice) -> Answer {
+    let status = dice.pick(&[500, 502, 503, 504], 500);
+    if dice.below(4) == 0 {
+        return Answer::new(status).json(&serde_json::json!({"message": "something went wrong"}));
+    }
+    odd_body(status, dice)
+}
+
+/// Successes that are not the engine's.
+fn odd_successes(framing: Framing) -> Vec<Fault> {
+    let page = Answer::new(200).header("Content-Type", "text/html").body(HTML);
+    let mut all = vec![
+        Fault::Answer(When::Instead, page.clone()),
+        Fault::Answer(When::AfterEffect, page),
+    ];
+    match framing {
+        Framing::Upgraded => all.push(Fault::Status(200)),
+        // To an answer without a body it would be the truth.
+        Framing::Empty => return all,
+        _ => all.push(Fault::Answer(When::Instead, Answer::new(204))),
+    }
+    all.push(Fault::Answer(When::AfterEffect, Answer::new(204)));
+    all
+}
+
+fn nonsense(has_body: bool) -> Vec<Fault> {
+    let garbage: Vec<u8> = (0..=255).cycle().take(1000).collect();
+    let mut answers = vec![
+        Answer::raw(garbage),
+        Answer::raw("HTTP/1.1 abc\r\n\r\n"),
+        Answer::endless_head(),
+    ];
+    if has_body {
+        answers.push(Answer::new(200).endless("[", "{\"Id\":\"again and again\"},".repeat(1000)));
+    }
+    let mut all: Vec<Fault> = answers
+        .into_iter()
+        .flat_map(|answer| [When::Instead, When::AfterEffect].map(|when| Fault::Answer(when, answer.clone())))
+        .collect();
+    all.push(Fault::HugeHeader(1024 * 1024));
+    all
+}
+
+fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
+    if !has_body || matches!(framing, Framing::Upgraded | Framing::UntilClose) {
+        return Vec::new();
+    }
+    let off = 1 + dice.below(3) as u64;
+    let mut all = vec![Fault::Length(off as i64), Fault::Length(-(off as i64))];
+    if framing == Framing::Chunked {
+        all.push(Fault::ChunkLength(0, off));
+    }
+    all
+}
+
+fn slow(request: &Exchange, framing: Framing, patience: Duration, dice: &mut Dice) -> Vec<Fault> {
+    let time = patience.mul_f64(dice.share() * 2.0);
+    // The answer takes up to twice the patience: a stream that flows may take its time.
+    let rate = (request.bytes + 1_000) as f64
+        / patience
+            .mul_f64(0.1 + dice.share() * 1.9)
+            .as_secs_f64()
+            .max(0.001);
+    let mut all = vec![
+        Fault::Delay(Stage::BeforeRequest, time),
+        Fault::Delay(Stage::BeforeAnswer, time),
+        Fault::Throttle(rate as u64),
+    ];
+    if framing != Framing::Empty {
+        all.push(Fault::Delay(Stage::EachChunk, time / 10));
+        all.push(Fault::Pause {
+            after: dice.pick(&[0, 1, 8, 100, 10_000], 0),
+            time,
+        });
+    }
+    if framing == Framing::Upgraded {
+        all.push(Fault::EndInput);
+    }
+    all
+}
+
+fn frames(request: &Exchange, has_body: bool) -> Vec<Fault> {
+    if !has_body || !has_frames(request) {
+        return Vec::new();
+    }
+    vec![
+        Fault::Frame(0, FrameField::Stream(9)),
+        Fault::Frame(1, FrameField::Stream(255)),
+        Fault::Frame(0, FrameField::Length(u32::MAX)),
+    ]
+}
+
+/// SplitMix64: the same numbers from the same seed, for ever.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        let number = self.next() % (count.max(1) as u64);
+        usize::try_from(number).unwrap_or_default()
+    }
+
+    /// From 0 to 1.
+    fn share(&mut self) -> f64 {
+        self.below(1000) as f64 / 1000.0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T], otherwise: T) -> T {
+        from.get(self.below(from.len())).copied().unwrap_or(otherwise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(method: &str, path: &str, framing: Framing, bytes: u64) -> Exchange {
+        let mut exchange = Exchange::new(method, path);
+        exchange.answered(200, framing);
+        exchange.bytes = bytes;
+        exchange
+    }
+
+    fn requests() -> Vec<Exchange> {
+        let id = "0123456789abcdef".repeat(4);
+        vec![
+            exchange(
+                "GET",
+                &format!("/v1.41/containers/{id}/json"),
+                Framing::Chunked,
+                5000,
+            ),
+            exchange("POST", &format!("/v1.41/exec/{id}/start"), Framing::Upgraded, 300),
+            exchange("POST", "/v1.41/containers/web/start", Framing::Empty, 0),
+        ]
+    }
+
+    fn plan(seed: u64) -> Plan {
+        Plan::draw(seed, &requests(), Duration::from_secs(2)).unwrap()
+    }
+
+    #[test]
+    fn a_seed_always_gives_the_same_plan_in_one_line() {
+        for seed in 0..200 {
+            let line = plan(seed).to_string();
+            assert_eq!(plan(seed), plan(seed));
+            assert!(line.starts_with(&format!("seed {seed}: request ")), "{line}");
+            assert!(!line.contains('\n') && line.len() < 200, "{line}");
+        }
+        assert_eq!(Plan::draw(1, &[], Duration::from_secs(2)), None);
+    }
+
+    #[test]
+    fn plans_differ_and_reach_every_request_and_kind() {
+        let plans: Vec<Plan> = (0..3000).map(plan).collect();
+        for index in 0..3 {
+            assert!(plans.iter().any(|plan| plan.index == index));
+        }
+        let has = |wanted: &dyn Fn(&Fault) -> bool| plans.iter().any(|plan| wanted(&plan.fault));
+        assert!(has(&|fault| matches!(
+            fault,
+            Fault::Break(Place::InFrame(_), Break::Reset)
+        )));
+        assert!(has(&|fault| matches!(
+            fault,
+            Fault::Break(Place::BeforeLastChunk, Break::Fin)
+        )));
+        assert!(has(&|fault| matches!(fault, Fault::Answer(When::AfterEffect, _))));
+        assert!(has(&|fault| matches!(fault, Fault::Answer(When::Instead, _))));
+        assert!(has(&|fault| matches!(fault, Fault::Status(200))));
+        assert!(has(&|fault| matches!(fault, Fault::HugeHeader(_))));
+        assert!(has(&|fault| matches!(fault, Fault::Length(..0))));
+        assert!(has(&|fault| matches!(fault, Fault::ChunkLength(..))));
+        assert!(has(&|fault| matches!(fault, Fault::Frame(..))));
+        assert!(has(&|fault| matches!(fault, Fault::Delay(..))));
+        assert!(has(&|fault| matches!(fault, Fault::Throttle(_))));
+        assert!(has(&|fault| matches!(fault, Fault::Pause { .. })));
+        assert!(has(&|fault| matches!(fault, Fault::EndInput)));
+        assert!(has(&|fault| matches!(fault, Fault::Endpoint(Endpoint::Replaced))));
+    }
+
+    #[test]
+    fn lies_that_nobody_could_notice_are_not_drawn() {
+        let requests = [
+            exchange("POST", "/containers/web/start", Framing::Empty, 0),
+            exchange("GET", "/containers/web/attach", Framing::UntilClose, 100),
+        ];
+        for seed in 0..3000 {
+            let plan = Plan::draw(seed, &requests, Duration::from_secs(2)).unwrap();
+            let undetectable = match &plan.fault {
+                Fault::Answer(_, answer) => plan.index == 0 && *answer == Answer::new(204),
+                Fault::Break(Place::AfterBytes(_) | Place::After(_), Break::Fin) => plan.index == 1,
+                _ => false,
+            };
+            assert!(!undetectable, "{plan}");
+        }
+    }
+}

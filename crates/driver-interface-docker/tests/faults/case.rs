@@ -1,0 +1,206 @@
+//! One fault in one operation, and what has to hold whatever it is.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driver_interface_conformance::proxy::{Exchange, Plan};
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{ContainerDriver, ContainerFilter, RemoveOptions, ResourceFilter};
+use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep, timeout};
+
+use super::subject::{Failure, Operation, Subject};
+use super::world::{DEADLINE, PATIENT, World};
+use crate::engine::Bench;
+
+/// What the contract allows a call beyond its deadlines.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How long the driver may clean up in the background: it looks again and again for half a minute.
+const CLEAN_UP: Duration = Duration::from_secs(40);
+
+/// What came of a case.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub plan: String,
+    /// Whether the fault came about.
+    pub hit: bool,
+    /// What does not hold, and the kind of it.
+    pub broken: Vec<(&'static str, String)>,
+    /// In short: what the call gave.
+    pub result: String,
+}
+
+/// The requests that an operation makes, learnt without faults; none where the engine does not have it.
+pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Vec<Exchange>> {
+    let world = World::new(bench, number, PATIENT).await;
+    let subject = (operation.prepare)(&world).await;
+    let mut learnt = None;
+    if let Some(subject) = &subject {
+        world.proxy.take_exchanges();
+        let called = (operation.call)(&world, subject).await;
+        let requests = world.proxy.take_exchanges();
+        let applied = match operation.applied {
+            Some(applied) => applied(&world, subject).await,
+            None => true,
+        };
+        learnt = Some((called, requests, applied));
+    }
+    let left = clean(world, subject.unwrap_or_default(), true).await;
+    let (called, requests, applied) = learnt?;
+    let name = operation.name;
+    assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
+    assert!(applied, "{name} did nothing");
+    assert!(left.is_empty(), "{name} without a fault left {left:?}");
+    Some(requests)
+}
+
+/// Tries one fault. `busy` limits how many are tried at the same time, and not how many clean up.
+pub(crate) async fn run(
+    bench: Arc<Bench>,
+    number: usize,
+    operation: Operation,
+    plan: Plan,
+    busy: OwnedSemaphorePermit,
+) -> Report {
+    let world = World::new(bench, number, DEADLINE).await;
+    let subject = (operation.prepare)(&world).await.unwrap_or_default();
+    let mut broken = Vec::new();
+    let rule = world.proxy.inject(plan.rule());
+    let longest = DEADLINE * operation.deadlines + MARGIN;
+    let started = Instant::now();
+    let call = AssertUnwindSafe((operation.call)(&world, &subject)).catch_unwind();
+    let called = timeout(longest * 3, call).await;
+    let took = started.elapsed();
+    if took > longest {
+        broken.push(("hang", format!("took {took:.1?}, and may take {longest:.1?}")));
+    }
+    let hit = rule.hits() > 0;
+    let mut effect = None;
+    let result = match called {
+        Err(_) => "nothing".to_owned(),
+        Ok(Err(_)) => {
+            broken.push(("panic", "the call panicked".to_owned()));
+            "a panic".to_owned()
+        }
+        Ok(Ok(Ok(()))) => {
+            effect = Some(Effect::Applied);
+            "ok".to_owned()
+        }
+        Ok(Ok(Err(Failure::Marked))) => "marked as incomplete".to_owned(),
+        Ok(Ok(Err(Failure::Wrong(what)))) => {
+            broken.push(("wrong", what.clone()));
+            what
+        }
+        Ok(Ok(Err(Failure::Error(error)))) => {
+            if error.code() == codes::INTERNAL_ERROR {
+                broken.push(("internal", format!("{error:?}")));
+            }
+            effect = Some(error.effect());
+            format!("{} ({}): {error}", error.code(), error.effect())
+        }
+    };
+    if let Some(applied) = operation.applied {
+        match effect {
+            Some(Effect::NotApplied) if settled(&world, &subject, applied, false).await => {
+                broken.push(("effect", format!("it was done, and is said not to be: {result}")));
+            }
+            Some(Effect::Applied) if !settled(&world, &subject, applied, true).await => {
+                broken.push(("effect", format!("it was not done, and is said to be: {result}")));
+            }
+            _ => {}
+        }
+    }
+    drop(busy);
+    // Without an error it is the case's own to remove.
+    let is_known = !matches!(effect, Some(Effect::NotApplied | Effect::Unknown));
+    let left = clean(world, subject, is_known).await;
+    if !left.is_empty() {
+        broken.push(("left", format!("{left:?}")));
+    }
+    Report {
+        plan: format!("{}: {plan}", operation.name),
+        hit,
+        broken,
+        result,
+    }
+}
+
+type Applied = for<'a> fn(&'a World, &'a Subject) -> futures_util::future::BoxFuture<'a, bool>;
+
+/// Whether the engine did what it is said to have done or not to have done. Requests under way may still be carried
+/// out, and what was made may still be undone.
+async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool) -> bool {
+    for _ in 0..25 {
+        if world.proxy.connections() == 0 && applied(world, subject).await == said {
+            break;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    applied(world, subject).await
+}
+
+/// Mends the link, removes what the case knows of, and says what is left when the driver has had its time. What was
+/// made by a call that did not say so is for the driver to remove.
+async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
+    world.mend();
+    if let Some(image) = &subject.image
+        && world.bench.raw.image(image.as_str()) == 200
+    {
+        let target = format!("/images/{image}?force=true");
+        world.bench.raw.call("DELETE", &target, None);
+    }
+    if is_known {
+        remove_all(&world).await;
+    } else {
+        remove_subject(&world, &subject).await;
+    }
+    let started = Instant::now();
+    let left = loop {
+        let left = world.bench.raw.left(&world.namespace);
+        if left.is_empty() || started.elapsed() > CLEAN_UP {
+            break left;
+        }
+        sleep(Duration::from_millis(200)).await;
+    };
+    if !left.is_empty() {
+        remove_all(&world).await;
+        for name in left.iter().filter_map(|thing| thing.strip_prefix("network ")) {
+            let target = format!("/networks/{}", name.trim_matches('"'));
+            world.bench.raw.call("DELETE", &target, None);
+        }
+    }
+    left
+}
+
+async fn remove_subject(world: &World, subject: &Subject) {
+    // What is gone already, or never was, need not be removed.
+    if let Some(container) = &subject.container {
+        let _ = world
+            .direct
+            .remove_container(&container.id, RemoveOptions::force())
+            .await;
+    }
+    if let Some(volume) = &subject.volume {
+        let _ = world.direct.remove_volume(volume).await;
+    }
+    if let Some(network) = &subject.network {
+        let _ = world.direct.remove_network(network).await;
+    }
+}
+
+async fn remove_all(world: &World) {
+    let direct = &world.direct;
+    for container in direct.list_containers(&ContainerFilter::default()).await.unwrap() {
+        let _ = direct
+            .remove_container(&container.id, RemoveOptions::force())
+            .await;
+    }
+    for volume in direct.list_volumes(&ResourceFilter::default()).await.unwrap() {
+        let _ = direct.remove_volume(&volume.id).await;
+    }
+    for network in direct.list_networks(&ResourceFilter::default()).await.unwrap() {
+        let _ = direct.remove_network(&network.id).await;
+    }
+}

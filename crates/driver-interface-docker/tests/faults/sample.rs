@@ -1,0 +1,154 @@
+//! A sample of faults on each engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use driver_interface_conformance::proxy::{Exchange, Plan};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::case::{Report, learn, run};
+use super::subject::Operation;
+use super::world::DEADLINE;
+use super::{changes, reads};
+use crate::engine::{Bench, on_docker, on_podman};
+
+/// How many faults are tried on each engine unless the environment says otherwise.
+const FAULTS: u64 = 60;
+const FIXED_SEED: u64 = 27;
+/// The number of the first case; those before are the operations'.
+const FIRST_CASE: usize = 1000;
+/// Cases that work at the same time.
+const AT_ONCE: usize = 6;
+
+#[test]
+fn whatever_breaks_on_docker_the_driver_ends_in_time_tells_the_truth_and_leaves_nothing() {
+    on_docker("faults", |bench| async move { sample(bench).await });
+}
+
+#[test]
+fn whatever_breaks_on_podman_the_driver_ends_in_time_tells_the_truth_and_leaves_nothing() {
+    on_podman("faults", |bench| async move { sample(bench).await });
+}
+
+async fn sample(bench: Arc<Bench>) {
+    let started = Instant::now();
+    let operations = operations();
+    let limit = Arc::new(Semaphore::new(AT_ONCE));
+    let seeds = seeds();
+    let drawn: Vec<usize> = seeds.iter().map(|seed| pick(*seed, operations.len())).collect();
+    let mut learning = JoinSet::new();
+    for (index, operation) in operations.iter().copied().enumerate() {
+        if drawn.contains(&index) {
+            let (bench, limit) = (bench.clone(), limit.clone());
+            learning.spawn(async move {
+                let _busy = limit.acquire_owned().await.unwrap();
+                (index, learn(bench, index, operation).await)
+            });
+        }
+    }
+    let mut requests: BTreeMap<usize, Vec<Exchange>> = BTreeMap::new();
+    while let Some(learnt) = learning.join_next().await {
+        let (index, exchanges) = learnt.unwrap();
+        match exchanges {
+            Some(exchanges) => drop(requests.insert(index, exchanges)),
+            None => println!("not run: {} is not there on this engine", operations[index].name),
+        }
+    }
+    println!(
+        "{} operations without a fault in {:.1?}",
+        requests.len(),
+        started.elapsed()
+    );
+    let mut cases = JoinSet::new();
+    for (number, (seed, index)) in seeds.into_iter().zip(drawn).enumerate() {
+        let Some(exchanges) = requests.get(&index) else {
+            continue;
+        };
+        let Some(plan) = Plan::draw(seed, exchanges, DEADLINE) else {
+            println!("not run: {} asks the engine nothing", operations[index].name);
+            continue;
+        };
+        let (bench, operation) = (bench.clone(), operations[index]);
+        let busy = limit.clone();
+        cases.spawn(async move {
+            let busy = busy.acquire_owned().await.unwrap();
+            run(bench, FIRST_CASE + number, operation, plan, busy).await
+        });
+    }
+    let mut reports = Vec::new();
+    while let Some(report) = cases.join_next().await {
+        reports.push(report.unwrap());
+    }
+    judge(&reports, started);
+}
+
+fn judge(reports: &[Report], started: Instant) {
+    let hits = reports.iter().filter(|report| report.hit).count();
+    println!(
+        "{} faults, {hits} of which came about, in {:.1?}",
+        reports.len(),
+        started.elapsed()
+    );
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for report in reports {
+        for (kind, what) in &report.broken {
+            *kinds.entry(kind).or_default() += 1;
+            println!(
+                "FAILED ({kind}) {}\n    {what}\n    result: {}",
+                report.plan, report.result
+            );
+        }
+        if std::env::var_os("DRIVER_INTERFACE_FAULTS_ALL").is_some() && report.broken.is_empty() {
+            println!(
+                "passed {}{}\n    {}",
+                report.plan,
+                if report.hit { "" } else { " (never came about)" },
+                report.result
+            );
+        }
+    }
+    assert!(hits * 2 > reports.len(), "most faults never came about");
+    assert!(
+        kinds.is_empty(),
+        "{} faults, of which broke a promise: {kinds:?}",
+        reports.len()
+    );
+}
+
+fn operations() -> Vec<Operation> {
+    let mut all = changes::operations();
+    all.extend(reads::operations());
+    let wanted = std::env::var("DRIVER_INTERFACE_FAULT_OPERATION").unwrap_or_default();
+    all.retain(|operation| operation.name.contains(&wanted));
+    assert!(!all.is_empty(), "no operation is called {wanted}");
+    all
+}
+
+/// Half of them always the same ones, half of them new ones.
+fn seeds() -> Vec<u64> {
+    let number = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        Some(
+            text.parse::<u64>()
+                .unwrap_or_else(|_| panic!("{name} is no number: {text}")),
+        )
+    };
+    let count = number("DRIVER_INTERFACE_FAULTS").unwrap_or(FAULTS);
+    if let Some(first) = number("DRIVER_INTERFACE_FAULT_SEED") {
+        return (first..first + count).collect();
+    }
+    let fresh = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    println!("fixed seeds from {FIXED_SEED}, fresh seeds from {fresh}");
+    let fixed = count.div_ceil(2);
+    (FIXED_SEED..FIXED_SEED + fixed)
+        .chain(fresh..fresh + (count - fixed))
+        .collect()
+}
+
+/// The operation of a seed, mixed so that neighbours differ.
+fn pick(seed: u64, count: usize) -> usize {
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    usize::try_from(mixed % count as u64).unwrap()
+}
