@@ -224,11 +224,11 @@ impl WaitTimeoutError {
         Self::build(message, wait).with_context("container", container)
     }
 
-    /// Adds how the container was then, to be read after "it was", such as `created`.
+    /// Adds how the container was seen last, such as `it was paused`.
     #[must_use]
     pub fn with_last_seen(mut self, last: impl AsRef<str>) -> Self {
         let common = &mut self.body.common;
-        common.message = joined(&common.message, &format!("it was {}", last.as_ref()));
+        common.message = joined(&common.message, last.as_ref());
         self
     }
 

@@ -138,7 +138,7 @@ fn a_wait_timeout_names_the_container_what_it_had_not_done_and_the_caller_s_time
     );
     assert_eq!(error.to_string(), "container `web` had not exited within 2s");
     assert_eq!(
-        error.with_last_seen("paused").to_string(),
+        error.with_last_seen("it was paused").to_string(),
         "container `web` had not exited within 2s: it was paused"
     );
 }

@@ -48,7 +48,7 @@ fn a_wait_for_a_created_container_is_for_the_end_of_its_run() {
             let early = bench.driver.wait_container(&made.id, short).await.unwrap_err();
             assert_eq!(
                 (early.code(), early.effect()),
-                (codes::TIMEOUT_ERROR, Effect::NotApplied)
+                (codes::WAIT_TIMEOUT, Effect::NotApplied)
             );
             let (code, started) = tokio::join!(wait(&bench, &made.id), async {
                 tokio::time::sleep(Duration::from_millis(500)).await;
