@@ -74,6 +74,7 @@ pub(super) const RUNTIME: &[Phrase] = &[
     between("chdir to `", "`: no such file or directory", WorkingDirMissing),
     between("chdir to `", "`: not a directory", WorkingDirMissing),
     between("chdir to `", "`: permission denied", WorkingDirDenied),
+    between("getcwd: ", "no such file or directory", WorkingDirMissing),
     begins("setrlimit `", UlimitRefused),
 ];
 

@@ -180,6 +180,7 @@ const BY_SOURCE: &[Case] = &{
         (StartContainer, 500, "crun: open executable: No such file or directory: OCI runtime attempted to invoke a command that was not found", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
         (StartContainer, 500, "crun: chdir to `«/no/cwd»`: No such file or directory: OCI runtime attempted to invoke a command that was not found", CONTAINER_START_FAILED, false, Some(Hint::WorkingDirNotFound)),
         (Exec, 400, "crun: chdir to `«/no/cwd»`: No such file or directory: OCI runtime attempted to invoke a command that was not found", EXEC_FAILED, false, Some(Hint::WorkingDirNotFound)),
+        (Exec, 400, "crun: getcwd: No such file or directory: OCI runtime attempted to invoke a command that was not found", EXEC_FAILED, false, Some(Hint::WorkingDirNotFound)),
         (Exec, 400, "crun: chdir to `«/etc/plain»`: Not a directory: OCI runtime error", EXEC_FAILED, false, Some(Hint::WorkingDirNotFound)),
         (Exec, 400, "crun: chdir to `«/secret»`: Permission denied: OCI permission denied", EXEC_FAILED, false, Some(Hint::PermissionDenied)),
         (Exec, 400, "crun: the container `‹web›` is not running: OCI runtime error", CONTAINER_NOT_RUNNING, false, None),
