@@ -30,6 +30,7 @@ codes! {
     "ContainerStopError" CONTAINER_STOP_FAILED
     "ContainerRemoveError" CONTAINER_REMOVE_FAILED
     "ContainerNotRunningError" CONTAINER_NOT_RUNNING
+    "WaitTimeoutError" WAIT_TIMEOUT
     "ResourceLimitError" RESOURCE_LIMIT_EXCEEDED
     "VolumeCreationError" VOLUME_CREATION_FAILED
     "VolumeNotFoundError" VOLUME_NOT_FOUND

@@ -1,7 +1,6 @@
-use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
+use crate::remedy::Below;
 use crate::{Effect, ErrorContext, Hint, Violation};
 
 /// What is the same for every error of one class.
@@ -11,7 +10,6 @@ pub struct Spec {
     pub(crate) category: &'static str,
     pub(crate) retryable: bool,
     pub(crate) effect: Effect,
-    pub(crate) hint: Option<Hint>,
 }
 
 /// What every error carries, whatever its class. `None` means: as the class (or the hint) says.
@@ -19,20 +17,19 @@ pub struct Spec {
 pub struct Common {
     pub(crate) message: String,
     pub(crate) context: ErrorContext,
-    pub(crate) source: Option<Arc<dyn Error + Send + Sync + 'static>>,
-    pub(crate) hint: Option<Hint>,
+    pub(crate) below: Below,
     pub(crate) effect: Option<Effect>,
     pub(crate) retryable: Option<bool>,
     pub(crate) attempts: Option<u32>,
 }
 
 impl Common {
-    pub(crate) fn new(message: String) -> Self {
+    /// `hint` is that of the class.
+    pub(crate) fn new(message: String, hint: Option<Hint>) -> Self {
         Self {
             message,
             context: ErrorContext::default(),
-            source: None,
-            hint: None,
+            below: Below::new(hint),
             effect: None,
             retryable: None,
             attempts: None,
@@ -78,7 +75,7 @@ pub(crate) fn display<T: Described + ?Sized>(error: &T, f: &mut fmt::Formatter<'
         Some(attempts) => write!(f, " (gave up after {attempts} attempts)")?,
         None => {}
     }
-    match common.hint.or(error.spec().hint) {
+    match common.below.hint() {
         Some(hint) if f.alternate() => write!(f, " (hint: {})", hint.remedy()),
         _ => Ok(()),
     }

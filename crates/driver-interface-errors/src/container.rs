@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with a container's life: find, create, start, stop, remove, and what needs it running.
+    /// Groups what can go wrong with a container's life: find, create, start, stop, remove, wait, and what needs it running.
     pub enum ContainerError {
         /// There is no such container.
         NotFound(ContainerNotFoundError),
@@ -16,6 +18,8 @@ category! {
         Remove(ContainerRemoveError),
         /// It does not run, and what was asked for needs a running one.
         NotRunning(ContainerNotRunningError),
+        /// It had not come as far as the caller was ready to wait for.
+        WaitTimeout(WaitTimeoutError),
     }
 }
 
@@ -171,5 +175,70 @@ impl ContainerNotRunningError {
     /// The id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
+    }
+}
+
+/// The data of a [`WaitTimeoutError`].
+#[derive(Clone)]
+pub(crate) struct Wait {
+    container: String,
+    timeout: Duration,
+}
+
+leaf! {
+    /// Says that the time is over which a caller had set for a wait, and that the container was not that far yet.
+    ///
+    /// It speaks of the container and of the caller's patience, never of the engine, which has answered: an engine
+    /// that hangs is a [`TimeoutError`](crate::TimeoutError). So it says nothing to a circuit breaker, and it is not
+    /// retryable: only the caller can give it more time.
+    pub struct WaitTimeoutError(Wait);
+    code: WAIT_TIMEOUT,
+    category: "container",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The container was not ready in time.".to_owned(),
+}
+
+impl WaitTimeoutError {
+    /// Makes one from the container's id or name, what it had not done yet (to be read after "had not", such as
+    /// `exited` or ``written `ready` ``), and the time that the caller had set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use driver_interface_errors::WaitTimeoutError;
+    ///
+    /// let error = WaitTimeoutError::new("web", "exited", Duration::from_secs(2));
+    /// assert_eq!(error.to_string(), "container `web` had not exited within 2s");
+    /// ```
+    pub fn new(container: impl Into<String>, awaited: impl AsRef<str>, timeout: Duration) -> Self {
+        let container = container.into();
+        let message = format!(
+            "container `{}` had not {} within {timeout:?}",
+            clean(&container),
+            clean(awaited.as_ref())
+        );
+        let wait = Wait {
+            container: container.clone(),
+            timeout,
+        };
+        Self::build(message, wait).with_context("container", container)
+    }
+
+    /// Adds how the container was seen last, such as `it was paused`.
+    #[must_use]
+    pub fn with_last_seen(mut self, last: impl AsRef<str>) -> Self {
+        let common = &mut self.body.common;
+        common.message = joined(&common.message, last.as_ref());
+        self
+    }
+
+    /// The id or name of the container.
+    pub fn container(&self) -> &str {
+        &self.body.data.container
+    }
+
+    /// The time that the caller had set.
+    pub fn timeout(&self) -> Duration {
+        self.body.data.timeout
     }
 }

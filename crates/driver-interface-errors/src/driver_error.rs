@@ -14,7 +14,8 @@ transparent! {
     /// [`is_retryable`](DriverError::is_retryable), …) that have the same answer on every level. Every leaf
     /// and category becomes one with `?` or `into()`.
     ///
-    /// `{}` prints one line, `{:#}` adds the remedy, `{:?}` tells the whole story; none prints a secret.
+    /// `{}` prints one line, `{:#}` adds the remedy, `{:?}` tells the whole story; none prints a secret. Whoever prints
+    /// the chain of `source()` sees the remedy there.
     pub enum DriverError {
         /// A container's life: find, create, start, stop, remove.
         Container(ContainerError),

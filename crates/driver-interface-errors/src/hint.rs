@@ -158,6 +158,34 @@ hints! {
     remedy: "make the file executable (`chmod +x`), and check its interpreter line and its architecture",
     user: Some("The program to run exists in the container but cannot be executed.");
 
+    /// The folder that a program is to run in is not there, or is no folder.
+    WorkingDirNotFound = "working-dir-not-found", retry: false, effect: Some(Effect::NotApplied),
+    remedy: "name a working directory that the image contains, or create it in the image",
+    user: Some("The folder that the program is to run in does not exist.");
+
+    /// A program may not read, write or change something.
+    PermissionDenied = "permission-denied", retry: false, effect: None,
+    remedy: "give the file or folder an owner or mode that the container's user can use, or run the container as another \
+             user or with the capability it needs (the default is `1000:1000` with no capabilities)",
+    user: None;
+
+    /// A program writes to the root file system, which is read-only.
+    ReadOnlyRoot = "read-only-root", retry: false, effect: None,
+    remedy: "mount a volume or a tmpfs where the program writes, or make the root file system writable \
+             (`security.readOnly: false`)",
+    user: None;
+
+    /// The memory of the container was used up.
+    OutOfMemory = "out-of-memory", retry: true, effect: None,
+    remedy: "give the container more memory (`resources.memory`), or have the program use less",
+    user: Some("The program has run out of memory.");
+
+    /// The engine may not grant a ulimit of the container.
+    UlimitRefused = "ulimit-refused", retry: false, effect: Some(Effect::NotApplied),
+    remedy: "ask for a lower ulimit, or raise the limits of the engine's own service (such as `LimitNOFILE` of its \
+             systemd unit)",
+    user: None;
+
     /// The image knows no user of that name.
     UserNotFound = "user-not-found", retry: false, effect: Some(Effect::NotApplied),
     remedy: "use a numeric user such as `1000:1000`, or add the user to the image's /etc/passwd",

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::common::Described;
-use crate::{Effect, ErrorContext, ErrorReport, Hint, report, text};
+use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 
 /// Answers the same questions for every error of this crate: leaf, category and [`DriverError`].
 ///
@@ -74,7 +74,7 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
 
     /// The well-known cause, if it is one, with its remedy.
     fn hint(&self) -> Option<Hint> {
-        self.common().hint.or(self.spec().hint)
+        self.common().below.hint()
     }
 
     /// How often it was tried before giving up; `None` when nobody has given up yet.
@@ -96,9 +96,10 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
     }
 }
 
-/// The texts of an error's sources, the nearest first.
+/// The texts of an error's sources, the nearest first. Hints have a place of their own.
 pub(crate) fn sources<E: Error + ?Sized>(error: &E) -> Vec<String> {
     std::iter::successors(error.source(), |&source| source.source())
+        .filter(|source| !source.is::<Remedy>())
         .map(|source| text::clean(&source.to_string()))
         .collect()
 }

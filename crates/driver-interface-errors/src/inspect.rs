@@ -9,7 +9,8 @@ use crate::{
     FileSystemError, ImageError, ImageNotFoundError, ImagePullError, InputError, InternalError,
     NetworkConnectError, NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError,
     NetworkingError, ResourceError, ResourceLimitError, SecurityError, SystemError, TimeoutError,
-    UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError, codes,
+    UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
+    WaitTimeoutError, codes,
 };
 
 type AnyError<'a> = &'a (dyn Error + 'static);
@@ -103,7 +104,7 @@ fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
         ContainerError ResourceError VolumeError NetworkingError SystemError SecurityError InputError ImageError
         ExecutionError
         ContainerNotFoundError ContainerCreationError ContainerStartError ContainerStopError
-        ContainerRemoveError ContainerNotRunningError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
+        ContainerRemoveError ContainerNotRunningError WaitTimeoutError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
         NetworkCreationError NetworkNotFoundError NetworkRemoveError NetworkConnectError DriverHealthError TimeoutError NetworkError
         FileSystemError InternalError AuthenticationError AuthorizationError ConfigurationError UnsupportedError
         ImageNotFoundError ImagePullError ExecError

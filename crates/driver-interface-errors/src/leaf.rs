@@ -31,7 +31,8 @@ macro_rules! leaf {
 
         impl $name {
             fn build(message: String, data: $data) -> Self {
-                let common = $crate::common::Common::new(message);
+                let hint = $crate::leaf::optional!($($crate::Hint::$hint)?);
+                let common = $crate::common::Common::new(message, hint);
                 Self { body: Box::new($crate::common::Body { common, data }) }
             }
         }
@@ -44,7 +45,6 @@ macro_rules! leaf {
                     category: $category,
                     retryable: $retryable,
                     effect: $crate::Effect::$effect,
-                    hint: $crate::leaf::optional!($($crate::Hint::$hint)?),
                 };
                 SPEC
             }
@@ -77,10 +77,7 @@ macro_rules! leaf {
 
         impl std::error::Error for $name {
             fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-                match &self.body.common.source {
-                    Some(source) => Some(source.as_ref()),
-                    None => None,
-                }
+                self.body.common.below.source()
             }
         }
 
@@ -177,10 +174,14 @@ macro_rules! shared {
         }
 
         impl $name {
-            /// Keeps the error that caused this one; it is what `source()` returns.
+            /// Keeps the error that caused this one. `source()` returns it, or, where there is a hint, the
+            /// [`Remedy`](crate::Remedy) before it.
             #[must_use]
             pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-                $crate::common::Described::common_mut(&mut self).source = Some(std::sync::Arc::new(source));
+                let source = std::sync::Arc::new(source);
+                $crate::common::Described::common_mut(&mut self)
+                    .below
+                    .set_source(source);
                 self
             }
 
@@ -216,7 +217,9 @@ macro_rules! shared {
             /// See [`Hint`](crate::Hint) for what each one says; a later hint replaces an earlier one.
             #[must_use]
             pub fn with_hint(mut self, hint: $crate::Hint) -> Self {
-                $crate::common::Described::common_mut(&mut self).hint = Some(hint);
+                $crate::common::Described::common_mut(&mut self)
+                    .below
+                    .set_hint(hint);
                 self
             }
 

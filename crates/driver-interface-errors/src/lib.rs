@@ -77,6 +77,16 @@
 //! assert!(format!("{error:?}").contains("CONTAINER_CREATION_FAILED"));
 //! ```
 //!
+//! Programs that pass errors on in `anyhow`, or print the chain of `source()` themselves, show the remedy too: it is
+//! the first source, a [`Remedy`].
+//!
+//! ```
+//! # use driver_interface_errors::{ContainerCreationError, Hint};
+//! let error = ContainerCreationError::new("name `web` is taken").with_hint(Hint::NameTaken);
+//! let printed = format!("{:?}", anyhow::Error::from(error).context("deploying"));
+//! assert!(printed.contains("1: hint: choose another name, or remove what has this one first"));
+//! ```
+//!
 //! # Log it, or send it elsewhere
 //!
 //! Every error serialises as its [`ErrorReport`], which can be read back.
@@ -150,6 +160,7 @@ mod info;
 mod inspect;
 mod leaf;
 mod network;
+mod remedy;
 mod report;
 mod resource;
 mod security;
@@ -160,7 +171,7 @@ mod volume;
 pub use configuration::{ConfigurationError, InputError, UnsupportedError, Violation};
 pub use container::{
     ContainerCreationError, ContainerError, ContainerNotFoundError, ContainerNotRunningError,
-    ContainerRemoveError, ContainerStartError, ContainerStopError,
+    ContainerRemoveError, ContainerStartError, ContainerStopError, WaitTimeoutError,
 };
 pub use context::ErrorContext;
 pub use driver_error::{DriverError, Result};
@@ -175,6 +186,7 @@ pub use inspect::{
 pub use network::{
     NetworkConnectError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, NetworkingError,
 };
+pub use remedy::Remedy;
 pub use report::{ErrorReport, HintReport, LimitReport};
 pub use resource::{ResourceError, ResourceLimitError};
 pub use security::{AuthenticationError, AuthorizationError, SecurityError};

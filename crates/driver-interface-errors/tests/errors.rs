@@ -17,6 +17,7 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("container", "ContainerStopError", "CONTAINER_STOP_FAILED", true, Effect::NotApplied),
     ("container", "ContainerRemoveError", "CONTAINER_REMOVE_FAILED", false, Effect::NotApplied),
     ("container", "ContainerNotRunningError", "CONTAINER_NOT_RUNNING", false, Effect::NotApplied),
+    ("container", "WaitTimeoutError", "WAIT_TIMEOUT", false, Effect::NotApplied),
     ("resource", "ResourceLimitError", "RESOURCE_LIMIT_EXCEEDED", false, Effect::NotApplied),
     ("volume", "VolumeCreationError", "VOLUME_CREATION_FAILED", true, Effect::Unknown),
     ("volume", "VolumeNotFoundError", "VOLUME_NOT_FOUND", false, Effect::NotApplied),
@@ -126,6 +127,30 @@ fn a_timeout_error_gives_operation_and_deadline() {
     assert_eq!(error.operation(), "create_container");
     assert_eq!(error.deadline(), Duration::from_millis(1500));
     assert_eq!(error.context().operation(), Some("create_container"));
+}
+
+#[test]
+fn a_wait_timeout_names_the_container_what_it_had_not_done_and_the_caller_s_time() {
+    let error = WaitTimeoutError::new("web", "exited", Duration::from_secs(2));
+    assert_eq!(
+        (error.container(), error.timeout()),
+        ("web", Duration::from_secs(2))
+    );
+    assert_eq!(error.to_string(), "container `web` had not exited within 2s");
+    assert_eq!(
+        error.with_last_seen("it was paused").to_string(),
+        "container `web` had not exited within 2s: it was paused"
+    );
+}
+
+#[test]
+fn a_wait_timeout_is_no_trouble_of_the_engine() {
+    let error = DriverError::from(WaitTimeoutError::new("web", "exited", Duration::from_secs(2)));
+    assert_ne!(error.category(), "system");
+    assert_eq!(
+        (error.is_retryable(), error.effect()),
+        (false, Effect::NotApplied)
+    );
 }
 
 #[test]
@@ -239,6 +264,10 @@ fn a_hint_whose_cause_persists_rules_a_retry_out() {
             "name-taken",
             "command-not-found",
             "command-not-executable",
+            "working-dir-not-found",
+            "permission-denied",
+            "read-only-root",
+            "ulimit-refused",
             "user-not-found",
             "raise-limit",
             "report-bug",
@@ -342,7 +371,7 @@ fn the_source_is_the_error_that_was_given() {
         Some(std::io::ErrorKind::NotFound)
     );
     assert!(error.clone().source().is_some());
-    assert!(ContainerNotFoundError::new("web").source().is_none());
+    assert!(ContainerStartError::new("web", "x").source().is_none());
 }
 
 #[test]

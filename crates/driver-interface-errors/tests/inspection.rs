@@ -52,7 +52,7 @@ fn every_class_is_found_on_every_level() {
         let code = error.code();
         assert_eq!(get_error_code(&error), code);
         let (leaf, category) = leaf_of!(error,
-            Container::ContainerError { NotFound Creation Start Stop Remove NotRunning }
+            Container::ContainerError { NotFound Creation Start Stop Remove NotRunning WaitTimeout }
             Resource::ResourceError { Limit }
             Volume::VolumeError { Creation NotFound Remove }
             Network::NetworkingError { Creation NotFound Remove Connect }

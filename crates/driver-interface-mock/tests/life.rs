@@ -85,7 +85,7 @@ async fn a_wait_ends_with_its_timeout_and_not_with_the_deadline() {
         .unwrap_err();
     assert_eq!(
         (error.code(), start.elapsed().as_secs()),
-        (codes::TIMEOUT_ERROR, 5000)
+        (codes::WAIT_TIMEOUT, 5000)
     );
 }
 

@@ -417,7 +417,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: not declared.
     /// - `ContainerNotFoundError`: there is none of that id or name, or it was removed without having run.
-    /// - `TimeoutError`: it had not ended within the timeout. Nothing has changed.
+    /// - `WaitTimeoutError`: it had not ended within the timeout of `options`. Nothing has changed.
     ///
     /// # Idempotency
     /// A read.

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use driver_interface_errors::{ContainerNotFoundError, Result, TimeoutError};
-use tokio::time::{sleep, timeout};
+use driver_interface_errors::Result;
 
-use crate::wait_for::{FIRST_PAUSE, LONGEST_PAUSE, wait_ready};
+use crate::wait_for::{Watch, wait_ready};
 use crate::{
     Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState, LogOptions,
     Network, NetworkId, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId,
@@ -21,7 +20,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `TimeoutError`: it was not as wanted within `deadline`.
+    /// - `WaitTimeoutError`: it was not as wanted within `deadline`. The message says how it was seen last; of one that
+    ///   has exited, its exit code and the end of its log, as with [`wait_for`](Self::wait_for).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -48,22 +48,17 @@ pub trait ContainerDriverExt: ContainerDriver {
         deadline: Duration,
         wanted: impl for<'a> Fn(&'a ContainerInstance) -> bool + Send + Sync,
     ) -> Result<ContainerInstance> {
-        let poll = async {
-            let mut pause = FIRST_PAUSE;
+        let watch = Watch::new(self, "wait_until", id);
+        let work = async {
             loop {
-                let Some(now) = self.get_container(id).await? else {
-                    return Err(ContainerNotFoundError::new(id.as_str()).into());
-                };
+                let now = watch.look().await?;
                 if wanted(&now) {
                     return Ok(now);
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                watch.pause().await;
             }
         };
-        timeout(deadline, poll)
-            .await
-            .unwrap_or_else(|_| Err(TimeoutError::new("wait_until", deadline).into()))
+        watch.within(deadline, "become as wanted", work).await
     }
 
     /// Waits until a container has written `text` to its output or error, and returns all it has written.
@@ -72,8 +67,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `ContainerStartError`: it ended without having written the text; the message has its exit code.
-    /// - `TimeoutError`: it had not written the text within `deadline`.
+    /// - `ContainerStartError`: it exited without having written the text; see [`wait_for`](Self::wait_for).
+    /// - `WaitTimeoutError`: it had not written the text within `deadline`.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -87,8 +82,12 @@ pub trait ContainerDriverExt: ContainerDriver {
     ///
     /// # Errors
     /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `ContainerStartError`: it ended without having become ready; the message has its exit code.
-    /// - `TimeoutError`: it was not ready within `deadline`. A container that is not started yet is waited for.
+    /// - `ContainerStartError`: it exited without having become ready. The message has its exit code and the last five
+    ///   lines of its log, at most 400 characters of them; the hint is the cause where it is a well-known one (a
+    ///   read-only root, a permission, a user, a program, a port, memory). A log is the user's own: what looks like a
+    ///   credential is blotted out, but a program that prints secrets prints them into this error too.
+    /// - `WaitTimeoutError`: it was not ready within `deadline`. A container that is not started yet is waited for.
+    /// - `TimeoutError`: the engine did not answer within `deadline`, or within the driver's own.
     /// - `ConfigurationError`: the path of [`WaitFor::Http`] cannot be asked for.
     /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that has no [`exec`](ContainerDriver::exec).
     ///

@@ -4,17 +4,20 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use driver_interface_errors::{
-    ConfigurationError, ContainerNotFoundError, ContainerStartError, Result, TimeoutError,
-};
+use driver_interface_errors::{ConfigurationError, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, LogOptions};
 
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(10);
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+mod early_exit;
+mod watch;
+
+pub(crate) use watch::Watch;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a connection has to last to count: engines' proxies accept one before they know that nobody
 /// listens in the container, and close it then.
@@ -87,6 +90,20 @@ impl WaitFor {
         }
     }
 
+    /// What has to happen, to be read after "had not".
+    fn awaited(&self) -> String {
+        match self {
+            Self::Log(text) => format!("written {text:?}"),
+            Self::Port(port) => format!("listened on its port {port}"),
+            Self::Http { path, port, status } => {
+                format!("answered `GET {path}` on port {port} with {status}")
+            }
+            Self::Exec(argv) => format!("let the command {argv:?} succeed"),
+            Self::Healthy => "become healthy".to_owned(),
+            Self::Exit => "exited".to_owned(),
+        }
+    }
+
     /// Whether it is so now. `now` was read before, so that what a container wrote last is not missed.
     async fn holds<D>(&self, driver: &D, now: &ContainerInstance) -> Result<bool>
     where
@@ -130,7 +147,7 @@ impl fmt::Display for WaitFor {
     }
 }
 
-/// Looks again and again until `wanted` holds.
+/// Looks again and again until `wanted` holds, or the container has exited and it cannot hold any more.
 pub(crate) async fn wait_ready<D>(
     driver: &D,
     operation: &'static str,
@@ -142,32 +159,27 @@ where
     D: ContainerDriver + ?Sized,
 {
     wanted.check()?;
-    let poll = async {
-        let mut pause = FIRST_PAUSE;
+    let watch = Watch::new(driver, operation, id);
+    let work = async {
         loop {
-            let Some(now) = driver.get_container(id).await? else {
-                return Err(ContainerNotFoundError::new(id.as_str()).into());
-            };
+            let now = watch.look().await?;
             match wanted.holds(driver, &now).await {
-                Ok(true) => return Ok(now),
+                Ok(true) => return Ok((now, None)),
                 Ok(false) => {}
-                // It ended between the two calls; the next round tells how.
+                // It exited between the two calls; the next look tells how.
                 Err(error) if error.code() == driver_interface_errors::codes::CONTAINER_NOT_RUNNING => {}
                 Err(error) => return Err(error),
             }
-            if let Some(code) = now.exit_code() {
-                let message = format!("it ended with exit code {code} before {wanted}");
-                return Err(ContainerStartError::new(id.as_str(), message)
-                    .with_retryable(false)
-                    .into());
+            if let Some(exit) = now.exit.clone() {
+                return Ok((now, Some(exit)));
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            watch.pause().await;
         }
     };
-    timeout(deadline, poll)
-        .await
-        .unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
+    match watch.within(deadline, &wanted.awaited(), work).await? {
+        (now, None) => Ok(now),
+        (now, Some(exit)) => Err(watch.exited(&now, &exit, wanted).await),
+    }
 }
 
 /// Where a port is reached from here: published, or at the container's own address.

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use driver_interface_mock::MockDockerDriver;
+use driver_interface_errors::{Effect, Hint};
+use driver_interface_mock::{MockDockerDriver, Operation};
 use driver_interface_types::{
     ByteStream, Bytes, Capabilities, ContainerConfig, ContainerCounts, ContainerDriver, ContainerDriverExt,
     ContainerFilter, ContainerId, ContainerInstance, ContainerPath, DriverHealth, EventFilter, ExecConfig,
@@ -152,7 +153,7 @@ async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
     let late = driver
         .wait_for(&id, &WaitFor::log("never"), Duration::from_secs(1))
         .await;
-    assert_eq!(late.unwrap_err().code(), "TIMEOUT_ERROR");
+    assert_eq!(late.unwrap_err().code(), "WAIT_TIMEOUT");
     let ended = driver.wait_for(&id, &WaitFor::Exit, long).await.unwrap();
     assert_eq!(ended.exit_code(), Some(3));
     let error = driver
@@ -162,11 +163,102 @@ async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
     assert!(
         error
             .to_string()
-            .contains("it ended with exit code 3 before it wrote \"never\""),
+            .contains("it exited with code 3 before it wrote \"never\"; its log ends: ready"),
         "{error}"
     );
     let bad = driver.wait_for(&id, &WaitFor::http(80, "no slash"), long).await;
     assert_eq!(bad.unwrap_err().code(), "CONFIGURATION_ERROR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container_was() {
+    let driver = MockDockerDriver::new();
+    let short = Duration::from_secs(2);
+    let config = ContainerConfig::new("s1", "busybox").command(["sh", "-c", "echo bye >&2; exit 3"]);
+    let id = driver.create_container(&config).await.unwrap().id;
+    let late = |wanted: WaitFor| {
+        let (driver, id) = (&driver, &id);
+        async move { driver.wait_for(id, &wanted, short).await.unwrap_err() }
+    };
+    for (wanted, awaited) in [
+        (WaitFor::log("up"), r#"written "up""#),
+        (WaitFor::Port(80), "listened on its port 80"),
+        (WaitFor::http(80, "/x"), "answered `GET /x` on port 80 with 200"),
+        (WaitFor::exec(["true"]), r#"let the command ["true"] succeed"#),
+        (WaitFor::Healthy, "become healthy"),
+        (WaitFor::Exit, "exited"),
+    ] {
+        let error = late(wanted).await;
+        let expected = format!("container `{id}` had not {awaited} within 2s: it was created");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(
+            (error.code(), error.effect(), error.is_retryable()),
+            ("WAIT_TIMEOUT", Effect::NotApplied, false)
+        );
+        let context = error.context();
+        assert_eq!(
+            (context.driver(), context.operation()),
+            (Some("mock-docker"), Some("wait_for"))
+        );
+    }
+    driver.start_container(&id).await.unwrap();
+    let error = driver.wait_until(&id, short, |_| false).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "container `{id}` had not become as wanted within 2s: it had exited with code 3; its log ends: bye"
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_does_not_answer_is_no_patience_that_ran_out() {
+    let driver = MockDockerDriver::new();
+    let id = started(&driver, "sleep 600").await;
+    let second = Duration::from_secs(1);
+    let hang = || {
+        driver
+            .faults()
+            .delay_next(Operation::GetContainer, Duration::from_secs(30));
+    };
+    hang();
+    let waited = driver.wait_for(&id, &WaitFor::Exit, second).await.unwrap_err();
+    hang();
+    let until = driver.wait_until(&id, second, |_| false).await.unwrap_err();
+    for error in [waited, until] {
+        assert_eq!(
+            (error.code(), error.effect()),
+            ("TIMEOUT_ERROR", Effect::NotApplied)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_cause() {
+    let driver = MockDockerDriver::new();
+    let long = Duration::from_secs(60);
+    for (script, says, hint) in [
+        ("mkdir /data", "exited with code 1", Some(Hint::ReadOnlyRoot)),
+        (
+            "nosuchserver",
+            "exited with code 127",
+            Some(Hint::CommandNotFound),
+        ),
+        ("kill -TERM $$; sleep 1", "exited with code 143 (SIGTERM)", None),
+        ("echo one; echo two; exit 4", "its log ends: one | two", None),
+    ] {
+        let id = started(&driver, script).await;
+        let begun = tokio::time::Instant::now();
+        let error = driver.wait_for_log(&id, "ready", long).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(
+            (error.code(), error.hint()),
+            ("CONTAINER_START_FAILED", hint),
+            "{error}"
+        );
+        assert!(!error.is_retryable());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! What errors say, and that nothing but the exact thing is ever meant.
 
-use driver_interface_errors::{Effect, codes};
+use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerId, DriverError, LogOptions, RemoveOptions, StopOptions, VolumeId,
+    Capability, ContainerDriver, ContainerId, DriverError, ExecConfig, LogOptions, RemoveOptions,
+    StopOptions, VolumeId,
 };
 
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
@@ -34,6 +35,24 @@ pub(super) const CHECKS: &[Check] = &[
         "The sentence for end users holds no id and no word of the trade.",
         run!(for_end_users),
     ),
+    Check::must(
+        "errors/hints",
+        "Well-known causes have their hint: a program that is missing or cannot be executed, a name that is taken, a \
+         container that still runs.",
+        run!(hints),
+    ),
+    Check::must(
+        "errors/exec-hints",
+        "Well-known causes have their hint also with a command in a container, a missing working directory among them.",
+        run!(exec_hints),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "errors/names-are-only-names",
+        "A program that is called like what engines say is missing, and nothing else.",
+        run!(only_names),
+    )
+    .because("what engines say is told from what users wrote only by its place in a message"),
     Check::must(
         "errors/no-effect",
         "Operations that were refused have changed nothing.",
@@ -239,6 +258,88 @@ async fn for_end_users(ctx: Ctx) -> CheckResult {
             format!("a plain sentence for {}", error.code()),
             plain && anonymous && whole,
             sentence,
+        )?;
+    }
+    Ok(())
+}
+
+async fn hints(ctx: Ctx) -> CheckResult {
+    for (program, hint) in [
+        ("no-such-program-here", Hint::CommandNotFound),
+        ("/no/such/program", Hint::CommandNotFound),
+        ("/etc/passwd", Hint::CommandNotExecutable),
+    ] {
+        let made = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&made.id).await;
+        let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
+        ctx.equal(format!("hint of {program}"), error.hint(), Some(hint))?;
+    }
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let twin = ctx.script("true").name(&running.name);
+    let error = ctx.driver().create_container(&twin).await;
+    let error = ctx.refused("a name that is taken", error, &[codes::CONTAINER_CREATION_FAILED])?;
+    ctx.equal(
+        "hint of a name that is taken",
+        error.hint(),
+        Some(Hint::NameTaken),
+    )?;
+    let error = ctx
+        .driver()
+        .remove_container(&running.id, RemoveOptions::default())
+        .await;
+    let error = ctx.refused("a removal", error, &[codes::CONTAINER_REMOVE_FAILED])?;
+    ctx.equal("hint of a removal", error.hint(), Some(Hint::StillRunning))
+}
+
+async fn exec_hints(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let plain = || ExecConfig::new(["true"]);
+    for (about, config, hint) in [
+        (
+            "a missing program",
+            ExecConfig::new(["no-such-program-here"]),
+            Hint::CommandNotFound,
+        ),
+        (
+            "a file that is no program",
+            ExecConfig::new(["/etc/passwd"]),
+            Hint::CommandNotExecutable,
+        ),
+        (
+            "a missing working directory",
+            plain().working_dir("/no/permission denied"),
+            Hint::WorkingDirNotFound,
+        ),
+        (
+            "a missing user",
+            plain().user("nobody-has-this-name"),
+            Hint::UserNotFound,
+        ),
+    ] {
+        let error = ctx.driver().exec(&running.id, config).await;
+        let error = ctx.refused(about, error, &[codes::EXEC_FAILED])?;
+        ctx.equal(format!("hint of {about}"), error.hint(), Some(hint))?;
+        ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+    }
+    Ok(())
+}
+
+async fn only_names(ctx: Ctx) -> CheckResult {
+    for program in [
+        "/cannot start a paused container",
+        "/x: permission denied",
+        "/network gone not found",
+        "/unable to find user x: no matching entries in passwd file",
+        "/no such container: marked for removal",
+        "/bind: address already in use",
+    ] {
+        let made = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&made.id).await;
+        let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
+        ctx.equal(
+            format!("hint of {program}"),
+            error.hint(),
+            Some(Hint::CommandNotFound),
         )?;
     }
     Ok(())

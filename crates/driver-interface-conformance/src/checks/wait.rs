@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ContainerStatus, ExitInfo, RemoveOptions, StopOptions,
-    WaitOptions,
+    Capability, ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, ExitInfo, RemoveOptions,
+    StopOptions, WaitFor, WaitOptions,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -53,10 +53,16 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::ContainerWait]),
     Check::must(
         "wait/timeout",
-        "Past its timeout a wait is `TimeoutError`, and nothing has changed.",
+        "Past its timeout a wait is `WaitTimeoutError` that names container and time, and nothing has changed.",
         run!(timeout),
     )
     .requires(&[Capability::ContainerWait]),
+    Check::must(
+        "wait/exits-before-ready",
+        "Waiting for the readiness of a container that exits ends with it, and tells its exit code, its last output and \
+         the well-known cause.",
+        run!(exits_early),
+    ),
     Check::must(
         "wait/many-waiters",
         "Sixteen waits for one container, over two drivers, all get the same answer.",
@@ -199,7 +205,19 @@ async fn timeout(ctx: Ctx) -> CheckResult {
             .driver()
             .wait_container(id, WaitOptions::at_most(longest))
             .await;
-        ctx.refused("the wait", result, &[codes::TIMEOUT_ERROR])?;
+        let error = ctx.refused("the wait", result, &[codes::WAIT_TIMEOUT])?;
+        ctx.equal(
+            "effect and retryable",
+            (error.effect(), error.is_retryable()),
+            (Effect::NotApplied, false),
+        )?;
+        let text = error.to_string();
+        let says = [id.as_str(), "exited", "2s"];
+        ctx.ensure(
+            "what was waited for",
+            says.iter().all(|word| text.contains(word)),
+            text,
+        )?;
         ctx.took("the wait", begun, longest, Duration::from_secs(20))?;
     }
     let now = ctx.get(&running.id).await?;
@@ -216,6 +234,39 @@ async fn timeout(ctx: Ctx) -> CheckResult {
         .wait_container(&running.id, WaitOptions::at_most(longest))
         .await?;
     ctx.equal("exit code of one that has ended by then", exit.code, 137)
+}
+
+async fn exits_early(ctx: Ctx) -> CheckResult {
+    let deadline = Duration::from_secs(60);
+    for (script, hint) in [
+        ("sleep 1; echo last words; exit 3", None),
+        (
+            "echo last words; sleep 1; touch /etc/mark",
+            Some(Hint::ReadOnlyRoot),
+        ),
+    ] {
+        if hint.is_some() && !ctx.declares(Capability::ReadOnlyRoot) {
+            continue;
+        }
+        let running = ctx.started(&ctx.script(script)).await?;
+        let begun = Instant::now();
+        let result = ctx
+            .driver()
+            .wait_for(&running.id, &WaitFor::log("ready"), deadline)
+            .await;
+        let error = ctx.refused("the wait", result, &[codes::CONTAINER_START_FAILED])?;
+        ctx.took("the wait", begun, Duration::ZERO, deadline / 2)?;
+        let code = ctx.get(&running.id).await?.exit_code().unwrap_or_default();
+        let text = error.to_string();
+        let says = [format!("code {code}"), "last words".to_owned()];
+        ctx.ensure(
+            "what it did last",
+            says.iter().all(|word| text.contains(word)),
+            &text,
+        )?;
+        ctx.equal("hint", error.hint(), hint)?;
+    }
+    Ok(())
 }
 
 async fn many(ctx: Ctx) -> CheckResult {

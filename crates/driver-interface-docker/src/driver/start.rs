@@ -68,7 +68,7 @@ impl Inner {
                     }
                     sleep(Duration::from_millis(50)).await;
                 }
-                found => return Err(self.not_started(asked, record, found, failure).await),
+                _ => return Err(self.error(Operation::StartContainer, asked, failure)),
             }
         }
     }
@@ -127,32 +127,6 @@ impl Inner {
             return Ok(true);
         }
         Ok(self.engine.reconnect(&record.id, name).await.is_ok())
-    }
-
-    async fn not_started(
-        &self,
-        asked: &str,
-        record: &ContainerRecord,
-        found: Cause,
-        failure: EngineError,
-    ) -> driver_interface_errors::DriverError {
-        // The text may say nothing, but Docker also leaves the shell's exit codes for both cases.
-        if found == Cause::Other
-            && let EngineError::Refused(refusal) = &failure
-            && refusal.status == 400
-            && let Ok(Some(now)) = self.find_container(&record.id).await
-        {
-            let hint = match now.state.exit_code {
-                127 => Some(Hint::CommandNotFound),
-                126 => Some(Hint::CommandNotExecutable),
-                _ => None,
-            };
-            if let Some(hint) = hint {
-                let error = ContainerStartError::new(asked, refusal.message.as_str()).with_hint(hint);
-                return error.with_source(failure).into();
-            }
-        }
-        self.error(Operation::StartContainer, asked, failure)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Waiting for the end of a container's run.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use driver_interface_errors::{ContainerNotFoundError, Effect, Result, TimeoutError};
+use driver_interface_errors::{
+    ContainerNotFoundError, DriverError, Effect, Result, TimeoutError, WaitTimeoutError,
+};
 use driver_interface_types::{ExitInfo, WaitOptions};
 use tokio::time::{sleep, timeout};
 
@@ -36,19 +39,29 @@ enum Seen {
 }
 
 pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
+    let found_it = AtomicBool::new(false);
     let waited = async {
         let found = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
+        found_it.store(true, Ordering::Relaxed);
         driver.run_end(asked, found).await
     };
     match options.timeout {
         None => waited.await,
-        Some(longest) => timeout(longest, waited).await.unwrap_or_else(|_| {
-            Err(TimeoutError::new(OPERATION, longest)
-                .with_effect(Effect::NotApplied)
-                .into())
-        }),
+        Some(longest) => timeout(longest, waited)
+            .await
+            .unwrap_or_else(|_| Err(overdue(asked, longest, found_it.load(Ordering::Relaxed)))),
     }
     .map_err(|error| located(error, OPERATION))
+}
+
+/// The error when the caller's time is over. An engine that has not even said that the container is there hangs.
+fn overdue(asked: &str, longest: Duration, found: bool) -> DriverError {
+    match found {
+        true => WaitTimeoutError::new(asked, "exited", longest).into(),
+        false => TimeoutError::new(OPERATION, longest)
+            .with_effect(Effect::NotApplied)
+            .into(),
+    }
 }
 
 impl Inner {

@@ -1,10 +1,13 @@
 //! What an engine's error means for an operation.
 //!
-//! Two steps, both pure: [`cause`] reads operation, status and (where the status does not tell) the text as a
-//! well-known cause; [`error`] makes the interface's error from it. Docker's statuses mostly tell; Podman
-//! answers 500 for nearly everything, and its texts end with one of a fixed set of phrases.
+//! Two steps, both pure: [`cause`] reads operation, text and status as a well-known cause; [`error`] makes the
+//! interface's error from it. Docker's statuses mostly tell; Podman answers 500 for nearly everything, and its texts
+//! end with one of a fixed set of phrases. Texts are compared only where the engine itself speaks, never in what
+//! the user wrote; see `message`.
 
 mod cause;
+mod message;
+mod phrases;
 
 pub(crate) use cause::{Cause, cause};
 
@@ -191,12 +194,7 @@ fn start_container(subject: &str, cause: Cause, message: &str) -> DriverError {
 }
 
 fn exec(subject: &str, cause: Cause, message: &str) -> DriverError {
-    let error = DriverError::from(ExecError::new(subject, message));
-    match cause {
-        // Whatever else the engine says of a command it cannot begin: the next time it says the same.
-        Cause::FolderMissing => error.with_retryable(false).with_effect(Effect::NotApplied),
-        other => with_hint(error, other),
-    }
+    with_hint(ExecError::new(subject, message).into(), cause)
 }
 
 fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
@@ -216,7 +214,10 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         Cause::StillRunning => Hint::StillRunning,
         Cause::CommandNotFound => Hint::CommandNotFound,
         Cause::CommandNotExecutable => Hint::CommandNotExecutable,
+        Cause::WorkingDirMissing => Hint::WorkingDirNotFound,
+        Cause::WorkingDirDenied => Hint::PermissionDenied,
         Cause::UserNotFound => Hint::UserNotFound,
+        Cause::UlimitRefused => Hint::UlimitRefused,
         Cause::NetworkMissing => Hint::MissingNetwork,
         Cause::MountSourceMissing => Hint::MissingMountSource,
         Cause::AddressesExhausted => Hint::AddressPoolsExhausted,
@@ -232,7 +233,6 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         | Cause::ImageMissing
         | Cause::Paused
         | Cause::NotRunning
-        | Cause::FolderMissing
         | Cause::RemovalUnderWay
         | Cause::WrongState
         | Cause::Passing

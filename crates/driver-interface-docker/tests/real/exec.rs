@@ -177,7 +177,10 @@ fn what_cannot_be_run_is_an_error_and_not_output() {
                 ExecConfig::new(["true"]).user("nosuchuser"),
                 Some(Hint::UserNotFound),
             ),
-            (ExecConfig::new(["true"]).working_dir("/nosuch"), None),
+            (
+                ExecConfig::new(["true"]).working_dir("/nosuch: permission denied"),
+                Some(Hint::WorkingDirNotFound),
+            ),
             (
                 ExecConfig::new(["nosuchprogram"]).tty(TtySize::default()),
                 Some(Hint::CommandNotFound),

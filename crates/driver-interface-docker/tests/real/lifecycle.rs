@@ -281,6 +281,28 @@ fn a_start_that_cannot_succeed_says_why() {
             (base.clone().command(["/nosuch/program"]), Hint::CommandNotFound),
             (base.clone().command(["/etc/passwd"]), Hint::CommandNotExecutable),
             (base.clone().command(["/etc"]), Hint::CommandNotExecutable),
+            // More than the kernel gives anybody.
+            (
+                base.clone()
+                    .command(["true"])
+                    .ulimit("nofile", 99_999_999, 99_999_999),
+                Hint::UlimitRefused,
+            ),
+            // Programs called like what engines say; some of them through an init process, some not.
+            (
+                base.clone().command(["/x: permission denied"]).init(false),
+                Hint::CommandNotFound,
+            ),
+            (
+                base.clone()
+                    .command(["cannot start a paused container"])
+                    .init(false),
+                Hint::CommandNotFound,
+            ),
+            (
+                base.clone().command(["/no such container: is a directory"]),
+                Hint::CommandNotFound,
+            ),
             (
                 base.clone().command(["true"]).security(unknown),
                 Hint::UserNotFound,

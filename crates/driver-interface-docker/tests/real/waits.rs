@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use driver_interface_errors::{Effect, codes};
-use driver_interface_types::{ContainerDriver, ContainerId, RemoveOptions, WaitOptions};
+use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_types::{
+    ContainerDriver, ContainerDriverExt, ContainerId, RemoveOptions, SecurityOptions, WaitFor, WaitOptions,
+};
 
 use super::engine::{Bench, on_each};
 
@@ -48,7 +50,7 @@ fn a_wait_for_a_created_container_is_for_the_end_of_its_run() {
             let early = bench.driver.wait_container(&made.id, short).await.unwrap_err();
             assert_eq!(
                 (early.code(), early.effect()),
-                (codes::TIMEOUT_ERROR, Effect::NotApplied)
+                (codes::WAIT_TIMEOUT, Effect::NotApplied)
             );
             let (code, started) = tokio::join!(wait(&bench, &made.id), async {
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -106,4 +108,41 @@ fn a_container_removed_without_a_run_has_no_code() {
         let gone = wait(&bench, &made.id).await.unwrap_err();
         assert_eq!(gone.code(), codes::CONTAINER_NOT_FOUND);
     });
+}
+
+#[test]
+fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
+    on_each(
+        "an_exit_before_readiness_is_told_with_the_last_words_and_their_cause",
+        async |bench| {
+            let plain = |script: &str| bench.config(script);
+            let user = |script: &str| plain(script).security(SecurityOptions::default().user("1234:1234"));
+            for (config, says, hint) in [
+                (plain("echo one; echo two >&2; exit 4"), "code 4", None),
+                (plain("touch /etc/x"), "code 1", Some(Hint::ReadOnlyRoot)),
+                (user("cat /proc/1/mem"), "code 1", Some(Hint::PermissionDenied)),
+                (user("whoami"), "code 1", Some(Hint::UserNotFound)),
+                (plain("nosuchserver"), "code 127", Some(Hint::CommandNotFound)),
+                (
+                    plain("nc -l -p 8080 & sleep 1; nc -l -p 8080"),
+                    "code 1",
+                    Some(Hint::PortInUse),
+                ),
+            ] {
+                let made = bench.driver.create_container(&config).await.unwrap();
+                bench.driver.start_container(&made.id).await.unwrap();
+                let begun = Instant::now();
+                let ready = WaitFor::log("ready");
+                let error = bench.driver.wait_for(&made.id, &ready, WITHIN).await.unwrap_err();
+                assert_eq!(
+                    (error.code(), error.hint()),
+                    (codes::CONTAINER_START_FAILED, hint),
+                    "{error}"
+                );
+                assert!(error.to_string().contains(says), "{error}");
+                assert!(error.to_string().contains("its log ends: "), "{error}");
+                assert!(begun.elapsed() < WITHIN / 2, "{error}");
+            }
+        },
+    );
 }

@@ -12,6 +12,7 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         ContainerStopError::new("web", "still running after 10s").into(),
         ContainerRemoveError::new("web", "it is running").into(),
         ContainerNotRunningError::new("web", "it is stopped").into(),
+        WaitTimeoutError::new("web", "written \"ready\"", Duration::from_secs(5)).into(),
         ResourceLimitError::new("memory", 4096.0, 8192.0).into(),
         VolumeCreationError::new("data", "engine answered 500").into(),
         VolumeNotFoundError::new("data").into(),

@@ -1,10 +1,11 @@
 //! Commands in running containers: run and waited for, or left to themselves.
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Result, Violation};
+use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Hint, Result, Violation};
 use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
 use tokio::sync::mpsc;
 
+use super::answer::Refusal;
 use super::containers::no_such_container;
 use super::wait::{not_running, paused};
 use super::{Call, MockDriver};
@@ -248,12 +249,11 @@ fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
     let (message, hint, answer) = match problem {
         ExecProblem::NotRunning => return not_running(id),
         ExecProblem::Paused => return paused(id),
-        ExecProblem::NoSuchFolder(folder) => {
-            return ExecError::new(id.as_str(), format!("no such folder: `{folder}`"))
-                .with_retryable(false)
-                .with_effect(Effect::NotApplied)
-                .into();
-        }
+        ExecProblem::NoSuchFolder(folder) => (
+            format!("no such folder: `{folder}`"),
+            Hint::WorkingDirNotFound,
+            Refusal::NoSuchFolder(folder),
+        ),
         ExecProblem::TooManyProcesses => {
             return ExecError::new(id.as_str(), "it has as many processes as it may")
                 .with_effect(Effect::NotApplied)

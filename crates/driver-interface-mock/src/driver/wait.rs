@@ -1,7 +1,7 @@
 //! Waiting for a container's end, signalling it, freezing it.
 
 use driver_interface_errors::{
-    ContainerNotRunningError, DriverError, Effect, Result, TimeoutError, UnsupportedError,
+    ContainerNotRunningError, DriverError, Result, UnsupportedError, WaitTimeoutError,
 };
 use driver_interface_types::{
     ContainerId, EventKind, ExitInfo, PauseOutcome, Signal, UnpauseOutcome, WaitOptions,
@@ -25,10 +25,9 @@ impl<K: Kind> MockDriver<K> {
             let Some(longest) = options.timeout else {
                 return self.exit_of(id).await;
             };
-            timeout(longest, self.exit_of(id)).await.unwrap_or_else(|_| {
-                let error = TimeoutError::new(Operation::WaitContainer.as_str(), longest);
-                Err(error.with_effect(Effect::NotApplied).into())
-            })
+            timeout(longest, self.exit_of(id))
+                .await
+                .unwrap_or_else(|_| Err(WaitTimeoutError::new(id.as_str(), "exited", longest).into()))
         };
         self.call(call, || Ok(()), work).await
     }

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use driver_interface_errors::{
-    ContainerNotFoundError, Effect, ExecError, ImageNotFoundError, InternalError, NetworkNotFoundError,
-    VolumeNotFoundError, codes,
+    ContainerNotFoundError, ContainerStartError, Effect, ExecError, Hint, ImageNotFoundError, InternalError,
+    NetworkNotFoundError, VolumeNotFoundError, codes,
 };
 use driver_interface_types::{
     ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
@@ -284,6 +284,35 @@ pub(super) const FAULTS: &[Fault] = &[
             _ => error,
         })],
         &["errors/serialised", "creation/name-taken"],
+    ),
+    Fault::new(
+        "errors-have-no-hint",
+        "Whatever the cause, the hint is to report a bug.",
+        &[Error(|error| match error.hint() {
+            Some(_) if !error.is_not_found() => {
+                let (effect, retryable) = (error.effect(), error.is_retryable());
+                let error = error.with_hint(Hint::ReportBug);
+                error.with_effect(effect).with_retryable(retryable)
+            }
+            _ => error,
+        })],
+        &["errors/hints", "errors/exec-hints", "errors/names-are-only-names"],
+    ),
+    Fault::new(
+        "a-program-s-name-is-taken-for-the-cause",
+        "A start error is read as a state or a cause by words that its program is called.",
+        &[StartContainer(|inside, id| {
+            async move {
+                inside.driver.start_container(id).await.map_err(|error| {
+                    match error.message().contains("paused") {
+                        true => ContainerStartError::new(id.as_str(), "it is paused").into(),
+                        false => error,
+                    }
+                })
+            }
+            .boxed()
+        })],
+        &["errors/names-are-only-names"],
     ),
     Fault::new(
         "users-read-the-engines-words",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use driver_interface_errors::{ContainerNotFoundError, TimeoutError, codes};
+use driver_interface_errors::{ContainerNotFoundError, TimeoutError, WaitTimeoutError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, ContainerStatus, ExitInfo, Result, StartOutcome, StopOptions,
     WaitOptions,
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{StartContainer, WaitContainer};
+use crate::self_test::sabotage::Sabotage::{Error, GetContainerLogs, StartContainer, WaitContainer};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -92,6 +92,40 @@ pub(super) const FAULTS: &[Fault] = &[
             inside.driver.wait_container(id, options)
         })],
         &["wait/timeout"],
+    ),
+    Fault::new(
+        "wait-blames-the-engine",
+        "A wait whose timeout has passed ends as if the engine hung.",
+        &[Error(|error| match error.code() {
+            codes::WAIT_TIMEOUT => TimeoutError::new("wait_container", Duration::from_secs(2)).into(),
+            _ => error,
+        })],
+        &["wait/timeout"],
+    ),
+    Fault::new(
+        "wait-says-nothing-of-its-time",
+        "A wait whose timeout has passed tells another container and another time.",
+        &[Error(|error| match error.code() {
+            codes::WAIT_TIMEOUT => WaitTimeoutError::new("?", "exited", Duration::ZERO).into(),
+            _ => error,
+        })],
+        &["wait/timeout"],
+    ),
+    Fault::new(
+        "log-has-no-end",
+        "The last lines of a log are none.",
+        &[GetContainerLogs(|inside, id, options| {
+            async move {
+                let log = inside.driver.get_container_logs(id, options.clone()).await?;
+                Ok(if options.tail.is_some() {
+                    String::new()
+                } else {
+                    log
+                })
+            }
+            .boxed()
+        })],
+        &["wait/exits-before-ready", "logs/tail"],
     ),
     Fault::new(
         "wait-kills-at-its-timeout",
@@ -196,7 +230,7 @@ async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOp
     let result = inside.driver.wait_container(id, options).await;
     if result
         .as_ref()
-        .is_err_and(|error| error.code() == codes::TIMEOUT_ERROR)
+        .is_err_and(|error| error.code() == codes::WAIT_TIMEOUT)
     {
         inside.driver.stop_container(id, StopOptions::kill()).await?;
     }

@@ -1,4 +1,6 @@
 use super::Operation;
+use super::message::Message;
+use super::phrases::{ANYWHERE, RUNTIME, phrases};
 use crate::wire::Refusal;
 
 /// A well-known cause of a refusal.
@@ -21,9 +23,13 @@ pub(crate) enum Cause {
     WrongState,
     CommandNotFound,
     CommandNotExecutable,
-    /// The folder a command is to run in.
-    FolderMissing,
+    /// The folder a program is to run in is not there, or is none.
+    WorkingDirMissing,
+    /// The folder a program is to run in is closed to its user.
+    WorkingDirDenied,
     UserNotFound,
+    /// The engine may not grant a ulimit.
+    UlimitRefused,
     AddressesExhausted,
     DiskQuotaUnsupported,
     UnknownRuntime,
@@ -41,213 +47,80 @@ pub(crate) enum Cause {
     Other,
 }
 
-/// Reads a refusal as a cause.
+use Cause::*;
+
+/// Reads a refusal as a cause: by the engine's own words, and where these do not tell, by the status.
 pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
-    let text = refusal.message.to_ascii_lowercase();
+    let message = Message::new(&refusal.message);
     let status = refusal.status;
-    let particular = match operation {
-        Operation::Read => None,
-        Operation::InspectContainer => container_lookup(status, &text),
-        // Of a container that is being removed Docker sends no logs any more.
-        Operation::ReadLogs if status == 409 => Some(Cause::RemovalUnderWay),
-        Operation::ReadLogs => container_lookup(status, &text),
-        Operation::CreateContainer => create(status, &text),
-        Operation::StartContainer => start(status, &text),
-        Operation::StopContainer | Operation::PauseContainer => stop(status, &text),
-        Operation::Exec => exec(status, &text),
-        Operation::RemoveContainer => remove(status, &text),
-        // Podman's answer while somebody removes it is a 500.
-        Operation::InspectImage => {
-            (status == 404 || says(&text, &["image not known"])).then_some(Cause::NotFound)
-        }
-        Operation::PullImage => pull(status, &text),
-        Operation::ImportImage => None,
-        Operation::RemoveImage => match status {
-            404 => Some(Cause::NotFound),
-            409 => Some(Cause::InUse),
-            _ => says(&text, &["image is in use"]).then_some(Cause::InUse),
-        },
-        Operation::InspectVolume => (status == 404).then_some(Cause::NotFound),
-        Operation::CreateVolume | Operation::CreateNetwork => create_resource(status, &text),
-        Operation::RemoveVolume | Operation::RemoveNetwork => remove_resource(status, &text),
+    let by_words = || message.find(phrases(operation));
+    let of_runtime = || {
+        message
+            .is_from_runtime()
+            .then(|| message.find(&[RUNTIME]))
+            .flatten()
     };
-    particular
-        .or_else(|| anywhere(status, &text))
-        .unwrap_or(Cause::Other)
+    let found = match operation {
+        Operation::PullImage => pull(status, message.text()),
+        // Of a container that is being removed Docker sends no logs any more.
+        Operation::ReadLogs if status == 409 => Some(RemovalUnderWay),
+        Operation::InspectImage => by_words().map(|_| NotFound),
+        Operation::StartContainer | Operation::Exec => of_runtime().or_else(by_words),
+        _ => by_words(),
+    };
+    found
+        .or_else(|| by_status(operation, status))
+        .or_else(|| message.find(&[ANYWHERE]))
+        .or_else(|| is_refused_input(status, &message).then_some(BadParameter))
+        .unwrap_or(Other)
 }
 
-fn says(text: &str, phrases: &[&str]) -> bool {
-    phrases.iter().any(|phrase| text.contains(phrase))
-}
-
-fn container_lookup(status: u16, text: &str) -> Option<Cause> {
-    // An id's prefix that fits several containers is a client error, or Podman's 404 or 500; it names none.
-    let ambiguous = says(text, &["multiple ids found", "more than one result"]);
-    // Podman's answer while somebody removes it is a 500.
-    let vanished = says(text, &["no such container"]);
-    (status == 404 || ambiguous || vanished).then_some(Cause::NotFound)
-}
-
-fn create(status: u16, text: &str) -> Option<Cause> {
-    if says(text, &["no such image", "image not known"]) {
-        return Some(Cause::ImageMissing);
-    }
-    if says(text, &["bind source path does not exist"]) {
-        return Some(Cause::MountSourceMissing);
-    }
-    if says(text, &["network not found"]) || (status == 404 && text.starts_with("network ")) {
-        return Some(Cause::NetworkMissing);
-    }
-    if status == 409 || says(text, &["that name is already in use"]) {
-        return Some(Cause::NameTaken);
-    }
-    if says(text, &["storage-opt is supported only"]) {
-        return Some(Cause::DiskQuotaUnsupported);
-    }
-    says(text, &["unknown runtime"]).then_some(Cause::UnknownRuntime)
-}
-
-fn start(status: u16, text: &str) -> Option<Cause> {
-    if says(
-        text,
-        &[
-            "unable to find user",
-            "no matching entries in passwd",
-            "unable to find group",
-        ],
-    ) {
-        return Some(Cause::UserNotFound);
-    }
-    if let Some(command) = command(text) {
-        return Some(command);
-    }
-    if says(text, &["network not found"]) || (says(text, &["network "]) && says(text, &[" not found"])) {
-        return Some(Cause::NetworkMissing);
-    }
-    // Podman's answer while somebody removes it is a 500.
-    if status == 404 || says(text, &["no such container"]) {
-        return Some(Cause::NotFound);
-    }
-    if says(text, &["paused"]) {
-        return Some(Cause::Paused);
-    }
-    if says(text, &["removal", "being removed", "marked for"]) {
-        return Some(Cause::RemovalUnderWay);
-    }
-    // Docker finds a network by its name, and for a moment there are two: of who made one each, one undoes it.
-    says(text, &["container state improper", "is ambiguous"]).then_some(Cause::WrongState)
-}
-
-fn exec(status: u16, text: &str) -> Option<Cause> {
-    if says(text, &["chdir to cwd", "getcwd"]) {
-        return Some(Cause::FolderMissing);
-    }
-    let state = [
-        "is not running",
-        "is paused",
-        "container not running",
-        "only create exec sessions on running",
-        "container state improper",
-        "is restarting",
-        // The runtime's words, when the container ends between the engine's look and the start of the command. They
-        // go on with "container" or "state".
-        "cannot exec in a stopped",
-        "cannot exec in a deleted",
-        "cannot exec in a paused",
-    ];
-    // And those of what runs it for Docker.
-    let ended = text.starts_with("task ") && text.ends_with(" not found: not found");
-    if status == 404 || says(text, &["no such exec"]) {
-        return Some(Cause::NotFound);
-    }
-    // Both engines say of program and user what they say at a start.
-    (status == 409 || ended || says(text, &state))
-        .then_some(Cause::NotRunning)
-        .or_else(|| start(status, text))
-}
-
-/// What the runtime says of a program that it could not execute.
-fn command(text: &str) -> Option<Cause> {
-    let not_found = "attempted to invoke a command that was not found";
-    if says(text, &["executable file not found", not_found]) {
-        return Some(Cause::CommandNotFound);
-    }
-    let executing = says(
-        text,
-        &[
-            "exec: ",
-            "exec /",
-            "exec \"",
-            "starting container process",
-            "oci permission denied",
-        ],
-    );
-    if !executing {
-        return None;
-    }
-    if says(text, &["no such file or directory"]) {
-        return Some(Cause::CommandNotFound);
-    }
-    says(
-        text,
-        &["permission denied", "exec format error", "is a directory"],
-    )
-    .then_some(Cause::CommandNotExecutable)
-}
-
-fn stop(status: u16, text: &str) -> Option<Cause> {
-    match status {
-        404 => Some(Cause::NotFound),
-        409 => Some(Cause::NotRunning),
-        _ if says(
-            text,
-            &[
-                "is not running",
-                "is not paused",
-                "can only kill running",
-                "cannot resume a running process",
-            ],
-        ) =>
-        {
-            Some(Cause::NotRunning)
+fn by_status(operation: Operation, status: u16) -> Option<Cause> {
+    match (operation, status) {
+        (Operation::CreateContainer, 409) => Some(NameTaken),
+        (Operation::CreateVolume | Operation::CreateNetwork, 409) => Some(NameTaken),
+        // An unknown driver.
+        (Operation::CreateVolume | Operation::CreateNetwork, 404) => Some(BadParameter),
+        (Operation::StopContainer | Operation::PauseContainer | Operation::Exec, 409) => Some(NotRunning),
+        (Operation::RemoveContainer, 409) => Some(StillRunning),
+        (Operation::RemoveImage | Operation::RemoveVolume | Operation::RemoveNetwork, 409) => Some(InUse),
+        // Docker, of a network that has containers.
+        (Operation::RemoveNetwork, 403) => Some(InUse),
+        (Operation::Read | Operation::CreateContainer | Operation::PullImage | Operation::ImportImage, _) => {
+            None
         }
-        _ => says(text, &["container state improper"]).then_some(Cause::WrongState),
+        (_, 404) => Some(NotFound),
+        _ => None,
     }
 }
 
-fn remove(status: u16, text: &str) -> Option<Cause> {
-    match status {
-        404 => Some(Cause::NotFound),
-        409 if says(text, &["in progress"]) => Some(Cause::RemovalUnderWay),
-        409 => Some(Cause::StillRunning),
-        _ if says(text, &["no such container"]) => Some(Cause::NotFound),
-        _ => says(
-            text,
-            &["cannot be removed without force", "container state improper"],
-        )
-        .then_some(Cause::StillRunning),
-    }
+/// Whether the engine does not take what was asked: a status of Docker, a word of Podman. A runtime says the same of a
+/// kernel that cannot do something.
+fn is_refused_input(status: u16, message: &Message) -> bool {
+    status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
+/// What engines and registries say of a pull. Words of a registry may stand anywhere, and are passed on with what several
+/// registries and mirrors said. The user's own text in them is the image's reference, which has no spaces: so
+/// phrases of several words are the registry's, and single words count only as a whole part between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
-    if status == 429 || says(text, &["toomanyrequests", "rate limit"]) {
-        return Some(Cause::RateLimited);
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
+    let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);
+    if status == 429 || has_code("toomanyrequests") || says(&[" rate limit", "429 too many requests"]) {
+        return Some(RateLimited);
     }
-    if says(
-        text,
-        &[
-            "access denied",
-            "unauthorized",
-            "authentication required",
-            "access to the resource is denied",
-            // What Docker makes of a registry's 401 when it was given nobody to ask as.
-            "no basic auth credentials",
-            "incorrect username or password",
-            ": denied",
-        ],
-    ) || text == "denied"
-    {
-        return Some(Cause::AccessDenied);
+    let denied = [
+        "access denied",
+        "authentication required",
+        "access to the resource is denied",
+        // What Docker makes of a registry's 401 when it was given nobody to ask as.
+        "no basic auth credentials",
+        "incorrect username or password",
+        "401 unauthorized",
+        "403 forbidden",
+    ];
+    if has_code("denied") || has_code("unauthorized") || says(&denied) {
+        return Some(AccessDenied);
     }
     let corrupt = [
         "verification failed for digest",
@@ -255,12 +128,17 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
         // What Docker makes of a manifest that is none.
         "missing signature key",
     ];
-    if says(text, &corrupt) {
-        return Some(Cause::Corrupt);
+    if says(&corrupt) {
+        return Some(Corrupt);
     }
-    let unreachable = ["dial tcp", "no such host", "i/o timeout", "tls handshake timeout"];
-    if says(text, &unreachable) {
-        return Some(Cause::RegistryUnreachable);
+    let unreachable = [
+        "dial tcp",
+        "no such host",
+        " i/o timeout",
+        "tls handshake timeout",
+    ];
+    if says(&unreachable) {
+        return Some(RegistryUnreachable);
     }
     let missing = [
         "manifest unknown",
@@ -268,53 +146,5 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
         "repository does not exist",
         "repository name not known",
     ];
-    (status == 404 || says(text, &missing)).then_some(Cause::ImageMissing)
-}
-
-fn create_resource(status: u16, text: &str) -> Option<Cause> {
-    if status == 409 || says(text, &["already exists", "already used"]) {
-        return Some(Cause::NameTaken);
-    }
-    let exhausted = [
-        "address pool",
-        "pools have been fully subnetted",
-        "could not find free subnet",
-        "no free subnet",
-    ];
-    if says(text, &exhausted) {
-        return Some(Cause::AddressesExhausted);
-    }
-    // Docker looks at each of the host's interfaces, and one of them went away meanwhile.
-    if says(text, &["no such network interface"]) {
-        return Some(Cause::Passing);
-    }
-    // An unknown driver or option.
-    let unknown = [
-        "plugin",
-        "unsupported driver",
-        "invalid argument",
-        "unsupported bridge network option",
-    ];
-    (status == 404 || status == 400 || says(text, &unknown)).then_some(Cause::BadParameter)
-}
-
-fn remove_resource(status: u16, text: &str) -> Option<Cause> {
-    match status {
-        404 => Some(Cause::NotFound),
-        409 => Some(Cause::InUse),
-        // Podman's answer while somebody else removes it is a 500.
-        _ if says(text, &["no such volume", "network not found"]) => Some(Cause::NotFound),
-        _ => says(text, &["active endpoints", "is being used", "volume is in use"]).then_some(Cause::InUse),
-    }
-}
-
-fn anywhere(status: u16, text: &str) -> Option<Cause> {
-    if says(text, &["no space left on device"]) {
-        return Some(Cause::NoSpace);
-    }
-    if says(text, &["port is already allocated", "address already in use"]) {
-        return Some(Cause::PortInUse);
-    }
-    (status == 400 || says(text, &[": invalid argument"]) && !says(text, &["oci runtime error"]))
-        .then_some(Cause::BadParameter)
+    (status == 404 || says(&missing)).then_some(ImageMissing)
 }

@@ -1,0 +1,238 @@
+//! Why a container exited before it was ready, as far as its exit and its log tell.
+
+use driver_interface_errors::Hint;
+
+use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
+
+/// How many lines from the end of its log an error has, and how much of them.
+const LINES: usize = 5;
+const LENGTH: usize = 400;
+
+/// An exit that somebody did not wait for.
+pub(super) struct EarlyExit<'a> {
+    exit: &'a ExitInfo,
+    log: String,
+}
+
+impl<'a> EarlyExit<'a> {
+    /// Reads the end of the log. Where it cannot be read, the exit has to do.
+    pub(super) async fn read<D>(driver: &D, container: &ContainerInstance, exit: &'a ExitInfo) -> Self
+    where
+        D: ContainerDriver + ?Sized,
+    {
+        let options = LogOptions {
+            tail: Some(LINES as u64),
+            ..LogOptions::default()
+        };
+        let log = driver.get_container_logs(&container.id, options).await;
+        Self {
+            exit,
+            log: log.unwrap_or_default(),
+        }
+    }
+
+    /// To be read after "it".
+    pub(super) fn how(&self) -> String {
+        let code = self.exit.code;
+        let signal = self.exit.signal.and_then(Signal::from_number);
+        match signal {
+            _ if self.exit.out_of_memory() => "exited with code 137 (its memory ran out)".to_owned(),
+            Some(signal) => format!("exited with code {code} ({signal})"),
+            None => format!("exited with code {code}"),
+        }
+    }
+
+    /// The end of its log on one line, after a separator; nothing where it wrote nothing.
+    pub(super) fn log(&self) -> String {
+        let lines: Vec<&str> = self.lines().collect();
+        let text = lines.join(" | ");
+        match text.char_indices().rev().nth(LENGTH) {
+            _ if text.is_empty() => String::new(),
+            Some((cut, _)) => format!("; its log ends: …{}", text.get(cut..).unwrap_or_default()),
+            None => format!("; its log ends: {text}"),
+        }
+    }
+
+    /// The well-known cause. The exit is a fact; what a program says of itself before it fails is only a good guess, and
+    /// so no more than a hint.
+    pub(super) fn hint(&self) -> Option<Hint> {
+        match self.exit.code {
+            _ if self.exit.out_of_memory() => Some(Hint::OutOfMemory),
+            0 => None,
+            // What shells say of a program, and init programs too.
+            127 => Some(Hint::CommandNotFound),
+            126 => Some(Hint::CommandNotExecutable),
+            _ => {
+                let lines: Vec<&str> = self.lines().collect();
+                lines.into_iter().rev().find_map(hint_of)
+            }
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.log.lines().map(str::trim).filter(|line| !line.is_empty())
+    }
+}
+
+/// What a line of a failing program is known to mean: the words of libc, and of programs that change their user.
+fn hint_of(line: &str) -> Option<Hint> {
+    let line = line.to_ascii_lowercase();
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
+    // The runtime's own words, in the log because the container had begun.
+    if line.starts_with("exec ") && line.ends_with(": exec format error") {
+        return Some(Hint::CommandNotExecutable);
+    }
+    if line.starts_with("exec ") && line.ends_with(": no such file or directory") {
+        return Some(Hint::CommandNotFound);
+    }
+    let unknown_user = [
+        "unknown user",
+        "no such user",
+        "user does not exist",
+        "cannot find name for user id",
+        "could not look up effective user id",
+        "no matching entries in passwd",
+        "getpwnam(",
+    ];
+    match () {
+        () if says(&["read-only file system"]) => Some(Hint::ReadOnlyRoot),
+        () if says(&["address already in use"]) => Some(Hint::PortInUse),
+        () if says(&unknown_user) => Some(Hint::UserNotFound),
+        () if says(&["out of memory", "cannot allocate memory", "outofmemoryerror"]) => {
+            Some(Hint::OutOfMemory)
+        }
+        () if says(&["permission denied", "operation not permitted"]) => Some(Hint::PermissionDenied),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn exit(code: i64) -> ExitInfo {
+        ExitInfo::new(code, false, SystemTime::UNIX_EPOCH)
+    }
+
+    fn hint(code: i64, log: &str) -> Option<Hint> {
+        let log = log.to_owned();
+        EarlyExit {
+            exit: &exit(code),
+            log,
+        }
+        .hint()
+    }
+
+    fn log(text: &str) -> String {
+        let log = text.to_owned();
+        EarlyExit { exit: &exit(1), log }.log()
+    }
+
+    /// The last words of programs, as busybox, nginx, PostgreSQL, Python, the JVM and runc say them.
+    const LAST_WORDS: &[(i64, &str, Hint)] = &[
+        (
+            1,
+            "mkdir: can't create directory '/data': Read-only file system",
+            Hint::ReadOnlyRoot,
+        ),
+        (
+            1,
+            "OSError: [Errno 30] Read-only file system: '/app/cache'\n",
+            Hint::ReadOnlyRoot,
+        ),
+        (
+            1,
+            "Error: EROFS: read-only file system, open '/x'\n    at Object.openSync\n",
+            Hint::ReadOnlyRoot,
+        ),
+        (1, "touch: /etc/x: Permission denied", Hint::PermissionDenied),
+        (
+            1,
+            "nginx: [emerg] chown(\"/x\", 101) failed (1: Operation not permitted)",
+            Hint::PermissionDenied,
+        ),
+        (
+            1,
+            "nginx: [emerg] getpwnam(\"nginx\") failed in /etc/nginx/nginx.conf:2",
+            Hint::UserNotFound,
+        ),
+        (
+            1,
+            "initdb: error: could not look up effective user ID 1000: user does not exist",
+            Hint::UserNotFound,
+        ),
+        (1, "whoami: cannot find name for user ID 1000", Hint::UserNotFound),
+        (1, "nc: bind: Address already in use", Hint::PortInUse),
+        (
+            1,
+            "java.lang.OutOfMemoryError: Java heap space",
+            Hint::OutOfMemory,
+        ),
+        (1, "exec /bin/tool: exec format error", Hint::CommandNotExecutable),
+        (
+            1,
+            "exec /bin/script: no such file or directory",
+            Hint::CommandNotFound,
+        ),
+        (127, "sh: serve: not found", Hint::CommandNotFound),
+        (126, "sh: ./serve: Permission denied", Hint::CommandNotExecutable),
+    ];
+
+    #[test]
+    fn the_last_words_of_programs_have_their_hints() {
+        for (code, words, expected) in LAST_WORDS {
+            assert_eq!(hint(*code, words), Some(*expected), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_succeeded_or_said_nothing_well_known_has_no_hint() {
+        assert_eq!(hint(0, "Permission denied"), None);
+        assert_eq!(hint(3, "no such file or directory"), None);
+        assert_eq!(hint(3, ""), None);
+    }
+
+    #[test]
+    fn the_line_nearest_to_the_end_counts() {
+        let words = "warning: Permission denied\nfatal: Read-only file system\ngiving up";
+        assert_eq!(hint(1, words), Some(Hint::ReadOnlyRoot));
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_a_fact_whatever_the_log_says() {
+        let exit = ExitInfo::new(137, true, SystemTime::UNIX_EPOCH);
+        let log = "Permission denied".to_owned();
+        let early = EarlyExit { exit: &exit, log };
+        assert_eq!(early.hint(), Some(Hint::OutOfMemory));
+        assert_eq!(early.how(), "exited with code 137 (its memory ran out)");
+    }
+
+    #[test]
+    fn the_exit_is_told_with_its_signal() {
+        let how = |code| {
+            let exit = exit(code);
+            EarlyExit {
+                exit: &exit,
+                log: String::new(),
+            }
+            .how()
+        };
+        assert_eq!(how(3), "exited with code 3");
+        assert_eq!(how(139), "exited with code 139 (SIGSEGV)");
+    }
+
+    #[test]
+    fn the_log_is_one_line_of_limited_length_with_its_end() {
+        assert_eq!(log("\n \n"), "");
+        assert_eq!(log("one\r\n\n two\n"), "; its log ends: one | two");
+        let long = format!("{}é the end", "é".repeat(3 * LENGTH));
+        let text = log(&long);
+        assert!(
+            text.starts_with("; its log ends: …é") && text.ends_with("é the end"),
+            "{text}"
+        );
+        assert!(text.chars().count() < LENGTH + 20, "{text}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Looking at a container until the caller's time is over.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use driver_interface_errors::{
+    ContainerNotFoundError, ContainerStartError, DriverError, Effect, Result, TimeoutError, WaitTimeoutError,
+};
+use tokio::time::{sleep, timeout};
+
+use super::early_exit::EarlyExit;
+use super::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::{ContainerDriver, ContainerId, ContainerInstance, ContainerStatus, ExitInfo};
+
+/// A caller that waits for something to become true of a container.
+pub(crate) struct Watch<'a, D: ?Sized> {
+    driver: &'a D,
+    operation: &'static str,
+    id: &'a ContainerId,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    last: Option<ContainerInstance>,
+    pause: Duration,
+}
+
+impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
+    pub(crate) fn new(driver: &'a D, operation: &'static str, id: &'a ContainerId) -> Self {
+        Self {
+            driver,
+            operation,
+            id,
+            seen: Mutex::new(Seen {
+                last: None,
+                pause: FIRST_PAUSE,
+            }),
+        }
+    }
+
+    /// The container as it is now.
+    pub(crate) async fn look(&self) -> Result<ContainerInstance> {
+        let found = self.driver.get_container(self.id).await?;
+        let now = found.ok_or_else(|| ContainerNotFoundError::new(self.id.as_str()))?;
+        self.seen().last = Some(now.clone());
+        Ok(now)
+    }
+
+    /// Waits between two looks, longer each time.
+    pub(crate) async fn pause(&self) {
+        let pause = {
+            let mut seen = self.seen();
+            let pause = seen.pause;
+            seen.pause = (pause * 2).min(LONGEST_PAUSE);
+            pause
+        };
+        sleep(pause).await;
+    }
+
+    /// Runs `work`, which looks, for no longer than `deadline`. `awaited` is to be read after "had not".
+    pub(crate) async fn within<T>(
+        &self,
+        deadline: Duration,
+        awaited: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match timeout(deadline, work).await {
+            Ok(done) => done.map_err(|error| self.located(error)),
+            Err(_) => Err(self.located(self.overdue(deadline, awaited).await)),
+        }
+    }
+
+    /// The error for a container that exited, after which it cannot become what is `wanted`.
+    pub(crate) async fn exited(
+        &self,
+        now: &ContainerInstance,
+        exit: &ExitInfo,
+        wanted: &super::WaitFor,
+    ) -> DriverError {
+        let early = EarlyExit::read(self.driver, now, exit).await;
+        let message = format!("it {} before {wanted}{}", early.how(), early.log());
+        let error = ContainerStartError::new(self.id.as_str(), message).with_retryable(false);
+        self.located(match early.hint() {
+            Some(hint) => error.with_hint(hint).into(),
+            None => error.into(),
+        })
+    }
+
+    async fn overdue(&self, deadline: Duration, awaited: &str) -> DriverError {
+        // An engine that has not said once how the container is hangs.
+        let Some(last) = self.seen().last.take() else {
+            return TimeoutError::new(self.operation, deadline)
+                .with_effect(Effect::NotApplied)
+                .into();
+        };
+        let error = WaitTimeoutError::new(self.id.as_str(), awaited, deadline);
+        let Some(exit) = &last.exit else {
+            return match last.status {
+                ContainerStatus::Running => error.into(),
+                other => error.with_last_seen(format!("it was {}", other.as_str())).into(),
+            };
+        };
+        let early = EarlyExit::read(self.driver, &last, exit).await;
+        let error = error.with_last_seen(format!("it had {}{}", early.how(), early.log()));
+        match early.hint() {
+            Some(hint) => error.with_hint(hint).into(),
+            None => error.into(),
+        }
+    }
+
+    fn located(&self, error: DriverError) -> DriverError {
+        error
+            .with_driver(self.driver.name())
+            .with_operation(self.operation)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
