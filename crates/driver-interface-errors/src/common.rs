@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Effect, ErrorContext, Hint, Violation};
+use crate::{Effect, ErrorContext, FileSystemErrorKind, Hint, Violation};
 
 /// What is the same for every error of one class.
 pub struct Spec {
@@ -59,6 +59,8 @@ pub enum Payload<'a> {
         limit: f64,
         requested: f64,
     },
+    /// What kind of failure of a file system it is.
+    File(FileSystemErrorKind),
 }
 
 /// What [`ErrorInfo`](crate::ErrorInfo) is computed from. Public in name only, so that the trait is sealed.
