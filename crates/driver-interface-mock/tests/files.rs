@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError, codes};
 use driver_interface_types::{
     ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, FileContent,
     ReadFileOptions, SecurityOptions, StopOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
@@ -27,6 +27,13 @@ async fn read(driver: &dyn ContainerDriver, id: &ContainerId, path: &str) -> Str
         .await
         .unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn kind(error: &DriverError) -> FileSystemErrorKind {
+    match error {
+        DriverError::System(SystemError::FileSystem(error)) => error.kind(),
+        other => panic!("no file system error: {other:?}"),
+    }
 }
 
 async fn sh(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> String {
@@ -172,7 +179,10 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
             .write_file(&id, &at(path), WriteFile::new(""))
             .await
             .unwrap_err();
-        assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
+        assert_eq!(
+            (kind(&error), error.effect()),
+            (FileSystemErrorKind::ReadOnlyFilesystem, Effect::NotApplied)
+        );
     }
     for path in ["/tmp/x", "/data/x"] {
         driver
@@ -185,7 +195,10 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
         .write_file(&id, &at("/tmp/large"), WriteFile::new(vec![0; 65 << 20]))
         .await
         .unwrap_err();
-    assert_eq!(full.code(), codes::FILE_SYSTEM_ERROR);
+    assert_eq!(kind(&full), FileSystemErrorKind::StorageFull);
+    let larger = WriteFile::new(vec![0; 65 << 20]);
+    driver.write_file(&id, &at("/tmp/x"), larger).await.unwrap_err();
+    assert_eq!(read(&driver, &id, "/tmp/x").await, "/tmp/x", "what was there stays");
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,4 +297,81 @@ async fn folders_in_memory_have_their_size_and_are_empty_at_each_start() {
         .unwrap();
     driver.start_container(&id).await.unwrap();
     assert_eq!(sh(&driver, &id, "ls /run").await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_has_its_kind() {
+    use FileSystemErrorKind as Kind;
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    sh(&driver, &id, "cd /home; ln -s loop loop; mkdir full; echo x > full/x").await;
+    let long = format!("/home/{}", "n".repeat(256));
+    for (path, wanted) in [
+        ("/home/none", Kind::NotFound),
+        ("/none/none", Kind::NotFound),
+        ("/home", Kind::IsADirectory),
+        ("/etc/passwd/x", Kind::NotADirectory),
+        ("/home/loop", Kind::FilesystemLoop),
+        (long.as_str(), Kind::InvalidFilename),
+    ] {
+        let error = driver.read_file(&id, &at(path), ReadFileOptions::default()).await.unwrap_err();
+        assert_eq!((kind(&error), error.effect()), (wanted, Effect::NotApplied), "{path}");
+        assert_eq!(error.is_not_found(), wanted == Kind::NotFound);
+        if path != "/home/none" {
+            let error = driver.write_file(&id, &at(path), WriteFile::new("x")).await.unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+        }
+        if path != "/home" {
+            let error = driver.copy_from_container(&id, &at(path)).await.unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+            let error = driver.copy_into_container(&id, &at(path), vec![0; 1024].into()).await.unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+        }
+    }
+    let error = driver.read_file(&id, &at("/etc/passwd"), ReadFileOptions::limit(3)).await.unwrap_err();
+    assert_eq!(kind(&error), Kind::FileTooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_written_through_links_also_to_where_nothing_is() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let made = "cd /home; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /home/near chain; \
+                ln -s new dangling; ln -s /home/dir/far far; ln -s dir folder; ln -s missing/file deep";
+    sh(&driver, &id, made).await;
+    for (link, target) in [
+        ("near", "dir/file"),
+        ("chain", "dir/file"),
+        ("dangling", "new"),
+        ("far", "dir/far"),
+        ("folder/a", "dir/a"),
+    ] {
+        let path = at(&format!("/home/{link}"));
+        driver.write_file(&id, &path, WriteFile::new(link)).await.unwrap();
+        assert_eq!(read(&driver, &id, &format!("/home/{target}")).await, link);
+    }
+    let deep = || WriteFile::new("deep");
+    let error = driver.write_file(&id, &at("/home/deep"), deep()).await.unwrap_err();
+    assert_eq!(kind(&error), FileSystemErrorKind::NotFound);
+    driver.write_file(&id, &at("/home/deep"), deep().create_parents(true)).await.unwrap();
+    let links = sh(&driver, &id, "cd /home; cat missing/file; readlink near chain dangling far folder deep").await;
+    assert!(links.starts_with("deep"), "{links}");
+    for link in ["near", "chain", "dangling", "far", "folder", "deep"] {
+        let seen = sh(&driver, &id, &format!("test -h /home/{link} && echo link")).await;
+        assert_eq!(seen, "link\n", "{link}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn directories_are_listed_with_their_own_modes() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let listed = sh(
+        &driver,
+        &id,
+        "cd /home; mkdir a; mkdir -p b/c; mkdir -m 700 d; echo > f; chmod 750 a; rm f; mkdir f; ls -l; stat -c '%n %a' /home/*",
+    )
+    .await;
+    println!("{listed}");
+    panic!();
 }

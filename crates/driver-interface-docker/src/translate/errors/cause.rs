@@ -46,7 +46,7 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     let text = refusal.message.to_ascii_lowercase();
     let status = refusal.status;
     let particular = match operation {
-        Operation::Read => None,
+        Operation::Read | Operation::WriteFiles => None,
         Operation::InspectContainer => container_lookup(status, &text),
         // Of a container that is being removed Docker sends no logs any more.
         Operation::ReadLogs if status == 409 => Some(Cause::RemovalUnderWay),
