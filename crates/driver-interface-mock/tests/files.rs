@@ -366,12 +366,74 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
 async fn directories_are_listed_with_their_own_modes() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    let listed = sh(
-        &driver,
-        &id,
-        "cd /home; mkdir a; mkdir -p b/c; mkdir -m 700 d; echo > f; chmod 750 a; rm f; mkdir f; ls -l; stat -c '%n %a' /home/*",
-    )
-    .await;
-    println!("{listed}");
-    panic!();
+    let made = "cd /home; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
+    assert_eq!(sh(&driver, &id, made).await, "");
+    assert_eq!(
+        sh(&driver, &id, "ls -l /home; stat -c '%n %a %u' /home/l").await,
+        "drwxr-x---    2 1000     1000          4096 a\n\
+         drwx------    2 1000     1000          4096 b\n\
+         drwxr-sr-x    2 1000     1000          4096 c\n\
+         lrwxrwxrwx    1 1000     1000             1 l -> a\n\
+         /home/l 777 1000\n"
+    );
+    let root = sh(&driver, &id, "ls -l /").await;
+    assert!(root.lines().all(|line| line.starts_with("drwx")), "{root}");
+    assert!(root.contains("drwxrwxrwt    2 0        0             4096 tmp\n"), "{root}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hard_links_and_long_names_of_archives_are_unpacked() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let long = format!("{}/{}", "d".repeat(200), "n".repeat(200));
+    let pax = format!("path={long}\n");
+    let pax = format!("{} {pax}", pax.len() + 4);
+    let mut archive = Vec::new();
+    // A long name as GNU's programs write it, one as POSIX has it, and links to both.
+    archive.extend(entry("././@LongLink", b'L', long.as_bytes(), ""));
+    archive.extend(entry("cut", b'0', b"gnu", ""));
+    archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
+    archive.extend(entry("hard", b'1', b"", "cut"));
+    archive.extend(entry("pax", b'x', pax.replace("nnn\n", "nnx\n").as_bytes(), ""));
+    archive.extend(entry("cut", b'0', b"pax", ""));
+    archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
+    archive.extend(entry("soft", b'2', b"", "cut"));
+    archive.extend([0; 1024]);
+    driver.copy_into_container(&id, &at("/srv"), archive.into()).await.unwrap();
+    let pax = format!("{}x", long.strip_suffix('n').unwrap());
+    for (path, content) in [
+        (long.as_str(), "gnu"),
+        ("hard", "gnu"),
+        ("soft", "gnu"),
+        (pax.as_str(), "pax"),
+    ] {
+        assert_eq!(read(&driver, &id, &format!("/srv/{path}")).await, content, "{path}");
+    }
+    let packed = driver.copy_from_container(&id, &at("/srv")).await.unwrap();
+    let packed = packed.read_all(1 << 20).await.unwrap();
+    let again = ready(&driver, &writable()).await;
+    driver.copy_into_container(&again, &at("/"), packed.into()).await.unwrap();
+    assert_eq!(read(&driver, &again, &format!("/srv/{long}")).await, "gnu");
+}
+
+/// One entry of an archive, with its content.
+fn entry(name: &str, kind: u8, content: &[u8], link: &str) -> Vec<u8> {
+    let mut block = [0; 512];
+    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, name.as_bytes());
+    put(100, b"0000644");
+    put(108, b"0000000");
+    put(116, b"0000000");
+    put(124, format!("{:011o}", content.len()).as_bytes());
+    put(136, b"00000000000");
+    put(148, b"        ");
+    put(156, &[kind]);
+    put(157, link.as_bytes());
+    put(257, b"ustar  ");
+    let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut all = block.to_vec();
+    all.extend(content);
+    all.resize(all.len().next_multiple_of(512), 0);
+    all
 }

@@ -153,18 +153,9 @@ pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
 }
 
 fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str, follow: bool) {
-    let link = if follow { None } else { files.link_target(path) };
-    if let Some(target) = link {
-        return pieces.push(header(
-            name,
-            b'2',
-            0,
-            Meta {
-                mode: 0o777,
-                ..Meta::FILE
-            },
-            &target,
-        ));
+    let link = if follow { None } else { files.link(path) };
+    if let Some((target, meta)) = link {
+        return pieces.push(header(name, b'2', 0, meta, &target));
     }
     let meta = files.meta(path).unwrap_or(Meta::FILE);
     match files.node(path) {

@@ -130,7 +130,7 @@ impl FileSystem {
     }
 
     /// Makes a symbolic link.
-    pub(crate) fn link(&self, path: &str, target: &str) -> Result<(), Errno> {
+    pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
         let (mount, rest) = self.own_place(path)?;
         let mut tree = lock(&mount.tree);
         if tree.node(&rest).is_some() {
