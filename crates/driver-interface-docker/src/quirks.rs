@@ -113,6 +113,11 @@ pub(crate) fn exact_path(flavour: Flavour, path: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether archives of files have the files' owners. Podman makes everything root's as it packs it.
+pub(crate) fn packs_owners(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
+
 /// Whether the engine packs a folder of the kernel's as empty: Podman leaves these out of every archive.
 pub(crate) fn leaves_out(flavour: Flavour, path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();

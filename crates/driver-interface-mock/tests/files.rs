@@ -198,7 +198,11 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
     assert_eq!(kind(&full), FileSystemErrorKind::StorageFull);
     let larger = WriteFile::new(vec![0; 65 << 20]);
     driver.write_file(&id, &at("/tmp/x"), larger).await.unwrap_err();
-    assert_eq!(read(&driver, &id, "/tmp/x").await, "/tmp/x", "what was there stays");
+    assert_eq!(
+        read(&driver, &id, "/tmp/x").await,
+        "/tmp/x",
+        "what was there stays"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +308,12 @@ async fn each_failure_has_its_kind() {
     use FileSystemErrorKind as Kind;
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    sh(&driver, &id, "cd /home; ln -s loop loop; mkdir full; echo x > full/x").await;
+    sh(
+        &driver,
+        &id,
+        "cd /home; ln -s loop loop; mkdir full; echo x > full/x",
+    )
+    .await;
     let long = format!("/home/{}", "n".repeat(256));
     for (path, wanted) in [
         ("/home/none", Kind::NotFound),
@@ -314,21 +323,37 @@ async fn each_failure_has_its_kind() {
         ("/home/loop", Kind::FilesystemLoop),
         (long.as_str(), Kind::InvalidFilename),
     ] {
-        let error = driver.read_file(&id, &at(path), ReadFileOptions::default()).await.unwrap_err();
-        assert_eq!((kind(&error), error.effect()), (wanted, Effect::NotApplied), "{path}");
+        let error = driver
+            .read_file(&id, &at(path), ReadFileOptions::default())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (kind(&error), error.effect()),
+            (wanted, Effect::NotApplied),
+            "{path}"
+        );
         assert_eq!(error.is_not_found(), wanted == Kind::NotFound);
         if path != "/home/none" {
-            let error = driver.write_file(&id, &at(path), WriteFile::new("x")).await.unwrap_err();
+            let error = driver
+                .write_file(&id, &at(path), WriteFile::new("x"))
+                .await
+                .unwrap_err();
             assert_eq!(kind(&error), wanted, "{path}");
         }
         if path != "/home" {
             let error = driver.copy_from_container(&id, &at(path)).await.unwrap_err();
             assert_eq!(kind(&error), wanted, "{path}");
-            let error = driver.copy_into_container(&id, &at(path), vec![0; 1024].into()).await.unwrap_err();
+            let error = driver
+                .copy_into_container(&id, &at(path), vec![0; 1024].into())
+                .await
+                .unwrap_err();
             assert_eq!(kind(&error), wanted, "{path}");
         }
     }
-    let error = driver.read_file(&id, &at("/etc/passwd"), ReadFileOptions::limit(3)).await.unwrap_err();
+    let error = driver
+        .read_file(&id, &at("/etc/passwd"), ReadFileOptions::limit(3))
+        .await
+        .unwrap_err();
     assert_eq!(kind(&error), Kind::FileTooLarge);
 }
 
@@ -351,10 +376,21 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
         assert_eq!(read(&driver, &id, &format!("/home/{target}")).await, link);
     }
     let deep = || WriteFile::new("deep");
-    let error = driver.write_file(&id, &at("/home/deep"), deep()).await.unwrap_err();
+    let error = driver
+        .write_file(&id, &at("/home/deep"), deep())
+        .await
+        .unwrap_err();
     assert_eq!(kind(&error), FileSystemErrorKind::NotFound);
-    driver.write_file(&id, &at("/home/deep"), deep().create_parents(true)).await.unwrap();
-    let links = sh(&driver, &id, "cd /home; cat missing/file; readlink near chain dangling far folder deep").await;
+    driver
+        .write_file(&id, &at("/home/deep"), deep().create_parents(true))
+        .await
+        .unwrap();
+    let links = sh(
+        &driver,
+        &id,
+        "cd /home; cat missing/file; readlink near chain dangling far folder deep",
+    )
+    .await;
     assert!(links.starts_with("deep"), "{links}");
     for link in ["near", "chain", "dangling", "far", "folder", "deep"] {
         let seen = sh(&driver, &id, &format!("test -h /home/{link} && echo link")).await;
@@ -378,7 +414,10 @@ async fn directories_are_listed_with_their_own_modes() {
     );
     let root = sh(&driver, &id, "ls -l /").await;
     assert!(root.lines().all(|line| line.starts_with("drwx")), "{root}");
-    assert!(root.contains("drwxrwxrwt    2 0        0             4096 tmp\n"), "{root}");
+    assert!(
+        root.contains("drwxrwxrwt    2 0        0             4096 tmp\n"),
+        "{root}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -399,7 +438,10 @@ async fn hard_links_and_long_names_of_archives_are_unpacked() {
     archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
     archive.extend(entry("soft", b'2', b"", "cut"));
     archive.extend([0; 1024]);
-    driver.copy_into_container(&id, &at("/srv"), archive.into()).await.unwrap();
+    driver
+        .copy_into_container(&id, &at("/srv"), archive.into())
+        .await
+        .unwrap();
     let pax = format!("{}x", long.strip_suffix('n').unwrap());
     for (path, content) in [
         (long.as_str(), "gnu"),
@@ -407,12 +449,19 @@ async fn hard_links_and_long_names_of_archives_are_unpacked() {
         ("soft", "gnu"),
         (pax.as_str(), "pax"),
     ] {
-        assert_eq!(read(&driver, &id, &format!("/srv/{path}")).await, content, "{path}");
+        assert_eq!(
+            read(&driver, &id, &format!("/srv/{path}")).await,
+            content,
+            "{path}"
+        );
     }
     let packed = driver.copy_from_container(&id, &at("/srv")).await.unwrap();
     let packed = packed.read_all(1 << 20).await.unwrap();
     let again = ready(&driver, &writable()).await;
-    driver.copy_into_container(&again, &at("/"), packed.into()).await.unwrap();
+    driver
+        .copy_into_container(&again, &at("/"), packed.into())
+        .await
+        .unwrap();
     assert_eq!(read(&driver, &again, &format!("/srv/{long}")).await, "gnu");
 }
 

@@ -148,7 +148,9 @@ impl ByteStream {
             let piece = piece?;
             if all.len() + piece.len() > limit {
                 let message = format!("it has more than the {limit} bytes that were to be read");
-                return Err(FileSystemError::new("stream", FileSystemErrorKind::FileTooLarge, message).into());
+                return Err(
+                    FileSystemError::new("stream", FileSystemErrorKind::FileTooLarge, message).into(),
+                );
             }
             all.extend_from_slice(&piece);
         }

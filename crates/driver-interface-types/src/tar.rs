@@ -70,7 +70,6 @@ pub struct TarEntry {
 
 /// What the next bytes of an archive are.
 #[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TarPart {
     /// The head of an entry.
     Entry(TarEntry),
@@ -352,4 +351,3 @@ pub fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
 }
-

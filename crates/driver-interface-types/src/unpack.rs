@@ -282,7 +282,9 @@ impl Unpacker {
     fn directory(&mut self, path: &Path, name: &str) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(self.refuse(&format!("the archive has {name:?} below something that is no directory"))),
+            Ok(_) => Err(self.refuse(&format!(
+                "the archive has {name:?} below something that is no directory"
+            ))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.count()?;
                 fs::create_dir(path).map_err(at(path))
@@ -415,7 +417,10 @@ fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;
     }
-    let mut parts = target.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
+    let mut parts = target
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .peekable();
     let mut ups = 0;
     while parts.next_if(|part| *part == "..").is_some() {
         ups += 1;

@@ -103,7 +103,11 @@ impl Inner {
             Ok(data.map(|data| (data, download)))
         });
         let name = last_part(&place.path).to_owned();
-        Ok(complete(ByteStream::new(archive), name, renamer(path, &place.path)))
+        Ok(complete(
+            ByteStream::new(archive),
+            name,
+            renamer(path, &place.path),
+        ))
     }
 
     pub(super) async fn download(&self, asked: Asked<'_>, path: &str) -> Result<Download> {
@@ -174,7 +178,8 @@ fn checked(folder: String, archive: TarStream) -> TarStream {
     TarStream::new(stream::try_unfold(
         start,
         |(mut archive, mut reader, folder)| async move {
-            let refuse = |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
+            let refuse =
+                |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
             let broken = |why: &str| refuse(Kind::InvalidData, why);
             let Some(data) = archive.next().await.transpose()? else {
                 if reader.is_complete() {

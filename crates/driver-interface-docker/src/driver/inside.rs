@@ -95,7 +95,14 @@ impl Inside {
             .env("LC_ALL", "C")
             .working_dir("/")
             .user(script.user);
-        let Begun { io, tree } = begin(inner, script.asked.operation, script.asked.container, &config, input).await?;
+        let Begun { io, tree } = begin(
+            inner,
+            script.asked.operation,
+            script.asked.container,
+            &config,
+            input,
+        )
+        .await?;
         let (half, write) = split(io);
         let inside = Self {
             reader: inner.engine.exec_reader(half, false),

@@ -133,7 +133,11 @@ impl Inner {
             return gone;
         }
         let Some(kind) = file_error::kind(&refusal) else {
-            let operation = if writes { Operation::WriteFiles } else { Operation::Read };
+            let operation = if writes {
+                Operation::WriteFiles
+            } else {
+                Operation::Read
+            };
             return self.error(operation, asked.container, EngineError::Refused(refusal));
         };
         let error = FileSystemError::new(asked.path, kind, refusal.message.as_str());
@@ -143,7 +147,11 @@ impl Inner {
         };
         // An archive that was refused half-way has left what came before.
         let is_whole = !writes || kind == Kind::ReadOnlyFilesystem;
-        let error = if is_whole { error.with_effect(Effect::NotApplied) } else { error };
+        let error = if is_whole {
+            error.with_effect(Effect::NotApplied)
+        } else {
+            error
+        };
         error.with_source(EngineError::Refused(refusal)).into()
     }
 

@@ -91,7 +91,10 @@ impl Engine {
         let mut reader = TarReader::default();
         while let Some(data) = download.next().await? {
             reader.push(&data);
-            while let Some(part) = reader.next().map_err(|why| EngineError::Garbled(why.to_owned()))? {
+            while let Some(part) = reader
+                .next()
+                .map_err(|why| EngineError::Garbled(why.to_owned()))?
+            {
                 let TarPart::Entry(entry) = part else { continue };
                 if entry.kind == TarKind::Symlink && entry.name == wanted {
                     let target = entry.link;

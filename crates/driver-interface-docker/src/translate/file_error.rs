@@ -85,13 +85,25 @@ mod tests {
     #[test]
     fn recorded_answers_have_their_kinds() {
         for (message, wanted) in [
-            ("Could not find the file /g/none in container 9b9eeb1c5e63", Kind::NotFound),
+            (
+                "Could not find the file /g/none in container 9b9eeb1c5e63",
+                Kind::NotFound,
+            ),
             ("extraction point is not a directory", Kind::NotADirectory),
             ("container rootfs is marked read-only", Kind::ReadOnlyFilesystem),
             ("mounted volume is marked read-only", Kind::ReadOnlyFilesystem),
-            ("evalSymlinksInScope: too many links in /var/lib/docker/overlay2/2a29/merged/g/loop", Kind::FilesystemLoop),
-            ("lstat /var/lib/docker/overlay2/4225/merged/g/f/x: not a directory", Kind::NotADirectory),
-            ("lstat /var/lib/docker/overlay2/4225/merged/nnn: file name too long", Kind::InvalidFilename),
+            (
+                "evalSymlinksInScope: too many links in /var/lib/docker/overlay2/2a29/merged/g/loop",
+                Kind::FilesystemLoop,
+            ),
+            (
+                "lstat /var/lib/docker/overlay2/4225/merged/g/f/x: not a directory",
+                Kind::NotADirectory,
+            ),
+            (
+                "lstat /var/lib/docker/overlay2/4225/merged/nnn: file name too long",
+                Kind::InvalidFilename,
+            ),
             (
                 r#"Error processing tar file(exit status 1): cannot overwrite directory "/g/d" with non-directory "/g""#,
                 Kind::IsADirectory,
@@ -100,14 +112,35 @@ mod tests {
                 r#"Error processing tar file(exit status 1): cannot overwrite non-directory "/g/f" with directory "/g""#,
                 Kind::NotADirectory,
             ),
-            ("Error processing tar file(exit status 1): archive/tar: invalid tar header", Kind::InvalidData),
-            ("Error processing tar file(exit status 1): unexpected EOF", Kind::InvalidData),
-            ("Error processing tar file(exit status 1): open /g/f/x: not a directory", Kind::NotADirectory),
-            ("Error processing tar file(exit status 1): link /g/a /g/h: no such file or directory", Kind::NotFound),
-            ("Error processing tar file(exit status 1): open /g/l/x: too many levels of symbolic links", Kind::FilesystemLoop),
+            (
+                "Error processing tar file(exit status 1): archive/tar: invalid tar header",
+                Kind::InvalidData,
+            ),
+            (
+                "Error processing tar file(exit status 1): unexpected EOF",
+                Kind::InvalidData,
+            ),
+            (
+                "Error processing tar file(exit status 1): open /g/f/x: not a directory",
+                Kind::NotADirectory,
+            ),
+            (
+                "Error processing tar file(exit status 1): link /g/a /g/h: no such file or directory",
+                Kind::NotFound,
+            ),
+            (
+                "Error processing tar file(exit status 1): open /g/l/x: too many levels of symbolic links",
+                Kind::FilesystemLoop,
+            ),
             ("no such file or directory", Kind::NotFound),
-            ("copier: put: /g/f (/g/f): exists but is not a directory", Kind::NotADirectory),
-            (r#"copier: put: error creating "/g/f": mkdir /g/f: file exists"#, Kind::NotADirectory),
+            (
+                "copier: put: /g/f (/g/f): exists but is not a directory",
+                Kind::NotADirectory,
+            ),
+            (
+                r#"copier: put: error creating "/g/f": mkdir /g/f: file exists"#,
+                Kind::NotADirectory,
+            ),
             (
                 r#"copier: put: error creating "/g/d": copier: put: error creating file at "/g/d": open /g/d: file exists"#,
                 Kind::IsADirectory,
@@ -120,8 +153,14 @@ mod tests {
                 r#"copier: put: error creating "/ok": copier: put: error opening file "/ok" for writing: open /ok: read-only file system"#,
                 Kind::ReadOnlyFilesystem,
             ),
-            ("reading tar stream: expected EOF: archive/tar: invalid tar header", Kind::InvalidData),
-            (r#"copier: stat: error resolving "/g/loop": open /g/loop: too many levels of symbolic links"#, Kind::FilesystemLoop),
+            (
+                "reading tar stream: expected EOF: archive/tar: invalid tar header",
+                Kind::InvalidData,
+            ),
+            (
+                r#"copier: stat: error resolving "/g/loop": open /g/loop: too many levels of symbolic links"#,
+                Kind::FilesystemLoop,
+            ),
         ] {
             assert_eq!(of(500, message), Some(wanted), "{message}");
         }

@@ -36,12 +36,7 @@ pub(crate) async fn ls(process: MockProcess) -> u8 {
                     String::new()
                 };
                 for name in shown {
-                    text.push_str(&listing(
-                        &process,
-                        &absolute(&path, &name),
-                        &name,
-                        line.has('l'),
-                    ));
+                    text.push_str(&listing(&process, &absolute(&path, &name), &name, line.has('l')));
                 }
                 process.answer(text).await;
             }

@@ -15,7 +15,11 @@ pub(super) fn permissions(mode: u32) -> String {
     for (special, at, letter) in [(0o4000, 2, 's'), (0o2000, 5, 's'), (0o1000, 8, 't')] {
         if mode & special != 0 {
             let executes = mode >> (8 - at) & 1 == 1;
-            let letter = if executes { letter } else { letter.to_ascii_uppercase() };
+            let letter = if executes {
+                letter
+            } else {
+                letter.to_ascii_uppercase()
+            };
             text.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
         }
     }
@@ -141,7 +145,11 @@ pub(crate) async fn stat(process: MockProcess) -> u8 {
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
-        let link = if line.has('L') { None } else { process.files.link(&path) };
+        let link = if line.has('L') {
+            None
+        } else {
+            process.files.link(&path)
+        };
         let (link, own) = link.unzip();
         let Some(node) = link.map(Node::Link).or_else(|| process.node(operand)) else {
             process

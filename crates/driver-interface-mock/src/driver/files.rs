@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{
-    DriverError, Effect, FileSystemError, FileSystemErrorKind, Hint, Result,
-};
+use driver_interface_errors::{DriverError, Effect, FileSystemError, FileSystemErrorKind, Hint, Result};
 use driver_interface_types::{
     ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, WriteFile,
 };
@@ -89,7 +87,9 @@ impl<K: Kind> MockDriver<K> {
                 }
             }
             let node = Node::File(Arc::new(content.into()));
-            files.put(&place, node, of_owner(file.mode & 0o7777)).map_err(failed)
+            files
+                .put(&place, node, of_owner(file.mode & 0o7777))
+                .map_err(failed)
         };
         self.call(call, || Ok(()), work).await
     }
@@ -133,7 +133,9 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn copy_from(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
         let work = async {
             let (files, _) = self.files(id)?;
-            files.behind_links(path.as_str()).map_err(|errno| failed(path.as_str(), errno))?;
+            files
+                .behind_links(path.as_str())
+                .map_err(|errno| failed(path.as_str(), errno))?;
             if files.node(path.as_str()).is_none() {
                 return Err(failed(path.as_str(), files.absence(path.as_str())).into());
             }

@@ -88,7 +88,10 @@ impl Tree {
             _ => 0,
         };
         let freed = length(self.nodes.get(path));
-        let used = self.used.saturating_sub(freed).saturating_add(length(Some(&node)));
+        let used = self
+            .used
+            .saturating_sub(freed)
+            .saturating_add(length(Some(&node)));
         if used > self.used && self.capacity.is_some_and(|capacity| used > capacity) {
             return Err(Errno::NoSpace);
         }
