@@ -60,6 +60,10 @@ impl Inner {
     /// where that led, and what can be done there depends on it.
     pub(super) async fn locate(&self, asked: Asked<'_>) -> Result<Place> {
         let mut parts: Vec<String> = parts(asked.path).rev().collect();
+        if parts.iter().any(|part| part.len() > MAX_NAME) {
+            let text = format!("a name has more than {MAX_NAME} bytes");
+            return Err(unread(asked.path, Kind::InvalidFilename, text).into());
+        }
         let mut place = Place::root();
         let mut links = 0;
         while let Some(part) = parts.pop() {
@@ -69,10 +73,6 @@ impl Inner {
                 place.base = or_root(&place.path);
                 place.stat = None;
                 continue;
-            }
-            if part.len() > MAX_NAME {
-                let text = format!("a name has more than {MAX_NAME} bytes");
-                return Err(unread(asked.path, Kind::InvalidFilename, text).into());
             }
             let here = format!("{}/{part}", place.path);
             place.in_memory = self.is_in_memory(asked, &here)?;

@@ -30,7 +30,11 @@ impl Engine {
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let asked = quirks::exact_path(self.flavour, path);
         let Some(mut stat) = self.stat_as(id, &asked).await? else {
-            return Ok(None);
+            // Where something is mounted, which is no link, Podman knows the place by nothing but its plain path.
+            return match asked == path || quirks::is_pattern(path) {
+                true => Ok(None),
+                false => self.stat_as(id, path).await,
+            };
         };
         if stat.is_link() && asked != path {
             let target = match self.evaluated(id, path).await {
