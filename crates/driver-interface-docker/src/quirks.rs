@@ -1,5 +1,6 @@
 //! Where Podman differs from Docker in ways that a status code does not show.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -76,6 +77,53 @@ pub(crate) fn late_out_of_memory(flavour: Flavour) -> Option<Duration> {
     }
 }
 
+/// A path for a request that takes it as a pattern, so that it fits nothing but what has just this name. Podman looks
+/// at paths and packs them by way of Go's `filepath.Glob`, and refuses every path with a `*` in it beforehand, also an
+/// escaped one; so that is written as "no character but this one".
+pub(crate) fn pattern_of(flavour: Flavour, path: &str) -> Cow<'_, str> {
+    if flavour == Flavour::Docker || !is_pattern(path) {
+        return Cow::Borrowed(path);
+    }
+    let mut pattern = String::with_capacity(path.len() + 8);
+    for letter in path.chars() {
+        match letter {
+            '*' => pattern.push_str("[^\u{1}-)+-\u{10ffff}]"),
+            '?' | '[' | '\\' => pattern.extend(['\\', letter]),
+            _ => pattern.push(letter),
+        }
+    }
+    Cow::Owned(pattern)
+}
+
+/// Whether a path is taken as a pattern.
+pub(crate) fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '[', '\\'])
+}
+
+/// A path for a look at what is there itself. Podman follows a link in the last part of a path, and then does not
+/// always say so, unless that part is a pattern.
+pub(crate) fn exact_path(flavour: Flavour, path: &str) -> Cow<'_, str> {
+    let pattern = pattern_of(flavour, path);
+    match path.rsplit_once('/') {
+        Some((_, name)) if flavour == Flavour::Podman && !name.is_empty() && !is_pattern(name) => {
+            let above = pattern.len() - name.len();
+            Cow::Owned(format!("{}\\{name}", pattern.get(..above).unwrap_or_default()))
+        }
+        _ => pattern,
+    }
+}
+
+/// Whether archives of files have the files' owners. Podman makes everything root's as it packs it.
+pub(crate) fn packs_owners(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
+
+/// Whether the engine packs a folder of the kernel's as empty: Podman leaves these out of every archive.
+pub(crate) fn leaves_out(flavour: Flavour, path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    flavour == Flavour::Podman && ["dev", "proc", "sys"].contains(&first)
+}
+
 /// Whether the engine reads and writes the folders in memory of a container that runs: Podman joins the container
 /// for it, Docker sees what lies below them.
 pub(crate) fn reaches_memory(flavour: Flavour) -> bool {
@@ -123,6 +171,25 @@ pub(crate) fn own_complaint(flavour: Flavour, output: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_for_podman_fits_one_name_alone() {
+        let star = "[^\u{1}-)+-\u{10ffff}]";
+        for (path, pattern, exact) in [
+            ("/", "/", "/"),
+            ("/a/b", "/a/b", "/a/\\b"),
+            ("/a/[z]", "/a/\\[z]", "/a/\\[z]"),
+            ("/a?/\\b", "/a\\?/\\\\b", "/a\\?/\\\\b"),
+            ("/a?/b", "/a\\?/b", "/a\\?/\\b"),
+            ("/a]b", "/a]b", "/\\a]b"),
+            ("/*", &format!("/{star}"), &format!("/{star}")),
+        ] {
+            assert_eq!(pattern_of(Flavour::Podman, path), pattern);
+            assert_eq!(exact_path(Flavour::Podman, path), exact);
+            assert_eq!(pattern_of(Flavour::Docker, path), path);
+            assert_eq!(exact_path(Flavour::Docker, path), path);
+        }
+    }
 
     #[test]
     fn podman_s_complaint_of_itself_is_told_from_what_a_command_prints() {

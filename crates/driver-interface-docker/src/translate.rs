@@ -7,6 +7,7 @@ pub(crate) mod enforcement;
 pub(crate) mod errors;
 pub(crate) mod event;
 pub(crate) mod exec;
+pub(crate) mod file_error;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod labels;

@@ -21,6 +21,7 @@ mod real {
     pub(crate) mod exec_stream;
     pub(crate) mod files;
     pub(crate) mod files_in_memory;
+    pub(crate) mod files_names;
     pub(crate) mod image;
     pub(crate) mod images;
     pub(crate) mod isolation;

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::remedy::Below;
-use crate::{Effect, ErrorContext, Hint, Violation};
+use crate::{Effect, ErrorContext, FileSystemErrorKind, Hint, Violation};
 
 /// What is the same for every error of one class.
 pub struct Spec {
@@ -56,6 +56,8 @@ pub enum Payload<'a> {
         limit: f64,
         requested: f64,
     },
+    /// What kind of failure of a file system it is.
+    File(FileSystemErrorKind),
 }
 
 /// What [`ErrorInfo`](crate::ErrorInfo) is computed from. Public in name only, so that the trait is sealed.

@@ -1,7 +1,7 @@
 use crate::leaf::transparent;
 use crate::{
-    ContainerError, Effect, ErrorContext, ErrorInfo, ErrorReport, ExecutionError, Hint, ImageError,
-    InputError, NetworkingError, ResourceError, SecurityError, SystemError, VolumeError,
+    ContainerError, Effect, ErrorContext, ErrorInfo, ErrorReport, ExecutionError, FileSystemErrorKind, Hint,
+    ImageError, InputError, NetworkingError, ResourceError, SecurityError, SystemError, VolumeError,
 };
 
 /// What every driver operation returns.
@@ -60,7 +60,7 @@ impl DriverError {
         ErrorInfo::is_retryable(self)
     }
 
-    /// Whether what was asked for does not exist: container, volume, network or image.
+    /// Whether what was asked for does not exist: container, volume, network, image, or a file in a container.
     ///
     /// It makes a removal idempotent: whoever gets it from a `remove_…` has what they wanted.
     pub fn is_not_found(&self) -> bool {
@@ -70,6 +70,9 @@ impl DriverError {
                 | Self::Volume(VolumeError::NotFound(_))
                 | Self::Network(NetworkingError::NotFound(_))
                 | Self::Image(ImageError::NotFound(_))
+        ) || matches!(
+            self,
+            Self::System(SystemError::FileSystem(error)) if error.kind() == FileSystemErrorKind::NotFound
         )
     }
 

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::common::Described;
+use crate::common::{Described, Payload};
 use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 
 /// Answers the same questions for every error of this crate: leaf, category and [`DriverError`].
@@ -111,6 +111,9 @@ pub(crate) fn debug<T: ErrorInfo + ?Sized>(error: &T, f: &mut fmt::Formatter<'_>
         .field("retryable", &error.is_retryable())
         .field("effect", &error.effect())
         .field("context", error.context());
+    if let Payload::File(kind) = error.payload() {
+        out.field("kind", &format_args!("{kind}"));
+    }
     if let Some(hint) = error.hint() {
         out.field("hint", &format_args!("{hint} ({})", hint.remedy()));
     }

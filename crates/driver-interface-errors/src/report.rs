@@ -41,6 +41,10 @@ pub struct ErrorReport {
     /// The numbers, for a [`ResourceLimitError`](crate::ResourceLimitError).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<LimitReport>,
+    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError), as text, so that a
+    /// reader need not know every kind there will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// The messages of the source chain, the nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
@@ -80,24 +84,24 @@ pub struct LimitReport {
 }
 
 pub(crate) fn of<T: ErrorInfo + ?Sized>(error: &T) -> ErrorReport {
-    let (violations, details) = match error.payload() {
-        Payload::None => (Vec::new(), None),
-        Payload::Violations(violations) => (violations.to_vec(), None),
+    let (mut violations, mut details, mut kind) = (Vec::new(), None, None);
+    match error.payload() {
+        Payload::None => {}
+        Payload::Violations(found) => violations = found.to_vec(),
+        Payload::File(found) => kind = Some(found.code().to_owned()),
         Payload::Limit {
             resource,
             limit,
             requested,
         } => {
             let finite = |number: f64| number.is_finite().then_some(number);
-            let resource = resource.to_owned();
-            let details = LimitReport {
-                resource,
+            details = Some(LimitReport {
+                resource: resource.to_owned(),
                 limit: finite(limit),
                 requested: finite(requested),
-            };
-            (Vec::new(), Some(details))
+            });
         }
-    };
+    }
     ErrorReport {
         code: error.code().to_owned(),
         category: error.category().to_owned(),
@@ -111,6 +115,7 @@ pub(crate) fn of<T: ErrorInfo + ?Sized>(error: &T) -> ErrorReport {
         context: error.context().clone(),
         violations,
         details,
+        kind,
         sources: sources(error),
     }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::FileSystemErrorKind;
+use crate::common::Payload;
 use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
@@ -107,29 +109,52 @@ impl NetworkError {
     }
 }
 
+/// The data of a [`FileSystemError`].
+#[derive(Clone)]
+pub(crate) struct FileFailure {
+    path: String,
+    kind: FileSystemErrorKind,
+}
+
 leaf! {
-    /// Says that a file or directory could not be read or written.
+    /// Says that a file or directory could not be read or written, and of which [kind](FileSystemErrorKind) the
+    /// failure is.
     ///
     /// The effect is unknown: a write may have stopped half-way. A driver that only read says so.
-    pub struct FileSystemError(String);
+    pub struct FileSystemError(FileFailure);
     code: FILE_SYSTEM_ERROR,
     category: "system",
     retryable: false,
     effect: Unknown,
-    user: |_| "A file could not be read or written.".to_owned(),
+    user: |failure| failure.kind.user_sentence().to_owned(),
+    payload: |failure| Payload::File(failure.kind),
 }
 
 impl FileSystemError {
-    /// Makes one from the path and the reason.
-    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Creates one from the path, the kind of failure and the reason.
+    pub fn new(path: impl Into<String>, kind: FileSystemErrorKind, message: impl Into<String>) -> Self {
         let path = path.into();
         let prefix = format!("file system error at `{}`", clean(&path));
-        Self::build(joined(&prefix, &message.into()), path.clone()).with_context("path", path)
+        let failure = FileFailure {
+            path: path.clone(),
+            kind,
+        };
+        Self::build(joined(&prefix, &message.into()), failure).with_context("path", path)
+    }
+
+    /// Creates one from the path and an error of the host's file system, which becomes its source.
+    pub fn from_io(path: impl Into<String>, error: std::io::Error) -> Self {
+        Self::new(path, error.kind().into(), error.to_string()).with_source(error)
     }
 
     /// The path.
     pub fn path(&self) -> &str {
-        &self.body.data
+        &self.body.data.path
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> FileSystemErrorKind {
+        self.body.data.kind
     }
 }
 

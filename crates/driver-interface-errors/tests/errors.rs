@@ -88,7 +88,10 @@ fn volume_network_image_and_file_errors_name_what_they_are_about() {
     assert_eq!(NetworkConnectError::new("net", "web", "x").network(), "net");
     assert_eq!(ImageNotFoundError::new("alpine:3").image(), "alpine:3");
     assert_eq!(ImagePullError::new("alpine:3", "x").image(), "alpine:3");
-    assert_eq!(FileSystemError::new("/tmp/x", "x").path(), "/tmp/x");
+    assert_eq!(
+        FileSystemError::new("/tmp/x", FileSystemErrorKind::Other, "x").path(),
+        "/tmp/x"
+    );
     assert_eq!(
         VolumeNotFoundError::new("data").context().get("volume"),
         Some("data")
@@ -102,7 +105,9 @@ fn volume_network_image_and_file_errors_name_what_they_are_about() {
         Some("alpine:3")
     );
     assert_eq!(
-        FileSystemError::new("/tmp/x", "x").context().get("path"),
+        FileSystemError::new("/tmp/x", FileSystemErrorKind::Other, "x")
+            .context()
+            .get("path"),
         Some("/tmp/x")
     );
 }
@@ -241,6 +246,38 @@ fn not_found_is_told_from_everything_else() {
         "ImageNotFoundError",
     ];
     assert_eq!(found_missing, expected);
+    for &kind in FileSystemErrorKind::ALL {
+        let error = DriverError::from(FileSystemError::new("/x", kind, "x"));
+        assert_eq!(
+            error.is_not_found(),
+            kind == FileSystemErrorKind::NotFound,
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn the_kind_of_a_file_system_error_survives_every_form() {
+    for &kind in FileSystemErrorKind::ALL {
+        let error = FileSystemError::new("/x", kind, "x");
+        assert_eq!(error.kind(), kind);
+        assert_eq!(kind.to_string().parse(), Ok(kind));
+        let json = serde_json::to_value(kind).unwrap();
+        assert_eq!(json, kind.code());
+        assert_eq!(serde_json::from_value::<FileSystemErrorKind>(json).unwrap(), kind);
+        assert_eq!(error.to_report().kind.as_deref(), Some(kind.code()));
+        assert!(
+            format!("{error:?}").contains(&format!("kind: {kind}")),
+            "{error:?}"
+        );
+    }
+    assert!("nonesuch".parse::<FileSystemErrorKind>().is_err());
+    assert_eq!(DriverError::from(NetworkError::new("x")).to_report().kind, None);
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    assert_eq!(
+        FileSystemError::from_io("/x", full).kind(),
+        FileSystemErrorKind::StorageFull
+    );
 }
 
 #[test]
@@ -361,8 +398,12 @@ fn the_innermost_driver_operation_and_field_stay() {
 
 #[test]
 fn the_source_is_the_error_that_was_given() {
-    let error = DriverError::from(FileSystemError::new("/x", "cannot read"))
-        .with_source(std::io::Error::from(std::io::ErrorKind::NotFound));
+    let error = DriverError::from(FileSystemError::new(
+        "/x",
+        FileSystemErrorKind::Other,
+        "cannot read",
+    ))
+    .with_source(std::io::Error::from(std::io::ErrorKind::NotFound));
     let source = error
         .source()
         .and_then(|source| source.downcast_ref::<std::io::Error>());

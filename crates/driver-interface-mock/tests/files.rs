@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError, codes};
 use driver_interface_types::{
     ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, FileContent,
     ReadFileOptions, SecurityOptions, StopOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
@@ -27,6 +27,13 @@ async fn read(driver: &dyn ContainerDriver, id: &ContainerId, path: &str) -> Str
         .await
         .unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn kind(error: &DriverError) -> FileSystemErrorKind {
+    match error {
+        DriverError::System(SystemError::FileSystem(error)) => error.kind(),
+        other => panic!("no file system error: {other:?}"),
+    }
 }
 
 async fn sh(driver: &dyn ContainerDriver, id: &ContainerId, line: &str) -> String {
@@ -172,7 +179,10 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
             .write_file(&id, &at(path), WriteFile::new(""))
             .await
             .unwrap_err();
-        assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
+        assert_eq!(
+            (kind(&error), error.effect()),
+            (FileSystemErrorKind::ReadOnlyFilesystem, Effect::NotApplied)
+        );
     }
     for path in ["/tmp/x", "/data/x"] {
         driver
@@ -185,7 +195,14 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
         .write_file(&id, &at("/tmp/large"), WriteFile::new(vec![0; 65 << 20]))
         .await
         .unwrap_err();
-    assert_eq!(full.code(), codes::FILE_SYSTEM_ERROR);
+    assert_eq!(kind(&full), FileSystemErrorKind::StorageFull);
+    let larger = WriteFile::new(vec![0; 65 << 20]);
+    driver.write_file(&id, &at("/tmp/x"), larger).await.unwrap_err();
+    assert_eq!(
+        read(&driver, &id, "/tmp/x").await,
+        "/tmp/x",
+        "what was there stays"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,4 +301,188 @@ async fn folders_in_memory_have_their_size_and_are_empty_at_each_start() {
         .unwrap();
     driver.start_container(&id).await.unwrap();
     assert_eq!(sh(&driver, &id, "ls /run").await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_has_its_kind() {
+    use FileSystemErrorKind as Kind;
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    sh(
+        &driver,
+        &id,
+        "cd /home; ln -s loop loop; mkdir full; echo x > full/x",
+    )
+    .await;
+    let long = format!("/home/{}", "n".repeat(256));
+    for (path, wanted) in [
+        ("/home/none", Kind::NotFound),
+        ("/none/none", Kind::NotFound),
+        ("/home", Kind::IsADirectory),
+        ("/etc/passwd/x", Kind::NotADirectory),
+        ("/home/loop", Kind::FilesystemLoop),
+        (long.as_str(), Kind::InvalidFilename),
+    ] {
+        let error = driver
+            .read_file(&id, &at(path), ReadFileOptions::default())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (kind(&error), error.effect()),
+            (wanted, Effect::NotApplied),
+            "{path}"
+        );
+        assert_eq!(error.is_not_found(), wanted == Kind::NotFound);
+        if path != "/home/none" {
+            let error = driver
+                .write_file(&id, &at(path), WriteFile::new("x"))
+                .await
+                .unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+        }
+        if path != "/home" {
+            let error = driver.copy_from_container(&id, &at(path)).await.unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+            let error = driver
+                .copy_into_container(&id, &at(path), vec![0; 1024].into())
+                .await
+                .unwrap_err();
+            assert_eq!(kind(&error), wanted, "{path}");
+        }
+    }
+    let error = driver
+        .read_file(&id, &at("/etc/passwd"), ReadFileOptions::limit(3))
+        .await
+        .unwrap_err();
+    assert_eq!(kind(&error), Kind::FileTooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_written_through_links_also_to_where_nothing_is() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let made = "cd /home; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /home/near chain; \
+                ln -s new dangling; ln -s /home/dir/far far; ln -s dir folder; ln -s missing/file deep";
+    sh(&driver, &id, made).await;
+    for (link, target) in [
+        ("near", "dir/file"),
+        ("chain", "dir/file"),
+        ("dangling", "new"),
+        ("far", "dir/far"),
+        ("folder/a", "dir/a"),
+    ] {
+        let path = at(&format!("/home/{link}"));
+        driver.write_file(&id, &path, WriteFile::new(link)).await.unwrap();
+        assert_eq!(read(&driver, &id, &format!("/home/{target}")).await, link);
+    }
+    let deep = || WriteFile::new("deep");
+    let error = driver
+        .write_file(&id, &at("/home/deep"), deep())
+        .await
+        .unwrap_err();
+    assert_eq!(kind(&error), FileSystemErrorKind::NotFound);
+    driver
+        .write_file(&id, &at("/home/deep"), deep().create_parents(true))
+        .await
+        .unwrap();
+    let links = sh(
+        &driver,
+        &id,
+        "cd /home; cat missing/file; readlink near chain dangling far folder deep",
+    )
+    .await;
+    assert!(links.starts_with("deep"), "{links}");
+    for link in ["near", "chain", "dangling", "far", "folder", "deep"] {
+        let seen = sh(&driver, &id, &format!("test -h /home/{link} && echo link")).await;
+        assert_eq!(seen, "link\n", "{link}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn directories_are_listed_with_their_own_modes() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let made = "cd /home; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
+    assert_eq!(sh(&driver, &id, made).await, "");
+    assert_eq!(
+        sh(&driver, &id, "ls -l /home; stat -c '%n %a %u' /home/l").await,
+        "drwxr-x---    2 1000     1000          4096 a\n\
+         drwx------    2 1000     1000          4096 b\n\
+         drwxr-sr-x    2 1000     1000          4096 c\n\
+         lrwxrwxrwx    1 1000     1000             1 l -> a\n\
+         /home/l 777 1000\n"
+    );
+    let root = sh(&driver, &id, "ls -l /").await;
+    assert!(root.lines().all(|line| line.starts_with("drwx")), "{root}");
+    assert!(
+        root.contains("drwxrwxrwt    2 0        0             4096 tmp\n"),
+        "{root}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn hard_links_and_long_names_of_archives_are_unpacked() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable()).await;
+    let long = format!("{}/{}", "d".repeat(200), "n".repeat(200));
+    let pax = format!("path={long}\n");
+    let pax = format!("{} {pax}", pax.len() + 4);
+    let mut archive = Vec::new();
+    // A long name as GNU's programs write it, one as POSIX has it, and links to both.
+    archive.extend(entry("././@LongLink", b'L', long.as_bytes(), ""));
+    archive.extend(entry("cut", b'0', b"gnu", ""));
+    archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
+    archive.extend(entry("hard", b'1', b"", "cut"));
+    archive.extend(entry("pax", b'x', pax.replace("nnn\n", "nnx\n").as_bytes(), ""));
+    archive.extend(entry("cut", b'0', b"pax", ""));
+    archive.extend(entry("././@LongLink", b'K', long.as_bytes(), ""));
+    archive.extend(entry("soft", b'2', b"", "cut"));
+    archive.extend([0; 1024]);
+    driver
+        .copy_into_container(&id, &at("/srv"), archive.into())
+        .await
+        .unwrap();
+    let pax = format!("{}x", long.strip_suffix('n').unwrap());
+    for (path, content) in [
+        (long.as_str(), "gnu"),
+        ("hard", "gnu"),
+        ("soft", "gnu"),
+        (pax.as_str(), "pax"),
+    ] {
+        assert_eq!(
+            read(&driver, &id, &format!("/srv/{path}")).await,
+            content,
+            "{path}"
+        );
+    }
+    let packed = driver.copy_from_container(&id, &at("/srv")).await.unwrap();
+    let packed = packed.read_all(1 << 20).await.unwrap();
+    let again = ready(&driver, &writable()).await;
+    driver
+        .copy_into_container(&again, &at("/"), packed.into())
+        .await
+        .unwrap();
+    assert_eq!(read(&driver, &again, &format!("/srv/{long}")).await, "gnu");
+}
+
+/// One entry of an archive, with its content.
+fn entry(name: &str, kind: u8, content: &[u8], link: &str) -> Vec<u8> {
+    let mut block = [0; 512];
+    let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, name.as_bytes());
+    put(100, b"0000644");
+    put(108, b"0000000");
+    put(116, b"0000000");
+    put(124, format!("{:011o}", content.len()).as_bytes());
+    put(136, b"00000000000");
+    put(148, b"        ");
+    put(156, &[kind]);
+    put(157, link.as_bytes());
+    put(257, b"ustar  ");
+    let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut all = block.to_vec();
+    all.extend(content);
+    all.resize(all.len().next_multiple_of(512), 0);
+    all
 }

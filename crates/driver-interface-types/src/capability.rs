@@ -104,6 +104,9 @@ capabilities! {
     /// [`copy_into_container`](crate::ContainerDriver::copy_into_container) and
     /// [`copy_from_container`](crate::ContainerDriver::copy_from_container) work.
     file_archive => FileArchive,
+    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) have the true owners. Where
+    /// this is not declared, everything in them belongs to 0:0.
+    archive_owners => ArchiveOwners,
     /// [`read_file`](crate::ContainerDriver::read_file) and
     /// [`read_file_stream`](crate::ContainerDriver::read_file_stream) work.
     file_read => FileRead,

@@ -694,10 +694,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// the archive is.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system).
+    /// - `UnsupportedError`: not declared, or the engine does not reach the directory (see [`write_file`](Self::write_file)).
     /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: the folder does not exist or is none, the archive is broken, or the space is used up. What
-    ///   was unpacked until then stays.
+    /// - `FileSystemError`: the directory does not exist (`NotFound`) or is none (`NotADirectory`), its file system is
+    ///   read-only (`ReadOnlyFilesystem`, nothing was unpacked), the archive is broken (`InvalidData`), or the space is
+    ///   used up (`StorageFull`). What was unpacked until then stays.
     /// - The archive stream's own.
     ///
     /// # Idempotency
@@ -725,7 +726,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Behaviour
     /// Works while the container is created, running or ended. Names in the archive begin with the path's last part.
-    /// A symbolic link at the path itself is followed, inside the container; others are packed as links.
+    /// A symbolic link at the path itself is followed, inside the container; others are packed as links. Owners are
+    /// those of the files where [`archive_owners`](Capabilities::archive_owners) is declared, else 0:0.
+    /// [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
     /// Read the stream to its end or drop it before another call on the same container, and copy neither out of one
     /// and into the same at once: Docker keeps the container locked until then, and such a call would wait until its
     /// deadline.
@@ -733,7 +736,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: not declared.
     /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: there is nothing at the path.
+    /// - `FileSystemError`: there is nothing at the path (`NotFound`), or a file is above it (`NotADirectory`).
     /// - In the stream, `NetworkError`: the connection broke, and the archive is incomplete.
     ///
     /// # Idempotency
@@ -743,7 +746,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `files/archive-round-trip`, `files/archive-large`, `files/no-such-file`, `errors/not-found/copy-from-container`
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-owners`, `files/archive-pattern-names`,
+    /// `files/no-such-file`, `errors/not-found/copy-from-container`
     async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
         let _ = (id, path);
         unsupported("copy_from_container", "file_archive")
@@ -762,8 +766,9 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: not declared.
     /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: there is nothing at the path, it is no file, or it is larger than the
-    ///   [limit](ReadFileOptions::limit).
+    /// - `FileSystemError`: there is nothing at the path (`NotFound`), it is a directory (`IsADirectory`) or a device
+    ///   (`InvalidInput`), a file is above it (`NotADirectory`), or it is larger than the
+    ///   [limit](ReadFileOptions::limit) (`FileTooLarge`).
     ///
     /// # Idempotency
     /// A read.
@@ -772,7 +777,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/folder-is-no-file`, `files/links-stay-inside`,
+    /// `files/round-trip`, `files/limit`, `files/no-such-file`, `files/folder-is-no-file`, `files/error-kinds`,
+    /// `files/pattern-names`, `files/links-stay-inside`,
     /// `errors/not-found/read-file`, `capability/file-read`
     async fn read_file(
         &self,
@@ -816,13 +822,17 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Works while the container is created, running or ended, and in images without tools. Returns when the file can
     /// be read. Memory stays bounded however large a streamed content is. What is in memory (a `tmpfs`, `/tmp` of a
     /// read-only container) is written only while the container runs; some engines need a shell of its image for it,
-    /// and its owner must have the right to write there.
+    /// and its owner must have the right to write there. A symbolic link at the path is followed inside the container,
+    /// also to where nothing is yet, and stays.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or the engine cannot write there (a read-only root file system, memory).
+    /// - `UnsupportedError`: not declared, or the engine does not reach the file (memory of a container that does not
+    ///   run, or without a shell).
     /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: the folder does not exist (and [`create_parents`](WriteFile::create_parents) was not set), the
-    ///   path is a folder, the space is used up, or the content has another length than it says.
+    /// - `FileSystemError`: the directory does not exist and [`create_parents`](WriteFile::create_parents) was not set
+    ///   (`NotFound`), the path is a directory (`IsADirectory`), the file system is read-only (`ReadOnlyFilesystem`), the
+    ///   owner may not write to memory there (`PermissionDenied`), the space is used up (`StorageFull`), or the content
+    ///   has another length than it says (`InvalidData`).
     /// - The content stream's own.
     ///
     /// # Idempotency
@@ -833,7 +843,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
-    /// `files/wrong-length`, `files/read-only-root`, `files/seen-inside`, `files/in-memory-folder`, `cancellation/write-file`,
+    /// `files/wrong-length`, `files/read-only-root`, `files/written-through-links`, `files/seen-inside`, `files/in-memory-folder`, `cancellation/write-file`,
     /// `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         let _ = (id, path, file);

@@ -35,6 +35,8 @@ mod signal;
 mod stats;
 mod status;
 mod stream;
+pub mod tar;
+mod unpack;
 mod volume;
 mod wait_for;
 
@@ -81,6 +83,7 @@ pub use signal::Signal;
 pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};
 pub use stream::{ByteStream, DriverStream, EventStream, LogStream, PullStream, StatsStream, TarStream};
+pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig};
 pub use wait_for::WaitFor;
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, FileSystemError, Result};
+use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, Result};
 use futures_util::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -129,7 +129,7 @@ impl ByteStream {
                 let mut piece = vec![0; Self::PIECE];
                 let mut buffer = ReadBuf::new(&mut piece);
                 let read = poll_fn(|context| reader.as_mut().poll_read(context, &mut buffer)).await;
-                read.map_err(|error| DriverError::from(unreadable(&what, error)))?;
+                read.map_err(|error| DriverError::from(FileSystemError::from_io(&what, error)))?;
                 let length = buffer.filled().len();
                 piece.truncate(length);
                 Ok((length > 0).then(|| (Bytes::from(piece), (reader, what))))
@@ -148,16 +148,14 @@ impl ByteStream {
             let piece = piece?;
             if all.len() + piece.len() > limit {
                 let message = format!("it has more than the {limit} bytes that were to be read");
-                return Err(FileSystemError::new("stream", message).into());
+                return Err(
+                    FileSystemError::new("stream", FileSystemErrorKind::FileTooLarge, message).into(),
+                );
             }
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
     }
-}
-
-fn unreadable(what: &str, error: std::io::Error) -> FileSystemError {
-    FileSystemError::new(what, error.to_string()).with_source(error)
 }
 
 impl From<Bytes> for ByteStream {

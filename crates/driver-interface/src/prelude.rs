@@ -1,8 +1,8 @@
 //! What most programs use: `use driver_interface::prelude::*`.
 
 pub use driver_interface_errors::{
-    DriverError, Effect, ErrorInfo, Hint, Result, get_error_code, get_error_message, is_driver_error,
-    is_retryable_error,
+    DriverError, Effect, ErrorInfo, FileSystemErrorKind, Hint, Result, get_error_code, get_error_message,
+    is_driver_error, is_retryable_error,
 };
 pub use driver_interface_types::{
     ByteStream, Bytes, Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerDriverExt,
@@ -15,7 +15,8 @@ pub use driver_interface_types::{
     PortMapping, Protocol, PublishedPort, PullOptions, PullPolicy, PullProgress, PullStream, ReadFileOptions,
     RegistryCredentials, RemoveOptions, ResourceFilter, ResourceLimits, SecurityOptions, SessionId, Signal,
     StartOutcome, StatsStream, StopOptions, StopOutcome, Strictness, TarStream, TmpfsMount, TtySize, Ulimit,
-    UnpauseOutcome, Volume, VolumeConfig, VolumeId, VolumeMount, WaitFor, WaitOptions, Warning, WriteFile,
+    UnpackOptions, UnpauseOutcome, Volume, VolumeConfig, VolumeId, VolumeMount, WaitFor, WaitOptions,
+    Warning, WriteFile,
 };
 
 pub use crate::connect;

@@ -1,14 +1,16 @@
 //! Archives into and out of containers.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use bytes::Bytes;
 use driver_interface_errors::codes;
+use driver_interface_types::tar::{TarPart, TarReader};
 use driver_interface_types::{
     ByteStream, Capability, ContainerDriver, ContainerId, ReadFileOptions, TarStream,
 };
 
-use super::files::{path, read, writable};
+use super::files::{PATTERNS, path, read, writable, write};
 use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
 
 const NEEDS: &[Capability] = &[Capability::FileArchive];
@@ -20,6 +22,18 @@ pub(super) const CHECKS: &[Check] = &[
         run!(round_trip),
     )
     .requires(NEEDS),
+    Check::must(
+        "files/archive-owners",
+        "Files and folders of an archive keep the owners that they have, on their way in and out.",
+        run!(owners),
+    )
+    .requires(&[Capability::FileArchive, Capability::ArchiveOwners]),
+    Check::must(
+        "files/archive-pattern-names",
+        "What is packed has the name that was asked for, also where that is a pattern for another one.",
+        run!(pattern_names),
+    )
+    .requires(&[Capability::FileArchive, Capability::FileWrite]),
     Check::must(
         "files/archive-large",
         "An archive of many megabytes goes in and out whole.",
@@ -48,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// What an archive has: name, kind, mode, and content or where a link leads.
-type Entry = (String, tar::EntryType, u32, Vec<u8>);
+pub(super) type Entry = (String, tar::EntryType, u32, Vec<u8>);
 
 fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
     let mut header = tar::Header::new_gnu();
@@ -61,11 +75,21 @@ fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
     header
 }
 
+/// A symbolic link.
+pub(super) fn link(name: &str, target: &str) -> Entry {
+    (
+        name.to_owned(),
+        tar::EntryType::Symlink,
+        0o777,
+        target.as_bytes().to_vec(),
+    )
+}
+
 fn suite(error: std::io::Error) -> Verdict {
     Verdict::Broken(format!("an archive could not be made: {error}"))
 }
 
-fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
+pub(super) fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, kind, mode, content) in entries {
         if kind.is_symlink() {
@@ -109,14 +133,19 @@ fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
     Ok(entries)
 }
 
-async fn put(ctx: &Ctx, id: &ContainerId, folder: &str, archive: impl Into<TarStream>) -> CheckResult {
+pub(super) async fn put(
+    ctx: &Ctx,
+    id: &ContainerId,
+    folder: &str,
+    archive: impl Into<TarStream>,
+) -> CheckResult {
     Ok(ctx
         .driver()
         .copy_into_container(id, &path(folder)?, archive.into())
         .await?)
 }
 
-async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
+pub(super) async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
     let stream = ctx.driver().copy_from_container(id, &path(at)?).await?;
     let pieces = ctx.ends("the archive", stream.collect()).await??;
     unpack(&pieces.concat())
@@ -161,6 +190,74 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         let seen = get(&ctx, id, "/home/tree/link").await?;
         let wanted = entry("link", Kind::Regular, 0o755, &[0, 255, 10, 13]);
         ctx.equal("what a link leads to, under the link's name", seen, vec![wanted])?;
+    }
+    Ok(())
+}
+
+async fn owners(ctx: Ctx) -> CheckResult {
+    use tar::EntryType as Kind;
+    let wanted = [
+        ("owned", Kind::Directory, (12, 34)),
+        ("owned/file", Kind::Regular, (1000, 1000)),
+        ("owned/link", Kind::Symlink, (56, 78)),
+        ("owned/root", Kind::Regular, (0, 0)),
+        ("owned/large", Kind::Regular, (70_000, 3_000_000)),
+    ];
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, kind, (uid, gid)) in wanted {
+        let mut header = header(kind, 0o755, 0);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        let added = match kind {
+            Kind::Symlink => archive.append_link(&mut header, name, "file"),
+            _ => archive.append_data(&mut header, name, std::io::empty()),
+        };
+        added.map_err(suite)?;
+    }
+    let archive = archive.into_inner().map_err(suite)?;
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    for id in [&created.id, &running.id] {
+        put(&ctx, id, "/home", archive.clone()).await?;
+        let stream = ctx
+            .driver()
+            .copy_from_container(id, &path("/home/owned")?)
+            .await?;
+        let packed = ctx.ends("the archive", stream.collect()).await??.concat();
+        let (mut reader, mut seen) = (TarReader::default(), BTreeMap::new());
+        reader.push(&packed);
+        while let Ok(Some(part)) = reader.next() {
+            if let TarPart::Entry(entry) = part {
+                let name = entry.name.trim_end_matches('/').to_owned();
+                seen.insert(name, (u64::from(entry.uid), u64::from(entry.gid)));
+            }
+        }
+        for (name, _, owner) in wanted {
+            ctx.equal(format!("the owner of {name}"), seen.get(name), Some(&owner))?;
+        }
+    }
+    Ok(())
+}
+
+async fn pattern_names(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    for id in [&created.id, &running.id] {
+        for name in PATTERNS.iter().flat_map(|(pattern, fits)| [fits, pattern]) {
+            write(&ctx, id, &format!("/home/{name}"), *name).await?;
+        }
+        for (pattern, _) in PATTERNS {
+            let seen = get(&ctx, id, &format!("/home/{pattern}")).await?;
+            let seen: Vec<_> = seen
+                .iter()
+                .map(|entry| (entry.0.as_str(), entry.3.as_slice()))
+                .collect();
+            ctx.equal(
+                format!("what is packed for {pattern}"),
+                seen,
+                vec![(*pattern, pattern.as_bytes())],
+            )?;
+        }
     }
     Ok(())
 }

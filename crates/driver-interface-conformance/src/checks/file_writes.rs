@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::{InternalError, codes};
+use driver_interface_errors::{Effect, FileSystemErrorKind, InternalError, codes};
 use driver_interface_types::{
     ByteStream, Bytes, Capability, ContainerDriver, DriverError, FileContent, ReadFileOptions, WriteFile,
 };
 
-use super::files::{path, read, writable, write};
+use super::archives::{get, link, put};
+use super::files::{fails_with, path, read, writable, write};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
@@ -39,10 +40,16 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::FileWrite]),
     Check::must(
         "files/read-only-root",
-        "On a read-only root file system a write is refused and leaves nothing, also before the start.",
+        "On a read-only root file system a write is refused as such and leaves nothing, also before the start.",
         run!(read_only_root),
     )
     .requires(&[Capability::FileWrite, Capability::FileRead, Capability::ReadOnlyRoot]),
+    Check::must(
+        "files/written-through-links",
+        "A file is written where a symbolic link leads inside the container, also where nothing is there; the link stays.",
+        run!(through_links),
+    )
+    .requires(&[Capability::FileWrite, Capability::FileRead, Capability::FileArchive]),
     Check::must(
         "files/in-memory-folder",
         "A file written into the `/tmp` of a running container is seen by it, and read from outside.",
@@ -171,14 +178,51 @@ async fn read_only_root(ctx: Ctx) -> CheckResult {
     for id in [&made.id, &running.id] {
         let at = path("/home/file")?;
         let result = ctx.driver().write_file(id, &at, WriteFile::new("x")).await;
-        let error = ctx.refused(
-            "a write",
-            result,
-            &[codes::UNSUPPORTED_OPERATION, codes::FILE_SYSTEM_ERROR],
-        )?;
+        let error = fails_with(&ctx, "a write", result, FileSystemErrorKind::ReadOnlyFilesystem)?;
+        ctx.equal("the effect", error.effect(), Effect::NotApplied)?;
         ctx.equal("retryable", error.is_retryable(), false)?;
         let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
         ctx.refused("what it left", result, &[codes::FILE_SYSTEM_ERROR])?;
+    }
+    Ok(())
+}
+
+async fn through_links(ctx: Ctx) -> CheckResult {
+    const LINKS: &[(&str, &str, &str)] = &[
+        ("near", "file", "file"),
+        ("absolute", "/home/links/file", "file"),
+        ("chain", "near", "file"),
+        ("up", "../links/folder/../file", "file"),
+        ("dangling", "new", "new"),
+        ("dangling-absolute", "/home/links/other", "other"),
+        ("dangling-chain", "dangling-end", "end"),
+        ("dangling-end", "end", "end"),
+    ];
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &ended] {
+        let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
+        let folder = WriteFile::new("").create_parents(true);
+        ctx.driver()
+            .write_file(id, &path("/home/links/folder/x")?, folder)
+            .await?;
+        write(&ctx, id, "/home/links/file", "old").await?;
+        let links: Vec<_> = LINKS.iter().map(|(name, target, _)| link(name, target)).collect();
+        put(&ctx, id, "/home/links", super::archives::pack(&links)?).await?;
+        for (name, _, end) in LINKS {
+            write(&ctx, id, &format!("/home/links/{name}"), *name).await?;
+            let about = format!("what {name} of a container that is {status} leads to");
+            let seen = read(&ctx, id, &format!("/home/links/{end}")).await?;
+            ctx.equal(about, seen.as_ref(), name.as_bytes())?;
+        }
+        let seen = get(&ctx, id, "/home/links").await?;
+        for (name, target, _) in LINKS {
+            let entry = seen.iter().find(|entry| entry.0 == format!("links/{name}"));
+            let stays = entry.map(|entry| (entry.1, String::from_utf8_lossy(&entry.3).into_owned()));
+            let wanted = (tar::EntryType::Symlink, (*target).to_owned());
+            ctx.equal(format!("the link {name} itself"), stays, Some(wanted))?;
+        }
     }
     Ok(())
 }

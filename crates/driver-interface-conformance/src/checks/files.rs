@@ -1,12 +1,24 @@
 //! Files of containers: written and read from outside, and seen from inside.
 
-use driver_interface_errors::codes;
+use std::fmt::{Debug, Display};
+
+use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError, codes};
 use driver_interface_types::{
     ByteStream, Bytes, Capability, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, FileContent,
-    ReadFileOptions, WriteFile,
+    ReadFileOptions, Result as DriverResult, WriteFile,
 };
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+/// Names that are patterns too, each with one that it would fit.
+pub(super) const PATTERNS: &[(&str, &str)] = &[
+    ("[z]", "z"),
+    ("[^a]", "b"),
+    ("a*b", "axb"),
+    ("a?b", "axb"),
+    ("a\\b", "ab"),
+    ("d[x]", "dx"),
+];
 
 const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
 
@@ -47,6 +59,20 @@ pub(super) const CHECKS: &[Check] = &[
         "A folder is neither read nor replaced by a file.",
         run!(folder),
     )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/error-kinds",
+        "What fails has the kind of its cause: absent, a directory, no directory, too large, too long a name; only what is \
+         absent is not found.",
+        run!(error_kinds),
+    )
+    .requires(READ_AND_WRITE),
+    Check::must(
+        "files/pattern-names",
+        "Names with `[`, `]`, `*`, `?` and `\\` mean themselves and nothing that they would fit as patterns.",
+        run!(pattern_names),
+    )
+    .because("Podman takes paths of files as patterns")
     .requires(READ_AND_WRITE),
     Check::must(
         "files/links-stay-inside",
@@ -242,6 +268,119 @@ async fn links(ctx: Ctx) -> CheckResult {
             .await;
         let leaked = result.is_ok_and(|bytes| bytes == host);
         ctx.ensure(format!("{at} is not the host's file"), !leaked, leaked)?;
+    }
+    Ok(())
+}
+
+/// Asserts that a call fails with a kind, and returns the error.
+pub(super) fn fails_with<T: Debug>(
+    ctx: &Ctx,
+    about: impl Display,
+    result: DriverResult<T>,
+    wanted: FileSystemErrorKind,
+) -> CheckResult<DriverError> {
+    let error = ctx.refused(&about, result, &[codes::FILE_SYSTEM_ERROR])?;
+    let kind = match &error {
+        DriverError::System(SystemError::FileSystem(error)) => Some(error.kind()),
+        _ => None,
+    };
+    ctx.equal(format!("the kind ({about})"), kind, Some(wanted))?;
+    let is_missing = wanted == FileSystemErrorKind::NotFound;
+    ctx.equal(
+        format!("is not found ({about})"),
+        error.is_not_found(),
+        is_missing,
+    )?;
+    Ok(error)
+}
+
+async fn error_kinds(ctx: Ctx) -> CheckResult {
+    use FileSystemErrorKind as Kind;
+    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let long = format!("/home/{}", "n".repeat(256));
+    for id in [&made.id, &running.id] {
+        write(&ctx, id, "/home/file", "12345").await?;
+        for (at, wanted) in [
+            ("/home/nothing", Kind::NotFound),
+            ("/no/such/folder/file", Kind::NotFound),
+            ("/home", Kind::IsADirectory),
+            ("/home/file/below", Kind::NotADirectory),
+            (long.as_str(), Kind::InvalidFilename),
+        ] {
+            let path = path(at)?;
+            let result = ctx
+                .driver()
+                .read_file(id, &path, ReadFileOptions::default())
+                .await;
+            let error = fails_with(&ctx, format!("reading {at}"), result, wanted)?;
+            ctx.equal(
+                format!("the effect of reading {at}"),
+                error.effect(),
+                Effect::NotApplied,
+            )?;
+            let result = ctx.driver().read_file_stream(id, &path).await;
+            fails_with(&ctx, format!("streaming {at}"), result, wanted)?;
+            if at != "/home/nothing" {
+                let result = ctx.driver().write_file(id, &path, WriteFile::new("x")).await;
+                fails_with(&ctx, format!("writing {at}"), result, wanted)?;
+            }
+        }
+        let at = path("/home/file")?;
+        let result = ctx.driver().read_file(id, &at, ReadFileOptions::limit(4)).await;
+        fails_with(&ctx, "a file above the limit", result, Kind::FileTooLarge)?;
+        let short = FileContent::stream(Bytes::from_static(b"four").into(), 5);
+        let result = ctx.driver().write_file(id, &at, WriteFile::new(short)).await;
+        fails_with(&ctx, "a content that is too short", result, Kind::InvalidData)?;
+        ctx.equal("the control", read(&ctx, id, "/home/file").await?.len(), 5)?;
+    }
+    Ok(())
+}
+
+async fn pattern_names(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+    let running = ctx.ready(&writable(&ctx, SERVE)).await?;
+    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &ended] {
+        let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
+        for (pattern, fits) in PATTERNS {
+            write(&ctx, id, &format!("/home/{fits}"), *fits).await?;
+            let at = path(&format!("/home/{pattern}"))?;
+            let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
+            let about = format!("{at} of a container that is {status}, with {fits} beside it");
+            fails_with(&ctx, about, result, FileSystemErrorKind::NotFound)?;
+        }
+        for content in ["first", "second"] {
+            for (pattern, _) in PATTERNS {
+                let at = format!("/home/{pattern}");
+                write(&ctx, id, &at, format!("{content} {pattern}")).await?;
+            }
+            for (pattern, fits) in PATTERNS {
+                let at = format!("/home/{pattern}");
+                let wanted = format!("{content} {pattern}");
+                let about = format!("{at} of a container that is {status}");
+                ctx.equal(about, read(&ctx, id, &at).await?.as_ref(), wanted.as_bytes())?;
+                let beside = read(&ctx, id, &format!("/home/{fits}")).await?;
+                ctx.equal(format!("{fits} beside it"), beside.as_ref(), fits.as_bytes())?;
+            }
+        }
+        for folder in ["f[x]", "f*"] {
+            let inside = format!("/home/{folder}/file");
+            let file = WriteFile::new(folder).create_parents(true);
+            ctx.driver()
+                .write_file(
+                    id,
+                    &path("/home/fx/file")?,
+                    WriteFile::new("fx").create_parents(true),
+                )
+                .await?;
+            ctx.driver().write_file(id, &path(&inside)?, file).await?;
+            ctx.equal(
+                &inside,
+                read(&ctx, id, &inside).await?.as_ref(),
+                folder.as_bytes(),
+            )?;
+        }
     }
     Ok(())
 }

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, FileSystemError, Hint, Result, TimeoutError, UnsupportedError};
+use driver_interface_errors::{
+    DriverError, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, TimeoutError,
+};
+use driver_interface_types::tar::{TarPart, TarReader};
 use driver_interface_types::{ByteStream, ContainerPath, TarStream};
 use futures_util::stream;
 use tokio::time::timeout;
 
 use super::inner::Inner;
-use super::place::{cut, unread};
+use super::place::{Asked, MAX_NAME, cut, refuse_read_only, unread};
 use super::task::{located, settled};
-use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::records::ContainerRecord;
-use crate::translate::tar::{Part, Renamer, TarReader};
+use crate::engine::Download;
+use crate::translate::errors::Operation;
+use crate::translate::tar::Renamer;
 use crate::wire::{EngineError, UploadError};
 
 /// Runs what takes a stream of the caller's: it ends with the caller, who alone can say when the stream does.
@@ -33,104 +36,114 @@ pub(super) async fn transfer<T>(
 impl Inner {
     pub(super) async fn copy_into(
         self: &Arc<Self>,
-        asked: &str,
+        container: &str,
         folder: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, folder.as_str()).await?;
+        let record = self.container(container).await?;
+        let asked = Asked {
+            operation: "copy_into_container",
+            container,
+            record: &record,
+            path: folder.as_str(),
+        };
+        let place = self.locate(asked).await?;
+        let archive = checked(folder.to_string(), archive);
         if place.in_memory {
-            let archive = checked(folder.to_string(), archive);
-            return self.unpack_inside(asked, folder, &place.path, archive).await;
+            return self.unpack_inside(asked, &place.path, archive).await;
         }
         match &place.stat {
-            None => return Err(unread(folder.as_str(), "there is no such folder").into()),
-            Some(stat) if !stat.is_folder() => return Err(unread(folder.as_str(), "it is no folder").into()),
+            None => return Err(unread(asked.path, Kind::NotFound, "there is no such folder").into()),
+            Some(stat) if !stat.is_folder() => {
+                return Err(unread(asked.path, Kind::NotADirectory, "it is no folder").into());
+            }
             Some(_) => {}
         }
-        self.refuse_read_only(&record, &place.path)?;
-        let archive = checked(folder.to_string(), archive);
-        self.unpack(asked, &record, folder.as_str(), &place.path, archive)
-            .await
+        refuse_read_only(asked, &place.path)?;
+        self.unpack(asked, &place.path, archive).await
     }
 
-    /// Has the engine unpack an archive. `told` is the path as the caller knows it.
-    pub(super) async fn unpack(
-        &self,
-        asked: &str,
-        record: &ContainerRecord,
-        told: &str,
-        folder: &str,
-        archive: ByteStream,
-    ) -> Result<()> {
-        match self.engine.put_archive(&record.id, folder, archive).await {
+    /// Has the engine unpack an archive.
+    pub(super) async fn unpack(&self, asked: Asked<'_>, folder: &str, archive: ByteStream) -> Result<()> {
+        match self.engine.put_archive(&asked.record.id, folder, archive).await {
             Ok(()) => Ok(()),
             Err(UploadError::Content(error)) => Err(error),
             Err(UploadError::Engine(EngineError::Refused(refusal))) => {
-                self.container(&record.id).await?;
-                if refusal.message.contains("read-only") {
-                    return Err(UnsupportedError::new("files", refusal.message).into());
-                }
-                let error = FileSystemError::new(told, refusal.message.as_str());
-                Err(match cause(Operation::Read, &refusal) {
-                    Cause::NoSpace => error.with_hint(Hint::NoSpaceLeft).into(),
-                    _ => error.into(),
-                })
+                Err(self.refused(asked, refusal, true).await)
             }
-            Err(UploadError::Engine(failure)) => Err(self.error(Operation::ImportImage, asked, failure)),
+            Err(UploadError::Engine(failure)) => {
+                Err(self.error(Operation::WriteFiles, asked.container, failure))
+            }
         }
     }
 
-    pub(super) async fn copy_from(self: &Arc<Self>, asked: &str, path: &ContainerPath) -> Result<TarStream> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, path.as_str()).await?;
+    pub(super) async fn copy_from(
+        self: &Arc<Self>,
+        container: &str,
+        path: &ContainerPath,
+    ) -> Result<TarStream> {
+        let record = self.container(container).await?;
+        let asked = Asked {
+            operation: "copy_from_container",
+            container,
+            record: &record,
+            path: path.as_str(),
+        };
+        let place = self.locate(asked).await?;
         if place.in_memory {
-            let (archive, name) = self.pack_inside(asked, &record, path, &place.path).await?;
-            return Ok(complete(archive, renamer(path, &name)));
+            let (archive, name) = self.pack_inside(asked, &place.path).await?;
+            return Ok(complete(archive, name.clone(), renamer(path, &name)));
         }
         if place.stat.is_none() {
-            return Err(unread(path.as_str(), "there is nothing").into());
+            return Err(unread(asked.path, Kind::NotFound, "there is nothing").into());
         }
-        let download = self
-            .engine
-            .get_archive(&record.id, &place.path, self.deadlines.read)
-            .await
-            .map_err(|failure| self.not_packed(path.as_str(), failure))?;
+        let download = self.download(asked, &place.path).await?;
         let archive = stream::try_unfold(download, |mut download| async move {
             let data = download.next().await.map_err(cut)?;
             Ok(data.map(|data| (data, download)))
         });
-        Ok(complete(ByteStream::new(archive), renamer(path, &place.path)))
+        let name = last_part(&place.path).to_owned();
+        Ok(complete(
+            ByteStream::new(archive),
+            name,
+            renamer(path, &place.path),
+        ))
     }
 
-    pub(super) fn not_packed(&self, path: &str, failure: EngineError) -> DriverError {
-        match failure {
-            EngineError::Refused(refusal) => unread(path, refusal.message).into(),
-            failure => self.error(Operation::Read, path, failure),
+    pub(super) async fn download(&self, asked: Asked<'_>, path: &str) -> Result<Download> {
+        let id = &asked.record.id;
+        match self.engine.get_archive(id, path, self.deadlines.read).await {
+            Ok(download) => Ok(download),
+            Err(EngineError::Refused(refusal)) => Err(self.refused(asked, refusal, false).await),
+            Err(failure) => Err(self.error(Operation::Read, asked.container, failure)),
         }
     }
 }
 
+pub(super) fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 /// The engine names things by where a link led; the caller knows them by the link.
 fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
-    let led_to = path.rsplit('/').next().filter(|name| !name.is_empty())?;
+    let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let wanted = asked.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, wanted))
 }
 
-/// The same archive, renamed, and ended with an error where it is not whole.
-fn complete(archive: ByteStream, renamer: Option<Renamer>) -> TarStream {
-    let start = (archive, TarReader::default(), renamer);
+/// The same archive, renamed, and ended with an error where it is not whole or has something else than `name`.
+fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
+    let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
         start,
-        |(mut archive, mut reader, mut renamer)| async move {
+        |(mut archive, mut reader, mut renamer, name)| async move {
             match archive.next().await.transpose()? {
                 Some(mut data) => {
-                    scan(&mut reader, &data).map_err(broken)?;
+                    scan(&mut reader, &data, &name).map_err(broken)?;
                     if let Some(renamer) = &mut renamer {
                         data = renamer.push(&data).map_err(broken)?;
                     }
-                    Ok(Some((data, (archive, reader, renamer))))
+                    Ok(Some((data, (archive, reader, renamer, name))))
                 }
                 None if reader.is_complete() => Ok(None),
                 None => Err(broken("it ends too early")),
@@ -144,10 +157,17 @@ pub(super) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::Garbled(format!("an archive: {why}")))
 }
 
-/// Reads along, and says what is wrong.
-fn scan(reader: &mut TarReader, data: &[u8]) -> Result<(), &'static str> {
+/// Reads along, and says what is wrong. Everything in an archive is below what was asked for.
+fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
-    while reader.next()?.is_some() {}
+    while let Some(part) = reader.next()? {
+        if let TarPart::Entry(entry) = part
+            && !name.is_empty()
+            && entry.name.split('/').find(|part| !matches!(*part, "" | ".")) != Some(name)
+        {
+            return Err("it has something else than what was asked for");
+        }
+    }
     Ok(())
 }
 
@@ -158,20 +178,25 @@ fn checked(folder: String, archive: TarStream) -> TarStream {
     TarStream::new(stream::try_unfold(
         start,
         |(mut archive, mut reader, folder)| async move {
-            let refuse = |why: &str| DriverError::from(FileSystemError::new(folder.as_str(), why));
+            let refuse =
+                |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
+            let broken = |why: &str| refuse(Kind::InvalidData, why);
             let Some(data) = archive.next().await.transpose()? else {
                 if reader.is_complete() {
                     return Ok(None);
                 }
-                return Err(refuse("the archive ends too early"));
+                return Err(broken("the archive ends too early"));
             };
             reader.push(&data);
-            while let Some(part) = reader.next().map_err(refuse)? {
-                if let Part::Entry(entry) = part
-                    && entry.name.split('/').any(|part| part == "..")
-                {
+            while let Some(part) = reader.next().map_err(broken)? {
+                let TarPart::Entry(entry) = part else { continue };
+                if entry.name.split('/').any(|part| part == "..") {
                     let why = format!("the archive has the name {:?}, which leads out", entry.name);
-                    return Err(refuse(&why));
+                    return Err(broken(&why));
+                }
+                if entry.name.split('/').any(|part| part.len() > MAX_NAME) {
+                    let why = format!("the archive has a name of more than {MAX_NAME} bytes");
+                    return Err(refuse(Kind::InvalidFilename, &why));
                 }
             }
             Ok(Some((data, (archive, reader, folder))))

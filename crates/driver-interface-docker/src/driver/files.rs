@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use driver_interface_errors::{DriverError, FileSystemError, Result};
+use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind as Kind, Result};
+use driver_interface_types::tar::{TarKind, TarPart, TarReader};
 use driver_interface_types::{ByteStream, ContainerPath, FileOwner, ReadFileOptions, WriteFile};
 use futures_util::stream;
 
-use super::archive::broken;
+use super::archive::{broken, last_part};
 use super::inner::Inner;
-use super::place::{Place, cut, unread};
+use super::place::{Asked, Place, cut, refuse_read_only, unread};
 use crate::engine::Download;
-use crate::translate::records::ContainerRecord;
-use crate::translate::tar::{self, Kind, Part, Rights, TarReader};
+use crate::translate::tar::{self, Rights};
 
 /// A file that is being read: the content of the one entry of an archive.
 struct Reading {
@@ -24,24 +24,28 @@ struct Reading {
 impl Inner {
     pub(super) async fn read_file(
         self: &Arc<Self>,
-        asked: &str,
+        container: &str,
         path: &ContainerPath,
         options: ReadFileOptions,
     ) -> Result<Bytes> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, path.as_str()).await?;
+        let record = self.container(container).await?;
+        let asked = Asked {
+            operation: "read_file",
+            container,
+            record: &record,
+            path: path.as_str(),
+        };
+        let place = self.locate(asked).await?;
         if place.in_memory {
-            return self
-                .read_all_inside(asked, &record, path, &place.path, options.limit)
-                .await;
+            return self.read_all_inside(asked, &place.path, options.limit).await;
         }
-        let (mut reading, size) = self.open_file(&record, path, &place).await?;
+        let (mut reading, size) = self.open_file(asked, &place).await?;
         if size > options.limit as u64 {
             let text = format!(
                 "it has {size} bytes, and at most {} were to be read",
                 options.limit
             );
-            return Err(unread(path.as_str(), text).into());
+            return Err(unread(asked.path, Kind::FileTooLarge, text).into());
         }
         let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         while let Some(data) = reading.next().await? {
@@ -52,17 +56,21 @@ impl Inner {
 
     pub(super) async fn read_file_stream(
         self: &Arc<Self>,
-        asked: &str,
+        container: &str,
         path: &ContainerPath,
     ) -> Result<ByteStream> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, path.as_str()).await?;
+        let record = self.container(container).await?;
+        let asked = Asked {
+            operation: "read_file_stream",
+            container,
+            record: &record,
+            path: path.as_str(),
+        };
+        let place = self.locate(asked).await?;
         if place.in_memory {
-            return self
-                .read_inside("read_file_stream", asked, &record, path, &place.path)
-                .await;
+            return self.read_inside(asked, &place.path).await;
         }
-        let (reading, _) = self.open_file(&record, path, &place).await?;
+        let (reading, _) = self.open_file(asked, &place).await?;
         Ok(ByteStream::new(stream::try_unfold(
             reading,
             |mut reading| async move {
@@ -73,66 +81,72 @@ impl Inner {
     }
 
     /// The file's content, and how long it is.
-    async fn open_file(
-        &self,
-        record: &ContainerRecord,
-        path: &ContainerPath,
-        place: &Place,
-    ) -> Result<(Reading, u64)> {
+    async fn open_file(&self, asked: Asked<'_>, place: &Place) -> Result<(Reading, u64)> {
+        let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match &place.stat {
-            None => return Err(unread(path.as_str(), "there is nothing").into()),
-            Some(stat) if !stat.is_file() => return Err(unread(path.as_str(), "it is no file").into()),
+            None => return Err(refuse(Kind::NotFound, "there is nothing")),
+            Some(stat) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a folder")),
+            Some(stat) if !stat.is_file() => return Err(refuse(Kind::InvalidInput, "it is no file")),
             Some(_) => {}
         }
-        let download = self
-            .engine
-            .get_archive(&record.id, &place.path, self.deadlines.read)
-            .await
-            .map_err(|failure| self.not_packed(path.as_str(), failure))?;
         let mut reading = Reading {
-            download,
+            download: self.download(asked, &place.path).await?,
             reader: TarReader::default(),
             left: 0,
         };
-        // What is there may have become something else meanwhile.
         match reading.part().await? {
-            Some(Part::Entry(entry)) if entry.kind == Kind::File => {
+            Some(TarPart::Entry(entry)) if entry.name != last_part(&place.path) => {
+                Err(broken("it has something else than what was asked for"))
+            }
+            Some(TarPart::Entry(entry)) if entry.kind == TarKind::File => {
                 reading.left = entry.size;
                 Ok((reading, entry.size))
             }
-            _ => Err(unread(path.as_str(), "it is no file").into()),
+            // What is there has become something else meanwhile.
+            Some(TarPart::Entry(entry)) if entry.kind == TarKind::Directory => {
+                Err(refuse(Kind::IsADirectory, "it is a folder"))
+            }
+            Some(_) => Err(refuse(Kind::InvalidInput, "it is no file")),
+            None => Err(broken("it ends too early")),
         }
     }
 
     pub(super) async fn write_file(
         self: &Arc<Self>,
-        asked: &str,
+        container: &str,
         path: &ContainerPath,
         file: WriteFile,
     ) -> Result<()> {
-        let record = self.container(asked).await?;
-        let place = self.locate(asked, &record, path.as_str()).await?;
+        let record = self.container(container).await?;
+        let asked = Asked {
+            operation: "write_file",
+            container,
+            record: &record,
+            path: path.as_str(),
+        };
+        let place = self.locate(asked).await?;
         let owner = file.owner.unwrap_or_else(|| owner(&record.config.user));
         if place.in_memory {
-            return self.write_inside(asked, path, &place.path, owner, file).await;
+            return self.write_inside(asked, &place.path, owner, file).await;
         }
         let missing = missing(&place);
-        let refuse = |why: &str| DriverError::from(unread(path.as_str(), why));
+        let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match (&place.stat, missing.as_slice()) {
-            (Some(stat), _) if stat.is_folder() => return Err(refuse("it is a folder")),
-            (_, []) => return Err(refuse("it is a folder")),
-            (_, [_, _, ..]) if !file.create_parents => return Err(refuse("there is no folder for it")),
+            (Some(stat), _) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a folder")),
+            (_, []) => return Err(refuse(Kind::IsADirectory, "it is a folder")),
+            (_, [_, _, ..]) if !file.create_parents => {
+                return Err(refuse(Kind::NotFound, "there is no folder for it"));
+            }
             _ => {}
         }
-        self.refuse_read_only(&record, &place.path)?;
-        let archive = packed(path.as_str(), &missing, owner, file);
-        self.unpack(asked, &record, path.as_str(), &place.base, archive)
-            .await
+        refuse_read_only(asked, &place.path)?;
+        let archive = packed(asked.path, &missing, owner, file);
+        self.unpack(asked, &place.base, archive).await
     }
 }
 
 impl Reading {
-    async fn part(&mut self) -> Result<Option<Part>> {
+    async fn part(&mut self) -> Result<Option<TarPart>> {
         loop {
             if let Some(part) = self.reader.next().map_err(broken)? {
                 return Ok(Some(part));
@@ -149,7 +163,7 @@ impl Reading {
             return Ok(None);
         }
         match self.part().await? {
-            Some(Part::Data(data)) => {
+            Some(TarPart::Data(data)) => {
                 self.left = self.left.saturating_sub(data.len() as u64);
                 Ok(Some(data))
             }
@@ -245,7 +259,7 @@ impl Packing {
 
 pub(super) fn wrong_length(path: &str, length: u64, how: &str) -> DriverError {
     let text = format!("the content has {how} bytes than the {length} it says");
-    FileSystemError::new(path, text).into()
+    FileSystemError::new(path, Kind::InvalidData, text).into()
 }
 
 #[cfg(test)]

@@ -9,15 +9,18 @@ mod write;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
-use driver_interface_errors::{DriverError, FileSystemError, Hint, Result, UnsupportedError};
+use driver_interface_errors::{
+    DriverError, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, UnsupportedError,
+};
 use driver_interface_types::ExecConfig;
 use tokio::io::{WriteHalf, split};
 use tokio::time::timeout;
 
 use super::exec::{Begun, Input, Tree, begin};
 use super::inner::{Inner, unique};
-use super::place::{cut, unread};
+use super::place::{Asked, cut, unread};
 use crate::engine::ExecReader;
+use crate::translate::file_error;
 use crate::wire::{Duplex, EngineError, Stream};
 
 /// Who may do most in a container.
@@ -25,18 +28,34 @@ const ROOT: &str = "0:0";
 /// More of what a program complains about is not kept.
 const MAX_COMPLAINT: usize = 4 * 1024;
 
-/// What every script begins with: words to answer with, and a look at a path that may be out of reach.
+/// What every script begins with: words to answer with, looks at a path that may be out of reach, and a walk along
+/// links, also to where nothing is.
 const PRELUDE: &str = r#"
 mark=$1 target=$2
 umask 022
 say() { echo "$mark $1"; exit 0; }
 needs() { command -v "$1" > /dev/null || say "tool $1"; }
-look() {
-  if [ -e "$1" ]; then return 0; fi
+reach() {
   above=${1%/*}
   while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
-  if [ ! -d "${above:-/}" ] || [ -x "${above:-/}" ]; then say nothing; fi
+  if [ ! -d "${above:-/}" ]; then say none; fi
+}
+look() {
+  if [ -e "$1" ]; then return 0; fi
+  reach "$1"
+  if [ -x "${above:-/}" ]; then say nothing; fi
   say denied
+}
+follow() {
+  links=0
+  while [ -L "$target" ]; do
+    needs readlink
+    links=$((links + 1))
+    if [ "$links" -gt 40 ]; then say loop; fi
+    led=$(readlink -n "$target" && echo .) || say denied
+    led=${led%.}
+    case $led in /*) target=$led;; *) target=${target%/*}/$led;; esac
+  done
 }
 "#;
 
@@ -48,16 +67,15 @@ struct Inside {
     /// What came and was not passed on yet.
     held: BytesMut,
     complaint: Vec<u8>,
+    operation: &'static str,
     /// The path as the caller knows it.
-    told: String,
+    path: String,
     user: String,
 }
 
 /// A script to run.
 struct Script<'a> {
-    operation: &'static str,
-    asked: &'a str,
-    told: &'a str,
+    asked: Asked<'a>,
     user: &'a str,
     text: &'static str,
     args: &'a [&'a str],
@@ -77,7 +95,14 @@ impl Inside {
             .env("LC_ALL", "C")
             .working_dir("/")
             .user(script.user);
-        let Begun { io, tree } = begin(inner, script.operation, script.asked, &config, input).await?;
+        let Begun { io, tree } = begin(
+            inner,
+            script.asked.operation,
+            script.asked.container,
+            &config,
+            input,
+        )
+        .await?;
         let (half, write) = split(io);
         let inside = Self {
             reader: inner.engine.exec_reader(half, false, input == Input::Open),
@@ -85,7 +110,8 @@ impl Inside {
             mark,
             held: BytesMut::new(),
             complaint: Vec::new(),
-            told: script.told.to_owned(),
+            operation: script.asked.operation,
+            path: script.asked.path.to_owned(),
             user: script.user.to_owned(),
         };
         Ok((inside, write))
@@ -167,41 +193,50 @@ impl Inside {
 
     /// The error for a word that is no success.
     fn refused(&self, word: &str) -> DriverError {
-        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+        let refuse = |kind, why: &str| unread(&self.path, kind, why).into();
         match word.split_once(' ').unwrap_or((word, "")) {
             ("tool", tool) => return self.lacks(tool),
-            ("nothing", _) => return unread(&self.told, "there is nothing").into(),
-            ("missing", _) => return unread(&self.told, "there is no folder for it").into(),
-            ("none", _) => return unread(&self.told, "it is no folder").into(),
-            ("folder", _) => return unread(&self.told, "it is a folder").into(),
-            ("nofile", _) => return unread(&self.told, "it is no file").into(),
-            ("denied", _) => return self.denied(),
+            ("nothing", _) => return refuse(Kind::NotFound, "there is nothing"),
+            ("missing", _) => return refuse(Kind::NotFound, "there is no folder for it"),
+            ("none", _) => return refuse(Kind::NotADirectory, "something above it is no folder"),
+            ("folder", _) => return refuse(Kind::IsADirectory, "it is a folder"),
+            ("nofile", _) => return refuse(Kind::InvalidInput, "it is no file"),
+            ("loop", _) => return refuse(Kind::FilesystemLoop, "its links lead nowhere"),
             _ => {}
         }
-        let denied = ["Permission denied", "Operation not permitted"];
-        if denied.iter().any(|phrase| complaint.contains(phrase)) {
-            return self.denied();
+        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+        // The programs end their lines with the kernel's words.
+        let mut said = complaint
+            .lines()
+            .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
+        match (said.next(), word) {
+            (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
+            // No program took the file's place for a folder's: something above it is one.
+            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &complaint),
+            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &complaint),
+            (Some(Kind::StorageFull), _) => {
+                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, complaint);
+                error.with_hint(Hint::NoSpaceLeft).into()
+            }
+            (kind, _) => {
+                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), complaint).into()
+            }
         }
-        let error = FileSystemError::new(self.told.as_str(), complaint.as_str());
-        if complaint.contains("No space left") {
-            return error.with_hint(Hint::NoSpaceLeft).into();
-        }
-        error.into()
     }
 
     fn denied(&self) -> DriverError {
         let text = format!(
-            "`{}` is in memory, where a command of the container passes files on, and its user {} may not do it there",
-            self.told, self.user
+            "it is in memory, where a command of the container passes files on, and its user {} may not do it there",
+            self.user
         );
-        UnsupportedError::new("files", text).into()
+        unread(&self.path, Kind::PermissionDenied, text).into()
     }
 
     fn lacks(&self, tool: &str) -> DriverError {
         let text = format!(
             "`{}` is in memory, where a command of the container passes files on, and its image has no `{tool}`",
-            self.told
+            self.path
         );
-        UnsupportedError::new("files", text).into()
+        UnsupportedError::new(self.operation, text).into()
     }
 }

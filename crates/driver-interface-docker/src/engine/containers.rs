@@ -5,7 +5,6 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::{Engine, Flavour, filters};
-use crate::translate::path_stat::PathStat;
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
@@ -78,16 +77,6 @@ impl Engine {
             target = target.pair("limit", limit.to_string());
         }
         self.ask_list(&target).await?.json()
-    }
-
-    /// What is at a path of a container, running or not.
-    pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
-        let target = Query::new(format!("/containers/{id}/archive")).pair("path", path);
-        match self.wire.open(Method::HEAD, &target, Payload::Nothing).await {
-            Ok(answer) => PathStat::of(answer.headers()).map(Some),
-            Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
-            Err(failure) => Err(failure),
-        }
     }
 
     /// Starts a container; says whether this call did.

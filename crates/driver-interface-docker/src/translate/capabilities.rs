@@ -198,6 +198,7 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.container_stats_stream = true;
     can.events = true;
     can.file_archive = true;
+    can.archive_owners = crate::quirks::packs_owners(flavour);
     can.file_read = true;
     can.file_write = true;
     can.process_setup = true;

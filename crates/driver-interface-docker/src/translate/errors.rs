@@ -41,6 +41,8 @@ pub(crate) enum Operation {
     PullImage,
     ImportImage,
     RemoveImage,
+    /// Unpacking files in a container.
+    WriteFiles,
     CreateVolume,
     InspectVolume,
     RemoveVolume,
@@ -142,7 +144,7 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
             ContainerNotRunningError::new(subject, message).into()
         }
         Operation::Exec => exec(subject, cause, message),
-        Operation::PauseContainer => {
+        Operation::PauseContainer | Operation::WriteFiles => {
             NetworkError::new(format!("the engine answered with an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),

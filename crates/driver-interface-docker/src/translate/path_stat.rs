@@ -22,13 +22,32 @@ pub(crate) struct PathStat {
 }
 
 impl PathStat {
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, EngineError> {
+    /// What an answer says; none where it says nothing.
+    pub(crate) fn found(headers: &HeaderMap) -> Result<Option<Self>, EngineError> {
         let garbled = |what: &str| EngineError::Garbled(format!("its header {HEADER} {what}"));
-        let text = headers.get(HEADER).ok_or_else(|| garbled("is missing"))?;
+        let Some(text) = headers.get(HEADER) else {
+            return Ok(None);
+        };
+        // Podman writes the alphabet for URLs, Docker the usual one.
+        let usual = text.as_bytes().iter().map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        });
         let json = STANDARD
-            .decode(text.as_bytes())
+            .decode(usual.collect::<Vec<u8>>())
             .map_err(|_| garbled("is no base64"))?;
-        serde_json::from_slice(&json).map_err(|_| garbled("is no JSON"))
+        let stat = serde_json::from_slice(&json).map_err(|_| garbled("is no JSON"))?;
+        Ok(Some(stat))
+    }
+
+    pub(crate) fn set_link_target(&mut self, target: String) {
+        self.link_target = target;
+    }
+
+    /// What the engine gives as the target, which Podman does of everything.
+    pub(crate) fn link_target_or_self(&self) -> Option<&str> {
+        Some(self.link_target.as_str()).filter(|target| !target.is_empty())
     }
 
     /// Where the link leads, if it is one. Engines follow chains of links to their end.
@@ -61,7 +80,7 @@ mod tests {
     fn stat(json: &str) -> PathStat {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER, STANDARD.encode(json).parse().unwrap());
-        PathStat::of(&headers).unwrap()
+        PathStat::found(&headers).unwrap().unwrap()
     }
 
     #[test]
@@ -90,10 +109,20 @@ mod tests {
     }
 
     #[test]
+    fn both_alphabets_are_read() {
+        let json = r#"{"name":"\u00ff?>~","mode":420,"linkTarget":"/???>>>~~~"}"#;
+        let plain = STANDARD.encode(json);
+        assert!(plain.contains(['+', '/']), "the test needs a text that differs");
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, plain.replace('+', "-").replace('/', "_").parse().unwrap());
+        assert_eq!(PathStat::found(&headers).unwrap(), Some(stat(json)));
+    }
+
+    #[test]
     fn what_is_no_answer_is_an_error() {
         let mut headers = HeaderMap::new();
-        assert!(PathStat::of(&headers).is_err());
+        assert_eq!(PathStat::found(&headers).unwrap(), None);
         headers.insert(HEADER, "***".parse().unwrap());
-        assert!(PathStat::of(&headers).is_err());
+        assert!(PathStat::found(&headers).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Files and archives into and out of containers.
 
 use driver_interface_docker::DockerDriver;
+use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError};
 use driver_interface_types::{
     ByteStream, Bytes, ContainerDriver, ContainerId, ContainerPath, FileContent, ReadFileOptions,
     SecurityOptions, TarStream, VolumeConfig, VolumeMount, WriteFile,
@@ -15,7 +16,7 @@ pub(crate) fn path(text: &str) -> ContainerPath {
     ContainerPath::new(text).unwrap()
 }
 
-async fn writable(bench: &Bench, script: &str) -> ContainerId {
+pub(crate) async fn writable(bench: &Bench, script: &str) -> ContainerId {
     let config = bench
         .config(script)
         .security(SecurityOptions::default().read_only(false));
@@ -28,6 +29,13 @@ pub(crate) async fn text(driver: &DockerDriver, id: &ContainerId, at: &str) -> S
         .await
         .unwrap();
     String::from_utf8(read.to_vec()).unwrap()
+}
+
+pub(crate) fn kind(error: &DriverError) -> FileSystemErrorKind {
+    match error {
+        DriverError::System(SystemError::FileSystem(error)) => error.kind(),
+        other => panic!("no file system error: {other:?}"),
+    }
 }
 
 pub(crate) async fn code<T: std::fmt::Debug>(
@@ -196,13 +204,24 @@ fn a_read_only_root_takes_files_only_into_volumes() {
         driver.create_volume(&VolumeConfig::new(&name)).await.unwrap();
         let config = bench.config("true").mount(VolumeMount::volume(&name, "/data"));
         let id = driver.create_container(&config).await.unwrap().id;
-        assert_eq!(
-            code(driver.write_file(&id, &path("/srv/x"), WriteFile::new("x").create_parents(true))).await,
-            "UNSUPPORTED_OPERATION"
-        );
-        assert_eq!(
-            code(driver.copy_into_container(&id, &path("/etc"), archive(&[]))).await,
-            "UNSUPPORTED_OPERATION"
+        let file = || WriteFile::new("x").create_parents(true);
+        let errors = [
+            driver.write_file(&id, &path("/srv/x"), file()).await.unwrap_err(),
+            driver
+                .copy_into_container(&id, &path("/etc"), archive(&[]))
+                .await
+                .unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(
+                (kind(&error), error.effect()),
+                (FileSystemErrorKind::ReadOnlyFilesystem, Effect::NotApplied)
+            );
+        }
+        let error = driver.write_file(&id, &path("/tmp/x"), file()).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("write_file is not supported"),
+            "{error}"
         );
         assert_eq!(
             code(driver.write_file(&id, &path("/tmp/x"), WriteFile::new("x"))).await,

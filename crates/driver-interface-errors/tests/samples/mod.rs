@@ -24,7 +24,7 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         DriverHealthError::new("answer is not JSON").into(),
         TimeoutError::new("create_container", Duration::from_secs(30)).into(),
         NetworkError::new("connection reset").into(),
-        FileSystemError::new("/tmp/archive.tar", "disk full").into(),
+        FileSystemError::new("/tmp/archive.tar", FileSystemErrorKind::StorageFull, "disk full").into(),
         InternalError::new("container `web` has no state").into(),
         AuthenticationError::new("no credentials for registry.test").into(),
         AuthorizationError::new("cannot open /var/run/docker.sock").into(),

@@ -1,8 +1,8 @@
 //! Programs for files and folders.
 
 use super::options::Line;
-use super::owners::permissions;
-use crate::fs::{Errno, Meta, Node};
+use super::owners::{new_mode, permissions};
+use crate::fs::{Errno, Meta, Node, absolute};
 use crate::process::MockProcess;
 use crate::sync::lock;
 
@@ -36,12 +36,7 @@ pub(crate) async fn ls(process: MockProcess) -> u8 {
                     String::new()
                 };
                 for name in shown {
-                    text.push_str(&listing(
-                        &process,
-                        &format!("{path}/{name}"),
-                        &name,
-                        line.has('l'),
-                    ));
+                    text.push_str(&listing(&process, &absolute(&path, &name), &name, line.has('l')));
                 }
                 process.answer(text).await;
             }
@@ -59,9 +54,9 @@ fn listing(process: &MockProcess, path: &str, name: &str, long: bool) -> String 
     if !long {
         return format!("{name}\n");
     }
-    if let Some(target) = process.files.link_target(path) {
+    if let Some((target, Meta { uid, gid, .. })) = process.files.link(path) {
         return format!(
-            "lrwxrwxrwx    1 0        0        {:9} {name} -> {target}\n",
+            "lrwxrwxrwx    1 {uid:<8} {gid:<8} {:9} {name} -> {target}\n",
             target.len()
         );
     }
@@ -77,14 +72,24 @@ pub(crate) async fn mkdir(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "pm:").await else {
         return 1;
     };
+    let mode = line.value('m').map(|asked| (asked, new_mode(asked, 0o777)));
+    if let Some((asked, None)) = mode {
+        process.say(format!("mkdir: invalid mode '{asked}'")).await;
+        return 1;
+    }
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
+        let is_new = process.files.node(&path).is_none();
         let made = if line.has('p') {
             mkdir_all(&process, &path)
         } else {
             process.files.mkdir(&path)
         };
+        let made = made.and_then(|()| match mode {
+            Some((_, Some(mode))) if is_new => process.files.change(&path, |meta| meta.mode = mode),
+            _ => Ok(()),
+        });
         if let Err(errno) = made {
             process
                 .say(format!("mkdir: can't create directory '{operand}': {errno}"))

@@ -12,9 +12,16 @@ pub(super) fn permissions(mode: u32) -> String {
         .zip("rwxrwxrwx".chars())
         .map(|(at, c)| bit(at, c))
         .collect();
-    if mode & 0o1000 != 0 {
-        text.pop();
-        text.push(if mode & 1 == 1 { 't' } else { 'T' });
+    for (special, at, letter) in [(0o4000, 2, 's'), (0o2000, 5, 's'), (0o1000, 8, 't')] {
+        if mode & special != 0 {
+            let executes = mode >> (8 - at) & 1 == 1;
+            let letter = if executes {
+                letter
+            } else {
+                letter.to_ascii_uppercase()
+            };
+            text.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
+        }
     }
     text
 }
@@ -92,7 +99,7 @@ async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> O
     status
 }
 
-fn new_mode(asked: &str, old: u32) -> Option<u32> {
+pub(super) fn new_mode(asked: &str, old: u32) -> Option<u32> {
     if let Ok(mode) = u32::from_str_radix(asked, 8) {
         return Some(mode & 0o7777);
     }
@@ -141,8 +148,9 @@ pub(crate) async fn stat(process: MockProcess) -> u8 {
         let link = if line.has('L') {
             None
         } else {
-            process.files.link_target(&path)
+            process.files.link(&path)
         };
+        let (link, own) = link.unzip();
         let Some(node) = link.map(Node::Link).or_else(|| process.node(operand)) else {
             process
                 .say(format!("stat: can't stat '{operand}': No such file or directory"))
@@ -150,7 +158,7 @@ pub(crate) async fn stat(process: MockProcess) -> u8 {
             status = 1;
             continue;
         };
-        let meta = process.files.meta(&path).unwrap_or(Meta::FILE);
+        let meta = own.or_else(|| process.files.meta(&path)).unwrap_or(Meta::FILE);
         let (size, kind, letter) = match node {
             Node::Dir => (4096, "directory", 'd'),
             Node::Link(target) => (target.len(), "symbolic link", 'l'),
@@ -214,7 +222,7 @@ pub(crate) async fn ln(process: MockProcess) -> u8 {
     if line.has('f') {
         let _ = process.files.remove(&place, false);
     }
-    match process.files.link(&place, target) {
+    match process.files.make_link(&place, target) {
         Ok(()) => 0,
         Err(errno) => {
             process.say(format!("ln: {name}: {errno}")).await;

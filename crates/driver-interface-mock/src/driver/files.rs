@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, FileSystemError, Hint, Result, UnsupportedError};
+use driver_interface_errors::{DriverError, Effect, FileSystemError, FileSystemErrorKind, Hint, Result};
 use driver_interface_types::{
     ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, WriteFile,
 };
@@ -29,7 +29,7 @@ impl<K: Kind> MockDriver<K> {
                     data.len(),
                     options.limit
                 );
-                return Err(FileSystemError::new(path.as_str(), message).into());
+                return Err(refused(path.as_str(), FileSystemErrorKind::FileTooLarge, message).into());
             }
             Ok(Bytes::from_owner(SharedFile(data)))
         };
@@ -52,9 +52,9 @@ impl<K: Kind> MockDriver<K> {
 
     fn file(&self, id: &ContainerId, path: &ContainerPath) -> Result<Arc<Vec<u8>>> {
         let (files, _) = self.files(id)?;
-        files
-            .read(path.as_str())
-            .map_err(|errno| failed(Operation::ReadFile, path.as_str(), errno))
+        let place = files.behind_links(path.as_str());
+        let data = place.and_then(|place| files.read(&place));
+        data.map_err(|errno| failed(path.as_str(), errno).into())
     }
 
     pub(super) async fn write(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
@@ -68,7 +68,7 @@ impl<K: Kind> MockDriver<K> {
             let content = all_of(file.content.into_stream()).await?;
             if content.len() as u64 != length {
                 let message = format!("its content has {} bytes and was to have {length}", content.len());
-                return Err(FileSystemError::new(path.as_str(), message).into());
+                return Err(refused(path.as_str(), FileSystemErrorKind::InvalidData, message).into());
             }
             let (files, user) = self.files(id)?;
             let owner = file.owner.unwrap_or(user);
@@ -77,18 +77,19 @@ impl<K: Kind> MockDriver<K> {
                 gid: owner.gid,
                 mode,
             };
-            let refused = |errno| failed(Operation::WriteFile, path.as_str(), errno);
+            let failed = |errno| DriverError::from(failed(path.as_str(), errno));
+            let place = files.behind_links(path.as_str()).map_err(failed)?;
             if file.create_parents {
-                for folder in folders_above(path) {
+                for folder in folders_above(&place) {
                     if files.node(folder).is_none() {
-                        files.put(folder, Node::Dir, of_owner(0o755)).map_err(refused)?;
+                        files.put(folder, Node::Dir, of_owner(0o755)).map_err(failed)?;
                     }
                 }
             }
             let node = Node::File(Arc::new(content.into()));
             files
-                .put(path.as_str(), node, of_owner(file.mode & 0o7777))
-                .map_err(refused)
+                .put(&place, node, of_owner(file.mode & 0o7777))
+                .map_err(failed)
         };
         self.call(call, || Ok(()), work).await
     }
@@ -100,22 +101,29 @@ impl<K: Kind> MockDriver<K> {
         archive: TarStream,
     ) -> Result<()> {
         let work = async {
-            let operation = Operation::CopyIntoContainer;
+            let at = folder.as_str();
             let (files, _) = self.files(id)?;
-            match files.node(folder.as_str()) {
+            files.behind_links(at).map_err(|errno| failed(at, errno))?;
+            match files.node(at) {
                 Some(Node::Dir) => {}
-                Some(_) => return Err(failed(operation, folder.as_str(), Errno::NotADirectory)),
-                None => return Err(failed(operation, folder.as_str(), Errno::NotFound)),
+                Some(_) => return Err(failed(at, Errno::NotADirectory).into()),
+                None => return Err(failed(at, files.absence(at)).into()),
+            }
+            if files.is_read_only(at) {
+                return Err(failed(at, Errno::ReadOnly).into());
             }
             let archive = all_of(archive).await?.freeze();
             let (files, _) = self.files(id)?;
-            unpack(&files, folder.as_str(), &archive).map_err(|problem| match problem.errno {
-                Some(errno) => failed(operation, &problem.path, errno),
-                None => FileSystemError::new(
-                    problem.path,
-                    format!("the archive cannot be read: {}", problem.text),
-                )
-                .into(),
+            // What was unpacked before it failed stays.
+            unpack(&files, at, &archive).map_err(|problem| {
+                let error = match problem.errno {
+                    Some(errno) => failed(&problem.path, errno),
+                    None => {
+                        let text = format!("the archive cannot be read: {}", problem.text);
+                        FileSystemError::new(problem.path, FileSystemErrorKind::InvalidData, text)
+                    }
+                };
+                error.with_effect(Effect::Unknown).into()
             })
         };
         let call = Call::new(Operation::CopyIntoContainer).on(id).summary(folder);
@@ -125,12 +133,11 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn copy_from(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
         let work = async {
             let (files, _) = self.files(id)?;
+            files
+                .behind_links(path.as_str())
+                .map_err(|errno| failed(path.as_str(), errno))?;
             if files.node(path.as_str()).is_none() {
-                return Err(failed(
-                    Operation::CopyFromContainer,
-                    path.as_str(),
-                    Errno::NotFound,
-                ));
+                return Err(failed(path.as_str(), files.absence(path.as_str())).into());
             }
             let name = path.file_name().unwrap_or(".");
             Ok(TarStream::of_items(pack(&files, path.as_str(), name)))
@@ -160,11 +167,10 @@ fn owner_of(user: &str) -> FileOwner {
     }
 }
 
-fn folders_above(path: &ContainerPath) -> impl Iterator<Item = &str> {
-    let text = path.as_str();
-    text.match_indices('/')
+fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/')
         .skip(1)
-        .filter_map(move |(at, _)| text.get(..at))
+        .filter_map(move |(at, _)| path.get(..at))
 }
 
 async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
@@ -175,18 +181,15 @@ async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
     Ok(all)
 }
 
-fn failed(operation: Operation, path: &str, errno: Errno) -> DriverError {
+/// The error of a call that has changed nothing.
+fn refused(path: &str, kind: FileSystemErrorKind, message: String) -> FileSystemError {
+    FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
+}
+
+fn failed(path: &str, errno: Errno) -> FileSystemError {
+    let error = refused(path, errno.into(), errno.to_string()).with_source(errno);
     match errno {
-        Errno::ReadOnly => {
-            let reason = format!("the file system at `{path}` is read-only");
-            UnsupportedError::new(operation.as_str(), reason).into()
-        }
-        Errno::NoSpace => FileSystemError::new(path, errno.to_string())
-            .with_hint(Hint::NoSpaceLeft)
-            .with_source(errno)
-            .into(),
-        _ => FileSystemError::new(path, errno.to_string())
-            .with_source(errno)
-            .into(),
+        Errno::NoSpace => error.with_hint(Hint::NoSpaceLeft),
+        _ => error,
     }
 }

@@ -245,6 +245,7 @@ impl<K: Kind> MockDriver<K> {
         can.log_stream = true;
         can.process_setup = true;
         can.file_archive = true;
+        can.archive_owners = true;
         can.file_read = true;
         can.file_write = true;
         can.tmpfs_mount = true;

@@ -1,10 +1,10 @@
 //! Tar archives, entry by entry.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use driver_interface_types::tar::{BLOCK, TarKind, TarPart, TarReader};
 
 use super::{Errno, FileSystem, Meta, Node, absolute};
 
-const BLOCK: usize = 512;
 const BROKEN: &str = "archive/tar: invalid tar header";
 const CUT: &str = "unexpected EOF";
 
@@ -29,92 +29,54 @@ pub(crate) enum EntryKind {
 
 /// Reads the entries of an uncompressed archive, until something is wrong with it.
 pub(crate) struct Entries {
-    rest: Bytes,
+    reader: TarReader,
     count: usize,
     over: bool,
 }
 
 impl Entries {
     pub(crate) fn new(archive: &Bytes) -> Self {
+        let mut reader = TarReader::default();
+        reader.push(archive);
         Self {
-            rest: archive.clone(),
+            reader,
             count: 0,
             over: false,
         }
     }
 
     fn read(&mut self) -> Result<Option<Entry>, &'static str> {
-        let (mut long_name, mut long_link, mut long_size) = (None, None, None);
-        loop {
-            let Some(header) = self.rest.first_chunk::<BLOCK>().copied() else {
-                // An archive of nothing but padding is empty; anything shorter than a block is none.
-                let nothing = self.rest.is_empty() && self.count > 0;
-                return if nothing { Ok(None) } else { Err(CUT) };
-            };
-            if header.iter().all(|byte| *byte == 0) {
-                return Ok(None);
-            }
-            check_sum(&header)?;
-            let stated = match long_size.take() {
-                Some(size) => size,
-                None => number(field(&header, 124, 12))?,
-            };
-            let kind = header.get(156).copied().unwrap_or_default();
-            let has_data = !matches!(kind, b'1'..=b'6');
-            let size = usize::try_from(if has_data { stated } else { 0 }).map_err(|_| CUT)?;
-            let end = BLOCK.checked_add(size).ok_or(CUT)?;
-            if end > self.rest.len() {
-                return Err(CUT);
-            }
-            let data = self.rest.slice(BLOCK..end);
-            let next = (BLOCK + size.div_ceil(BLOCK) * BLOCK).min(self.rest.len());
-            self.rest = self.rest.slice(next..);
-            self.count += 1;
-            match kind {
-                b'L' => long_name = Some(text(&data)),
-                b'K' => long_link = Some(text(&data)),
-                b'x' => {
-                    for (key, value) in pax(&data) {
-                        match key.as_str() {
-                            "path" => long_name = Some(value),
-                            "linkpath" => long_link = Some(value),
-                            "size" => long_size = value.parse().ok(),
-                            _ => {}
-                        }
-                    }
-                }
-                b'g' => {}
-                _ => {
-                    let link = long_link.unwrap_or_else(|| text(field(&header, 157, 100)));
-                    let kind = match kind {
-                        b'5' => EntryKind::Folder,
-                        b'0' | 0 | b'7' => EntryKind::File(data),
-                        b'2' => EntryKind::Link(link),
-                        b'1' => EntryKind::SameAs(link),
-                        _ => EntryKind::Other,
-                    };
-                    let id = |start| {
-                        number(field(&header, start, 8)).and_then(|id| u32::try_from(id).map_err(|_| BROKEN))
-                    };
-                    let usual = match kind {
-                        EntryKind::Folder => Meta::FOLDER,
-                        _ => Meta::FILE,
-                    };
-                    // Some writers leave the permissions out.
-                    let mode = match text(field(&header, 100, 8)).trim() {
-                        "" => usual.mode,
-                        _ => id(100)? & 0o7777,
-                    };
-                    let meta = Meta {
-                        uid: id(108)?,
-                        gid: id(116)?,
-                        mode,
-                    };
-                    let name = long_name.unwrap_or_else(|| path_of(&header));
-                    return Ok(Some(Entry { name, kind, meta }));
-                }
-            }
-        }
+        let Some(TarPart::Entry(entry)) = self.reader.next().map_err(|_| BROKEN)? else {
+            // An archive of nothing but padding is empty; anything shorter than a block is none.
+            let whole = self.reader.is_complete() && (self.reader.has_ended() || self.count > 0);
+            return if whole { Ok(None) } else { Err(CUT) };
+        };
+        self.count += 1;
+        let data = match entry.size {
+            0 => Bytes::new(),
+            // All of the archive is there, and so all of the content comes at once.
+            size => match self.reader.next().map_err(|_| BROKEN)? {
+                Some(TarPart::Data(data)) if data.len() as u64 == size => data,
+                _ => return Err(CUT),
+            },
+        };
+        let kind = match entry.kind {
+            TarKind::Directory => EntryKind::Folder,
+            TarKind::File => EntryKind::File(data),
+            TarKind::Symlink => EntryKind::Link(entry.link),
+            TarKind::HardLink => EntryKind::SameAs(entry.link),
+            _ => EntryKind::Other,
+        };
+        let meta = Meta {
+            uid: entry.uid,
+            gid: entry.gid,
+            mode: entry.mode,
+        };
+        Ok(Some(Entry {
+            name: entry.name,
+            kind,
+            meta,
+        }))
     }
 }
 
@@ -191,18 +153,9 @@ pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
 }
 
 fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str, follow: bool) {
-    let link = if follow { None } else { files.link_target(path) };
-    if let Some(target) = link {
-        return pieces.push(header(
-            name,
-            b'2',
-            0,
-            Meta {
-                mode: 0o777,
-                ..Meta::FILE
-            },
-            &target,
-        ));
+    let link = if follow { None } else { files.link(path) };
+    if let Some((target, meta)) = link {
+        return pieces.push(header(name, b'2', 0, meta, &target));
     }
     let meta = files.meta(path).unwrap_or(Meta::FILE);
     match files.node(path) {
@@ -274,58 +227,4 @@ fn put_block(out: &mut BytesMut, name: &str, kind: u8, size: u64, meta: Meta, li
         place.copy_from_slice(sum.as_bytes());
     }
     out.put_slice(&block);
-}
-
-fn field(header: &[u8], start: usize, length: usize) -> &[u8] {
-    header.get(start..start + length).unwrap_or_default()
-}
-
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
-}
-
-fn path_of(header: &[u8]) -> String {
-    let (name, prefix) = (text(field(header, 0, 100)), text(field(header, 345, 155)));
-    if prefix.is_empty() || field(header, 257, 6) != b"ustar\0" {
-        name
-    } else {
-        format!("{prefix}/{name}")
-    }
-}
-
-/// The records of an extended header: a length, a key and a value each.
-fn pax(data: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(data);
-    let records = text.split('\n').filter_map(|line| line.split_once(' '));
-    records
-        .filter_map(|(_, record)| record.split_once('='))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
-}
-
-/// A number in octal digits, or in bytes where the first bit says so. Nothing is 0.
-fn number(field: &[u8]) -> Result<u64, &'static str> {
-    if field.first().is_some_and(|byte| byte & 0x80 != 0) {
-        let bytes = field.iter().rev().take(8).rev();
-        return Ok(bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)));
-    }
-    let digits = text(field);
-    match digits.trim() {
-        "" => Ok(0),
-        digits => u64::from_str_radix(digits, 8).map_err(|_| BROKEN),
-    }
-}
-
-fn check_sum(header: &[u8; BLOCK]) -> Result<(), &'static str> {
-    let stated = number(field(header, 148, 8))?;
-    let counted = |(at, byte): (usize, &u8)| {
-        if (148..156).contains(&at) {
-            32
-        } else {
-            u64::from(*byte)
-        }
-    };
-    let sum: u64 = header.iter().enumerate().map(counted).sum();
-    if sum == stated { Ok(()) } else { Err(BROKEN) }
 }

@@ -1,5 +1,7 @@
 use std::{fmt, io};
 
+use driver_interface_errors::FileSystemErrorKind;
+
 /// Why a simulated system call failed, in the words of Linux.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errno {
@@ -17,6 +19,7 @@ pub(crate) enum Errno {
     Search,
     NotPermitted,
     TooManyLinks,
+    NameTooLong,
 }
 
 impl fmt::Display for Errno {
@@ -36,6 +39,7 @@ impl fmt::Display for Errno {
             Self::Search => "No such process",
             Self::NotPermitted => "Operation not permitted",
             Self::TooManyLinks => "Too many levels of symbolic links",
+            Self::NameTooLong => "File name too long",
         })
     }
 }
@@ -51,6 +55,7 @@ impl From<Errno> for io::Error {
             Errno::IsADirectory => io::ErrorKind::IsADirectory,
             Errno::NotEmpty => io::ErrorKind::DirectoryNotEmpty,
             Errno::TooManyLinks => io::ErrorKind::InvalidInput,
+            Errno::NameTooLong => io::ErrorKind::InvalidFilename,
             Errno::Access | Errno::NotPermitted => io::ErrorKind::PermissionDenied,
             Errno::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
             Errno::NoSpace => io::ErrorKind::StorageFull,
@@ -59,5 +64,15 @@ impl From<Errno> for io::Error {
             Errno::Again => io::ErrorKind::WouldBlock,
         };
         io::Error::new(kind, errno)
+    }
+}
+
+impl From<Errno> for FileSystemErrorKind {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // The one that `std` has no stable name for.
+            Errno::TooManyLinks => Self::FilesystemLoop,
+            errno => io::Error::from(errno).kind().into(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Errno, FileSystem, Node};
+use super::{Errno, FileSystem, Meta, Node};
 use crate::sync::lock;
 
 /// How many links one path may lead through.
@@ -55,12 +55,22 @@ impl FileSystem {
         lock(&mount.tree).node(&rest)
     }
 
-    /// Where the link at a path leads; none where there is no link.
-    pub(crate) fn link_target(&self, path: &str) -> Option<String> {
+    /// Where the link at a path leads, and whose it is; none where there is no link.
+    pub(crate) fn link(&self, path: &str) -> Option<(String, Meta)> {
         let path = self.resolve(path, false).ok()?;
-        match self.plain_node(&path)? {
-            Node::Link(target) => Some(target),
+        let (mount, rest) = self.below(&path).ok()?;
+        let tree = lock(&mount.tree);
+        match tree.node(&rest)? {
+            Node::Link(target) => {
+                let meta = tree.meta(&rest, &Node::Link(String::new()));
+                Some((target, Meta { mode: 0o777, ..meta }))
+            }
             Node::Dir | Node::File(_) => None,
         }
+    }
+
+    /// Where the link at a path leads; none where there is no link.
+    pub(crate) fn link_target(&self, path: &str) -> Option<String> {
+        self.link(path).map(|(target, _)| target)
     }
 }

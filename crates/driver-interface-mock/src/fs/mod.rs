@@ -19,6 +19,9 @@ pub(crate) use tree::{Node, SharedTree, Tree};
 
 use crate::sync::lock;
 
+/// The longest name of a file, in bytes.
+const LONGEST_NAME: usize = 255;
+
 /// A tree at a place.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
@@ -66,6 +69,14 @@ impl FileSystem {
             mounts: Arc::clone(&self.mounts),
             caller,
         }
+    }
+
+    /// The place of a path behind any links, whether or not something is there.
+    pub(crate) fn behind_links(&self, path: &str) -> Result<String, Errno> {
+        if path.split('/').any(|name| name.len() > LONGEST_NAME) {
+            return Err(Errno::NameTooLong);
+        }
+        self.resolve(path, true)
     }
 
     /// What is at a path, behind any links.
@@ -119,7 +130,7 @@ impl FileSystem {
     }
 
     /// Makes a symbolic link.
-    pub(crate) fn link(&self, path: &str, target: &str) -> Result<(), Errno> {
+    pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
         let (mount, rest) = self.own_place(path)?;
         let mut tree = lock(&mount.tree);
         if tree.node(&rest).is_some() {
@@ -171,8 +182,8 @@ impl FileSystem {
                 return Ok(());
             }
             (Some(Node::Dir), _) => return Err(Errno::IsADirectory),
-            (Some(_), _) => tree.remove(&rest, false)?,
-            (None, _) => {}
+            (Some(_), Node::Dir) => return Err(Errno::NotADirectory),
+            (Some(_) | None, _) => {}
         }
         tree.insert(&rest, node, meta)
     }
@@ -187,6 +198,17 @@ impl FileSystem {
 
     pub(crate) fn is_writable(&self, path: &str) -> bool {
         self.writable(path).is_ok()
+    }
+
+    /// Whether what is at a path lies on something that is mounted read-only.
+    pub(crate) fn is_read_only(&self, path: &str) -> bool {
+        self.at(path).is_ok_and(|(mount, _)| mount.read_only)
+    }
+
+    /// Why nothing is at a path.
+    pub(crate) fn absence(&self, path: &str) -> Errno {
+        let missing = |(mount, rest): (&Mount, String)| lock(&mount.tree).missing(&rest);
+        self.at(path).map_or_else(|errno| errno, missing)
     }
 
     /// Whether the user may do something with what is at a path.

@@ -80,16 +80,22 @@ impl Tree {
         self.nodes.is_empty()
     }
 
-    /// Puts something in a folder, at a place where nothing is.
+    /// Puts something in a folder, in place of a file or link that is there. Without the space for it that stays.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
-        if let Node::File(data) = &node {
-            let used = self.used.saturating_add(data.len() as u64);
-            if self.capacity.is_some_and(|capacity| used > capacity) {
-                return Err(Errno::NoSpace);
-            }
-            self.used = used;
+        let length = |node: Option<&Node>| match node {
+            Some(Node::File(data)) => data.len() as u64,
+            _ => 0,
+        };
+        let freed = length(self.nodes.get(path));
+        let used = self
+            .used
+            .saturating_sub(freed)
+            .saturating_add(length(Some(&node)));
+        if used > self.used && self.capacity.is_some_and(|capacity| used > capacity) {
+            return Err(Errno::NoSpace);
         }
+        self.used = used;
         self.has_links |= matches!(node, Node::Link(_));
         self.nodes.insert(path.to_owned(), node);
         self.set_meta(path, meta);

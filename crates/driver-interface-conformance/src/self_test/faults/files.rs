@@ -3,7 +3,10 @@
 use std::path::{Component, Path};
 
 use bytes::Bytes;
-use driver_interface_errors::{ContainerNotRunningError, codes};
+use driver_interface_errors::{
+    ContainerNotRunningError, DriverError, ErrorInfo as _, FileSystemError, FileSystemErrorKind, SystemError,
+    UnsupportedError, codes,
+};
 use driver_interface_types::{
     ByteStream, ContainerDriver as _, ContainerId, ContainerPath, ExecConfig, FileContent, ReadFileOptions,
     Result, TarStream, WriteFile,
@@ -241,6 +244,89 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
+        "file-errors-have-no-kind",
+        "Whatever is wrong with a file, the error is of no particular kind.",
+        &[Error(|error| match error {
+            DriverError::System(SystemError::FileSystem(error)) => {
+                let (kind, effect) = (FileSystemErrorKind::Other, error.effect());
+                FileSystemError::new(error.path(), kind, error.message())
+                    .with_effect(effect)
+                    .into()
+            }
+            error => error,
+        })],
+        &["files/error-kinds", "files/read-only-root"],
+    ),
+    Fault::new(
+        "read-only-is-unsupported",
+        "A write to a read-only file system is an operation that the driver does not have.",
+        &[Error(|error| match error {
+            DriverError::System(SystemError::FileSystem(error))
+                if error.kind() == FileSystemErrorKind::ReadOnlyFilesystem =>
+            {
+                UnsupportedError::new("write_file", error.message()).into()
+            }
+            error => error,
+        })],
+        &["files/read-only-root"],
+    ),
+    Fault::new(
+        "read-file-takes-patterns",
+        "A path is a pattern, and the first file that it fits is read.",
+        &[ReadFile(|inside, id, path, options| {
+            async move {
+                match inside.driver.read_file(id, &fitting(path)?, options).await {
+                    Ok(file) => Ok(file),
+                    Err(_) => inside.driver.read_file(id, path, options).await,
+                }
+            }
+            .boxed()
+        })],
+        &["files/pattern-names"],
+    ),
+    Fault::new(
+        "copy-out-takes-patterns",
+        "A path is a pattern, and the first file that it fits is packed.",
+        &[CopyFromContainer(|inside, id, path| {
+            async move {
+                match inside.driver.copy_from_container(id, &fitting(path)?).await {
+                    Ok(archive) => Ok(archive),
+                    Err(_) => inside.driver.copy_from_container(id, path).await,
+                }
+            }
+            .boxed()
+        })],
+        &["files/archive-pattern-names"],
+    ),
+    Fault::new(
+        "copy-out-forgets-owners",
+        "Everything that is packed belongs to root.",
+        &[CopyFromContainer(|inside, id, path| {
+            async move {
+                let archive = inside.driver.copy_from_container(id, path).await?;
+                let archive = archive.read_all(usize::MAX).await?;
+                let of_root = |header: &mut tar::Header| {
+                    header.set_uid(0);
+                    header.set_gid(0);
+                    true
+                };
+                Ok(repacked(&archive, of_root)
+                    .unwrap_or_else(|_| archive.to_vec())
+                    .into())
+            }
+            .boxed()
+        })],
+        &["files/archive-owners"],
+    ),
+    Fault::new(
+        "write-file-replaces-links",
+        "A file takes the place of the link that leads to it.",
+        &[Write(|inside, id, path, file| {
+            write_replaces(inside, id, path, file).boxed()
+        })],
+        &["files/written-through-links"],
+    ),
+    Fault::new(
         "copy-in-loses-links",
         "Symbolic links are not unpacked.",
         &[CopyIntoContainer(|inside, id, folder, archive| {
@@ -319,6 +405,39 @@ fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T
         }
         result => result,
     }
+}
+
+/// What a path fits as a pattern, for those of the checks.
+fn fitting(path: &ContainerPath) -> Result<ContainerPath> {
+    let fits = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
+    Ok(ContainerPath::new(fits.replace(['[', ']', '\\'], ""))?)
+}
+
+/// Unpacks the file as an archive does: over whatever has its name.
+async fn write_replaces(
+    inside: &Inside,
+    id: &ContainerId,
+    path: &ContainerPath,
+    file: WriteFile,
+) -> Result<()> {
+    let parent = path.parent();
+    let name = path.file_name().unwrap_or_default();
+    if file.create_parents {
+        return inside.driver.write_file(id, path, file).await;
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(file.mode);
+    header.set_size(file.content.length());
+    let content = file.content.into_stream().read_all(usize::MAX).await?;
+    let mut archive = tar::Builder::new(Vec::new());
+    let packed = archive
+        .append_data(&mut header, name, content.as_ref())
+        .and_then(|()| archive.into_inner());
+    let packed = packed.map_err(|error| FileSystemError::from_io(path.as_str(), error))?;
+    inside
+        .driver
+        .copy_into_container(id, &parent, packed.into())
+        .await
 }
 
 /// The stream without what comes after so many bytes.

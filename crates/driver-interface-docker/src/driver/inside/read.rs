@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{InternalError, Result};
-use driver_interface_types::{ByteStream, ContainerPath};
+use driver_interface_errors::{FileSystemErrorKind as Kind, InternalError, Result};
+use driver_interface_types::ByteStream;
 use futures_util::stream;
 
 use super::{Input, Inside, ROOT, Script};
 use crate::driver::inner::Inner;
-use crate::driver::place::unread;
-use crate::translate::records::ContainerRecord;
+use crate::driver::place::{Asked, unread};
 
 const READ: &str = r#"
+follow
 look "$target"
+if [ -d "$target" ]; then say folder; fi
 if [ ! -f "$target" ]; then say nofile; fi
 { :; } < "$target" || say denied
 needs cat
@@ -23,12 +24,9 @@ cat < "$target" && printf %s "$mark"
 
 /// The archive's names begin with where a link led to, which is told.
 const PACK: &str = r#"
+follow
 look "$target"
 needs tar
-if [ -L "$target" ]; then
-  needs readlink
-  target=$(readlink -f "$target") || say denied
-fi
 if [ -d "$target" ]; then (cd "$target") || say denied; else { :; } < "$target" || say denied; fi
 name=${target##*/}
 echo "$mark fine $name"
@@ -39,33 +37,26 @@ impl Inner {
     /// A file's content.
     pub(in crate::driver) async fn read_inside(
         self: &Arc<Self>,
-        operation: &'static str,
-        asked: &str,
-        record: &ContainerRecord,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
     ) -> Result<ByteStream> {
-        let (inside, _) = self
-            .say_inside(READ, operation, asked, record, told, path)
-            .await?;
+        let (inside, _) = self.say_inside(READ, asked, path).await?;
         Ok(self.content_of(inside))
     }
 
     /// The same in memory, of a limited size.
     pub(in crate::driver) async fn read_all_inside(
         self: &Arc<Self>,
-        asked: &str,
-        record: &ContainerRecord,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
         limit: usize,
     ) -> Result<Bytes> {
-        let mut content = self.read_inside("read_file", asked, record, told, path).await?;
+        let mut content = self.read_inside(asked, path).await?;
         let mut all = BytesMut::new();
         while let Some(data) = content.next().await.transpose()? {
             if all.len() + data.len() > limit {
                 let text = format!("it has more than the {limit} bytes that were to be read");
-                return Err(unread(told.as_str(), text).into());
+                return Err(unread(asked.path, Kind::FileTooLarge, text).into());
             }
             all.extend_from_slice(&data);
         }
@@ -75,15 +66,10 @@ impl Inner {
     /// An archive, and what its names begin with.
     pub(in crate::driver) async fn pack_inside(
         self: &Arc<Self>,
-        asked: &str,
-        record: &ContainerRecord,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
     ) -> Result<(ByteStream, String)> {
-        let operation = "copy_from_container";
-        let (inside, name) = self
-            .say_inside(PACK, operation, asked, record, told, path)
-            .await?;
+        let (inside, name) = self.say_inside(PACK, asked, path).await?;
         Ok((self.content_of(inside), name))
     }
 
@@ -92,22 +78,17 @@ impl Inner {
     async fn say_inside(
         self: &Arc<Self>,
         text: &'static str,
-        operation: &'static str,
-        asked: &str,
-        record: &ContainerRecord,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
     ) -> Result<(Inside, String)> {
-        let own = record.config.user.clone();
+        let own = asked.record.config.user.clone();
         let mut users: Vec<String> = Some(own).into_iter().filter(|user| !user.is_empty()).collect();
         users.push(ROOT.to_owned());
         let mut denied = None;
         let last = users.len() - 1;
         for (at, user) in users.iter().enumerate() {
             let script = Script {
-                operation,
                 asked,
-                told: told.as_str(),
                 user,
                 text,
                 args: &[path],
@@ -115,7 +96,7 @@ impl Inner {
             let (mut inside, _) = Inside::open(self, &script, Input::None).await?;
             let word = inside.word().await?;
             if let Some(rest) = word.strip_prefix("fine") {
-                let rest = rest.trim_start().to_owned();
+                let rest = rest.strip_prefix(' ').unwrap_or(rest).to_owned();
                 return Ok((inside, rest));
             }
             inside.tree.disarm();

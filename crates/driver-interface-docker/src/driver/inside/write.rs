@@ -4,30 +4,30 @@ use std::future::pending;
 use std::sync::Arc;
 
 use driver_interface_errors::{DriverError, Result};
-use driver_interface_types::{ByteStream, ContainerPath, FileOwner, WriteFile};
+use driver_interface_types::{ByteStream, FileOwner, WriteFile};
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::{Input, Inside, ROOT, Script};
 use crate::driver::files::wrong_length;
 use crate::driver::inner::Inner;
+use crate::driver::place::Asked;
 use crate::wire::Duplex;
 
 /// It counts what came: when the connection breaks or the caller leaves, the input ends too.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
-if [ -L "$target" ]; then
-  needs readlink
-  target=$(readlink -f "$target") || say missing
-fi
+follow
 if [ -d "$target" ]; then say folder; fi
 above=${target%/*}
 if [ ! -d "$above/" ]; then
+  reach "$target"
+  above=${target%/*}
   if [ "$parents" != 1 ]; then say missing; fi
   mkdir -p "$above" || say failed
 fi
-if [ ! -w "$above/" ] || [ ! -x "$above/" ]; then say denied; fi
 part=$above/.$mark.part
+if [ ! -w "$above/" ] || [ ! -x "$above/" ]; then { :; } > "$part" && rm -f "$part"; say denied; fi
 cat > "$part" && size=$(wc -c < "$part") && [ $((size)) = "$length" ] &&
   chmod "$mode" "$part" && mv -f "$part" "$target" && say done
 rm -f "$part"
@@ -35,9 +35,10 @@ say failed
 "#;
 
 const UNPACK: &str = r#"
+follow
 look "$target"
 if [ ! -d "$target" ]; then say none; fi
-if [ ! -w "$target" ] || [ ! -x "$target" ]; then say denied; fi
+if [ ! -w "$target" ] || [ ! -x "$target" ]; then { :; } > "$target/.$mark.part" && rm -f "$target/.$mark.part"; say denied; fi
 needs tar
 tar -x -p -f - --numeric-owner -C "$target" && say done
 say failed
@@ -48,17 +49,14 @@ impl Inner {
     /// for in a container without capabilities not even root can give a file away.
     pub(in crate::driver) async fn write_inside(
         self: &Arc<Self>,
-        asked: &str,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
         owner: FileOwner,
         file: WriteFile,
     ) -> Result<()> {
         let length = file.content.length();
         let script = Script {
-            operation: "write_file",
             asked,
-            told: told.as_str(),
             user: &format!("{}:{}", owner.uid, owner.gid),
             text: WRITE,
             args: &[
@@ -75,15 +73,12 @@ impl Inner {
     /// Unpacks an archive into a folder.
     pub(in crate::driver) async fn unpack_inside(
         self: &Arc<Self>,
-        asked: &str,
-        told: &ContainerPath,
+        asked: Asked<'_>,
         path: &str,
         archive: ByteStream,
     ) -> Result<()> {
         let script = Script {
-            operation: "copy_into_container",
             asked,
-            told: told.as_str(),
             user: ROOT,
             text: UNPACK,
             args: &[path],
@@ -105,7 +100,7 @@ impl Inner {
             if !taken.await {
                 return pending().await;
             }
-            match feed(write, content, length, script.told).await {
+            match feed(write, content, length, script.asked.path).await {
                 // The input has to stay open until the script has ended.
                 Ok(_write) => pending().await,
                 Err(error) => error,
@@ -130,7 +125,7 @@ async fn feed(
     mut write: WriteHalf<Duplex>,
     mut content: ByteStream,
     length: Option<u64>,
-    told: &str,
+    path: &str,
 ) -> std::result::Result<WriteHalf<Duplex>, DriverError> {
     let mut last = None;
     let mut sent = 0;
@@ -140,10 +135,10 @@ async fn feed(
         sent += next.as_ref().map_or(0, |data| data.len() as u64);
         if let Some(length) = length {
             if sent > length {
-                return Err(wrong_length(told, length, "more"));
+                return Err(wrong_length(path, length, "more"));
             }
             if ended && sent < length {
-                return Err(wrong_length(told, length, "fewer"));
+                return Err(wrong_length(path, length, "fewer"));
             }
         }
         if let Some(data) = std::mem::replace(&mut last, next)

@@ -86,7 +86,14 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
         (Operation::RemoveImage | Operation::RemoveVolume | Operation::RemoveNetwork, 409) => Some(InUse),
         // Docker, of a network that has containers.
         (Operation::RemoveNetwork, 403) => Some(InUse),
-        (Operation::Read | Operation::CreateContainer | Operation::PullImage | Operation::ImportImage, _) => {
+        (
+            Operation::Read
+            | Operation::WriteFiles
+            | Operation::CreateContainer
+            | Operation::PullImage
+            | Operation::ImportImage,
+            _,
+        ) => {
             None
         }
         (_, 404) => Some(NotFound),

@@ -169,7 +169,11 @@ pub(super) const ANYWHERE: &[Phrase] = &[
 /// The phrases of an operation, in the order in which they count.
 pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
     match operation {
-        Operation::Read | Operation::PullImage | Operation::ImportImage | Operation::InspectVolume => &[],
+        Operation::Read
+        | Operation::WriteFiles
+        | Operation::PullImage
+        | Operation::ImportImage
+        | Operation::InspectVolume => &[],
         Operation::InspectContainer | Operation::ReadLogs => &[CONTAINER],
         Operation::CreateContainer => &[IMAGE, CREATE, NETWORK],
         Operation::StartContainer => &[USER, NETWORK, CONTAINER, START],

@@ -485,3 +485,16 @@ fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
         assert_eq!((read.code(), read.effect()), (NETWORK_ERROR, Effect::NotApplied));
     }
 }
+
+#[test]
+fn an_engine_in_trouble_is_no_fault_of_a_file() {
+    for (operation, effect) in [
+        (Operation::Read, Effect::NotApplied),
+        (Operation::WriteFiles, Effect::Unknown),
+    ] {
+        for (status, text) in [(502, "<html>"), (503, "")] {
+            let error = error(operation, "x", EngineError::refused(status, text));
+            assert_eq!((error.code(), error.effect()), ("NETWORK_ERROR", effect));
+        }
+    }
+}

@@ -2,9 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    BLOCK, MAX_EXTENSION, Rights, block, checksum, field, lossy, number, pax_record, plain_name, put,
+use driver_interface_types::tar::{
+    BLOCK, MAX_EXTENSION, checksum, field, number, pax_record, plain_name, text as lossy,
 };
+
+use super::{Rights, block, put};
 
 const NAME: usize = 100;
 const LINK_NAME: usize = 157;

@@ -1,4 +1,5 @@
 use super::*;
+use driver_interface_types::tar::{TarPart, TarReader};
 use proptest::prelude::*;
 
 const ROOT: Rights = Rights {
@@ -21,8 +22,8 @@ fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
 fn read(reader: &mut TarReader, files: &mut Vec<(String, Vec<u8>)>) {
     while let Some(part) = reader.next().unwrap() {
         match part {
-            Part::Entry(entry) => files.push((entry.name, Vec::new())),
-            Part::Data(data) => files.last_mut().unwrap().1.extend(data),
+            TarPart::Entry(entry) => files.push((entry.name, Vec::new())),
+            TarPart::Data(data) => files.last_mut().unwrap().1.extend(data),
         }
     }
 }
@@ -95,7 +96,7 @@ fn a_huge_size_is_written_in_binary_and_read_back() {
     let head = file("big", ROOT, 10 << 30);
     let mut reader = TarReader::default();
     reader.push(&head);
-    let Some(Part::Entry(entry)) = reader.next().unwrap() else {
+    let Some(TarPart::Entry(entry)) = reader.next().unwrap() else {
         panic!("no entry");
     };
     assert_eq!(entry.size, 10 << 30);

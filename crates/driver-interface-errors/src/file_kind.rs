@@ -1,0 +1,122 @@
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, user: $user:literal;)*) => {
+        /// The kind of a [`FileSystemError`](crate::FileSystemError). Names and meanings are those of
+        /// [`std::io::ErrorKind`]; every driver reports the same kind for the same failure.
+        ///
+        /// ```
+        /// use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, SystemError};
+        ///
+        /// fn is_missing(error: &DriverError) -> bool {
+        ///     match error {
+        ///         DriverError::System(SystemError::FileSystem(error)) => {
+        ///             error.kind() == FileSystemErrorKind::NotFound
+        ///         }
+        ///         _ => false,
+        ///     }
+        /// }
+        ///
+        /// let error = FileSystemError::new("/etc/app.toml", FileSystemErrorKind::NotFound, "no such file");
+        /// assert!(is_missing(&error.into()));
+        /// assert_eq!("not-found".parse(), Ok(FileSystemErrorKind::NotFound));
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum FileSystemErrorKind {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl FileSystemErrorKind {
+            /// Every kind, for documentation and tests.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable name in kebab-case, as in the serialised form.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The sentence for end users.
+            pub(crate) fn user_sentence(self) -> &'static str {
+                match self { $(Self::$name => $user,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// There is no such file or directory.
+    NotFound = "not-found", user: "The file does not exist.";
+    /// The file or directory already exists.
+    AlreadyExists = "already-exists", user: "The file already exists.";
+    /// A directory is where a file is needed.
+    IsADirectory = "is-a-directory", user: "A directory is where a file was expected.";
+    /// A file is where a directory is needed.
+    NotADirectory = "not-a-directory", user: "A file is where a directory was expected.";
+    /// A directory that has to be empty is not.
+    DirectoryNotEmpty = "directory-not-empty", user: "The directory is not empty.";
+    /// The file has more bytes than the limit of the call.
+    FileTooLarge = "file-too-large", user: "The file is too large.";
+    /// The file system has no space left.
+    StorageFull = "storage-full", user: "There is no space left for the file.";
+    /// The file system is mounted read-only.
+    ReadOnlyFilesystem = "read-only-filesystem", user: "The file cannot be changed: its file system is read-only.";
+    /// The user that reads or writes may not do it.
+    PermissionDenied = "permission-denied", user: "There is no permission to use the file.";
+    /// Symbolic links lead round in circles, or there are too many of them.
+    FilesystemLoop = "filesystem-loop", user: "The file cannot be found: its links lead round in circles.";
+    /// The name is longer than the file system allows.
+    InvalidFilename = "invalid-filename", user: "The name of the file is not valid.";
+    /// The path names a device, pipe or socket where a file is needed.
+    InvalidInput = "invalid-input", user: "A device is where a file was expected.";
+    /// The data are broken: an archive that is none or is cut off, or content of another length than declared.
+    InvalidData = "invalid-data", user: "The data of the file are broken.";
+    /// None of the others.
+    Other = "other", user: "A file could not be read or written.";
+}
+
+impl fmt::Display for FileSystemErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// Says that a text is no [`FileSystemErrorKind`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no kind of file system error")]
+pub struct UnknownFileSystemErrorKind(String);
+
+impl FromStr for FileSystemErrorKind {
+    type Err = UnknownFileSystemErrorKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut kinds = Self::ALL.iter().copied();
+        kinds
+            .find(|kind| kind.code() == text)
+            .ok_or_else(|| UnknownFileSystemErrorKind(text.to_owned()))
+    }
+}
+
+impl From<io::ErrorKind> for FileSystemErrorKind {
+    fn from(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::AlreadyExists => Self::AlreadyExists,
+            io::ErrorKind::IsADirectory => Self::IsADirectory,
+            io::ErrorKind::NotADirectory => Self::NotADirectory,
+            io::ErrorKind::DirectoryNotEmpty => Self::DirectoryNotEmpty,
+            io::ErrorKind::FileTooLarge => Self::FileTooLarge,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnlyFilesystem,
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied,
+            io::ErrorKind::InvalidFilename => Self::InvalidFilename,
+            io::ErrorKind::InvalidInput => Self::InvalidInput,
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::InvalidData,
+            _ => Self::Other,
+        }
+    }
+}

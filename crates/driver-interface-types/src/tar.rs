@@ -1,0 +1,353 @@
+//! Tar archives taken apart while they stream by.
+//!
+//! [`TarStream`](crate::TarStream) hands an archive out in pieces of any size. [`TarReader`] turns them into entries
+//! and their content, and holds no more than one block and the attributes of one entry.
+//!
+//! ```
+//! use driver_interface_types::TarStream;
+//! use driver_interface_types::tar::{TarPart, TarReader};
+//!
+//! async fn names(mut archive: TarStream) -> driver_interface_types::Result<Vec<String>> {
+//!     let (mut reader, mut names) = (TarReader::default(), Vec::new());
+//!     while let Some(piece) = archive.next().await {
+//!         reader.push(&piece?);
+//!         while let Ok(Some(part)) = reader.next() {
+//!             if let TarPart::Entry(entry) = part {
+//!                 names.push(entry.name);
+//!             }
+//!         }
+//!     }
+//!     Ok(names)
+//! }
+//! ```
+
+use bytes::{Bytes, BytesMut};
+
+/// Headers and contents are padded to whole blocks of this size.
+#[doc(hidden)]
+pub const BLOCK: usize = 512;
+/// The longest extension (a long name, or a list of attributes) that is taken in.
+#[doc(hidden)]
+pub const MAX_EXTENSION: u64 = 1024 * 1024;
+
+/// What an entry of an archive is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TarKind {
+    /// A plain file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// Another name of an entry that came before it.
+    HardLink,
+    /// A device, a pipe, or something else.
+    Other,
+}
+
+/// One entry of an archive, without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TarEntry {
+    /// The name, as the archive has it. Bytes that are no UTF-8 are replaced by U+FFFD.
+    pub name: String,
+    /// What it is.
+    pub kind: TarKind,
+    /// How many bytes of content follow; 0 for everything but files.
+    pub size: u64,
+    /// The permissions, as `chmod` has them.
+    pub mode: u32,
+    /// The owner's user number.
+    pub uid: u32,
+    /// The owner's group number.
+    pub gid: u32,
+    /// When it was changed, in seconds since the epoch.
+    pub modified: u64,
+    /// Where a link leads; empty for everything else.
+    pub link: String,
+}
+
+/// What the next bytes of an archive are.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TarPart {
+    /// The head of an entry.
+    Entry(TarEntry),
+    /// Content of the entry before it.
+    Data(Bytes),
+}
+
+/// Takes an archive apart, whatever pieces it comes in.
+#[derive(Debug, Default)]
+pub struct TarReader {
+    buffer: BytesMut,
+    state: State,
+    next: Attributes,
+    /// Whether a block of zeros came, with which the archive ends.
+    ended: bool,
+}
+
+/// What extensions said about the next entry.
+#[derive(Debug, Default)]
+struct Attributes {
+    name: Option<String>,
+    link: Option<String>,
+    size: Option<u64>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Header,
+    Content {
+        left: u64,
+        padding: usize,
+    },
+    Extension {
+        kind: u8,
+        size: usize,
+        padded: usize,
+    },
+}
+
+impl TarReader {
+    /// Takes in the next piece of the archive.
+    pub fn push(&mut self, bytes: &[u8]) {
+        // What follows the end is padding.
+        if !self.ended {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// The next part; `None` when more has to come first, or nothing does any more.
+    ///
+    /// # Errors
+    /// What is wrong with the archive. Nothing can be read after it.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<TarPart>, &'static str> {
+        loop {
+            match &mut self.state {
+                State::Content { left: 0, padding } => {
+                    let skipped = (*padding).min(self.buffer.len());
+                    drop(self.buffer.split_to(skipped));
+                    *padding -= skipped;
+                    if *padding > 0 {
+                        return Ok(None);
+                    }
+                    self.state = State::Header;
+                }
+                State::Content { left, .. } => {
+                    let there = usize::try_from(*left)
+                        .unwrap_or(usize::MAX)
+                        .min(self.buffer.len());
+                    if there == 0 {
+                        return Ok(None);
+                    }
+                    *left -= there as u64;
+                    return Ok(Some(TarPart::Data(self.buffer.split_to(there).freeze())));
+                }
+                State::Extension { kind, size, padded } => {
+                    if self.buffer.len() < *padded {
+                        return Ok(None);
+                    }
+                    let (kind, size) = (*kind, *size);
+                    let data = self.buffer.split_to(*padded);
+                    self.state = State::Header;
+                    self.extend(kind, data.get(..size).unwrap_or_default())?;
+                }
+                State::Header => {
+                    if self.ended || self.buffer.len() < BLOCK {
+                        return Ok(None);
+                    }
+                    let block = self.buffer.split_to(BLOCK);
+                    if block.iter().all(|byte| *byte == 0) {
+                        self.ended = true;
+                        self.buffer.clear();
+                        return Ok(None);
+                    }
+                    if let Some(entry) = self.header(&block)? {
+                        return Ok(Some(TarPart::Entry(entry)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the blocks came with which an archive ends. What follows them is not read.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the archive may end here. Some writers leave the closing blocks out.
+    pub fn is_complete(&self) -> bool {
+        let between = match self.state {
+            State::Header => true,
+            State::Content { left, padding } => left == 0 && padding == 0,
+            State::Extension { .. } => false,
+        };
+        self.ended || (between && self.buffer.is_empty() && self.next.name.is_none())
+    }
+
+    fn header(&mut self, block: &[u8]) -> Result<Option<TarEntry>, &'static str> {
+        if number(field(block, 148, 8)) != Some(checksum(block)) {
+            return Err("it is no tar archive, or broken");
+        }
+        let kind = block.get(156).copied().unwrap_or_default();
+        let size = number(field(block, 124, 12)).ok_or("an entry has no size")?;
+        if matches!(kind, b'L' | b'K' | b'x' | b'g') {
+            if size > MAX_EXTENSION {
+                return Err("an entry's attributes are too long");
+            }
+            let size = usize::try_from(size).unwrap_or_default();
+            self.state = State::Extension {
+                kind,
+                size,
+                padded: size.next_multiple_of(BLOCK),
+            };
+            return Ok(None);
+        }
+        let next = std::mem::take(&mut self.next);
+        // Links, devices and directories have no content, whatever they say.
+        let size = match kind {
+            b'1'..=b'6' => 0,
+            _ => next.size.unwrap_or(size),
+        };
+        let kind = match kind {
+            b'0' | 0 | b'7' => TarKind::File,
+            b'1' => TarKind::HardLink,
+            b'2' => TarKind::Symlink,
+            b'5' => TarKind::Directory,
+            b'S' => return Err("it has a sparse file"),
+            _ => TarKind::Other,
+        };
+        let id = |at| {
+            let id = number(field(block, at, 8)).and_then(|id| u32::try_from(id).ok());
+            id.ok_or("an entry has no owner")
+        };
+        // Some writers leave the permissions out.
+        let mode = match (text(field(block, 100, 8)).trim(), kind) {
+            ("", TarKind::Directory) => 0o755,
+            ("", _) => 0o644,
+            _ => id(100)? & 0o7777,
+        };
+        let is_link = matches!(kind, TarKind::HardLink | TarKind::Symlink);
+        let link = || next.link.unwrap_or_else(|| text(field(block, 157, 100)));
+        let entry = TarEntry {
+            name: next.name.unwrap_or_else(|| plain_name(block)),
+            kind,
+            size,
+            mode,
+            uid: next.uid.map_or_else(|| id(108), Ok)?,
+            gid: next.gid.map_or_else(|| id(116), Ok)?,
+            modified: number(field(block, 136, 12)).unwrap_or_default(),
+            link: if is_link { link() } else { String::new() },
+        };
+        let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
+        self.state = State::Content {
+            left: size,
+            padding: (BLOCK - over) % BLOCK,
+        };
+        Ok(Some(entry))
+    }
+
+    fn extend(&mut self, kind: u8, data: &[u8]) -> Result<(), &'static str> {
+        match kind {
+            b'L' => self.next.name = Some(text(data)),
+            b'K' => self.next.link = Some(text(data)),
+            b'x' => {
+                let mut rest = data;
+                while !rest.is_empty() {
+                    let (record, after) = pax_record(rest).ok_or("an entry's attributes are broken")?;
+                    rest = after;
+                    self.next.set(record);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Attributes {
+    fn set(&mut self, record: &[u8]) {
+        let Some(at) = record.iter().position(|byte| *byte == b'=') else {
+            return;
+        };
+        let (key, value) = record.split_at(at);
+        let value = text(value.get(1..).unwrap_or_default());
+        match key {
+            b"path" => self.name = Some(value),
+            b"linkpath" => self.link = Some(value),
+            b"size" => self.size = value.parse().ok(),
+            b"uid" => self.uid = value.parse().ok(),
+            b"gid" => self.gid = value.parse().ok(),
+            _ => {}
+        }
+    }
+}
+
+/// One record `length key=value\n`, and what follows it.
+#[doc(hidden)]
+pub fn pax_record(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let space = data.iter().position(|byte| *byte == b' ')?;
+    let length: usize = text(data.get(..space)?).parse().ok()?;
+    let record = data.get(space + 1..length.checked_sub(1)?)?;
+    (length > space).then_some((record, data.get(length..)?))
+}
+
+#[doc(hidden)]
+pub fn field(block: &[u8], at: usize, length: usize) -> &[u8] {
+    block.get(at..at + length).unwrap_or_default()
+}
+
+/// A number in octal digits, or in binary where the first bit is set.
+#[doc(hidden)]
+pub fn number(field: &[u8]) -> Option<u64> {
+    if field.first().is_some_and(|first| first & 0x80 != 0) {
+        let digits = field.get(field.len().checked_sub(8)?..)?;
+        let number = digits.try_into().ok().map(u64::from_be_bytes);
+        // Where the field is no longer than that, the bit that says so is among them.
+        return number.map(|number| number & (u64::MAX >> 1));
+    }
+    let digits = text(field);
+    let digits = digits.trim_matches(|c: char| c == ' ' || c == '\0');
+    if digits.is_empty() {
+        return Some(0);
+    }
+    u64::from_str_radix(digits, 8).ok()
+}
+
+#[doc(hidden)]
+pub fn checksum(block: &[u8]) -> u64 {
+    let bytes = block.iter().enumerate();
+    bytes
+        .map(|(at, byte)| {
+            if (148..156).contains(&at) {
+                u64::from(b' ')
+            } else {
+                u64::from(*byte)
+            }
+        })
+        .sum()
+}
+
+#[doc(hidden)]
+pub fn plain_name(block: &[u8]) -> String {
+    let name = text(field(block, 0, 100));
+    let is_ustar = field(block, 257, 6) == b"ustar\0";
+    let prefix = text(field(block, 345, 155));
+    if is_ustar && !prefix.is_empty() {
+        format!("{prefix}/{name}")
+    } else {
+        name
+    }
+}
+
+/// A text up to its first NUL.
+#[doc(hidden)]
+pub fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}

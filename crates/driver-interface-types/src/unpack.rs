@@ -1,0 +1,455 @@
+//! Archives from containers, unpacked on the host.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use driver_interface_errors::{
+    DriverError, FileSystemError, FileSystemErrorKind as Kind, InternalError, Result,
+};
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::spawn_blocking;
+
+use crate::tar::{TarEntry, TarKind, TarPart, TarReader};
+use crate::{Bytes, TarStream};
+
+/// How many pieces of the archive may wait to be written.
+const WAITING: usize = 4;
+/// How many bytes of the archive one entry may take beside its content.
+const HEADERS: u64 = 4 * 1024;
+
+/// What [`unpack_into`](TarStream::unpack_into) accepts. What exceeds a limit is refused, not cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnpackOptions {
+    /// The most bytes that all files have together.
+    pub total_bytes: u64,
+    /// The most bytes that one file has.
+    pub file_bytes: u64,
+    /// The most files, directories and links, those directories included that only names of others imply.
+    pub entries: u64,
+    /// Whether links that lead out of the directory, devices and pipes are left out instead of being refused.
+    pub skip_unsafe: bool,
+}
+
+impl Default for UnpackOptions {
+    fn default() -> Self {
+        Self {
+            total_bytes: 1024 * 1024 * 1024,
+            file_bytes: 1024 * 1024 * 1024,
+            entries: 100_000,
+            skip_unsafe: false,
+        }
+    }
+}
+
+impl UnpackOptions {
+    /// Sets the most bytes that all files have together.
+    #[must_use]
+    pub fn total_bytes(mut self, bytes: u64) -> Self {
+        self.total_bytes = bytes;
+        self
+    }
+
+    /// Sets the most bytes that one file has.
+    #[must_use]
+    pub fn file_bytes(mut self, bytes: u64) -> Self {
+        self.file_bytes = bytes;
+        self
+    }
+
+    /// Sets the most entries.
+    #[must_use]
+    pub fn entries(mut self, entries: u64) -> Self {
+        self.entries = entries;
+        self
+    }
+
+    /// Sets whether links that lead out, devices and pipes are left out instead of being refused.
+    #[must_use]
+    pub fn skip_unsafe(mut self, yes: bool) -> Self {
+        self.skip_unsafe = yes;
+        self
+    }
+}
+
+/// What [`unpack_into`](TarStream::unpack_into) has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unpacked {
+    /// How many files, directories and links.
+    pub entries: u64,
+    /// How many bytes of content.
+    pub bytes: u64,
+    /// The names of the entries that were left out; see [`UnpackOptions::skip_unsafe`].
+    pub skipped: Vec<String>,
+}
+
+impl TarStream {
+    /// Unpacks an archive that comes from a container into a directory of the host.
+    ///
+    /// Whoever controls a container controls every byte of its archives. So nothing is written outside the directory,
+    /// whatever names and links the archive has:
+    ///
+    /// - The directory is created if it is missing, and must be empty.
+    /// - Absolute names and names with `..` are refused, and so are names that are no UTF-8.
+    /// - Nothing is written through a link.
+    /// - Symbolic links that are absolute or lead out of the directory, hard links to anything but a file of the
+    ///   archive, devices and pipes are refused, or [left out](UnpackOptions::skip_unsafe).
+    /// - Permissions are kept, but for the set-user-id, set-group-id and sticky bits. Files belong to the user of this
+    ///   process, whatever the archive says, and are as old as the unpacking.
+    /// - The number and the sizes of files are [limited](UnpackOptions).
+    ///
+    /// The directory should be one that other users cannot write to. It needs a tokio runtime, whose threads for
+    /// blocking work do the writing.
+    ///
+    /// ```
+    /// use driver_interface_types::{TarStream, UnpackOptions};
+    ///
+    /// async fn save(archive: TarStream, directory: &std::path::Path) -> driver_interface_types::Result<u64> {
+    ///     let options = UnpackOptions::default().total_bytes(64 * 1024 * 1024).entries(1000);
+    ///     Ok(archive.unpack_into(directory, options).await?.bytes)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = std::env::temp_dir().join(format!("unpack-example-{}", std::process::id()));
+    /// # let archive = TarStream::from(vec![0; 1024]);
+    /// assert_eq!(save(archive, &directory).await?, 0);
+    /// # std::fs::remove_dir(directory)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - `FileSystemError` with the kind
+    ///   - `InvalidData`: the archive is broken, ends too early, or has something that is refused;
+    ///   - `FileTooLarge`: a limit is exceeded;
+    ///   - `DirectoryNotEmpty`: the directory has something in it;
+    ///   - of what the host's file system says.
+    /// - The stream's own.
+    ///
+    /// What was written until then stays.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves a part of the files.
+    pub async fn unpack_into(
+        mut self,
+        directory: impl AsRef<Path>,
+        options: UnpackOptions,
+    ) -> Result<Unpacked> {
+        let directory = directory.as_ref().to_owned();
+        let (send, pieces) = channel(WAITING);
+        let work = spawn_blocking(move || unpack(&directory, options, pieces));
+        let mut failed = None;
+        loop {
+            // The empty piece says that the archive has ended, and was not only dropped.
+            let (piece, ended) = match self.next().await {
+                Some(Ok(piece)) if piece.is_empty() => continue,
+                Some(Ok(piece)) => (piece, false),
+                None => (Bytes::new(), true),
+                Some(Err(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
+            if send.send(piece).await.is_err() || ended {
+                break;
+            }
+        }
+        drop(send);
+        let done = work.await;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        done.unwrap_or_else(|error| {
+            let error = InternalError::new("the unpacking ended unexpectedly").with_source(error);
+            Err(error.into())
+        })
+    }
+}
+
+fn unpack(directory: &Path, options: UnpackOptions, mut pieces: Receiver<Bytes>) -> Result<Unpacked> {
+    let mut unpacker = Unpacker::new(directory, options)?;
+    let mut reader = TarReader::default();
+    let most = options.entries.saturating_mul(HEADERS);
+    let mut left = options.total_bytes.saturating_add(most);
+    while let Some(piece) = pieces.blocking_recv() {
+        if piece.is_empty() {
+            return match reader.is_complete() {
+                true => unpacker.finish(),
+                false => Err(unpacker.refuse("the archive ends too early")),
+            };
+        }
+        left = match left.checked_sub(piece.len() as u64) {
+            Some(left) => left,
+            None => return Err(unpacker.limit("the archive is longer than its limits allow")),
+        };
+        reader.push(&piece);
+        while let Some(part) = reader.next().map_err(|why| unpacker.refuse(why))? {
+            match part {
+                TarPart::Entry(entry) => unpacker.begin(&entry)?,
+                TarPart::Data(data) => unpacker.write(&data)?,
+            }
+        }
+    }
+    Err(unpacker.refuse("the caller has left"))
+}
+
+struct Unpacker {
+    root: PathBuf,
+    options: UnpackOptions,
+    done: Unpacked,
+    counted: u64,
+    file: Option<(File, PathBuf)>,
+    /// The permissions of directories, which are set when everything is in them.
+    modes: Vec<(PathBuf, u32)>,
+}
+
+impl Unpacker {
+    fn new(directory: &Path, options: UnpackOptions) -> Result<Self> {
+        fs::create_dir_all(directory).map_err(at(directory))?;
+        let root = fs::canonicalize(directory).map_err(at(directory))?;
+        if fs::read_dir(&root).map_err(at(&root))?.next().is_some() {
+            let text = "an archive is unpacked only into an empty directory";
+            let path = root.display().to_string();
+            return Err(FileSystemError::new(path, Kind::DirectoryNotEmpty, text).into());
+        }
+        Ok(Self {
+            root,
+            options,
+            done: Unpacked::default(),
+            counted: 0,
+            file: None,
+            modes: Vec::new(),
+        })
+    }
+
+    fn begin(&mut self, entry: &TarEntry) -> Result<()> {
+        self.file = None;
+        let parts = self.parts(&entry.name)?;
+        let Some((last, above)) = parts.split_last() else {
+            // The directory itself.
+            return Ok(());
+        };
+        match entry.kind {
+            TarKind::File | TarKind::Directory => {}
+            TarKind::Symlink if stays_inside(&entry.link, above.len()) => {}
+            TarKind::HardLink if self.own_file(&entry.link)?.is_some() => {}
+            _ if self.options.skip_unsafe => {
+                self.count()?;
+                self.done.skipped.push(entry.name.clone());
+                return Ok(());
+            }
+            kind => {
+                let what = match kind {
+                    TarKind::Symlink | TarKind::HardLink => "a link that leads out of it",
+                    _ => "a device or pipe",
+                };
+                return Err(self.refuse(&format!("the archive has {what}: {:?}", entry.name)));
+            }
+        }
+        let mut path = self.root.clone();
+        for part in above {
+            path.push(part);
+            self.directory(&path, &entry.name)?;
+        }
+        path.push(last);
+        match entry.kind {
+            TarKind::Directory => {
+                self.directory(&path, &entry.name)?;
+                self.modes.push((path, entry.mode));
+            }
+            TarKind::File => self.create(path, entry)?,
+            _ => self.link(path, entry)?,
+        }
+        Ok(())
+    }
+
+    /// The parts of a name that stays inside.
+    fn parts<'a>(&self, name: &'a str) -> Result<Vec<&'a str>> {
+        let refused = || self.refuse(&format!("the archive has the name {name:?}"));
+        if name.starts_with('/') || name.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(refused());
+        }
+        let parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+        parts
+            .map(|part| if is_plain(part) { Ok(part) } else { Err(refused()) })
+            .collect()
+    }
+
+    /// Makes sure of a directory that is no link.
+    fn directory(&mut self, path: &Path, name: &str) -> Result<()> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(self.refuse(&format!(
+                "the archive has {name:?} below something that is no directory"
+            ))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.count()?;
+                fs::create_dir(path).map_err(at(path))
+            }
+            Err(error) => Err(at(path)(error)),
+        }
+    }
+
+    /// Takes what is there out of the way, so that nothing is written through a link.
+    fn clear(&self, path: &Path) -> Result<()> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_dir() => {
+                Err(self.refuse(&format!("the archive has two things at {}", path.display())))
+            }
+            Ok(_) => fs::remove_file(path).map_err(at(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(at(path)(error)),
+        }
+    }
+
+    fn create(&mut self, path: PathBuf, entry: &TarEntry) -> Result<()> {
+        let bytes = self.done.bytes.saturating_add(entry.size);
+        if entry.size > self.options.file_bytes {
+            let most = self.options.file_bytes;
+            return Err(self.limit(&format!("{:?} has more than {most} bytes", entry.name)));
+        }
+        if bytes > self.options.total_bytes {
+            let most = self.options.total_bytes;
+            return Err(self.limit(&format!("its files have more than {most} bytes")));
+        }
+        self.count()?;
+        self.done.bytes = bytes;
+        self.clear(&path)?;
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(at(&path))?;
+        set_mode(&file, entry.mode).map_err(at(&path))?;
+        self.file = Some((file, path));
+        Ok(())
+    }
+
+    fn write(&mut self, data: &[u8]) -> Result<()> {
+        match &mut self.file {
+            Some((file, path)) => file.write_all(data).map_err(at(path)),
+            None => Ok(()),
+        }
+    }
+
+    fn link(&mut self, path: PathBuf, entry: &TarEntry) -> Result<()> {
+        self.count()?;
+        if entry.kind == TarKind::Symlink {
+            self.clear(&path)?;
+            return symlink(&entry.link, &path).map_err(at(&path));
+        }
+        match self.own_file(&entry.link)? {
+            Some(target) if target != path => {
+                self.clear(&path)?;
+                fs::hard_link(target, &path).map_err(at(&path))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The place of a plain file that was unpacked before.
+    fn own_file(&self, name: &str) -> Result<Option<PathBuf>> {
+        let Ok(parts) = self.parts(name) else {
+            return Ok(None);
+        };
+        let mut path = self.root.clone();
+        for (at_part, part) in parts.iter().enumerate() {
+            path.push(part);
+            let is_last = at_part + 1 == parts.len();
+            match fs::symlink_metadata(&path) {
+                Ok(found) if is_last && found.is_file() => return Ok(Some(path)),
+                Ok(found) if !is_last && found.is_dir() => {}
+                Ok(_) => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(at(&path)(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn count(&mut self) -> Result<()> {
+        if self.counted >= self.options.entries {
+            let most = self.options.entries;
+            return Err(self.limit(&format!("it has more than {most} entries")));
+        }
+        self.counted += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Unpacked> {
+        for (path, mode) in self.modes.iter().rev() {
+            // Without these the user of this process could not remove it any more.
+            let directory = File::open(path).and_then(|directory| set_mode(&directory, mode | 0o700));
+            directory.map_err(at(path))?;
+        }
+        self.done.entries = self.counted - self.done.skipped.len() as u64;
+        Ok(self.done)
+    }
+
+    fn refuse(&self, why: &str) -> DriverError {
+        self.error(Kind::InvalidData, why)
+    }
+
+    fn limit(&self, why: &str) -> DriverError {
+        self.error(Kind::FileTooLarge, why)
+    }
+
+    fn error(&self, kind: Kind, why: &str) -> DriverError {
+        FileSystemError::new(self.root.display().to_string(), kind, why).into()
+    }
+}
+
+/// Whether a part of a name is a name and nothing else, on this system.
+fn is_plain(part: &str) -> bool {
+    let mut components = Path::new(part).components();
+    matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(name)), None) if name == part
+    ) && !part.contains('\0')
+}
+
+/// Whether a symbolic link stays inside that has so many directories above it. It goes up only at its beginning, out
+/// of directories that are no links; what it then goes through stays inside by itself.
+fn stays_inside(target: &str, depth: usize) -> bool {
+    if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
+        return false;
+    }
+    let mut parts = target
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .peekable();
+    let mut ups = 0;
+    while parts.next_if(|part| *part == "..").is_some() {
+        ups += 1;
+    }
+    ups <= depth && parts.all(is_plain)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> DriverError {
+    let path = path.display().to_string();
+    move |error| FileSystemError::from_io(path, error).into()
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o777))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn symlink(target: &str, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(not(unix))]
+fn symlink(_: &str, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
