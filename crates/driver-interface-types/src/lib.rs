@@ -37,6 +37,7 @@ mod status;
 mod stream;
 mod volume;
 mod wait_for;
+mod words;
 
 /// For implementing [`ContainerDriver`] without a dependency of your own.
 pub use async_trait::async_trait;

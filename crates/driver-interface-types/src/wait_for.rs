@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::words::Words;
 use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, LogOptions};
 
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -32,7 +33,7 @@ const STATUS_LINE: usize = 64;
 /// assert_eq!(WaitFor::log("ready").to_string(), r#"it wrote "ready""#);
 /// assert_eq!(WaitFor::http(8080, "/health").to_string(), "`GET /health` on port 8080 was answered with 200");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitFor {
     /// It has written this text to its output or error.
@@ -114,6 +115,13 @@ impl WaitFor {
     }
 }
 
+impl fmt::Debug for WaitFor {
+    /// As it is displayed: without the arguments of a command, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WaitFor({self})")
+    }
+}
+
 impl fmt::Display for WaitFor {
     /// What has to happen, in the past tense.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,7 +131,7 @@ impl fmt::Display for WaitFor {
             Self::Http { path, port, status } => {
                 write!(f, "`GET {path}` on port {port} was answered with {status}")
             }
-            Self::Exec(argv) => write!(f, "the command {argv:?} worked in it"),
+            Self::Exec(argv) => write!(f, "the command {:?} worked in it", Words(argv)),
             Self::Healthy => f.write_str("it was healthy"),
             Self::Exit => f.write_str("it ended"),
         }

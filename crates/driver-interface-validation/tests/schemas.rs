@@ -6,7 +6,7 @@ use driver_interface_types::{
     VolumeMount,
 };
 use driver_interface_validation::{
-    parse_container_config, parse_network_config, parse_volume_config, validate_container_config,
+    ValidationPolicy, parse_container_config, parse_network_config, parse_volume_config, validate_container_config, validate_container_config_with,
     validate_network_config, validate_resource_limits, validate_security_options, validate_volume_config,
 };
 use serde_json::{Value, json};
@@ -169,5 +169,6 @@ fn what_the_builders_make_is_valid() {
         .network("none")
         .security(SecurityOptions::default().user("0"))
         .operation_key("deploy-7");
-    validate_container_config(&config).unwrap();
+    let policy = ValidationPolicy::default().allow_bind_root("/srv");
+    validate_container_config_with(&config, &policy).unwrap();
 }

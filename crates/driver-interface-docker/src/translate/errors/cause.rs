@@ -19,6 +19,8 @@ pub(crate) enum Cause {
     RemovalUnderWay,
     /// Podman's word for any state that does not fit the operation.
     WrongState,
+    /// Neither the request nor the image names one.
+    NoCommand,
     CommandNotFound,
     CommandNotExecutable,
     /// The folder a command is to run in.
@@ -100,6 +102,9 @@ fn create(status: u16, text: &str) -> Option<Cause> {
     }
     if status == 409 || says(text, &["that name is already in use"]) {
         return Some(Cause::NameTaken);
+    }
+    if says(text, &["no command specified", "no command or entrypoint provided"]) {
+        return Some(Cause::NoCommand);
     }
     if says(text, &["storage-opt is supported only"]) {
         return Some(Cause::DiskQuotaUnsupported);
