@@ -47,8 +47,14 @@ pub(crate) fn tail_works(flavour: Flavour) -> bool {
 /// Podman `runc version 1.1.5+ds1` and more lines.
 pub(crate) fn keeps_mode(runtime: &str) -> bool {
     let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let mut numbers = text.get(..end).unwrap_or_default().split('.').map(str::parse::<u32>);
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let mut numbers = text
+        .get(..end)
+        .unwrap_or_default()
+        .split('.')
+        .map(str::parse::<u32>);
     let mut next = || numbers.next().and_then(Result::ok);
     next().is_some_and(|major| (major, next().unwrap_or(0), next().unwrap_or(0)) < (1, 1, 8))
 }

@@ -12,7 +12,8 @@ use driver_interface_types::{
     ContainerInstance, ContainerStats, CreationPlan, DeviceMapping, Enforcement, EnforcementReport, Event,
     EventCursor, EventFilter, EventKind, ExecOutcome, ExecStatus, GpuRequest, HealthCheck, HealthTest,
     ImageFilter, ImageInfo, LogStreamOptions, NetworkConfig, NetworkConnectOptions, PortMapping, Protocol,
-    PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal, TmpfsMount, WaitOptions, Warning,
+    PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal, TmpfsMount,
+    WaitOptions, Warning,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +28,15 @@ fn full_config() -> ContainerConfig {
         .stop_signal(Signal::QUIT)
         .init(false)
         .tmpfs("/run", 16)
-        .tmpfs_mount(TmpfsMount::new("/private", 1).mode(0o700).uid(7).gid(8).exec(false).suid(true).dev(true))
+        .tmpfs_mount(
+            TmpfsMount::new("/private", 1)
+                .mode(0o700)
+                .uid(7)
+                .gid(8)
+                .exec(false)
+                .suid(true)
+                .dev(true),
+        )
         .shm_size(128)
         .ulimit("nofile", 1024, 4096)
         .port(PortMapping::new(80).host_port(8080))

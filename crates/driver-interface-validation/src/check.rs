@@ -2,7 +2,8 @@
 
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
-    ContainerConfig, ExecConfig, LogOptions, NetworkConfig, ResourceLimits, SecurityOptions, VolumeConfig, VolumeMount,
+    ContainerConfig, ExecConfig, LogOptions, NetworkConfig, ResourceLimits, SecurityOptions, VolumeConfig,
+    VolumeMount,
 };
 use garde::{Report, Validate};
 

@@ -1,11 +1,16 @@
 //! The rules of commands in running containers.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
+use driver_interface_types::{ContainerConfig, ExecConfig, TtySize};
+use driver_interface_validation::{
+    ConfigurationError, codes, limits, validate_container_config, validate_exec_config,
+};
 
-use common::{config, found};
-use driver_interface_types::{ExecConfig, TtySize};
-use driver_interface_validation::{codes, limits, validate_container_config, validate_exec_config};
+/// Path and code of every violation.
+fn found(result: Result<(), ConfigurationError>) -> Vec<(String, String)> {
+    let violations = result.map_or_else(|error| error.violations().to_vec(), |()| Vec::new());
+    violations.into_iter().map(|one| (one.path, one.code)).collect()
+}
 
 #[test]
 fn a_command_s_variables_are_judged_as_a_container_s() {
@@ -23,7 +28,9 @@ fn a_command_s_variables_are_judged_as_a_container_s() {
         ("A", "two\nlines"),
         ("größe", ""),
     ] {
-        let of_container = found(validate_container_config(&config().env(key, value)));
+        let of_container = found(validate_container_config(
+            &ContainerConfig::new("s1", "alpine").env(key, value),
+        ));
         let of_command = found(validate_exec_config(&ExecConfig::new(["env"]).env(key, value)));
         assert_eq!(of_command, of_container, "{key:?}");
         let is_right = matches!((key, value), ("A", "two\nlines") | ("größe", ""));
@@ -39,11 +46,27 @@ fn each_part_of_a_command_has_its_path_and_code() {
     for (config, path, code) in [
         (ExecConfig::new(nothing), "argv", codes::EMPTY),
         (ExecConfig::new([""]), "argv[0]", codes::EMPTY),
-        (ExecConfig::new(["echo", "a\0b"]), "argv[1]", codes::INVALID_CHARACTER),
-        (command().env("A=B", "x"), "env[\"A=B\"]", codes::INVALID_CHARACTER),
+        (
+            ExecConfig::new(["echo", "a\0b"]),
+            "argv[1]",
+            codes::INVALID_CHARACTER,
+        ),
+        (
+            command().env("A=B", "x"),
+            "env[\"A=B\"]",
+            codes::INVALID_CHARACTER,
+        ),
         (command().working_dir("tmp"), "workingDir", codes::NOT_ABSOLUTE),
-        (command().working_dir("/a/../b"), "workingDir", codes::NOT_NORMALISED),
-        (command().working_dir("/a\0b"), "workingDir", codes::INVALID_CHARACTER),
+        (
+            command().working_dir("/a/../b"),
+            "workingDir",
+            codes::NOT_NORMALISED,
+        ),
+        (
+            command().working_dir("/a\0b"),
+            "workingDir",
+            codes::INVALID_CHARACTER,
+        ),
         (command().user(""), "user", codes::EMPTY),
         (command().user("a b"), "user", codes::INVALID_USER),
         (command().user("4294967296"), "user", codes::OUT_OF_RANGE),

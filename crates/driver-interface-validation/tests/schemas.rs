@@ -6,8 +6,9 @@ use driver_interface_types::{
     VolumeMount,
 };
 use driver_interface_validation::{
-    ValidationPolicy, parse_container_config, parse_network_config, parse_volume_config, validate_container_config, validate_container_config_with,
-    validate_network_config, validate_resource_limits, validate_security_options, validate_volume_config,
+    ValidationPolicy, parse_container_config, parse_network_config, parse_volume_config,
+    validate_container_config, validate_container_config_with, validate_network_config,
+    validate_resource_limits, validate_security_options, validate_volume_config,
 };
 use serde_json::{Value, json};
 

@@ -17,7 +17,14 @@ fn what_is_well_formed_passes() {
     for config in [
         config().entrypoint(Vec::<String>::new()).command(["true"]),
         config().entrypoint(["true"]),
-        config().tmpfs_mount(TmpfsMount::new("/a", 1).mode(0o7777).uid(0).gid(2_147_483_647).suid(true).dev(true)),
+        config().tmpfs_mount(
+            TmpfsMount::new("/a", 1)
+                .mode(0o7777)
+                .uid(0)
+                .gid(2_147_483_647)
+                .suid(true)
+                .dev(true),
+        ),
         config().working_dir("/srv/a:b"),
         config().hostname("web-1.internal"),
         config().tmpfs("/run", 1).tmpfs("/var/run2", 64).shm_size(1),
@@ -44,7 +51,11 @@ fn what_would_not_work_is_refused_under_its_path() {
     let apparmor = |text: &str| config().security(SecurityOptions::default().apparmor_profile(text));
     let cases: Vec<(ContainerConfig, &str, &str)> = vec![
         (config().entrypoint([""]), "entrypoint[0]", codes::EMPTY),
-        (config().entrypoint(Vec::<String>::new()), "entrypoint", codes::EMPTY),
+        (
+            config().entrypoint(Vec::<String>::new()),
+            "entrypoint",
+            codes::EMPTY,
+        ),
         (
             config().tmpfs_mount(TmpfsMount::new("/a", 1).mode(0o10000)),
             "tmpfs[0].mode",

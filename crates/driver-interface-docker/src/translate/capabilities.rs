@@ -5,9 +5,7 @@ use std::path::Path;
 use driver_interface_errors::{
     ContainerCreationError, DriverError, Hint, ResourceLimitError, UnsupportedError,
 };
-use driver_interface_types::{
-    Capabilities, ContainerConfig, ResourceLimits, Strictness, Warning,
-};
+use driver_interface_types::{Capabilities, ContainerConfig, ResourceLimits, Strictness, Warning};
 
 use super::enforcement::Facts;
 use super::tmpfs;
@@ -118,7 +116,11 @@ impl Abilities {
         let mounts = config.tmpfs.iter().enumerate();
         let lacking = mounts.filter_map(|(index, mount)| {
             let (field, why) = tmpfs::unsupported(mount, &config.security, self.flavour)?;
-            Some(Warning::new(format!("tmpfs[{index}].{field}"), "unsupported", why))
+            Some(Warning::new(
+                format!("tmpfs[{index}].{field}"),
+                "unsupported",
+                why,
+            ))
         });
         lacking.collect()
     }

@@ -73,7 +73,9 @@ pub(crate) fn misfit(
 ) -> Option<String> {
     let has = below.permissions();
     match mount.mode {
-        Some(wanted) if wanted != has => Some(format!("it would have the mode {has:o} instead of {wanted:o}")),
+        Some(wanted) if wanted != has => {
+            Some(format!("it would have the mode {has:o} instead of {wanted:o}"))
+        }
         Some(_) => None,
         None => {
             // On Podman it is the user's, on Docker where that user's number is known.
@@ -87,7 +89,9 @@ pub(crate) fn misfit(
                 (false, true) => writable(0o030),
                 (false, false) => writable(0o003),
             };
-            (!can).then(|| format!("it would have the mode {has:o}, with which the container's user cannot write to it"))
+            (!can).then(|| {
+                format!("it would have the mode {has:o}, with which the container's user cannot write to it")
+            })
         }
     }
 }
@@ -99,7 +103,11 @@ mod tests {
     fn below(mode: u32) -> PathStat {
         // As Go writes it: the sticky bit lies elsewhere.
         let sticky = if mode & 0o1000 == 0 { 0 } else { 1 << 20 };
-        serde_json::from_str(&format!(r#"{{"mode":{}}}"#, (1_u32 << 31) | sticky | (mode & 0o777))).unwrap()
+        serde_json::from_str(&format!(
+            r#"{{"mode":{}}}"#,
+            (1_u32 << 31) | sticky | (mode & 0o777)
+        ))
+        .unwrap()
     }
 
     #[test]
@@ -120,7 +128,13 @@ mod tests {
 
     #[test]
     fn mode_owner_and_flags_are_passed_on_or_known_to_be_unsupported() {
-        let mount = TmpfsMount::new("/run", 1).mode(0o750).uid(7).gid(8).exec(false).suid(true).dev(true);
+        let mount = TmpfsMount::new("/run", 1)
+            .mode(0o750)
+            .uid(7)
+            .gid(8)
+            .exec(false)
+            .suid(true)
+            .dev(true);
         let security = SecurityOptions::default();
         assert_eq!(
             options(&mount, &security, Flavour::Docker),
@@ -138,7 +152,13 @@ mod tests {
     #[test]
     fn a_directory_s_mode_fits_or_it_is_said_what_would_not_hold() {
         let misfit = |mount: TmpfsMount, user: &str, flavour, mode| {
-            misfit(&mount, &SecurityOptions::default().user(user), flavour, &below(mode)).is_some()
+            misfit(
+                &mount,
+                &SecurityOptions::default().user(user),
+                flavour,
+                &below(mode),
+            )
+            .is_some()
         };
         let plain = || TmpfsMount::new("/data", 1);
         for (user, flavour, mode, expected) in [
@@ -151,11 +171,18 @@ mod tests {
             ("www-data", Flavour::Podman, 0o755, false),
             ("www-data:7", Flavour::Docker, 0o775, false),
         ] {
-            assert_eq!(misfit(plain(), user, flavour, mode), expected, "{user} {flavour:?} {mode:o}");
+            assert_eq!(
+                misfit(plain(), user, flavour, mode),
+                expected,
+                "{user} {flavour:?} {mode:o}"
+            );
         }
         let user = "1000:1000";
         assert!(misfit(plain().mode(0o700), user, Flavour::Docker, 0o755));
         assert!(!misfit(plain().mode(0o1777), user, Flavour::Docker, 0o1777));
-        assert!(misfit(plain().uid(7), user, Flavour::Docker, 0o700), "the user does not own it");
+        assert!(
+            misfit(plain().uid(7), user, Flavour::Docker, 0o700),
+            "the user does not own it"
+        );
     }
 }

@@ -172,14 +172,21 @@ pub(super) fn danger(path: &str, protected: &[String]) -> Option<String> {
             return Some(format!("`{name}` holds credentials, or a user's engine"));
         }
         Some(Private::Above(name)) => {
-            return Some(format!("it holds `{name}`, where there are credentials, or a user's engine"));
+            return Some(format!(
+                "it holds `{name}`, where there are credentials, or a user's engine"
+            ));
         }
         None => {}
     }
     if is_home(path) {
         return Some("it holds credentials (`.ssh`, `.aws`, `.docker` and their like)".to_owned());
     }
-    let directories = || DIRECTORIES.iter().copied().chain(protected.iter().map(String::as_str));
+    let directories = || {
+        DIRECTORIES
+            .iter()
+            .copied()
+            .chain(protected.iter().map(String::as_str))
+    };
     if let Some(directory) = directories().find(|directory| is_within(path, directory)) {
         return Some(format!("what is in `{directory}` gives control over the host"));
     }

@@ -139,7 +139,12 @@ fn what_a_link_leads_to_is_allowed_excepted_and_protected_with_it() {
     assert!(policy.bind_problem("/run/docker.sock").is_some());
     assert_eq!(policy.bind_problem("/mnt/disk/engine"), None);
     let policy = policy.with_links_resolved(links);
-    for allowed in ["/srv/a", "/mnt/disk/srv/a", "/run/docker.sock", "/var/run/docker.sock"] {
+    for allowed in [
+        "/srv/a",
+        "/mnt/disk/srv/a",
+        "/run/docker.sock",
+        "/var/run/docker.sock",
+    ] {
         assert_eq!(policy.bind_problem(allowed), None, "{allowed}");
     }
     for refused in ["/mnt/disk/engine/x", "/mnt/disk", "/engine"] {

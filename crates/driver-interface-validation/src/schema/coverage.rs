@@ -36,7 +36,15 @@ fn full_container_config() -> ContainerConfig {
         .tty(true)
         .stop_signal(Signal::QUIT)
         .init(true)
-        .tmpfs_mount(TmpfsMount::new("/run", 16).mode(0o750).uid(7).gid(8).exec(false).suid(true).dev(true))
+        .tmpfs_mount(
+            TmpfsMount::new("/run", 16)
+                .mode(0o750)
+                .uid(7)
+                .gid(8)
+                .exec(false)
+                .suid(true)
+                .dev(true),
+        )
         .shm_size(128)
         .ulimit("nofile", 1024, 4096)
         .port(PortMapping::new(80).host_port(8080))

@@ -62,7 +62,10 @@ fn names_program(words: &Command<'_>, _: &ValidationPolicy) -> garde::Result {
 
 fn has_room(size: &TtySize, _: &ValidationPolicy) -> garde::Result {
     if size.columns == 0 || size.rows == 0 {
-        let message = format!("must have at least 1 column and 1 row; got {}×{}", size.columns, size.rows);
+        let message = format!(
+            "must have at least 1 column and 1 row; got {}×{}",
+            size.columns, size.rows
+        );
         return rules::refuse(codes::OUT_OF_RANGE, message);
     }
     Ok(())

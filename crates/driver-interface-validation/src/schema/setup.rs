@@ -11,7 +11,9 @@ use super::mount::place_in_container;
 use crate::ValidationPolicy;
 use crate::check::refusal;
 use crate::codes;
-use crate::limits::{FILE_MODE, ID, MAX_DEVICES, MAX_DNS, MAX_HOST_NAME, MAX_MOUNTS, MAX_NAMES, MAX_PORTS, TMPFS};
+use crate::limits::{
+    FILE_MODE, ID, MAX_DEVICES, MAX_DNS, MAX_HOST_NAME, MAX_MOUNTS, MAX_NAMES, MAX_PORTS, TMPFS,
+};
 use crate::path::{is_within, normalised};
 use crate::rules::{driver_name, refuse};
 use crate::text::{nearest, sentence, shown};

@@ -27,7 +27,9 @@ impl HostFiles {
         match address {
             Address::Tcp { .. } => Self::Elsewhere,
             // What may not be looked at is there.
-            Address::Unix(_) if Path::new(storage).is_absolute() && !is_absent(Path::new(storage)) => Self::Shared,
+            Address::Unix(_) if Path::new(storage).is_absolute() && !is_absent(Path::new(storage)) => {
+                Self::Shared
+            }
             Address::Unix(_) => Self::Unknown,
         }
     }
@@ -92,7 +94,9 @@ impl Inner {
             };
             match source {
                 Source::Real(path) => mount.source = path,
-                Source::Missing if self.files == HostFiles::Shared => return Err(missing(&mount.source).into()),
+                Source::Missing if self.files == HostFiles::Shared => {
+                    return Err(missing(&mount.source).into());
+                }
                 Source::Missing | Source::Unresolved(_) => {}
             }
         }
@@ -180,7 +184,10 @@ mod tests {
             port: 2375,
         };
         assert_eq!(HostFiles::of(&socket, storage), HostFiles::Shared);
-        assert_eq!(HostFiles::of(&socket, &format!("{storage}/none")), HostFiles::Unknown);
+        assert_eq!(
+            HostFiles::of(&socket, &format!("{storage}/none")),
+            HostFiles::Unknown
+        );
         assert_eq!(HostFiles::of(&socket, ""), HostFiles::Unknown);
         assert_eq!(HostFiles::of(&remote, storage), HostFiles::Elsewhere);
     }

@@ -12,7 +12,10 @@ impl Inner {
     /// Checks that the volumes, the network and the folders that the config names are there.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
         for index in self.missing_sources(config).await {
-            let source = config.volumes.get(index).map_or("", |mount| mount.source.as_str());
+            let source = config
+                .volumes
+                .get(index)
+                .map_or("", |mount| mount.source.as_str());
             return Err(missing(source).into());
         }
         for mount in config
@@ -51,9 +54,9 @@ impl Inner {
             if let Some(target) = below.as_ref().and_then(|stat| stat.link_target()) {
                 below = self.engine.stat_path(id, target).await.map_err(unseen)?;
             }
-            let misfit = below.filter(|stat| stat.is_folder()).and_then(|below| {
-                tmpfs::misfit(&mount, &config.security, self.engine.flavour(), &below)
-            });
+            let misfit = below
+                .filter(|stat| stat.is_folder())
+                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.flavour(), &below));
             if let Some(misfit) = misfit {
                 let reason = format!(
                     "the tmpfs mount at `{}` lies over a directory of the image, and this engine's runc is older than \

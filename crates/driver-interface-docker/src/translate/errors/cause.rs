@@ -103,7 +103,10 @@ fn create(status: u16, text: &str) -> Option<Cause> {
     if status == 409 || says(text, &["that name is already in use"]) {
         return Some(Cause::NameTaken);
     }
-    if says(text, &["no command specified", "no command or entrypoint provided"]) {
+    if says(
+        text,
+        &["no command specified", "no command or entrypoint provided"],
+    ) {
         return Some(Cause::NoCommand);
     }
     if says(text, &["storage-opt is supported only"]) {
