@@ -125,8 +125,9 @@ impl DockerConfig {
     ///
     /// To the policy the driver adds that nobody mounts its engine's storage and socket. Where the engine is reached over
     /// a local socket, links are followed: what they lead to has to be allowed too, and the engine gets the path without
-    /// links. Whoever may replace a directory of that path by a link between this and the start of the container still
-    /// decides what is mounted, so allow no directory in whose parents others may write.
+    /// links. Before each start the driver looks again. Whoever can replace a directory of that path by a link in the moment
+    /// between this and the engine's own look still decides what is mounted, so allow no directory in whose parents
+    /// others may write.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use driver_interface_errors::{ConfigurationError, Result, UnsupportedError};
 use driver_interface_types::{ContainerDriver, Namespace};
+#[cfg(feature = "validation")]
 use driver_interface_validation::ValidationPolicy;
 
 /// The schemes that [`connect`] knows, whether their feature is on or not.
@@ -32,6 +33,7 @@ pub struct ConnectOptions {
     /// Whose objects the driver sees and touches; `default` without one.
     pub namespace: Namespace,
     /// Which paths of the host may be mounted, and which capabilities may be added; without one no path may be.
+    #[cfg(feature = "validation")]
     pub policy: ValidationPolicy,
 }
 
@@ -51,6 +53,7 @@ impl ConnectOptions {
     /// let policy = ValidationPolicy::default().allow_bind_root("/srv/builds");
     /// assert_eq!(ConnectOptions::default().policy(policy.clone()).policy, policy);
     /// ```
+    #[cfg(feature = "validation")]
     #[must_use]
     pub fn policy(mut self, policy: ValidationPolicy) -> Self {
         self.policy = policy;

@@ -72,6 +72,33 @@ fn a_link_that_stays_inside_is_mounted_as_what_it_leads_to() {
 }
 
 #[test]
+fn a_directory_that_is_replaced_by_a_link_before_the_start_is_not_followed() {
+    on_each("links later", async |bench| {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("data");
+        std::fs::create_dir(&source).unwrap();
+        let policy = ValidationPolicy::default().allow_bind_root(directory.path().to_str().unwrap());
+        let driver = bench.with_policy(policy).await;
+        let config = bench
+            .config("ls /host")
+            .mount(VolumeMount::bind(source.to_str().unwrap(), "/host").read_only(true));
+        let made = driver.create_container(&config).await.unwrap();
+        std::fs::remove_dir(&source).unwrap();
+        symlink("/etc", &source).unwrap();
+        let error = driver.start_container(&made.id).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.is_retryable()),
+            (codes::CONTAINER_START_FAILED, false),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("leads to `/etc`"), "{error}");
+        std::fs::remove_file(&source).unwrap();
+        std::fs::create_dir(&source).unwrap();
+        driver.start_container(&made.id).await.unwrap();
+    });
+}
+
+#[test]
 fn the_engine_s_own_storage_and_socket_are_nobody_s_to_mount() {
     on_each("engine's own", async |bench| {
         let driver = bench

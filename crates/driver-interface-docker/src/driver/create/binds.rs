@@ -3,11 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use driver_interface_errors::{ConfigurationError, ContainerCreationError, Hint, Result, Violation};
+use driver_interface_errors::{
+    ConfigurationError, ContainerCreationError, ContainerStartError, Hint, Result, Violation,
+};
 use driver_interface_types::{ContainerConfig, MountType};
 use driver_interface_validation::{codes, validate_container_config_with};
 
 use crate::driver::inner::Inner;
+use crate::translate::records::ContainerRecord;
 use crate::wire::Address;
 
 /// Whether this process sees the files that the engine mounts.
@@ -80,8 +83,9 @@ impl Inner {
     }
 
     /// The config with the sources of its bind mounts as they are without links, so that the engine mounts what the
-    /// policy has allowed. It is asked for right before the request is sent: a directory that is replaced by a link after
-    /// that is followed by the engine.
+    /// policy has allowed. It is asked for right before the request is sent, and again before each start (see
+    /// [`refuse_moved_binds`](Self::refuse_moved_binds)): between that and the engine's own look a link can still be put in
+    /// the place of a directory.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -103,6 +107,31 @@ impl Inner {
         Ok(real)
     }
 
+    /// Refuses to start a container one of whose bind mounts leads elsewhere by now, by a link that was put in the place of
+    /// a directory since the creation, and where the policy does not allow it.
+    pub(in crate::driver) async fn refuse_moved_binds(
+        &self,
+        asked: &str,
+        record: &ContainerRecord,
+    ) -> Result<()> {
+        let binds = record.mounts.iter().enumerate();
+        let binds = binds
+            .filter(|(_, mount)| mount.kind == "bind")
+            .map(|(index, mount)| (index, mount.source.clone()))
+            .collect();
+        for (index, found) in self.resolve_all(binds).await {
+            let source = record.mounts.get(index).map_or("", |mount| mount.source.as_str());
+            if let Source::Real(path) = found
+                && path != source
+                && let Some(problem) = self.policy.bind_problem(&path)
+            {
+                let text = format!("its bind mount of `{source}` leads to `{path}` by now, which {problem}");
+                return Err(ContainerStartError::new(asked, text).with_retryable(false).into());
+            }
+        }
+        Ok(())
+    }
+
     /// The index of each bind mount whose source is surely not there.
     pub(in crate::driver) async fn missing_sources(&self, config: &ContainerConfig) -> Vec<usize> {
         if self.files != HostFiles::Shared {
@@ -115,15 +144,16 @@ impl Inner {
 
     /// Where each bind mount leads, by its index.
     async fn bind_sources(&self, config: &ContainerConfig) -> Vec<(usize, Source)> {
-        if self.files == HostFiles::Elsewhere {
-            return Vec::new();
-        }
         let binds = config.volumes.iter().enumerate();
-        let binds: Vec<(usize, String)> = binds
+        let binds = binds
             .filter(|(_, mount)| mount.mount_type() == MountType::Bind)
             .map(|(index, mount)| (index, mount.source.clone()))
             .collect();
-        if binds.is_empty() {
+        self.resolve_all(binds).await
+    }
+
+    async fn resolve_all(&self, binds: Vec<(usize, String)>) -> Vec<(usize, Source)> {
+        if self.files == HostFiles::Elsewhere || binds.is_empty() {
             return Vec::new();
         }
         // Following links may wait for a file server.
