@@ -51,7 +51,7 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host that are as dangerous as those every host has, in lower case.
+    /// Directories of this engine and its host that are as dangerous as those every host has.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -132,9 +132,7 @@ impl ValidationPolicy {
     /// ```
     #[must_use]
     pub fn protect(mut self, directory: impl AsRef<str>) -> Self {
-        let directory = normalised(directory.as_ref());
-        self.protected
-            .extend(directory.map(|directory| directory.to_lowercase()));
+        self.protected.extend(normalised(directory.as_ref()));
         self
     }
 
@@ -198,7 +196,8 @@ impl ValidationPolicy {
         if self.dangerous.iter().any(|allowed| is_within(&path, allowed)) {
             return None;
         }
-        if let Some(reason) = host::danger(&path.to_lowercase(), &self.protected) {
+        let protected: Vec<String> = self.protected.iter().map(|path| path.to_lowercase()).collect();
+        if let Some(reason) = host::danger(&path.to_lowercase(), &protected) {
             let call = call("allow_dangerous_bind", &path);
             return Some(format!(
                 "must not be {}: {reason}; where that is wanted, allow it with {call}",

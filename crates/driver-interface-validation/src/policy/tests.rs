@@ -128,16 +128,16 @@ fn what_a_link_leads_to_is_allowed_excepted_and_protected_with_it() {
     let links = |path: &str| match path {
         "/srv" => Some("/mnt/disk/srv".to_owned()),
         "/var/run/docker.sock" => Some("/run/docker.sock".to_owned()),
-        "/engine" => Some("/mnt/disk/engine".to_owned()),
+        "/Engine" => Some("/mnt/disk/Engine".to_owned()),
         _ => None,
     };
     let policy = ValidationPolicy::default()
         .allow_bind_root("/srv")
         .allow_bind_root("/mnt/disk")
         .allow_dangerous_bind("/var/run/docker.sock")
-        .protect("/engine");
+        .protect("/Engine");
     assert!(policy.bind_problem("/run/docker.sock").is_some());
-    assert_eq!(policy.bind_problem("/mnt/disk/engine"), None);
+    assert_eq!(policy.bind_problem("/mnt/disk/Engine"), None);
     let policy = policy.with_links_resolved(links);
     for allowed in [
         "/srv/a",
@@ -147,7 +147,7 @@ fn what_a_link_leads_to_is_allowed_excepted_and_protected_with_it() {
     ] {
         assert_eq!(policy.bind_problem(allowed), None, "{allowed}");
     }
-    for refused in ["/mnt/disk/engine/x", "/mnt/disk", "/engine"] {
+    for refused in ["/mnt/disk/Engine/x", "/mnt/disk/engine", "/mnt/disk", "/Engine"] {
         assert!(policy.bind_problem(refused).is_some(), "{refused}");
     }
 }
