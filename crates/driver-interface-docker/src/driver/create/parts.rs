@@ -11,12 +11,9 @@ use crate::translate::tmpfs;
 impl Inner {
     /// Checks that the volumes, the network and the folders that the config names are there.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
-        for index in self.missing_sources(config).await {
-            let source = config
-                .volumes
-                .get(index)
-                .map_or("", |mount| mount.source.as_str());
-            return Err(missing(source).into());
+        let absent = self.missing_sources(config).await;
+        if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
+            return Err(missing(&mount.source).into());
         }
         for mount in config
             .volumes
