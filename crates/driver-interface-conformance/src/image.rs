@@ -30,6 +30,7 @@ const FOLDERS: &[(&str, u32)] = &[
     ("dev/", 0o755),
     ("etc/", 0o755),
     ("home/", 0o755),
+    ("opt/", 0o755),
     ("proc/", 0o555),
     ("root/", 0o700),
     ("run/", 0o755),
@@ -132,6 +133,13 @@ fn root_file_system(busybox: &[u8]) -> io::Result<Bytes> {
         0o644,
         tar::EntryType::Regular,
         GROUP.as_bytes(),
+    )?;
+    append(
+        &mut archive,
+        "opt/kept",
+        0o644,
+        tar::EntryType::Regular,
+        b"of the image\n",
     )?;
     archive.into_inner().map(Bytes::from)
 }

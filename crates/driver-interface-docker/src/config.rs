@@ -121,7 +121,24 @@ impl DockerConfig {
         self
     }
 
-    /// Sets which paths of the host may be mounted.
+    /// Sets which paths of the host may be mounted, and which capabilities may be added. Without this call no path may be.
+    ///
+    /// To the policy the driver adds that nobody mounts its engine's storage and socket. Where the engine is reached over
+    /// a local socket, links are followed: what they lead to has to be allowed too, and the engine gets the path without
+    /// links. Before each start the driver looks again. Whoever can replace a directory of that path by a link in the moment
+    /// between this and the engine's own look still decides what is mounted, so allow no directory in whose parents
+    /// others may write.
+    ///
+    /// ```
+    /// use driver_interface_docker::DockerConfig;
+    /// use driver_interface_validation::ValidationPolicy;
+    ///
+    /// # fn example() -> driver_interface_types::Result<()> {
+    /// let policy = ValidationPolicy::default().allow_bind_root("/srv/builds");
+    /// let config = DockerConfig::detect()?.policy(policy);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn policy(mut self, policy: ValidationPolicy) -> Self {
         self.policy = policy;

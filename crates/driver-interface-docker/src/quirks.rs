@@ -1,11 +1,9 @@
 //! Where Podman differs from Docker in ways that a status code does not show.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::engine::Flavour;
-use crate::wire::Address;
 
 /// Whether networks reliably keep their containers from those of others.
 ///
@@ -45,11 +43,21 @@ pub(crate) fn tail_works(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
 
-/// Whether a bind mount's source is known to be missing. Podman makes an empty folder on the host instead of
-/// refusing; asked only where the engine's host is surely this one.
-pub(crate) fn bind_source_missing(flavour: Flavour, address: &Address, source: &str) -> bool {
-    let same_host = cfg!(target_os = "linux") && matches!(address, Address::Unix(_));
-    flavour == Flavour::Podman && same_host && !Path::new(source).exists()
+/// Whether the OCI runtime gives a tmpfs mount the mode of the directory that the image has at its place, whatever mode
+/// is asked for: runc did so before 1.1.8. `runtime` is what the engine's `/version` says of it: `1.1.5+ds1`, or on
+/// Podman `runc version 1.1.5+ds1` and more lines.
+pub(crate) fn keeps_mode(runtime: &str) -> bool {
+    let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let mut numbers = text
+        .get(..end)
+        .unwrap_or_default()
+        .split('.')
+        .map(str::parse::<u32>);
+    let mut next = || numbers.next().and_then(Result::ok);
+    next().is_some_and(|major| (major, next().unwrap_or(0), next().unwrap_or(0)) < (1, 1, 8))
 }
 
 /// Whether an error of a creation says that the engine has no init program. Podman finds that out late.
@@ -188,6 +196,25 @@ mod tests {
             assert_eq!(exact_path(Flavour::Podman, path), exact);
             assert_eq!(pattern_of(Flavour::Docker, path), path);
             assert_eq!(exact_path(Flavour::Docker, path), path);
+        }
+    }
+
+    #[test]
+    fn an_old_runc_is_told_from_a_new_one() {
+        for (runtime, expected) in [
+            ("1.1.5+ds1", true),
+            ("1.0.0-rc10", true),
+            ("1.1.7", true),
+            ("1.1.8", false),
+            ("1.1.12", false),
+            ("1.3.4-0ubuntu1", false),
+            ("2.0", false),
+            ("", false),
+            ("crun version 1.8", false),
+            ("runc version 1.1.5+ds1\ncommit: 1.1.5", true),
+            ("runc version 1.2.0\ncommit: x", false),
+        ] {
+            assert_eq!(keeps_mode(runtime), expected, "{runtime}");
         }
     }
 

@@ -20,4 +20,5 @@ pub(crate) mod status;
 pub(crate) mod tar;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod tmpfs;
 pub(crate) mod usage;

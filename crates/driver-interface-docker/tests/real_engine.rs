@@ -12,6 +12,7 @@
 
 mod real {
     pub(crate) mod attach;
+    pub(crate) mod binds;
     pub(crate) mod cancel;
     pub(crate) mod create;
     pub(crate) mod dropped_streams;
@@ -39,5 +40,6 @@ mod real {
     pub(crate) mod setup;
     pub(crate) mod signals;
     pub(crate) mod stats;
+    pub(crate) mod tmpfs;
     pub(crate) mod waits;
 }

@@ -147,6 +147,11 @@ hints! {
              (`docker load`) and use `PullPolicy::Never`",
     user: Some("The image could not be downloaded: its registry cannot be reached.");
 
+    /// Nothing says what the container is to run.
+    NoCommand = "no-command", retry: false, effect: Some(Effect::NotApplied),
+    remedy: "give the config a `command`: the image has neither an entrypoint nor a command of its own",
+    user: None;
+
     /// The image has no program of that name.
     CommandNotFound = "command-not-found", retry: false, effect: Some(Effect::NotApplied),
     remedy: "check the command's spelling and that the image contains the program; give its absolute path if it \

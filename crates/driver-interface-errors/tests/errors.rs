@@ -299,6 +299,7 @@ fn a_hint_whose_cause_persists_rules_a_retry_out() {
             "api-too-old",
             "api-too-new",
             "name-taken",
+            "no-command",
             "command-not-found",
             "command-not-executable",
             "working-dir-not-found",

@@ -16,6 +16,7 @@ use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, Namespace, PullPolicy, Strictness, VolumeMount,
 };
+use driver_interface_validation::ValidationPolicy;
 use support::{instant_driver, script};
 use tokio::time::Instant;
 
@@ -168,8 +169,13 @@ async fn the_disk_limit_is_not_enforced_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn only_mock_local_refuses_writable_mounts_in_a_read_only_container() {
-    let [docker, local] = both();
+    let policy = || ValidationPolicy::default().allow_bind_root("/srv");
+    let docker = MockDockerDriver::builder().policy(policy()).build();
+    let local = MockLocalDriver::builder().policy(policy()).build();
     let writable = script("true").mount(VolumeMount::bind("/srv/data", "/data"));
+    let [closed, _] = both();
+    let error = closed.create_container(&writable).await.unwrap_err();
+    assert!(error.to_string().contains("allow_bind_root"), "{error}");
     docker.create_container(&writable).await.unwrap();
     let error = local.create_container(&writable).await.unwrap_err();
     assert_eq!(error.code(), codes::CONFIGURATION_ERROR);

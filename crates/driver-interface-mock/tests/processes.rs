@@ -15,6 +15,7 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerStatus, RemoveOptions, SecurityOptions, StopOptions,
     StopOutcome, VolumeConfig, VolumeMount,
 };
+use driver_interface_validation::ValidationPolicy;
 use support::{instant_driver, logs, ready, run, run_on, run_script, script};
 
 fn as_root(text: &str) -> ContainerConfig {
@@ -193,6 +194,11 @@ async fn volumes_are_shared_and_outlive_containers() {
         run_on(&driver, &as_user).await.stderr,
         "sh: can't create /data/f: Permission denied\n"
     );
+    let policy = ValidationPolicy::default().allow_bind_root("/srv");
+    let driver = MockDockerDriver::builder()
+        .latency(Latency::Off)
+        .policy(policy)
+        .build();
     let bind = |text: &str| script(text).mount(VolumeMount::bind("/srv/x", "/x"));
     run_on(&driver, &bind("echo shared > /x/f")).await;
     assert_eq!(run_on(&driver, &bind("cat /x/f")).await.stdout, "shared\n");

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::words::Words;
 use crate::{
     DeviceMapping, GpuRequest, HealthCheck, NetworkMode, PortMapping, PullPolicy, ResourceLimits,
     SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
@@ -81,7 +82,8 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_key: Option<String>,
     /// The program that runs before the command and gets it as arguments, with arguments of its own. It replaces
-    /// the image's entrypoint; an empty list takes that away.
+    /// the image's entrypoint, and the image's own command with it; an empty list leaves the command alone, which
+    /// then has to be given: without one the config is refused, as nothing would be left to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
     /// The absolute path of the folder the main process runs in; the image's own without it.
@@ -100,7 +102,7 @@ pub struct ContainerConfig {
     /// is one where the engine has one; `true` refuses the creation where it has none, and `false` takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<bool>,
-    /// Folders in memory. One at `/tmp` takes the place of the driver's own.
+    /// Tmpfs mounts: directories in memory. One at `/tmp` takes the place of the driver's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tmpfs: Vec<TmpfsMount>,
     /// The size of `/dev/shm` in MiB; the engine's own, most often 64, without it.
@@ -193,13 +195,14 @@ impl ContainerConfig {
 }
 
 impl fmt::Debug for ContainerConfig {
-    /// Names the environment variables but never their values: they are where secrets are.
+    /// Shows neither the values of environment variables nor the arguments of the command and the entrypoint: they
+    /// are where secrets are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContainerConfig")
             .field("session_id", &self.session_id)
             .field("image", &self.image)
             .field("name", &self.name)
-            .field("command", &self.command)
+            .field("command", &Words(&self.command))
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("labels", &self.labels)
             .field("resources", &self.resources)
@@ -209,7 +212,7 @@ impl fmt::Debug for ContainerConfig {
             .field("pull_policy", &self.pull_policy)
             .field("strictness", &self.strictness)
             .field("operation_key", &self.operation_key)
-            .field("entrypoint", &self.entrypoint)
+            .field("entrypoint", &self.entrypoint.as_deref().map(Words))
             .field("working_dir", &self.working_dir)
             .field("hostname", &self.hostname)
             .field("tty", &self.tty)

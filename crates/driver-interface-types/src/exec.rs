@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::words::Words;
 use crate::{Signal, millis};
 
 /// Says what command to run in a container. It has the container's limits and security options, and never
@@ -143,10 +144,11 @@ impl ExecConfig {
 }
 
 impl fmt::Debug for ExecConfig {
-    /// Names the environment variables but neither their values nor the input: they are where secrets are.
+    /// Shows neither the arguments, nor the values of environment variables, nor the input: they are where secrets
+    /// are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecConfig")
-            .field("argv", &self.argv)
+            .field("argv", &Words(&self.argv))
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("working_dir", &self.working_dir)
             .field("user", &self.user)

@@ -1,10 +1,12 @@
 //! Health checks of containers: what is run, and what came of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+use crate::words::Words;
 
 /// A command that the engine runs in the container again and again to see whether it is well. It replaces the
 /// image's own.
@@ -43,7 +45,7 @@ pub struct HealthCheck {
 }
 
 /// The command of a health check: a list of words, or a text for the container's shell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum HealthTest {
@@ -51,6 +53,16 @@ pub enum HealthTest {
     Command(Vec<String>),
     /// A command line for the container's `sh`.
     Shell(String),
+}
+
+impl fmt::Debug for HealthTest {
+    /// Shows the program and no more of the command: its arguments may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(words) => f.debug_tuple("Command").field(&Words(words)).finish(),
+            Self::Shell(line) => write!(f, "Shell({} bytes)", line.len()),
+        }
+    }
 }
 
 fn default_interval() -> Duration {

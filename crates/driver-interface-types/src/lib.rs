@@ -39,6 +39,7 @@ pub mod tar;
 mod unpack;
 mod volume;
 mod wait_for;
+mod words;
 
 /// For implementing [`ContainerDriver`] without a dependency of your own.
 pub use async_trait::async_trait;

@@ -38,8 +38,8 @@ pub struct VolumeMount {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MountType {
-    /// A file or folder of the host. Folders that would hand over the host are refused unless the driver was
-    /// built with a policy that allows them.
+    /// A file or directory of the host. It is refused unless the driver was built with a policy that allows it; the
+    /// default policy allows none.
     Bind,
     /// A volume, which must exist: a missing one is refused at creation.
     Volume,
@@ -56,7 +56,7 @@ impl VolumeMount {
         }
     }
 
-    /// Mounts a file or folder of the host.
+    /// Mounts a file or directory of the host, which the driver's policy has to allow.
     pub fn bind(host_path: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             source: host_path.into(),

@@ -42,7 +42,8 @@ pub struct SecurityOptions {
 pub struct LinuxCapabilities {
     /// Taken away. `ALL`, the default, takes away every one.
     pub drop: Vec<String>,
-    /// Given back after that, such as `NET_BIND_SERVICE`.
+    /// Given back after that, such as `NET_BIND_SERVICE`. Those that reach beyond the container, such as `SYS_ADMIN`,
+    /// `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows them.
     pub add: Vec<String>,
 }
 
@@ -94,6 +95,19 @@ impl SecurityOptions {
         self
     }
 
+    /// The numbers of the user and its group, each where `user` gives a number and no name.
+    ///
+    /// ```
+    /// use driver_interface_types::SecurityOptions;
+    ///
+    /// assert_eq!(SecurityOptions::default().user_ids(), (Some(1000), Some(1000)));
+    /// assert_eq!(SecurityOptions::default().user("www-data:33").user_ids(), (None, Some(33)));
+    /// ```
+    pub fn user_ids(&self) -> (Option<u32>, Option<u32>) {
+        let (user, group) = self.user.split_once(':').unwrap_or((&self.user, ""));
+        (user.parse().ok(), group.parse().ok())
+    }
+
     /// Takes one more capability away.
     #[must_use]
     pub fn drop_capability(mut self, name: impl Into<String>) -> Self {
@@ -101,7 +115,8 @@ impl SecurityOptions {
         self
     }
 
-    /// Gives a capability back, such as `NET_BIND_SERVICE`.
+    /// Gives a capability back, such as `NET_BIND_SERVICE`. What reaches beyond the container is refused unless the
+    /// driver's policy allows it.
     #[must_use]
     pub fn add_capability(mut self, name: impl Into<String>) -> Self {
         self.capabilities.add.push(name.into());

@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A folder in memory, empty at each start.
+/// A tmpfs mount: a directory in memory, empty at each start, whatever the image has at its place.
+///
+/// Without `mode`, `uid` and `gid` the container's user can write to it. A driver whose engine cannot give it the
+/// mode or the owner that is asked for refuses the creation with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::TmpfsMount;
 ///
-/// assert_eq!(TmpfsMount::new("/run", 16).size, 16);
+/// let secrets = TmpfsMount::new("/run/secrets", 1).mode(0o700).exec(false);
+/// assert_eq!((secrets.size, secrets.mode), (1, Some(0o700)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -18,15 +22,99 @@ pub struct TmpfsMount {
     pub target: String,
     /// Its size in MiB. What is in it counts as memory of the container.
     pub size: u64,
+    /// The permissions of the directory as a number, at most `0o7777`; `0o1777` without it, so that everybody can
+    /// write to it. JSON has no octal numbers: there `0o700` is `448`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// The user id that owns the directory; without it the container's user, or root where the engine cannot know
+    /// that user's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The group id of the directory; without it the group of the container's user, or root's where the engine
+    /// cannot know that group's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Whether programs in it can be run: yes without it.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub exec: bool,
+    /// Whether the set-user-ID and set-group-ID bits of programs in it count: no without it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub suid: bool,
+    /// Whether device files in it work: no without it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dev: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl TmpfsMount {
-    /// A folder of `mib` MiB.
+    /// The permissions where none are given: everybody can write, and remove only what is their own.
+    pub const DEFAULT_MODE: u32 = 0o1777;
+
+    /// A directory of `mib` MiB that the container's user can write to.
     pub fn new(target: impl Into<String>, mib: u64) -> Self {
         Self {
             target: target.into(),
             size: mib,
+            mode: None,
+            uid: None,
+            gid: None,
+            exec: true,
+            suid: false,
+            dev: false,
         }
+    }
+
+    /// Sets the permissions of the directory, such as `0o700`.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Sets the user id that owns the directory.
+    #[must_use]
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+
+    /// Sets the group id of the directory.
+    #[must_use]
+    pub fn gid(mut self, gid: u32) -> Self {
+        self.gid = Some(gid);
+        self
+    }
+
+    /// Sets whether programs in it can be run.
+    #[must_use]
+    pub fn exec(mut self, yes: bool) -> Self {
+        self.exec = yes;
+        self
+    }
+
+    /// Sets whether the set-user-ID and set-group-ID bits of programs in it count.
+    #[must_use]
+    pub fn suid(mut self, yes: bool) -> Self {
+        self.suid = yes;
+        self
+    }
+
+    /// Sets whether device files in it work.
+    #[must_use]
+    pub fn dev(mut self, yes: bool) -> Self {
+        self.dev = yes;
+        self
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::words::Words;
 use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, LogOptions};
 
 mod early_exit;
@@ -35,7 +36,7 @@ const STATUS_LINE: usize = 64;
 /// assert_eq!(WaitFor::log("ready").to_string(), r#"it wrote "ready""#);
 /// assert_eq!(WaitFor::http(8080, "/health").to_string(), "`GET /health` on port 8080 was answered with 200");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitFor {
     /// It has written this text to its output or error.
@@ -131,6 +132,13 @@ impl WaitFor {
     }
 }
 
+impl fmt::Debug for WaitFor {
+    /// As it is displayed: without the arguments of a command, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WaitFor({self})")
+    }
+}
+
 impl fmt::Display for WaitFor {
     /// What has to happen, in the past tense.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +148,7 @@ impl fmt::Display for WaitFor {
             Self::Http { path, port, status } => {
                 write!(f, "`GET {path}` on port {port} was answered with {status}")
             }
-            Self::Exec(argv) => write!(f, "the command {argv:?} worked in it"),
+            Self::Exec(argv) => write!(f, "the command {:?} worked in it", Words(argv)),
             Self::Healthy => f.write_str("it was healthy"),
             Self::Exit => f.write_str("it ended"),
         }

@@ -12,7 +12,8 @@ use driver_interface_types::{
     ContainerInstance, ContainerStats, CreationPlan, DeviceMapping, Enforcement, EnforcementReport, Event,
     EventCursor, EventFilter, EventKind, ExecOutcome, ExecStatus, GpuRequest, HealthCheck, HealthTest,
     ImageFilter, ImageInfo, LogStreamOptions, NetworkConfig, NetworkConnectOptions, PortMapping, Protocol,
-    PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal, WaitOptions, Warning,
+    PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal, TmpfsMount,
+    WaitOptions, Warning,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +28,15 @@ fn full_config() -> ContainerConfig {
         .stop_signal(Signal::QUIT)
         .init(false)
         .tmpfs("/run", 16)
+        .tmpfs_mount(
+            TmpfsMount::new("/private", 1)
+                .mode(0o700)
+                .uid(7)
+                .gid(8)
+                .exec(false)
+                .suid(true)
+                .dev(true),
+        )
         .shm_size(128)
         .ulimit("nofile", 1024, 4096)
         .port(PortMapping::new(80).host_port(8080))
@@ -57,7 +67,13 @@ fn a_config_with_everything_reads_back_and_speaks_camel_case() {
     let value = reads_back(&full_config());
     assert_eq!(value["entrypoint"], json!(["/entry", "--fast"]));
     assert_eq!(value["stopSignal"], "SIGQUIT");
-    assert_eq!(value["tmpfs"], json!([{"target": "/run", "size": 16}]));
+    assert_eq!(
+        value["tmpfs"],
+        json!([
+            {"target": "/run", "size": 16},
+            {"target": "/private", "size": 1, "mode": 448, "uid": 7, "gid": 8, "exec": false, "suid": true, "dev": true},
+        ])
+    );
     assert_eq!(value["shmSize"], 128);
     assert_eq!(
         value["ulimits"],
@@ -129,7 +145,7 @@ fn a_health_check_is_a_list_of_words_or_a_line_for_the_shell() {
 #[test]
 fn unknown_fields_are_refused_in_every_part_of_the_config() {
     for (field, value) in [
-        ("tmpfs", json!([{"target": "/run", "size": 1, "mode": 7}])),
+        ("tmpfs", json!([{"target": "/run", "size": 1, "noexec": true}])),
         (
             "ulimits",
             json!([{"name": "nofile", "soft": 1, "hard": 1, "max": 1}]),

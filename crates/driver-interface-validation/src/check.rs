@@ -2,12 +2,13 @@
 
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
-    ContainerConfig, LogOptions, NetworkConfig, ResourceLimits, SecurityOptions, VolumeConfig, VolumeMount,
+    ContainerConfig, ExecConfig, LogOptions, NetworkConfig, ResourceLimits, SecurityOptions, VolumeConfig,
+    VolumeMount,
 };
 use garde::{Report, Validate};
 
 use crate::{
-    ContainerConfigSchema, LogOptionsSchema, NetworkConfigSchema, ResourceLimitsSchema,
+    ContainerConfigSchema, ExecConfigSchema, LogOptionsSchema, NetworkConfigSchema, ResourceLimitsSchema,
     SecurityOptionsSchema, ValidationPolicy, VolumeConfigSchema, VolumeMountSchema,
 };
 
@@ -38,14 +39,36 @@ pub fn validate_container_config(config: &ContainerConfig) -> Result<(), Configu
 /// use driver_interface_validation::{ValidationPolicy, validate_container_config_with};
 ///
 /// let config = ContainerConfig::new("s1", "alpine").mount(VolumeMount::bind("/srv/a", "/a"));
-/// assert!(validate_container_config_with(&config, &ValidationPolicy::default()).is_ok());
-/// assert!(validate_container_config_with(&config, &ValidationPolicy::default().without_binds()).is_err());
+/// assert!(validate_container_config_with(&config, &ValidationPolicy::default()).is_err());
+/// let policy = ValidationPolicy::default().allow_bind_root("/srv");
+/// assert!(validate_container_config_with(&config, &policy).is_ok());
 /// ```
 pub fn validate_container_config_with(
     config: &ContainerConfig,
     policy: &ValidationPolicy,
 ) -> Result<(), ConfigurationError> {
     refuse_if_any(violations(&ContainerConfigSchema::from(config), policy))
+}
+
+/// Checks a command that is to be run in a container. Variables follow the same rules as in a container's config, with
+/// the same codes and paths.
+///
+/// # Errors
+/// [`ConfigurationError`] with every violation.
+///
+/// ```
+/// use driver_interface_types::ExecConfig;
+/// use driver_interface_validation::validate_exec_config;
+///
+/// let error = validate_exec_config(&ExecConfig::new(["env"]).env("A=B", "x").working_dir("src")).unwrap_err();
+/// let paths: Vec<&str> = error.violations().iter().map(|violation| violation.path.as_str()).collect();
+/// assert_eq!(paths, ["env[\"A=B\"]", "workingDir"]);
+/// ```
+pub fn validate_exec_config(config: &ExecConfig) -> Result<(), ConfigurationError> {
+    refuse_if_any(violations(
+        &ExecConfigSchema::from(config),
+        &ValidationPolicy::default(),
+    ))
 }
 
 /// Checks limits; paths start at them (`cpu`, not `resources.cpu`).

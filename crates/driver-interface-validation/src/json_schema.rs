@@ -101,6 +101,9 @@ fn rules_of(type_name: &str) -> Value {
         "TmpfsMount" => json!({ "properties": {
             "target": { "pattern": "^/[^:]+$", "maxLength": limits::MAX_PATH },
             "size": { "minimum": 1, "maximum": limits::MAX_MEMORY },
+            "mode": { "minimum": 0, "maximum": 0o7777 },
+            "uid": { "minimum": 0, "maximum": limits::MAX_UID },
+            "gid": { "minimum": 0, "maximum": limits::MAX_UID },
         } }),
         "PortMapping" => json!({ "properties": {
             "containerPort": { "minimum": 1, "maximum": 65_535 },

@@ -12,8 +12,9 @@ mod schema;
 mod text;
 
 pub use check::{
-    validate_container_config, validate_container_config_with, validate_log_options, validate_network_config,
-    validate_resource_limits, validate_security_options, validate_volume_config, validate_volume_mount,
+    validate_container_config, validate_container_config_with, validate_exec_config, validate_log_options,
+    validate_network_config, validate_resource_limits, validate_security_options, validate_volume_config,
+    validate_volume_mount,
 };
 pub use driver_interface_errors::{ConfigurationError, Violation};
 pub use garde::Validate;
@@ -23,6 +24,6 @@ pub use parse::{
 };
 pub use policy::ValidationPolicy;
 pub use schema::{
-    ContainerConfigSchema, LogOptionsSchema, NetworkConfigSchema, ResourceLimitsSchema,
+    ContainerConfigSchema, ExecConfigSchema, LogOptionsSchema, NetworkConfigSchema, ResourceLimitsSchema,
     SecurityOptionsSchema, VolumeConfigSchema, VolumeMountSchema,
 };

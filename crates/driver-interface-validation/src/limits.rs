@@ -97,6 +97,17 @@ pub(crate) const TMPFS: Bounds = Bounds {
     min: 1,
     max: MAX_MEMORY,
 };
+/// Permissions with the set-user-ID, set-group-ID and sticky bits.
+pub(crate) const FILE_MODE: Bounds = Bounds {
+    unit: "",
+    min: 0,
+    max: 0o7777,
+};
+pub(crate) const ID: Bounds = Bounds {
+    unit: "",
+    min: 0,
+    max: MAX_UID,
+};
 pub(crate) const PORT: Bounds = Bounds {
     unit: "",
     min: 1,

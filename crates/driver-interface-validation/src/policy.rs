@@ -1,88 +1,57 @@
-//! Which folders of the host a container may be given.
+//! Which directories of the host a container may be given, and which capabilities.
+
+mod host;
 
 use crate::path::{is_within, normalised};
 use crate::text::shown;
 
-/// Folders whose content is the host itself: its kernel, devices, settings, secrets and engines.
-const DANGEROUS: &[&str] = &[
-    "/proc",
-    "/sys",
-    "/dev",
-    "/etc",
-    "/boot",
-    "/root",
-    "/run",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/usr",
-    "/var/run",
-    "/var/lock",
-    "/var/spool/cron",
-    "/var/snap",
-    "/var/lib/docker",
-    "/var/lib/containerd",
-    "/var/lib/containers",
-    "/var/lib/kubelet",
-    "/var/lib/rancher",
-    "/private/etc",
-    "/private/var/run",
-];
-
-/// Folders in people's homes where engines keep their sockets.
-const ENGINE_FOLDERS: &[&str] = &[".docker", ".colima", ".orbstack", ".rd"];
-
-/// Sockets through which anybody is root on the host, wherever they lie.
-const ENGINE_SOCKETS: &[&str] = &[
-    "docker.sock",
-    "docker.raw.sock",
-    "podman.sock",
-    "containerd.sock",
-    "crio.sock",
-    "cri-dockerd.sock",
-    "buildkitd.sock",
-];
-
-/// Says which paths of the host may be mounted into containers. The default is safe.
+/// Says which paths of the host may be mounted into containers, and which capabilities may be added. The default is
+/// safe: no path of the host at all, and only capabilities that do not reach beyond the container.
 ///
-/// By default every absolute path is allowed except those that would hand over the host:
+/// Bind mounts are allowed by directory, with [`allow_bind_root`](Self::allow_bind_root), or altogether, with
+/// [`allow_any_bind`](Self::allow_any_bind). Some paths stay refused also then, because they would hand over the host or
+/// somebody's credentials; only [`allow_dangerous_bind`](Self::allow_dangerous_bind) lifts that, for one path at a time:
 ///
 /// | refused | because |
 /// |---|---|
-/// | `/` and every other parent of a folder below, such as `/var` and `/var/lib` | it holds them |
-/// | `/proc`, `/sys`, `/dev` | kernel settings, other processes' memory, raw disks |
-/// | `/etc`, `/boot`, `/root` | accounts and passwords, the kernel, the administrator's keys |
-/// | `/run`, `/var/run`, `/var/lock` | the sockets of engines and of the init system |
-/// | `/bin`, `/sbin`, `/lib`, `/lib64`, `/usr`, `/var/spool/cron` | the programs that the host runs |
-/// | `/var/lib/docker`, `/var/lib/containerd`, `/var/lib/containers`, `/var/lib/kubelet`, `/var/lib/rancher`, `/var/snap`, and what is [protected](Self::protect): the Docker driver adds its engine's storage | other containers' files and secrets |
-/// | `.docker`, `.colima`, `.orbstack` and `.rd` anywhere | engines' sockets and passwords |
-/// | `/private/etc`, `/private/var/run` | where macOS keeps `/etc` and `/var/run` |
-/// | any path that ends in `docker.sock`, `docker.raw.sock`, `podman.sock`, `containerd.sock`, `crio.sock`, `cri-dockerd.sock` or `buildkitd.sock` | whoever talks to an engine is root on its host |
+/// | `/` and every other parent of a directory below, such as `/var` and `/var/lib` | it holds them |
+/// | `/proc`, `/sys`, `/dev`, `/cgroup` | kernel settings, other processes' memory, raw disks |
+/// | `/etc`, `/boot`, `/root`, `/lost+found` | accounts and passwords, the kernel, the administrator's keys |
+/// | `/run`, `/var/run`, `/var/lock` | the sockets of engines, of users' engines and of the init system |
+/// | `/bin`, `/sbin`, `/lib`, `/lib32`, `/lib64`, `/libx32`, `/usr`, `/var/spool` and package databases | the programs that the host runs |
+/// | `/var/log`, `/var/mail`, `/var/backups` | what all of the host writes, passwords among it |
+/// | the state of engines and clusters below `/var/lib` (`docker`, `containers`, `containerd`, `buildkit`, `crio`, `cni`, `kubelet`, `rancher`, `etcd`, `lxd`, `libvirt`, …), `/var/snap`, and what is [protected](Self::protect): the Docker driver adds its engine's storage | other containers' files and secrets |
+/// | `/home`, `/var/home`, `/Users` and each home directory in them | they hold the directories of the next line |
+/// | `.ssh`, `.gnupg`, `.aws`, `.azure`, `.kube`, `.docker`, `.netrc`, `.config/gcloud`, `.local/share/containers` and their like, wherever they are | credentials, and users' engines |
+/// | `/private/etc`, `/private/var` and others of macOS | where it keeps `/etc` and `/var` |
+/// | sockets (`….sock`, `….sock.ttrpc`) whose name says Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | whoever talks to an engine is root on its host |
 ///
-/// and everything inside these. Paths are compared as texts, without regard to case (a path of a
-/// case-insensitive host is refused in every spelling), after `//`, `/./` and a closing slash are gone; `..`
-/// is refused everywhere. Symbolic links are not followed: who can make links in an allowed folder of the
-/// host can lead out of it, so allow only folders that the containers' users cannot change from outside.
+/// and everything inside these. Paths are compared as texts, without regard to case (a path of a case-insensitive host
+/// is refused in every spelling), after `//`, `/./` and a closing slash are gone; `..` is refused everywhere. The policy
+/// looks at no file system. A driver whose engine runs on this host follows symbolic links first and asks about both the
+/// path and what it leads to. Elsewhere links are not followed: allow only directories in which nobody makes links but
+/// those you trust.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
 /// use driver_interface_validation::{ValidationPolicy, validate_container_config_with};
 ///
-/// let policy = ValidationPolicy::default().allow_bind("/srv/projects").allow_dangerous_bind("/etc/localtime");
+/// let policy = ValidationPolicy::default()
+///     .allow_bind_root("/srv/projects")
+///     .allow_dangerous_bind("/etc/localtime");
 /// let config = ContainerConfig::new("s1", "alpine");
 ///
 /// let project = config.clone().mount(VolumeMount::bind("/srv/projects/a", "/src"));
 /// assert!(validate_container_config_with(&project, &policy).is_ok());
-/// let elsewhere = config.mount(VolumeMount::bind("/home/joe", "/src"));
+/// let elsewhere = config.mount(VolumeMount::bind("/data", "/src"));
 /// assert!(validate_container_config_with(&elsewhere, &policy).is_err());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValidationPolicy {
-    binds_refused: bool,
-    roots: Option<Vec<String>>,
+    any_bind: bool,
+    roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Folders of this engine and its host that are as dangerous as those every host has, in lower case.
+    /// Directories of this engine and its host that are as dangerous as those every host has.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
@@ -94,42 +63,43 @@ impl ValidationPolicy {
     /// use driver_interface_validation::ValidationPolicy;
     ///
     /// assert_eq!(ValidationPolicy::safe(), ValidationPolicy::default());
+    /// assert!(ValidationPolicy::safe().bind_problem("/srv").is_some());
     /// ```
     pub fn safe() -> Self {
         Self::default()
     }
 
-    /// Refuses every bind mount, whatever else is allowed.
-    ///
-    /// ```
-    /// use driver_interface_validation::ValidationPolicy;
-    ///
-    /// assert!(ValidationPolicy::default().without_binds().bind_problem("/srv").is_some());
-    /// ```
-    #[must_use]
-    pub fn without_binds(mut self) -> Self {
-        self.binds_refused = true;
-        self
-    }
-
-    /// Allows bind mounts of this folder and what is inside it, and from now on of no other folder but those
-    /// allowed in the same way. It does not lift the danger of a dangerous folder.
+    /// Allows bind mounts of this directory and of what is inside it, except for what is dangerous.
     ///
     /// A path that is not absolute, or has `..`, allows nothing.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
     ///
-    /// let policy = ValidationPolicy::default().allow_bind("/srv").allow_bind("/etc");
+    /// let policy = ValidationPolicy::default().allow_bind_root("/srv").allow_bind_root("/etc");
     /// assert!(policy.bind_problem("/srv/a").is_none());
-    /// assert!(policy.bind_problem("/home/joe").is_some());
+    /// assert!(policy.bind_problem("/data").is_some());
     /// assert!(policy.bind_problem("/etc").is_some());
     /// ```
     #[must_use]
-    pub fn allow_bind(mut self, folder: impl AsRef<str>) -> Self {
-        self.roots
-            .get_or_insert_default()
-            .extend(normalised(folder.as_ref()));
+    pub fn allow_bind_root(mut self, directory: impl AsRef<str>) -> Self {
+        self.roots.extend(normalised(directory.as_ref()));
+        self
+    }
+
+    /// Allows bind mounts of every path, except for what is dangerous. Whoever may create containers then reads and
+    /// writes most files of the host.
+    ///
+    /// ```
+    /// use driver_interface_validation::ValidationPolicy;
+    ///
+    /// let policy = ValidationPolicy::default().allow_any_bind();
+    /// assert!(policy.bind_problem("/data").is_none());
+    /// assert!(policy.bind_problem("/home/joe/.ssh").is_some());
+    /// ```
+    #[must_use]
+    pub fn allow_any_bind(mut self) -> Self {
+        self.any_bind = true;
         self
     }
 
@@ -150,23 +120,43 @@ impl ValidationPolicy {
         self
     }
 
-    /// Refuses bind mounts of this folder, of what is inside it and of its parents: an engine's storage, say.
+    /// Makes this directory dangerous: its bind mounts are refused, and those of what is inside it and of its parents.
+    /// Meant for an engine's storage, say.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
     ///
-    /// let policy = ValidationPolicy::default().protect("/data/docker");
+    /// let policy = ValidationPolicy::default().allow_any_bind().protect("/data/docker");
     /// assert!(policy.bind_problem("/data/docker/volumes").is_some() && policy.bind_problem("/data").is_some());
     /// assert!(policy.bind_problem("/data/mine").is_none());
     /// ```
     #[must_use]
-    pub fn protect(mut self, folder: impl AsRef<str>) -> Self {
-        let folder = normalised(folder.as_ref());
-        self.protected.extend(folder.map(|folder| folder.to_lowercase()));
+    pub fn protect(mut self, directory: impl AsRef<str>) -> Self {
+        self.protected.extend(normalised(directory.as_ref()));
         self
     }
 
-    /// Allows to add a capability that makes root in a container as good as root on the host, such as `SYS_ADMIN`.
+    /// The policy for a host whose symbolic links `resolve` follows: what it leads to is allowed, excepted and protected
+    /// as is the path itself. Drivers ask once, when they connect, so that a link that changes later changes nothing.
+    ///
+    /// ```
+    /// use driver_interface_validation::ValidationPolicy;
+    ///
+    /// let links = |path: &str| path.strip_prefix("/srv").map(|rest| format!("/data{rest}"));
+    /// let policy = ValidationPolicy::default().allow_bind_root("/srv").with_links_resolved(links);
+    /// assert!(policy.bind_problem("/data/a").is_none() && policy.bind_problem("/srv/a").is_none());
+    /// ```
+    #[must_use]
+    pub fn with_links_resolved(mut self, resolve: impl Fn(&str) -> Option<String>) -> Self {
+        for paths in [&mut self.roots, &mut self.dangerous, &mut self.protected] {
+            let resolved = paths.iter().filter_map(|path| normalised(&resolve(path)?));
+            let new: Vec<String> = resolved.filter(|path| !paths.contains(path)).collect();
+            paths.extend(new);
+        }
+        self
+    }
+
+    /// Allows to add a capability that reaches beyond the container, such as `SYS_ADMIN` or `NET_RAW`.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};
@@ -189,144 +179,52 @@ impl ValidationPolicy {
         self.capabilities.iter().any(|allowed| allowed == name)
     }
 
-    /// Why this path of the host may not be mounted, or `None` if it may.
+    /// Why this path of the host may not be mounted, and which call would allow it; `None` if it may.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
     ///
     /// let policy = ValidationPolicy::default();
-    /// assert_eq!(policy.bind_problem("/srv/data"), None);
+    /// assert!(policy.bind_problem("/srv").unwrap().contains(r#"allow_bind_root("/srv")"#));
     /// assert!(policy.bind_problem("/var/lib").unwrap().contains("/var/lib/docker"));
+    /// assert_eq!(policy.allow_bind_root("/srv").bind_problem("/srv/data"), None);
     /// ```
     pub fn bind_problem(&self, path: &str) -> Option<String> {
-        if self.binds_refused {
-            return Some("must be a volume: this driver's policy allows no bind mounts".to_owned());
-        }
         let Some(path) = normalised(path) else {
             return Some("must be an absolute path without `..`".to_owned());
         };
         if self.dangerous.iter().any(|allowed| is_within(&path, allowed)) {
             return None;
         }
-        if let Some(reason) = self.danger(&path.to_lowercase()) {
-            return Some(format!("must not be {}: {reason}", shown(&path)));
+        let protected: Vec<String> = self.protected.iter().map(|path| path.to_lowercase()).collect();
+        if let Some(reason) = host::danger(&path.to_lowercase(), &protected) {
+            let call = call("allow_dangerous_bind", &path);
+            return Some(format!(
+                "must not be {}: {reason}; where that is wanted, allow it with {call}",
+                shown(&path)
+            ));
         }
-        let roots = self.roots.as_ref()?;
-        if roots.iter().any(|root| is_within(&path, root)) {
+        if self.any_bind || self.roots.iter().any(|root| is_within(&path, root)) {
             return None;
         }
-        let listed: Vec<String> = roots.iter().map(|root| shown(root)).collect();
+        let listed: Vec<String> = self.roots.iter().map(|root| shown(root)).collect();
+        let allowed = match listed.as_slice() {
+            [] => "and it allows none".to_owned(),
+            listed => format!("and it allows {}", listed.join(", ")),
+        };
+        let call = call("allow_bind_root", &path);
         Some(format!(
-            "must be inside a folder this driver's policy allows ({})",
-            listed.join(", ")
+            "must be inside a directory that this driver's policy allows, {allowed}: allow it with {call}, or a parent \
+             of it"
         ))
     }
+}
 
-    /// What a normalised lower-case path would hand over.
-    fn danger(&self, path: &str) -> Option<String> {
-        let mut parts = path.split('/');
-        if parts.clone().any(|part| ENGINE_FOLDERS.contains(&part))
-            || parts
-                .next_back()
-                .is_some_and(|name| ENGINE_SOCKETS.contains(&name))
-        {
-            return Some("whoever can talk to an engine's socket controls its host".to_owned());
-        }
-        let folders = || {
-            DANGEROUS
-                .iter()
-                .copied()
-                .chain(self.protected.iter().map(String::as_str))
-        };
-        if let Some(folder) = folders().find(|folder| is_within(path, folder)) {
-            return Some(format!("what is in `{folder}` gives control over the host"));
-        }
-        let inside = folders().find(|folder| is_within(folder, path))?;
-        Some(format!("it holds `{inside}`, which gives control over the host"))
-    }
+/// How to call a function of the policy for a path.
+fn call(function: &str, path: &str) -> String {
+    let path = shown(path);
+    format!("`ValidationPolicy::{function}(\"{}\")`", path.trim_matches('`'))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_hands_over_the_host_is_refused_in_every_spelling() {
-        let policy = ValidationPolicy::default();
-        for path in [
-            "/",
-            "//",
-            "/.",
-            "/proc",
-            "/proc/self/root",
-            "/sys/",
-            "/dev/sda",
-            "//etc//passwd",
-            "/./etc/",
-            "/ETC",
-            "/boot",
-            "/root/.ssh",
-            "/run",
-            "/run/user/1000/podman/podman.sock",
-            "/var/run/docker.sock",
-            "/var",
-            "/var/lib",
-            "/var/lib/docker/volumes/x",
-            "/home/joe/.docker/run/docker.sock",
-            "/srv/containerd.sock",
-            "/srv/Docker.Sock",
-            "/srv/../etc",
-            "/..",
-            "relative",
-            "",
-            "/private",
-            "/home/joe/.docker/run",
-            "/home/joe/.colima/default",
-            "/usr/lib/systemd/system",
-            "/bin",
-            "/var/spool/cron",
-            "/var/lib/rancher/k3s",
-        ] {
-            assert!(policy.bind_problem(path).is_some(), "{path:?} was allowed");
-        }
-    }
-
-    #[test]
-    fn other_folders_of_the_host_are_allowed() {
-        let policy = ValidationPolicy::default();
-        for path in [
-            "/srv",
-            "/home/joe/project",
-            "/etcetera",
-            "/var/lib/myapp",
-            "/tmp/x.sock",
-            "/data/docker.sock.d",
-        ] {
-            assert_eq!(policy.bind_problem(path), None, "{path:?}");
-        }
-    }
-
-    #[test]
-    fn an_exception_covers_what_is_inside_it_and_nothing_beside() {
-        let policy = ValidationPolicy::default().allow_dangerous_bind("/etc/ssl/");
-        assert_eq!(policy.bind_problem("/etc/ssl"), None);
-        assert_eq!(policy.bind_problem("/etc/ssl/certs"), None);
-        assert!(policy.bind_problem("/etc").is_some());
-        assert!(policy.bind_problem("/etc/ssl2").is_some());
-    }
-
-    #[test]
-    fn an_unusable_root_restricts_to_nothing() {
-        let policy = ValidationPolicy::default().allow_bind("relative");
-        assert!(policy.bind_problem("/srv").is_some());
-    }
-
-    #[test]
-    fn refusing_binds_wins_over_every_exception() {
-        let policy = ValidationPolicy::default()
-            .allow_dangerous_bind("/etc")
-            .allow_bind("/srv")
-            .without_binds();
-        assert!(policy.bind_problem("/etc").is_some() && policy.bind_problem("/srv").is_some());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! serialises to the same JSON as what it mirrors: that is how a test sees that no field was forgotten.
 
 mod container;
+mod exec;
 mod health_check;
 mod logs;
 mod map;
@@ -15,6 +16,7 @@ mod setup;
 mod volume;
 
 pub use container::ContainerConfigSchema;
+pub use exec::ExecConfigSchema;
 pub use logs::LogOptionsSchema;
 pub use mount::VolumeMountSchema;
 pub use network::NetworkConfigSchema;

@@ -6,17 +6,23 @@ use driver_interface_types::{
     VolumeMount,
 };
 use driver_interface_validation::{
-    parse_container_config, parse_network_config, parse_volume_config, validate_container_config,
+    ConfigurationError, ValidationPolicy, parse_container_config, parse_container_config_with,
+    parse_network_config, parse_volume_config, validate_container_config, validate_container_config_with,
     validate_network_config, validate_resource_limits, validate_security_options, validate_volume_config,
 };
 use serde_json::{Value, json};
 
-fn paths(error: &driver_interface_validation::ConfigurationError) -> Vec<&str> {
+fn paths(error: &ConfigurationError) -> Vec<&str> {
     error
         .violations()
         .iter()
         .map(|violation| violation.path.as_str())
         .collect()
+}
+
+/// Reads a config under a policy that allows what it mounts.
+fn parsed(json: &str) -> Result<ContainerConfig, ConfigurationError> {
+    parse_container_config_with(json, &ValidationPolicy::default().allow_bind_root("/srv"))
 }
 
 /// As a program in TypeScript writes it, with every field the interface has there.
@@ -45,7 +51,7 @@ fn written_in_typescript() -> Value {
 
 #[test]
 fn a_complete_container_config_is_accepted() {
-    let config = parse_container_config(&written_in_typescript().to_string()).unwrap();
+    let config = parsed(&written_in_typescript().to_string()).unwrap();
     assert_eq!(config.session_id, "session-123");
     assert_eq!(config.command, ["npm", "start"]);
     assert_eq!(config.volumes[1].kind, Some(MountType::Bind));
@@ -125,11 +131,11 @@ fn network_configs_are_checked() {
 
 #[test]
 fn a_config_comes_back_equal_from_its_json() {
-    let parsed = parse_container_config(&written_in_typescript().to_string()).unwrap();
-    let again = parse_container_config(&serde_json::to_string(&parsed).unwrap()).unwrap();
-    assert_eq!(again, parsed);
+    let config = parsed(&written_in_typescript().to_string()).unwrap();
+    let again = parsed(&serde_json::to_string(&config).unwrap()).unwrap();
+    assert_eq!(again, config);
     // Nothing of what was written is lost or changed on the way.
-    let out = serde_json::to_value(&parsed).unwrap();
+    let out = serde_json::to_value(&config).unwrap();
     for (field, value) in written_in_typescript().as_object().unwrap() {
         let same = match field.as_str() {
             "resources" => out[field]["cpu"] == 1.0 && out[field]["memory"] == 512,
@@ -169,5 +175,6 @@ fn what_the_builders_make_is_valid() {
         .network("none")
         .security(SecurityOptions::default().user("0"))
         .operation_key("deploy-7");
-    validate_container_config(&config).unwrap();
+    let policy = ValidationPolicy::default().allow_bind_root("/srv");
+    validate_container_config_with(&config, &policy).unwrap();
 }

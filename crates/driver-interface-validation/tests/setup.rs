@@ -8,14 +8,23 @@ use std::time::Duration;
 use common::{accepted, config, refused};
 use driver_interface_types::{
     ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, HealthTest, PortMapping, Protocol,
-    SecurityOptions,
+    SecurityOptions, TmpfsMount,
 };
 use driver_interface_validation::{codes, limits, parse_container_config};
 
 #[test]
 fn what_is_well_formed_passes() {
     for config in [
-        config().entrypoint(Vec::<String>::new()),
+        config().entrypoint(Vec::<String>::new()).command(["true"]),
+        config().entrypoint(["true"]),
+        config().tmpfs_mount(
+            TmpfsMount::new("/a", 1)
+                .mode(0o7777)
+                .uid(0)
+                .gid(2_147_483_647)
+                .suid(true)
+                .dev(true),
+        ),
         config().working_dir("/srv/a:b"),
         config().hostname("web-1.internal"),
         config().tmpfs("/run", 1).tmpfs("/var/run2", 64).shm_size(1),
@@ -42,6 +51,26 @@ fn what_would_not_work_is_refused_under_its_path() {
     let apparmor = |text: &str| config().security(SecurityOptions::default().apparmor_profile(text));
     let cases: Vec<(ContainerConfig, &str, &str)> = vec![
         (config().entrypoint([""]), "entrypoint[0]", codes::EMPTY),
+        (
+            config().entrypoint(Vec::<String>::new()),
+            "entrypoint",
+            codes::EMPTY,
+        ),
+        (
+            config().tmpfs_mount(TmpfsMount::new("/a", 1).mode(0o10000)),
+            "tmpfs[0].mode",
+            codes::OUT_OF_RANGE,
+        ),
+        (
+            config().tmpfs_mount(TmpfsMount::new("/a", 1).uid(u32::MAX)),
+            "tmpfs[0].uid",
+            codes::OUT_OF_RANGE,
+        ),
+        (
+            config().tmpfs_mount(TmpfsMount::new("/a", 1).gid(1 << 31)),
+            "tmpfs[0].gid",
+            codes::OUT_OF_RANGE,
+        ),
         (config().working_dir("srv"), "workingDir", codes::NOT_ABSOLUTE),
         (
             config().working_dir("/a/../b"),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use driver_interface_errors::{ConfigurationError, Result, UnsupportedError};
 use driver_interface_types::{ContainerDriver, Namespace};
+#[cfg(feature = "validation")]
+use driver_interface_validation::ValidationPolicy;
 
 /// The schemes that [`connect`] knows, whether their feature is on or not.
 pub const SCHEMES: &[&str] = &[
@@ -30,6 +32,9 @@ pub const SCHEMES: &[&str] = &[
 pub struct ConnectOptions {
     /// Whose objects the driver sees and touches; `default` without one.
     pub namespace: Namespace,
+    /// Which paths of the host may be mounted, and which capabilities may be added; without one no path may be.
+    #[cfg(feature = "validation")]
+    pub policy: ValidationPolicy,
 }
 
 impl ConnectOptions {
@@ -37,6 +42,21 @@ impl ConnectOptions {
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = namespace;
+        self
+    }
+
+    /// Sets which paths of the host may be mounted, and which capabilities may be added.
+    ///
+    /// ```
+    /// use driver_interface::{ConnectOptions, ValidationPolicy};
+    ///
+    /// let policy = ValidationPolicy::default().allow_bind_root("/srv/builds");
+    /// assert_eq!(ConnectOptions::default().policy(policy.clone()).policy, policy);
+    /// ```
+    #[cfg(feature = "validation")]
+    #[must_use]
+    pub fn policy(mut self, policy: ValidationPolicy) -> Self {
+        self.policy = policy;
         self
     }
 }
@@ -109,8 +129,14 @@ fn mock(scheme: &str, rest: &str, options: ConnectOptions) -> Result<Arc<dyn Con
         return Err(ConfigurationError::single("uri", "invalid-uri", problem).into());
     }
     Ok(match scheme {
-        "mock-local" => Arc::new(MockLocalDriver::builder().namespace(options.namespace).build()),
-        _ => Arc::new(MockDockerDriver::builder().namespace(options.namespace).build()),
+        "mock-local" => {
+            let builder = MockLocalDriver::builder().namespace(options.namespace);
+            Arc::new(builder.policy(options.policy).build())
+        }
+        _ => {
+            let builder = MockDockerDriver::builder().namespace(options.namespace);
+            Arc::new(builder.policy(options.policy).build())
+        }
     })
 }
 
@@ -123,7 +149,9 @@ fn mock(scheme: &str, _rest: &str, _options: ConnectOptions) -> Result<Arc<dyn C
 async fn engine(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
     use driver_interface_docker::{DockerConfig, DockerDriver};
 
-    let config = DockerConfig::for_uri(uri)?.namespace(options.namespace);
+    let config = DockerConfig::for_uri(uri)?
+        .namespace(options.namespace)
+        .policy(options.policy);
     Ok(Arc::new(DockerDriver::connect(config).await?))
 }
 

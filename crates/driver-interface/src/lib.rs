@@ -25,8 +25,8 @@ pub use driver_interface_types::*;
 pub use driver_interface_validation::{
     ContainerConfigSchema, NetworkConfigSchema, ResourceLimitsSchema, SecurityOptionsSchema,
     ValidationPolicy, VolumeConfigSchema, parse_container_config, parse_network_config, parse_volume_config,
-    validate_container_config, validate_network_config, validate_resource_limits, validate_security_options,
-    validate_volume_config,
+    validate_container_config, validate_exec_config, validate_network_config, validate_resource_limits,
+    validate_security_options, validate_volume_config,
 };
 #[cfg(all(feature = "conformance", feature = "mock"))]
 pub use mock_target::MockTarget;

@@ -240,7 +240,7 @@ async fn network_list(ctx: Ctx) -> CheckResult {
 }
 
 /// Imports an image of a check's own: its programs are empty, which is enough to create a container and no more.
-async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
+pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {
         return Err(Verdict::Broken("the empty image could not be made".to_owned()));

@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "config/environment-invalid",
-        "Environment names that are empty or hold `=` or NUL, and values that hold NUL, are refused.",
+        "Environment names that are empty or hold `=`, NUL or a line break, and values that hold NUL, are refused.",
         run!(environment),
     )
     .without_image(),
@@ -184,12 +184,22 @@ async fn images(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
+/// Variables that nobody may pass to a process.
+pub(super) const BAD_VARIABLES: &[(&str, &str)] = &[
+    ("", "x"),
+    ("A=B", "x"),
+    ("A\nB", "x"),
+    ("A\tB", "x"),
+    ("A\0B", "x"),
+    ("A", "x\0y"),
+];
+
 async fn environment(ctx: Ctx) -> CheckResult {
-    for (key, value) in [("", "x"), ("A=B", "x"), ("A\0B", "x"), ("A", "x\0y")] {
+    for (key, value) in BAD_VARIABLES {
         refused(
             &ctx,
             &format!("variable {key:?} = {value:?}"),
-            &config(&ctx).env(key, value),
+            &config(&ctx).env(*key, *value),
             "env",
         )
         .await?;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ExecConfig, ExecOutcome, RemoveOptions, StopOptions,
+    Capability, ContainerConfig, ContainerDriver, DriverError, ExecConfig, ExecOutcome, RemoveOptions,
+    StopOptions,
 };
 use tokio::time::{Instant, sleep};
 
@@ -24,6 +25,12 @@ pub(super) const CHECKS: &[Check] = &[
         "exec/no-program-given",
         "A command without words, or with a NUL in a text, is `ConfigurationError`.",
         run!(no_program_given),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "exec/variables-as-at-creation",
+        "A variable that a container's creation refuses is refused for a command, at the same path with the same code.",
+        run!(variables),
     )
     .requires(NEEDS),
     Check::must(
@@ -93,6 +100,36 @@ async fn no_program_given(ctx: Ctx) -> CheckResult {
         let result = ctx.driver().exec(&running.id, config).await;
         let error = ctx.refused(about, result, &[codes::CONFIGURATION_ERROR])?;
         ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    }
+    Ok(())
+}
+
+async fn variables(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let found = |error: &DriverError| -> Vec<(String, String)> {
+        let violations = error.to_report().violations.into_iter();
+        violations.map(|one| (one.path, one.code)).collect()
+    };
+    for (key, value) in super::config::BAD_VARIABLES {
+        let about = format!("variable {key:?} = {value:?}");
+        let made = ctx
+            .driver()
+            .create_container(&ctx.script("true").env(*key, *value))
+            .await;
+        let of_creation = ctx.refused(
+            format!("{about} at creation"),
+            made,
+            &[codes::CONFIGURATION_ERROR],
+        )?;
+        let config = ExecConfig::new(["true"]).env(*key, *value);
+        let run = ctx.driver().exec(&running.id, config).await;
+        let of_command = ctx.refused(&about, run, &[codes::CONFIGURATION_ERROR])?;
+        ctx.equal(
+            format!("effect ({about})"),
+            of_command.effect(),
+            Effect::NotApplied,
+        )?;
+        ctx.equal(about, found(&of_command), found(&of_creation))?;
     }
     Ok(())
 }

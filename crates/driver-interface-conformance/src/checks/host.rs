@@ -1,7 +1,9 @@
 //! What of the host a config may ask for: nothing that would hand it over.
 
 use driver_interface_errors::codes;
-use driver_interface_types::{Capability, ContainerDriver, MountType, NetworkMode, VolumeMount};
+use driver_interface_types::{
+    Capability, ContainerDriver, MountType, NetworkMode, SecurityOptions, VolumeMount,
+};
 
 use super::config::{config, refused};
 use crate::{Check, CheckResult, Ctx, run};
@@ -15,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "config/host-mounts",
-        "Bind mounts of the engine's socket, the root, /proc, /sys, /dev, /etc and paths that lead there are refused.",
+        "Bind mounts of engines' sockets and state, the host's own directories, logs, homes and credentials are refused.",
         run!(host_mounts),
     )
     .without_image(),
@@ -25,7 +27,20 @@ pub(super) const CHECKS: &[Check] = &[
         run!(host_network),
     )
     .without_image(),
-
+    Check::must(
+        "config/binds-need-a-policy",
+        "A bind mount of a path that nobody has allowed is refused, with what to call to allow it.",
+        run!(binds_need_policy),
+    )
+    .because("a list of what is dangerous is never complete")
+    .without_image(),
+    Check::must(
+        "config/dangerous-capabilities",
+        "Capabilities that reach beyond the container, such as `SYS_ADMIN` and `NET_RAW`, are refused unless allowed.",
+        run!(dangerous_capabilities),
+    )
+    .because("on a shared network a container with `NET_RAW` can take another one's address")
+    .without_image(),
 ];
 
 async fn mount_targets(ctx: Ctx) -> CheckResult {
@@ -53,18 +68,24 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
         "/var/run",
         "/run",
         "/run/podman/podman.sock",
+        "/run/containerd/containerd.sock",
+        "/srv/engine/podman.sock",
+        "/var/lib/docker",
+        "/var/lib/containers/storage",
+        "/var/lib/kubelet",
+        "/var/log",
+        "/root",
+        "/home",
+        "/home/user",
+        "/home/user/.ssh",
+        "/srv/user/.aws/credentials",
         "/tmp/../etc",
         "//etc",
     ];
     for source in sources {
         let config = config(&ctx).mount(VolumeMount::bind(source, "/host").read_only(true));
         let result = ctx.driver().create_container(&config).await;
-        let refusals: &[&str] = if ctx.declares(Capability::BindMount) {
-            &[codes::CONFIGURATION_ERROR]
-        } else {
-            &[codes::CONFIGURATION_ERROR, codes::UNSUPPORTED_OPERATION]
-        };
-        ctx.refused(format!("a bind mount of {source:?}"), result, refusals)?;
+        ctx.refused(format!("a bind mount of {source:?}"), result, bind_refusals(&ctx))?;
     }
     // A volume is not a way round: its name is never taken for a path.
     let mut disguised = VolumeMount::volume("/etc", "/host");
@@ -76,6 +97,47 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
         "volumes[0].source",
     )
     .await?;
+    Ok(())
+}
+
+/// How a driver refuses a bind mount.
+fn bind_refusals(ctx: &Ctx) -> &'static [&'static str] {
+    if ctx.declares(Capability::BindMount) {
+        &[codes::CONFIGURATION_ERROR]
+    } else {
+        &[codes::CONFIGURATION_ERROR, codes::UNSUPPORTED_OPERATION]
+    }
+}
+
+async fn binds_need_policy(ctx: Ctx) -> CheckResult {
+    let source = format!("/{}", ctx.name());
+    let config = config(&ctx).mount(VolumeMount::bind(source.as_str(), "/host").read_only(true));
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused("a bind mount that nobody allowed", result, bind_refusals(&ctx))?;
+    if error.code() == codes::CONFIGURATION_ERROR {
+        let violations = error.to_report().violations;
+        let told = violations
+            .iter()
+            .any(|violation| violation.path == "volumes[0].source" && violation.message.contains("allow"));
+        ctx.ensure("a violation that says how to allow it", told, violations)?;
+    }
+    Ok(())
+}
+
+async fn dangerous_capabilities(ctx: Ctx) -> CheckResult {
+    for name in [
+        "ALL",
+        "SYS_ADMIN",
+        "SYS_MODULE",
+        "SYS_PTRACE",
+        "NET_ADMIN",
+        "NET_RAW",
+        "BPF",
+    ] {
+        let security = SecurityOptions::default().user("0:0").add_capability(name);
+        let config = config(&ctx).security(security);
+        refused(&ctx, name, &config, "security.capabilities.add[0]").await?;
+    }
     Ok(())
 }
 

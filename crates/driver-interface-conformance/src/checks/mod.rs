@@ -49,6 +49,7 @@ mod signals;
 mod start;
 mod stats;
 mod stop;
+mod tmpfs;
 mod volumes;
 mod wait;
 
@@ -62,6 +63,7 @@ const FILES: &[&[Check]] = &[
     config::CHECKS,
     host::CHECKS,
     setup::CHECKS,
+    tmpfs::CHECKS,
     names::CHECKS,
     ports::CHECKS,
     plans::CHECKS,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
     Capability, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogOptions,
-    PortMapping, Signal, StopOptions,
+    PortMapping, Signal, StopOptions, TmpfsMount,
 };
 
 use super::config::{config, refused};
@@ -34,6 +34,21 @@ pub(super) const CHECKS: &[Check] = &[
         run!(entrypoint),
     )
     .requires(PROCESS),
+    Check::must(
+        "setup/empty-entrypoint",
+        "An empty entrypoint without a command is refused at `entrypoint`: nothing would be left to run.",
+        run!(empty_entrypoint),
+    )
+    .because("an entrypoint of the config's own, an empty one too, leaves the image's command out")
+    .requires(PROCESS)
+    .without_image(),
+    Check::must(
+        "setup/nothing-to-run",
+        "Where neither the config nor the image says what to run, the creation is refused, not retryable, with no effect.",
+        run!(nothing_to_run),
+    )
+    .requires(&[Capability::ImageImport, Capability::ImageRemove])
+    .without_image(),
     Check::must(
         "setup/working-dir",
         "The main process runs in the folder that was asked for.",
@@ -166,6 +181,10 @@ async fn hostile(ctx: Ctx) -> CheckResult {
         (plain().tmpfs("/proc", 4), "tmpfs[0].target"),
         (plain().tmpfs("/scratch", 0), "tmpfs[0].size"),
         (
+            plain().tmpfs_mount(TmpfsMount::new("/scratch", 4).mode(0o10000)),
+            "tmpfs[0].mode",
+        ),
+        (
             plain().tmpfs("/scratch", 4).tmpfs("/scratch/", 8),
             "tmpfs[1].target",
         ),
@@ -244,6 +263,39 @@ async fn entrypoint(ctx: Ctx) -> CheckResult {
         let (ended, logs) = ctx.finished(&config).await?;
         ctx.equal(about, (ended.exit_code(), logs.as_str()), (Some(0), wanted))?;
     }
+    Ok(())
+}
+
+async fn empty_entrypoint(ctx: Ctx) -> CheckResult {
+    let none: [&str; 0] = [];
+    refused(
+        &ctx,
+        "no words at all",
+        &config(&ctx).entrypoint(none),
+        "entrypoint",
+    )
+    .await?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )
+}
+
+async fn nothing_to_run(ctx: Ctx) -> CheckResult {
+    let image = super::capability::import(&ctx, &ctx.name()).await?;
+    let mut config = config(&ctx);
+    config.image = image.to_string();
+    let result = ctx.driver().create_container(&config).await;
+    let error = ctx.refused("no command anywhere", result, &[codes::CONTAINER_CREATION_FAILED])?;
+    ctx.equal("retryable", error.is_retryable(), false)?;
+    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    ctx.equal(
+        "containers",
+        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        0,
+    )?;
+    ctx.driver().remove_image(&image).await?;
     Ok(())
 }
 

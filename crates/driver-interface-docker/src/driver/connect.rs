@@ -8,6 +8,7 @@ use driver_interface_errors::{
 };
 use driver_interface_types::{EngineInfo, NetworkId};
 
+use super::create::HostFiles;
 use super::exec::Sessions;
 use super::inner::{Inner, unique};
 use super::locks::{KeyLocks, NetworkUses};
@@ -15,6 +16,7 @@ use super::task::read;
 use crate::DockerConfig;
 use crate::config::{Candidates, Wanted};
 use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
+use crate::quirks::keeps_mode;
 use crate::translate::capabilities::Abilities;
 use crate::translate::errors::{self, Operation};
 use crate::translate::labels::Maker;
@@ -34,9 +36,18 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     };
     let (engine, info, abilities, storage) =
         read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
+    let files = HostFiles::of(engine.wire().address(), &storage);
     let mut policy = config.policy.protect(storage);
     if let Address::Unix(socket) = engine.wire().address() {
         policy = policy.protect(socket.to_string_lossy());
+    }
+    // A user's engines keep their sockets there.
+    if let Ok(directory) = std::env::var("XDG_RUNTIME_DIR") {
+        policy = policy.protect(directory);
+    }
+    if files != HostFiles::Elsewhere {
+        let resolve = |path: &str| std::fs::canonicalize(path).ok()?.to_str().map(str::to_owned);
+        policy = policy.with_links_resolved(resolve);
     }
     let owner = config.owner.unwrap_or_else(owner);
     Ok(Inner {
@@ -49,6 +60,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         },
         deadlines: config.deadlines,
         policy,
+        files,
         network,
         logins: config.logins,
         connected: Instant::now(),
@@ -68,7 +80,8 @@ async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
     let engine = Engine::new(address, &agreed, flavour);
     let system = engine.system().await.map_err(unusable)?;
-    let abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    let mut abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    abilities.keeps_mode = keeps_mode(version.runc());
     let product = match flavour {
         Flavour::Docker => "Docker",
         Flavour::Podman => "Podman",

@@ -1,5 +1,6 @@
 //! Making containers, without leaks and without twins.
 
+mod binds;
 mod parts;
 mod undo;
 
@@ -12,10 +13,10 @@ use driver_interface_errors::{
     TimeoutError, UnsupportedError,
 };
 use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
-use driver_interface_validation::validate_container_config_with;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
+pub(super) use self::binds::HostFiles;
 use super::inner::{Inner, unique};
 use super::locks::NetworkUse;
 use super::task::{Made, change, located, read};
@@ -66,8 +67,8 @@ enum Requested {
 }
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Result<ContainerInstance> {
-    checked(driver, config).map_err(|error| located(error, OPERATION))?;
     let deadline = driver.deadlines.create;
+    read(OPERATION, deadline, checked(driver, config)).await?;
     let key = Key::of(config);
     let lock = if key.given {
         Some(lock(driver, &key, deadline).await?)
@@ -92,13 +93,17 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Res
 }
 
 /// Everything that can be refused without asking the engine.
-fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
-    validate_container_config_with(config, &driver.policy)?;
+async fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
+    let violations = driver.violations(config).await;
+    if !violations.is_empty() {
+        return Err(ConfigurationError::new(violations).into());
+    }
     config.require(&driver.abilities.capabilities)?;
     driver.abilities.check_runtime(config)?;
     if config.init == Some(true) && !driver.uses_init() {
         return Err(no_init().into());
     }
+    driver.abilities.check_tmpfs(config)?;
     driver.abilities.check_limits(&config.resources)?;
     driver.abilities.check_strictness(config)
 }
@@ -207,7 +212,8 @@ impl Inner {
         loop {
             attempt += 1;
             let init = config.init.unwrap_or_else(|| self.uses_init());
-            let body = request(config, labels.clone(), network, &self.abilities, init);
+            let real = self.with_real_sources(config).await?;
+            let body = request(&real, labels.clone(), network, &self.abilities, init);
             let failure = match self.engine.create_container(&name, platform, &body).await {
                 Ok(id) => return Ok(Requested::Made(id)),
                 Err(failure) => failure,
@@ -286,6 +292,7 @@ impl Inner {
         {
             self.check_volume_stayed(&mount.source, &key.text).await?;
         }
+        self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
         instance::of(&record, &self.abilities)
             .map_err(|failure| self.error(Operation::CreateContainer, id, failure))

@@ -6,6 +6,7 @@ use driver_interface_errors::{DriverError, Effect, Hint};
 use driver_interface_types::EngineInfo;
 use driver_interface_validation::ValidationPolicy;
 
+use super::create::HostFiles;
 use super::exec::Sessions;
 use super::locks::{KeyLocks, NetworkUses};
 use crate::Deadlines;
@@ -23,6 +24,7 @@ pub(super) struct Inner {
     pub(super) maker: Maker,
     pub(super) deadlines: Deadlines,
     pub(super) policy: ValidationPolicy,
+    pub(super) files: HostFiles,
     /// The name of the default network, or its beginning.
     pub(super) network: String,
     /// The file with logins to registries.

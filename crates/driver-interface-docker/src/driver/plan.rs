@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use driver_interface_errors::{DriverError, ErrorInfo, Result};
 use driver_interface_types::{
-    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, SecurityOptions, Strictness,
-    TmpfsMount, Warning,
+    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, Strictness, Warning,
 };
-use driver_interface_validation::validate_container_config_with;
 
 use super::inner::Inner;
-use crate::translate::container::{TMP, own_tmp};
 use crate::translate::enforcement::{self, Facts};
+use crate::translate::tmpfs;
 
 /// The path and code of what the engine lacks for a config.
 const NOT_FOUND: &str = "not-found";
@@ -23,11 +21,9 @@ impl Inner {
         let report = enforcement::report(&self.abilities, facts);
         let mut plan = CreationPlan::new(self.filled_in(config), report);
         plan.warnings = self.abilities.warnings(facts);
-        if let Err(invalid) = validate_container_config_with(config, &self.policy) {
-            let violations = invalid.violations().iter();
-            let refusals = violations.map(|found| Warning::new(&*found.path, &*found.code, &*found.message));
-            plan.refusals.extend(refusals);
-        }
+        let violations = self.violations(config).await.into_iter();
+        plan.refusals
+            .extend(violations.map(|found| Warning::new(found.path, found.code, found.message)));
         self.refuse_unsupported(config, &mut plan);
         if config.strictness == Strictness::Require {
             let weak = plan.warnings.drain(..);
@@ -57,6 +53,7 @@ impl Inner {
             plan.refusals
                 .push(Warning::new("runtime", "unknown-runtime", message));
         }
+        plan.refusals.extend(self.abilities.unsupported_tmpfs(config));
         if let Err(error) = self.abilities.check_limits(&config.resources) {
             let path = format!("resources.{}", error.resource());
             plan.refusals
@@ -66,6 +63,11 @@ impl Inner {
 
     /// What the config names and is not there, and names that are taken.
     async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
+        for index in self.missing_sources(config).await {
+            let path = format!("volumes[{index}].source");
+            plan.refusals
+                .push(Warning::new(path, NOT_FOUND, "nothing is there on the host"));
+        }
         for (index, mount) in config.volumes.iter().enumerate() {
             if mount.mount_type() != MountType::Bind && self.find_volume(&mount.source).await?.is_none() {
                 let message = format!("there is no volume `{}`", mount.source);
@@ -99,11 +101,7 @@ impl Inner {
     fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut config = config.clone();
         config.init.get_or_insert(self.uses_init());
-        if own_tmp(&config) {
-            config
-                .tmpfs
-                .push(TmpfsMount::new(TMP, SecurityOptions::TMP_SIZE_MIB));
-        }
+        config.tmpfs = tmpfs::all(&config);
         config
     }
 }

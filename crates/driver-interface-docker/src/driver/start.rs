@@ -28,6 +28,7 @@ impl Inner {
         }
         // Docker tells each of several starts that meet that it was the one.
         let _turn = self.starts.lock(&record.id).await;
+        self.refuse_moved_binds(&asked, &record).await?;
         self.refuse_missing_program(&asked, &record).await?;
         let mut repairs = 0;
         let outcome = self.start_and_repair(&asked, &record, &mut repairs).await;

@@ -37,6 +37,8 @@ pub(crate) struct VersionRecord {
 pub(crate) struct ComponentRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) version: String,
 }
 
 /// What `/info` says that matters here.
@@ -83,6 +85,13 @@ impl VersionRecord {
             .iter()
             .any(|component| component.name.contains("Podman"));
         if podman { Flavour::Podman } else { Flavour::Docker }
+    }
+
+    /// The version of runc, where that runs containers; empty where another runtime does.
+    pub(crate) fn runc(&self) -> &str {
+        let of_runc = |name: &str| name == "runc" || name == "OCI Runtime (runc)";
+        let found = self.components.iter().find(|component| of_runc(&component.name));
+        found.map_or("", |component| &component.version)
     }
 }
 

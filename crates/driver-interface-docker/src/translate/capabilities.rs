@@ -5,11 +5,10 @@ use std::path::Path;
 use driver_interface_errors::{
     ContainerCreationError, DriverError, Hint, ResourceLimitError, UnsupportedError,
 };
-use driver_interface_types::{
-    Capabilities, ContainerConfig, ResourceLimits, SecurityOptions, Strictness, Warning,
-};
+use driver_interface_types::{Capabilities, ContainerConfig, ResourceLimits, Strictness, Warning};
 
 use super::enforcement::Facts;
+use super::tmpfs;
 use crate::engine::{Flavour, SystemRecord};
 
 /// The least memory engines take, in MiB.
@@ -19,6 +18,10 @@ const MIN_MEMORY: u64 = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct Abilities {
     pub(crate) capabilities: Capabilities,
+    pub(crate) flavour: Flavour,
+    /// Whether a tmpfs mount has the mode of the directory that the image has at its place, whatever is asked for; see
+    /// [`keeps_mode`](crate::quirks::keeps_mode).
+    pub(crate) keeps_mode: bool,
     /// The host's memory in MiB; 0 when the engine does not say.
     pub(crate) host_memory: u64,
     /// Whether the engine has an init program to run as the first process.
@@ -68,6 +71,8 @@ impl Abilities {
         can.min_memory = MIN_MEMORY;
         Self {
             capabilities: can,
+            flavour,
+            keeps_mode: false,
             host_memory: system.mem_total / (1024 * 1024),
             init: system
                 .init_commit
@@ -93,6 +98,31 @@ impl Abilities {
             self.runtimes.join("`, `")
         );
         Err(ContainerCreationError::new(text).with_hint(Hint::UnknownRuntime))
+    }
+
+    /// Refuses what the engine cannot give a tmpfs mount.
+    pub(crate) fn check_tmpfs(&self, config: &ContainerConfig) -> Result<(), UnsupportedError> {
+        match self.unsupported_tmpfs(config).first() {
+            None => Ok(()),
+            Some(warning) => {
+                let reason = format!("`{}`: {}", warning.path, warning.message);
+                Err(UnsupportedError::new("create_container", reason))
+            }
+        }
+    }
+
+    /// What of a config's tmpfs mounts the engine cannot do.
+    pub(crate) fn unsupported_tmpfs(&self, config: &ContainerConfig) -> Vec<Warning> {
+        let mounts = config.tmpfs.iter().enumerate();
+        let lacking = mounts.filter_map(|(index, mount)| {
+            let (field, why) = tmpfs::unsupported(mount, &config.security, self.flavour)?;
+            Some(Warning::new(
+                format!("tmpfs[{index}].{field}"),
+                "unsupported",
+                why,
+            ))
+        });
+        lacking.collect()
     }
 
     /// Refuses limits that this engine's host cannot give.
@@ -256,14 +286,6 @@ fn filters_calls(system: &SystemRecord) -> bool {
         let mut parts = option.split(',');
         parts.next() == Some("name=seccomp") && !parts.any(|part| part == "profile=unconfined")
     })
-}
-
-/// The writable `/tmp` of a container with a read-only root.
-pub(crate) fn tmp_options() -> String {
-    format!(
-        "rw,exec,nosuid,nodev,mode=1777,size={}m",
-        SecurityOptions::TMP_SIZE_MIB
-    )
 }
 
 #[cfg(test)]

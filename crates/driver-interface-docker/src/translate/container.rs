@@ -6,13 +6,13 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType as EngineMountType,
     MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
 };
-use driver_interface_types::{ContainerConfig, MountType, NetworkMode, VolumeMount};
+use driver_interface_types::{ContainerConfig, MountType, NetworkMode, TmpfsMount, VolumeMount};
 
-use super::capabilities::{Abilities, tmp_options};
+use super::capabilities::Abilities;
 use super::image;
 use super::labels::to_map;
 use super::records::Labels;
-use super::setup;
+use super::{setup, tmpfs};
 
 const MIB: u64 = 1024 * 1024;
 pub(crate) const TMP: &str = "/tmp";
@@ -75,7 +75,7 @@ fn host_config(
             .disk_limit
             .then(|| HashMap::from([("size".to_owned(), format!("{}m", limits.disk))])),
         readonly_rootfs: Some(security.read_only),
-        tmpfs: own_tmp(config).then(|| HashMap::from([(TMP.to_owned(), tmp_options())])),
+        tmpfs: in_memory(config, abilities),
         cap_drop: Some(security.capabilities.drop.clone()),
         cap_add: Some(security.capabilities.add.clone()),
         security_opt: security
@@ -103,6 +103,16 @@ fn host_config(
         }),
         ..HostConfig::default()
     }
+}
+
+fn in_memory(config: &ContainerConfig, abilities: &Abilities) -> Option<HashMap<String, String>> {
+    let mounts = tmpfs::all(config);
+    let options = |mount: &TmpfsMount| tmpfs::options(mount, &config.security, abilities.flavour);
+    let mounts: HashMap<String, String> = mounts
+        .iter()
+        .map(|mount| (mount.target.clone(), options(mount)))
+        .collect();
+    (!mounts.is_empty()).then_some(mounts)
 }
 
 /// Whether the container gets the driver's `/tmp`: its root is read-only, and the config mounts nothing there.
@@ -190,7 +200,7 @@ mod tests {
         assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::NO));
         assert_eq!(
             host.tmpfs.unwrap()["/tmp"],
-            "rw,exec,nosuid,nodev,mode=1777,size=64m"
+            "rw,exec,nosuid,nodev,mode=1777,size=64m,uid=1000,gid=1000"
         );
         assert_eq!((host.storage_opt, host.log_config), (None, None));
     }

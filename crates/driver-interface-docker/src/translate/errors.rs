@@ -214,6 +214,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         Cause::NameTaken => Hint::NameTaken,
         Cause::InUse => Hint::InUse,
         Cause::StillRunning => Hint::StillRunning,
+        Cause::NoCommand => Hint::NoCommand,
         Cause::CommandNotFound => Hint::CommandNotFound,
         Cause::CommandNotExecutable => Hint::CommandNotExecutable,
         Cause::WorkingDirMissing => Hint::WorkingDirNotFound,

@@ -1,8 +1,9 @@
 //! What the engine records of a command in a container.
 
-use driver_interface_errors::ConfigurationError;
-use driver_interface_types::{ExecConfig, ExecOutcome, Signal};
+use driver_interface_types::{ExecOutcome, Signal};
 use serde::Deserialize;
+
+pub(crate) use driver_interface_validation::validate_exec_config as check;
 
 use super::records::nullable;
 use crate::engine::Flavour;
@@ -93,59 +94,6 @@ impl Ended {
     }
 }
 
-/// Refuses what cannot be passed on.
-pub(crate) fn check(config: &ExecConfig) -> Result<(), ConfigurationError> {
-    let mut violations = Vec::new();
-    let mut refuse = |path: String, code: &str, message: &str| {
-        violations.push(driver_interface_errors::Violation::new(path, code, message));
-    };
-    if config.argv.first().is_none_or(String::is_empty) {
-        refuse("argv".to_owned(), "required", "must name a program");
-    }
-    for (at, word) in config.argv.iter().enumerate() {
-        if word.contains('\0') {
-            refuse(format!("argv[{at}]"), "invalid-character", NO_NUL);
-        }
-    }
-    for (key, value) in &config.env {
-        if key.is_empty() || key.contains(['=', '\0']) {
-            refuse(
-                format!("env.{key}"),
-                "invalid-key",
-                "must have a name without `=` and NUL",
-            );
-        }
-        if value.contains('\0') {
-            refuse(format!("env.{key}"), "invalid-character", NO_NUL);
-        }
-    }
-    if let Some(folder) = &config.working_dir
-        && (!folder.starts_with('/') || folder.contains('\0'))
-    {
-        refuse(
-            "workingDir".to_owned(),
-            "invalid-path",
-            "must be an absolute path without NUL",
-        );
-    }
-    if let Some(user) = &config.user
-        && (user.is_empty() || user.contains(|c: char| c.is_control()))
-    {
-        refuse(
-            "user".to_owned(),
-            "invalid-user",
-            "must be a user, without control characters",
-        );
-    }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigurationError::new(violations))
-    }
-}
-
-const NO_NUL: &str = "must have no NUL";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,17 +169,5 @@ mod tests {
         assert_eq!(ended(0, None).outcome(), ExecOutcome::Exited(0));
         assert_eq!(ended(137, None).outcome(), ExecOutcome::Signaled(Signal::KILL));
         assert_eq!(ended(255, None).outcome(), ExecOutcome::Exited(255));
-    }
-
-    #[test]
-    fn everything_wrong_is_told_at_once() {
-        let bad = ExecConfig::new(["", "a\0"])
-            .env("", "x")
-            .env("k", "\0")
-            .working_dir("here")
-            .user("");
-        let error = check(&bad).unwrap_err();
-        assert_eq!(error.violations().len(), 6, "{error}");
-        assert!(check(&ExecConfig::new(["true"]).env("k", "").working_dir("/")).is_ok());
     }
 }

@@ -68,6 +68,13 @@ impl PathStat {
         self.mode & KIND == 0
     }
 
+    /// The permissions as `chmod` has them.
+    pub(crate) fn permissions(&self) -> u32 {
+        let high = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+        let high = high.into_iter().filter(|(bit, _)| self.mode & bit != 0);
+        high.fold(self.mode & 0o777, |all, (_, bit)| all | bit)
+    }
+
     pub(crate) fn is_executable(&self) -> bool {
         self.mode & DIRECTORY == 0 && self.mode & 0o111 != 0
     }
@@ -95,6 +102,8 @@ mod tests {
             stat(r#"{"name":"etc","mode":2147484141}"#).is_folder(),
             "a directory"
         );
+        assert_eq!(stat(r#"{"name":"etc","mode":2147484141}"#).permissions(), 0o755);
+        assert_eq!(stat(r#"{"name":"tmp","mode":2148532735}"#).permissions(), 0o1777);
         let passwd = stat(r#"{"name":"passwd","size":52,"mode":420}"#);
         assert!(passwd.is_file());
         assert!(!stat(r#"{"name":"null","mode":69206454}"#).is_file(), "a device");

@@ -49,6 +49,8 @@ pub(crate) struct MountRecord {
     #[serde(rename = "Type", deserialize_with = "nullable")]
     pub(crate) kind: String,
     #[serde(deserialize_with = "nullable")]
+    pub(crate) source: String,
+    #[serde(deserialize_with = "nullable")]
     pub(crate) destination: String,
     #[serde(rename = "RW", deserialize_with = "nullable")]
     pub(crate) writable: bool,

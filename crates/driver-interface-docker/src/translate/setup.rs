@@ -48,12 +48,6 @@ pub(crate) fn add_to(
 }
 
 fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: Option<u64>) {
-    for mount in &config.tmpfs {
-        let options = format!("rw,exec,nosuid,nodev,mode=1777,size={}m", mount.size);
-        host.tmpfs
-            .get_or_insert_default()
-            .insert(mount.target.clone(), options);
-    }
     host.shm_size = config.shm_size.map(|mib| signed(mib.saturating_mul(MIB)));
     if !config.ulimits.is_empty() {
         let limits = config.ulimits.iter().map(|limit| ResourcesUlimits {
@@ -191,16 +185,11 @@ mod tests {
     #[test]
     fn the_host_s_part_is_set_up() {
         let config = ContainerConfig::new("s", "busybox")
-            .tmpfs("/run", 16)
             .shm_size(8)
             .ulimit("nofile", 64, 128)
             .dns([8, 8, 8, 8])
             .extra_host("db", [10, 0, 0, 7]);
         let host = &request(&config)["HostConfig"];
-        assert_eq!(
-            host["Tmpfs"],
-            json!({"/run": "rw,exec,nosuid,nodev,mode=1777,size=16m"})
-        );
         assert_eq!(host["ShmSize"], json!(8 << 20));
         assert_eq!(
             host["Ulimits"],

@@ -6,6 +6,8 @@ use driver_interface_types::{
     Strictness, VolumeConfig, VolumeMount,
 };
 
+use driver_interface_validation::ValidationPolicy;
+
 use super::engine::on_each;
 
 #[test]
@@ -158,6 +160,9 @@ fn what_does_not_exist_is_refused_and_nothing_is_left() {
         "what_does_not_exist_is_refused_and_nothing_is_left",
         async |bench| {
             let base = bench.config("true");
+            let driver = bench
+                .with_policy(ValidationPolicy::default().allow_any_bind())
+                .await;
             let cases = [
                 (
                     base.clone().network(NetworkMode::Named("nowhere".to_owned())),
@@ -185,7 +190,7 @@ fn what_does_not_exist_is_refused_and_nothing_is_left() {
                 ),
             ];
             for (config, code) in cases {
-                let error = bench.driver.create_container(&config).await.unwrap_err();
+                let error = driver.create_container(&config).await.unwrap_err();
                 assert_eq!(error.code(), code, "{error:?}");
                 assert_eq!(error.effect(), Effect::NotApplied, "{error:?}");
                 assert!(!error.is_retryable(), "{error:?}");
@@ -306,7 +311,15 @@ fn volumes_outlive_containers_and_bind_mounts_show_the_host() {
                 .security(root)
                 .mount(VolumeMount::volume(name.as_str(), "/data").read_only(true))
                 .mount(VolumeMount::bind(folder.path().to_str().unwrap(), "/host"));
-            let done = bench.ended(&read).await;
+            let policy = ValidationPolicy::default().allow_bind_root(folder.path().to_str().unwrap());
+            let made = bench
+                .with_policy(policy)
+                .await
+                .create_container(&read)
+                .await
+                .unwrap();
+            bench.driver.start_container(&made.id).await.unwrap();
+            let done = bench.until(&made, |now| now.exit.is_some()).await;
             let logs = bench
                 .driver
                 .get_container_logs(&done.id, Default::default())

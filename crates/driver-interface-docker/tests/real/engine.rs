@@ -9,6 +9,8 @@ use driver_interface_types::{
     ResourceFilter,
 };
 
+use driver_interface_validation::ValidationPolicy;
+
 use super::image::SharedImage;
 use super::raw::Raw;
 
@@ -35,6 +37,15 @@ impl Bench {
         let config = DockerConfig::for_uri(self.uri)
             .unwrap()
             .namespace(Namespace::new(namespace).unwrap());
+        DockerDriver::connect(config).await.unwrap()
+    }
+
+    /// A further driver of the same namespace, under a policy.
+    pub(crate) async fn with_policy(&self, policy: ValidationPolicy) -> DockerDriver {
+        let config = DockerConfig::for_uri(self.uri)
+            .unwrap()
+            .namespace(Namespace::new(self.namespace.as_str()).unwrap())
+            .policy(policy);
         DockerDriver::connect(config).await.unwrap()
     }
 

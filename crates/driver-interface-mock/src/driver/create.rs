@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_errors::{
-    ConfigurationError, ContainerCreationError, ContainerNotFoundError, Effect, Hint, NetworkNotFoundError,
+    ConfigurationError, ContainerCreationError, ContainerNotFoundError, Hint, NetworkNotFoundError,
     ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
 };
 use driver_interface_types::{
@@ -158,8 +158,7 @@ impl<K: Kind> MockDriver<K> {
         if command.is_empty() {
             return Err(
                 ContainerCreationError::new("neither the config nor the image names a command")
-                    .with_retryable(false)
-                    .with_effect(Effect::NotApplied)
+                    .with_hint(Hint::NoCommand)
                     .with_source(Refusal::NoCommand.answer::<K>())
                     .into(),
             );
@@ -253,19 +252,16 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// The words a container runs: the entrypoint, then the command, each its own or the image's. As engines have it,
-/// an entrypoint of its own leaves the image's command out.
+/// The words a container runs: the entrypoint, then the command, each its own or the image's. An entrypoint of its own,
+/// an empty one too, leaves the image's command out.
 fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
-    let (entrypoint, is_own) = match &config.entrypoint {
-        Some(own) => (own.clone(), !own.is_empty()),
-        None => (image.entrypoint.clone(), false),
-    };
-    let command = if config.command.is_empty() && !is_own {
-        image.command.clone()
+    let entrypoint = config.entrypoint.as_ref().unwrap_or(&image.entrypoint);
+    let command = if config.command.is_empty() && config.entrypoint.is_none() {
+        &image.command
     } else {
-        config.command.clone()
+        &config.command
     };
-    entrypoint.into_iter().chain(command).collect()
+    entrypoint.iter().chain(command).cloned().collect()
 }
 
 /// The config with what the image has where it says nothing.

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Hint, Result, Violation};
 use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
+use driver_interface_validation::validate_exec_config;
 use tokio::sync::mpsc;
 
 use super::answer::Refusal;
@@ -74,7 +75,10 @@ impl<K: Kind> MockDriver<K> {
             Ok(number)
         };
         let check = || {
-            let mut violations = violations(&config);
+            let mut violations = match validate_exec_config(&config) {
+                Ok(()) => Vec::new(),
+                Err(error) => error.violations().to_vec(),
+            };
             let refused = [
                 ("timeout", config.timeout.is_some()),
                 ("stdin", config.stdin.is_some()),
@@ -84,7 +88,10 @@ impl<K: Kind> MockDriver<K> {
                 let message = "must not be given: nobody stays with a detached command to see to it";
                 violations.push(Violation::new(*path, "detached", message));
             }
-            refuse(violations)
+            if violations.is_empty() {
+                return Ok(());
+            }
+            Err(ConfigurationError::new(violations).into())
         };
         self.call(call_of(Operation::ExecDetached, id, &config), check, work)
             .await
@@ -190,59 +197,7 @@ pub(super) fn request(config: &ExecConfig, stdin: Input, stdout: Output, stderr:
 }
 
 pub(super) fn check(config: &ExecConfig) -> Result<()> {
-    refuse(violations(config))
-}
-
-fn refuse(violations: Vec<Violation>) -> Result<()> {
-    if violations.is_empty() {
-        return Ok(());
-    }
-    Err(ConfigurationError::new(violations).into())
-}
-
-fn violations(config: &ExecConfig) -> Vec<Violation> {
-    let mut found = Vec::new();
-    let mut add = |path: String, code: &str, message: &str| found.push(Violation::new(path, code, message));
-    const NUL: &str = "must not have NUL characters";
-    if config.argv.first().is_none_or(String::is_empty) {
-        add("argv".to_owned(), "empty", "must name a program");
-    }
-    for (index, _) in config
-        .argv
-        .iter()
-        .enumerate()
-        .filter(|(_, word)| word.contains('\0'))
-    {
-        add(format!("argv[{index}]"), "invalid-character", NUL);
-    }
-    for (key, value) in &config.env {
-        if key.is_empty() || key.contains(['=', '\0']) {
-            let message = "must be a name without `=` and NUL characters";
-            add(format!("env.{key}"), "invalid-name", message);
-        }
-        if value.contains('\0') {
-            add(format!("env.{key}"), "invalid-character", NUL);
-        }
-    }
-    if let Some(folder) = &config.working_dir {
-        if !folder.starts_with('/') {
-            add(
-                "workingDir".to_owned(),
-                "not-absolute",
-                "must be an absolute path",
-            );
-        }
-        if folder.contains('\0') {
-            add("workingDir".to_owned(), "invalid-character", NUL);
-        }
-    }
-    if let Some(user) = &config.user
-        && (user.is_empty() || user.contains(|c: char| c.is_whitespace() || c == '\0'))
-    {
-        let message = "must be `uid`, `uid:gid` or a name from the image";
-        add("user".to_owned(), "invalid-user", message);
-    }
-    found
+    Ok(validate_exec_config(config)?)
 }
 
 fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driver_interface_types::{ContainerId, MountType, SecurityOptions};
+use driver_interface_types::{ContainerId, MountType, SecurityOptions, TmpfsMount};
 
 use super::state::State;
 use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
@@ -11,36 +11,61 @@ use crate::sync::lock;
 /// The size of `/dev/shm` where nothing is said, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
 
-/// What a run of a container sees: its root, volumes and host folders, and new folders in memory.
-pub(super) fn mounts_of(state: &mut State, id: &ContainerId) -> Vec<Mount> {
+/// What a run of a container sees, whose main process is this user's: its root, volumes and host folders, and new
+/// folders in memory.
+pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Vec<Mount> {
     let mut mounts = lasting_mounts(state, id);
     let Some(container) = state.containers.get(id) else {
         return mounts;
     };
     let config = &container.config;
     let taken: Vec<String> = mounts.iter().map(|mount| mount.target.clone()).collect();
-    let mut in_memory = vec![("/dev/shm".to_owned(), config.shm_size.unwrap_or(SHM_SIZE_MIB))];
+    // It is made by the engine, and shared by whoever runs in the container.
+    let shm = TmpfsMount::new("/dev/shm", config.shm_size.unwrap_or(SHM_SIZE_MIB))
+        .uid(0)
+        .gid(0);
+    let mut in_memory = vec![shm];
     if config.security.read_only {
-        in_memory.push(("/tmp".to_owned(), SecurityOptions::TMP_SIZE_MIB));
+        in_memory.push(TmpfsMount::new("/tmp", SecurityOptions::TMP_SIZE_MIB));
     }
-    for folder in &config.tmpfs {
-        let target = absolute("/", &folder.target);
-        in_memory.retain(|(other, _)| *other != target);
-        in_memory.push((target, folder.size));
+    for mount in &config.tmpfs {
+        let mut mount = mount.clone();
+        mount.target = absolute("/", &mount.target);
+        in_memory.retain(|other| other.target != mount.target);
+        in_memory.push(mount);
     }
-    in_memory.retain(|(target, _)| !taken.contains(target));
-    mounts.extend(in_memory.into_iter().map(|(target, mib)| Mount {
-        target,
-        tree: folder_in_memory(mib),
+    in_memory.retain(|mount| !taken.contains(&mount.target));
+    mounts.extend(in_memory.into_iter().map(|mount| Mount {
+        tree: folder_in_memory(&mount, user),
         read_only: false,
+        options: options(&mount),
+        target: mount.target,
     }));
     mounts
 }
 
-fn folder_in_memory(mib: u64) -> SharedTree {
-    let mut tree = Tree::with_capacity(mib.saturating_mul(1 << 20));
-    tree.set_meta("", Meta::SHARED);
+fn folder_in_memory(mount: &TmpfsMount, user: Caller) -> SharedTree {
+    let mut tree = Tree::with_capacity(mount.size.saturating_mul(1 << 20));
+    let meta = Meta {
+        uid: mount.uid.unwrap_or(user.uid),
+        gid: mount.gid.unwrap_or(user.gid),
+        mode: mount.mode.unwrap_or(TmpfsMount::DEFAULT_MODE),
+    };
+    tree.set_meta("", meta);
     tree.shared()
+}
+
+fn options(mount: &TmpfsMount) -> &'static str {
+    match (mount.suid, mount.dev, mount.exec) {
+        (false, false, false) => ",nosuid,nodev,noexec",
+        (false, false, true) => ",nosuid,nodev",
+        (false, true, false) => ",nosuid,noexec",
+        (false, true, true) => ",nosuid",
+        (true, false, false) => ",nodev,noexec",
+        (true, false, true) => ",nodev",
+        (true, true, false) => ",noexec",
+        (true, true, true) => "",
+    }
 }
 
 /// What of a container is there whether it runs or not.
@@ -53,6 +78,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
         target: "/".to_owned(),
         tree: Arc::clone(&root),
         read_only: config.security.read_only,
+        options: "",
     }];
     for mount in &config.volumes {
         let target = absolute("/", &mount.target);
@@ -72,6 +98,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
             target,
             tree,
             read_only: mount.read_only,
+            options: "",
         });
     }
     mounts

@@ -31,7 +31,11 @@ impl MockEngine {
     /// Starts a container that does not run. The caller holds the state, so this is one step for all others.
     pub(crate) fn start_run(&self, state: &mut State, id: &ContainerId) -> Result<(), StartProblem> {
         let endpoint_network = state.containers.get(id).map(network_of);
-        let mounts = mounts_of(state, id);
+        let Some(container) = state.containers.get(id) else {
+            return Ok(());
+        };
+        let user = find_user(&container.config.security.user, container)?;
+        let mounts = mounts_of(state, id, user.caller());
         let endpoint = endpoint_network
             .flatten()
             .map(|network| state.address_on(&network));
@@ -41,7 +45,6 @@ impl MockEngine {
             return Ok(());
         };
 
-        let user = find_user(&container.config.security.user, container)?;
         let files = FileSystem::new(mounts, user.caller());
         let commands = self.commands();
         let program = container.command.first().cloned().unwrap_or_default();

@@ -29,6 +29,8 @@ pub(crate) struct Mount {
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
+    /// Its further options, as `/proc/mounts` has them: none, or each with a comma before it.
+    pub(crate) options: &'static str,
 }
 
 /// What the processes of a container see.
@@ -188,12 +190,9 @@ impl FileSystem {
         tree.insert(&rest, node, meta)
     }
 
-    /// Every place something is mounted at, and whether it is read-only; the root first.
-    pub(crate) fn mounts(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.mounts
-            .iter()
-            .rev()
-            .map(|mount| (mount.target.as_str(), mount.read_only))
+    /// Everything that is mounted; the root first.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().rev()
     }
 
     pub(crate) fn is_writable(&self, path: &str) -> bool {

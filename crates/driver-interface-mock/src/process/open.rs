@@ -93,8 +93,9 @@ impl MockProcess {
     fn mount_lines(&self) -> String {
         self.files
             .mounts()
-            .map(|(target, read_only)| {
-                format!("sim {target} simfs {} 0 0\n", if read_only { "ro" } else { "rw" })
+            .map(|mount| {
+                let access = if mount.read_only { "ro" } else { "rw" };
+                format!("sim {} simfs {access}{} 0 0\n", mount.target, mount.options)
             })
             .collect()
     }

@@ -113,7 +113,8 @@ impl ContainerConfig {
         self
     }
 
-    /// Sets the program that gets the command as its arguments, with arguments of its own.
+    /// Sets the program that gets the command as its arguments, with arguments of its own. No words at all leave the
+    /// image's entrypoint out.
     #[must_use]
     pub fn entrypoint(mut self, words: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.entrypoint = Some(words.into_iter().map(Into::into).collect());
@@ -155,10 +156,24 @@ impl ContainerConfig {
         self
     }
 
-    /// Mounts one more folder in memory, of `mib` MiB.
+    /// Mounts one more directory in memory, of `mib` MiB, that the container's user can write to.
     #[must_use]
-    pub fn tmpfs(mut self, target: impl Into<String>, mib: u64) -> Self {
-        self.tmpfs.push(TmpfsMount::new(target, mib));
+    pub fn tmpfs(self, target: impl Into<String>, mib: u64) -> Self {
+        self.tmpfs_mount(TmpfsMount::new(target, mib))
+    }
+
+    /// Mounts one more directory in memory, with a mode, an owner and options of its own.
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, TmpfsMount};
+    ///
+    /// let private = TmpfsMount::new("/run/secrets", 1).mode(0o700).exec(false);
+    /// let config = ContainerConfig::new("s1", "alpine").tmpfs_mount(private);
+    /// assert_eq!(config.tmpfs.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn tmpfs_mount(mut self, mount: TmpfsMount) -> Self {
+        self.tmpfs.push(mount);
         self
     }
 

@@ -42,6 +42,12 @@ fn tmpfs(node: Node, path: &str, found: &mut Found) -> Option<TmpfsMount> {
     let mut fields = Fields::of(node, path, found);
     fields.required("target", &mut mount.target, text);
     fields.required("size", &mut mount.size, whole(limits::TMPFS));
+    fields.optional("mode", &mut mount.mode, maybe(small(limits::FILE_MODE)));
+    fields.optional("uid", &mut mount.uid, maybe(small(limits::ID)));
+    fields.optional("gid", &mut mount.gid, maybe(small(limits::ID)));
+    fields.optional("exec", &mut mount.exec, flag);
+    fields.optional("suid", &mut mount.suid, flag);
+    fields.optional("dev", &mut mount.dev, flag);
     fields.finish();
     Some(mount)
 }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use driver_interface_types::{ContainerConfig, NetworkMode, PullPolicy, Signal, Strictness};
 use garde::{Path, Report, Validate};
 use serde::Serialize;
@@ -55,7 +57,7 @@ pub struct ContainerConfigSchema<'a> {
     #[garde(inner(custom(rules::operation_key)))]
     operation_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[garde(dive)]
+    #[garde(dive, custom(|words: &Option<Command<'_>>, _| has_program(words.as_ref(), &self.command)))]
     entrypoint: Option<Command<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(inner(custom(rules::container_path)))]
@@ -148,10 +150,16 @@ impl<'a> From<&'a ContainerConfig> for ContainerConfigSchema<'a> {
     }
 }
 
-/// A program and its arguments.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// A program and its arguments. Its Debug form shows only how many words they are.
+#[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Command<'a>(pub(super) &'a [String]);
+
+impl fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} words", self.0.len())
+    }
+}
 
 impl Validate for Command<'_> {
     type Context = ValidationPolicy;
@@ -181,6 +189,17 @@ impl Validate for Command<'_> {
             report.append(parent(), refusal(codes::TOO_LONG, message));
         }
     }
+}
+
+/// An entrypoint, an empty one too, replaces the image's and leaves the image's command out: what runs then has to be
+/// said here.
+fn has_program(entrypoint: Option<&Command<'_>>, command: &Command<'_>) -> garde::Result {
+    if entrypoint.is_none_or(|entrypoint| !entrypoint.0.is_empty()) || !command.0.is_empty() {
+        return Ok(());
+    }
+    let message = "must not be empty without a `command`: it takes the image's entrypoint and command away, and \
+                   nothing would be left to run; give a `command`, or leave `entrypoint` out for the image's own";
+    rules::refuse(codes::EMPTY, message)
 }
 
 /// What is about a network needs one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driver_interface_types::{
     ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, LinuxCapabilities, NetworkConfig, PortMapping,
-    PullPolicy, ResourceLimits, SecurityOptions, Signal, Strictness, VolumeConfig, VolumeMount,
+    PullPolicy, ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, VolumeConfig, VolumeMount,
 };
 use serde_json::{Value, json};
 
@@ -36,7 +36,15 @@ fn full_container_config() -> ContainerConfig {
         .tty(true)
         .stop_signal(Signal::QUIT)
         .init(true)
-        .tmpfs("/run", 16)
+        .tmpfs_mount(
+            TmpfsMount::new("/run", 16)
+                .mode(0o750)
+                .uid(7)
+                .gid(8)
+                .exec(false)
+                .suid(true)
+                .dev(true),
+        )
         .shm_size(128)
         .ulimit("nofile", 1024, 4096)
         .port(PortMapping::new(80).host_port(8080))
@@ -197,8 +205,13 @@ fn the_reader_checks_the_type_of_every_field() {
 }
 
 #[test]
-fn the_debug_form_of_a_schema_shows_no_value_of_the_environment() {
-    let config = full_container_config().env("PASSWORD", "hunter2");
+fn the_debug_form_of_a_schema_shows_no_value_of_the_environment_and_no_argument() {
+    let secret = || ["login", "hunter2"];
+    let config = full_container_config()
+        .env("PASSWORD", "hunter2")
+        .command(secret())
+        .entrypoint(secret())
+        .health_check(HealthCheck::command(secret()));
     let debug = format!("{:?}", ContainerConfigSchema::from(&config));
     assert!(
         debug.contains("PASSWORD") && !debug.contains("hunter2"),

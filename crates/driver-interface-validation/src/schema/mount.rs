@@ -23,7 +23,7 @@ const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
 ///
 /// let mount = VolumeMount::bind("/srv/a", "/a");
 /// let schema = VolumeMountSchema::from(&mount);
-/// assert!(schema.validate_with(&ValidationPolicy::default()).is_ok());
+/// assert!(schema.validate_with(&ValidationPolicy::default().allow_bind_root("/srv")).is_ok());
 /// ```
 #[derive(Clone, Copy, Debug, Serialize, Validate)]
 #[garde(context(ValidationPolicy))]

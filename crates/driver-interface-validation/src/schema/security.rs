@@ -53,20 +53,37 @@ pub(crate) const CAPABILITIES: &[&str] = &[
     "WAKE_ALARM",
 ];
 
-/// What makes root in a container as good as root on the host.
-const HOST_CAPABILITIES: &[&str] = &[
-    "BPF",
-    "DAC_READ_SEARCH",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "PERFMON",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_TIME",
+/// What may be added without an exception: capabilities whose effect ends at the container's own files and processes.
+/// It is what the "baseline" of the Kubernetes Pod Security Standards allows. All others need one.
+const CONTAINED: &[&str] = &[
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
 ];
+
+/// Why a capability is not among the contained ones.
+fn reach(name: &str) -> &'static str {
+    match name {
+        "NET_ADMIN" | "NET_RAW" | "NET_BROADCAST" => {
+            "with which a container takes the address of another one on its network and reads what is sent to it"
+        }
+        "AUDIT_CONTROL" | "AUDIT_READ" | "BPF" | "DAC_READ_SEARCH" | "MAC_ADMIN" | "MAC_OVERRIDE"
+        | "PERFMON" | "SYSLOG" | "SYS_ADMIN" | "SYS_BOOT" | "SYS_MODULE" | "SYS_RAWIO" | "SYS_TIME" => {
+            "with which root in the container is as good as root on the host"
+        }
+        _ => "whose effect does not end at the container",
+    }
+}
 
 /// Means every capability.
 pub(crate) const ALL_CAPABILITIES: &str = "ALL";
@@ -179,10 +196,11 @@ impl Capabilities<'_> {
                 "must not be `ALL`: the container would be as good as privileged; add what it needs by name";
             return refuse(codes::FORBIDDEN_CAPABILITY, message);
         }
-        if HOST_CAPABILITIES.contains(&name) && !policy.allows_capability(name) {
+        if !CONTAINED.contains(&name) && !policy.allows_capability(name) {
             let message = format!(
-                "must not be `{name}`, with which root in the container is as good as root on the host, unless \
-                 this driver's policy allows it"
+                "must not be `{name}`, {}; where that is wanted, allow it with \
+                 `ValidationPolicy::allow_dangerous_capability(\"{name}\")`",
+                reach(name)
             );
             return refuse(codes::FORBIDDEN_CAPABILITY, message);
         }
@@ -241,5 +259,11 @@ mod tests {
     fn the_list_of_capabilities_is_sorted_and_without_twins() {
         assert!(CAPABILITIES.is_sorted_by(|one, next| one < next));
         assert_eq!(CAPABILITIES.len(), 41);
+    }
+
+    #[test]
+    fn what_needs_no_exception_is_a_capability_of_linux() {
+        assert!(CONTAINED.is_sorted_by(|one, next| one < next));
+        assert!(CONTAINED.iter().all(|name| CAPABILITIES.contains(name)));
     }
 }

@@ -11,7 +11,9 @@ use super::mount::place_in_container;
 use crate::ValidationPolicy;
 use crate::check::refusal;
 use crate::codes;
-use crate::limits::{MAX_DEVICES, MAX_DNS, MAX_HOST_NAME, MAX_MOUNTS, MAX_NAMES, MAX_PORTS, TMPFS};
+use crate::limits::{
+    FILE_MODE, ID, MAX_DEVICES, MAX_DNS, MAX_HOST_NAME, MAX_MOUNTS, MAX_NAMES, MAX_PORTS, TMPFS,
+};
 use crate::path::{is_within, normalised};
 use crate::rules::{driver_name, refuse};
 use crate::text::{nearest, sentence, shown};
@@ -139,6 +141,14 @@ impl Validate for Tmpfs<'_> {
             }
             note(report, at(parent, index, "target"), target);
             note(report, at(parent, index, "size"), TMPFS.check(mount.size));
+            for (field, value, bounds) in [
+                ("mode", mount.mode, FILE_MODE),
+                ("uid", mount.uid, ID),
+                ("gid", mount.gid, ID),
+            ] {
+                let result = value.map_or(Ok(()), |value| bounds.check(value.into()));
+                note(report, at(parent, index, field), result);
+            }
         }
     }
 }

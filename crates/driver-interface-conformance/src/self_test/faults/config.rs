@@ -2,14 +2,16 @@
 
 use driver_interface_errors::{ContainerCreationError, Effect, ImageNotFoundError, codes};
 use driver_interface_types::{
-    ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerInstance, Network, NetworkConfig,
-    NetworkMode, Result, Volume, VolumeConfig, label,
+    ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerInstance, MountType, Network,
+    NetworkConfig, NetworkMode, Result, Volume, VolumeConfig, label,
 };
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, CreateNetwork, CreateVolume, Error};
+use crate::self_test::sabotage::Sabotage::{
+    Command, Config, CreateContainer, CreateNetwork, CreateVolume, Error,
+};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -166,6 +168,36 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         })],
         &["config/host-mounts"],
+    ),
+    Fault::new(
+        "forbidden-binds-dropped",
+        "Bind mounts of paths that nobody has allowed are left out.",
+        &[Config(|config| {
+            config
+                .volumes
+                .retain(|mount| mount.mount_type() != MountType::Bind);
+        })],
+        &["config/binds-need-a-policy", "config/host-mounts"],
+    ),
+    Fault::new(
+        "dangerous-capabilities-dropped",
+        "Capabilities by which containers of one network reach each other's traffic are left out.",
+        &[Config(|config| {
+            config
+                .security
+                .capabilities
+                .add
+                .retain(|name| !name.starts_with("NET_"));
+        })],
+        &["config/dangerous-capabilities"],
+    ),
+    Fault::new(
+        "bad-variables-of-commands-dropped",
+        "Variables of a command whose name has a control character are left out.",
+        &[Command(|config| {
+            config.env.retain(|name, _| !name.contains(char::is_control));
+        })],
+        &["exec/variables-as-at-creation"],
     ),
     Fault::new(
         "host-network-is-the-default",

@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use driver_interface_types::{Protocol, PublishedPort};
+use driver_interface_errors::codes;
+use driver_interface_types::{Protocol, PublishedPort, TmpfsMount};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{Config, Instance};
+use crate::self_test::sabotage::Sabotage::{Config, Error, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -41,6 +42,43 @@ pub(super) const FAULTS: &[Fault] = &[
             }
         })],
         &["setup/entrypoint"],
+    ),
+    Fault::new(
+        "empty-entrypoint-is-the-images",
+        "An empty entrypoint is the image's own.",
+        &[Config(|config| {
+            config.entrypoint = config.entrypoint.take().filter(|words| !words.is_empty());
+        })],
+        &["setup/empty-entrypoint"],
+    ),
+    Fault::new(
+        "nothing-to-run-is-retryable",
+        "A creation that has nothing to run is worth another try.",
+        &[Error(|error| match error.code() {
+            codes::CONTAINER_CREATION_FAILED => error.with_retryable(true),
+            _ => error,
+        })],
+        &["setup/nothing-to-run", "creation/name-taken"],
+    ),
+    Fault::new(
+        "tmpfs-is-roots",
+        "A tmpfs mount has the owner and the mode that directories of the image have.",
+        &[Config(|config| {
+            for mount in &mut config.tmpfs {
+                (mount.uid, mount.gid, mount.mode) = (Some(0), Some(0), Some(0o755));
+            }
+        })],
+        &["setup/tmpfs-over-the-image", "setup/tmpfs-options"],
+    ),
+    Fault::new(
+        "tmpfs-options-lost",
+        "Of a tmpfs mount only the size counts.",
+        &[Config(|config| {
+            for mount in &mut config.tmpfs {
+                *mount = TmpfsMount::new(mount.target.as_str(), mount.size);
+            }
+        })],
+        &["setup/tmpfs-options"],
     ),
     Fault::new(
         "working-dir-lost",

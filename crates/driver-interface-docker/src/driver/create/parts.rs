@@ -1,31 +1,26 @@
 //! What a container is made with: volumes, folders and networks that have to be there.
 
-use driver_interface_errors::{
-    ContainerCreationError, Hint, NetworkNotFoundError, Result, VolumeNotFoundError,
-};
+use driver_interface_errors::{NetworkNotFoundError, Result, UnsupportedError, VolumeNotFoundError};
 use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
 
+use super::binds::missing;
 use crate::driver::inner::Inner;
-use crate::quirks;
+use crate::translate::errors::Operation;
+use crate::translate::tmpfs;
 
 impl Inner {
     /// Checks that the volumes, the network and the folders that the config names are there.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
-        for mount in &config.volumes {
-            match mount.mount_type() {
-                MountType::Bind => {
-                    let address = self.engine.wire().address();
-                    if quirks::bind_source_missing(self.engine.flavour(), address, &mount.source) {
-                        let text = format!("`{}`, which is to be mounted, does not exist", mount.source);
-                        return Err(ContainerCreationError::new(text)
-                            .with_hint(Hint::MissingMountSource)
-                            .into());
-                    }
-                }
-                _ => {
-                    self.volume(&mount.source).await?;
-                }
-            }
+        let absent = self.missing_sources(config).await;
+        if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
+            return Err(missing(&mount.source).into());
+        }
+        for mount in config
+            .volumes
+            .iter()
+            .filter(|mount| mount.mount_type() != MountType::Bind)
+        {
+            self.volume(&mount.source).await?;
         }
         if let NetworkMode::Named(name) = &config.network {
             self.network_named(name).await?;
@@ -41,6 +36,35 @@ impl Inner {
         } else {
             Err(NetworkNotFoundError::new(name).into())
         }
+    }
+
+    /// Checks, where the runtime gives a tmpfs mount the mode of the directory that the image has there, that this mode is
+    /// what was asked for. Only the new container shows what the image has.
+    pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
+        let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
+        if !self.abilities.keeps_mode || !is_known {
+            return Ok(());
+        }
+        for mount in tmpfs::all(config) {
+            let unseen = |failure| self.error(Operation::InspectContainer, id, failure);
+            let mut below = self.engine.stat_path(id, &mount.target).await.map_err(unseen)?;
+            if let Some(target) = below.as_ref().and_then(|stat| stat.link_target()) {
+                below = self.engine.stat_path(id, target).await.map_err(unseen)?;
+            }
+            let misfit = below
+                .filter(|stat| stat.is_folder())
+                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.flavour(), &below));
+            if let Some(misfit) = misfit {
+                let reason = format!(
+                    "the tmpfs mount at `{}` lies over a directory of the image, and this engine's runc is older than \
+                     1.1.8, so {misfit}; mount it where the image has nothing, give `security.user` as a number, or \
+                     update runc",
+                    mount.target
+                );
+                return Err(UnsupportedError::new(super::OPERATION, reason).into());
+            }
+        }
+        Ok(())
     }
 
     /// A volume that vanished between the check and the creation was made anew by the engine, empty: that is

@@ -21,6 +21,8 @@ pub(crate) enum Cause {
     RemovalUnderWay,
     /// Podman's word for any state that does not fit the operation.
     WrongState,
+    /// Neither the request nor the image names one.
+    NoCommand,
     CommandNotFound,
     CommandNotExecutable,
     /// The folder a program is to run in is not there, or is none.

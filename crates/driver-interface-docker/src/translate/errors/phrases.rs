@@ -20,6 +20,8 @@ const CREATE: &[Phrase] = &[
     between("statfs ", ": no such file or directory", MountSourceMissing),
     between("cannot mkdir: ", " is not a directory", WorkingDirMissing),
     ends(": that name is already in use", NameTaken),
+    begins("no command specified", NoCommand),
+    begins("no command or entrypoint provided", NoCommand),
     ends("--storage-opt is supported only for overlay over xfs with 'pquota' mount option", DiskQuotaUnsupported),
     begins("unknown runtime specified ", UnknownRuntime),
     begins("unknown or invalid runtime name: ", UnknownRuntime),

@@ -1,0 +1,111 @@
+//! Tmpfs mounts: who can write to them, and what mode, owner and options they have.
+
+use driver_interface_errors::{Effect, codes};
+use driver_interface_types::{Capability, ContainerDriver, LogOptions, TmpfsMount};
+
+use crate::{Check, CheckResult, Ctx, Failure, run};
+
+const NEEDS: &[Capability] = &[Capability::TmpfsMount];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "setup/tmpfs-over-the-image",
+        "A tmpfs mount over a directory of root's is empty, and the container's user can write to it.",
+        run!(over_image),
+    )
+    .because("runtimes give a tmpfs mount the mode of the directory below it, and some copy what is in there")
+    .requires(NEEDS),
+    Check::must(
+        "setup/tmpfs-options",
+        "A tmpfs mount has the mode, the owner and the options that were asked for, or it is `UnsupportedError`.",
+        run!(options),
+    )
+    .requires(NEEDS),
+];
+
+async fn over_image(ctx: Ctx) -> CheckResult {
+    // The suite's own image has a file in the first one.
+    for (target, user) in [("/opt", "1000:1000"), ("/home", "4321")] {
+        let script = format!("ls -A {target}; touch {target}/x && echo written");
+        let mut config = ctx.script(&script).tmpfs(target, 4);
+        user.clone_into(&mut config.security.user);
+        let (_, logs) = ctx.finished(&config).await?;
+        ctx.equal(format!("{target} as {user}"), logs.as_str(), "written\n")?;
+    }
+    Ok(())
+}
+
+/// What is seen from inside, mode and owner and the options of the mount; none where the driver says that it does not do
+/// this.
+async fn seen(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
+    let target = mount.target.clone();
+    let script = format!("stat -c '%a %u:%g' {target}; grep ' {target} ' /proc/mounts");
+    let made = match ctx
+        .driver()
+        .create_container(&ctx.script(&script).tmpfs_mount(mount))
+        .await
+    {
+        Ok(made) => made,
+        refused => {
+            let error = ctx.refused("the tmpfs mount", refused, &[codes::UNSUPPORTED_OPERATION])?;
+            ctx.equal("retryable", error.is_retryable(), false)?;
+            ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+            return Ok(None);
+        }
+    };
+    ctx.driver().start_container(&made.id).await?;
+    ctx.ended(&made.id).await?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&made.id, LogOptions::default())
+        .await?;
+    let mut lines = logs.lines();
+    let (Some(stat), Some(mounted)) = (lines.next(), lines.next()) else {
+        return Err(Failure::new("what the script printed", "two lines", logs).into());
+    };
+    let options = mounted.split(' ').nth(3).unwrap_or_default();
+    Ok(Some((
+        stat.to_owned(),
+        options.split(',').map(str::to_owned).collect(),
+    )))
+}
+
+async fn options(ctx: Ctx) -> CheckResult {
+    let at = |target: &str| TmpfsMount::new(target, 4);
+    let private = at("/scratch").mode(0o750).uid(1000).gid(1000).exec(false);
+    let Some((stat, flags)) = seen(&ctx, private).await? else {
+        return Err(Failure::new(
+            "a mode and the container's own user",
+            "to be honoured",
+            "a refusal",
+        )
+        .into());
+    };
+    let has = |flags: &[String], flag: &str| flags.iter().any(|one| one == flag);
+    ctx.equal("mode and owner", stat.as_str(), "750 1000:1000")?;
+    for flag in ["rw", "nosuid", "nodev", "noexec"] {
+        ctx.ensure(format!("it is mounted `{flag}`"), has(&flags, flag), &flags)?;
+    }
+    if let Some((_, flags)) = seen(&ctx, at("/scratch").suid(true).dev(true)).await? {
+        for flag in ["nosuid", "nodev", "noexec"] {
+            ctx.ensure(format!("it is not mounted `{flag}`"), !has(&flags, flag), &flags)?;
+        }
+    }
+    for (about, mount, wanted) in [
+        (
+            "another mode than the image's directory has",
+            at("/opt").mode(0o700),
+            "700 1000:1000",
+        ),
+        (
+            "another user",
+            at("/scratch").uid(4321).gid(1234).mode(0o755),
+            "755 4321:1234",
+        ),
+    ] {
+        if let Some((stat, _)) = seen(&ctx, mount).await? {
+            ctx.equal(about, stat.as_str(), wanted)?;
+        }
+    }
+    Ok(())
+}

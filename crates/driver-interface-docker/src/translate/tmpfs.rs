@@ -1,0 +1,188 @@
+//! Tmpfs mounts in the engine's terms.
+
+use driver_interface_types::{ContainerConfig, SecurityOptions, TmpfsMount};
+
+use super::container::{TMP, own_tmp};
+use super::path_stat::PathStat;
+use crate::engine::Flavour;
+
+/// All tmpfs mounts of a container: the config's, and the driver's own.
+pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
+    let own = own_tmp(config).then(|| TmpfsMount::new(TMP, SecurityOptions::TMP_SIZE_MIB));
+    config.tmpfs.iter().cloned().chain(own).collect()
+}
+
+/// The options of a mount, as `mount` has them.
+///
+/// Without owner and mode the container's user can write to it: runtimes may give it the mode of the directory that the
+/// image has there (see [`keeps_mode`](crate::quirks::keeps_mode)), but never its owner, so that user owns it.
+pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, flavour: Flavour) -> String {
+    let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
+    let mut options = vec![
+        "rw".to_owned(),
+        flag(mount.exec, "exec"),
+        flag(mount.suid, "suid"),
+        flag(mount.dev, "dev"),
+        format!("mode={:o}", mount.mode.unwrap_or(TmpfsMount::DEFAULT_MODE)),
+        format!("size={}m", mount.size),
+    ];
+    match flavour {
+        Flavour::Docker => {
+            let (uid, gid) = owner(mount, security);
+            options.extend(uid.map(|uid| format!("uid={uid}")));
+            options.extend(gid.map(|gid| format!("gid={gid}")));
+        }
+        // It takes no numbers, only whether it is to be the user's; and it would copy what the image has there.
+        Flavour::Podman => options.extend(["U".to_owned(), "notmpcopyup".to_owned()]),
+    }
+    options.join(",")
+}
+
+/// The owner and group of a mount, each where its number is known.
+fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option<u32>) {
+    let (uid, gid) = security.user_ids();
+    (mount.uid.or(uid), mount.gid.or(gid))
+}
+
+/// The field of a mount that the engine cannot give it, and why.
+pub(crate) fn unsupported(
+    mount: &TmpfsMount,
+    security: &SecurityOptions,
+    flavour: Flavour,
+) -> Option<(&'static str, String)> {
+    let (uid, gid) = security.user_ids();
+    let foreign = |asked: Option<u32>, of_user: Option<u32>| asked.is_some() && asked != of_user;
+    let field = match flavour {
+        Flavour::Docker => return None,
+        Flavour::Podman if foreign(mount.uid, uid) => "uid",
+        Flavour::Podman if foreign(mount.gid, gid) => "gid",
+        Flavour::Podman => return None,
+    };
+    let why = "Podman gives a tmpfs mount to the container's user and group and to nobody else; leave it out, or give \
+               `security.user` the same number";
+    Some((field, why.to_owned()))
+}
+
+/// What does not come true of a mount over this directory of the image, where the runtime gives the mount that
+/// directory's mode.
+pub(crate) fn misfit(
+    mount: &TmpfsMount,
+    security: &SecurityOptions,
+    flavour: Flavour,
+    below: &PathStat,
+) -> Option<String> {
+    let has = below.permissions();
+    match mount.mode {
+        Some(wanted) if wanted != has => {
+            Some(format!("it would have the mode {has:o} instead of {wanted:o}"))
+        }
+        Some(_) => None,
+        None => {
+            // On Podman it is the user's, on Docker where that user's number is known.
+            let (uid, gid) = security.user_ids();
+            let (own, group) = owner(mount, security);
+            let writable = |bits: u32| has & bits == bits;
+            let owned = flavour == Flavour::Podman || (own.is_some() && own == uid);
+            let shared = group.is_some() && group == gid;
+            let can = match (owned, shared) {
+                (true, _) => writable(0o300),
+                (false, true) => writable(0o030),
+                (false, false) => writable(0o003),
+            };
+            (!can).then(|| {
+                format!("it would have the mode {has:o}, with which the container's user cannot write to it")
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(mode: u32) -> PathStat {
+        // As Go writes it: the sticky bit lies elsewhere.
+        let sticky = if mode & 0o1000 == 0 { 0 } else { 1 << 20 };
+        serde_json::from_str(&format!(
+            r#"{{"mode":{}}}"#,
+            (1_u32 << 31) | sticky | (mode & 0o777)
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_user_owns_a_mount_that_says_nothing() {
+        let mount = TmpfsMount::new("/run", 16);
+        let as_user = |user: &str, flavour| options(&mount, &SecurityOptions::default().user(user), flavour);
+        let common = "rw,exec,nosuid,nodev,mode=1777,size=16m";
+        for (user, owner) in [
+            ("1000:1000", ",uid=1000,gid=1000"),
+            ("33", ",uid=33"),
+            ("www-data:7", ",gid=7"),
+            ("www-data", ""),
+        ] {
+            assert_eq!(as_user(user, Flavour::Docker), format!("{common}{owner}"));
+            assert_eq!(as_user(user, Flavour::Podman), format!("{common},U,notmpcopyup"));
+        }
+    }
+
+    #[test]
+    fn mode_owner_and_flags_are_passed_on_or_known_to_be_unsupported() {
+        let mount = TmpfsMount::new("/run", 1)
+            .mode(0o750)
+            .uid(7)
+            .gid(8)
+            .exec(false)
+            .suid(true)
+            .dev(true);
+        let security = SecurityOptions::default();
+        assert_eq!(
+            options(&mount, &security, Flavour::Docker),
+            "rw,noexec,suid,dev,mode=750,size=1m,uid=7,gid=8"
+        );
+        let lacks = |mount: &TmpfsMount, user: &str, flavour| {
+            unsupported(mount, &SecurityOptions::default().user(user), flavour).map(|(field, _)| field)
+        };
+        assert_eq!(lacks(&mount, "1000:1000", Flavour::Docker), None);
+        assert_eq!(lacks(&mount, "1000:1000", Flavour::Podman), Some("uid"));
+        assert_eq!(lacks(&mount, "7", Flavour::Podman), Some("gid"));
+        assert_eq!(lacks(&mount, "7:8", Flavour::Podman), None);
+    }
+
+    #[test]
+    fn a_directory_s_mode_fits_or_it_is_said_what_would_not_hold() {
+        let misfit = |mount: TmpfsMount, user: &str, flavour, mode| {
+            misfit(
+                &mount,
+                &SecurityOptions::default().user(user),
+                flavour,
+                &below(mode),
+            )
+            .is_some()
+        };
+        let plain = || TmpfsMount::new("/data", 1);
+        for (user, flavour, mode, expected) in [
+            ("1000:1000", Flavour::Docker, 0o755, false),
+            ("1000:1000", Flavour::Docker, 0o1777, false),
+            ("1000:1000", Flavour::Docker, 0o555, true),
+            ("0:0", Flavour::Docker, 0o700, false),
+            ("www-data", Flavour::Docker, 0o755, true),
+            ("www-data", Flavour::Docker, 0o1777, false),
+            ("www-data", Flavour::Podman, 0o755, false),
+            ("www-data:7", Flavour::Docker, 0o775, false),
+        ] {
+            assert_eq!(
+                misfit(plain(), user, flavour, mode),
+                expected,
+                "{user} {flavour:?} {mode:o}"
+            );
+        }
+        let user = "1000:1000";
+        assert!(misfit(plain().mode(0o700), user, Flavour::Docker, 0o755));
+        assert!(!misfit(plain().mode(0o1777), user, Flavour::Docker, 0o1777));
+        assert!(
+            misfit(plain().uid(7), user, Flavour::Docker, 0o700),
+            "the user does not own it"
+        );
+    }
+}
