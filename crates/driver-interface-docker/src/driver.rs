@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod caller;
 mod connect;
 mod create;
 mod default_network;
