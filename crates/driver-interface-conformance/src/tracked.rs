@@ -451,9 +451,11 @@ impl ContainerDriver for TrackedDriver {
     }
 
     async fn remove_idle_networks(&self) -> Result<usize> {
-        self.step("remove_idle_networks()".to_owned(), self.inner.remove_idle_networks(), |count| {
-            format!("{count} removed")
-        })
+        self.step(
+            "remove_idle_networks()".to_owned(),
+            self.inner.remove_idle_networks(),
+            |count| format!("{count} removed"),
+        )
         .await
     }
 

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 use crate::wait_for::{FIRST_PAUSE, LONGEST_PAUSE, wait_ready};
 use crate::{
     Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState, LogOptions,
-    Network, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId,
-    SessionSummary, Volume, WaitFor,
+    Network, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId, SessionSummary,
+    Volume, WaitFor,
 };
 
 /// Conveniences for every driver.

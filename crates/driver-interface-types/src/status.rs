@@ -141,14 +141,10 @@ pub struct ExitInfo {
     pub code: i64,
     /// The signal that ended it, worked out from the code.
     pub signal: Option<i64>,
-    /// Whether the container was killed (exit code 137) after its memory ran out; `None` where that is not known.
-    ///
-    /// With any other exit code it is `Some(false)`: what the main process lived through did not kill it. With 137,
-    /// `Some(true)` means that the engine noted during this run that memory ran out. Engines note it when any process
-    /// of the container is killed for memory, so a kill by somebody else that came later looks the same. An engine
-    /// that noted nothing may have missed it: a lookup then says `None`, and
-    /// [`wait_container`](crate::ContainerDriver::wait_container) finds out more where the engine can tell.
-    #[serde(default)]
+    /// Whether it was killed (exit code 137) after its memory ran out; none where that is not known. With any other exit
+    /// code it is false. An engine notes that memory ran out when any process of the container is killed for it, so a
+    /// later kill by somebody else looks the same; and it may miss it, which leaves this unknown. A wait for the exit
+    /// finds out more than a lookup does, where the engine can tell.
     pub oom_killed: Option<bool>,
     /// When it ended.
     #[serde(with = "millis::time")]

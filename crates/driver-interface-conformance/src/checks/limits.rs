@@ -56,7 +56,11 @@ async fn memory(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.equal("exit code of one that needs more", ended.exit_code(), Some(137))?;
     let noted = ended.exit.as_ref().and_then(|exit| exit.oom_killed);
-    ctx.ensure("nothing says that memory did not run out", noted != Some(false), noted)?;
+    ctx.ensure(
+        "nothing says that memory did not run out",
+        noted != Some(false),
+        noted,
+    )?;
     ctx.equal(
         "its status, given the engine's note",
         ended.status,

@@ -205,10 +205,7 @@ impl Engine {
         if forced {
             target = target.pair("timeout", "0");
         }
-        let answer = self
-            .wire
-            .call(Method::DELETE, &target, Payload::Nothing)
-            .await?;
+        let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
         removal_of(id, &answer.json::<Vec<RemovalReport>>()?)
     }
 }
@@ -242,7 +239,10 @@ mod tests {
     use super::*;
 
     fn removal(answer: &str) -> Result<(), EngineError> {
-        removal_of("2fd759e4", &serde_json::from_str::<Vec<RemovalReport>>(answer).unwrap())
+        removal_of(
+            "2fd759e4",
+            &serde_json::from_str::<Vec<RemovalReport>>(answer).unwrap(),
+        )
     }
 
     #[test]

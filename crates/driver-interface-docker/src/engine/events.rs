@@ -53,11 +53,13 @@ impl Engine {
     ) -> Option<bool> {
         let late = quirks::late_out_of_memory(self.flavour)?;
         let asked = async {
-            Ok::<_, EngineError>(match self.first_oom_or_kill(id, started, finished + late).await? {
-                Some(Reason::OutOfMemory) => Some(true),
-                // That there is no earlier one holds only if none was forgotten.
-                Some(Reason::Killed) | None => self.remembers(started).await?.then_some(false),
-            })
+            Ok::<_, EngineError>(
+                match self.first_oom_or_kill(id, started, finished + late).await? {
+                    Some(Reason::OutOfMemory) => Some(true),
+                    // That there is no earlier one holds only if none was forgotten.
+                    Some(Reason::Killed) | None => self.remembers(started).await?.then_some(false),
+                },
+            )
         };
         match timeout(patience, asked).await {
             Ok(Ok(told)) => told,

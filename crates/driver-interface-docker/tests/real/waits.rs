@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use driver_interface_errors::{Effect, codes};
-use driver_interface_types::{ContainerDriver, ContainerId, RemoveOptions, WaitOptions};
+use driver_interface_types::{
+    ContainerDriver, ContainerId, ContainerStatus, RemoveOptions, StopOptions, WaitOptions,
+};
 
 use super::engine::{Bench, on_each};
 
@@ -105,5 +107,28 @@ fn a_container_removed_without_a_run_has_no_code() {
         assert_eq!(code.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
         let gone = wait(&bench, &made.id).await.unwrap_err();
         assert_eq!(gone.code(), codes::CONTAINER_NOT_FOUND);
+    });
+}
+
+#[test]
+fn only_a_wait_says_that_memory_did_not_run_out() {
+    on_each("only_a_wait_says_that_memory_did_not_run_out", async |bench| {
+        let made = bench.running("sleep 60").await;
+        bench
+            .driver
+            .stop_container(&made.id, StopOptions::kill())
+            .await
+            .unwrap();
+        let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
+        assert_eq!(now.exit.as_ref().unwrap().oom_killed, None);
+        let waited = bench
+            .driver
+            .wait_container(&made.id, WaitOptions::at_most(WITHIN))
+            .await
+            .unwrap();
+        // Podman has no events that would say so.
+        let known = (!bench.is_podman()).then_some(false);
+        assert_eq!((waited.code, waited.oom_killed), (137, known));
+        assert_eq!(now.status, ContainerStatus::Stopped);
     });
 }

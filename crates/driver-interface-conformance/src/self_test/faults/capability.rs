@@ -18,8 +18,8 @@ use crate::self_test::sabotage::Sabotage::{
     CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
     ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
     ListImages, ListNetworks, ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile,
-    ReadFileStream, RemoveIdleNetworks, RemoveImage, RestartContainer, StreamContainerLogs, StreamContainerStats,
-    UnpauseContainer, WaitContainer, WriteFile,
+    ReadFileStream, RemoveIdleNetworks, RemoveImage, RestartContainer, StreamContainerLogs,
+    StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
