@@ -75,7 +75,7 @@ async fn work(driver: &DockerDriver, name: &str, image: &str, number: usize) -> 
     }
     let made = driver.create_container(&config).await?;
     driver.start_container(&made.id).await?;
-    driver.exec(&made.id, ExecConfig::new(["true"])).await?;
+    let _ = driver.exec(&made.id, ExecConfig::new(["true"])).await?;
     if number.is_multiple_of(2) {
         driver.stop_container(&made.id, StopOptions::kill()).await?;
     }

@@ -1,6 +1,6 @@
 //! Removing containers, and stopping them from outside the driver.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use driver_interface_types::{
     ContainerDriver, ContainerInstance, ContainerStatus, RemoveOptions, StopOptions, WaitOptions,
@@ -37,11 +37,10 @@ fn anonymous_volume(bench: &Bench, container: &ContainerInstance) -> String {
 }
 
 #[test]
-fn a_removal_takes_anonymous_volumes_and_a_forced_one_kills_at_once() {
+fn a_removal_takes_anonymous_volumes_and_a_forced_one_sends_no_stop_signal() {
     on_each("a_removal_takes_anonymous_volumes", async |bench| {
         let image = image_with_volume(&bench).await;
-        let mut config =
-            bench.config("trap 'sleep 20; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+        let mut config = bench.config("trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done");
         config.image = image.clone();
         let driver = &bench.driver;
         for status in [
@@ -82,15 +81,10 @@ fn a_removal_takes_anonymous_volumes_and_a_forced_one_kills_at_once() {
                 true => RemoveOptions::force(),
                 false => RemoveOptions::default(),
             };
-            let began = Instant::now();
             driver.remove_container(&made.id, options).await.unwrap();
-            assert!(
-                began.elapsed() < Duration::from_secs(6),
-                "{status}: {:?}",
-                began.elapsed()
-            );
             assert!(!is_there(), "{status}: its volume stays");
             if lives {
+                // 7 would be that of a stop signal.
                 assert_eq!(wait.await.unwrap().unwrap().code, 137, "{status}");
             }
         }
