@@ -1,5 +1,6 @@
 //! Processes that are killed, and the clean-up after them.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -109,14 +110,16 @@ fn started(bench: &Bench) -> Child {
 
 /// What the process has left, once the engine has done whatever it was still asked for.
 async fn left(bench: &Bench) -> Vec<String> {
-    let (mut left, mut same) = (bench.raw.left(&bench.namespace), 0);
+    // Engines list some things in no order.
+    let look = || BTreeSet::from_iter(bench.raw.left(&bench.namespace));
+    let (mut left, mut same) = (look(), 0);
     while same < 4 {
         sleep(Duration::from_millis(500)).await;
-        let now = bench.raw.left(&bench.namespace);
+        let now = look();
         same = if now == left { same + 1 } else { 0 };
         left = now;
     }
-    left
+    left.into_iter().collect()
 }
 
 #[test]
