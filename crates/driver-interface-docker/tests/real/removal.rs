@@ -16,7 +16,9 @@ async fn image_with_volume(bench: &Bench) -> String {
         "/commit?container={}&repo={name}&tag=volume&changes=VOLUME%20/data",
         made.id
     );
-    let (status, answer) = bench.raw.call("POST", &path, None);
+    // Podman wants a body.
+    let body = bench.is_podman().then(|| serde_json::json!({}));
+    let (status, answer) = bench.raw.call("POST", &path, body.as_ref());
     assert_eq!(status, 201, "{answer}");
     bench
         .driver
