@@ -95,6 +95,11 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Loo
         problems,
     };
     look.problems.extend(sweeper.remove_all(objects).await);
+    match sweeper.remove_idle_networks().await {
+        Ok(0) => {}
+        Ok(count) => look.found.push(format!("{count} networks of the driver's own")),
+        Err(problem) => look.problems.push(problem),
+    }
     if let Some(image) = prepare::image_of(namespace)
         && sweeper.capabilities.supports(Capability::ImageRemove)
     {
@@ -249,6 +254,18 @@ impl Sweeper {
             }));
         }
         problems
+    }
+
+    /// Removes what a driver that was killed has left of its own networks; says how many.
+    async fn remove_idle_networks(&self) -> Result<usize, String> {
+        if !self.capabilities.supports(Capability::NetworkCleanup) {
+            return Ok(0);
+        }
+        let driver = Arc::clone(&self.driver);
+        match guard::call(DEADLINE, async move { driver.remove_idle_networks().await }).await {
+            Ok(removed) => removed.map_err(|error| describe(&error)),
+            Err(lost) => Err(lost.to_string()),
+        }
     }
 
     async fn remove(&self, object: Object) -> Removed {

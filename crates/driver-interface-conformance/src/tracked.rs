@@ -450,6 +450,15 @@ impl ContainerDriver for TrackedDriver {
             .await
     }
 
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        self.step(
+            "remove_idle_networks()".to_owned(),
+            self.inner.remove_idle_networks(),
+            |count| format!("{count} removed"),
+        )
+        .await
+    }
+
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let call = format!("plan({})", config.image);
         self.step(call, self.inner.plan(config), |plan| {

@@ -3,6 +3,7 @@
 mod archive;
 mod attach;
 mod background;
+mod caller;
 mod connect;
 mod create;
 mod default_network;

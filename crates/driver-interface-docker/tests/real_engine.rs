@@ -26,6 +26,7 @@ mod real {
     pub(crate) mod image;
     pub(crate) mod images;
     pub(crate) mod isolation;
+    pub(crate) mod killed;
     pub(crate) mod lifecycle;
     pub(crate) mod limits;
     pub(crate) mod links;
@@ -36,6 +37,7 @@ mod real {
     pub(crate) mod races;
     pub(crate) mod raw;
     pub(crate) mod registry;
+    pub(crate) mod removal;
     pub(crate) mod resources;
     pub(crate) mod setup;
     pub(crate) mod signals;

@@ -108,6 +108,8 @@ operations! {
     ConnectNetwork = "connect_network";
     /// Detaches it.
     DisconnectNetwork = "disconnect_network";
+    /// Removes networks of the driver's own that are not used.
+    RemoveIdleNetworks = "remove_idle_networks";
     /// Says what a creation would do.
     Plan = "plan";
 }

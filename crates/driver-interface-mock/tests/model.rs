@@ -200,7 +200,7 @@ impl Model {
                 let (status, code) = match container.phase {
                     Phase::Created => (ContainerStatus::Created, None),
                     Phase::RunningSince(_) => (ContainerStatus::Running, None),
-                    Phase::Ended(code) => (ContainerStatus::of_exit(code, false), Some(code)),
+                    Phase::Ended(code) => (ContainerStatus::of_exit(code, Some(false)), Some(code)),
                 };
                 (slot_name(slot), status, code)
             })

@@ -298,5 +298,5 @@ fn a_container_ends_with_the_runtime_that_ran_it() {
 #[test]
 fn operations_are_named_as_in_the_trait() {
     assert_eq!(Operation::GetContainerLogs.to_string(), "get_container_logs");
-    assert_eq!(Operation::ALL.len(), 44);
+    assert_eq!(Operation::ALL.len(), 45);
 }

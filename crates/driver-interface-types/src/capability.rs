@@ -133,6 +133,8 @@ capabilities! {
     /// [`connect_network`](crate::ContainerDriver::connect_network) and
     /// [`disconnect_network`](crate::ContainerDriver::disconnect_network) work.
     network_connect => NetworkConnect,
+    /// [`remove_idle_networks`](crate::ContainerDriver::remove_idle_networks) works.
+    network_cleanup => NetworkCleanup,
     /// [`plan`](crate::ContainerDriver::plan) works.
     plan => Plan,
     /// A network can be [internal](crate::NetworkConfig::internal): with no way out.

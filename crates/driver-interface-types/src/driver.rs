@@ -112,7 +112,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`.
     ///
     /// # Cancel safety
-    /// A dropped start completes on the engine or has no effect.
+    /// A dropped start completes on the engine or has no effect. A stop through the same driver value that returns after
+    /// the drop is not undone by it.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
@@ -411,7 +412,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// Of a container that has ended it returns that at once. One that was never started, or is paused, is waited
     /// for: it returns when a run ends. The facts are those of [`ContainerInstance::exit`] and are never lost, also
-    /// when the container is removed while it waits. It is not held to the driver's deadline: without a
+    /// when the container is removed while it waits. Only [`oom_killed`](ExitInfo::oom_killed) may be known here and `None`
+    /// there: a wait asks the engine for more than its record of the container. It is not held to the driver's deadline: without a
     /// [timeout](WaitOptions::timeout) it waits for as long as it takes.
     ///
     /// # Errors
@@ -531,11 +533,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Not idempotent: each call makes another run.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the container running (its old run or a new one) or ended, and never kills before the
-    /// grace is over.
+    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills before the
+    /// grace is over. Its second half does not begin after the drop, so a stop that returns later through the same driver
+    /// value is not undone by it. The same holds for a call that ends with `TimeoutError`.
     ///
     /// # Conformance
-    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `restart/by-force`, `cancellation/restart`,
+    /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `restart/by-force`,
+    /// `restart/dropped-then-stopped`, `cancellation/restart`,
     /// `errors/not-found/restart-container`, `capability/container-restart`
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
         let _ = (id, options);
@@ -1135,6 +1139,32 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
         let _ = (network, container);
         unsupported("disconnect_network", "network_connect")
+    }
+
+    /// Removes the networks that the driver itself created, for containers that name none, and that no container uses.
+    ///
+    /// Requires [`network_cleanup`](Capabilities::network_cleanup).
+    ///
+    /// # Behaviour
+    /// The driver removes such a network with its last container. It stays behind when that container is removed by
+    /// another program, or when the process is killed in between. This call removes those of the whole namespace and
+    /// returns how many. A network that any container is attached to stays, whatever its status and whoever created it.
+    /// A container that is being created meanwhile gets its network all the same.
+    ///
+    /// # Errors
+    /// - `UnsupportedError`: not declared.
+    /// - `NetworkRemoveError`: one could not be removed; the others are.
+    ///
+    /// # Idempotency
+    /// Idempotent: the next call finds nothing to remove. Concurrent calls do not disturb each other.
+    ///
+    /// # Cancel safety
+    /// A dropped call removes all of them, some or none.
+    ///
+    /// # Conformance
+    /// `cleanup/idle-networks`, `cleanup/idle-networks-at-once`, `capability/network-cleanup`
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        unsupported("remove_idle_networks", "network_cleanup")
     }
 
     /// Says what [`create_container`](Self::create_container) would do with a config, and does none of it.

@@ -9,8 +9,8 @@ use driver_interface_errors::Result;
 use crate::wait_for::{Watch, wait_ready};
 use crate::{
     Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState, LogOptions,
-    Network, NetworkId, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId,
-    SessionSummary, Volume, WaitFor,
+    Network, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId, SessionSummary,
+    Volume, WaitFor,
 };
 
 /// Conveniences for every driver.
@@ -186,39 +186,85 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found)
     }
 
-    /// Removes everything of a session: containers (running ones too), then volumes, then networks.
+    /// Removes everything of a session: containers (in every status), then volumes, then networks.
     ///
     /// It goes on past what it cannot remove and reports it. Volumes and networks are found only with a
-    /// driver that can list them. Removing a session that has nothing is fine.
+    /// driver that can list them. Networks of the driver's own that no container uses are removed too, where the driver
+    /// [can](ContainerDriver::remove_idle_networks), and not counted. Removing a session that has nothing is fine.
     ///
     /// # Cancel safety
     /// What was removed is gone; calling it again goes on with the rest.
     async fn remove_session(&self, session: &SessionId) -> RemovedSession {
-        let mut done = RemovedSession::default();
-        let filter = ContainerFilter::default().session(session.clone());
-        for container in done.note(self.list_containers(&filter).await).unwrap_or_default() {
-            let removed = self.remove_container(&container.id, RemoveOptions::force()).await;
-            done.containers += done.note_removal(removed);
-        }
-        let filter = ResourceFilter::default().session(session.clone());
-        if self.capabilities().supports(Capability::VolumeList) {
-            for volume in done.note(self.list_volumes(&filter).await).unwrap_or_default() {
-                let removed = self.remove_volume(&volume.id).await;
-                done.volumes += done.note_removal(removed);
-            }
-        }
-        if self.capabilities().supports(Capability::NetworkList) {
-            for network in done.note(self.list_networks(&filter).await).unwrap_or_default() {
-                let id: &NetworkId = &network.id;
-                let removed = self.remove_network(id).await;
-                done.networks += done.note_removal(removed);
-            }
-        }
-        done
+        let containers = ContainerFilter::default().session(session.clone());
+        let resources = ResourceFilter::default().session(session.clone());
+        remove_all(self, &containers, &resources).await
+    }
+
+    /// Removes everything of this driver's namespace: the containers, volumes and networks of all sessions, those of no
+    /// session, and the driver's own networks that no container uses.
+    ///
+    /// It is the clean-up after a crash, and works as [`remove_session`](Self::remove_session) does. Other namespaces and
+    /// what other programs made are untouched. Images stay. What an engine is still creating for a process that was
+    /// killed appears when it is done: call this again then.
+    ///
+    /// # Cancel safety
+    /// What was removed is gone; calling it again goes on with the rest.
+    ///
+    /// ```
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt, VolumeConfig};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// driver.create_container(&ContainerConfig::new("build-42", "busybox")).await?;
+    /// driver.create_volume(&VolumeConfig::new("of-no-session")).await?;
+    /// let removed = driver.clear_namespace().await;
+    /// assert_eq!((removed.containers, removed.volumes, removed.failures.len()), (1, 1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn clear_namespace(&self) -> RemovedSession {
+        remove_all(self, &ContainerFilter::default(), &ResourceFilter::default()).await
     }
 }
 
 impl<D: ContainerDriver + ?Sized> ContainerDriverExt for D {}
+
+async fn remove_all<D: ContainerDriver + ?Sized>(
+    driver: &D,
+    containers: &ContainerFilter,
+    resources: &ResourceFilter,
+) -> RemovedSession {
+    let mut done = RemovedSession::default();
+    for container in done
+        .note(driver.list_containers(containers).await)
+        .unwrap_or_default()
+    {
+        let removed = driver
+            .remove_container(&container.id, RemoveOptions::force())
+            .await;
+        done.containers += done.note_removal(removed);
+    }
+    for volume in done
+        .note(listed_volumes(driver, resources).await)
+        .unwrap_or_default()
+    {
+        let removed = driver.remove_volume(&volume.id).await;
+        done.volumes += done.note_removal(removed);
+    }
+    for network in done
+        .note(listed_networks(driver, resources).await)
+        .unwrap_or_default()
+    {
+        let removed = driver.remove_network(&network.id).await;
+        done.networks += done.note_removal(removed);
+    }
+    if driver.capabilities().supports(Capability::NetworkCleanup) {
+        done.note(driver.remove_idle_networks().await);
+    }
+    done
+}
 
 async fn listed_volumes<D: ContainerDriver + ?Sized>(
     driver: &D,

@@ -65,6 +65,7 @@ macro_rules! with_operations {
             get_network(id: &NetworkId) -> Option<Network>;
             connect_network(network: &NetworkId, container: &ContainerId, options: NetworkConnectOptions) -> ();
             disconnect_network(network: &NetworkId, container: &ContainerId) -> ();
+            remove_idle_networks() -> usize;
             plan(config: &ContainerConfig) -> CreationPlan;
         }
     };

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContainerInstance, Network, SessionId, Volume, millis};
 
-/// What [`ContainerDriverExt::remove_session`](crate::ContainerDriverExt::remove_session) did.
+/// What [`ContainerDriverExt::remove_session`](crate::ContainerDriverExt::remove_session) or
+/// [`clear_namespace`](crate::ContainerDriverExt::clear_namespace) did.
 #[derive(Debug, Default)]
 #[must_use = "`failures` says what of the session is left"]
 #[non_exhaustive]
@@ -16,9 +17,9 @@ pub struct RemovedSession {
     pub containers: usize,
     /// How many volumes it removed.
     pub volumes: usize,
-    /// How many networks it removed.
+    /// How many networks it removed, without the driver's own.
     pub networks: usize,
-    /// What could not be removed, and why. Empty means that nothing of the session is left.
+    /// What could not be removed, and why. Empty means that nothing is left.
     pub failures: Vec<DriverError>,
 }
 

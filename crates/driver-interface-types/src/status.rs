@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::millis;
 
+/// The exit code of a main process that got `SIGKILL`.
+const KILLED: i64 = 137;
+
 /// Where a container is in its life.
 ///
 /// | the engine says | status | state |
@@ -14,8 +17,8 @@ use crate::millis;
 /// | created, never started | `created` | `terminated` |
 /// | running (restarting too) | `running` | `running` |
 /// | paused | `paused` | `running` |
-/// | ended with 0, or by a stop or kill signal (130, 137, 143) and not out of memory | `stopped` | `terminated` |
-/// | ended with any other exit code, or killed for memory | `exited` | `error` |
+/// | exited with 0, 130, 137 or 143, and is not known to have been killed after its memory ran out | `stopped` | `terminated` |
+/// | exited with any other code, or was killed after its memory ran out | `exited` | `error` |
 /// | removal under way | `removing` | `terminated` |
 /// | dead | `dead` | `error` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,18 +66,21 @@ impl ContainerStatus {
         Self::Dead,
     ];
 
-    /// The status of a container that ran and ended.
+    /// The status of a container that ran and exited.
+    ///
+    /// An unknown reason (`None`) counts as a stop: exit code 137 is what a kill leaves.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;
     ///
-    /// assert_eq!(ContainerStatus::of_exit(143, false), ContainerStatus::Stopped);
-    /// assert_eq!(ContainerStatus::of_exit(137, true), ContainerStatus::Exited);
+    /// assert_eq!(ContainerStatus::of_exit(143, Some(false)), ContainerStatus::Stopped);
+    /// assert_eq!(ContainerStatus::of_exit(137, None), ContainerStatus::Stopped);
+    /// assert_eq!(ContainerStatus::of_exit(137, Some(true)), ContainerStatus::Exited);
     /// ```
-    pub fn of_exit(code: i64, oom_killed: bool) -> Self {
-        let out_of_memory = oom_killed && code == 137;
+    pub fn of_exit(code: i64, oom_killed: Option<bool>) -> Self {
         match code {
-            0 | 130 | 137 | 143 if !out_of_memory => Self::Stopped,
+            KILLED if oom_killed == Some(true) => Self::Exited,
+            0 | 130 | KILLED | 143 => Self::Stopped,
             _ => Self::Exited,
         }
     }
@@ -135,9 +141,11 @@ pub struct ExitInfo {
     pub code: i64,
     /// The signal that ended it, worked out from the code.
     pub signal: Option<i64>,
-    /// Whether the engine saw the container run out of memory. The flag alone does not mean that the main
-    /// process died of it; that needs code 137 as well.
-    pub oom_killed: bool,
+    /// Whether it was killed (exit code 137) after its memory ran out; none where that is not known. With any other exit
+    /// code it is false. An engine notes that memory ran out when any process of the container is killed for it, so a
+    /// later kill by somebody else looks the same; and it may miss it, which leaves this unknown. A wait for the exit
+    /// finds out more than a lookup does, where the engine can tell.
+    pub oom_killed: Option<bool>,
     /// When it ended.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
@@ -145,20 +153,16 @@ pub struct ExitInfo {
 }
 
 impl ExitInfo {
-    /// Collects the facts; the signal follows from the code.
-    pub fn new(code: i64, oom_killed: bool, finished_at: SystemTime) -> Self {
+    /// Collects the facts. The signal follows from the code, and `oom_killed` counts only with exit code 137.
+    pub fn new(code: i64, oom_killed: Option<bool>, finished_at: SystemTime) -> Self {
         let signal = Some(code - 128).filter(|signal| (1..=64).contains(signal));
+        let oom_killed = if code == KILLED { oom_killed } else { Some(false) };
         Self {
             code,
             signal,
             oom_killed,
             finished_at,
         }
-    }
-
-    /// Whether the main process was killed because the container ran out of memory.
-    pub fn out_of_memory(&self) -> bool {
-        self.oom_killed && self.code == 137
     }
 
     /// The status these facts amount to.

@@ -126,6 +126,7 @@ async fn what_a_driver_does_not_have_names_operation_and_capability() {
         network_inspect: get_network(&network);
         network_connect: connect_network(&network, &id, NetworkConnectOptions::default());
         network_connect: disconnect_network(&network, &id);
+        network_cleanup: remove_idle_networks();
         plan: plan(&ContainerConfig::new("s", "alpine"));
     }
 }

@@ -76,13 +76,13 @@ proptest! {
     }
 
     #[test]
-    fn an_exit_is_stopped_or_exited_and_an_error_only_when_exited(code in -1_i64..=300, oom in any::<bool>()) {
+    fn an_exit_is_stopped_or_exited_and_an_error_only_when_exited(code in -1_i64..=300, oom in any::<Option<bool>>()) {
         let exit = ExitInfo::new(code, oom, SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         let status = exit.status();
         match status {
             ContainerStatus::Stopped => {
                 prop_assert!([0, 130, 137, 143].contains(&code));
-                prop_assert!(!exit.out_of_memory());
+                prop_assert_ne!(exit.oom_killed, Some(true));
                 prop_assert_eq!(status.state(), ContainerState::Terminated);
             }
             other => {
@@ -91,6 +91,7 @@ proptest! {
             }
         }
         prop_assert_eq!(exit.signal.is_some(), (129..=192).contains(&code));
+        prop_assert_eq!(exit.oom_killed, if code == 137 { oom } else { Some(false) });
     }
 
     #[test]

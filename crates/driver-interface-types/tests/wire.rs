@@ -119,7 +119,7 @@ fn an_instance_reads_back_as_it_was_written() {
     let session = SessionId::new("s").unwrap();
     let mut instance =
         ContainerInstance::new(id, "web", session, "alpine", created).with_status(ContainerStatus::Exited);
-    instance.exit = Some(ExitInfo::new(3, false, created + Duration::from_secs(1)));
+    instance.exit = Some(ExitInfo::new(3, None, created + Duration::from_secs(1)));
     let value = serde_json::to_value(&instance).unwrap();
     assert_eq!(value["status"], "exited");
     assert_eq!(value["state"], "error");

@@ -1,6 +1,11 @@
 //! A session can be found and removed as a whole, by whoever comes later.
 
-use driver_interface_types::{Capability, ContainerDriver, ContainerDriverExt, ResourceFilter, VolumeMount};
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerStatus, ResourceFilter,
+    StopOptions, VolumeMount,
+};
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
@@ -21,6 +26,24 @@ pub(super) const CHECKS: &[Check] = &[
         "A driver that made nothing of it finds a session by its labels and removes it.",
         run!(another_process),
     ),
+    Check::must(
+        "cleanup/namespace",
+        "Clearing a namespace removes what all sessions and no session have, and nothing of another namespace.",
+        run!(namespace),
+    )
+    .requires(&[Capability::VolumeList, Capability::NetworkList]),
+    Check::must(
+        "cleanup/idle-networks",
+        "Removing idle networks spares those of containers that run, have exited or were never started.",
+        run!(idle_networks),
+    )
+    .requires(&[Capability::NetworkCleanup]),
+    Check::must(
+        "cleanup/idle-networks-at-once",
+        "Clean-ups of networks by two drivers disturb neither each other nor containers that are created meanwhile.",
+        run!(idle_networks_at_once),
+    )
+    .requires(&[Capability::NetworkCleanup]),
 ];
 
 async fn session(ctx: Ctx) -> CheckResult {
@@ -100,4 +123,99 @@ async fn another_process(ctx: Ctx) -> CheckResult {
         ctx.driver().get_container(&running.id).await?,
         None,
     )
+}
+
+async fn namespace(ctx: Ctx) -> CheckResult {
+    let other = ctx.stranger().await?;
+    let ours = ctx.driver().create_container(&ctx.script("true")).await?;
+    let running = other.create_container(&ctx.script(SERVE)).await?;
+    other.start_container(&running.id).await?;
+    let mut elsewhere = ctx.script("true");
+    elsewhere.session_id = ctx.new_session()?.to_string();
+    other.create_container(&elsewhere).await?;
+    let (mut volume, mut network) = (ctx.volume(), ctx.network());
+    (volume.session_id, network.session_id) = (None, None);
+    other.create_volume(&volume).await?;
+    other.create_network(&network).await?;
+    let removed = other.clear_namespace().await;
+    let counts = (
+        removed.containers,
+        removed.volumes,
+        removed.networks,
+        removed.failures.len(),
+    );
+    ctx.equal(
+        "removed containers, volumes, networks, and failures",
+        counts,
+        (2, 1, 1, 0),
+    )?;
+    let left = (
+        other.list_containers(&ContainerFilter::default()).await?,
+        other.list_volumes(&ResourceFilter::default()).await?,
+        other.list_networks(&ResourceFilter::default()).await?,
+    );
+    ctx.equal("what is left", left, (Vec::new(), Vec::new(), Vec::new()))?;
+    ctx.equal("the container of this namespace", ctx.get(&ours.id).await?, ours)
+}
+
+async fn idle_networks(ctx: Ctx) -> CheckResult {
+    // A session each, for the case that each has a network of its own.
+    let of_a_session = |script: &str| -> CheckResult<_> {
+        let mut config = ctx.script(script);
+        config.session_id = ctx.new_session()?.to_string();
+        Ok(config)
+    };
+    let running = ctx.ready(&of_a_session(SERVE)?).await?;
+    let created = ctx.driver().create_container(&of_a_session(SERVE)?).await?;
+    let exited = ctx.ready(&of_a_session(SERVE)?).await?;
+    ctx.driver()
+        .stop_container(&exited.id, StopOptions::kill())
+        .await?;
+    for driver in [ctx.driver(), &ctx.second_driver().await?] {
+        driver.remove_idle_networks().await?;
+    }
+    ctx.equal("the running container", ctx.get(&running.id).await?, running)?;
+    for container in [created, exited] {
+        ctx.driver().start_container(&container.id).await?;
+        let now = ctx.get(&container.id).await?;
+        ctx.equal(
+            "status of one that was started then",
+            now.status,
+            ContainerStatus::Running,
+        )?;
+        ctx.ensure("it has an address", now.endpoint.is_some(), &now)?;
+    }
+    Ok(())
+}
+
+async fn idle_networks_at_once(ctx: Ctx) -> CheckResult {
+    let second = ctx.second_driver().await?;
+    let cleaning = ctx.together(8, |number| {
+        let driver = ctx.in_turn(&second, number).clone();
+        async move {
+            for _ in 0..4 {
+                driver.remove_idle_networks().await?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok::<_, driver_interface_types::DriverError>(())
+        }
+    });
+    let creating = async {
+        for number in 0..6 {
+            let driver = ctx.in_turn(&second, number);
+            let made = driver.create_container(&ctx.script(SERVE)).await?;
+            driver.start_container(&made.id).await?;
+            let now = ctx.get(&made.id).await?;
+            ctx.ensure("a new container has an address", now.endpoint.is_some(), &now)?;
+            let removed = driver.remove_session(ctx.session()).await;
+            let counts = (removed.containers, removed.failures.len());
+            ctx.equal("removed containers and failures", counts, (1, 0))?;
+        }
+        Ok(())
+    };
+    let (cleaned, created): (_, CheckResult) = tokio::join!(cleaning, creating);
+    for result in cleaned? {
+        result?;
+    }
+    created
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerState, ContainerStatus, LogOptions, RemoveOptions, StopOptions,
+    Capability, ContainerDriver, ContainerState, ContainerStatus, LogOptions, RemoveOptions, StopOptions,
+    WaitOptions,
 };
 use tokio::time::sleep;
 
@@ -27,9 +28,20 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "lifecycle/exit/killed",
-        "A container that was killed is `stopped` with code 137 and signal 9, and did not run out of memory.",
+        "A container that was killed is `stopped` with code 137 and signal 9, and nothing says that memory ran out.",
         run!(killed),
     ),
+    Check::must(
+        "lifecycle/exit/stop-codes",
+        "The exit codes of the stop signals, 130 and 143, are `stopped` too, and their neighbours are errors.",
+        run!(stop_codes),
+    ),
+    Check::must(
+        "lifecycle/exit/out-of-memory",
+        "Of a container that was killed because memory ran out neither a lookup nor a wait says that it did not.",
+        run!(out_of_memory),
+    )
+    .requires(&[Capability::MemoryLimit, Capability::ContainerWait]),
     Check::must(
         "lifecycle/state/legal-sequence",
         "Watched from creation to removal, a container goes through the documented statuses in order.",
@@ -102,12 +114,53 @@ async fn killed(ctx: Ctx) -> CheckResult {
         (ended.status, ended.state),
         (ContainerStatus::Stopped, ContainerState::Terminated),
     )?;
-    let facts = ended.exit.map(|exit| (exit.code, exit.signal, exit.oom_killed));
-    ctx.equal(
-        "code, signal and out-of-memory flag",
-        facts,
-        Some((137, Some(9), false)),
-    )
+    let facts = ended.exit.as_ref().map(|exit| (exit.code, exit.signal));
+    ctx.equal("code and signal", facts, Some((137, Some(9))))?;
+    let oom = ended.exit.and_then(|exit| exit.oom_killed);
+    ctx.ensure("nothing says that memory ran out", oom != Some(true), oom)?;
+    if !ctx.declares(Capability::ContainerWait) {
+        return Ok(());
+    }
+    let exit = ctx
+        .driver()
+        .wait_container(&running.id, WaitOptions::default())
+        .await?;
+    ctx.ensure("nor does a wait", exit.oom_killed != Some(true), exit)
+}
+
+async fn stop_codes(ctx: Ctx) -> CheckResult {
+    use ContainerStatus::{Exited, Stopped};
+    for (code, status) in [
+        (129, Exited),
+        (130, Stopped),
+        (131, Exited),
+        (142, Exited),
+        (143, Stopped),
+    ] {
+        let (ended, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
+        let about = format!("code, status and state after `exit {code}`");
+        let facts = (ended.exit_code(), ended.status, ended.state);
+        ctx.equal(about, facts, (Some(code), status, status.state()))?;
+    }
+    Ok(())
+}
+
+async fn out_of_memory(ctx: Ctx) -> CheckResult {
+    // Engines begin to watch a container's memory just after its start.
+    let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+    let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    ctx.equal("exit code", ended.exit_code(), Some(137))?;
+    let oom = ended.exit.as_ref().and_then(|exit| exit.oom_killed);
+    ctx.ensure("a lookup does not deny it", oom != Some(false), oom)?;
+    let about = "status, given what the lookup says";
+    ctx.equal(about, ended.status, ContainerStatus::of_exit(137, oom))?;
+    let exit = ctx
+        .driver()
+        .wait_container(&ended.id, WaitOptions::default())
+        .await?;
+    ctx.ensure("a wait does not deny it", exit.oom_killed != Some(false), &exit)?;
+    let known = oom.is_none() || exit.oom_killed == oom;
+    ctx.ensure("and knows what the lookup knows", known, (oom, exit))
 }
 
 async fn legal_sequence(ctx: Ctx) -> CheckResult {

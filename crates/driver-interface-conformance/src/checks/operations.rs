@@ -61,6 +61,7 @@ operations! {
     "volume-inspect", "`get_volume` finds a volume", VolumeInspect, volume_inspect;
     "network-inspect", "`get_network` finds a network", NetworkInspect, network_inspect;
     "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", NetworkConnect, network_connect;
+    "network-cleanup", "`remove_idle_networks` leaves a network that is used", NetworkCleanup, network_cleanup;
     "plan", "`plan` accepts a good config", Plan, plan;
 }
 
@@ -107,6 +108,7 @@ pub(super) async fn undeclared(ctx: &Ctx) -> CheckResult<Vec<(Capability, Option
             Capability::VolumeInspect => driver.get_volume(&volume).await.err(),
             Capability::NetworkInspect => driver.get_network(&network).await.err(),
             Capability::NetworkConnect => driver.disconnect_network(&network, &container).await.err(),
+            Capability::NetworkCleanup => driver.remove_idle_networks().await.err(),
             Capability::Plan => driver.plan(&ctx.script("true")).await.err(),
             _ => continue,
         };
@@ -319,6 +321,12 @@ async fn network_connect(ctx: Ctx) -> CheckResult {
         ctx.get(&id).await?.status,
         ContainerStatus::Running,
     )
+}
+
+async fn network_cleanup(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    ctx.driver().remove_idle_networks().await?;
+    ctx.equal("the container", ctx.get(&running.id).await?, running)
 }
 
 async fn plan(ctx: Ctx) -> CheckResult {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, LogOptions, StopOptions};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 
@@ -36,6 +36,13 @@ pub(super) const CHECKS: &[Check] = &[
         "A restart by force kills what ignores the stop signal, and runs it again.",
         run!(by_force),
     )
+    .requires(NEEDS),
+    Check::must(
+        "restart/dropped-then-stopped",
+        "A stop that returns after a restart was dropped is final: what is left of the restart starts nothing.",
+        run!(dropped_then_stopped),
+    )
+    .because("a call goes on in the background when its future is dropped")
     .requires(NEEDS),
 ];
 
@@ -132,4 +139,25 @@ async fn by_force(ctx: Ctx) -> CheckResult {
         &third,
     )?;
     ctx.equal("status", third.status, ContainerStatus::Running)
+}
+
+async fn dropped_then_stopped(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for millis in [0, 10, 40, 100, 200, 400] {
+        ctx.driver().start_container(&running.id).await?;
+        let call = ctx
+            .driver()
+            .restart_container(&running.id, StopOptions::kill_after(GRACE));
+        // It may have been quicker than it was dropped; the stop holds all the same.
+        drop(timeout(Duration::from_millis(millis), call).await);
+        ctx.driver()
+            .stop_container(&running.id, StopOptions::kill())
+            .await?;
+        let stopped = ctx.get(&running.id).await?;
+        ctx.ensure("it does not run after the stop", stopped.exit.is_some(), &stopped)?;
+        sleep(Duration::from_millis(1500)).await;
+        let about = format!("the container, later, after a restart dropped at {millis} ms");
+        ctx.equal(about, ctx.get(&running.id).await?, stopped)?;
+    }
+    Ok(())
 }

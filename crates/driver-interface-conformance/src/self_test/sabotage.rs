@@ -154,6 +154,7 @@ sabotage! {
     GetNetwork get_network[id: NetworkId][] -> Option<Network>;
     ConnectNetwork connect_network[network: NetworkId, container: ContainerId][options: NetworkConnectOptions] -> ();
     DisconnectNetwork disconnect_network[network: NetworkId, container: ContainerId][] -> ();
+    RemoveIdleNetworks remove_idle_networks[][] -> usize;
     Plan plan[config: ContainerConfig][] -> CreationPlan;
 }
 

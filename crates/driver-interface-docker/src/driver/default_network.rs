@@ -1,5 +1,6 @@
 //! The driver's own network: made when its first container is, removed after its last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,24 @@ use super::inner::{Inner, unique};
 use super::network::Settled;
 use crate::engine::NetworkPlan;
 use crate::quirks;
-use crate::translate::labels::DEFAULT_NETWORK;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
+use crate::wire::EngineError;
 
 /// How often, and how long apart, the network is removed that still holds on to a container that has gone.
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of an attempt to remove a default network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Release {
+    Removed,
+    /// It is used, or somebody else has removed it.
+    Stays,
+    /// The engine says that it is used, though no container of ours uses it; or one has just begun to.
+    Unsettled,
+}
 
 impl Inner {
     /// The name of the default network of a session: on Docker one for the whole namespace.
@@ -31,12 +44,16 @@ impl Inner {
     /// so this gives up: what it may have made is the one that the next finds.
     pub(super) async fn ensure_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         let deadline = self.deadlines.create;
-        let made = timeout(deadline, self.make_default_network(name, session)).await;
-        made.unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
+        let made = timeout(deadline, async {
+            let _section = self.networks.section.lock().await;
+            self.make_default_network(name, session).await
+        });
+        made.await
+            .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
+    /// Within the section.
     async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
-        let _section = self.networks.section.lock().await;
         if self.default_networks(name).await?.is_empty() {
             let per_session = quirks::network_per_session(self.engine.flavour());
             let operation = unique();
@@ -65,46 +82,94 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes the default network if no container of ours uses it or is about to. A failure is left to the next
-    /// one who tries, or to a sweep.
-    pub(super) async fn release_default_network(&self, name: &str) {
-        if timeout(self.deadlines.remove, self.remove_default_network(name))
-            .await
-            .is_err()
-        {
-            tracing::debug!(network = name, "the default network was not removed in time");
+    /// Removes the default network if no container uses it or is about to. A failure is left to the next one who
+    /// tries, or to a clean-up.
+    pub(super) async fn release_default_network(self: &Arc<Self>, name: &str) {
+        match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(network = name, %error, "the default network was not removed"),
+            Err(_) => tracing::debug!(network = name, "the default network was not removed in time"),
         }
     }
 
-    async fn remove_default_network(&self, name: &str) {
-        for _ in 0..RELEASES {
-            if self.is_released(name).await {
-                return;
+    /// Removes every default network that no container uses, whoever left it behind; says how many. It goes on past
+    /// one that cannot be removed, and then fails with what was wrong with the first.
+    pub(super) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
+        let networks = self.all_own_networks().await?;
+        let containers = self.own_summaries().await?;
+        let used: BTreeSet<&String> = containers
+            .iter()
+            .filter_map(|container| labels::default_network(&container.labels))
+            .collect();
+        let unused: BTreeSet<String> = networks
+            .into_iter()
+            .filter(|network| network.labels.contains_key(DEFAULT_NETWORK) && !used.contains(&network.name))
+            .map(|network| network.name)
+            .collect();
+        let (mut removed, mut failure) = (0, None);
+        for name in unused {
+            match self.remove_if_idle(&name).await {
+                Ok(done) => removed += usize::from(done),
+                Err(error) => failure = failure.or(Some(error)),
             }
-            sleep(RELEASE_PAUSE).await;
+        }
+        failure.map_or(Ok(removed), Err)
+    }
+
+    /// Removes the default network unless it is used; says whether it did.
+    async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_to_remove(name).await? {
+                Release::Unsettled if tries < RELEASES => sleep(RELEASE_PAUSE).await,
+                release => return Ok(release == Release::Removed),
+            }
         }
     }
 
-    /// Tries once to remove the default network; says whether there is nothing more to do about it.
-    async fn is_released(&self, name: &str) -> bool {
+    async fn try_to_remove(self: &Arc<Self>, name: &str) -> Result<Release> {
         let _section = self.networks.section.lock().await;
-        if self.networks.is_awaited(name) {
-            return true;
+        if self.networks.is_awaited(name) || self.has_users(name).await? {
+            return Ok(Release::Stays);
         }
+        let mut release = Release::Stays;
+        let mut session = None;
+        for network in self.default_networks(name).await? {
+            // Somebody else's container may have been attached to it.
+            if self.has_containers(&network).await? {
+                return Ok(Release::Unsettled);
+            }
+            session = labels::session(&network.labels);
+            let Err(failure) = self.engine.remove_network(&network.id).await else {
+                release = Release::Removed;
+                continue;
+            };
+            match &failure {
+                EngineError::Refused(refusal) => match cause(Operation::RemoveNetwork, refusal) {
+                    Cause::NotFound => {}
+                    Cause::InUse => return Ok(Release::Unsettled),
+                    _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
+                },
+                _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
+            }
+        }
+        // Another process may have created a container on it between the look and the removal.
+        if release == Release::Removed && self.has_users(name).await? {
+            let session = session.map_or_else(String::new, |session| session.to_string());
+            self.make_default_network(name, &session).await?;
+            return Ok(Release::Unsettled);
+        }
+        Ok(release)
+    }
+
+    /// Whether a container, in whatever status, was created to use the default network of this name.
+    async fn has_users(&self, name: &str) -> Result<bool> {
         let mut filters = self.maker.filters();
         filters.push(format!("{DEFAULT_NETWORK}={name}"));
-        match self.engine.list_containers(&filters, 1).await {
-            Ok(users) if users.is_empty() => {}
-            _ => return true,
-        }
-        let mut released = true;
-        for network in self.default_networks(name).await.unwrap_or_default() {
-            if let Err(error) = self.engine.remove_network(&network.id).await {
-                tracing::debug!(network = name, %error, "the default network was not removed");
-                released = false;
-            }
-        }
-        released
+        let users = self.engine.list_containers(&filters, 1).await;
+        let users = users.map_err(|failure| self.error(Operation::Read, name, failure))?;
+        Ok(!users.is_empty())
     }
 
     async fn default_networks(&self, name: &str) -> Result<Vec<NetworkRecord>> {

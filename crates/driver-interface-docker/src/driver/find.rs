@@ -13,13 +13,11 @@ impl Inner {
     pub(super) async fn find_container(&self, asked: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(asked).await {
-            Ok(mut record) => {
+            Ok(record) => {
                 let name = record.plain_name();
                 if !record.is_exactly(asked) || !self.maker.made_container(name, &record.config.labels) {
                     return Ok(None);
                 }
-                let patience = self.deadlines.read / 2;
-                record.state.oom_killed |= self.engine.ran_out_of_memory(&record, patience).await;
                 Ok(Some(record))
             }
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),

@@ -178,7 +178,7 @@ impl Inner {
     }
 
     /// Whether any container is attached, running or not: Docker itself looks only at those that run.
-    async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
+    pub(super) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
         for value in [&network.id, &network.name] {
             let listed = self.engine.containers_on_network(value).await;
             let found = listed.map_err(|failure| self.error(Operation::Read, &network.name, failure))?;

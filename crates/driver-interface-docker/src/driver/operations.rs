@@ -16,6 +16,7 @@ use driver_interface_types::{
 };
 
 use super::archive::transfer;
+use super::caller::change_for;
 use super::task::{DRIVER, change, located, read};
 use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
 
@@ -39,8 +40,11 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
-        let work = Arc::clone(&self.inner).start(id.to_string());
-        change("start_container", self.inner.deadlines.start, work).await
+        let driver = Arc::clone(&self.inner);
+        change_for("start_container", self.inner.deadlines.start, |caller| {
+            driver.start(id.to_string(), caller)
+        })
+        .await
     }
 
     async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
@@ -94,8 +98,11 @@ impl ContainerDriver for DockerDriver {
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
         let deadlines = &self.inner.deadlines;
         let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
-        let work = Arc::clone(&self.inner).restart(id.to_string(), options);
-        change("restart_container", deadline, work).await
+        let driver = Arc::clone(&self.inner);
+        change_for("restart_container", deadline, |caller| {
+            driver.restart(id.to_string(), options, caller)
+        })
+        .await
     }
 
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
@@ -162,6 +169,11 @@ impl ContainerDriver for DockerDriver {
     async fn remove_network(&self, id: &NetworkId) -> Result<()> {
         let work = Arc::clone(&self.inner).remove_network(id.to_string());
         change("remove_network", self.inner.deadlines.remove, work).await
+    }
+
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        let work = Arc::clone(&self.inner).remove_idle_networks();
+        change("remove_idle_networks", self.inner.deadlines.remove, work).await
     }
 
     async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {

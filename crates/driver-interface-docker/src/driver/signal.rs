@@ -5,6 +5,7 @@ use std::sync::Arc;
 use driver_interface_errors::{ContainerNotRunningError, DriverError, Result};
 use driver_interface_types::{ContainerStatus, PauseOutcome, Signal, StopOptions, UnpauseOutcome};
 
+use super::caller::Caller;
 use super::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::{ContainerRecord, StateRecord};
@@ -98,9 +99,15 @@ impl Inner {
         }
     }
 
-    pub(super) async fn restart(self: Arc<Self>, asked: String, options: StopOptions) -> Result<()> {
+    /// Without its caller, it ends where it is: a stop by somebody else that has returned stays true.
+    pub(super) async fn restart(
+        self: Arc<Self>,
+        asked: String,
+        options: StopOptions,
+        caller: Caller,
+    ) -> Result<()> {
         Arc::clone(&self).stop(asked.clone(), options).await?;
-        self.start(asked).await.map(drop)
+        self.start(asked, caller).await.map(drop)
     }
 }
 

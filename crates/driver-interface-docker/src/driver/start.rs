@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, Hint, Result};
+use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, Effect, Hint, Result};
 use driver_interface_types::{ContainerStatus, StartOutcome};
 use tokio::time::sleep;
 
+use super::caller::Caller;
 use super::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels;
@@ -19,7 +20,7 @@ use crate::wire::EngineError;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Inner {
-    pub(super) async fn start(self: Arc<Self>, asked: String) -> Result<StartOutcome> {
+    pub(super) async fn start(self: Arc<Self>, asked: String, caller: Caller) -> Result<StartOutcome> {
         let record = self.container(&asked).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
             return Err(ContainerStartError::new(asked, "it is paused")
@@ -31,7 +32,9 @@ impl Inner {
         self.refuse_moved_binds(&asked, &record).await?;
         self.refuse_missing_program(&asked, &record).await?;
         let mut repairs = 0;
-        let outcome = self.start_and_repair(&asked, &record, &mut repairs).await;
+        let outcome = self
+            .start_and_repair(&asked, &record, &caller, &mut repairs)
+            .await;
         if outcome.is_err()
             && repairs > 0
             && let Some(network) = labels::default_network(&record.config.labels)
@@ -46,10 +49,18 @@ impl Inner {
         self: &Arc<Self>,
         asked: &str,
         record: &ContainerRecord,
+        caller: &Caller,
         repairs: &mut usize,
     ) -> Result<StartOutcome> {
         let began = Instant::now();
         loop {
+            // Decided in this start's turn: a stop that finds nothing running waits for the turn to end.
+            if !caller.is_here() {
+                let text = "its caller has left before it was started";
+                return Err(ContainerStartError::new(asked, text)
+                    .with_effect(Effect::NotApplied)
+                    .into());
+            }
             let failure = match self.engine.start_container(&record.id).await {
                 Ok(true) => return Ok(StartOutcome::Started),
                 Ok(false) => return Ok(StartOutcome::AlreadyRunning),

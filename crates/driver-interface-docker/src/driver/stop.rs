@@ -41,7 +41,15 @@ pub(super) fn grace(options: StopOptions) -> Duration {
 
 impl Inner {
     pub(super) async fn stop(self: Arc<Self>, asked: String, options: StopOptions) -> Result<StopOutcome> {
-        let record = self.container(&asked).await?;
+        let mut record = self.container(&asked).await?;
+        if !status::lives(&record.state) {
+            // A start that is under way, also one whose caller has left, has its effect before this says that nothing runs.
+            drop(self.starts.lock(&record.id).await);
+            let Some(now) = self.find_container(&record.id).await? else {
+                return Err(ContainerNotFoundError::new(asked).into());
+            };
+            record = now;
+        }
         if !status::lives(&record.state) {
             return Ok(StopOutcome::AlreadyStopped);
         }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use driver_interface_errors::{
     ContainerNotFoundError, DriverError, Effect, Result, TimeoutError, WaitTimeoutError,
@@ -40,18 +40,28 @@ enum Seen {
 
 pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
     let found_it = AtomicBool::new(false);
+    let began = Instant::now();
     let waited = async {
-        let found = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
+        let mut last = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
         found_it.store(true, Ordering::Relaxed);
-        driver.run_end(asked, found).await
+        let exit = driver.run_end(asked, &mut last).await?;
+        Ok((last, exit))
     };
-    match options.timeout {
+    let waited = match options.timeout {
         None => waited.await,
         Some(longest) => timeout(longest, waited)
             .await
             .unwrap_or_else(|_| Err(overdue(asked, longest, found_it.load(Ordering::Relaxed)))),
     }
-    .map_err(|error| located(error, OPERATION))
+    .map_err(|error| located(error, OPERATION));
+    let (last, exit) = waited?;
+    // An exit that is known is not lost to the timeout.
+    let left = options
+        .timeout
+        .map_or(Duration::MAX, |longest| longest.saturating_sub(began.elapsed()));
+    Ok(driver
+        .explained(&last, exit, left.min(driver.deadlines.read / 2))
+        .await)
 }
 
 /// The error when the caller's time is over. An engine that has not even said that the container is there hangs.
@@ -65,9 +75,22 @@ fn overdue(asked: &str, longest: Duration, found: bool) -> DriverError {
 }
 
 impl Inner {
+    /// The facts with what the engine's events say of memory, where its record does not say it.
+    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, patience: Duration) -> ExitInfo {
+        if exit.oom_killed.is_none() {
+            let started = status::started_at(&last.state).or_else(|| time::parse(&last.created));
+            let (started, finished) = (started.unwrap_or(exit.finished_at), exit.finished_at);
+            exit.oom_killed = self
+                .engine
+                .memory_ran_out(&last.id, started, finished, patience)
+                .await;
+        }
+        exit
+    }
+
     /// The facts of the run that goes on, or of the next one where none ever was.
-    async fn run_end(&self, asked: &str, mut last: ContainerRecord) -> Result<ExitInfo> {
-        if let Some(exit) = exit(&last) {
+    async fn run_end(&self, asked: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
+        if let Some(exit) = exit(last) {
             return Ok(exit);
         }
         loop {
@@ -75,7 +98,7 @@ impl Inner {
             // container is removed, nothing else knows the code any more.
             let id = last.id.clone();
             let answer = self.engine.wait_next_exit(&id);
-            if let Some(exit) = self.answer_or_look(asked, &mut last, answer).await? {
+            if let Some(exit) = self.answer_or_look(asked, last, answer).await? {
                 return Ok(exit);
             }
             sleep(AFTER_FAILURE).await;
@@ -126,8 +149,8 @@ impl Inner {
 
     /// The facts that go with the code of the engine's wait.
     async fn facts_of(&self, asked: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
-        let told = || ExitInfo::new(code, false, SystemTime::now());
-        let began = std::time::Instant::now();
+        let told = || ExitInfo::new(code, None, SystemTime::now());
+        let began = Instant::now();
         let ran = status::lives(&last.state) || status::started_at(&last.state).is_some();
         loop {
             let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;

@@ -163,9 +163,89 @@ impl Engine {
 
     /// Removes a container with its anonymous volumes.
     pub(crate) async fn remove_container(&self, id: &str, how: Removal) -> Result<(), EngineError> {
+        if self.flavour == Flavour::Podman {
+            return self.remove_from_podman(id, how).await;
+        }
         let target = Query::new(format!("/containers/{id}"))
             .flag("v", true)
             .flag("force", how == Removal::Forced);
         self.wire.change(Method::DELETE, &target).await
+    }
+
+    /// Over Podman's own endpoint: Docker's has no say in how long a container may take to stop before it is killed, and
+    /// gives it the stop timeout it was created with.
+    async fn remove_from_podman(&self, id: &str, how: Removal) -> Result<(), EngineError> {
+        let forced = how == Removal::Forced;
+        // What is `v` on Docker's endpoint is ignored here.
+        let mut target = Query::new(format!("/v4.0.0/libpod/containers/{id}"))
+            .flag("force", forced)
+            .flag("volumes", true);
+        if forced {
+            target = target.pair("timeout", "0");
+        }
+        let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
+        removal_of(id, &answer.json::<Vec<RemovalReport>>()?)
+    }
+}
+
+/// What Podman says of one container that was to be removed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RemovalReport {
+    id: String,
+    /// Left out where it was removed. Many of Podman's errors have no text here.
+    #[serde(default)]
+    err: Option<serde_json::Value>,
+}
+
+/// What became of a container, of which an answer of 200 alone says nothing.
+fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
+    match reports.iter().find(|report| report.id == id) {
+        Some(RemovalReport { err: None, .. }) => Ok(()),
+        Some(RemovalReport { err: Some(error), .. }) => {
+            let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
+            Err(EngineError::refused(500, text))
+        }
+        None => Err(EngineError::Garbled(
+            "no report on the container that was to be removed".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removal(answer: &str) -> Result<(), EngineError> {
+        removal_of(
+            "2fd759e4",
+            &serde_json::from_str::<Vec<RemovalReport>>(answer).unwrap(),
+        )
+    }
+
+    #[test]
+    fn podman_s_report_on_the_container_itself_decides() {
+        // Podman 4.3.1 and 5.8.6.
+        removal(r#"[{"Id":"2fd759e4","RawInput":"2fd759e4"}]"#).unwrap();
+        removal(r#"[{"Err":null,"Id":"2fd759e4"}]"#).unwrap();
+        removal(r#"[{"Err":{},"Id":"of-a-dependency"},{"Id":"2fd759e4"}]"#).unwrap();
+        for (answer, text) in [
+            (r#"[{"Err":{},"Id":"2fd759e4","RawInput":"2fd759e4"}]"#, "{}"),
+            (
+                r#"[{"Err":"container state improper","Id":"2fd759e4"}]"#,
+                "container state improper",
+            ),
+        ] {
+            let Err(EngineError::Refused(refusal)) = removal(answer) else {
+                panic!("{answer} is a failure");
+            };
+            assert_eq!((refusal.status, refusal.message.as_str()), (500, text));
+        }
+        for answer in ["[]", r#"[{"Id":"another"}]"#] {
+            assert!(
+                matches!(removal(answer), Err(EngineError::Garbled(_))),
+                "{answer}"
+            );
+        }
     }
 }

@@ -8,9 +8,8 @@ use tokio::time::timeout;
 
 use super::Engine;
 use crate::quirks;
-use crate::translate::event::EventRecord;
-use crate::translate::records::ContainerRecord;
-use crate::translate::{status, time};
+use crate::translate::event::{EventRecord, Reason};
+use crate::translate::time;
 use crate::wire::{EngineError, ObjectStream, Payload, Query};
 
 impl Engine {
@@ -41,33 +40,43 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Whether a container whose record does not say so ran out of memory: where the engine may tell that after the end,
-    /// its events are asked. What they say of the kill that ended the run answers it; without a word of either kind,
-    /// the engine waits for one until a moment after the end, and no longer than `patience`.
-    pub(crate) async fn ran_out_of_memory(&self, container: &ContainerRecord, patience: Duration) -> bool {
-        let Some(late) = quirks::late_out_of_memory(self.flavour) else {
-            return false;
+    /// Whether memory ran out in a run that was killed, of which the engine's record does not say so. Its events of the
+    /// run do, where it may learn of it after the exit; `None` where that is not so, where it no longer has all events of
+    /// the run, and where it does not answer within `patience`. Without an event of either kind the answer comes a moment
+    /// after the exit, and not before.
+    pub(crate) async fn memory_ran_out(
+        &self,
+        id: &str,
+        started: SystemTime,
+        finished: SystemTime,
+        patience: Duration,
+    ) -> Option<bool> {
+        let late = quirks::late_out_of_memory(self.flavour)?;
+        let asked = async {
+            Ok::<_, EngineError>(
+                match self.first_oom_or_kill(id, started, finished + late).await? {
+                    Some(Reason::OutOfMemory) => Some(true),
+                    // That there is no earlier one holds only if none was forgotten.
+                    Some(Reason::Killed) | None => self.remembers(started).await?.then_some(false),
+                },
+            )
         };
-        let Some((started, finished)) = status::span_of_killed(&container.state) else {
-            return false;
-        };
-        let asked = self.told_of_memory(&container.id, started, finished + late);
         match timeout(patience, asked).await {
             Ok(Ok(told)) => told,
             Ok(Err(failure)) => {
                 tracing::debug!(%failure, "the events of a killed container could not be read");
-                false
+                None
             }
-            Err(_) => false,
+            Err(_) => None,
         }
     }
 
-    async fn told_of_memory(
+    async fn first_oom_or_kill(
         &self,
         id: &str,
         since: SystemTime,
         until: SystemTime,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Option<Reason>, EngineError> {
         let filters = serde_json::json!({"container": [id], "event": ["oom", "kill"]});
         let target = Query::new("/events")
             .pair("since", time::query(since))
@@ -76,11 +85,11 @@ impl Engine {
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
         let mut events = ObjectStream::new(answer.into_body());
         while let Some(event) = events.next::<EventRecord>().await? {
-            if let Some(out_of_memory) = event.tells_of_memory() {
-                return Ok(out_of_memory);
+            if let Some(reason) = event.reason() {
+                return Ok(Some(reason));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
 

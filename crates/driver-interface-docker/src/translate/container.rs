@@ -6,7 +6,7 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType as EngineMountType,
     MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
 };
-use driver_interface_types::{ContainerConfig, MountType, NetworkMode, TmpfsMount, VolumeMount};
+use driver_interface_types::{ContainerConfig, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount};
 
 use super::capabilities::Abilities;
 use super::image;
@@ -16,6 +16,8 @@ use super::{setup, tmpfs};
 
 const MIB: u64 = 1024 * 1024;
 pub(crate) const TMP: &str = "/tmp";
+/// What a stop from outside the driver gives a container before it kills it, in seconds. Podman's own is 0.
+const STOP_TIMEOUT: i64 = StopOptions::DEFAULT_GRACE.as_secs().cast_signed();
 
 /// The request for a container. `network` is the name of the network to join, `init` whether to run the
 /// engine's init program as the first process.
@@ -38,6 +40,7 @@ pub(crate) fn request(
         ),
         user: Some(config.security.user.clone()),
         open_stdin: Some(false),
+        stop_timeout: Some(STOP_TIMEOUT),
         host_config: Some(host_config(config, &labels, network, abilities, init)),
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
@@ -185,6 +188,7 @@ mod tests {
         assert_eq!(body.user.as_deref(), Some("1000:1000"));
         assert_eq!(body.image.as_deref(), Some("busybox:latest"));
         assert_eq!((body.cmd, body.tty), (None, Some(false)));
+        assert_eq!(body.stop_timeout, Some(10));
         let host = host(&config);
         assert_eq!(
             (host.memory, host.memory_swap),

@@ -39,6 +39,14 @@ pub(crate) struct Position {
     pub(crate) key: Option<u32>,
 }
 
+/// Why a container's process was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    OutOfMemory,
+    /// Somebody asked the engine for it.
+    Killed,
+}
+
 const FROM: &str = "from";
 
 impl Position {
@@ -90,12 +98,12 @@ impl EventRecord {
         }
     }
 
-    /// What the event says of why a container's process was killed: that memory ran out, or that somebody wanted it.
-    pub(crate) fn tells_of_memory(&self) -> Option<bool> {
+    /// Why a process was killed, where the event says that.
+    pub(crate) fn reason(&self) -> Option<Reason> {
         let signal = self.actor.attributes.get("signal").map(String::as_str);
         match self.action.as_str() {
-            "oom" => Some(true),
-            "kill" if signal == Some("9") => Some(false),
+            "oom" => Some(Reason::OutOfMemory),
+            "kill" if signal == Some("9") => Some(Reason::Killed),
             _ => None,
         }
     }

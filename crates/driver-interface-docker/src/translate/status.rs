@@ -15,7 +15,7 @@ pub(crate) fn started_at(state: &StateRecord) -> Option<SystemTime> {
 /// The status, for every word any engine may say.
 pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
     let ran = started_at(state).is_some();
-    let ended = || ContainerStatus::of_exit(state.exit_code, state.oom_killed);
+    let ended = || ContainerStatus::of_exit(state.exit_code, oom_killed(state));
     match state.status.as_str() {
         "running" | "restarting" | "stopping" => ContainerStatus::Running,
         "paused" => ContainerStatus::Paused,
@@ -43,16 +43,14 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     over.then(|| {
         let started = started_at(state).unwrap_or(created_at);
         let finished = finished_at(state, started).unwrap_or(started);
-        ExitInfo::new(state.exit_code.clamp(-1, 255), state.oom_killed, finished)
+        ExitInfo::new(state.exit_code.clamp(-1, 255), oom_killed(state), finished)
     })
 }
 
-/// When a run began and ended that was killed and of which the record does not say why.
-pub(crate) fn span_of_killed(state: &StateRecord) -> Option<(SystemTime, SystemTime)> {
-    // One whose memory ran out, as far as the record knows, is no stopped one.
-    let unexplained = status(state) == ContainerStatus::Stopped && state.exit_code == 137;
-    let started = started_at(state).filter(|_| unexplained)?;
-    Some((started, finished_at(state, started)?))
+/// Whether memory ran out in the last run. A record proves only that it did: Docker's own note can come too late for it,
+/// and Podman makes none on cgroup v1.
+fn oom_killed(state: &StateRecord) -> Option<bool> {
+    state.oom_killed.then_some(true)
 }
 
 /// When the last run ended, which Docker stamps before its start where it was short.
@@ -114,12 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn out_of_memory_is_an_error() {
-        let killed = StateRecord {
-            oom_killed: true,
-            ..state("exited", ONCE, 137)
+    fn only_a_note_of_the_engine_makes_a_kill_an_error() {
+        let of = |oom_killed, code| {
+            let record = StateRecord {
+                oom_killed,
+                ..state("exited", ONCE, code)
+            };
+            let exit = exit(&record, SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(exit.status(), status(&record));
+            (exit.oom_killed, exit.status())
         };
-        assert_eq!(status(&killed), ContainerStatus::Exited);
+        assert_eq!(of(true, 137), (Some(true), ContainerStatus::Exited));
+        assert_eq!(of(false, 137), (None, ContainerStatus::Stopped));
+        assert_eq!(of(true, 143), (Some(false), ContainerStatus::Stopped));
+        assert_eq!(of(false, 0), (Some(false), ContainerStatus::Stopped));
     }
 
     proptest! {

@@ -337,7 +337,7 @@ fn exit_codes_are_exact() {
         for code in [0, 1, 42, 125, 126, 127, 255] {
             let ended = bench.ended(&bench.config(&format!("exit {code}"))).await;
             assert_eq!(ended.exit_code(), Some(code));
-            assert_eq!(ended.status, ContainerStatus::of_exit(code, false));
+            assert_eq!(ended.status, ContainerStatus::of_exit(code, None));
             let exit = ended.exit.unwrap();
             assert!(exit.finished_at >= ended.started_at.unwrap());
         }

@@ -166,3 +166,39 @@ fn a_restart_does_not_kill_what_does_not_stop() {
         assert_eq!(now.started_at, made.started_at);
     });
 }
+
+/// How many calls are dropped, each at another moment; few unless this says otherwise.
+const DROPS: &str = "DRIVER_INTERFACE_DROPS";
+
+#[test]
+fn a_stop_after_a_dropped_restart_or_start_is_final() {
+    on_each(
+        "a_stop_after_a_dropped_restart_or_start_is_final",
+        async |bench| {
+            let drops = std::env::var(DROPS).map_or(8, |count| count.parse().unwrap());
+            let driver = &bench.driver;
+            let made = bench
+                .created("trap 'exit 0' TERM; while :; do sleep 0.05; done")
+                .await;
+            for moment in 0..drops {
+                let late = Duration::from_millis(400 * moment / drops);
+                if moment % 3 == 2 {
+                    drop(tokio::time::timeout(late, driver.start_container(&made.id)).await);
+                } else {
+                    driver.start_container(&made.id).await.unwrap();
+                    let options = StopOptions::kill_after(Duration::from_secs(10));
+                    drop(tokio::time::timeout(late, driver.restart_container(&made.id, options)).await);
+                }
+                driver
+                    .stop_container(&made.id, StopOptions::kill())
+                    .await
+                    .unwrap();
+                let stopped = driver.get_container(&made.id).await.unwrap().unwrap();
+                assert_ne!(stopped.status, ContainerStatus::Running, "dropped after {late:?}");
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                let now = driver.get_container(&made.id).await.unwrap().unwrap();
+                assert_eq!(now, stopped, "dropped after {late:?}");
+            }
+        },
+    );
+}

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerDriverExt, ContainerId, RemoveOptions, SecurityOptions, WaitFor, WaitOptions,
+    ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, RemoveOptions, SecurityOptions, StopOptions,
+    WaitFor, WaitOptions,
 };
 
 use super::engine::{Bench, on_each};
@@ -145,4 +146,27 @@ fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
             }
         },
     );
+}
+
+#[test]
+fn only_a_wait_says_that_memory_did_not_run_out() {
+    on_each("only_a_wait_says_that_memory_did_not_run_out", async |bench| {
+        let made = bench.running("sleep 60").await;
+        bench
+            .driver
+            .stop_container(&made.id, StopOptions::kill())
+            .await
+            .unwrap();
+        let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
+        assert_eq!(now.exit.as_ref().unwrap().oom_killed, None);
+        let waited = bench
+            .driver
+            .wait_container(&made.id, WaitOptions::at_most(WITHIN))
+            .await
+            .unwrap();
+        // Podman has no events that would say so.
+        let known = (!bench.is_podman()).then_some(false);
+        assert_eq!((waited.code, waited.oom_killed), (137, known));
+        assert_eq!(now.status, ContainerStatus::Stopped);
+    });
 }

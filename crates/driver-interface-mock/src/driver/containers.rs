@@ -69,7 +69,7 @@ impl<K: Kind> MockDriver<K> {
             let now = self.core.engine.clock().now();
             if let Some(mut container) = removed {
                 if container.run().is_some() {
-                    let killed = ExitInfo::new(Signal::KILL.exit_code(), false, now);
+                    let killed = ExitInfo::new(Signal::KILL.exit_code(), Some(false), now);
                     container.end_run(killed, &mut state.events);
                 }
                 state.events.emit(&container, EventKind::Removed, None, now);

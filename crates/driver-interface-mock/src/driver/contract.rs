@@ -195,6 +195,10 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
         self.detach(network, container).await
     }
 
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        self.drop_idle_networks().await
+    }
+
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         self.plan_creation(config).await
     }

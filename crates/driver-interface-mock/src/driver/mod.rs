@@ -253,6 +253,7 @@ impl<K: Kind> MockDriver<K> {
         can.network_inspect = true;
         can.network_connect = true;
         can.network_internal = true;
+        can.network_cleanup = true;
         can.port_publish = true;
         can.name_resolution = true;
         can.health_check_run = true;

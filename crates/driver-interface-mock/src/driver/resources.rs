@@ -180,6 +180,14 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
+    /// The networks of sessions are simulated with their containers, so none outlives its last one.
+    pub(super) async fn drop_idle_networks(&self) -> Result<usize> {
+        self.call(Call::new(Operation::RemoveIdleNetworks), || Ok(()), async {
+            Ok(0)
+        })
+        .await
+    }
+
     pub(super) async fn networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
         let work = async {
             let state = self.core.engine.state();

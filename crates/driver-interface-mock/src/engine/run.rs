@@ -162,7 +162,7 @@ impl Drop for Ending {
         };
         let exit = self.exit.unwrap_or(Exit::signal(Signal::Kill));
         let out_of_memory = run.host.ran_out_of_memory();
-        let info = ExitInfo::new(i64::from(exit.code), out_of_memory, shared.clock.now());
+        let info = ExitInfo::new(i64::from(exit.code), Some(out_of_memory), shared.clock.now());
         container.end_run(info, &mut state.events);
     }
 }

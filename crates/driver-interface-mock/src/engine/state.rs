@@ -276,7 +276,7 @@ impl Container {
     /// Ends the run that goes on, and every process that is left with it.
     pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
         self.logs.end_of_run();
-        let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.out_of_memory());
+        let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.oom_killed == Some(true));
         self.set_phase(Phase::Ended(exit));
         if out_of_memory {
             events.emit(self, EventKind::OutOfMemory, None, time);

@@ -18,8 +18,8 @@ use crate::self_test::sabotage::Sabotage::{
     CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
     ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
     ListImages, ListNetworks, ListVolumes, LoadImage, PauseContainer, Plan, PullImage, ReadFile,
-    ReadFileStream, RemoveImage, RestartContainer, StreamContainerLogs, StreamContainerStats,
-    UnpauseContainer, WaitContainer, WriteFile,
+    ReadFileStream, RemoveIdleNetworks, RemoveImage, RestartContainer, StreamContainerLogs,
+    StreamContainerStats, UnpauseContainer, WaitContainer, WriteFile,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -241,5 +241,6 @@ only_declared! {
     "get-network" GetNetwork(_) => "network-inspect";
     "connect-network" ConnectNetwork(_, _, _) => "network-connect";
     "disconnect-network" DisconnectNetwork(_, _) => "network-connect";
+    "remove-idle-networks" RemoveIdleNetworks() => "network-cleanup";
     "plan" Plan(_) => "plan";
 }

@@ -62,7 +62,7 @@ swallowed! {
     "remove-volume": RemoveVolume remove_volume(id) => (), "volumes/round-trip";
     "remove-network": RemoveNetwork remove_network(id) => (), "networks/round-trip";
     "remove-image": RemoveImage remove_image(image) => (), "capability/image-import-and-remove";
-    "wait-container": WaitContainer wait_container(id, options) => ExitInfo::new(0, false, SystemTime::now());
+    "wait-container": WaitContainer wait_container(id, options) => ExitInfo::new(0, None, SystemTime::now());
     "kill-container": KillContainer kill_container(id, signal) => ();
     "pause-container": PauseContainer pause_container(id) => PauseOutcome::AlreadyPaused;
     "unpause-container": UnpauseContainer unpause_container(id) => UnpauseOutcome::AlreadyRunning;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use driver_interface_errors::{ContainerStartError, ContainerStopError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExitInfo,
-    LogOptions, Result, StartOutcome, StopOptions, StopOutcome,
+    LogOptions, Result, StartOutcome, StopOptions, StopOutcome, WaitOptions,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -15,6 +15,7 @@ use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
     Error, GetContainerLogs, Instance, ListContainers, RestartContainer, StartContainer, StopContainer,
+    WaitContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -104,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
             container.started_at.get_or_insert(never);
             container
                 .exit
-                .get_or_insert_with(|| ExitInfo::new(0, false, never));
+                .get_or_insert_with(|| ExitInfo::new(0, None, never));
         })],
         &[
             "creation/created-not-started",
@@ -156,10 +157,28 @@ pub(super) const FAULTS: &[Fault] = &[
         "A container that was killed is said to have run out of memory.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
-                exit.oom_killed = exit.code == 137;
+                exit.oom_killed = Some(exit.code == 137);
             }
         })],
         &["lifecycle/exit/killed"],
+    ),
+    Fault::new(
+        "interrupted-is-failed",
+        "A container that has exited with 130 is `exited`, as after an error.",
+        &[Instance(|container| {
+            if container.exit_code() == Some(130) {
+                set_status(container, ContainerStatus::Exited);
+            }
+        })],
+        &["lifecycle/exit/stop-codes"],
+    ),
+    Fault::new(
+        "out-of-memory-is-denied",
+        "A wait says of every kill that memory did not run out.",
+        &[WaitContainer(|inside, id, options| {
+            out_of_memory_denied(inside, id, options).boxed()
+        })],
+        &["lifecycle/exit/out-of-memory"],
     ),
     Fault::new(
         "end-has-no-time",
@@ -358,6 +377,12 @@ async fn missing_program_is_fine(inside: &Inside, id: &ContainerId) -> Result<St
         Err(error) if error.code() == codes::CONTAINER_START_FAILED => Ok(StartOutcome::Started),
         result => result,
     }
+}
+
+async fn out_of_memory_denied(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+    let mut exit = inside.driver.wait_container(id, options).await?;
+    exit.oom_killed = Some(false);
+    Ok(exit)
 }
 
 async fn failed_runs_again(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {

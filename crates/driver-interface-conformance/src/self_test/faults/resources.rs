@@ -1,21 +1,55 @@
 //! Volumes and networks.
 
-use driver_interface_errors::{Effect, NetworkConnectError, VolumeCreationError, codes};
+use std::time::Duration;
+
+use driver_interface_errors::{
+    ContainerStartError, Effect, NetworkConnectError, NetworkNotFoundError, VolumeCreationError, codes,
+};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ContainerStatus, Network,
-    NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, RemoveOptions, ResourceFilter, Result,
-    SessionId, TmpfsMount, Volume, VolumeConfig, VolumeId,
+    ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerState,
+    ContainerStatus, Network, NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, RemoveOptions,
+    ResourceFilter, Result, SessionId, StartOutcome, TmpfsMount, Volume, VolumeConfig, VolumeId,
 };
 use futures_util::FutureExt as _;
+use tokio::time::sleep;
 
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
     Config, ConnectNetwork, CreateContainer, CreateNetwork, CreateVolume, DisconnectNetwork, Error,
-    GetNetwork, GetVolume, RemoveContainer, RemoveNetwork, RemoveVolume,
+    GetNetwork, GetVolume, ListVolumes, RemoveContainer, RemoveIdleNetworks, RemoveNetwork, RemoveVolume,
+    StartContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "volumes-of-no-session-are-hidden",
+        "A list of volumes has only those of sessions.",
+        &[ListVolumes(|inside, filter| {
+            async {
+                let mut found = inside.driver.list_volumes(filter).await?;
+                found.retain(|volume| volume.session_id.is_some());
+                Ok(found)
+            }
+            .boxed()
+        })],
+        &["cleanup/namespace"],
+    ),
+    Fault::new(
+        "idle-is-what-does-not-run",
+        "A clean-up of networks takes that of a container that does not run.",
+        &[
+            RemoveIdleNetworks(|inside| cleaned_up(inside).boxed()),
+            StartContainer(|inside, id| starts_without_network(inside, id).boxed()),
+        ],
+        &["cleanup/idle-networks"],
+    ),
+    Fault::new(
+        "network-clean-ups-meet",
+        "Of two clean-ups of networks at once one finds that the network is gone, and fails.",
+        &[RemoveIdleNetworks(|inside| clean_ups_meet(inside).boxed())],
+        &["cleanup/idle-networks-at-once"],
+    ),
     Fault::new(
         "volume-labels-lost",
         "A volume has none of the labels that were asked for.",
@@ -496,4 +530,33 @@ async fn disconnect_once(inside: &Inside, network: &NetworkId, id: &ContainerId)
 
 fn connection(network: &NetworkId, id: &ContainerId) -> String {
     format!("{id} on {network}")
+}
+
+/// Takes the network of every container that does not run.
+async fn cleaned_up(inside: &Inside) -> Result<usize> {
+    for container in inside.driver.list_containers(&ContainerFilter::default()).await? {
+        if container.state != ContainerState::Running {
+            inside.memory.note(&format!("no network for {}", container.id));
+        }
+    }
+    inside.driver.remove_idle_networks().await
+}
+
+async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<StartOutcome> {
+    if inside.memory.has(&format!("no network for {id}")) {
+        return Err(ContainerStartError::new(id.as_str(), "network not found").into());
+    }
+    inside.driver.start_container(id).await
+}
+
+async fn clean_ups_meet(inside: &Inside) -> Result<usize> {
+    let begun = inside.memory.note("a clean-up begins");
+    let meets = begun > inside.memory.count("a clean-up ends");
+    let removed = inside.driver.remove_idle_networks().await;
+    sleep(Duration::from_millis(50)).await;
+    inside.memory.note("a clean-up ends");
+    if meets {
+        return Err(NetworkNotFoundError::new("default").into());
+    }
+    removed
 }

@@ -1,12 +1,17 @@
 //! Signals, pauses and restarts.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use driver_interface_errors::{ContainerNotRunningError, ContainerStopError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, ContainerState, ContainerStatus, PauseOutcome, Result, Signal,
     StopOptions, StopOutcome, UnpauseOutcome,
 };
 use futures_util::FutureExt as _;
+use tokio::time::sleep;
 
+use super::calls::goes_on;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
@@ -171,6 +176,20 @@ pub(super) const FAULTS: &[Fault] = &[
             inside.driver.restart_container(id, options)
         })],
         &["restart/by-force"],
+    ),
+    Fault::new(
+        "dropped-restart-goes-on",
+        "A restart that is dropped starts the container all the same, a little later.",
+        &[RestartContainer(|inside, id, options| {
+            let (driver, id) = (Arc::clone(&inside.driver), id.clone());
+            goes_on(async move {
+                driver.stop_container(&id, options).await?;
+                sleep(Duration::from_secs(1)).await;
+                driver.start_container(&id).await.map(drop)
+            })
+            .boxed()
+        })],
+        &["restart/dropped-then-stopped"],
     ),
 ];
 

@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 fn zero() -> ExitInfo {
-    ExitInfo::new(0, false, SystemTime::now())
+    ExitInfo::new(0, None, SystemTime::now())
 }
 
 async fn cuts_the_code(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
@@ -204,7 +204,7 @@ async fn keep_the_end(inside: &Inside, id: &ContainerId) -> Result<StartOutcome>
 async fn with_the_first_end(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let first = inside.memory.latest(&format!("end of {id}: "));
     match first.and_then(|code| code.parse().ok()) {
-        Some(code) => Ok(ExitInfo::new(code, false, SystemTime::now())),
+        Some(code) => Ok(ExitInfo::new(code, Some(false), SystemTime::now())),
         None => inside.driver.wait_container(id, options).await,
     }
 }

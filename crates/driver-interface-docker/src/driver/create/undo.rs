@@ -99,7 +99,7 @@ impl Inner {
         .await;
     }
 
-    async fn release_if_default(&self, config: &ContainerConfig, network: &str) {
+    async fn release_if_default(self: &Arc<Self>, config: &ContainerConfig, network: &str) {
         if config.network == NetworkMode::Default {
             self.release_default_network(network).await;
         }

@@ -1,67 +1,75 @@
 use super::*;
 use crate::engine::{ApiVersion, Flavour};
-use crate::translate::records::StateRecord;
 use crate::wire::Address;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-const STARTED: &str = "2026-11-25T23:37:01.25Z";
 const PATIENCE: Duration = Duration::from_millis(500);
-
-fn killed() -> ContainerRecord {
-    ContainerRecord {
-        id: "a".repeat(64),
-        state: StateRecord {
-            status: "exited".to_owned(),
-            exit_code: 137,
-            started_at: STARTED.to_owned(),
-            finished_at: "2026-11-25T23:37:02.5Z".to_owned(),
-            ..StateRecord::default()
-        },
-        ..ContainerRecord::default()
-    }
-}
 
 fn event(action: &str, signal: &str) -> String {
     let actor = serde_json::json!({"ID": "a".repeat(64), "Attributes": {"signal": signal}});
     serde_json::json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}).to_string()
 }
 
-/// What is made of a record when the engine answers with these events, and what it was asked for, if it was.
-async fn asked(
-    flavour: Flavour,
-    record: &ContainerRecord,
-    events: &[String],
+/// An engine with these events of a run.
+#[derive(Clone, Default)]
+struct Events {
+    of_the_run: Vec<String>,
+    /// Whether it still has an event from before the run.
+    earlier: bool,
+    /// Whether it keeps the stream of the run's events open.
     stays_open: bool,
-) -> (bool, Option<String>) {
+}
+
+/// What is made of a killed run on such an engine, and what the engine was asked.
+async fn asked(flavour: Flavour, events: Events) -> (Option<bool>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    let body = format!(
-        "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n{}",
-        events.join("\n")
-    );
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&heads);
     let served = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = vec![0; 8192];
-        let read = stream.read(&mut head).await.unwrap();
-        stream.write_all(body.as_bytes()).await.unwrap();
-        let open = stays_open.then_some(stream);
-        (String::from_utf8_lossy(&head[..read]).into_owned(), open)
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 8192];
+            let read = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            let is_of_the_run = head.contains("oom");
+            let lines = match is_of_the_run {
+                true => events.of_the_run.clone(),
+                false => events.earlier.then(|| event("create", "")).into_iter().collect(),
+            };
+            seen.lock().unwrap().push(head);
+            let body = format!("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n{}", lines.join("\n"));
+            stream.write_all(body.as_bytes()).await.unwrap();
+            if is_of_the_run && events.stays_open {
+                open.push(stream);
+            }
+        }
     });
     let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour);
-    let told = engine.ran_out_of_memory(record, PATIENCE).await;
-    let head = timeout(PATIENCE / 5, served).await.ok();
-    (told, head.map(|served| served.unwrap().0))
+    let at = |text: &str| time::parse(text).unwrap();
+    let (started, finished) = (at("2026-11-25T23:37:01.25Z"), at("2026-11-25T23:37:02.5Z"));
+    let told = engine
+        .memory_ran_out(&"a".repeat(64), started, finished, PATIENCE)
+        .await;
+    served.abort();
+    let heads = heads.lock().unwrap().clone();
+    (told, heads)
 }
 
 #[tokio::test]
 async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
-    let told = [event("kill", "15"), event("oom", "")];
-    let (out, head) = asked(Flavour::Docker, &killed(), &told, true).await;
-    assert!(out);
-    let head = head.unwrap();
+    let events = Events {
+        of_the_run: vec![event("kill", "15"), event("oom", "")],
+        stays_open: true,
+        ..Events::default()
+    };
+    let (told, heads) = asked(Flavour::Docker, events).await;
+    assert_eq!(told, Some(true));
     for part in [
         "since=1795649821.25",
         "until=1795649823.5",
@@ -69,44 +77,50 @@ async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
         "kill",
         &"a".repeat(64),
     ] {
-        assert!(head.contains(part), "{part} in {head}");
+        assert!(heads[0].contains(part), "{part} in {heads:?}");
     }
 }
 
 #[tokio::test]
-async fn a_kill_that_somebody_wanted_is_not_waited_about() {
-    let began = Instant::now();
-    let (out, _) = asked(Flavour::Docker, &killed(), &[event("kill", "9")], true).await;
-    assert!(!out && began.elapsed() < PATIENCE);
-}
-
-#[tokio::test]
-async fn without_a_word_it_is_not_taken_for_memory() {
-    assert!(!asked(Flavour::Docker, &killed(), &[], false).await.0);
-    assert!(
-        !asked(Flavour::Docker, &killed(), &[], true).await.0,
-        "and an engine that says nothing is left"
-    );
-}
-
-#[tokio::test]
-async fn only_a_killed_run_of_which_nothing_is_known_is_asked_about() {
-    let out = [event("oom", "")];
-    let with = |change: fn(&mut StateRecord)| {
-        let mut record = killed();
-        change(&mut record.state);
-        record
+async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_the_run_are_there() {
+    let events = Events {
+        of_the_run: vec![event("kill", "9"), event("oom", "")],
+        earlier: true,
+        stays_open: true,
     };
-    for record in [
-        with(|state| state.exit_code = 1),
-        with(|state| state.oom_killed = true),
-        with(|state| state.status = "running".to_owned()),
-        with(|state| state.finished_at = "0001-01-01T00:00:00Z".to_owned()),
-    ] {
-        assert_eq!(asked(Flavour::Docker, &record, &out, false).await, (false, None));
+    let began = Instant::now();
+    assert_eq!(asked(Flavour::Docker, events).await.0, Some(false));
+    assert!(began.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn events_that_were_forgotten_leave_it_unknown() {
+    for of_the_run in [vec![event("kill", "9")], Vec::new()] {
+        let events = |earlier| Events {
+            of_the_run: of_the_run.clone(),
+            earlier,
+            stays_open: false,
+        };
+        assert_eq!(asked(Flavour::Docker, events(false)).await.0, None);
+        assert_eq!(asked(Flavour::Docker, events(true)).await.0, Some(false));
     }
-    assert_eq!(
-        asked(Flavour::Podman, &killed(), &out, false).await,
-        (false, None)
-    );
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_answer_leaves_it_unknown() {
+    let events = Events {
+        earlier: true,
+        stays_open: true,
+        ..Events::default()
+    };
+    assert_eq!(asked(Flavour::Docker, events).await.0, None);
+}
+
+#[tokio::test]
+async fn podman_has_no_events_of_it_and_is_not_asked() {
+    let events = Events {
+        of_the_run: vec![event("oom", "")],
+        ..Events::default()
+    };
+    assert_eq!(asked(Flavour::Podman, events).await, (None, Vec::new()));
 }

@@ -268,6 +268,10 @@ impl ContainerDriver for MeasuredDriver {
         )
         .await
     }
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        self.measure("remove_idle_networks", self.inner.remove_idle_networks())
+            .await
+    }
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         self.measure("plan", self.inner.plan(config)).await
     }

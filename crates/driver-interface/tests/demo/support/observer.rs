@@ -219,6 +219,9 @@ impl ContainerDriver for ObservedDriver {
     async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
         self.inner.disconnect_network(network, container).await
     }
+    async fn remove_idle_networks(&self) -> Result<usize> {
+        self.inner.remove_idle_networks().await
+    }
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         self.inner.plan(config).await
     }

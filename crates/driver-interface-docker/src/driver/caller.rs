@@ -1,0 +1,64 @@
+//! Whether the caller of a change is still there to see it.
+
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use driver_interface_errors::Result;
+
+use super::task::change;
+
+/// The caller of a change that takes several requests. Once it has left, no further one is sent: whoever calls next
+/// must be able to rely on what it finds.
+#[derive(Clone, Debug)]
+pub(super) struct Caller(Weak<()>);
+
+impl Caller {
+    pub(super) fn is_here(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+/// As [`change`], and tells the work when its caller leaves: by dropping this future, or when the deadline passes.
+pub(super) async fn change_for<T: Send + 'static, F>(
+    operation: &'static str,
+    deadline: Duration,
+    work: impl FnOnce(Caller) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let present = Arc::new(());
+    let work = work(Caller(Arc::downgrade(&present)));
+    let done = change(operation, deadline, work).await;
+    drop(present);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+    use tokio::time::{sleep, timeout};
+
+    async fn seen_after(seconds: u64, caller: Caller, seen: oneshot::Sender<bool>) -> Result<()> {
+        sleep(Duration::from_secs(seconds)).await;
+        seen.send(caller.is_here()).unwrap();
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_is_there_until_it_drops_the_call_or_its_deadline_passes() {
+        let minute = Duration::from_secs(60);
+        for (deadline, dropped_after, expected) in [
+            (minute, minute, true),
+            (minute, Duration::from_secs(1), false),
+            (Duration::from_secs(1), minute, false),
+        ] {
+            let (send, seen) = oneshot::channel();
+            let call = change_for("test", deadline, |caller| seen_after(5, caller, send));
+            drop(timeout(dropped_after, call).await);
+            assert_eq!(seen.await, Ok(expected), "{deadline:?} {dropped_after:?}");
+        }
+    }
+}
