@@ -18,9 +18,11 @@ mod exec_detached;
 mod exec_limits;
 mod exec_refusals;
 mod exec_stream;
+mod exec_tty;
 mod exit;
 mod file_writes;
 mod files;
+mod first_process;
 mod follow;
 mod health;
 mod health_checks;
@@ -68,6 +70,7 @@ const FILES: &[&[Check]] = &[
     start::CHECKS,
     exit::CHECKS,
     stop::CHECKS,
+    first_process::CHECKS,
     model::CHECKS,
     wait::CHECKS,
     signals::CHECKS,
@@ -76,6 +79,7 @@ const FILES: &[&[Check]] = &[
     exec::CHECKS,
     exec_refusals::CHECKS,
     exec_limits::CHECKS,
+    exec_tty::CHECKS,
     exec_stream::CHECKS,
     exec_detached::CHECKS,
     removal::CHECKS,

@@ -69,10 +69,7 @@ enum Refused {
 }
 
 /// Changes files as the command line asks, where it is told whether the user may give files away.
-async fn change(
-    process: MockProcess,
-    apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>,
-) -> u8 {
+async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;
     };

@@ -160,7 +160,9 @@ pub(crate) async fn stty(process: MockProcess) -> u8 {
             }
             return process.answer(format!("{rows} {columns}\n")).await;
         }
-        let (name, on) = word.strip_prefix('-').map_or((word.as_str(), true), |name| (name, false));
+        let (name, on) = word
+            .strip_prefix('-')
+            .map_or((word.as_str(), true), |name| (name, false));
         terminal.change_modes(|modes| match (name, on) {
             ("echo", on) => modes.echo = on,
             ("icanon", on) => modes.canonical = on,

@@ -177,7 +177,8 @@ impl MockEngine {
             cwd: &cwd,
             path: env.get("PATH").map(String::as_str),
         };
-        let Program { command, argv } = launch(&launcher, &request.argv, false).map_err(ExecProblem::Start)?;
+        let Program { command, argv } =
+            launch(&launcher, &request.argv, false).map_err(ExecProblem::Start)?;
         let program = request.argv.first().cloned().unwrap_or_default();
         if request.terminal.is_some() {
             env.entry("TERM".to_owned()).or_insert_with(|| "xterm".to_owned());

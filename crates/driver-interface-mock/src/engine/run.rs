@@ -13,8 +13,8 @@ use super::state::{Container, Phase, Run, State};
 use super::{LogStream, MockEngine};
 use crate::fs::{FileSystem, Node, absolute};
 use crate::process::{
-    DEFAULT_PATH, Entry, Exit, Host, LaunchError, Launcher, MockCommand, MockProcess, Output, Program, Signal,
-    Terminal, User,
+    DEFAULT_PATH, Entry, Exit, Host, LaunchError, Launcher, MockCommand, MockProcess, Output, Program,
+    Signal, Terminal, User,
 };
 use crate::sync::lock;
 

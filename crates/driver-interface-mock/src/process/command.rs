@@ -58,6 +58,11 @@ impl CommandTable {
         Arc::make_mut(&mut self.0).insert(name.to_owned(), command);
     }
 
+    /// Whether a path is in one of the usual folders.
+    pub(crate) fn stands_for(path: &str) -> bool {
+        PROGRAM_FOLDERS.iter().any(|folder| path.starts_with(folder))
+    }
+
     /// Finds a program by its name or by its path in one of the usual folders.
     pub(crate) fn find(&self, program: &str) -> Option<Arc<dyn MockCommand>> {
         let name = PROGRAM_FOLDERS

@@ -211,7 +211,10 @@ impl Input {
         let mut reader = reader.lock().await;
         if reader.pipe.is_some() {
             let left = STDIO_BLOCK - used % STDIO_BLOCK;
-            let count = reader.rest().len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let count = reader
+                .rest()
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             reader.take(count);
         }
     }

@@ -21,7 +21,7 @@ pub(crate) use entry::{Entry, Exit};
 pub(crate) use host::{Host, User};
 use io::keyboard;
 pub(crate) use io::{Client, FileOutput, Input, Output, pipe};
-pub(crate) use program::{DEFAULT_PATH, Launcher, LaunchError, Located, Program};
+pub(crate) use program::{DEFAULT_PATH, LaunchError, Launcher, Located, Program};
 pub use signal::{Signal, SignalAction};
 pub(crate) use terminal::{Modes, Terminal};
 

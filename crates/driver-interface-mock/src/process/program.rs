@@ -104,6 +104,8 @@ impl Launcher<'_> {
             return Ok(Located::Command(command));
         }
         match self.files.node(&place) {
+            // Among the programs of an image those that the table does not have cannot be simulated.
+            Some(Node::File(_)) if CommandTable::stands_for(&place) => Err(LaunchError::NotFound),
             Some(Node::File(_)) if self.may_execute(&place) => Ok(Located::File(path.to_owned())),
             Some(Node::File(_) | Node::Dir) => Err(LaunchError::Denied),
             Some(Node::Link(_)) | None => Err(LaunchError::NotFound),

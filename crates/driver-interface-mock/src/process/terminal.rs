@@ -274,13 +274,19 @@ mod tests {
     #[test]
     fn control_characters_are_shown_as_letters() {
         let (shown, read, _) = typed(b"a\tb\x01c\x1bz\n");
-        assert_eq!((shown.as_str(), read), ("a\tb^Ac^[z\n", vec!["a\tb\x01c\x1bz\n".to_owned()]));
+        assert_eq!(
+            (shown.as_str(), read),
+            ("a\tb^Ac^[z\n", vec!["a\tb\x01c\x1bz\n".to_owned()])
+        );
     }
 
     #[test]
     fn keys_that_signal_drop_the_line_before_them() {
         let (shown, read, signals) = typed(b"par\x03");
-        assert_eq!((shown.as_str(), read.len(), signals), ("^C", 0, vec![Signal::Int]));
+        assert_eq!(
+            (shown.as_str(), read.len(), signals),
+            ("^C", 0, vec![Signal::Int])
+        );
         assert_eq!(typed(b"\x1c\x1a").2, [Signal::Quit, Signal::Tstp]);
     }
 

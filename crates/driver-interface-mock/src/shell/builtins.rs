@@ -241,7 +241,11 @@ impl Shell {
                     (false, Some(path)) => format!("{path}\n"),
                     (in_words, None) => {
                         status = 127;
-                        if in_words { format!("{name}: not found\n") } else { String::new() }
+                        if in_words {
+                            format!("{name}: not found\n")
+                        } else {
+                            String::new()
+                        }
                     }
                 },
             };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Run, Running, Shell, Stop};
-use crate::process::{Launcher, LaunchError, MockProcess, Program};
+use crate::process::{LaunchError, Launcher, MockProcess, Program};
 
 /// The CPU time of starting a program.
 const SPAWN_COST: Duration = Duration::from_millis(1);
