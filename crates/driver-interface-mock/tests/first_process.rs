@@ -98,6 +98,7 @@ async fn a_shell_takes_an_interrupt_after_the_command_before_it_also_as_the_firs
 async fn what_is_stopped_stands_still_until_it_goes_on() {
     let driver = instant_driver();
     let id = ready(&driver, &script("echo ready; sleep 2; echo later; sleep 600")).await;
+    tokio::time::sleep(SECOND).await;
     driver.kill_container(&id, Signal::STOP).await.unwrap();
     tokio::time::sleep(10 * SECOND).await;
     assert_eq!(logs(&driver, &id).await, "ready\n");
@@ -122,7 +123,7 @@ async fn processes_of_other_users_are_signalled_only_with_the_capability() {
     assert_eq!(exit_code(&driver, &id).await, None);
     let able = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
     let id = started(&driver, &able).await;
-    driver.exec(&id, kill("0:0")).await.unwrap();
+    let _killed = driver.exec(&id, kill("0:0")).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!(exit_code(&driver, &id).await, Some(137));
 }

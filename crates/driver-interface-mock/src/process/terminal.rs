@@ -174,7 +174,10 @@ impl State {
             return;
         }
         if !self.modes.canonical {
-            show(key, &mut typed.shown);
+            match key {
+                b'\n' => typed.shown.extend(b"^J"),
+                key => show(key, &mut typed.shown),
+            }
             self.line.push(key);
             return;
         }
