@@ -13,8 +13,6 @@ pub struct Profile {
     pub max_cpu: f64,
     /// The shortest and the longest time an operation takes, in milliseconds.
     pub operation_millis: Range<u64>,
-    /// The shortest grace of a graceful stop; less is raised to it.
-    pub shortest_grace: Duration,
     /// The grace of a stop that names none.
     pub default_grace: Duration,
     /// Whether a container with a read-only root file system may have writable mounts.
@@ -45,7 +43,6 @@ impl Kind for Docker {
         name: "mock-docker",
         max_cpu: 4.0,
         operation_millis: 100..200,
-        shortest_grace: Duration::from_secs(5),
         default_grace: Duration::from_secs(10),
         writable_mounts_in_read_only: true,
         engine_name: "Docker (simulated)",
@@ -60,7 +57,6 @@ impl Kind for Local {
         name: "mock-local",
         max_cpu: 2.0,
         operation_millis: 200..300,
-        shortest_grace: Duration::from_secs(8),
         default_grace: Duration::from_secs(15),
         writable_mounts_in_read_only: false,
         engine_name: "Local (simulated)",

@@ -25,7 +25,7 @@ const SLOTS: usize = 3;
 const VOLUMES: usize = 2;
 /// How long a short container runs: no sum of the whole seconds that the rest takes.
 const SHORT: f64 = 4.5;
-/// The least grace of a stop.
+/// The grace of its stops.
 const GRACE: f64 = 5.0;
 
 #[derive(Clone, Copy, Debug)]
@@ -245,7 +245,7 @@ async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
             let options = if force {
                 StopOptions::kill()
             } else {
-                StopOptions::graceful(Duration::from_secs(1))
+                StopOptions::graceful(Duration::from_secs_f64(GRACE))
             };
             return Ok(format!("{:?}", driver.stop_container(&id(slot), options).await?));
         }

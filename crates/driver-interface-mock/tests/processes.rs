@@ -61,7 +61,7 @@ async fn a_read_only_root_can_be_written_nowhere_but_in_tmp() {
     assert_eq!(run(&as_root(text)).await.stdout, "/tmp\n");
     let writable = |user: &str| script(text).security(SecurityOptions::default().user(user).read_only(false));
     assert_eq!(run(&writable("0:0")).await.stdout.lines().count(), 7);
-    assert_eq!(run(&writable("1000:1000")).await.stdout, "/home\n/tmp\n");
+    assert_eq!(run(&writable("1000:1000")).await.stdout, "/tmp\n");
     let ran = run(&as_root("echo x > /etc/x")).await;
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
@@ -285,4 +285,48 @@ async fn a_program_that_is_killed_is_not_asked() {
         driver.stop_container(&id, StopOptions::kill()).await.unwrap(),
         StopOutcome::Killed
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn root_has_no_more_capabilities_than_its_container() {
+    let text = "chown 5 /tmp/f && echo gave; cat /tmp/secret && echo read; ping localhost && echo pinged";
+    let line = format!("touch /tmp/f; echo x > /tmp/secret; chmod 000 /tmp/secret; {text}; true");
+    let without = run(&as_root(&line)).await;
+    assert_eq!(without.stdout, "PING localhost (127.0.0.1): 56 data bytes\n");
+    for said in [
+        "chown: /tmp/f: Operation not permitted",
+        "cat: can't open '/tmp/secret': Permission denied",
+        "ping: permission denied (are you root?)",
+    ] {
+        assert!(
+            without.stderr.contains(said),
+            "{said} is not in {}",
+            without.stderr
+        );
+    }
+    let mut able = as_root(&line);
+    for capability in ["CHOWN", "DAC_OVERRIDE", "NET_RAW"] {
+        able.security = able.security.add_capability(capability);
+    }
+    let with = run(&able).await;
+    assert_eq!(
+        with.stdout,
+        "gave\nx\nread\nPING localhost (127.0.0.1): 56 data bytes\npinged\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_are_not_given_away_by_their_owner() {
+    let ran = run_script("touch /tmp/f; chown 0 /tmp/f; echo $?; chown 1000 /tmp/f; echo $?").await;
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str()),
+        ("1\n0\n", "chown: /tmp/f: Operation not permitted\n")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reads_in_blocks_leaves_nothing_of_a_pipe_to_the_next() {
+    let ran = run_script("seq 1 5 | (head -n 1; cat); seq 1 3 > /tmp/f; (head -n 1; cat) < /tmp/f").await;
+    assert_eq!(ran.stdout, "1\n1\n2\n3\n");
+    assert_eq!(run_script("seq 1 3 | (read x; cat)").await.stdout, "2\n3\n");
 }

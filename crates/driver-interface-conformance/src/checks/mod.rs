@@ -18,9 +18,11 @@ mod exec_detached;
 mod exec_limits;
 mod exec_refusals;
 mod exec_stream;
+mod exec_tty;
 mod exit;
 mod file_writes;
 mod files;
+mod first_process;
 mod follow;
 mod health;
 mod health_checks;
@@ -70,6 +72,7 @@ const FILES: &[&[Check]] = &[
     start::CHECKS,
     exit::CHECKS,
     stop::CHECKS,
+    first_process::CHECKS,
     model::CHECKS,
     wait::CHECKS,
     signals::CHECKS,
@@ -78,6 +81,7 @@ const FILES: &[&[Check]] = &[
     exec::CHECKS,
     exec_refusals::CHECKS,
     exec_limits::CHECKS,
+    exec_tty::CHECKS,
     exec_stream::CHECKS,
     exec_detached::CHECKS,
     removal::CHECKS,

@@ -140,7 +140,12 @@ impl<'a> Reader<'a> {
                     || (operand.contains('/') && self.process.host.commands.find(operand).is_some())
             }
             "-c" => node().is_some() && path.starts_with("/dev/"),
-            "-t" => self.process.terminal.is_some() && matches!(operand, "0" | "1" | "2"),
+            "-t" => match operand {
+                "0" => self.process.stdin.is_terminal(),
+                "1" => self.process.stdout.is_terminal(),
+                "2" => self.process.stderr.is_terminal(),
+                _ => false,
+            },
             "-h" | "-L" => self.process.files.link_target(&path).is_some(),
             "-b" | "-p" | "-S" | "-u" | "-g" | "-k" => false,
             _ => return Err(format!("{operand}: unknown operand")),

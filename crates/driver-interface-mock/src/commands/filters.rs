@@ -71,7 +71,7 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
     };
     let (inputs, status) = inputs(&process, &line.operands).await;
     for (_, input) in inputs {
-        let mut left = limit;
+        let (mut left, mut used) = (limit, 0);
         while left > 0 {
             let part = if line.has('c') {
                 input
@@ -83,12 +83,14 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
             if part.is_empty() {
                 break;
             }
+            used += part.len() as u64;
             left -= if line.has('c') { part.len() as u64 } else { 1 };
             process.work(cost(part.len())).await;
             if let Err(errno) = process.stdout.write(&part).await {
                 return process.write_failed(errno).await;
             }
         }
+        input.drop_block(used).await;
     }
     status
 }

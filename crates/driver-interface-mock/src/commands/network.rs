@@ -38,7 +38,12 @@ pub(crate) async fn ping(process: MockProcess) -> u8 {
         Some(address) => {
             process
                 .answer(format!("PING {name} ({address}): 56 data bytes\n"))
-                .await
+                .await;
+            if process.host.is_capable(process.user().0, "NET_RAW") {
+                return 0;
+            }
+            process.say("ping: permission denied (are you root?)").await;
+            1
         }
         None => {
             process.say(format!("ping: bad address '{name}'")).await;

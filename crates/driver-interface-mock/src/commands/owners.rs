@@ -29,15 +29,15 @@ pub(super) fn permissions(mode: u32) -> String {
 /// Sets permissions, in octal digits or as in `u+x,go-w`.
 pub(crate) async fn chmod(process: MockProcess) -> u8 {
     change(process, |asked, meta, _| {
-        meta.mode = new_mode(asked, meta.mode)?;
-        Some(())
+        meta.mode = new_mode(asked, meta.mode).ok_or(Refused::Unclear)?;
+        Ok(())
     })
     .await
 }
 
 /// Sets owners, as numbers or root.
 pub(crate) async fn chown(process: MockProcess) -> u8 {
-    change(process, |asked, meta, is_root| {
+    change(process, |asked, meta, may_give| {
         let (user, group) = asked
             .split_once(':')
             .map_or((asked, None), |(user, group)| (user, Some(group)));
@@ -49,29 +49,40 @@ pub(crate) async fn chown(process: MockProcess) -> u8 {
             }
         };
         let new = Meta {
-            uid: if user.is_empty() { meta.uid } else { number(user)? },
+            uid: if user.is_empty() {
+                meta.uid
+            } else {
+                number(user).ok_or(Refused::Unclear)?
+            },
             gid: match group {
                 None | Some("") => meta.gid,
-                Some(group) => number(group)?,
+                Some(group) => number(group).ok_or(Refused::Unclear)?,
             },
             ..*meta
         };
-        // Giving files away is root's alone.
-        if is_root || (new.uid, new.gid) == (meta.uid, meta.gid) {
-            *meta = new;
+        if !may_give && (new.uid, new.gid) != (meta.uid, meta.gid) {
+            return Err(Refused::NotPermitted);
         }
-        Some(())
+        *meta = new;
+        Ok(())
     })
     .await
 }
 
-async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Option<()>) -> u8 {
+/// Why a file was left as it was.
+enum Refused {
+    Unclear,
+    NotPermitted,
+}
+
+/// Changes files as the command line asks, where it is told whether the user may give files away.
+async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;
     };
     let name = process.args().first().cloned().unwrap_or_default();
     let asked = line.operands.first().cloned().unwrap_or_default();
-    let is_root = process.user().0 == 0;
+    let may_give = process.host.is_capable(process.user().0, "CHOWN");
     let mut status = 0;
     for operand in line.operands.iter().skip(1) {
         let mut places = vec![process.path(operand)];
@@ -80,17 +91,19 @@ async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> O
                 let below = process.files.list(&path).unwrap_or_default();
                 places.extend(below.into_iter().map(|name| format!("{path}/{name}")));
             }
-            let mut understood = true;
+            let mut applied = Ok(());
             let changed = process
                 .files
-                .change(&path, |meta| understood = apply(&asked, meta, is_root).is_some());
-            let problem = match changed {
-                Ok(()) if understood => continue,
-                Ok(()) => format!("{name}: invalid mode '{asked}'"),
-                Err(Errno::ReadOnly | Errno::NotFound | Errno::NotPermitted) | Err(_) => {
-                    let errno = changed.err().unwrap_or(Errno::NotFound);
-                    format!("{name}: {operand}: {errno}")
-                }
+                .change(&path, |meta| applied = apply(&asked, meta, may_give));
+            let errno = match (changed, applied) {
+                (Ok(()), Ok(())) => continue,
+                (Ok(()), Err(Refused::Unclear)) => None,
+                (Ok(()), Err(Refused::NotPermitted)) => Some(Errno::NotPermitted),
+                (Err(errno), _) => Some(errno),
+            };
+            let problem = match errno {
+                Some(errno) => format!("{name}: {operand}: {errno}"),
+                None => format!("{name}: invalid mode '{asked}'"),
             };
             process.say(problem).await;
             status = 1;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use driver_interface_types::TtySize;
+
 use super::basic::duration;
 use super::options::Line;
-use crate::process::{MockProcess, Signal, SignalAction};
+use crate::process::{LaunchError, MockProcess, Modes, Program, Signal, SignalAction};
 
 pub(crate) async fn id(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "ugnG").await else {
@@ -19,7 +21,10 @@ pub(crate) async fn id(process: MockProcess) -> u8 {
         (true, _, true) => name.unwrap_or_else(|| uid.to_string()),
         (true, _, false) => uid.to_string(),
         (_, true, _) => gid.to_string(),
-        _ => format!("uid={} gid={}", named(uid, name.as_deref()), named(gid, group)),
+        _ => {
+            let group = named(gid, group);
+            format!("uid={} gid={group} groups={group}", named(uid, name.as_deref()))
+        }
     };
     process.answer(format!("{text}\n")).await
 }
@@ -37,6 +42,12 @@ pub(crate) async fn whoami(process: MockProcess) -> u8 {
 }
 
 pub(crate) async fn hostname(process: MockProcess) -> u8 {
+    if process.args().get(1).is_some_and(|word| !word.starts_with('-')) {
+        process
+            .say("hostname: sethostname: Operation not permitted")
+            .await;
+        return 1;
+    }
     let text = format!("{}\n", process.host.hostname);
     process.answer(text).await
 }
@@ -94,21 +105,21 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
 /// Goes on as another program in the same process.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
-    match process.host.commands.find(&program) {
-        Some(command) => {
+    match process.launcher().load_as_script(&program, &words) {
+        Ok(Program { command, argv }) => {
             process.entry.rename(&program);
-            process.args = words.into();
+            process.args = argv.into();
             command.run(process).await
         }
-        None => {
-            process
-                .say(format!(
-                    "{name}: can't execute '{program}': No such file or directory"
-                ))
-                .await;
-            127
-        }
+        Err(problem) => cannot_execute(&process, name, &program, problem).await,
     }
+}
+
+async fn cannot_execute(process: &MockProcess, name: &str, program: &str, problem: LaunchError) -> u8 {
+    process
+        .say(format!("{name}: can't execute '{program}': {problem}"))
+        .await;
+    problem.exit_code()
 }
 
 /// Runs a program as if it were in a session of its own; the simulation has none to leave.
@@ -123,23 +134,56 @@ pub(crate) async fn nohup(process: MockProcess) -> u8 {
     run_instead(process, words, "nohup").await
 }
 
-/// Says where the terminal is, if there is one.
+/// Says where the terminal is that it reads from, if it does.
 pub(crate) async fn tty(process: MockProcess) -> u8 {
-    let there = process.terminal.is_some();
+    let there = process.stdin.is_terminal();
     process
         .answer(if there { "/dev/pts/0\n" } else { "not a tty\n" })
         .await;
     u8::from(!there)
 }
 
-/// Prints the terminal's size with `size`; everything else it takes and does nothing about.
+/// Prints the terminal's size with `size`, and sets what [`Modes`] knows of; all else it takes and does nothing about.
 pub(crate) async fn stty(process: MockProcess) -> u8 {
-    let Some(size) = process.terminal.as_ref().map(|terminal| terminal.size()) else {
-        process.say("stty: standard input: Not a tty").await;
+    let Some(terminal) = process.terminal.clone().filter(|_| process.stdin.is_terminal()) else {
+        process
+            .say("stty: standard input: Inappropriate ioctl for device")
+            .await;
         return 1;
     };
-    if process.args().iter().any(|arg| arg == "size") {
-        return process.answer(format!("{} {}\n", size.rows, size.columns)).await;
+    for word in process.args().iter().skip(1) {
+        if word == "size" {
+            let TtySize { columns, rows } = terminal.size();
+            if (columns, rows) == (0, 0) {
+                process.say("stty: standard input").await;
+                return 1;
+            }
+            return process.answer(format!("{rows} {columns}\n")).await;
+        }
+        let (name, on) = word
+            .strip_prefix('-')
+            .map_or((word.as_str(), true), |name| (name, false));
+        terminal.change_modes(|modes| match (name, on) {
+            ("echo", on) => modes.echo = on,
+            ("icanon", on) => modes.canonical = on,
+            ("isig", on) => modes.signals = on,
+            ("icrnl", on) => modes.maps_returns = on,
+            ("opost" | "onlcr", on) => modes.processes_output = on,
+            ("raw", true) | ("cooked", false) => {
+                *modes = Modes {
+                    echo: modes.echo,
+                    ..Modes::RAW
+                };
+            }
+            ("cooked", true) | ("raw", false) => {
+                *modes = Modes {
+                    echo: modes.echo,
+                    ..Modes::COOKED
+                };
+            }
+            ("sane", true) => *modes = Modes::COOKED,
+            _ => {}
+        });
     }
     0
 }
@@ -202,7 +246,7 @@ pub(crate) async fn kill(process: MockProcess) -> u8 {
         let sent = match arg.parse::<u32>() {
             Ok(pid) => process
                 .host
-                .kill(pid, signal)
+                .kill(&process.entry, pid, signal)
                 .map_err(|errno| format!("can't kill pid {pid}: {errno}")),
             Err(_) => Err(format!("invalid number '{arg}'")),
         };
@@ -252,16 +296,12 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
         .and_then(|arg| duration(arg))
         .unwrap_or(Duration::ZERO);
     let words = args.split_off(args.len().min(1));
-    let Some(command) = words
-        .first()
-        .and_then(|program| process.host.commands.find(program))
-    else {
-        process
-            .say("timeout: can't execute the program: No such file or directory")
-            .await;
-        return 127;
+    let program = words.first().cloned().unwrap_or_default();
+    let Program { command, argv } = match process.launcher().load_as_script(&program, &words) {
+        Ok(program) => program,
+        Err(problem) => return cannot_execute(&process, "timeout", &program, problem).await,
     };
-    let child = match process.fork(words) {
+    let child = match process.fork(argv) {
         Ok(child) => child,
         Err(errno) => {
             process.say(format!("timeout: can't fork: {errno}")).await;

@@ -5,13 +5,13 @@ use driver_interface_errors::{
 };
 use driver_interface_types::{
     ContainerCounts, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, DriverHealth,
-    EngineInfo, EventKind, ExitInfo, RemoveOptions, Signal, StartOutcome,
+    EngineInfo, EventKind, ExitInfo, RemoveOptions, Signal, StartOutcome, label,
 };
 
 use super::answer::Refusal;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Container, StartProblem, belongs};
+use crate::engine::{Container, StartProblem};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -98,16 +98,18 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let work = async {
             let state = self.core.engine.state();
-            let own = state
-                .containers
-                .values()
-                .filter(|container| belongs(&container.labels, self.namespace()));
-            let mut found: Vec<_> = own
+            let session = filter.session_id.as_ref();
+            let session = session.map(|session| (label::SESSION, session.as_str()));
+            let labels = filter
+                .labels
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()));
+            let wanted: Vec<(&str, &str)> = session.into_iter().chain(labels).collect();
+            let own = state.labelled(self.namespace(), &wanted).into_iter();
+            let found = own
                 .filter_map(Container::instance)
-                .filter(|container| filter.matches(container))
-                .collect();
-            found.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-            Ok(found)
+                .filter(|container| filter.matches(container));
+            Ok(found.collect())
         };
         let summary = filter
             .session_id
@@ -130,10 +132,7 @@ impl<K: Kind> MockDriver<K> {
                 let reason = format!("{reason}; {}", Hint::EngineNotRunning.remedy());
                 return Ok(DriverHealth::unhealthy(version, uptime, reason));
             }
-            let own = state
-                .containers
-                .values()
-                .filter(|container| belongs(&container.labels, self.namespace()));
+            let own = state.labelled(self.namespace(), &[]).into_iter();
             let counts = ContainerCounts::of(own.map(Container::status));
             let profile = K::PROFILE;
             let engine = EngineInfo::new(

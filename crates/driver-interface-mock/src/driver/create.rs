@@ -18,7 +18,7 @@ use super::answer::Refusal;
 use super::plan::enforcement;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Attachment, Container, Image, Labels, LogStore, Phase, State, belongs};
+use crate::engine::{Attachment, Container, Image, Labels, LogStore, Phase, State};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -96,14 +96,8 @@ impl<K: Kind> MockDriver<K> {
         config: &ContainerConfig,
         key: &str,
     ) -> Result<Option<ContainerInstance>> {
-        let own = |container: &&Container| {
-            belongs(&container.labels, self.namespace())
-                && container
-                    .labels
-                    .get(label::OPERATION)
-                    .is_some_and(|other| other == key)
-        };
-        let Some(container) = state.containers.values().find(own) else {
+        let own = state.labelled(self.namespace(), &[(label::OPERATION, key)]);
+        let Some(container) = own.first() else {
             return Ok(None);
         };
         if container.labels.get(label::FINGERPRINT) != Some(&config.fingerprint()) {
@@ -127,7 +121,7 @@ impl<K: Kind> MockDriver<K> {
             .name
             .clone()
             .unwrap_or_else(|| format!("{}-{key}", self.namespace().name_prefix()));
-        if let Some(holder) = state.containers.values().find(|container| container.name == name) {
+        if let Some(holder) = state.containers.named(&name) {
             let answer = Refusal::NameTaken {
                 name: name.clone(),
                 by: holder.id.to_string(),
@@ -201,7 +195,7 @@ impl<K: Kind> MockDriver<K> {
         state
             .events
             .emit(&container, EventKind::Created, None, container.created_at);
-        state.containers.insert(id.clone(), container);
+        state.containers.insert(container);
         instance.ok_or_else(|| ContainerNotFoundError::new(id.as_str()).into())
     }
 

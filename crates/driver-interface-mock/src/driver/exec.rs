@@ -1,5 +1,7 @@
 //! Commands in running containers: run and waited for, or left to themselves.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Hint, Result, Violation};
 use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
@@ -28,23 +30,27 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn run_exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         let call = call_of(Operation::Exec, id, &config).unbounded();
         let work = async {
-            let terminal = config.tty.is_some();
-            let (stdout, out) = Client::new(terminal);
-            let (stderr, err) = Client::new(terminal);
+            let terminal = config.tty.map(|size| Arc::new(Terminal::new(size)));
+            let (screen, out) = Client::new(terminal.clone());
+            let (stderr, err) = Client::new(None);
             let (mut out, mut err) = (
                 Kept::new(out, config.output_limit),
                 Kept::new(err, config.output_limit),
             );
             let stdin = config.stdin.as_deref().map_or(Input::Null, Input::bytes);
-            let request = request(&config, stdin, Output::Client(stdout), Output::Client(stderr));
+            let stdout = Output::Client(screen.clone());
+            let request = request(&config, terminal, stdin, stdout, Output::Client(stderr));
             let exec = self.start_command(&mut self.core.engine.state(), id, request)?;
             let outcome = {
                 let mut end = std::pin::pin!(exec.wait());
+                let mut typing = std::pin::pin!(exec.type_all(config.stdin.as_deref(), screen));
+                let mut is_typed = false;
                 loop {
                     tokio::select! {
                         biased;
                         () = out.take(), if !out.ended => {}
                         () = err.take(), if !err.ended => {}
+                        () = &mut typing, if !is_typed => is_typed = true,
                         outcome = &mut end => break outcome,
                     }
                 }
@@ -60,7 +66,7 @@ impl<K: Kind> MockDriver<K> {
 
     pub(super) async fn detach_exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
         let work = async {
-            let request = request(&config, Input::Null, Output::Null, Output::Null);
+            let request = request(&config, None, Input::Null, Output::Null, Output::Null);
             let mut state = self.core.engine.state();
             let exec = self.start_command(&mut state, id, request)?;
             let number = ExecId::new(state.new_id())?;
@@ -175,12 +181,17 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-pub(super) fn request(config: &ExecConfig, stdin: Input, stdout: Output, stderr: Output) -> ExecRequest {
-    let terminal = config.tty.map(|size| std::sync::Arc::new(Terminal::new(size)));
-    let stderr = if terminal.is_some() {
-        stdout.clone()
-    } else {
-        stderr
+/// What to run, with a terminal in place of the input and the error stream where there is one.
+pub(super) fn request(
+    config: &ExecConfig,
+    terminal: Option<Arc<Terminal>>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+) -> ExecRequest {
+    let (stdin, stderr) = match &terminal {
+        Some(terminal) => (terminal.input(), stdout.clone()),
+        None => (stdin, stderr),
     };
     ExecRequest {
         argv: config.argv.clone(),

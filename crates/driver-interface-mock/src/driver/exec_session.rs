@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -16,15 +16,11 @@ use super::MockDriver;
 use super::exec::{call_of, check, request};
 use crate::Operation;
 use crate::engine::Exec;
-use crate::process::{Client, Input, Output, Signal, pipe};
+use crate::process::{Client, Input, Output, Terminal, pipe};
 use crate::profile::Kind;
 
 /// How much of the input may be on its way.
 const BUFFER: usize = 64 * 1024;
-/// What ends the input of a terminal.
-const END_OF_INPUT: u8 = 4;
-/// What interrupts the programs of a terminal.
-const INTERRUPT: u8 = 3;
 
 /// What a command writes.
 struct Reader {
@@ -39,25 +35,38 @@ type Stdin = Pin<Box<dyn AsyncWrite + Send>>;
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn open_exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         let work = async {
-            let terminal = config.tty.is_some();
-            let (stdout, out) = Client::new(terminal);
-            let (stderr, err) = Client::new(terminal);
-            let (input, source) = match &config.stdin {
+            let terminal = config.tty.map(|size| Arc::new(Terminal::new(size)));
+            let has_terminal = terminal.is_some();
+            let (screen, out) = Client::new(terminal.clone());
+            let (stderr, err) = Client::new(None);
+            let (input, sink) = match &config.stdin {
                 Some(bytes) => (Input::bytes(bytes), None),
                 None => {
                     let (sink, input) = pipe();
                     (input, Some(sink))
                 }
             };
-            // A terminal shows what is typed. Only while somebody types is its output kept open by that.
-            let echo = (terminal && source.is_some()).then(|| stdout.clone());
-            let request = request(&config, input, Output::Client(stdout), Output::Client(stderr));
+            let stdout = Output::Client(screen.clone());
+            let request = request(&config, terminal, input, stdout, Output::Client(stderr));
             let exec = Arc::new(self.start_command(&mut self.core.engine.state(), id, request)?);
-            let stdin = source.map(|sink| -> Stdin {
-                let (near, far) = duplex(BUFFER);
-                tokio::spawn(pass_on(far, sink, echo, Arc::downgrade(&exec)));
-                Box::pin(near)
-            });
+            let keys = if has_terminal {
+                Keys::Terminal(screen)
+            } else {
+                // Only while somebody types is the output kept open by that.
+                drop(screen);
+                Keys::Pipe(sink)
+            };
+            let stdin = match &config.stdin {
+                Some(bytes) => {
+                    tokio::spawn(give(bytes.clone(), keys, Arc::downgrade(&exec)));
+                    None
+                }
+                None => {
+                    let (near, far) = duplex(BUFFER);
+                    tokio::spawn(pass_on(far, keys, Arc::downgrade(&exec)));
+                    Some(Box::pin(near) as Stdin)
+                }
+            };
             Ok(ExecSession::new(
                 stdin,
                 Reader::new(out),
@@ -70,58 +79,77 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Passes what is written to the session on to the command, until either has ended.
-async fn pass_on(mut from: DuplexStream, to: Output, echo: Option<Client>, exec: std::sync::Weak<Exec>) {
-    let mut piece = vec![0; BUFFER];
-    let mut at_line_start = true;
-    loop {
-        let read = {
-            let ended = async {
-                match exec.upgrade() {
-                    Some(exec) => exec.wait().await,
-                    None => ExecOutcome::ContainerGone,
-                }
-            };
-            tokio::select! {
-                biased;
-                read = from.read(&mut piece) => read,
-                _ = ended => return,
+/// Where the input of a session goes.
+enum Keys {
+    /// To a pipe that the command reads.
+    Pipe(Option<Output>),
+    /// To its terminal, which shows it here.
+    Terminal(Client),
+}
+
+impl Keys {
+    /// Passes a piece on; says whether there is somebody who may read more.
+    async fn pass(&self, bytes: &[u8], exec: &Exec) -> bool {
+        match self {
+            Self::Pipe(Some(sink)) => sink.write(bytes).await.is_ok(),
+            Self::Pipe(None) => false,
+            Self::Terminal(screen) => {
+                exec.type_in(bytes, screen).await;
+                true
             }
-        };
-        let Ok(count @ 1..) = read else { return };
-        let bytes = piece.get(..count).unwrap_or_default();
-        let Some(echo) = &echo else {
-            if to.write(bytes).await.is_err() {
+        }
+    }
+
+    async fn end(&self, exec: &Exec) {
+        if let Self::Terminal(screen) = self {
+            exec.type_end(screen).await;
+        }
+    }
+}
+
+/// Waits for the end of a command that somebody else holds.
+async fn ended(exec: &Weak<Exec>) {
+    if let Some(exec) = exec.upgrade() {
+        exec.wait().await;
+    }
+}
+
+/// Passes what is written to the session on to the command, until either has ended.
+async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
+    let mut piece = vec![0; BUFFER];
+    let pass = async {
+        loop {
+            let count = from.read(&mut piece).await.unwrap_or_default();
+            let Some(exec) = exec.upgrade() else { return };
+            let bytes = piece.get(..count).unwrap_or_default();
+            if bytes.is_empty() {
+                return to.end(&exec).await;
+            }
+            if !to.pass(bytes, &exec).await {
                 return;
             }
-            continue;
-        };
-        let mut typed = Vec::with_capacity(count);
-        let mut ends = false;
-        for byte in bytes {
-            match *byte {
-                END_OF_INPUT => {
-                    ends = at_line_start;
-                    if ends {
-                        break;
-                    }
-                }
-                INTERRUPT => {
-                    if let Some(exec) = exec.upgrade() {
-                        exec.signal(Signal::Int);
-                    }
-                }
-                byte => {
-                    let byte = if byte == b'\r' { b'\n' } else { byte };
-                    at_line_start = byte == b'\n';
-                    typed.push(byte);
-                }
-            }
         }
-        echo.write(&typed).await;
-        if to.write(&typed).await.is_err() || ends {
-            return;
+    };
+    tokio::select! {
+        biased;
+        () = pass => {}
+        () = ended(&exec) => {}
+    }
+}
+
+/// Types an input that was given at once.
+async fn give(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
+    let pass = async {
+        if let Some(exec) = exec.upgrade()
+            && to.pass(&bytes, &exec).await
+        {
+            to.end(&exec).await;
         }
+    };
+    tokio::select! {
+        biased;
+        () = pass => {}
+        () = ended(&exec) => {}
     }
 }
 

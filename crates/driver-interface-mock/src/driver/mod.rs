@@ -39,14 +39,14 @@ use crate::{Faults, Latency, MockBuilder, MockEngine, Operation, RecordedCall};
 
 /// A driver that behaves as one for Docker does, over a simulated engine.
 ///
-/// Named `mock-docker`; at most 4 cores a container; operations take 100 to 200 ms; a graceful stop has at
-/// least 5 s, and 10 s if nothing is said. Its errors carry what Docker's engine would have answered.
+/// Named `mock-docker`; at most 4 cores a container; operations take 100 to 200 ms; a graceful stop
+/// without a timeout has a grace of 10 s. Its errors carry what Docker's engine would have answered.
 pub type MockDockerDriver = MockDriver<Docker>;
 
 /// A driver that behaves as one that runs containers by itself, over a simulated engine.
 ///
-/// Named `mock-local`; at most 2 cores a container; operations take 200 to 300 ms; a graceful stop has at
-/// least 8 s, and 15 s if nothing is said. A container with a read-only root file system may have no
+/// Named `mock-local`; at most 2 cores a container; operations take 200 to 300 ms; a graceful stop without
+/// a timeout has a grace of 15 s. A container with a read-only root file system may have no
 /// writable mounts: they are refused with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 

@@ -74,10 +74,7 @@ impl<K: Kind> MockDriver<K> {
         let state = self.core.engine.state();
         let mut found = Vec::new();
         if let Some(name) = &config.name
-            && let Some(holder) = state
-                .containers
-                .values()
-                .find(|container| container.name == *name)
+            && let Some(holder) = state.containers.named(name)
         {
             // With its own key it is not another container, but the same one again.
             let key = holder.labels.get(label::OPERATION);

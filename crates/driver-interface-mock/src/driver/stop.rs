@@ -122,11 +122,12 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// The grace of a stop. Only a graceful one has a floor: a forced one is over when its caller says.
+/// The grace of a stop: the caller's, or the default of a graceful stop without one.
 fn grace_of<K: Kind>(options: StopOptions) -> Duration {
-    match (options.force, options.timeout) {
-        (false, None) => K::PROFILE.default_grace,
-        (false, Some(grace)) => grace.max(K::PROFILE.shortest_grace),
-        (true, grace) => grace.unwrap_or_default(),
-    }
+    let default = if options.force {
+        Duration::ZERO
+    } else {
+        K::PROFILE.default_grace
+    };
+    options.timeout.unwrap_or(default)
 }

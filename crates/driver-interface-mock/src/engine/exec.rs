@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 use driver_interface_types::{ContainerId, EventKind, ExecOutcome, ExecStatus, Signal};
 use tokio::sync::watch;
 
-use super::run::{StartProblem, environment, find_user};
+use super::run::{StartProblem, environment, find_user, launch};
 use super::state::State;
 use super::{MockEngine, Shared};
 use crate::fs::{Node, absolute};
-use crate::process::{Entry, Exit, Host, Input, MockProcess, Output, Terminal, User};
+use crate::process::{
+    Client, Entry, Exit, Host, Input, Launcher, MockProcess, Output, Program, Terminal, User,
+};
 use crate::sync::lock;
 
 /// What to run, and where its streams go.
@@ -97,6 +99,30 @@ impl Exec {
         true
     }
 
+    /// Types on its terminal, where it has one: its signals reach everything that it has started.
+    pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client) {
+        if let Some(terminal) = &self.terminal {
+            terminal
+                .type_in(bytes, screen, |signal| self.signal(signal))
+                .await;
+        }
+    }
+
+    /// Types the end of file on its terminal, where it has one.
+    pub(crate) async fn type_end(&self, screen: &Client) {
+        if let Some(terminal) = &self.terminal {
+            terminal.end(screen).await;
+        }
+    }
+
+    /// Types an input given at once and the end of file behind it; nothing where none was given.
+    pub(crate) async fn type_all(&self, input: Option<&[u8]>, screen: Client) {
+        if let Some(input) = input {
+            self.type_in(input, &screen).await;
+            self.type_end(&screen).await;
+        }
+    }
+
     /// Kills it with everything it has started, if it still runs.
     pub(crate) fn abandon(&self) {
         if self.record.outcome.borrow().is_none() {
@@ -135,39 +161,40 @@ impl MockEngine {
         }
         let user = request.user.as_deref().unwrap_or(&container.config.security.user);
         let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
-        let files = host.files.seen_by(user.caller());
+        let files = host.files.seen_by(user.caller(&host.security));
         let folder = request
             .working_dir
             .unwrap_or_else(|| container.working_dir.clone());
         if !matches!(files.node(&absolute("/", &folder)), Some(Node::Dir)) {
             return Err(ExecProblem::NoSuchFolder(folder));
         }
-        let program = request.argv.first().cloned().unwrap_or_default();
-        let Some(command) = host.commands.find(&program) else {
-            let is_there = program.contains('/') && files.node(&absolute(&folder, &program)).is_some();
-            return Err(ExecProblem::Start(if is_there {
-                StartProblem::NotExecutable(program)
-            } else {
-                StartProblem::NoSuchProgram(program)
-            }));
-        };
         let mut env = environment(container, &user, &host.hostname);
         env.extend(request.env);
+        let cwd = absolute("/", &folder);
+        let launcher = Launcher {
+            commands: &host.commands,
+            files: &files,
+            cwd: &cwd,
+            path: env.get("PATH").map(String::as_str),
+        };
+        let Program { command, argv } =
+            launch(&launcher, &request.argv, false).map_err(ExecProblem::Start)?;
+        let program = request.argv.first().cloned().unwrap_or_default();
         if request.terminal.is_some() {
             env.entry("TERM".to_owned()).or_insert_with(|| "xterm".to_owned());
         }
         let entry = host
-            .spawn_exec(&program)
+            .spawn_exec(&user, &program)
             .map_err(|_| ExecProblem::TooManyProcesses)?;
         let mut process = MockProcess::new(
             Arc::clone(host),
             Arc::clone(&entry),
-            request.argv,
+            argv,
             env,
             request.stdout,
             request.stderr,
         );
-        process.cwd = absolute("/", &folder);
+        process.cwd = cwd;
         process.stdin = request.stdin;
         process.files = files;
         process.user = Arc::new(user);

@@ -50,7 +50,7 @@ impl MockEngine {
 
     /// Runs the test once; none while the container is frozen.
     async fn test(&self, id: &ContainerId, run: u64, check: &HealthCheck) -> Option<Finding> {
-        let (output, mut chunks) = Client::new(false);
+        let (output, mut chunks) = Client::new(None);
         let argv = match &check.test {
             HealthTest::Command(words) => words.clone(),
             HealthTest::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), line.clone()],

@@ -95,7 +95,7 @@ impl MockEngine {
     ) -> Result<ContainerId, ConfigurationError> {
         ContainerId::new(name)?;
         let mut state = self.state();
-        if state.containers.values().any(|container| container.name == name) {
+        if state.containers.named(name).is_some() {
             return Err(taken(name));
         }
         let id = ContainerId::new(state.new_id())?;
@@ -120,7 +120,7 @@ impl MockEngine {
             enforcement: EnforcementReport::default(),
             changed: watch::Sender::default(),
         };
-        state.containers.insert(id.clone(), container);
+        state.containers.insert(container);
         Ok(id)
     }
 

@@ -1,6 +1,8 @@
 //! The simulated engine: what exists, what runs, and what a test can see and do past the drivers.
 
+mod addresses;
 mod clock;
+mod containers;
 mod events;
 mod exec;
 mod health;

@@ -15,6 +15,9 @@ pub(super) fn ports_of(state: &State, id: &ContainerId) -> Result<Vec<PublishedP
     let Some(container) = state.containers.get(id) else {
         return Ok(Vec::new());
     };
+    if container.config.ports.is_empty() {
+        return Ok(Vec::new());
+    }
     let others = state.containers.values().filter_map(|other| other.run());
     let mut taken: Vec<PublishedPort> = others.flat_map(|run| run.ports.iter().copied()).collect();
     let mut own = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_types::{
-    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, NetworkMode,
+    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, NetworkMode, TtySize,
 };
 
 use super::mounts::mounts_of;
@@ -12,7 +12,10 @@ use super::ports::ports_of;
 use super::state::{Container, Phase, Run, State};
 use super::{LogStream, MockEngine};
 use crate::fs::{FileSystem, Node, absolute};
-use crate::process::{Entry, Exit, Host, MockCommand, MockProcess, Output, Signal, User};
+use crate::process::{
+    DEFAULT_PATH, Entry, Exit, Host, LaunchError, Launcher, MockCommand, MockProcess, Output, Program,
+    Signal, Terminal, User,
+};
 use crate::sync::lock;
 
 /// Why a container did not start.
@@ -23,9 +26,6 @@ pub(crate) enum StartProblem {
     NoSuchUser(String),
     PortInUse(u16),
 }
-
-/// Where programs are looked for when the environment does not say.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl MockEngine {
     /// Starts a container that does not run. The caller holds the state, so this is one step for all others.
@@ -45,25 +45,22 @@ impl MockEngine {
             return Ok(());
         };
 
-        let files = FileSystem::new(mounts, user.caller());
+        let files = FileSystem::new(mounts, user.caller(&container.config.security));
         let commands = self.commands();
-        let program = container.command.first().cloned().unwrap_or_default();
-        let Some(command) = commands.find(&program) else {
-            let as_path = absolute("/", &program);
-            let is_there = program.contains('/') && files.node(&as_path).is_some();
-            let problem = if is_there {
-                StartProblem::NotExecutable
-            } else {
-                StartProblem::NoSuchProgram
-            };
-            return Err(problem(program));
-        };
-
         let hostname = container.hostname();
         let working_dir = absolute("/", &container.working_dir);
         // The runtime makes it where it is missing.
         lock(&container.root).mkdir_all(working_dir.trim_start_matches('/'));
         let env = environment(container, &user, &hostname);
+        let launcher = Launcher {
+            commands: &commands,
+            files: &files,
+            cwd: &working_dir,
+            path: env.get("PATH").map(String::as_str),
+        };
+        let has_init = container.config.init != Some(false);
+        let Program { command, argv } = launch(&launcher, &container.command, has_init)?;
+        let program = container.command.first().cloned().unwrap_or_default();
         let config = container.config.clone();
         let host = Arc::new(Host::new(
             commands,
@@ -86,14 +83,17 @@ impl MockEngine {
         let mut process = MockProcess::new(
             Arc::clone(&host),
             Arc::clone(&main),
-            container.command.clone(),
+            argv,
             env,
             output(LogStream::Stdout),
             output(LogStream::Stderr),
         );
         process.cwd = working_dir;
         if config.tty {
-            process.terminal = Some(Arc::default());
+            // Nobody has said how large it is, and nobody types.
+            let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
+            process.stdin = terminal.input();
+            process.terminal = Some(terminal);
         }
         // Every change of phase counts up, so no two runs have the same number.
         let number = container.changed.borrow().count;
@@ -128,6 +128,45 @@ impl MockEngine {
         });
         Ok(())
     }
+}
+
+/// Loads a container's or an exec's program. One that is missing or may not be run is refused before anything runs;
+/// one that the kernel then cannot run ends at once, with a word from the init process or the runtime.
+pub(super) fn launch(
+    launcher: &Launcher<'_>,
+    words: &[String],
+    has_init: bool,
+) -> Result<Program, StartProblem> {
+    let name = words.first().map_or("", String::as_str);
+    let located = launcher.locate(name).map_err(|problem| match problem {
+        LaunchError::NotFound => StartProblem::NoSuchProgram(name.to_owned()),
+        _ => StartProblem::NotExecutable(name.to_owned()),
+    })?;
+    let loaded = if has_init {
+        launcher.load_as_script(name, words)
+    } else {
+        launcher.load(located, words)
+    };
+    Ok(loaded.unwrap_or_else(|problem| {
+        let message = if has_init {
+            format!("[FATAL tini (7)] exec {name} failed: {problem}")
+        } else {
+            format!("exec {name}: {}", problem.to_string().to_lowercase())
+        };
+        let is_own_code = has_init && problem != LaunchError::TooManyLinks;
+        let code = if is_own_code { problem.exit_code() } else { 1 };
+        let failed = move |process: MockProcess| {
+            let message = message.clone();
+            async move {
+                process.say(message).await;
+                code
+            }
+        };
+        Program {
+            command: Arc::new(failed),
+            argv: words.to_vec(),
+        }
+    }))
 }
 
 async fn run_main(

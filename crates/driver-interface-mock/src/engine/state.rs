@@ -12,6 +12,8 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::addresses::{Address, Subnets};
+use super::containers::Containers;
 use super::events::EventLog;
 use super::exec::ExecRecord;
 use super::images::Images;
@@ -27,14 +29,14 @@ pub(crate) type Labels = BTreeMap<String, String>;
 pub(crate) struct State {
     /// Why the engine cannot be reached, when it cannot.
     pub(crate) down: Option<String>,
-    pub(crate) containers: BTreeMap<ContainerId, Container>,
+    pub(crate) containers: Containers,
     pub(crate) volumes: BTreeMap<String, VolumeRecord>,
     pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
     /// The folders of the simulated host that containers have mounted.
     pub(crate) host_folders: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
     pub(crate) events: EventLog,
-    subnets: BTreeMap<String, u16>,
+    subnets: Subnets,
     rng: StdRng,
     last_creation: Option<SystemTime>,
 }
@@ -98,7 +100,7 @@ pub(crate) struct Run {
     pub(crate) number: u64,
     pub(crate) host: Arc<Host>,
     pub(crate) main: Arc<crate::process::Entry>,
-    pub(crate) endpoint: Option<String>,
+    pub(crate) endpoint: Option<Address>,
     /// The commands that were left to themselves.
     pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
     /// The ports that are reached from the host.
@@ -133,13 +135,13 @@ impl State {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             down: None,
-            containers: BTreeMap::new(),
+            containers: Containers::default(),
             volumes: BTreeMap::new(),
             networks: BTreeMap::new(),
             host_folders: BTreeMap::new(),
             images: Images::stock(),
             events: EventLog::default(),
-            subnets: BTreeMap::new(),
+            subnets: Subnets::default(),
             rng: StdRng::seed_from_u64(seed),
             last_creation: None,
         }
@@ -167,8 +169,18 @@ impl State {
         let found = self
             .containers
             .get(id)
-            .or_else(|| self.containers.values().find(|c| c.name == id.as_str()));
+            .or_else(|| self.containers.named(id.as_str()));
         found.filter(|container| belongs(&container.labels, namespace))
+    }
+
+    /// The containers of a namespace with these labels, in the order of their creation.
+    pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
+        let own = [
+            (label::MANAGED_BY, label::MANAGED_BY_VALUE),
+            (label::NAMESPACE, namespace.as_str()),
+        ];
+        let wanted = [&own, labels].concat();
+        self.containers.labelled(&wanted)
     }
 
     pub(crate) fn volume(&self, namespace: &Namespace, id: &str) -> Option<&VolumeRecord> {
@@ -199,22 +211,8 @@ impl State {
     }
 
     /// An address on a network that no running container has.
-    pub(crate) fn address_on(&mut self, network: &str) -> String {
-        let next = u16::try_from(self.subnets.len())
-            .unwrap_or(u16::MAX)
-            .saturating_add(1);
-        let [high, low] = self
-            .subnets
-            .entry(network.to_owned())
-            .or_insert(next)
-            .to_be_bytes();
-        let taken: Vec<&str> = self
-            .containers
-            .values()
-            .filter_map(|container| container.endpoint())
-            .collect();
-        let free = |host: &u8| !taken.contains(&format!("10.{high}.{low}.{host}").as_str());
-        format!("10.{high}.{low}.{}", (2..=254).find(free).unwrap_or(254))
+    pub(crate) fn address_on(&mut self, network: &str) -> Address {
+        self.subnets.take(network)
     }
 }
 
@@ -255,7 +253,7 @@ impl Container {
     }
 
     pub(crate) fn endpoint(&self) -> Option<&str> {
-        self.run()?.endpoint.as_deref()
+        Some(self.run()?.endpoint.as_ref()?.as_str())
     }
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {

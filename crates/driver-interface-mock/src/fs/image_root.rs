@@ -2,7 +2,7 @@ use super::Tree;
 
 /// The folders that everybody writes to in a usual image.
 pub(crate) fn open_folders() -> &'static [&'static str] {
-    &["tmp", "var/tmp", "dev/shm", "home"]
+    &["tmp", "var/tmp", "dev/shm"]
 }
 
 /// The root file system of a stock image: what a small Linux image has, apart from programs, which the

@@ -12,7 +12,14 @@ pub(crate) struct Meta {
 pub(crate) struct Caller {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// What it may do besides: a bit for each capability, by its number.
+    pub(crate) capabilities: u64,
 }
+
+/// Permissions of files do not hold for it.
+const DAC_OVERRIDE: u64 = 1 << 1;
+/// It may change what only a file's owner may.
+const FOWNER: u64 = 1 << 3;
 
 /// What may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +59,22 @@ impl Meta {
         } else {
             0
         };
-        caller.uid == 0 || (self.mode >> shift) & access as u32 != 0
+        caller.capabilities & DAC_OVERRIDE != 0 || (self.mode >> shift) & access as u32 != 0
     }
 }
 
 impl Caller {
-    pub(crate) const ROOT: Self = Self { uid: 0, gid: 0 };
+    /// The engine itself.
+    pub(crate) const ROOT: Self = Self {
+        uid: 0,
+        gid: 0,
+        capabilities: u64::MAX,
+    };
+
+    /// Whether it may change a file's permissions.
+    pub(super) fn may_change(self, meta: Meta) -> bool {
+        self.uid == meta.uid || self.capabilities & FOWNER != 0
+    }
 
     /// What it makes is its own.
     pub(crate) fn owning(self, meta: Meta) -> Meta {

@@ -154,7 +154,7 @@ impl FileSystem {
             return Err(Errno::ReadOnly);
         }
         let mut meta = tree.meta(&rest, &node);
-        if self.caller.uid != 0 && self.caller.uid != meta.uid {
+        if !self.caller.may_change(meta) {
             return Err(Errno::NotPermitted);
         }
         change(&mut meta);

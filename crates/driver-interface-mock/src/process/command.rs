@@ -35,9 +35,9 @@ where
     }
 }
 
-/// The programs there are, by name.
+/// The programs there are, by name. Clones share them until one is changed: each run of a container has one.
 #[derive(Clone, Default)]
-pub(crate) struct CommandTable(BTreeMap<String, Arc<dyn MockCommand>>);
+pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
 /// Where programs are looked for; the table is what is in every one of them.
 const PROGRAM_FOLDERS: [&str; 6] = [
@@ -51,11 +51,16 @@ const PROGRAM_FOLDERS: [&str; 6] = [
 
 impl CommandTable {
     pub(crate) fn add(&mut self, name: &str, command: impl MockCommand) {
-        self.0.insert(name.to_owned(), Arc::new(command));
+        self.add_shared(name, Arc::new(command));
     }
 
     pub(crate) fn add_shared(&mut self, name: &str, command: Arc<dyn MockCommand>) {
-        self.0.insert(name.to_owned(), command);
+        Arc::make_mut(&mut self.0).insert(name.to_owned(), command);
+    }
+
+    /// Whether a path is in one of the usual folders.
+    pub(crate) fn stands_for(path: &str) -> bool {
+        PROGRAM_FOLDERS.iter().any(|folder| path.starts_with(folder))
     }
 
     /// Finds a program by its name or by its path in one of the usual folders.

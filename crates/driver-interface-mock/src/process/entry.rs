@@ -33,6 +33,8 @@ impl Exit {
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
+    /// The user it runs as, which decides who may signal it.
+    pub(crate) uid: u32,
     /// The process of the exec it came from, through whatever parents; none for those of the main process.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
@@ -44,6 +46,8 @@ pub(crate) struct Entry {
     fatal: watch::Sender<Option<Signal>>,
     /// Whether it was killed, which also ends what is frozen.
     killed: watch::Sender<bool>,
+    /// Whether `STOP` holds it until `CONT`.
+    stopped: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
 
@@ -54,7 +58,17 @@ struct Signals {
 }
 
 impl Entry {
-    pub(crate) fn new(pid: u32, parent: Option<&Self>, name: &str) -> Self {
+    /// The first process of a container.
+    pub(crate) fn first(pid: u32, uid: u32, name: &str) -> Self {
+        Self::new(pid, uid, None, name)
+    }
+
+    /// A process that another one has started.
+    pub(crate) fn child(pid: u32, parent: &Self, name: &str) -> Self {
+        Self::new(pid, parent.uid, Some(parent), name)
+    }
+
+    fn new(pid: u32, uid: u32, parent: Option<&Self>, name: &str) -> Self {
         let mut actions = parent
             .map(|parent| lock(&parent.signals).actions.clone())
             .unwrap_or_default();
@@ -62,6 +76,7 @@ impl Entry {
         Self {
             pid,
             parent: parent.map_or(0, |parent| parent.pid),
+            uid,
             exec: parent.and_then(|parent| parent.exec),
             out_of_memory: AtomicBool::new(false),
             protected: AtomicBool::new(false),
@@ -73,15 +88,16 @@ impl Entry {
             arrived: Notify::new(),
             fatal: watch::Sender::new(None),
             killed: watch::Sender::new(false),
+            stopped: watch::Sender::new(false),
             exit: watch::Sender::new(None),
         }
     }
 
     /// The first process of an exec.
-    pub(crate) fn of_exec(pid: u32, name: &str) -> Self {
+    pub(crate) fn of_exec(pid: u32, uid: u32, name: &str) -> Self {
         Self {
             exec: Some(pid),
-            ..Self::new(pid, None, name)
+            ..Self::first(pid, uid, name)
         }
     }
 
@@ -111,10 +127,19 @@ impl Entry {
     pub(crate) fn send(&self, signal: Signal) {
         let mut signals = lock(&self.signals);
         let action = signals.actions.get(&signal).copied().unwrap_or_default();
+        if signal == Signal::Cont {
+            self.stopped.send_replace(false);
+        }
         match action {
             _ if signal == Signal::Kill => self.end_by(signal),
+            _ if signal == Signal::Stop => {
+                self.stopped.send_replace(true);
+            }
             SignalAction::Ignore => {}
             SignalAction::Default if signal.is_harmless() || self.protected.load(Ordering::Relaxed) => {}
+            SignalAction::Default if signal.is_stop() => {
+                self.stopped.send_replace(true);
+            }
             SignalAction::Default => self.end_by(signal),
             SignalAction::Catch => {
                 if !signals.pending.contains(&signal) {
@@ -138,6 +163,10 @@ impl Entry {
 
     pub(crate) fn set_action(&self, signal: Signal, action: SignalAction) {
         lock(&self.signals).actions.insert(signal, action);
+    }
+
+    pub(crate) fn ignores(&self, signal: Signal) -> bool {
+        lock(&self.signals).actions.get(&signal) == Some(&SignalAction::Ignore)
     }
 
     /// What a new program in the same process starts with: nothing caught.
@@ -184,6 +213,11 @@ impl Entry {
     pub(crate) async fn killed(&self) {
         // The sender lives as long as this borrow of it, so the wait only ends with the fact.
         let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
+    }
+
+    /// Tells whether `STOP` holds it.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
     }
 
     pub(crate) fn doomed_by(&self) -> Option<Signal> {

@@ -7,6 +7,7 @@ use driver_interface_types::{ContainerConfig, ContainerId, ResourceLimits, Secur
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::open::{capability, effective_capabilities};
 use super::{CommandTable, Entry, Exit, Signal};
 use crate::engine::{Clock, Shared, address_of};
 use crate::fs::{Caller, Errno, FileSystem};
@@ -40,10 +41,12 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn caller(&self) -> Caller {
+    /// The user as one who asks for files, in a container with these options.
+    pub(crate) fn caller(&self, security: &SecurityOptions) -> Caller {
         Caller {
             uid: self.uid,
             gid: self.gid,
+            capabilities: effective_capabilities(security, self.uid),
         }
     }
 }
@@ -114,7 +117,11 @@ impl Host {
         if parent.is_some() {
             self.check_room(&table)?;
         }
-        let entry = Entry::new(table.next_pid, parent, name);
+        let pid = table.next_pid;
+        let entry = parent.map_or_else(
+            || Entry::first(pid, self.user.uid, name),
+            |parent| Entry::child(pid, parent, name),
+        );
         // What the first process of a container does not catch does not reach it.
         if entry.pid == 1 {
             entry.protect();
@@ -123,10 +130,10 @@ impl Host {
     }
 
     /// Makes the first process of an exec.
-    pub(crate) fn spawn_exec(&self, name: &str) -> Result<Arc<Entry>, Errno> {
+    pub(crate) fn spawn_exec(&self, user: &User, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         self.check_room(&table)?;
-        let entry = Entry::of_exec(table.next_pid, name);
+        let entry = Entry::of_exec(table.next_pid, user.uid, name);
         Ok(table.add(entry))
     }
 
@@ -175,39 +182,45 @@ impl Host {
         reaper.exit = tokio::select! {
             biased;
             signal = self.fatal(entry) => Exit::signal(signal),
-            code = self.while_thawed(body) => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
+            code = self.while_moving(entry, body) => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
         };
         reaper.exit
     }
 
-    /// Waits for a signal that ends a process. While it is frozen only a kill does.
+    /// Waits for a signal that ends a process. While it stands still only a kill does.
     async fn fatal(&self, entry: &Entry) -> Signal {
-        let mut frozen = self.frozen.subscribe();
+        let mut still = self.still(entry);
         loop {
             let signal = entry.fatal().await;
-            if signal == Signal::Kill || !*frozen.borrow_and_update() {
+            if signal == Signal::Kill || !still.now() {
                 return signal;
             }
             tokio::select! {
                 () = entry.killed() => return Signal::Kill,
-                _ = frozen.changed() => {}
+                () = still.until(false) => {}
             }
         }
     }
 
-    /// Runs a body, and leaves it alone while the processes are frozen. Times go on meanwhile, as they do for
+    /// Runs a body, and leaves it alone while its process stands still. Times go on meanwhile, as they do for
     /// real processes.
-    async fn while_thawed(&self, body: impl Future<Output = u8>) -> u8 {
+    async fn while_moving(&self, entry: &Entry, body: impl Future<Output = u8>) -> u8 {
         let mut body = std::pin::pin!(body);
-        let mut frozen = self.frozen.subscribe();
+        let mut still = self.still(entry);
         loop {
-            // The sender lives as long as this borrow of it, so neither wait fails.
-            let _ = frozen.wait_for(|frozen| !*frozen).await;
+            still.until(false).await;
             tokio::select! {
                 biased;
-                _ = frozen.wait_for(|frozen| *frozen) => {}
+                () = still.until(true) => {}
                 code = &mut body => return code,
             }
+        }
+    }
+
+    fn still(&self, entry: &Entry) -> Still {
+        Still {
+            frozen: self.frozen.subscribe(),
+            stopped: entry.stopped(),
         }
     }
 
@@ -234,17 +247,23 @@ impl Host {
         lock(&self.table).live.values().cloned().collect()
     }
 
-    /// Sends a signal to a process. The init process passes what it gets to the main process.
-    pub(crate) fn kill(&self, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
-        let pid = match (pid, signal) {
-            (pid, _) if !self.has_init => pid,
-            (1, Some(Signal::Kill) | None) => return Ok(()),
-            (1, _) => MAIN_PID,
-            (pid, _) => pid,
-        };
-        let entry = self.find(pid).ok_or(Errno::Search)?;
-        if let Some(signal) = signal {
-            entry.send(signal);
+    /// Whether a process of this user has a capability.
+    pub(crate) fn is_capable(&self, uid: u32, name: &str) -> bool {
+        effective_capabilities(&self.security, uid) & capability(name) != 0
+    }
+
+    /// Sends a signal from a process of the container to another one. The first process of a container cannot be
+    /// killed or stopped from within, also not by itself; the init process passes on all else that it gets.
+    pub(crate) fn kill(&self, from: &Entry, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
+        let to = if pid == 1 && self.has_init { MAIN_PID } else { pid };
+        let entry = self.find(to).ok_or(Errno::Search)?;
+        if from.uid != entry.uid && !self.is_capable(from.uid, "KILL") {
+            return Err(Errno::NotPermitted);
+        }
+        match signal {
+            Some(Signal::Kill | Signal::Stop) if pid == 1 => {}
+            Some(signal) => entry.send(signal),
+            None => {}
         }
         Ok(())
     }
@@ -301,6 +320,28 @@ impl Host {
     /// The CPU time a process and those that have ended used.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
+    }
+}
+
+/// Whether a process stands still, because its container is frozen or because it was stopped.
+struct Still {
+    frozen: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Still {
+    fn now(&self) -> bool {
+        *self.frozen.borrow() || *self.stopped.borrow()
+    }
+
+    async fn until(&mut self, still: bool) {
+        while self.now() != still {
+            // The senders live as long as the process, so neither wait fails.
+            tokio::select! {
+                _ = self.frozen.changed() => {}
+                _ = self.stopped.changed() => {}
+            }
+        }
     }
 }
 

@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex as StdMutex};
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
+use super::Terminal;
 use crate::engine::{LogStore, LogStream};
 use crate::fs::{Errno, SharedTree};
 use crate::sync::lock;
 
 /// How many chunks a pipe holds before its writer waits.
 const PIPE_CHUNKS: usize = 16;
+/// How much the C library reads of a pipe at once.
+const STDIO_BLOCK: u64 = 4096;
 /// The largest chunk that is read from something that never ends.
 const CHUNK: usize = 64 * 1024;
 
@@ -29,20 +32,22 @@ pub(crate) enum Output {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     chunks: mpsc::Sender<Bytes>,
-    /// Whether line feeds become what a terminal makes of them.
-    terminal: bool,
+    /// The terminal that it looks at, where it does.
+    terminal: Option<Arc<Terminal>>,
 }
 
 impl Client {
     /// A way out. Writers wait while the reader is behind.
-    pub(crate) fn new(terminal: bool) -> (Self, mpsc::Receiver<Bytes>) {
+    pub(crate) fn new(terminal: Option<Arc<Terminal>>) -> (Self, mpsc::Receiver<Bytes>) {
         let (chunks, receiver) = mpsc::channel(PIPE_CHUNKS);
         (Self { chunks, terminal }, receiver)
     }
 
     pub(crate) async fn write(&self, bytes: &[u8]) {
+        let terminal = self.terminal.as_ref();
+        let is_processed = terminal.is_some_and(|terminal| terminal.modes().processes_output);
         for chunk in bytes.chunks(CHUNK) {
-            let chunk = if self.terminal {
+            let chunk = if is_processed {
                 Bytes::from(with_carriage_returns(chunk))
             } else {
                 Bytes::copy_from_slice(chunk)
@@ -85,6 +90,15 @@ impl FileOutput {
 }
 
 impl Output {
+    /// Whether it is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        match self {
+            Self::Log(_, stream) => *stream == LogStream::Tty,
+            Self::Client(client) => client.terminal.is_some(),
+            Self::Null | Self::Full | Self::File(_) | Self::Pipe(_) => false,
+        }
+    }
+
     pub(crate) async fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
         match self {
             Self::Null => Ok(()),
@@ -129,6 +143,7 @@ pub(crate) enum Input {
     Zero,
     Random(Arc<StdMutex<u64>>),
     Stream(Arc<Mutex<Reader>>),
+    Terminal(Arc<Mutex<Reader>>),
 }
 
 #[derive(Debug)]
@@ -139,15 +154,16 @@ pub(crate) struct Reader {
     pipe: Option<mpsc::Receiver<Bytes>>,
 }
 
+/// Makes the input of a terminal and the way to it, which an empty piece marks the end of a file in.
+pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
+    let (keys, receiver) = mpsc::channel(PIPE_CHUNKS);
+    (keys, Input::Terminal(Reader::of(receiver)))
+}
+
 /// Makes a pipe. Writers wait while it is full and fail once nobody can read it; it ends once nobody can write.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
-    let reader = Reader {
-        buffer: Vec::new(),
-        taken: 0,
-        pipe: Some(receiver),
-    };
-    (Output::Pipe(sender), Input::Stream(Arc::new(Mutex::new(reader))))
+    (Output::Pipe(sender), Input::Stream(Reader::of(receiver)))
 }
 
 impl Input {
@@ -158,6 +174,11 @@ impl Input {
             pipe: None,
         };
         Self::Stream(Arc::new(Mutex::new(reader)))
+    }
+
+    /// Whether it is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal(_))
     }
 
     pub(crate) fn random(seed: u64) -> Self {
@@ -173,7 +194,7 @@ impl Input {
                 let mut state = lock(state);
                 (0..max.min(CHUNK)).map(|_| next_random(&mut state)).collect()
             }
-            Self::Stream(reader) => {
+            Self::Stream(reader) | Self::Terminal(reader) => {
                 let mut reader = reader.lock().await;
                 while reader.rest().is_empty() && reader.more().await {}
                 let count = max.min(reader.rest().len());
@@ -182,9 +203,25 @@ impl Input {
         }
     }
 
+    /// Drops what a program that reads in blocks has already taken of a pipe or terminal, beyond the bytes that it used.
+    pub(crate) async fn drop_block(&self, used: u64) {
+        let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
+            return;
+        };
+        let mut reader = reader.lock().await;
+        if reader.pipe.is_some() {
+            let left = STDIO_BLOCK - used % STDIO_BLOCK;
+            let count = reader
+                .rest()
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            reader.take(count);
+        }
+    }
+
     /// Reads up to and including the next line feed; what is left at the end; nothing after that.
     pub(crate) async fn read_line(&self) -> Vec<u8> {
-        let Self::Stream(reader) = self else {
+        let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return Vec::new();
         };
         let mut reader = reader.lock().await;
@@ -204,6 +241,14 @@ impl Input {
 }
 
 impl Reader {
+    fn of(pipe: mpsc::Receiver<Bytes>) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            buffer: Vec::new(),
+            taken: 0,
+            pipe: Some(pipe),
+        }))
+    }
+
     fn rest(&self) -> &[u8] {
         self.buffer.get(self.taken..).unwrap_or_default()
     }
@@ -217,6 +262,7 @@ impl Reader {
     async fn more(&mut self) -> bool {
         let Some(pipe) = &mut self.pipe else { return false };
         match pipe.recv().await {
+            Some(chunk) if chunk.is_empty() => false,
             Some(chunk) => {
                 // What was read goes only now, so that reading line by line does not move the rest each time.
                 self.buffer.drain(..self.taken);

@@ -5,6 +5,7 @@ mod entry;
 mod host;
 mod io;
 mod open;
+mod program;
 mod signal;
 mod terminal;
 
@@ -18,9 +19,11 @@ pub(crate) use command::CommandTable;
 pub use command::MockCommand;
 pub(crate) use entry::{Entry, Exit};
 pub(crate) use host::{Host, User};
+use io::keyboard;
 pub(crate) use io::{Client, FileOutput, Input, Output, pipe};
+pub(crate) use program::{DEFAULT_PATH, LaunchError, Launcher, Located, Program};
 pub use signal::{Signal, SignalAction};
-pub(crate) use terminal::Terminal;
+pub(crate) use terminal::{Modes, Terminal};
 
 use crate::fs::{Errno, FileSystem, absolute};
 
@@ -84,6 +87,16 @@ impl MockProcess {
             debt: Arc::default(),
             ..self.clone()
         })
+    }
+
+    /// How it finds programs.
+    pub(crate) fn launcher(&self) -> Launcher<'_> {
+        Launcher {
+            commands: &self.host.commands,
+            files: &self.files,
+            cwd: &self.cwd,
+            path: self.env("PATH"),
+        }
     }
 
     /// Its number in the container.

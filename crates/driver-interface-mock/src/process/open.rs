@@ -1,5 +1,7 @@
 //! Opening files, among them those that the kernel makes up.
 
+use driver_interface_types::SecurityOptions;
+
 use super::{FileOutput, Input, MockProcess, Output};
 use crate::fs::{Errno, Node};
 
@@ -76,7 +78,7 @@ impl MockProcess {
     fn proc_status(&self) -> String {
         let (security, (uid, gid)) = (&self.host.security, self.user());
         let bounding = capability_mask(security);
-        let effective = if uid == 0 { bounding } else { 0 };
+        let effective = effective_capabilities(security, uid);
         format!(
             "Name:\t{name}\nUmask:\t0022\nState:\tR (running)\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{parent}\n\
              Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nGroups:\t{gid}\n\
@@ -148,15 +150,23 @@ const CAPABILITIES: [&str; 41] = [
 /// What engines leave a container that drops nothing.
 const DEFAULT_MASK: u64 = 0xa804_25fb;
 
-fn capability_mask(security: &driver_interface_types::SecurityOptions) -> u64 {
+/// What a process of this user may do in such a container: a bit for each capability.
+pub(super) fn effective_capabilities(security: &SecurityOptions, uid: u32) -> u64 {
+    if uid == 0 { capability_mask(security) } else { 0 }
+}
+
+/// The bit of a capability, by its name without `CAP_`.
+pub(super) fn capability(name: &str) -> u64 {
+    let at = CAPABILITIES.iter().position(|known| *known == name);
+    at.map_or(0, |at| 1 << at)
+}
+
+fn capability_mask(security: &SecurityOptions) -> u64 {
     let bit = |name: &String| {
         let name = name.to_ascii_uppercase();
         match name.strip_prefix("CAP_").unwrap_or(&name) {
             "ALL" => (1 << CAPABILITIES.len()) - 1,
-            name => CAPABILITIES
-                .iter()
-                .position(|known| *known == name)
-                .map_or(0, |at| 1_u64 << at),
+            name => capability(name),
         }
     };
     let drop = security

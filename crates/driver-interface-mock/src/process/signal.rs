@@ -40,13 +40,13 @@ pub enum Signal {
     Chld = 17,
     /// Go on. Ignored unless caught.
     Cont = 18,
-    /// Stand still. Simulated processes do not take notice of it.
+    /// Stand still until [`Cont`](Self::Cont), whatever the process does about it.
     Stop = 19,
-    /// Stand still, from the terminal. As [`Stop`](Self::Stop).
+    /// Stand still, from the terminal. As [`Stop`](Self::Stop), unless caught or ignored.
     Tstp = 20,
-    /// Reading in the background. As [`Stop`](Self::Stop).
+    /// Reading in the background. As [`Stop`](Self::Stop), unless caught or ignored.
     Ttin = 21,
-    /// Writing in the background. As [`Stop`](Self::Stop).
+    /// Writing in the background. As [`Stop`](Self::Stop), unless caught or ignored.
     Ttou = 22,
     /// Urgent data. Ignored unless caught.
     Urg = 23,
@@ -187,19 +187,14 @@ impl Signal {
             .find(|signal| signal.name() == name || signal.number().to_string() == text)
     }
 
-    /// Whether a process that does nothing about it lives on.
+    /// Whether it does nothing to a process that does nothing about it.
     pub(crate) fn is_harmless(self) -> bool {
-        matches!(
-            self,
-            Self::Chld
-                | Self::Cont
-                | Self::Urg
-                | Self::Winch
-                | Self::Stop
-                | Self::Tstp
-                | Self::Ttin
-                | Self::Ttou
-        )
+        matches!(self, Self::Chld | Self::Cont | Self::Urg | Self::Winch)
+    }
+
+    /// Whether a process that does nothing about it stands still.
+    pub(crate) fn is_stop(self) -> bool {
+        matches!(self, Self::Stop | Self::Tstp | Self::Ttin | Self::Ttou)
     }
 
     /// What a shell says of a child that it ended; some end too often to be worth a word.

@@ -1,23 +1,303 @@
+//! Terminals: what becomes of what is typed, as Linux's line discipline has it.
+
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use driver_interface_types::TtySize;
+use tokio::sync::mpsc;
 
+use super::{Client, Input, Signal, keyboard};
 use crate::sync::lock;
 
+const INTERRUPT: u8 = 0x03;
+const END_OF_FILE: u8 = 0x04;
+const START: u8 = 0x11;
+const STOP: u8 = 0x13;
+const ERASE_LINE: u8 = 0x15;
+const ERASE_WORD: u8 = 0x17;
+const SUSPEND: u8 = 0x1a;
+const QUIT: u8 = 0x1c;
+const ERASE: u8 = 0x7f;
+/// How much of a line is kept; of a longer one the rest is dropped, but for its end.
+const LONGEST_LINE: usize = 4095;
+
 /// The terminal of a process and its children.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    state: Mutex<State>,
+    /// Held as long as the terminal is there: nobody hangs up on a program that waits for more.
+    keys: mpsc::Sender<Bytes>,
+    input: Input,
+}
+
+#[derive(Debug)]
+struct State {
+    size: TtySize,
+    modes: Modes,
+    /// The line that is being typed.
+    line: Vec<u8>,
+}
+
+/// What `stty` changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Modes {
+    /// What is typed is shown.
+    pub(crate) echo: bool,
+    /// Lines are edited, and read once they are complete.
+    pub(crate) canonical: bool,
+    /// Some keys send signals.
+    pub(crate) signals: bool,
+    /// Carriage returns are read as line feeds.
+    pub(crate) maps_returns: bool,
+    /// Line feeds are written with a carriage return.
+    pub(crate) processes_output: bool,
+}
+
+impl Modes {
+    pub(crate) const COOKED: Self = Self {
+        echo: true,
+        canonical: true,
+        signals: true,
+        maps_returns: true,
+        processes_output: true,
+    };
+    /// Bytes as they are; whether they are shown is left alone by `stty raw`.
+    pub(crate) const RAW: Self = Self {
+        echo: true,
+        canonical: false,
+        signals: false,
+        maps_returns: false,
+        processes_output: false,
+    };
+}
+
+/// What typing does.
 #[derive(Debug, Default)]
-pub(crate) struct Terminal(Mutex<TtySize>);
+struct Typed {
+    shown: Vec<u8>,
+    /// What readers get, piece by piece; an empty piece is an end of file.
+    read: Vec<Bytes>,
+    signals: Vec<Signal>,
+}
 
 impl Terminal {
     pub(crate) fn new(size: TtySize) -> Self {
-        Self(Mutex::new(size))
+        let (keys, input) = keyboard();
+        let state = State {
+            size,
+            modes: Modes::COOKED,
+            line: Vec::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            keys,
+            input,
+        }
+    }
+
+    /// What a process reads on it.
+    pub(crate) fn input(&self) -> Input {
+        self.input.clone()
     }
 
     pub(crate) fn size(&self) -> TtySize {
-        *lock(&self.0)
+        lock(&self.state).size
     }
 
     pub(crate) fn resize(&self, size: TtySize) {
-        *lock(&self.0) = size;
+        lock(&self.state).size = size;
+    }
+
+    pub(crate) fn modes(&self) -> Modes {
+        lock(&self.state).modes
+    }
+
+    pub(crate) fn change_modes(&self, change: impl FnOnce(&mut Modes)) {
+        change(&mut lock(&self.state).modes);
+    }
+
+    /// Types: shows it to the one who types, sends the signals of its keys, and hands it to whoever reads. Waits while
+    /// nobody reads what was typed before.
+    pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client, signal: impl Fn(Signal)) {
+        let typed = lock(&self.state).take(bytes);
+        screen.write(&typed.shown).await;
+        typed.signals.into_iter().for_each(signal);
+        for piece in typed.read {
+            // The terminal reads itself, so the way to its readers is open.
+            let _ = self.keys.send(piece).await;
+        }
+    }
+
+    /// Types the end of file. In the middle of a line the first one only hands over what was typed of it.
+    pub(crate) async fn end(&self, screen: &Client) {
+        let in_line = !lock(&self.state).line.is_empty();
+        let keys: &[u8] = if in_line {
+            &[END_OF_FILE, END_OF_FILE]
+        } else {
+            &[END_OF_FILE]
+        };
+        self.type_in(keys, screen, |_| ()).await;
+    }
+}
+
+impl State {
+    fn take(&mut self, bytes: &[u8]) -> Typed {
+        let mut typed = Typed::default();
+        for byte in bytes {
+            match *byte {
+                b'\r' if self.modes.maps_returns => self.press(b'\n', &mut typed),
+                byte => self.press(byte, &mut typed),
+            }
+        }
+        if !self.modes.canonical && !self.line.is_empty() {
+            typed.read.push(std::mem::take(&mut self.line).into());
+        }
+        if !self.modes.echo {
+            typed.shown.clear();
+        }
+        typed
+    }
+
+    fn press(&mut self, key: u8, typed: &mut Typed) {
+        let signal = match key {
+            INTERRUPT => Some(Signal::Int),
+            QUIT => Some(Signal::Quit),
+            SUSPEND => Some(Signal::Tstp),
+            _ => None,
+        };
+        if let Some(signal) = signal.filter(|_| self.modes.signals) {
+            // What was typed and not yet read or shown goes with it.
+            self.line.clear();
+            typed.shown.clear();
+            show(key, &mut typed.shown);
+            typed.signals.push(signal);
+            return;
+        }
+        if !self.modes.canonical {
+            match key {
+                b'\n' => typed.shown.extend(b"^J"),
+                key => show(key, &mut typed.shown),
+            }
+            self.line.push(key);
+            return;
+        }
+        match key {
+            START | STOP => {}
+            END_OF_FILE => typed.read.push(std::mem::take(&mut self.line).into()),
+            ERASE => self.erase(typed),
+            ERASE_LINE => {
+                while !self.line.is_empty() {
+                    self.erase(typed);
+                }
+            }
+            ERASE_WORD => {
+                while self.line.last().is_some_and(|last| !last.is_ascii_alphanumeric()) {
+                    self.erase(typed);
+                }
+                while self.line.last().is_some_and(u8::is_ascii_alphanumeric) {
+                    self.erase(typed);
+                }
+            }
+            b'\n' => {
+                typed.shown.push(key);
+                self.line.push(key);
+                typed.read.push(std::mem::take(&mut self.line).into());
+            }
+            key => {
+                show(key, &mut typed.shown);
+                if self.line.len() < LONGEST_LINE {
+                    self.line.push(key);
+                }
+            }
+        }
+    }
+
+    fn erase(&mut self, typed: &mut Typed) {
+        let Some(erased) = self.line.pop() else {
+            return;
+        };
+        let mut shown = Vec::new();
+        show(erased, &mut shown);
+        for _ in shown {
+            typed.shown.extend_from_slice(b"\x08 \x08");
+        }
+    }
+}
+
+/// Shows a key as terminals do: control characters as `^` and a letter.
+fn show(key: u8, shown: &mut Vec<u8>) {
+    match key {
+        b'\t' | b'\n' => shown.push(key),
+        0..0x20 | 0x7f => shown.extend([b'^', key ^ 0x40]),
+        key => shown.push(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What typing at once shows, and what is then read.
+    fn typed(bytes: &[u8]) -> (String, Vec<String>, Vec<Signal>) {
+        let mut state = State {
+            size: TtySize::default(),
+            modes: Modes::COOKED,
+            line: Vec::new(),
+        };
+        let typed = state.take(bytes);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let read = typed.read.iter().map(|piece| text(piece)).collect();
+        (text(&typed.shown), read, typed.signals)
+    }
+
+    #[test]
+    fn lines_are_read_once_they_are_complete() {
+        assert_eq!(typed(b"hi"), ("hi".to_owned(), vec![], vec![]));
+        let lines = ["a\n", "b\n", "\n"].map(str::to_owned).to_vec();
+        assert_eq!(typed(b"a\rb\r\n"), ("a\nb\n\n".to_owned(), lines, vec![]));
+    }
+
+    #[test]
+    fn the_end_of_file_hands_over_a_part_of_a_line_and_is_one_where_there_is_none() {
+        assert_eq!(typed(b"\x04").1, [""]);
+        assert_eq!(typed(b"x\x04").1, ["x"]);
+        assert_eq!(typed(b"x\x04\x04").1, ["x", ""]);
+    }
+
+    #[test]
+    fn lines_are_edited_before_they_are_read() {
+        let (shown, read, _) = typed(b"ab\x7fc\x15xyz\x17w\n");
+        assert_eq!(read, ["w\n"]);
+        let erase = |count: usize| "\x08 \x08".repeat(count);
+        assert_eq!(shown, format!("ab{}c{}xyz{}w\n", erase(1), erase(2), erase(3)));
+        assert_eq!(typed(b"one two\x17three\n").1, ["one three\n"]);
+        assert_eq!(typed(b"\x7f\x15\x17\n").0, "\n");
+    }
+
+    #[test]
+    fn control_characters_are_shown_as_letters() {
+        let (shown, read, _) = typed(b"a\tb\x01c\x1bz\n");
+        assert_eq!(
+            (shown.as_str(), read),
+            ("a\tb^Ac^[z\n", vec!["a\tb\x01c\x1bz\n".to_owned()])
+        );
+    }
+
+    #[test]
+    fn keys_that_signal_drop_the_line_before_them() {
+        let (shown, read, signals) = typed(b"par\x03");
+        assert_eq!(
+            (shown.as_str(), read.len(), signals),
+            ("^C", 0, vec![Signal::Int])
+        );
+        assert_eq!(typed(b"\x1c\x1a").2, [Signal::Quit, Signal::Tstp]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_keeps_its_start_and_its_end() {
+        let line = [&[b'x'; 5000][..], b"\n"].concat();
+        let (shown, read, _) = typed(&line);
+        assert_eq!((shown.len(), read[0].len()), (5001, 4096));
+        assert!(read[0].ends_with("x\n"));
     }
 }

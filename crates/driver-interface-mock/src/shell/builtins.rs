@@ -3,6 +3,7 @@
 use super::state::{Run, Running, Shell, Stop};
 use super::traps::Trap;
 use crate::commands::{self, BuiltinCommand};
+use crate::process::Located;
 
 const BUILTINS: [&str; 30] = [
     ".", ":", "break", "cd", "command", "continue", "eval", "exec", "exit", "export", "jobs", "let", "local",
@@ -221,7 +222,12 @@ impl Shell {
     async fn describe(&mut self, names: &[String], in_words: bool) -> u8 {
         let mut status = 0;
         for name in names {
-            let is_program = self.process.host.commands.find(name).is_some();
+            let program = match self.launcher().locate(name) {
+                Ok(Located::File(path)) => Some(path),
+                Ok(Located::Command(_)) if name.contains('/') => Some(name.clone()),
+                Ok(Located::Command(_)) => Some(format!("/bin/{name}")),
+                Err(_) => None,
+            };
             let line = match (
                 in_words,
                 self.functions.contains_key(name),
@@ -229,18 +235,19 @@ impl Shell {
             ) {
                 (true, true, _) => format!("{name} is a function\n"),
                 (true, _, true) => format!("{name} is a shell builtin\n"),
-                (true, ..) if is_program => format!("{name} is /bin/{name}\n"),
-                (true, ..) => {
-                    status = 127;
-                    format!("{name}: not found\n")
-                }
                 (false, function, builtin) if function || builtin => format!("{name}\n"),
-                (false, ..) if is_program && name.contains('/') => format!("{name}\n"),
-                (false, ..) if is_program => format!("/bin/{name}\n"),
-                (false, ..) => {
-                    status = 127;
-                    String::new()
-                }
+                (in_words, ..) => match (in_words, program) {
+                    (true, Some(path)) => format!("{name} is {path}\n"),
+                    (false, Some(path)) => format!("{path}\n"),
+                    (in_words, None) => {
+                        status = 127;
+                        if in_words {
+                            format!("{name}: not found\n")
+                        } else {
+                            String::new()
+                        }
+                    }
+                },
             };
             self.print(&line).await;
         }

@@ -212,12 +212,19 @@ impl Shell {
     }
 
     /// Runs a command that is the last thing its process does: a program takes the process over.
-    pub(super) async fn run_last(mut self, command: Command) -> u8 {
-        let result = match &command {
-            Command::Simple(simple) => self.run_simple_as(simple, true).await,
+    pub(super) async fn run_last(mut self, command: &Command) -> u8 {
+        // However it stopped, the exit code is `$?`.
+        let _ = match command {
+            // A shell with traps stays to run them.
+            Command::Simple(simple) if self.traps.is_empty() => {
+                self.process.work(BUILTIN_COST).await;
+                match self.run_simple_as(simple, true).await {
+                    Ok(()) => self.run_traps().await,
+                    stopped => stopped,
+                }
+            }
             other => self.run(other).await,
         };
-        let _ = result;
         self.leave().await
     }
 

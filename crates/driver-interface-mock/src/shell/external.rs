@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Run, Running, Shell, Stop};
-use crate::process::MockProcess;
+use crate::process::{LaunchError, Launcher, MockProcess, Program};
 
 /// The CPU time of starting a program.
 const SPAWN_COST: Duration = Duration::from_millis(1);
@@ -19,19 +19,22 @@ impl Shell {
     ) -> Running<'a> {
         Box::pin(async move {
             let name = words.first().cloned().unwrap_or_default();
-            let Some(command) = self.process.host.commands.find(&name) else {
-                self.not_found(&name, "").await;
-                return Ok(());
+            let Program { command, argv } = match self.load(&name, &words) {
+                Ok(program) => program,
+                Err(problem) => {
+                    self.cannot_run(&name, "", problem).await;
+                    return Ok(());
+                }
             };
             self.process.work(SPAWN_COST).await;
             let mut env = self.environment();
             env.extend(assignments);
             if last {
-                let process = self.replaced(words, env);
+                let process = self.replaced(argv, env);
                 self.status = command.run(process).await;
                 return Err(Stop::Exit);
             }
-            let mut process = match self.process.fork(words) {
+            let mut process = match self.process.fork(argv) {
                 Ok(process) => process,
                 Err(errno) => {
                     self.complain(&format!("can't fork: {errno}")).await;
@@ -53,12 +56,15 @@ impl Shell {
             self.status = 0;
             return Ok(());
         };
-        let Some(command) = self.process.host.commands.find(name) else {
-            self.not_found(name, "exec: line 0: ").await;
-            return Err(Stop::Exit);
+        let Program { command, argv } = match self.load(name, words) {
+            Ok(program) => program,
+            Err(problem) => {
+                self.cannot_run(name, "exec: line 0: ", problem).await;
+                return Err(Stop::Exit);
+            }
         };
         let env = self.environment();
-        let process = self.replaced(words.to_vec(), env);
+        let process = self.replaced(argv, env);
         self.status = command.run(process).await;
         Err(Stop::Exit)
     }
@@ -80,15 +86,26 @@ impl Shell {
         process
     }
 
-    /// Says that there is no such program, or that what there is is none.
-    pub(super) async fn not_found(&mut self, name: &str, place: &str) {
-        let is_there = name.contains('/') && self.process.node(name).is_some();
-        let (status, problem) = if is_there {
-            (126, "Permission denied")
-        } else {
-            (127, "not found")
+    fn load(&self, name: &str, words: &[String]) -> Result<Program, LaunchError> {
+        self.launcher().load_as_script(name, words)
+    }
+
+    /// How the shell finds programs: as its process does, along its own `PATH`.
+    pub(super) fn launcher(&self) -> Launcher<'_> {
+        let path = self.variables.get("PATH");
+        Launcher {
+            path: path.and_then(|variable| variable.value.as_deref()),
+            ..self.process.launcher()
+        }
+    }
+
+    /// Says why a program does not run.
+    async fn cannot_run(&mut self, name: &str, place: &str, problem: LaunchError) {
+        let reason = match problem {
+            LaunchError::NotFound => "not found".to_owned(),
+            other => other.to_string(),
         };
-        self.complain(&format!("{place}{name}: {problem}")).await;
-        self.status = status;
+        self.complain(&format!("{place}{name}: {reason}")).await;
+        self.status = problem.exit_code();
     }
 }

@@ -152,7 +152,7 @@ impl Shell {
 fn spawn(child: Shell, command: Command) -> Arc<Entry> {
     let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
     let process = Arc::clone(&entry);
-    tokio::spawn(async move { host.supervise(&process, child.run_last(command)).await });
+    tokio::spawn(async move { host.supervise(&process, child.run_last(&command)).await });
     entry
 }
 

@@ -24,7 +24,7 @@ use state::Shell;
 /// The program `sh`: `sh -c SCRIPT [NAME [ARG…]]`, `sh FILE [ARG…]`, or a script on standard input.
 pub(crate) async fn sh(process: MockProcess) -> u8 {
     let mut args = process.args().iter().skip(1).cloned().peekable();
-    let mut is_text = false;
+    let (mut is_text, mut is_file) = (false, false);
     let mut flags = String::new();
     while let Some(flag) = args.next_if(|arg| arg.len() > 1 && (arg.starts_with('-') || arg.starts_with('+')))
     {
@@ -43,6 +43,7 @@ pub(crate) async fn sh(process: MockProcess) -> u8 {
         };
         (script, args.next().unwrap_or(program))
     } else if let Some(file) = args.next() {
+        is_file = true;
         match process.read_path(&process.path(&file)) {
             Ok(text) => (String::from_utf8_lossy(&text).into_owned(), file),
             Err(_) => {
@@ -68,6 +69,12 @@ pub(crate) async fn sh(process: MockProcess) -> u8 {
     let mut shell = Shell::new(process.clone(), name, args.collect());
     for flag in flags.chars() {
         shell.set_flag(flag, true);
+    }
+    if is_text || is_file {
+        shell.take_interrupts();
+    }
+    if is_text {
+        return shell.run_text(&script).await;
     }
     shell.run_script(&script).await
 }

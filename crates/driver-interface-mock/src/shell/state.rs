@@ -18,6 +18,8 @@ pub(super) struct Shell {
     pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
     pub(super) functions: BTreeMap<String, Arc<Command>>,
     pub(super) traps: BTreeMap<Trap, String>,
+    /// Whether it ends on `INT` by itself where there is no trap for it.
+    pub(super) takes_interrupts: bool,
     pub(super) jobs: Vec<Arc<Entry>>,
     pub(super) last_job: Option<u32>,
     /// `$$`: the main shell's number, in subshells too.
@@ -98,6 +100,7 @@ impl Shell {
             locals: Vec::new(),
             functions: BTreeMap::new(),
             traps: BTreeMap::new(),
+            takes_interrupts: false,
             jobs: Vec::new(),
             last_job: None,
             shell_pid,
@@ -120,6 +123,7 @@ impl Shell {
             locals: self.locals.clone(),
             functions: self.functions.clone(),
             traps: ignored.map(|(trap, action)| (*trap, action.clone())).collect(),
+            takes_interrupts: false,
             jobs: Vec::new(),
             last_job: self.last_job,
             shell_pid: self.shell_pid,
@@ -149,6 +153,20 @@ impl Shell {
             let _ = self.run_list(&list).await;
         }
         self.leave().await
+    }
+
+    /// Runs the text of `-c`. A program that is its last command takes the shell's process over.
+    pub(super) async fn run_text(mut self, text: &str) -> u8 {
+        let Some(list) = self.parsed(text).await else {
+            return self.leave().await;
+        };
+        let Some((last, before)) = list.split_last().filter(|(last, _)| !last.background) else {
+            return self.run_to_end(list).await;
+        };
+        if self.run_list(before).await.is_err() {
+            return self.leave().await;
+        }
+        self.run_last(&last.command).await
     }
 
     /// Runs a list as the whole of a process, and what it trapped for its end.

@@ -1,6 +1,6 @@
 //! Traps: what is done when a signal comes, or at the end.
 
-use super::state::{Run, Shell};
+use super::state::{Run, Shell, Stop};
 use crate::process::{Signal, SignalAction};
 
 /// What a trap is for.
@@ -24,6 +24,7 @@ impl Shell {
     pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
         if let Trap::Signal(signal) = trap {
             let does = match action {
+                None if signal == Signal::Int && self.takes_interrupts => SignalAction::Catch,
                 None => SignalAction::Default,
                 Some("") => SignalAction::Ignore,
                 Some(_) => SignalAction::Catch,
@@ -39,15 +40,37 @@ impl Shell {
     /// Runs the traps of the signals that have come.
     pub(super) async fn run_traps(&mut self) -> Run {
         while let Some(signal) = self.process.entry.take_signal() {
-            if let Some(action) = self.traps.get(&Trap::Signal(signal)).cloned() {
-                let status = self.status;
-                if let Some(list) = self.parsed(&action).await {
-                    self.run_list(&list).await?;
+            match self.traps.get(&Trap::Signal(signal)).cloned() {
+                Some(action) => {
+                    let status = self.status;
+                    if let Some(list) = self.parsed(&action).await {
+                        self.run_list(&list).await?;
+                    }
+                    self.status = status;
                 }
-                self.status = status;
+                None if signal == Signal::Int && self.takes_interrupts => return self.interrupt().await,
+                None => {}
             }
         }
         Ok(())
+    }
+
+    /// Begins to take `INT` for the end of the script: once the command before it has ended, as ash does.
+    pub(super) fn take_interrupts(&mut self) {
+        self.takes_interrupts = true;
+        if !self.process.entry.ignores(Signal::Int) {
+            self.process.on_signal(Signal::Int, SignalAction::Catch);
+        }
+    }
+
+    /// Ends the shell by the signal, or where that cannot end it, because it is the first process, by itself.
+    async fn interrupt(&mut self) -> Run {
+        self.process.on_signal(Signal::Int, SignalAction::Default);
+        self.process.entry.send(Signal::Int);
+        // The signal has to do its work before the next command runs.
+        tokio::task::yield_now().await;
+        self.status = Signal::Int.exit_code();
+        Err(Stop::Exit)
     }
 
     /// Ends the shell: the last trap, and then the exit code.

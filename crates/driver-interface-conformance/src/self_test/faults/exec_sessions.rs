@@ -40,7 +40,11 @@ pub(super) const FAULTS: &[Fault] = &[
             })
             .boxed()
         })],
-        &["exec-stream/conversation", "exec-stream/half-close"],
+        &[
+            "exec-stream/conversation",
+            "exec-stream/half-close",
+            "exec-stream/tty-stdin-ends",
+        ],
     ),
     Fault::new(
         "exec-stream-ends-with-its-input",
@@ -48,7 +52,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, killed_at_the_end).boxed()
         })],
-        &["exec-stream/conversation", "exec-stream/half-close"],
+        &[
+            "exec-stream/conversation",
+            "exec-stream/half-close",
+            "exec-stream/tty-stdin-ends",
+        ],
     ),
     Fault::new(
         "exec-stream-ignores-given-input",

@@ -17,6 +17,7 @@ mod listing;
 mod log_streams;
 mod logs;
 mod plan;
+mod processes;
 mod removal;
 mod resources;
 mod security;
@@ -37,6 +38,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         lifecycle::FAULTS,
         wait::FAULTS,
         signals::FAULTS,
+        processes::FAULTS,
         removal::FAULTS,
         failing::FAULTS,
         exec::FAULTS,

@@ -87,13 +87,12 @@ async fn a_read_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_other
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_graceful_stop_gives_at_least_5_s_on_one_driver_and_8_s_on_the_other() {
-    for (driver, floor) in drivers().into_iter().zip([5, 8]) {
-        let id = run(&driver, &stubborn("floor")).await;
+async fn a_graceful_stop_gives_the_grace_it_is_told_on_either_driver() {
+    for driver in drivers() {
+        let id = run(&driver, &stubborn("hasty")).await;
         let hasty = StopOptions::graceful(millis(1));
         let (time, stopped) = timed(driver.stop_container(&id, hasty)).await;
-        let window = Duration::from_secs(floor)..Duration::from_secs(floor + 1);
-        assert!(window.contains(&time), "{}: gave {time:?}", driver.name());
+        assert!(time < millis(500), "{}: gave {time:?}", driver.name());
         assert_eq!(stopped.unwrap_err().code(), "CONTAINER_STOP_FAILED");
         assert_eq!(look_up(&driver, &id).await.status, ContainerStatus::Running);
     }

@@ -1,0 +1,184 @@
+//! Terminals: what is typed into them is shown and read, and ends.
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, TtySize,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
+
+const EXEC: &[Capability] = &[Capability::Exec];
+const STREAM: &[Capability] = &[Capability::ExecStream];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "exec/tty-stdin",
+        "With a terminal, the input is typed into it: it is shown, and read, once the terminal has its size.",
+        run!(typed),
+    )
+    .requires(EXEC),
+    Check::must(
+        "exec/tty-stdin-ends",
+        "Behind an input typed into a terminal comes an end of file, also where its last line has no end.",
+        run!(ends),
+    )
+    .requires(EXEC),
+    Check::must(
+        "exec-stream/tty-stdin",
+        "With a terminal, what a session writes and what its config gives are typed into it.",
+        run!(typed_in_session),
+    )
+    .requires(STREAM),
+    Check::must(
+        "exec-stream/tty-stdin-ends",
+        "Closing the input of a session with a terminal types an end of file, and its output goes on.",
+        run!(ends_in_session),
+    )
+    .requires(STREAM),
+    Check::must(
+        "exec-stream/tty-interrupt",
+        "Ctrl-C in a terminal sends `SIGINT` to the command.",
+        run!(interrupt),
+    )
+    .requires(STREAM),
+];
+
+const SIZE: TtySize = TtySize {
+    columns: 132,
+    rows: 43,
+};
+
+fn in_terminal(script: &str) -> ExecConfig {
+    ExecConfig::shell(script).tty(SIZE)
+}
+
+async fn typed(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let config = in_terminal("read x; echo got $x; stty size").stdin("hi\n");
+    let done = ctx
+        .ends("the command", ctx.driver().exec(&running.id, config))
+        .await??;
+    ctx.equal(
+        "outcome and output",
+        (done.outcome, done.stdout_text().as_ref()),
+        (ExecOutcome::Exited(0), "hi\r\ngot hi\r\n43 132\r\n"),
+    )
+}
+
+async fn ends(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for (input, output) in [("", ""), ("x", "xx"), ("x\n", "x\r\nx\r\n")] {
+        let config = in_terminal("cat; exit 4").stdin(input);
+        let done = ctx
+            .ends("the command", ctx.driver().exec(&running.id, config))
+            .await??;
+        ctx.equal(
+            format!("outcome and output of the input {input:?}"),
+            (done.outcome, done.stdout_text().as_ref()),
+            (ExecOutcome::Exited(4), output),
+        )?;
+    }
+    Ok(())
+}
+
+fn broken(error: &std::io::Error) -> Verdict {
+    Failure::new("a stream of the session", "no error", error.to_string()).into()
+}
+
+async fn session(ctx: &Ctx, id: &ContainerId, config: ExecConfig) -> CheckResult<ExecSession> {
+    Ok(ctx.driver().exec_stream(id, config).await?)
+}
+
+async fn say(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
+    let Some(stdin) = &mut session.stdin else {
+        return Err(Failure::new("the session's input", "to be there", "none").into());
+    };
+    stdin.write_all(keys).await.map_err(|error| broken(&error))?;
+    stdin.flush().await.map_err(|error| broken(&error))
+}
+
+/// Reads to the end of the output, and waits for the command's.
+async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
+    let mut bytes = Vec::new();
+    let read = session.stdout.read_to_end(&mut bytes);
+    ctx.ends("the output", read)
+        .await?
+        .map_err(|error| broken(&error))?;
+    let outcome = ctx.ends("the command", session.wait()).await??;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), outcome))
+}
+
+/// Reads until the output ends so.
+async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<String> {
+    let mut bytes = Vec::new();
+    let read = async {
+        while !bytes.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            if session
+                .stdout
+                .read(&mut byte)
+                .await
+                .map_err(|error| broken(&error))?
+                == 0
+            {
+                break;
+            }
+            bytes.extend(byte);
+        }
+        Ok::<(), Verdict>(())
+    };
+    ctx.ends("a part of the output", read).await??;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn typed_in_session(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "read x; echo got $x; read y; echo got $y; exit 3";
+    let mut talk = session(&ctx, &running.id, in_terminal(script)).await?;
+    for word in ["one", "two"] {
+        say(&mut talk, format!("{word}\n").as_bytes()).await?;
+        let answer = format!("got {word}\r\n");
+        let seen = until(&ctx, &mut talk, &answer).await?;
+        ctx.equal("what the terminal shows", seen, format!("{word}\r\n{answer}"))?;
+    }
+    let end = rest(&ctx, &mut talk).await?;
+    ctx.equal("the end", end, (String::new(), ExecOutcome::Exited(3)))?;
+    let config = in_terminal(script).stdin("one\ntwo\n");
+    let mut given = session(&ctx, &running.id, config).await?;
+    ctx.ensure("the session has no input", given.stdin.is_none(), "it has one")?;
+    let (shown, outcome) = rest(&ctx, &mut given).await?;
+    let answers = ["got one\r\n", "got two\r\n"].map(|answer| shown.contains(answer));
+    ctx.equal(
+        format!("answers in {shown:?}, and outcome"),
+        (answers, outcome),
+        ([true; 2], ExecOutcome::Exited(3)),
+    )
+}
+
+async fn ends_in_session(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for (keys, shown) in [("hi\n", "hi\r\nhi\r\n"), ("hi", "hihi")] {
+        let config = in_terminal("cat; sleep 1; echo later; exit 3");
+        let mut session = session(&ctx, &running.id, config).await?;
+        say(&mut session, keys.as_bytes()).await?;
+        session.close_stdin().await?;
+        let end = rest(&ctx, &mut session).await?;
+        ctx.equal(
+            format!("output and outcome after {keys:?}"),
+            end,
+            (format!("{shown}later\r\n"), ExecOutcome::Exited(3)),
+        )?;
+    }
+    Ok(())
+}
+
+async fn interrupt(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let script = "trap 'echo interrupted; exit 5' INT; echo ready; while true; do sleep 1; done";
+    let mut session = session(&ctx, &running.id, in_terminal(script)).await?;
+    until(&ctx, &mut session, "ready\r\n").await?;
+    say(&mut session, b"\x03").await?;
+    let (shown, outcome) = rest(&ctx, &mut session).await?;
+    ctx.ensure("the trap ran", shown.ends_with("interrupted\r\n"), &shown)?;
+    ctx.equal("outcome", outcome, ExecOutcome::Exited(5))
+}

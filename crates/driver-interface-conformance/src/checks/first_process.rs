@@ -1,0 +1,111 @@
+//! The first process of a container: what signals do to it, and what an init process in its place changes.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerConfig, ContainerDriver, ContainerInstance, StopOptions, StopOutcome,
+};
+use tokio::time::Instant;
+
+use crate::{Check, CheckResult, Ctx, run};
+
+const NEEDS: &[Capability] = &[Capability::ProcessSetup];
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "lifecycle/first-process/outlives-the-stop-signal",
+        "Without an init process, a program that does not handle the stop signal is killed when its grace is over: \
+         137.",
+        run!(outlives),
+    )
+    .because("the kernel keeps from the first process every signal that it does not handle")
+    .requires(NEEDS),
+    Check::must(
+        "lifecycle/first-process/handles-the-stop-signal",
+        "Without an init process, a program that handles the stop signal ends by it.",
+        run!(handles),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "lifecycle/first-process/init-lets-signals-end-it",
+        "Behind an init process, the stop signal ends a program that does not handle it: 143, long before the grace is \
+         over.",
+        run!(behind_init),
+    )
+    .requires(NEEDS),
+    Check::must(
+        "lifecycle/first-process/cannot-kill-itself",
+        "A main process that kills itself ends with 137 behind an init process, and goes on where it is the first.",
+        run!(kills_itself),
+    )
+    .requires(NEEDS),
+];
+
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A program that handles no signal.
+fn sleeper(ctx: &Ctx, init: bool) -> ContainerConfig {
+    ctx.program(["sleep", "600"]).init(init)
+}
+
+async fn stopped(
+    ctx: &Ctx,
+    config: &ContainerConfig,
+    grace: Duration,
+) -> CheckResult<(StopOutcome, ContainerInstance)> {
+    let id = ctx.driver().create_container(config).await?.id;
+    ctx.driver().start_container(&id).await?;
+    // Time for an init process to start what it is there for.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let outcome = ctx
+        .driver()
+        .stop_container(&id, StopOptions::kill_after(grace))
+        .await?;
+    Ok((outcome, ctx.get(&id).await?))
+}
+
+async fn outlives(ctx: Ctx) -> CheckResult {
+    let grace = Duration::from_secs(2);
+    let begun = Instant::now();
+    let (outcome, ended) = stopped(&ctx, &sleeper(&ctx, false), grace).await?;
+    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.equal(
+        "outcome and exit code",
+        (outcome, ended.exit_code()),
+        (StopOutcome::Killed, Some(137)),
+    )
+}
+
+async fn handles(ctx: Ctx) -> CheckResult {
+    let script = "trap 'exit 7' TERM; while true; do sleep 600 & wait $!; done";
+    let (outcome, ended) = stopped(&ctx, &ctx.script(script).init(false), GRACE).await?;
+    ctx.equal(
+        "outcome and exit code",
+        (outcome, ended.exit_code()),
+        (StopOutcome::Stopped, Some(7)),
+    )
+}
+
+async fn behind_init(ctx: Ctx) -> CheckResult {
+    let begun = Instant::now();
+    let (outcome, ended) = stopped(&ctx, &sleeper(&ctx, true), GRACE).await?;
+    ctx.took("the stop", begun, Duration::ZERO, GRACE / 2)?;
+    ctx.equal(
+        "outcome and exit code",
+        (outcome, ended.exit_code()),
+        (StopOutcome::Stopped, Some(143)),
+    )
+}
+
+async fn kills_itself(ctx: Ctx) -> CheckResult {
+    let script = "kill -9 $$; echo alive; exit 3";
+    for (init, code, printed) in [(true, 137, ""), (false, 3, "alive\n")] {
+        let (ended, logs) = ctx.finished(&ctx.script(script).init(init)).await?;
+        ctx.equal(
+            format!("exit code and logs with `init` as {init}"),
+            (ended.exit_code(), logs.as_str()),
+            (Some(code), printed),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The first process of a container, signals that stop and interrupt, and who may signal whom.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerId, ContainerStatus, ExecConfig, ExecOutput, SecurityOptions,
+    Signal, StopOptions, StopOutcome,
+};
+use support::{instant_driver, logs, ready, run, script, started};
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn exec(driver: &dyn ContainerDriver, id: &ContainerId, text: &str) -> ExecOutput {
+    driver.exec(id, ExecConfig::shell(text)).await.unwrap()
+}
+
+async fn exit_code(driver: &dyn ContainerDriver, id: &ContainerId) -> Option<i64> {
+    driver.get_container(id).await.unwrap().unwrap().exit_code()
+}
+
+fn sleeper(init: bool) -> ContainerConfig {
+    ContainerConfig::new("test", "busybox")
+        .command(["sleep", "600"])
+        .init(init)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_process_that_handles_no_signal_is_ended_by_none_but_a_kill() {
+    let driver = instant_driver();
+    let id = started(&driver, &sleeper(false)).await;
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::SEGV] {
+        driver.kill_container(&id, signal).await.unwrap();
+    }
+    let begun = Instant::now();
+    let outcome = driver.stop_container(&id, StopOptions::kill_after(SECOND)).await;
+    assert_eq!(outcome.unwrap(), StopOutcome::Killed);
+    assert_eq!(
+        (begun.elapsed().as_secs(), exit_code(&driver, &id).await),
+        (1, Some(137))
+    );
+    let id = started(&driver, &sleeper(true)).await;
+    let outcome = driver.stop_container(&id, StopOptions::kill_after(SECOND)).await;
+    assert_eq!(outcome.unwrap(), StopOutcome::Stopped);
+    assert_eq!(exit_code(&driver, &id).await, Some(143));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_process_cannot_be_killed_or_stopped_from_within() {
+    let text = "kill -9 $$; kill -STOP $$; kill -TERM $$; echo alive; exit 3";
+    let ran = run(&script(text).init(false)).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, "alive\n"));
+    for (signal, code) in [("KILL", 137), ("TERM", 143), ("SEGV", 139)] {
+        let ran = run(&script(&format!("kill -{signal} $$; echo alive; exit 3")).init(true)).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{signal}");
+    }
+    let driver = instant_driver();
+    for init in [false, true] {
+        let id = started(&driver, &sleeper(init)).await;
+        let output = exec(&driver, &id, "kill -9 1; echo $?; kill -STOP 1; echo $?").await;
+        assert_eq!(output.stdout_text(), "0\n0\n");
+        tokio::time::sleep(SECOND).await;
+        let now = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(now.status, ContainerStatus::Running);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_takes_an_interrupt_after_the_command_before_it_also_as_the_first_process() {
+    let driver = instant_driver();
+    for init in [false, true] {
+        let config = script("echo ready; while true; do sleep 4; done").init(init);
+        let id = ready(&driver, &config).await;
+        tokio::time::sleep(SECOND).await;
+        driver.kill_container(&id, Signal::INT).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(exit_code(&driver, &id).await, None);
+        tokio::time::sleep(3 * SECOND).await;
+        assert_eq!(exit_code(&driver, &id).await, Some(130), "init: {init}");
+    }
+    // A program that is the last command of `-c` is what gets it.
+    let id = ready(&driver, &script("echo ready; sleep 600").init(false)).await;
+    tokio::time::sleep(SECOND).await;
+    driver.kill_container(&id, Signal::INT).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(exit_code(&driver, &id).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stopped_stands_still_until_it_goes_on() {
+    let driver = instant_driver();
+    let id = ready(&driver, &script("echo ready; sleep 2; echo later; sleep 600")).await;
+    tokio::time::sleep(SECOND).await;
+    driver.kill_container(&id, Signal::STOP).await.unwrap();
+    tokio::time::sleep(10 * SECOND).await;
+    assert_eq!(logs(&driver, &id).await, "ready\n");
+    driver.kill_container(&id, Signal::CONT).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(logs(&driver, &id).await, "ready\nlater\n");
+    driver.kill_container(&id, Signal::STOP).await.unwrap();
+    let outcome = driver.stop_container(&id, StopOptions::kill_after(SECOND)).await;
+    assert_eq!(outcome.unwrap(), StopOutcome::Killed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_of_other_users_are_signalled_only_with_the_capability() {
+    let driver = instant_driver();
+    let kill = |user: &str| ExecConfig::shell("kill -9 7; echo $?").user(user);
+    let id = started(&driver, &sleeper(true)).await;
+    for user in ["2000", "0:0"] {
+        let output = driver.exec(&id, kill(user)).await.unwrap();
+        assert_eq!(output.stdout_text(), "1\n", "{user}");
+        assert!(output.stderr_text().contains("Operation not permitted"));
+    }
+    assert_eq!(exit_code(&driver, &id).await, None);
+    let able = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
+    let id = started(&driver, &able).await;
+    let _killed = driver.exec(&id, kill("0:0")).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(exit_code(&driver, &id).await, Some(137));
+}

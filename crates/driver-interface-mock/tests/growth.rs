@@ -1,0 +1,98 @@
+//! That an engine with many containers is as quick as one with few.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use driver_interface_mock::MockDockerDriver;
+use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, SessionId};
+use support::instant_driver;
+
+const FEW: usize = 250;
+const MANY: usize = 8000;
+/// Work on all containers would take 32 times as long with many of them as with few.
+const MOST: f64 = 8.0;
+
+fn config(number: usize) -> ContainerConfig {
+    ContainerConfig::new(format!("session-{}", number / 10), "busybox")
+        .name(format!("container-{number}"))
+        .label("number", (number / 10).to_string())
+        .operation_key(format!("key-{number}"))
+}
+
+async fn grow(driver: &MockDockerDriver, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        driver.create_container(&config(number)).await.unwrap();
+    }
+}
+
+/// The shortest of several times, which is the one that nothing else was in the way of.
+async fn shortest(mut work: impl AsyncFnMut()) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        let begun = Instant::now();
+        work().await;
+        times.push(begun.elapsed());
+    }
+    times.into_iter().min().unwrap()
+}
+
+/// How long some calls take on an engine: each with its name.
+async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Duration)> {
+    let mut next = count;
+    let create = shortest(async || {
+        grow(driver, next..next + 10).await;
+        next += 10;
+    });
+    let create = create.await;
+    let listed = async |filter: ContainerFilter| {
+        shortest(async || {
+            assert_eq!(driver.list_containers(&filter).await.unwrap().len(), 10);
+        })
+        .await
+    };
+    let session = SessionId::new("session-7").unwrap();
+    let by_session = listed(ContainerFilter::default().session(session)).await;
+    let by_label = listed(ContainerFilter::default().label("number", "7")).await;
+    let look_up = async |name: &'static str, found: bool| {
+        let id = ContainerId::new(name).unwrap();
+        shortest(async || {
+            for _ in 0..10 {
+                assert_eq!(driver.get_container(&id).await.unwrap().is_some(), found);
+            }
+        })
+        .await
+    };
+    let by_name = look_up("container-7", true).await;
+    let missing = look_up("no-such-container", false).await;
+    vec![
+        ("create", create),
+        ("list by session", by_session),
+        ("list by label", by_label),
+        ("get by name", by_name),
+        ("get what is not there", missing),
+    ]
+}
+
+#[tokio::test]
+async fn calls_take_as_long_with_many_containers_as_with_few() {
+    let driver = instant_driver();
+    grow(&driver, 0..FEW).await;
+    let few = times(&driver, FEW).await;
+    grow(&driver, FEW + 100..MANY).await;
+    let many = times(&driver, MANY).await;
+    for ((what, few), (_, many)) in few.into_iter().zip(many) {
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        println!("{what}: {few:?} with {FEW} containers, {many:?} with {MANY}");
+        assert!(
+            ratio < MOST,
+            "{what}: {few:?} with {FEW} containers, {many:?} with {MANY}"
+        );
+    }
+}

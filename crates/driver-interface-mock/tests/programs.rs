@@ -1,0 +1,237 @@
+//! Programs by their path: scripts, interpreters, permissions.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod support;
+
+use driver_interface_errors::{Hint, codes};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerId, ContainerPath, ExecConfig, ExecOutcome, SecurityOptions,
+    WriteFile,
+};
+use support::{instant_driver, logs, ready, run, script, server, started};
+
+/// A container's files may be written anywhere, and it runs as root.
+fn writable(config: ContainerConfig) -> ContainerConfig {
+    config.security(SecurityOptions::default().user("0:0").read_only(false))
+}
+
+async fn put(driver: &dyn ContainerDriver, id: &ContainerId, path: &str, text: &str, mode: u32) {
+    let file = WriteFile::new(text.to_owned()).mode(mode);
+    driver
+        .write_file(id, &ContainerPath::new(path).unwrap(), file)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_that_was_written_into_a_container_runs_by_its_path() {
+    let driver = instant_driver();
+    let id = ready(&driver, &server()).await;
+    put(
+        &driver,
+        &id,
+        "/tmp/x.sh",
+        "#!/bin/sh\necho $0 $1; exit 3\n",
+        0o755,
+    )
+    .await;
+    let output = driver
+        .exec(&id, ExecConfig::new(["/tmp/x.sh", "a b"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (output.outcome, output.stdout_text().as_ref()),
+        (ExecOutcome::Exited(3), "/tmp/x.sh a b\n")
+    );
+    let by_name = ExecConfig::new(["x.sh"]).env("PATH", "/bin:/tmp");
+    let output = driver.exec(&id, by_name).await.unwrap();
+    assert_eq!(output.stdout_text(), "/tmp/x.sh\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_is_a_containers_command_or_entrypoint() {
+    let driver = instant_driver();
+    let plain = || writable(ContainerConfig::new("test", "busybox"));
+    for config in [
+        plain().command(["/run.sh", "up"]),
+        plain().entrypoint(["/run.sh"]).command(["up"]),
+    ] {
+        let id = driver.create_container(&config).await.unwrap().id;
+        put(
+            &driver,
+            &id,
+            "/run.sh",
+            "#!/bin/sh\necho $1 as $$; exit 5\n",
+            0o755,
+        )
+        .await;
+        driver.start_container(&id).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.exit_code(), logs(&driver, &id).await.as_str()),
+            (Some(5), "up as 7\n")
+        );
+    }
+}
+
+/// What Docker does with a file as main process behind an init process, without one, and as a command.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_run_fails_as_it_does_on_docker() {
+    const TINI: &str = "[FATAL tini (7)] exec /x failed: ";
+    let driver = instant_driver();
+    let cases = [
+        (
+            "#!/nope\n",
+            127,
+            "No such file or directory\n",
+            "no such file or directory\n",
+        ),
+        (
+            "#!/x\n",
+            1,
+            "Too many levels of symbolic links\n",
+            "too many levels of symbolic links\n",
+        ),
+        ("#!/etc\n", 126, "Permission denied\n", "permission denied\n"),
+        ("echo hi\n", 0, "", "exec format error\n"),
+        ("", 0, "", "exec format error\n"),
+    ];
+    for (text, code, by_init, by_runtime) in cases {
+        for init in [true, false] {
+            let config = writable(ContainerConfig::new("test", "busybox").command(["/x"])).init(init);
+            let id = driver.create_container(&config).await.unwrap().id;
+            put(&driver, &id, "/x", text, 0o755).await;
+            driver.start_container(&id).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            let ended = driver.get_container(&id).await.unwrap().unwrap();
+            let said = match (init, by_init) {
+                (true, "") => text.strip_prefix("echo ").unwrap_or_default().to_owned(),
+                (true, said) => format!("{TINI}{said}"),
+                (false, _) => format!("exec /x: {by_runtime}"),
+            };
+            let code = if init { code } else { 1 };
+            let seen = (ended.exit_code(), logs(&driver, &id).await);
+            assert_eq!(seen, (Some(code), said), "{text:?} with init {init}");
+        }
+        let id = ready(&driver, &writable(server())).await;
+        put(&driver, &id, "/x", text, 0o755).await;
+        let output = driver.exec(&id, ExecConfig::new(["/x"])).await.unwrap();
+        assert_eq!(
+            (output.outcome, output.stderr_text().into_owned()),
+            (ExecOutcome::Exited(1), format!("exec /x: {by_runtime}"))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_may_run_is_refused_before_anything_runs() {
+    let driver = instant_driver();
+    let id = ready(&driver, &writable(server())).await;
+    put(&driver, &id, "/x", "#!/bin/sh\necho hi\n", 0o644).await;
+    for (program, hint) in [
+        ("/x", Hint::CommandNotExecutable),
+        ("/etc", Hint::CommandNotExecutable),
+        ("/nope", Hint::CommandNotFound),
+        ("nope", Hint::CommandNotFound),
+    ] {
+        let error = driver.exec(&id, ExecConfig::new([program])).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint()),
+            (codes::EXEC_FAILED, Some(hint)),
+            "{program}"
+        );
+        let config = writable(ContainerConfig::new("test", "busybox").command([program]));
+        let id = driver.create_container(&config).await.unwrap().id;
+        put(&driver, &id, "/x", "#!/bin/sh\necho hi\n", 0o644).await;
+        let error = driver.start_container(&id).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint()),
+            (codes::CONTAINER_START_FAILED, Some(hint)),
+            "{program}"
+        );
+    }
+}
+
+/// Recorded from busybox 1.35 in a Docker container.
+#[tokio::test(start_paused = true)]
+async fn a_shell_runs_scripts_as_on_linux() {
+    let cases = [
+        (r"#!/bin/sh\necho hi $1 $0\n", "755", "hi a /tmp/x.sh\n= 0\n", ""),
+        (
+            r"#!/nope\necho hi\n",
+            "755",
+            "= 127\n",
+            "sh: /tmp/x.sh: not found\n",
+        ),
+        (r"echo hi $1 $0\n", "755", "hi a /tmp/x.sh\n= 0\n", ""),
+        (r"", "755", "= 0\n", ""),
+        (r"#!/bin/sh -e\nfalse\necho no\n", "755", "= 1\n", ""),
+        (
+            r"#! /bin/echo a b c\nfalse\n",
+            "755",
+            "a b c /tmp/x.sh a b\n= 0\n",
+            "",
+        ),
+        (r"#!/bin/env sh\necho env $0\n", "755", "env /tmp/x.sh\n= 0\n", ""),
+        (r"#!\necho hi\n", "755", "hi\n= 0\n", ""),
+        (
+            r"#!/tmp/x.sh\n",
+            "755",
+            "= 126\n",
+            "sh: /tmp/x.sh: Too many levels of symbolic links\n",
+        ),
+        (r"#!sh\necho hi\n", "755", "= 127\n", "sh: /tmp/x.sh: not found\n"),
+        (
+            r"#!/bin/sh\r\necho hi\n",
+            "755",
+            "= 127\n",
+            "sh: /tmp/x.sh: not found\n",
+        ),
+        (
+            r"#!/etc/passwd\n",
+            "755",
+            "= 126\n",
+            "sh: /tmp/x.sh: Permission denied\n",
+        ),
+        (
+            r"#!/bin/sh\necho hi\n",
+            "644",
+            "= 126\n",
+            "sh: /tmp/x.sh: Permission denied\n",
+        ),
+    ];
+    for (text, mode, stdout, stderr) in cases {
+        let line = format!("printf '{text}' > /tmp/x.sh; chmod {mode} /tmp/x.sh; /tmp/x.sh a b; echo = $?");
+        let ran = run(&script(&line)).await;
+        assert_eq!(
+            (ran.stdout.as_str(), ran.stderr.as_str()),
+            (stdout, stderr),
+            "{text}"
+        );
+    }
+    let text = "cd /tmp; printf '#!/bin/sh\\necho $0\\n' > x.sh; chmod 755 x.sh; ./x.sh; x.sh; PATH=/tmp:$PATH; \
+                x.sh; env x.sh; command -v x.sh; chmod 644 x.sh; x.sh; echo $?; cd /; ./bin/echo done";
+    let ran = run(&script(text)).await;
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str()),
+        (
+            "./x.sh\n/tmp/x.sh\n/tmp/x.sh\n/tmp/x.sh\n126\ndone\n",
+            "sh: x.sh: not found\nsh: x.sh: Permission denied\n"
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_in_one_of_the_usual_folders_goes_before_the_table() {
+    let driver = instant_driver();
+    let id = started(&driver, &writable(server())).await;
+    put(&driver, &id, "/usr/local/bin/ls", "#!/bin/sh\necho mine\n", 0o755).await;
+    let output = driver.exec(&id, ExecConfig::new(["ls"])).await.unwrap();
+    assert_eq!(output.stdout_text(), "mine\n");
+}
