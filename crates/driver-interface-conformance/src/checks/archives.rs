@@ -48,7 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// What an archive has: name, kind, mode, and content or where a link leads.
-type Entry = (String, tar::EntryType, u32, Vec<u8>);
+pub(super) type Entry = (String, tar::EntryType, u32, Vec<u8>);
 
 fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
     let mut header = tar::Header::new_gnu();
@@ -65,7 +65,7 @@ fn suite(error: std::io::Error) -> Verdict {
     Verdict::Broken(format!("an archive could not be made: {error}"))
 }
 
-fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
+pub(super) fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, kind, mode, content) in entries {
         if kind.is_symlink() {
@@ -109,14 +109,19 @@ fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
     Ok(entries)
 }
 
-async fn put(ctx: &Ctx, id: &ContainerId, folder: &str, archive: impl Into<TarStream>) -> CheckResult {
+pub(super) async fn put(
+    ctx: &Ctx,
+    id: &ContainerId,
+    folder: &str,
+    archive: impl Into<TarStream>,
+) -> CheckResult {
     Ok(ctx
         .driver()
         .copy_into_container(id, &path(folder)?, archive.into())
         .await?)
 }
 
-async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
+pub(super) async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
     let stream = ctx.driver().copy_from_container(id, &path(at)?).await?;
     let pieces = ctx.ends("the archive", stream.collect()).await??;
     unpack(&pieces.concat())

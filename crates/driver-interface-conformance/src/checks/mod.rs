@@ -31,12 +31,14 @@ mod limits;
 mod listing;
 mod log_stream;
 mod logs;
+mod many;
 mod model;
 mod names;
 mod namespaces;
 mod networks;
 mod not_found;
 mod operations;
+mod overwritten;
 mod pause;
 mod plans;
 mod ports;
@@ -49,6 +51,9 @@ mod signals;
 mod start;
 mod stats;
 mod stop;
+mod times;
+mod value_calls;
+mod values;
 mod volumes;
 mod wait;
 
@@ -93,6 +98,7 @@ const FILES: &[&[Check]] = &[
     files::CHECKS,
     file_writes::CHECKS,
     archives::CHECKS,
+    overwritten::CHECKS,
     images::CHECKS,
     pulls::CHECKS,
     stats::CHECKS,
@@ -106,6 +112,10 @@ const FILES: &[&[Check]] = &[
     namespaces::CHECKS,
     limits::CHECKS,
     security::CHECKS,
+    times::CHECKS,
+    values::CHECKS,
+    value_calls::CHECKS,
+    many::CHECKS,
     cleanup::CHECKS,
 ];
 
