@@ -155,9 +155,10 @@ async fn command(ctx: Ctx) -> CheckResult {
     same_text(&ctx, "what a command was given", &logs, &printed_values(&texts()))?;
     if ctx.declares(Capability::ProcessSetup) {
         let entrypoint = [words(print_values()), texts()].concat();
-        let config = with_variables(ctx.program(texts()).entrypoint(entrypoint));
+        let command = [vec!["first".to_owned()], texts()].concat();
+        let config = with_variables(ctx.program(command.clone()).entrypoint(entrypoint));
         let (_, logs) = ctx.finished(&config).await?;
-        let wanted = printed_values(&[texts(), texts()].concat());
+        let wanted = printed_values(&[texts(), command].concat());
         same_text(&ctx, "what an entrypoint was given", &logs, &wanted)?;
     }
     Ok(())
@@ -465,7 +466,10 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
         .script("cat /proc/self/limits 2>/dev/null; echo ready; sleep 600")
         .resources(limits);
     if setup {
-        config = config.ulimit("fsize", 5 << 30, 6 << 30);
+        // Podman has limits of open files of its own for whoever sets others, which not every host lets it set.
+        config = config
+            .ulimit("fsize", 5 << 30, 6 << 30)
+            .ulimit("nofile", 512, 1024);
     }
     let made = ctx.driver().create_container(&config).await?;
     ctx.equal("the limits", made.resources, limits)?;
@@ -499,13 +503,14 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
 }
 
 async fn plan(ctx: Ctx) -> CheckResult {
-    let mut config = ctx.program(texts()).cpu(0.123).memory(4097).pids(70_000);
+    let words = [vec!["true".to_owned()], texts()].concat();
+    let mut config = ctx.program(words.clone()).cpu(0.123).memory(4097).pids(70_000);
     (config.env, config.labels) = (variables(), odd_labels());
     if ctx.declares(Capability::ProcessSetup) {
-        config = config.entrypoint(texts());
+        config = config.entrypoint(words.clone());
     }
     if ctx.declares(Capability::HealthCheckRun) {
-        let check = HealthCheck::command(texts());
+        let check = HealthCheck::command(words);
         config = config.health_check(
             check
                 .interval(Duration::from_millis(700))
@@ -513,15 +518,7 @@ async fn plan(ctx: Ctx) -> CheckResult {
         );
     }
     let plan = ctx.driver().plan(&config).await?;
-    let refusals: [&str; 0] = [];
-    ctx.equal(
-        "refusals",
-        plan.refusals
-            .iter()
-            .map(|one| one.path.as_str())
-            .collect::<Vec<_>>(),
-        refusals.to_vec(),
-    )?;
+    ctx.ensure("the plan has no refusals", plan.is_accepted(), &plan.refusals)?;
     let planned = plan.config;
     for (about, seen, wanted) in [
         ("the command", &planned.command, &config.command),

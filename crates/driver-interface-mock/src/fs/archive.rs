@@ -306,9 +306,9 @@ fn pax(data: &[u8]) -> Vec<(String, String)> {
 
 /// A number in octal digits, or in bytes where the first bit says so. Nothing is 0.
 fn number(field: &[u8]) -> Result<u64, &'static str> {
-    if field.first().is_some_and(|byte| byte & 0x80 != 0) {
-        let bytes = field.iter().rev().take(8).rev();
-        return Ok(bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)));
+    if let Some((first, rest)) = field.split_first().filter(|(first, _)| **first & 0x80 != 0) {
+        let bytes = rest.iter().rev().take(7).rev();
+        return Ok(bytes.fold(u64::from(first & 0x7f), |all, byte| all << 8 | u64::from(*byte)));
     }
     let digits = text(field);
     match digits.trim() {
