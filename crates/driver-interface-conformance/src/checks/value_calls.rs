@@ -124,10 +124,10 @@ fn odd_names() -> Vec<String> {
         .collect()
 }
 
-/// Each name with what is in the file: the text of the same place.
+/// Each name with what is in the file: all texts in the first, and one in each of the others.
 fn named_files() -> Vec<(String, String)> {
-    let texts = texts().into_iter().rev();
-    odd_names().into_iter().zip(texts).collect()
+    let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
+    odd_names().into_iter().zip(contents).collect()
 }
 
 async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {

@@ -363,7 +363,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 (limit.soft, limit.hard) = (limit.soft % (1 << 32), limit.hard % (1 << 32));
             }
         })],
-        &["values/large-limits"],
+        &["values/large-ulimits"],
     ),
     Fault::new(
         "plan-cuts-labels",
