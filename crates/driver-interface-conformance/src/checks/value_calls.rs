@@ -25,6 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Files are written, read and seen inside under their own names and with their own content, whatever these hold.",
         run!(file_names),
     )
+    .limit(180)
     .requires(&[Capability::FileRead, Capability::FileWrite]),
     Check::must(
         "values/archive-names",
@@ -103,19 +104,15 @@ async fn exec(ctx: Ctx) -> CheckResult {
 /// Names that something on the way may cut, quote, take for a pattern or for an option.
 fn odd_names() -> Vec<String> {
     let names = [
-        "  blanks  ",
-        "two\nlines\n",
-        "\ttab 'q' \"d\" `b`",
-        "$HOME %s $(id)",
+        "  two\nlines\t ",
+        "'q' \"d\" `b` $HOME %s $(id)",
         "[z]",
-        "*?{a,b}",
-        r"back\slash\n",
+        r"*?{a,b}\n",
         "größe 日本 🦀 e\u{301}",
         "-rf",
-        "..dots",
+        "..a:b,c=d;e&f|g<h>#i",
         "MiXeD",
         "mixed",
-        "a:b,c=d;e&f|g<h>#i",
     ];
     names
         .map(str::to_owned)
@@ -130,7 +127,7 @@ fn named_files() -> Vec<(String, String)> {
     odd_names().into_iter().zip(contents).collect()
 }
 
-async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
+async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) -> CheckResult {
     // What a pattern would find in place of `[z]`.
     write(ctx, id, &format!("{folder}/z"), "another file").await?;
     for (name, content) in named_files() {
@@ -140,14 +137,16 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
         let at = format!("{folder}/{name}");
         let seen = read(ctx, id, &at).await?;
         same_text(ctx, &format!("{at:?}"), &String::from_utf8_lossy(&seen), &content)?;
-        let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
-        let seen = ctx.ends("the file", stream.read_all(1 << 20)).await??;
-        same_text(
-            ctx,
-            &format!("{at:?} as a stream"),
-            &String::from_utf8_lossy(&seen),
-            &content,
-        )?;
+        if as_stream {
+            let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
+            let seen = ctx.ends("the file", stream.read_all(1 << 20)).await??;
+            same_text(
+                ctx,
+                &format!("{at:?} as a stream"),
+                &String::from_utf8_lossy(&seen),
+                &content,
+            )?;
+        }
     }
     Ok(())
 }
@@ -172,9 +171,9 @@ async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
 
 async fn file_names(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
-    // The root file system, and a directory in memory that engines see only from inside.
-    for folder in ["/home", "/tmp"] {
-        round_trip(&ctx, &id, folder).await?;
+    // The root file system, and a directory in memory, which engines see only from inside.
+    for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
+        round_trip(&ctx, &id, folder, as_stream).await?;
         if ctx.declares(Capability::Exec) {
             seen_inside(&ctx, &id, folder).await?;
         }
