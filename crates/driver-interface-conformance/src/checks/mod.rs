@@ -33,12 +33,14 @@ mod limits;
 mod listing;
 mod log_stream;
 mod logs;
+mod many;
 mod model;
 mod names;
 mod namespaces;
 mod networks;
 mod not_found;
 mod operations;
+mod overwritten;
 mod pause;
 mod plans;
 mod ports;
@@ -51,7 +53,10 @@ mod signals;
 mod start;
 mod stats;
 mod stop;
+mod times;
 mod tmpfs;
+mod value_calls;
+mod values;
 mod volumes;
 mod wait;
 
@@ -99,6 +104,7 @@ const FILES: &[&[Check]] = &[
     files::CHECKS,
     file_writes::CHECKS,
     archives::CHECKS,
+    overwritten::CHECKS,
     images::CHECKS,
     pulls::CHECKS,
     stats::CHECKS,
@@ -112,6 +118,10 @@ const FILES: &[&[Check]] = &[
     namespaces::CHECKS,
     limits::CHECKS,
     security::CHECKS,
+    times::CHECKS,
+    values::CHECKS,
+    value_calls::CHECKS,
+    many::CHECKS,
     cleanup::CHECKS,
 ];
 

@@ -35,7 +35,7 @@ impl MockEngine {
             return Ok(());
         };
         let user = find_user(&container.config.security.user, container)?;
-        let mounts = mounts_of(state, id, user.caller());
+        let mounts = mounts_of(state, id, user.caller(&container.config.security));
         let endpoint = endpoint_network
             .flatten()
             .map(|network| state.address_on(&network));

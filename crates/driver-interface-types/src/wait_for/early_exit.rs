@@ -36,7 +36,7 @@ impl<'a> EarlyExit<'a> {
         let code = self.exit.code;
         let signal = self.exit.signal.and_then(Signal::from_number);
         match signal {
-            _ if self.exit.out_of_memory() => "exited with code 137 (its memory ran out)".to_owned(),
+            _ if self.exit.oom_killed == Some(true) => "exited with code 137 (its memory ran out)".to_owned(),
             Some(signal) => format!("exited with code {code} ({signal})"),
             None => format!("exited with code {code}"),
         }
@@ -57,7 +57,7 @@ impl<'a> EarlyExit<'a> {
     /// so no more than a hint.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
-            _ if self.exit.out_of_memory() => Some(Hint::OutOfMemory),
+            _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),
             0 => None,
             // What shells say of a program, and init programs too.
             127 => Some(Hint::CommandNotFound),

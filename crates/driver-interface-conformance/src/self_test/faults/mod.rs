@@ -16,6 +16,7 @@ mod lifecycle;
 mod listing;
 mod log_streams;
 mod logs;
+mod many;
 mod plan;
 mod processes;
 mod removal;
@@ -25,6 +26,9 @@ mod setup;
 mod signals;
 mod stats;
 mod streams;
+mod times;
+mod value_calls;
+mod values;
 mod wait;
 
 use super::Fault;
@@ -57,6 +61,10 @@ pub(super) fn all() -> Vec<&'static Fault> {
         listing::FAULTS,
         resources::FAULTS,
         security::FAULTS,
+        times::FAULTS,
+        values::FAULTS,
+        value_calls::FAULTS,
+        many::FAULTS,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,249 @@
+//! Many of a kind: no list, stream or config ends at the size of some page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerDriverExt as _, ContainerId, ContainerStatus, EventKind,
+    ExecConfig, LogChunk, LogOptions, LogStreamOptions, ResourceFilter,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::archives::{Entry, get, pack, put};
+use super::events::{next, own};
+use super::files::writable;
+use super::logs::first_difference;
+use super::values::same_text;
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "many/containers",
+        "A hundred and five containers are all listed, in order and once, counted, and told of by events.",
+        run!(containers),
+    )
+    .because("APIs give long lists in pages, many of a hundred")
+    .limit(180),
+    Check::must(
+        "many/volumes",
+        "A hundred and five volumes are all listed, in order and once.",
+        run!(volumes),
+    )
+    .requires(&[Capability::VolumeList])
+    .without_image(),
+    Check::must(
+        "many/log-lines",
+        "Twelve thousand lines of logs are all given, as a text and as a stream, and so is a long tail.",
+        run!(log_lines),
+    ),
+    Check::must(
+        "many/archive-entries",
+        "An archive of twelve hundred files goes in and out whole.",
+        run!(archive_entries),
+    )
+    .requires(&[Capability::FileArchive]),
+    Check::must(
+        "many/values-of-a-config",
+        "Two hundred labels, two hundred variables and a thousand words of one container are all there.",
+        run!(values),
+    ),
+];
+
+/// More than a page of a hundred.
+const COUNT: usize = 105;
+/// How many are created at once.
+const AT_ONCE: usize = 6;
+
+/// Asserts that a list has each of the ids once.
+fn each_once<T: Ord + std::fmt::Debug>(
+    ctx: &Ctx,
+    about: &str,
+    listed: &[T],
+    made: &BTreeSet<T>,
+) -> CheckResult {
+    let known = listed
+        .iter()
+        .filter(|id| made.contains(id))
+        .collect::<BTreeSet<_>>()
+        .len();
+    ctx.equal(
+        format!("{about}: all, and how many of them"),
+        (listed.len(), known),
+        (made.len(), made.len()),
+    )
+}
+
+async fn containers(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let mut told = None;
+    if ctx.declares(Capability::Events) {
+        let mut events = driver.events(&own(&ctx).kind(EventKind::Created)).await?;
+        let ctx = ctx.clone();
+        // Read meanwhile: engines drop events for those who are slow.
+        told = Some(tokio::spawn(async move {
+            let mut ids = Vec::new();
+            while ids.len() < COUNT {
+                ids.extend(next(&ctx, &mut events).await?.container_id);
+            }
+            CheckResult::Ok(ids)
+        }));
+    }
+    let create = |number: usize| {
+        let config = ctx
+            .program(["true"])
+            .network("none")
+            .label("half", (number % 2).to_string());
+        async move { driver.create_container(&config).await.map(|made| made.id) }
+    };
+    let made: BTreeSet<ContainerId> = stream::iter(0..COUNT)
+        .map(create)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    ctx.equal("containers with an id of their own", made.len(), COUNT)?;
+    let listed = driver.list_containers(&ctx.own()).await?;
+    let order: Vec<_> = listed
+        .iter()
+        .map(|one| (one.created_at, one.id.clone()))
+        .collect();
+    ctx.ensure(
+        "the list is in the order of creation",
+        order.is_sorted(),
+        order.len(),
+    )?;
+    let ids: Vec<ContainerId> = listed.into_iter().map(|listed| listed.id).collect();
+    each_once(&ctx, "the list", &ids, &made)?;
+    let created = driver
+        .list_containers(&ctx.own().status(ContainerStatus::Created))
+        .await?;
+    ctx.equal("those of a status", created.len(), COUNT)?;
+    let half = driver.list_containers(&ctx.own().label("half", "1")).await?;
+    ctx.equal("those of a label", half.len(), COUNT / 2)?;
+    let total = driver.health_check().await?.containers.total;
+    ctx.ensure("the health check counts them", total >= COUNT as u64, total)?;
+    let sessions = driver.list_sessions().await?;
+    let session = sessions
+        .iter()
+        .find(|summary| summary.session_id == *ctx.session());
+    ctx.equal(
+        "the containers of the session's summary",
+        session.map(|one| one.containers),
+        Some(COUNT),
+    )?;
+    if let Some(told) = told {
+        let told = ctx.ends("the events", told).await?;
+        let told = told.map_err(|error| crate::Verdict::Broken(error.to_string()))??;
+        each_once(&ctx, "the events", &told, &made)?;
+    }
+    Ok(())
+}
+
+async fn volumes(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let create = |_| {
+        let config = ctx.volume();
+        async move { driver.create_volume(&config).await.map(|made| made.name) }
+    };
+    let made: BTreeSet<String> = stream::iter(0..COUNT)
+        .map(create)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let filter = ResourceFilter::default().session(ctx.session().clone());
+    let listed = driver.list_volumes(&filter).await?;
+    let order: Vec<_> = listed
+        .iter()
+        .map(|one| (one.created_at, one.name.clone()))
+        .collect();
+    ctx.ensure(
+        "the list is in the order of creation and name",
+        order.is_sorted(),
+        order.len(),
+    )?;
+    let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+    each_once(&ctx, "the list", &names, &made)
+}
+
+async fn log_lines(ctx: Ctx) -> CheckResult {
+    const LINES: usize = 12_000;
+    const TAIL: usize = 11_000;
+    let (ended, logs) = ctx.finished(&ctx.script(&format!("seq 1 {LINES}"))).await?;
+    let lines = |from: usize| -> String { (from..=LINES).map(|number| format!("{number}\n")).collect() };
+    let same = |about: &str, seen: &str, from| {
+        let wanted = lines(from);
+        ctx.ensure(
+            format!("{about} is complete"),
+            seen == wanted,
+            first_difference(seen, &wanted),
+        )
+    };
+    same("the text", &logs, 1)?;
+    let tail = LogOptions::default().tail(TAIL as u64);
+    same(
+        "the tail",
+        &ctx.driver().get_container_logs(&ended.id, tail).await?,
+        LINES - TAIL + 1,
+    )?;
+    if ctx.declares(Capability::LogStream) {
+        let options = LogStreamOptions::default();
+        for (about, options, from) in [
+            ("the stream", options, 1),
+            (
+                "the stream of a tail",
+                options.tail(TAIL as u64),
+                LINES - TAIL + 1,
+            ),
+        ] {
+            let stream = ctx.driver().stream_container_logs(&ended.id, options).await?;
+            let chunks = ctx.ends(about, stream.collect()).await??;
+            let text: String = chunks.iter().map(LogChunk::text).collect();
+            same(about, &text, from)?;
+        }
+    }
+    Ok(())
+}
+
+async fn archive_entries(ctx: Ctx) -> CheckResult {
+    let id = ctx.driver().create_container(&writable(&ctx, SERVE)).await?.id;
+    let folder = |name: &str| -> Entry { (name.to_owned(), tar::EntryType::Directory, 0o755, Vec::new()) };
+    let mut entries = vec![folder("tree")];
+    for number in 0..1200_u32 {
+        let (name, content) = (format!("tree/file-{number:04}"), number.to_string());
+        entries.push((name, tar::EntryType::Regular, 0o644, content.into_bytes()));
+    }
+    put(&ctx, &id, "/home", pack(&entries)?).await?;
+    let seen = get(&ctx, &id, "/home/tree").await?;
+    ctx.equal("entries", seen.len(), entries.len())?;
+    ctx.ensure("they are the same", seen == entries, seen.len())
+}
+
+async fn values(ctx: Ctx) -> CheckResult {
+    const ENTRIES: usize = 200;
+    const WORDS: usize = 1000;
+    let map: BTreeMap<String, String> = (0..ENTRIES)
+        .map(|number| (format!("NAME_{number:03}"), format!("value {number}")))
+        .collect();
+    let script = "env | grep ^NAME_ | sort; printf '%s\\n' \"$@\"";
+    let words = || {
+        let head = ["sh", "-c", script, "sh"].map(str::to_owned);
+        head.into_iter()
+            .chain((0..WORDS).map(|number| format!("word {number}")))
+    };
+    let variables = map.iter().map(|(name, value)| format!("{name}={value}\n"));
+    let wanted: String = variables
+        .chain((0..WORDS).map(|number| format!("word {number}\n")))
+        .collect();
+    let mut config = ctx.program(words());
+    (config.env, config.labels) = (map.clone(), map.clone());
+    let (ended, logs) = ctx.finished(&config).await?;
+    ctx.equal("the labels", &ended.labels, &map)?;
+    same_text(&ctx, "what a command was given", &logs, &wanted)?;
+    if ctx.declares(Capability::Exec) {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        let mut exec = ExecConfig::new(words()).timeout(Duration::from_secs(30));
+        exec.env = map;
+        let output = ctx.driver().exec(&running.id, exec).await?;
+        same_text(&ctx, "what an exec was given", &output.stdout_text(), &wanted)?;
+    }
+    Ok(())
+}

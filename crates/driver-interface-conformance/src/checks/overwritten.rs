@@ -1,0 +1,100 @@
+//! What is written over something that is there: nothing of the old one stays.
+
+use driver_interface_types::{Capability, ContainerDriver, ContainerId, WriteFile};
+
+use super::files::{path, read, writable};
+use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "files/overwritten",
+        "A file written over another has its own length, permissions and owner, also the default ones.",
+        run!(written),
+    )
+    .requires(&[Capability::FileRead, Capability::FileWrite, Capability::Exec]),
+    Check::must(
+        "files/overwritten-by-archive",
+        "A file unpacked over another has its own length, permissions and owner.",
+        run!(unpacked),
+    )
+    .requires(&[Capability::FileArchive, Capability::Exec]),
+];
+
+/// A file's content, permissions, and owner.
+type Version = (&'static str, u32, Option<(u32, u32)>);
+
+/// Versions of one file, each over the one before. Some owners are beyond 16 bits and beyond what seven octal digits hold.
+const VERSIONS: &[Version] = &[
+    ("a long first content\n", 0o751, Some((12, 34))),
+    ("short", 0o600, Some((70_000, 3_000_000))),
+    ("", 0o4711, Some((1, 2_000_000_000))),
+    ("with defaults", WriteFile::DEFAULT_MODE, None),
+    ("x", 0o1407, Some((0, 5))),
+];
+
+/// Asserts that a file is as a version has it; the container's user owns what has no owner.
+async fn is(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
+    let (content, mode, owner) = version;
+    let (uid, gid) = owner.unwrap_or((0, 0));
+    let seen = ctx.told(id, &format!("stat -c '%a %u:%g %s' {at}")).await?;
+    let wanted = format!("{mode:o} {uid}:{gid} {}\n", content.len());
+    ctx.equal(format!("permissions, owner and length of {at}"), seen, wanted)
+}
+
+async fn written(ctx: Ctx) -> CheckResult {
+    let write = async |id: &ContainerId, at: &str, version: &Version| -> CheckResult {
+        let (content, mode, owner) = *version;
+        let mut file = WriteFile::new(content).mode(mode);
+        if let Some((uid, gid)) = owner {
+            file = file.owner(uid, gid);
+        }
+        ctx.driver().write_file(id, &path(at)?, file).await?;
+        let seen = read(&ctx, id, at).await?;
+        ctx.equal(format!("the content of {at}"), seen.as_ref(), content.as_bytes())
+    };
+    let id = ctx.driver().create_container(&writable(&ctx, SERVE)).await?.id;
+    for version in VERSIONS {
+        write(&id, "/home/before", version).await?;
+    }
+    ctx.driver().start_container(&id).await?;
+    ctx.printed(&id, "ready").await?;
+    if let Some(last) = VERSIONS.last() {
+        is(&ctx, &id, "/home/before", last).await?;
+    }
+    for version in VERSIONS {
+        write(&id, "/home/while", version).await?;
+        is(&ctx, &id, "/home/while", version).await?;
+    }
+    // In memory, where engines leave it to a process without the privilege to give files away.
+    for (content, mode, _) in VERSIONS {
+        let own = (*content, *mode, None);
+        write(&id, "/tmp/file", &own).await?;
+        is(&ctx, &id, "/tmp/file", &own).await?;
+    }
+    Ok(())
+}
+
+async fn unpacked(ctx: Ctx) -> CheckResult {
+    let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
+    for version in VERSIONS {
+        let (content, mode, owner) = *version;
+        let (uid, gid) = owner.unwrap_or((0, 0));
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(mode);
+        header.set_uid(uid.into());
+        header.set_gid(gid.into());
+        header.set_size(content.len() as u64);
+        let mut archive = tar::Builder::new(Vec::new());
+        let broken =
+            |error: std::io::Error| Verdict::Broken(format!("an archive could not be made: {error}"));
+        archive
+            .append_data(&mut header, "file", content.as_bytes())
+            .map_err(broken)?;
+        let archive = archive.into_inner().map_err(broken)?;
+        ctx.driver()
+            .copy_into_container(&id, &path("/home")?, archive.into())
+            .await?;
+        is(&ctx, &id, "/home/file", version).await?;
+    }
+    Ok(())
+}

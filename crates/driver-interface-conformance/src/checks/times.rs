@@ -1,0 +1,489 @@
+//! Times and durations: none is cut to whole seconds, a zero is a zero, and all times are of the engine's clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_errors::codes;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerStatus, EventFilter, EventKind,
+    ExecConfig, ExecOutcome, HealthCheck, LogChunk, LogOptions, LogStreamOptions, RemoveOptions, StopOptions,
+    StopOutcome, WaitOptions,
+};
+use tokio::time::Instant;
+
+use super::events::{lived, next, own, up_to};
+use crate::{Check, CheckResult, Ctx, Failure, SERVE, STUBBORN, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "times/graces-and-timeouts",
+        "A grace or timeout of 1.9 s lasts 1.9 s: of a stop, a restart, a wait, an exec and an exec session.",
+        run!(graces_and_timeouts),
+    )
+    .because("engines and clients count many of them in whole seconds"),
+    Check::must(
+        "times/zero-is-zero",
+        "A grace, a timeout, an output limit or a time of zero is taken as zero and not as unset.",
+        run!(zero_is_zero),
+    ),
+    Check::must(
+        "times/of-objects",
+        "Creation, start, exit, event and stats times have fractions of a second and are the same for every reader.",
+        run!(of_objects),
+    ),
+    Check::must(
+        "times/one-clock",
+        "Containers, volumes, networks, logs, events and stats have times of the engine's clock.",
+        run!(one_clock),
+    )
+    .because("the client's clock may differ from the engine's")
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "times/logs-within-a-second",
+        "`since` and `until` between two lines of one second split there; where the engine records whole seconds, \
+         no line is lost.",
+        run!(logs_within_a_second),
+    ),
+    Check::should(
+        "times/log-fractions",
+        "The times of log lines have fractions of a second.",
+        run!(log_fractions),
+    )
+    .because("Podman's Docker API gives whole seconds, so there no driver can do better"),
+    Check::must(
+        "times/events-within-a-second",
+        "`since` with the time of an event gives that event and none of the same second before it.",
+        run!(events_within_a_second),
+    )
+    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .exclusive()
+    .requires(&[Capability::Events]),
+    Check::must(
+        "times/health-check",
+        "A health check's interval and timeout below a second hold.",
+        run!(health_check),
+    )
+    .requires(&[Capability::HealthCheckRun]),
+];
+
+/// Neither one second nor two.
+const SPAN: Duration = Duration::from_millis(1900);
+/// How late a call may come back; a default grace or timeout taken instead lasts longer.
+const LATE: Duration = Duration::from_secs(9);
+
+async fn graces_and_timeouts(ctx: Ctx) -> CheckResult {
+    tokio::try_join!(stop_graces(&ctx), restart_graces(&ctx), timeouts(&ctx)).map(drop)
+}
+
+async fn stop_graces(ctx: &Ctx) -> CheckResult {
+    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    let begun = Instant::now();
+    let stopped = ctx
+        .driver()
+        .stop_container(&id, StopOptions::graceful(SPAN))
+        .await;
+    ctx.took("a stop", begun, SPAN, SPAN + LATE)?;
+    ctx.refused("a stop", stopped, &[codes::CONTAINER_STOP_FAILED])?;
+    let begun = Instant::now();
+    let stopped = ctx
+        .driver()
+        .stop_container(&id, StopOptions::kill_after(SPAN))
+        .await?;
+    ctx.took("a stop by force", begun, SPAN, SPAN + LATE)?;
+    ctx.equal("a stop by force", stopped, StopOutcome::Killed)
+}
+
+async fn restart_graces(ctx: &Ctx) -> CheckResult {
+    if !ctx.declares(Capability::ContainerRestart) {
+        return Ok(());
+    }
+    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    let begun = Instant::now();
+    let restarted = ctx
+        .driver()
+        .restart_container(&id, StopOptions::graceful(SPAN))
+        .await;
+    ctx.took("a restart", begun, SPAN, SPAN + LATE)?;
+    ctx.refused("a restart", restarted, &[codes::CONTAINER_STOP_FAILED])?;
+    let begun = Instant::now();
+    ctx.driver()
+        .restart_container(&id, StopOptions::kill_after(SPAN))
+        .await?;
+    ctx.took("a restart by force", begun, SPAN, SPAN + LATE)
+}
+
+async fn timeouts(ctx: &Ctx) -> CheckResult {
+    let id = ctx.ready(&ctx.script(SERVE)).await?.id;
+    let wait = async {
+        if !ctx.declares(Capability::ContainerWait) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let waited = ctx.driver().wait_container(&id, WaitOptions::at_most(SPAN)).await;
+        ctx.took("a wait", begun, SPAN, SPAN + LATE)?;
+        ctx.refused("a wait", waited, &[codes::TIMEOUT_ERROR]).map(drop)
+    };
+    let long = || ExecConfig::new(["sleep", "600"]).timeout(SPAN);
+    let exec = async {
+        if !ctx.declares(Capability::Exec) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let output = ctx.driver().exec(&id, long()).await?;
+        ctx.took("an exec", begun, SPAN, SPAN + LATE)?;
+        ctx.equal("an exec", output.outcome, ExecOutcome::TimedOut)
+    };
+    let session = async {
+        if !ctx.declares(Capability::ExecStream) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut session = ctx.driver().exec_stream(&id, long()).await?;
+        let outcome = ctx.ends("an exec session", session.wait()).await??;
+        ctx.took("an exec session", begun, SPAN, SPAN + LATE)?;
+        ctx.equal("an exec session", outcome, ExecOutcome::TimedOut)
+    };
+    tokio::try_join!(wait, exec, session).map(drop)
+}
+
+async fn zero_is_zero(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    if ctx.declares(Capability::ContainerWait) {
+        let wait = driver.wait_container(&id, WaitOptions::at_most(Duration::ZERO));
+        let waited = ctx.ends("a wait of zero", wait).await?;
+        ctx.refused("a wait of zero", waited, &[codes::TIMEOUT_ERROR])?;
+    }
+    if ctx.declares(Capability::Exec) {
+        let timeout = ExecConfig::new(["sleep", "600"]).timeout(Duration::ZERO);
+        let output = ctx.ends("an exec of zero", driver.exec(&id, timeout)).await??;
+        ctx.equal("an exec of zero", output.outcome, ExecOutcome::TimedOut)?;
+        let limit = ExecConfig::new(["echo", "text"]).output_limit(0);
+        let output = driver.exec(&id, limit).await?;
+        ctx.equal(
+            "an output limit of zero",
+            (output.stdout.len(), output.truncated, output.outcome),
+            (0, true, ExecOutcome::Exited(0)),
+        )?;
+    }
+    let begun = Instant::now();
+    let stopped = driver
+        .stop_container(&id, StopOptions::graceful(Duration::ZERO))
+        .await;
+    ctx.took("a stop without grace", begun, Duration::ZERO, LATE)?;
+    ctx.refused("a stop without grace", stopped, &[codes::CONTAINER_STOP_FAILED])?;
+    ctx.equal("status", ctx.get(&id).await?.status, ContainerStatus::Running)?;
+    let begun = Instant::now();
+    let stopped = driver
+        .stop_container(&id, StopOptions::kill_after(Duration::ZERO))
+        .await?;
+    ctx.took("a stop by force without grace", begun, Duration::ZERO, LATE)?;
+    ctx.equal("a stop by force without grace", stopped, StopOutcome::Killed)?;
+    let logs = driver
+        .get_container_logs(&id, LogOptions::default().since(UNIX_EPOCH))
+        .await?;
+    ctx.equal("the logs since the epoch", logs.as_str(), "ready\n")?;
+    if ctx.declares(Capability::LogStream) {
+        let options = LogStreamOptions::default();
+        let text = streamed(&ctx, &id, options.until(UNIX_EPOCH)).await?;
+        ctx.equal("the log stream until the epoch", text.as_str(), "")?;
+        let text = streamed(&ctx, &id, options.since(UNIX_EPOCH)).await?;
+        ctx.equal("the log stream since the epoch", text.as_str(), "ready\n")?;
+    }
+    Ok(())
+}
+
+async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
+    let stream = ctx.driver().stream_container_logs(id, options).await?;
+    Ok(ctx.ends("the log stream", stream.collect()).await??)
+}
+
+async fn streamed(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<String> {
+    let chunks = chunks(ctx, id, options).await?;
+    Ok(chunks.iter().map(LogChunk::text).collect())
+}
+
+fn has_fraction(time: &SystemTime) -> bool {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.subsec_nanos() != 0
+}
+
+/// Asserts that not all of some times are of whole seconds. Two of them are by chance once in a million runs.
+fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
+    let fine = times.iter().any(has_fraction);
+    ctx.ensure(format!("{about} has fractions of a second"), fine, times)
+}
+
+async fn of_objects(ctx: Ctx) -> CheckResult {
+    let mut stream = match ctx.declares(Capability::Events) {
+        true => Some(ctx.driver().events(&own(&ctx)).await?),
+        false => None,
+    };
+    let (mut created, mut started, mut finished) = (Vec::new(), Vec::new(), Vec::new());
+    let second = ctx.second_driver().await?;
+    for _ in 0..2 {
+        let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+        let listed = ctx.driver().list_containers(&ctx.own()).await?;
+        let listed = listed.into_iter().find(|listed| listed.id == ended.id);
+        let found = second.get_container(&ended.id).await?;
+        for (about, other) in [("the list", listed), ("another driver", found)] {
+            let times = other.map(|other| (other.created_at, other.started_at, other.exit));
+            let wanted = (ended.created_at, ended.started_at, ended.exit.clone());
+            ctx.equal(format!("the times from {about}"), times, Some(wanted))?;
+        }
+        if ctx.declares(Capability::ContainerWait) {
+            let exit = ctx
+                .driver()
+                .wait_container(&ended.id, WaitOptions::default())
+                .await?;
+            ctx.equal("the exit from a wait", Some(exit), ended.exit.clone())?;
+        }
+        let times = (
+            Some(ended.created_at),
+            ended.started_at,
+            ended.exit.map(|exit| exit.finished_at),
+        );
+        ctx.ensure(
+            "the times ascend",
+            times.0 <= times.1 && times.1 <= times.2,
+            times,
+        )?;
+        created.extend(times.0);
+        started.extend(times.1);
+        finished.extend(times.2);
+        ctx.driver()
+            .remove_container(&ended.id, RemoveOptions::default())
+            .await?;
+    }
+    for (about, times) in [("creation", &created), ("start", &started), ("exit", &finished)] {
+        with_fractions(&ctx, about, times)?;
+    }
+    if let Some(stream) = &mut stream {
+        let events = up_to(&ctx, stream, EventKind::Removed).await?;
+        let times: Vec<SystemTime> = events.iter().map(|event| event.time).collect();
+        with_fractions(&ctx, "an event", &times)?;
+    }
+    if ctx.declares(Capability::ContainerStats) {
+        let id = ctx.ready(&ctx.script(SERVE)).await?.id;
+        let stats = [
+            ctx.driver().container_stats(&id).await?,
+            ctx.driver().container_stats(&id).await?,
+        ];
+        with_fractions(&ctx, "the time of stats", &stats.map(|stats| stats.time))?;
+    }
+    Ok(())
+}
+
+/// The engine's clock, to the second below, as a command in a container tells it.
+async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
+    let text = ctx.told(id, "date +%s").await?;
+    let broken = |_| Verdict::Broken(format!("`date +%s` printed {text:?}"));
+    Ok(UNIX_EPOCH + Duration::from_secs(text.trim().parse().map_err(broken)?))
+}
+
+async fn one_clock(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let clock = ctx.ready(&ctx.script(SERVE)).await?.id;
+    let from = engine_time(&ctx, &clock).await?;
+    let mut times: Vec<(String, SystemTime)> = Vec::new();
+    let mut stream = match ctx.declares(Capability::Events) {
+        true => Some(driver.events(&own(&ctx)).await?),
+        false => None,
+    };
+    let volume = driver.create_volume(&ctx.volume()).await?;
+    times.push(("a volume's creation".to_owned(), volume.created_at));
+    let network = driver.create_network(&ctx.network()).await?;
+    times.push(("a network's creation".to_owned(), network.created_at));
+    let (ended, _) = ctx.finished(&ctx.script("echo line")).await?;
+    times.push(("a container's creation".to_owned(), ended.created_at));
+    times.extend(
+        ended
+            .started_at
+            .map(|time| ("a container's start".to_owned(), time)),
+    );
+    times.extend(
+        ended
+            .exit
+            .as_ref()
+            .map(|exit| ("a container's exit".to_owned(), exit.finished_at)),
+    );
+    for time in log_times(&ctx, &ended.id).await? {
+        times.push(("a line's".to_owned(), time));
+    }
+    if ctx.declares(Capability::LogStream) {
+        let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
+        times.extend(
+            chunks
+                .iter()
+                .filter_map(|chunk| Some(("a chunk's".to_owned(), chunk.timestamp?))),
+        );
+    }
+    if let Some(stream) = &mut stream {
+        let events = up_to(&ctx, stream, EventKind::Stopped).await?;
+        times.extend(events.iter().map(|event| (event.kind.to_string(), event.time)));
+    }
+    if ctx.declares(Capability::ContainerStats) {
+        let stats = driver.container_stats(&clock).await?;
+        times.push(("of stats".to_owned(), stats.time));
+    }
+    // Engines write some of the times without fractions, as the clock here is.
+    let to = engine_time(&ctx, &clock).await? + Duration::from_secs(1);
+    for (about, time) in times {
+        let within = from <= time && time <= to;
+        ctx.ensure(
+            format!("the time {about} is of the engine's clock"),
+            within,
+            (from, time, to),
+        )?;
+    }
+    // Times that the engine gave work as `since`.
+    let Some(started) = ended.started_at else {
+        return Err(Failure::new("start time", "a time", "none").into());
+    };
+    for (since, wanted) in [
+        (started - Duration::from_secs(1), "line\n"),
+        (to + Duration::from_secs(1), ""),
+    ] {
+        let logs = driver
+            .get_container_logs(&ended.id, LogOptions::default().since(since))
+            .await?;
+        ctx.equal(format!("the logs since {since:?}"), logs.as_str(), wanted)?;
+    }
+    Ok(())
+}
+
+/// The times of a container's log lines.
+async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> {
+    let options = LogOptions::default().timestamps(true);
+    let logs = ctx.driver().get_container_logs(id, options).await?;
+    let mut times = Vec::new();
+    for line in logs.lines() {
+        let time = line.split(' ').next().unwrap_or_default().replace("+00:00", "Z");
+        let time = humantime::parse_rfc3339(&time);
+        ctx.ensure("a line begins with its time", time.is_ok(), line)?;
+        times.extend(time);
+    }
+    Ok(times)
+}
+
+/// Of five lines 0.3 s apart two are of one second, whatever the clock says.
+const FIVE_LINES: &str = "for number in 1 2 3 4 5; do echo $number; sleep 0.3; done";
+
+async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
+    let (ended, logs) = ctx.finished(&ctx.script(FIVE_LINES)).await?;
+    ctx.equal("the logs", logs.as_str(), "1\n2\n3\n4\n5\n")?;
+    let times = log_times(&ctx, &ended.id).await?;
+    let fine = times.iter().any(has_fraction);
+    for (number, pair) in (1..).zip(times.windows(2)) {
+        let [earlier, later] = pair else { continue };
+        if earlier == later {
+            // Nothing is known of their order within the whole second.
+            continue;
+        }
+        let middle = *earlier + later.duration_since(*earlier).unwrap_or_default() / 2;
+        let before: String = (1..=number).map(|line| format!("{line}\n")).collect();
+        let after: String = (number + 1..=5).map(|line| format!("{line}\n")).collect();
+        let split = |about: &str, seen: String, wanted: &str| {
+            // A line of the same whole second may be on either side.
+            let right = if fine {
+                seen == wanted
+            } else {
+                seen.contains(wanted)
+            };
+            ctx.ensure(
+                format!("{about}, behind line {number}, is {wanted:?}"),
+                right,
+                seen,
+            )
+        };
+        let since = ctx
+            .driver()
+            .get_container_logs(&ended.id, LogOptions::default().since(middle))
+            .await?;
+        split("the logs since a time", since, &after)?;
+        let since = ctx
+            .driver()
+            .get_container_logs(&ended.id, LogOptions::default().since(*later))
+            .await?;
+        split("the logs since a line's own time", since, &after)?;
+        if ctx.declares(Capability::LogStream) {
+            let options = LogStreamOptions::default();
+            split(
+                "the stream since a time",
+                streamed(&ctx, &ended.id, options.since(middle)).await?,
+                &after,
+            )?;
+            split(
+                "the stream until a time",
+                streamed(&ctx, &ended.id, options.until(middle)).await?,
+                &before,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+async fn log_fractions(ctx: Ctx) -> CheckResult {
+    let (ended, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
+    with_fractions(&ctx, "a line's time", &log_times(&ctx, &ended.id).await?)?;
+    if ctx.declares(Capability::LogStream) {
+        let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
+        let times: Vec<SystemTime> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
+        with_fractions(&ctx, "a chunk's time", &times)?;
+    }
+    Ok(())
+}
+
+async fn events_within_a_second(ctx: Ctx) -> CheckResult {
+    let mut live = ctx.driver().events(&own(&ctx)).await?;
+    let mut events = Vec::new();
+    for _ in 0..2 {
+        lived(&ctx, "sleep 0.05").await?;
+        events.extend(up_to(&ctx, &mut live, EventKind::Removed).await?);
+    }
+    for (place, event) in events.iter().enumerate().skip(1) {
+        let filter: EventFilter = own(&ctx).since(event.time);
+        let mut replay = ctx.driver().events(&filter).await?;
+        let first = next(&ctx, &mut replay).await?;
+        // Two events may have one and the same time.
+        let wanted = events
+            .iter()
+            .take(place + 1)
+            .find(|other| other.time == event.time);
+        ctx.equal(
+            format!("the first since the time of {}", event.kind),
+            Some((first.kind, first.time)),
+            wanted.map(|wanted| (wanted.kind, wanted.time)),
+        )?;
+    }
+    Ok(())
+}
+
+async fn health_check(ctx: Ctx) -> CheckResult {
+    let quick = |line: &str| {
+        HealthCheck::shell(line)
+            .interval(Duration::from_millis(700))
+            .timeout(Duration::from_millis(800))
+            .retries(1)
+    };
+    let becomes = async |line: &str, wanted: ContainerHealthStatus| -> CheckResult {
+        let id = ctx
+            .started(&ctx.script(SERVE).health_check(quick(line)))
+            .await?
+            .id;
+        let about = format!("the health of {line:?}");
+        // The default interval, which engines take for none, is longer.
+        let ask = || async {
+            let now = ctx.get(&id).await?.health;
+            let status = now.as_ref().map(|health| health.status);
+            let decided = status.filter(|status| *status != ContainerHealthStatus::Starting);
+            Ok(decided.ok_or_else(|| format!("{now:?}")))
+        };
+        let status = ctx.eventually(&about, Duration::from_secs(15), ask).await?;
+        ctx.equal(&about, status, wanted)
+    };
+    tokio::try_join!(
+        becomes("true", ContainerHealthStatus::Healthy),
+        becomes("sleep 5", ContainerHealthStatus::Unhealthy),
+    )
+    .map(drop)
+}

@@ -1,0 +1,328 @@
+//! Values that calls take: each comes through whole, and none is left over for the next call.
+
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, LogChunk, LogOptions, LogStreamOptions,
+};
+use futures_util::future::try_join_all;
+use tokio::io::AsyncReadExt as _;
+
+use super::archives::{Entry, get, pack, put};
+use super::files::{path, read, writable, write};
+use super::values::{print_values, printed_values, same_text, texts, variables};
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "values/exec",
+        "Words, variables and input of an exec, an exec session and a detached exec come through whole.",
+        run!(exec),
+    )
+    .requires(&[Capability::Exec]),
+    Check::must(
+        "values/file-names",
+        "Files are written, read and seen inside under their own names and with their own content, whatever these hold.",
+        run!(file_names),
+    )
+    .limit(180)
+    .requires(&[Capability::FileRead, Capability::FileWrite]),
+    Check::must(
+        "values/archive-names",
+        "Names and content in archives come through whole, whatever they hold.",
+        run!(archive_names),
+    )
+    .requires(&[Capability::FileArchive]),
+    Check::must(
+        "values/options-of-one-call",
+        "The options of a call hold for it alone, and not for the next one or one at the same time.",
+        run!(options),
+    )
+    .requires(&[Capability::Exec]),
+];
+
+/// An exec that prints its words, its variables and then its input.
+fn printing() -> ExecConfig {
+    let script = print_values();
+    let words = ["sh", "-c", &script, "sh"].map(str::to_owned);
+    let mut config = ExecConfig::new(words.into_iter().chain(texts()));
+    config.env = variables();
+    config
+}
+
+async fn exec(ctx: Ctx) -> CheckResult {
+    let id = ctx.ready(&ctx.script(SERVE)).await?.id;
+    let input: String = texts().concat();
+    let wanted = printed_values(&texts());
+    let with_input = || {
+        let mut config = printing().stdin(input.clone());
+        config
+            .argv
+            .iter_mut()
+            .skip(2)
+            .take(1)
+            .for_each(|script| script.push_str("; cat"));
+        config
+    };
+    let output = ctx.driver().exec(&id, with_input()).await?;
+    same_text(
+        &ctx,
+        "what an exec was given",
+        &output.stdout_text(),
+        &format!("{wanted}{input}"),
+    )?;
+    if ctx.declares(Capability::ExecStream) {
+        let mut session = ctx.driver().exec_stream(&id, with_input()).await?;
+        let mut seen = String::new();
+        let read = ctx
+            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .await?;
+        ctx.ensure("the output is read", read.is_ok(), &read)?;
+        same_text(
+            &ctx,
+            "what an exec session was given",
+            &seen,
+            &format!("{wanted}{input}"),
+        )?;
+        let outcome = ctx.ends("the exec session", session.wait()).await??;
+        ctx.equal("its outcome", outcome, ExecOutcome::Exited(0))?;
+    }
+    if ctx.declares(Capability::ExecDetached) {
+        let mut detached = printing();
+        detached.argv.iter_mut().skip(2).take(1).for_each(|script| {
+            *script = format!("{{ {script}; }} > /tmp/part; mv /tmp/part /tmp/seen");
+        });
+        ctx.driver().exec_detached(&id, detached).await?;
+        ctx.told(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
+            .await?;
+        let seen = ctx.told(&id, "cat /tmp/seen").await?;
+        same_text(&ctx, "what a detached exec was given", &seen, &wanted)?;
+    }
+    Ok(())
+}
+
+/// Names that something on the way may cut, quote, take for a pattern or for an option.
+fn odd_names() -> Vec<String> {
+    let names = [
+        "  two\nlines\t ",
+        "'q' \"d\" `b` $HOME %s $(id)",
+        "[z]",
+        r"*?{a,b}\n",
+        "größe 日本 🦀 e\u{301}",
+        "-rf",
+        "..a:b,c=d;e&f|g<h>#i",
+        "MiXeD",
+        "mixed",
+    ];
+    names
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["long-ü".repeat(30)])
+        .collect()
+}
+
+/// Each name with what is in the file: all texts in the first, and one in each of the others.
+fn named_files() -> Vec<(String, String)> {
+    let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
+    odd_names().into_iter().zip(contents).collect()
+}
+
+async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) -> CheckResult {
+    // What a pattern would find in place of `[z]`.
+    write(ctx, id, &format!("{folder}/z"), "another file").await?;
+    for (name, content) in named_files() {
+        write(ctx, id, &format!("{folder}/{name}"), content).await?;
+    }
+    for (name, content) in named_files() {
+        let at = format!("{folder}/{name}");
+        let seen = read(ctx, id, &at).await?;
+        same_text(ctx, &format!("{at:?}"), &String::from_utf8_lossy(&seen), &content)?;
+        if as_stream {
+            let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
+            let seen = ctx.ends("the file", stream.read_all(1 << 20)).await??;
+            same_text(
+                ctx,
+                &format!("{at:?} as a stream"),
+                &String::from_utf8_lossy(&seen),
+                &content,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Asserts that a process sees the files.
+async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
+    let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
+    let words = ["sh", "-c", script, "sh", folder].map(str::to_owned);
+    let output = ctx
+        .driver()
+        .exec(id, ExecConfig::new(words.into_iter().chain(odd_names())))
+        .await?;
+    let wanted: String = named_files().into_iter().map(|(_, content)| content).collect();
+    ctx.equal(format!("errors in {folder}"), output.stderr_text().as_ref(), "")?;
+    same_text(
+        ctx,
+        &format!("what is seen in {folder}"),
+        &output.stdout_text(),
+        &wanted,
+    )
+}
+
+async fn file_names(ctx: Ctx) -> CheckResult {
+    let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
+    // The root file system, and a directory in memory, which engines see only from inside.
+    for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
+        round_trip(&ctx, &id, folder, as_stream).await?;
+        if ctx.declares(Capability::Exec) {
+            seen_inside(&ctx, &id, folder).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn archive_names(ctx: Ctx) -> CheckResult {
+    let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
+    let mut entries: Vec<Entry> = vec![("tree".to_owned(), tar::EntryType::Directory, 0o755, Vec::new())];
+    for (name, content) in named_files() {
+        entries.push((
+            format!("tree/{name}"),
+            tar::EntryType::Regular,
+            0o644,
+            content.into_bytes(),
+        ));
+    }
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    put(&ctx, &id, "/home", pack(&entries)?).await?;
+    let seen = get(&ctx, &id, "/home/tree").await?;
+    let names = |entries: &[Entry]| -> Vec<String> { entries.iter().map(|entry| entry.0.clone()).collect() };
+    ctx.equal("the names", names(&seen), names(&entries))?;
+    ctx.ensure("modes and content are the same", seen == entries, seen.len())?;
+    if ctx.declares(Capability::Exec) {
+        seen_inside(&ctx, &id, "/home/tree").await?;
+    }
+    Ok(())
+}
+
+async fn options(ctx: Ctx) -> CheckResult {
+    let script = format!("echo one; echo two >&2; echo three; {SERVE}");
+    let id = ctx.ready(&ctx.script(&script)).await?.id;
+    execs_apart(&ctx, &id).await?;
+    logs_apart(&ctx, &id).await
+}
+
+/// Prints the variable `MARK`, the directory, the user and the input.
+const SHOW: &str = "echo \"${MARK-unset} $(pwd) $(id -u)\"; cat";
+
+async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
+    let show = async |config: ExecConfig| -> CheckResult<(String, bool)> {
+        let output = ctx.driver().exec(id, config).await?;
+        Ok((output.stdout_text().into_owned(), output.truncated))
+    };
+    let plain = show(ExecConfig::shell(SHOW)).await?;
+    ctx.ensure(
+        "a plain exec has no variable and no input",
+        plain.0.starts_with("unset "),
+        &plain,
+    )?;
+    let special = ExecConfig::shell(SHOW)
+        .env("MARK", "set")
+        .working_dir("/etc")
+        .user("7:8")
+        .stdin("input")
+        .output_limit(14)
+        .timeout(Duration::from_secs(1));
+    // A slow engine may end it by its timeout; what is asked about comes after.
+    let output = ctx.driver().exec(id, special).await?;
+    ctx.ensure(
+        "the exec before was another",
+        output.stdout_text() != plain.0,
+        &output,
+    )?;
+    ctx.equal(
+        "a plain exec after it",
+        show(ExecConfig::shell(SHOW)).await?,
+        plain,
+    )?;
+    let slow = show(ExecConfig::shell("sleep 1.5; echo \"and a long output\"")).await?;
+    ctx.equal(
+        "a slow one after it",
+        slow,
+        ("and a long output\n".to_owned(), false),
+    )?;
+    let marked = |number: usize| {
+        let mark = format!("mark-{number}");
+        ExecConfig::shell(SHOW)
+            .env("MARK", &mark)
+            .stdin(mark)
+            .working_dir(if number == 0 { "/etc" } else { "/" })
+    };
+    let wanted = |number: usize, seen: &str| {
+        let folder = if number == 0 { "/etc" } else { "/" };
+        let own = seen.starts_with(&format!("mark-{number} {folder} "))
+            && seen.ends_with(&format!("mark-{number}"));
+        ctx.ensure(
+            format!("exec {number} of four at once has its own options"),
+            own,
+            seen,
+        )
+    };
+    let calls = (0..4).map(|number| async move {
+        if number < 2 || !ctx.declares(Capability::ExecStream) {
+            return wanted(
+                number,
+                &ctx.driver().exec(id, marked(number)).await?.stdout_text(),
+            );
+        }
+        let mut session = ctx.driver().exec_stream(id, marked(number)).await?;
+        let mut seen = String::new();
+        let read = ctx
+            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .await?;
+        ctx.ensure("the output is read", read.is_ok(), &read)?;
+        let outcome = ctx.ends("the exec session", session.wait()).await??;
+        ctx.equal("the outcome", outcome, ExecOutcome::Exited(0))?;
+        wanted(number, &seen)
+    });
+    try_join_all(calls).await.map(drop)
+}
+
+async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
+    let texts = [
+        (LogOptions::default().only_stderr().timestamps(true).tail(1), 1),
+        (LogOptions::default().tail(2).only_stdout(), 2),
+        (LogOptions::default().only_stdout(), 3),
+        (LogOptions::default(), 4),
+    ];
+    // One after another, and then all at once.
+    for (options, lines) in texts {
+        let logs = ctx.driver().get_container_logs(id, options).await?;
+        ctx.equal(format!("lines with {options:?}"), logs.lines().count(), lines)?;
+    }
+    let calls = texts.map(|(options, lines)| async move {
+        let logs = ctx.driver().get_container_logs(id, options).await?;
+        ctx.equal(
+            format!("lines with {options:?}, at once"),
+            logs.lines().count(),
+            lines,
+        )?;
+        if !ctx.declares(Capability::LogStream) {
+            return Ok(());
+        }
+        let mut of_stream = LogStreamOptions::default().timestamps(options.timestamps);
+        (of_stream.tail, of_stream.stdout, of_stream.stderr) = (options.tail, options.stdout, options.stderr);
+        let stream = ctx.driver().stream_container_logs(id, of_stream).await?;
+        let chunks = ctx.ends("the log stream", stream.collect()).await??;
+        let text: String = chunks.iter().map(LogChunk::text).collect();
+        ctx.equal(
+            format!("lines of a stream with {options:?}"),
+            text.lines().count(),
+            lines,
+        )?;
+        let timed = chunks
+            .iter()
+            .all(|chunk| chunk.timestamp.is_some() == options.timestamps);
+        ctx.ensure("its chunks have times where asked for", timed, chunks)
+    });
+    try_join_all(calls).await.map(drop)
+}

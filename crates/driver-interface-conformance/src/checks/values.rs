@@ -1,0 +1,596 @@
+//! Values that a config holds: each comes through whole, whatever is in it, and in its own case.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use driver_interface_types::{
+    Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerHealthStatus, ContainerId,
+    EventFilter, ExecConfig, HealthCheck, LogOptions, NetworkId, RemoveOptions, ResourceFilter,
+    ResourceLimits, SessionId, VolumeId, VolumeMount,
+};
+
+use super::events::{next, own};
+use super::volumes::writable;
+use crate::{Check, CheckResult, Ctx, SERVE, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "values/command",
+        "Words of a command and an entrypoint and values of variables come through whole, whatever they hold.",
+        run!(command),
+    ),
+    Check::must(
+        "values/labels",
+        "Labels of containers, volumes and networks come back whole, from events too, and filters compare all of them.",
+        run!(labels),
+    ),
+    Check::must(
+        "values/case",
+        "Names, sessions, operation keys, label keys and variables that differ in case alone are two.",
+        run!(case),
+    ),
+    Check::must(
+        "values/paths",
+        "Working directories and mount targets with blanks, quotes and the like are used as given, in any order.",
+        run!(paths),
+    )
+    .requires(&[Capability::ProcessSetup, Capability::TmpfsMount]),
+    Check::must(
+        "values/health-check",
+        "The words and the lines of a health check come through whole.",
+        run!(health_check),
+    )
+    .requires(&[Capability::HealthCheckRun, Capability::Exec]),
+    Check::must(
+        "values/extra-hosts",
+        "Each of several extra hosts has its own address, IPv4 or IPv6.",
+        run!(extra_hosts),
+    )
+    .requires(&[Capability::NameResolution, Capability::RealProcesses]),
+    Check::must(
+        "values/large-limits",
+        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced as given.",
+        run!(large_limits),
+    ),
+    Check::must(
+        "values/large-ulimits",
+        "Ulimits beyond 32 bits hold as given.",
+        run!(large_ulimits),
+    )
+    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    Check::must(
+        "values/plan",
+        "The config of a plan has each value as it was given.",
+        run!(plan),
+    )
+    .requires(&[Capability::Plan]),
+    Check::must(
+        "values/nothing-of-the-last-one",
+        "A container under the name of one that was removed has its own labels, variables, limits and logs alone.",
+        run!(name_again),
+    ),
+];
+
+/// Texts that something on the way may cut, trim, split, replace or take for something else.
+const TEXTS: &[&str] = &[
+    "",
+    "\n",
+    "two\nlines",
+    "line\n",
+    "\nline",
+    "carriage\r\nreturn",
+    "\ttab\tbetween\t",
+    "  blanks  around  ",
+    "\"double\" 'single' `back`",
+    "$HOME ${X} $(id) $$ $1",
+    r"C:\dir\n \t \\ \",
+    "100% %s %n %%",
+    "a=b,c:d;e|f&g<h>i#j@k",
+    "* ? [a-z] {b,c} ~ !x",
+    "{\"a\": [1, null]}",
+    "größe 日本 🦀 e\u{301} \u{feff}x",
+    "\u{1}\u{1b}[1m\u{7f}\u{85}",
+    "-n --help",
+    "MiXeD cAsE",
+    "007",
+    "null",
+    "true",
+];
+
+/// All of them, and a long one.
+pub(super) fn texts() -> Vec<String> {
+    let texts = TEXTS.iter().map(|text| (*text).to_owned());
+    texts.chain(["long ü ".repeat(2000)]).collect()
+}
+
+/// The texts as values of `V0`, `V1` and so on.
+pub(super) fn variables() -> BTreeMap<String, String> {
+    let texts = texts().into_iter().enumerate();
+    texts.map(|(number, text)| (format!("V{number}"), text)).collect()
+}
+
+/// A script that prints its words in brackets, and then the [`variables`] in braces.
+pub(super) fn print_values() -> String {
+    let mut script = r#"printf '[%s]' "$@""#.to_owned();
+    for number in 0..texts().len() {
+        script.push_str(&format!(r#"; printf '{{%s}}' "${{V{number}-unset}}""#));
+    }
+    script
+}
+
+/// What [`print_values`] prints when it is given these words.
+pub(super) fn printed_values(words: &[String]) -> String {
+    let words = words.iter().map(|word| format!("[{word}]"));
+    words
+        .chain(texts().iter().map(|text| format!("{{{text}}}")))
+        .collect()
+}
+
+/// Asserts that two texts are the same; says where they are not, as they may be long.
+pub(super) fn same_text(ctx: &Ctx, about: &str, seen: &str, wanted: &str) -> CheckResult {
+    let same = seen
+        .bytes()
+        .zip(wanted.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let about = format!("{about} comes through whole");
+    let around = |text: &str| {
+        let bytes = text.as_bytes().get(same.saturating_sub(20)..).unwrap_or_default();
+        String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned()
+    };
+    let differs = format!(
+        "at byte {same}: {:?} in place of {:?}",
+        around(seen),
+        around(wanted)
+    );
+    ctx.ensure(about, seen == wanted, differs)
+}
+
+fn words(script: String) -> Vec<String> {
+    ["sh", "-c", &script, "sh"].map(str::to_owned).into()
+}
+
+async fn command(ctx: Ctx) -> CheckResult {
+    let with_variables = |mut config: ContainerConfig| {
+        config.env = variables();
+        config
+    };
+    let all = [words(print_values()), texts()].concat();
+    let (_, logs) = ctx.finished(&with_variables(ctx.program(all))).await?;
+    same_text(&ctx, "what a command was given", &logs, &printed_values(&texts()))?;
+    if ctx.declares(Capability::ProcessSetup) {
+        let entrypoint = [words(print_values()), texts()].concat();
+        let command = [vec!["first".to_owned()], texts()].concat();
+        let config = with_variables(ctx.program(command.clone()).entrypoint(entrypoint));
+        let (_, logs) = ctx.finished(&config).await?;
+        let wanted = printed_values(&[texts(), command].concat());
+        same_text(&ctx, "what an entrypoint was given", &logs, &wanted)?;
+    }
+    Ok(())
+}
+
+/// Keys that something on the way may take for something else.
+const KEYS: &[&str] = &[
+    "with blank",
+    " around ",
+    "größe",
+    "a.b/c-d_e",
+    "Upper",
+    "upper",
+    "UPPER",
+    "it's",
+    "\"quoted\"",
+    "$HOME",
+    "*",
+    r"back\slash",
+    "[a]",
+    "a,b",
+    "a:b",
+    "-",
+    "0",
+    "null",
+];
+
+/// Each text as a label's value, and each key as a key.
+fn odd_labels() -> BTreeMap<String, String> {
+    let keys = KEYS.iter().map(|key| ((*key).to_owned(), format!("of {key}")));
+    keys.chain(variables()).collect()
+}
+
+/// Labels of the same keys whose values are what is left of the others when they are cut, trimmed or lower-cased.
+fn cut_labels() -> BTreeMap<String, String> {
+    let cut = |(key, value): (String, String)| {
+        let left = value.lines().next().unwrap_or_default().trim().to_lowercase();
+        let left = if left == value { format!("{value} ") } else { left };
+        (key, left)
+    };
+    odd_labels().into_iter().map(cut).collect()
+}
+
+/// Filters that only the first, and those that only the second of two objects with these labels passes: all labels at
+/// once, and each that cutting changes alone.
+fn selecting(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
+    let alone = ["V2", "V3", "V7", "V18", "Upper"];
+    let alone = alone.iter().filter_map(|key| {
+        let (key, value) = labels.get_key_value(*key)?;
+        Some(BTreeMap::from([(key.clone(), value.clone())]))
+    });
+    alone.chain([labels.clone()]).collect()
+}
+
+async fn labels(ctx: Ctx) -> CheckResult {
+    let (odd, cut) = (odd_labels(), cut_labels());
+    let driver = ctx.driver();
+    let mut events = None;
+    if ctx.declares(Capability::Events) {
+        let value = odd.get("V2").cloned().unwrap_or_default();
+        events = Some(driver.events(&own(&ctx).label("V2", value)).await?);
+    }
+    for labels in [&cut, &odd] {
+        let (mut container, mut volume, mut network) = (ctx.program(["true"]), ctx.volume(), ctx.network());
+        container = container.network("none");
+        container.labels = labels.clone();
+        volume.labels = labels.clone();
+        network.labels = labels.clone();
+        let made = [
+            driver.create_container(&container).await?.labels,
+            driver.create_volume(&volume).await?.labels,
+            driver.create_network(&network).await?.labels,
+        ];
+        for (about, seen) in ["container", "volume", "network"].into_iter().zip(made) {
+            ctx.equal(format!("the labels of a new {about}"), &seen, labels)?;
+        }
+    }
+    for labels in [&odd, &cut] {
+        for selection in selecting(labels) {
+            let keys: Vec<&String> = selection.keys().take(2).collect();
+            let selected = |about: &str, seen: Vec<BTreeMap<String, String>>| {
+                ctx.equal(
+                    format!("the labels of {about} selected by {keys:?}"),
+                    seen,
+                    vec![labels.clone()],
+                )
+            };
+            let mut filter = ctx.own();
+            filter.labels = selection.clone();
+            let found = driver.list_containers(&filter).await?;
+            selected(
+                "containers",
+                found.into_iter().map(|found| found.labels).collect(),
+            )?;
+            let mut filter = ResourceFilter::default().session(ctx.session().clone());
+            filter.labels = selection.clone();
+            if ctx.declares(Capability::VolumeList) {
+                let found = driver.list_volumes(&filter).await?;
+                selected("volumes", found.into_iter().map(|found| found.labels).collect())?;
+            }
+            if ctx.declares(Capability::NetworkList) {
+                let found = driver.list_networks(&filter).await?;
+                selected("networks", found.into_iter().map(|found| found.labels).collect())?;
+            }
+        }
+    }
+    if let Some(events) = &mut events {
+        let event = next(&ctx, events).await?;
+        ctx.equal(
+            "the labels of the first event selected by one",
+            &event.labels,
+            &odd,
+        )?;
+    }
+    Ok(())
+}
+
+/// Labels whose keys differ in case alone.
+fn cases() -> BTreeMap<String, String> {
+    let keys = ["Key", "key", "KEY", "kEy"];
+    keys.map(|key| (key.to_owned(), format!("of {key}"))).into()
+}
+
+async fn case(ctx: Ctx) -> CheckResult {
+    let driver = ctx.driver();
+    let name = ctx.name();
+    let names = [format!("{name}-Aa"), format!("{name}-aA")];
+    let script = r#"printf '%s,' "$Key" "$key" "$KEY" "$kEy""#;
+    let printed = "of Key,of key,of KEY,of kEy,";
+    let mut made = Vec::new();
+    for name in &names {
+        let mut config = ctx
+            .script(&format!("{script}; {SERVE}"))
+            .name(name)
+            .operation_key(name);
+        (config.env, config.labels) = (cases(), cases());
+        config.session_id = name.clone();
+        made.push(driver.create_container(&config).await?);
+    }
+    for (name, container) in names.iter().zip(&made) {
+        let found = ctx.get(&ContainerId::new(name.as_str())?).await?;
+        ctx.equal(
+            "the container of a name",
+            (&found.id, &found.name),
+            (&container.id, name),
+        )?;
+        ctx.equal("its labels", found.labels, cases())?;
+        let filter = ContainerFilter::default().session(SessionId::new(name.as_str())?);
+        let found = driver.list_containers(&filter).await?;
+        let ids: Vec<_> = found.iter().map(|found| &found.id).collect();
+        ctx.equal("the containers of a session", ids, vec![&container.id])?;
+    }
+    let nobody = ContainerId::new(format!("{name}-AA"))?;
+    ctx.equal(
+        "a name that only looks alike",
+        driver.get_container(&nobody).await?,
+        None,
+    )?;
+    if let [first, second] = made.as_slice() {
+        driver.start_container(&first.id).await?;
+        let logs = ctx.printed(&first.id, &format!("{printed}ready")).await?;
+        ctx.equal("the variables", logs, format!("{printed}ready\n"))?;
+        if ctx.declares(Capability::Exec) {
+            let mut exec = ExecConfig::shell(script);
+            exec.env = cases()
+                .into_iter()
+                .map(|(key, value)| (key, value.to_uppercase()))
+                .collect();
+            let output = driver.exec(&first.id, exec).await?;
+            let upper = printed.to_uppercase();
+            ctx.equal(
+                "the variables of an exec",
+                output.stdout_text().into_owned(),
+                upper,
+            )?;
+        }
+        driver
+            .remove_container(&second.id, RemoveOptions::force())
+            .await?;
+        ctx.get(&first.id).await?;
+    }
+    for name in &names {
+        let mut volume = ctx.volume();
+        (volume.name, volume.labels) = (name.clone(), cases());
+        ctx.equal(
+            "the labels of a volume",
+            driver.create_volume(&volume).await?.labels,
+            cases(),
+        )?;
+        let mut network = ctx.network();
+        (network.name, network.labels) = (name.clone(), cases());
+        ctx.equal(
+            "the labels of a network",
+            driver.create_network(&network).await?.labels,
+            cases(),
+        )?;
+    }
+    let [first, second] = &names;
+    driver.remove_volume(&VolumeId::new(second.as_str())?).await?;
+    driver.remove_volume(&VolumeId::new(first.as_str())?).await?;
+    driver.remove_network(&NetworkId::new(second.as_str())?).await?;
+    driver.remove_network(&NetworkId::new(first.as_str())?).await?;
+    Ok(())
+}
+
+async fn paths(ctx: Ctx) -> CheckResult {
+    let folder = "/mnt/  ü $HOME 'q' %s {a;b}&*";
+    let [outer, inner] = [format!("{folder}/outer "), format!("{folder}/outer /In")];
+    let volumes = [
+        ctx.driver().create_volume(&ctx.volume()).await?,
+        ctx.driver().create_volume(&ctx.volume()).await?,
+    ];
+    let [first, second] = volumes.map(|volume| volume.name);
+    let script = r#"pwd; echo outer > "$1/file"; echo inner > "$2/file"; echo here > file; cat "$3/file""#;
+    let config = ctx
+        .program(["sh", "-c", script, "sh", &outer, &inner, folder])
+        .security(writable())
+        .working_dir(folder)
+        // Whatever the order, what is mounted further in is not hidden.
+        .mount(VolumeMount::volume(&second, &inner))
+        .mount(VolumeMount::volume(&first, &outer))
+        .tmpfs(folder, 8);
+    let (_, logs) = ctx.finished(&config).await?;
+    ctx.equal(
+        "the working directory and a file there",
+        logs,
+        format!("{folder}\nhere\n"),
+    )?;
+    let script = "cat /first/file /second/file; ls -A /first/In";
+    let config = ctx
+        .script(script)
+        .security(writable())
+        .mount(VolumeMount::volume(&first, "/first"))
+        .mount(VolumeMount::volume(&second, "/second"));
+    let (_, logs) = ctx.finished(&config).await?;
+    ctx.equal("what is in the volumes", logs.as_str(), "outer\ninner\n")
+}
+
+async fn health_check(ctx: Ctx) -> CheckResult {
+    let interval = Duration::from_millis(700);
+    let seen = "/tmp/seen";
+    let script = format!(r#"printf '[%s]' "$@" > {seen}"#);
+    let texts = texts();
+    let words = HealthCheck::command([words(script), texts.clone()].concat());
+    let line = HealthCheck::shell(format!(
+        "printf 'one  $1' > {seen}\nprintf \"|$((1+1))|größe\" >> {seen}"
+    ));
+    let of_words: String = texts.iter().map(|text| format!("[{text}]")).collect();
+    for (about, check, wanted) in [
+        ("words", words, of_words),
+        ("lines", line, "one  $1|2|größe".to_owned()),
+    ] {
+        let running = ctx
+            .started(&ctx.script(SERVE).health_check(check.interval(interval)))
+            .await?;
+        ctx.becomes(&format!("the health of {about}"), &running.id, |now| {
+            let status = now.health.as_ref().map(|health| health.status);
+            status == Some(ContainerHealthStatus::Healthy)
+        })
+        .await?;
+        same_text(
+            &ctx,
+            about,
+            &ctx.told(&running.id, &format!("cat {seen}")).await?,
+            &wanted,
+        )?;
+    }
+    Ok(())
+}
+
+async fn extra_hosts(ctx: Ctx) -> CheckResult {
+    let hosts: [(&str, IpAddr); 3] = [
+        ("four.example", Ipv4Addr::new(10, 9, 8, 7).into()),
+        ("other.example", Ipv4Addr::new(10, 9, 8, 6).into()),
+        ("six.example", Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 9).into()),
+    ];
+    let mut config = ctx.script("grep example /etc/hosts || true");
+    for (name, address) in hosts {
+        config = config.extra_host(name, address);
+    }
+    let (_, logs) = ctx.finished(&config).await?;
+    let mut entries: Vec<Vec<&str>> = logs
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    entries.sort_unstable();
+    let wanted = vec![
+        vec!["10.9.8.6", "other.example"],
+        vec!["10.9.8.7", "four.example"],
+        vec!["fd00::9", "six.example"],
+    ];
+    ctx.equal("the entries", entries, wanted)
+}
+
+async fn large_limits(ctx: Ctx) -> CheckResult {
+    const MIB: u64 = 1024 * 1024;
+    // More bytes than 32 bits count, more processes than 16 bits count.
+    let limits = ResourceLimits::default()
+        .cpu(0.123)
+        .memory(4097)
+        .disk(5000)
+        .pids(70_000);
+    let config = ctx.script(SERVE).resources(limits);
+    let made = ctx.driver().create_container(&config).await?;
+    ctx.equal("the limits", made.resources, limits)?;
+    ctx.equal(
+        "the limits of a look-up",
+        ctx.get(&made.id).await?.resources,
+        limits,
+    )?;
+    ctx.driver().start_container(&made.id).await?;
+    ctx.printed(&made.id, "ready").await?;
+    if ctx.declares(Capability::ContainerStats) {
+        let stats = ctx.driver().container_stats(&made.id).await?;
+        if ctx.declares(Capability::MemoryLimit) {
+            ctx.equal("the memory's limit", stats.memory_limit_bytes, Some(4097 * MIB))?;
+        }
+        if ctx.declares(Capability::PidsLimit) {
+            ctx.equal("the processes' limit", stats.pids_limit, Some(70_000))?;
+        }
+    }
+    Ok(())
+}
+
+async fn large_ulimits(ctx: Ctx) -> CheckResult {
+    let config = ctx
+        .script("cat /proc/self/limits")
+        .ulimit("fsize", 5 << 30, 6 << 30)
+        // Podman adds a limit of open files for whoever sets only others, and not every host lets it set that one.
+        .ulimit("nofile", 512, 1024);
+    let (_, logs) = ctx.finished(&config).await?;
+    let line = logs.lines().find(|line| line.starts_with("Max file size"));
+    let words: Vec<&str> = line
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(3)
+        .take(2)
+        .collect();
+    ctx.equal("the file size's limits", words, vec!["5368709120", "6442450944"])
+}
+
+async fn plan(ctx: Ctx) -> CheckResult {
+    let words = [vec!["true".to_owned()], texts()].concat();
+    let mut config = ctx.program(words.clone()).cpu(0.123).memory(4097).pids(70_000);
+    (config.env, config.labels) = (variables(), odd_labels());
+    if ctx.declares(Capability::ProcessSetup) {
+        config = config.entrypoint(words.clone());
+    }
+    if ctx.declares(Capability::HealthCheckRun) {
+        let check = HealthCheck::command(words);
+        config = config.health_check(
+            check
+                .interval(Duration::from_millis(700))
+                .timeout(Duration::from_millis(1800)),
+        );
+    }
+    let plan = ctx.driver().plan(&config).await?;
+    ctx.ensure("the plan has no refusals", plan.is_accepted(), &plan.refusals)?;
+    let planned = plan.config;
+    for (about, seen, wanted) in [
+        ("the command", &planned.command, &config.command),
+        (
+            "the entrypoint",
+            &planned.entrypoint.unwrap_or_default(),
+            &config.entrypoint.unwrap_or_default(),
+        ),
+    ] {
+        ctx.equal(about, seen, wanted)?;
+    }
+    ctx.equal("the variables", planned.env, config.env)?;
+    ctx.equal("the labels", planned.labels, config.labels)?;
+    ctx.equal("the limits", planned.resources, config.resources)?;
+    ctx.equal("the health check", planned.health_check, config.health_check)
+}
+
+async fn name_again(ctx: Ctx) -> CheckResult {
+    let name = ctx.name();
+    let script = r#"printf '%s,' "${ONE-unset}" "${TWO-unset}"; echo"#;
+    let first = ctx
+        .script(&format!("{script}; exit 3"))
+        .name(&name)
+        .label("one", "1")
+        .label("both", "first")
+        .env("ONE", "1")
+        .cpu(0.25)
+        .memory(96)
+        .pids(60);
+    let (ended, logs) = ctx.finished(&first).await?;
+    ctx.equal("the first's logs", logs.as_str(), "1,unset,\n")?;
+    ctx.driver()
+        .remove_container(&ended.id, RemoveOptions::default())
+        .await?;
+    let second = ctx
+        .script(script)
+        .name(&name)
+        .label("two", "2")
+        .label("both", "second")
+        .env("TWO", "2");
+    let made = ctx.driver().create_container(&second).await?;
+    let new = made.id != ended.id && made.exit.is_none() && made.started_at.is_none();
+    ctx.ensure("the second is a new one", new, &made)?;
+    ctx.equal("its labels", &made.labels, &second.labels)?;
+    ctx.equal("its limits", made.resources, ResourceLimits::default())?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&made.id, LogOptions::default())
+        .await?;
+    ctx.equal("its logs before the start", logs.as_str(), "")?;
+    ctx.driver().start_container(&made.id).await?;
+    let ended = ctx.ended(&made.id).await?;
+    ctx.equal("its exit code", ended.exit_code(), Some(0))?;
+    let logs = ctx
+        .driver()
+        .get_container_logs(&made.id, LogOptions::default())
+        .await?;
+    ctx.equal("its logs", logs.as_str(), "unset,2,\n")?;
+    if ctx.declares(Capability::Events) {
+        let mut events = ctx
+            .driver()
+            .events(&EventFilter::default().container(made.id.clone()))
+            .await?;
+        ctx.driver()
+            .remove_container(&made.id, RemoveOptions::default())
+            .await?;
+        let labels = next(&ctx, &mut events).await?.labels;
+        ctx.equal("the labels of its events", &labels, &second.labels)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! Many of a kind: only the first page is given, or one page twice.
+
+use driver_interface_types::{
+    ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, LogOptions, LogStream,
+    LogStreamOptions, Result, TarStream,
+};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    Command, Config, CopyFromContainer, CopyIntoContainer, Events, GetContainerLogs, HealthCheck,
+    ListContainers, ListVolumes, StreamContainerLogs,
+};
+
+/// How many there are on a page.
+const PAGE: usize = 100;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "containers-of-one-page",
+        "Of the containers only the first page is listed.",
+        &[ListContainers(|inside, filter| {
+            listed(inside, filter, |all| all.truncate(PAGE)).boxed()
+        })],
+        &["many/containers"],
+    ),
+    Fault::new(
+        "second-page-is-the-first",
+        "The second page of containers has those of the first.",
+        &[ListContainers(|inside, filter| {
+            listed(inside, filter, |all| {
+                let again: Vec<ContainerInstance> =
+                    all.iter().take(all.len().saturating_sub(PAGE)).cloned().collect();
+                all.truncate(PAGE);
+                all.extend(again);
+            })
+            .boxed()
+        })],
+        &["many/containers"],
+    ),
+    Fault::new(
+        "filtered-after-the-first-page",
+        "A filter selects from the first page of containers.",
+        &[ListContainers(|inside, filter| {
+            async move {
+                let mut session = ContainerFilter::default();
+                session.session_id = filter.session_id.clone();
+                let mut all = inside.driver.list_containers(&session).await?;
+                if !filter.labels.is_empty() || filter.status.is_some() {
+                    all.truncate(PAGE);
+                }
+                all.retain(|one| filter.matches(one));
+                Ok(all)
+            }
+            .boxed()
+        })],
+        &["many/containers"],
+    ),
+    Fault::new(
+        "health-counts-one-page",
+        "The health check counts one page of containers.",
+        &[HealthCheck(|inside| {
+            async move {
+                let mut health = inside.driver.health_check().await?;
+                health.containers.total = health.containers.total.min(PAGE as u64);
+                Ok(health)
+            }
+            .boxed()
+        })],
+        &["many/containers"],
+    ),
+    Fault::new(
+        "events-of-one-page",
+        "A stream tells of a page of events and then of none.",
+        &[Events(|inside, filter| {
+            async move {
+                let stream = inside.driver.events(filter).await?;
+                let page = stream.take(PAGE).chain(futures_util::stream::pending());
+                Ok(driver_interface_types::EventStream::new(page))
+            }
+            .boxed()
+        })],
+        &["many/containers"],
+    ),
+    Fault::new(
+        "volumes-of-one-page",
+        "Of the volumes only the first page is listed.",
+        &[ListVolumes(|inside, filter| {
+            async move {
+                let mut all = inside.driver.list_volumes(filter).await?;
+                all.truncate(PAGE);
+                Ok(all)
+            }
+            .boxed()
+        })],
+        &["many/volumes"],
+    ),
+    Fault::new(
+        "logs-of-ten-thousand-lines",
+        "Logs have at most ten thousand lines.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.tail = Some(options.tail.unwrap_or(u64::MAX).min(10_000));
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["many/log-lines"],
+    ),
+    Fault::new(
+        "tail-of-ten-thousand-lines",
+        "A tail has at most ten thousand lines.",
+        &[GetContainerLogs(|inside, id, options: LogOptions| {
+            let mut options = options;
+            options.tail = options.tail.map(|lines| lines.min(10_000));
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["many/log-lines"],
+    ),
+    Fault::new(
+        "log-streams-of-a-thousand-lines",
+        "A log stream ends behind a thousand lines.",
+        &[StreamContainerLogs(|inside, id, options| {
+            thousand(inside, id, options).boxed()
+        })],
+        &["many/log-lines"],
+    ),
+    Fault::new(
+        "thousand-entries-unpacked",
+        "Of an archive the first thousand entries are unpacked.",
+        &[CopyIntoContainer(|inside, id, folder, archive| {
+            async move {
+                let archive = first_entries(archive).await?;
+                inside.driver.copy_into_container(id, folder, archive).await
+            }
+            .boxed()
+        })],
+        &["many/archive-entries"],
+    ),
+    Fault::new(
+        "thousand-entries-packed",
+        "An archive that is packed has a thousand entries at most.",
+        &[CopyFromContainer(|inside, id, path| {
+            async move { first_entries(inside.driver.copy_from_container(id, path).await?).await }.boxed()
+        })],
+        &["many/archive-entries"],
+    ),
+    Fault::new(
+        "hundred-labels",
+        "A container has a hundred labels at most.",
+        &[Config(|config| {
+            config.labels = std::mem::take(&mut config.labels)
+                .into_iter()
+                .take(PAGE)
+                .collect()
+        })],
+        &["many/values-of-a-config"],
+    ),
+    Fault::new(
+        "hundred-variables",
+        "A container has a hundred variables at most.",
+        &[Config(|config| {
+            config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
+        })],
+        &["many/values-of-a-config"],
+    ),
+    Fault::new(
+        "few-words",
+        "A command has 512 words at most.",
+        &[Config(|config| config.command.truncate(512))],
+        &["many/values-of-a-config"],
+    ),
+    Fault::new(
+        "few-words-of-an-exec",
+        "An exec has 512 words at most.",
+        &[Command(|config| config.argv.truncate(512))],
+        &["many/values-of-a-config"],
+    ),
+    Fault::new(
+        "hundred-variables-of-an-exec",
+        "An exec has a hundred variables at most.",
+        &[Command(|config| {
+            config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
+        })],
+        &["many/values-of-a-config"],
+    ),
+];
+
+async fn listed(
+    inside: &Inside,
+    filter: &ContainerFilter,
+    change: fn(&mut Vec<ContainerInstance>),
+) -> Result<Vec<ContainerInstance>> {
+    let mut all = inside.driver.list_containers(filter).await?;
+    change(&mut all);
+    Ok(all)
+}
+
+async fn thousand(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
+    let chunks = inside
+        .driver
+        .stream_container_logs(id, options)
+        .await?
+        .collect()
+        .await?;
+    let mut lines = 0;
+    let within = chunks.into_iter().take_while(move |chunk| {
+        lines += chunk.bytes.iter().filter(|byte| **byte == b'\n').count();
+        lines <= 1000
+    });
+    Ok(LogStream::of_items(within.collect::<Vec<_>>()))
+}
+
+async fn first_entries(archive: TarStream) -> Result<TarStream> {
+    let archive = archive.read_all(usize::MAX).await?;
+    let repack = || -> std::io::Result<Vec<u8>> {
+        let mut packed = tar::Builder::new(Vec::new());
+        for entry in tar::Archive::new(archive.as_ref()).entries()?.take(1000) {
+            let entry = entry?;
+            let (mut header, path) = (entry.header().clone(), entry.path()?.into_owned());
+            packed.append_data(&mut header, path, entry)?;
+        }
+        packed.into_inner()
+    };
+    Ok(repack().map_or_else(|_| archive.clone().into(), Into::into))
+}

@@ -1,0 +1,381 @@
+//! Times and durations: cut to whole seconds, zero taken for unset, and of another clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use driver_interface_types::{
+    ContainerDriver as _, ContainerId, ContainerInstance, EventFilter, EventStream, LogOptions, LogStream,
+    LogStreamOptions, Result,
+};
+use futures_util::FutureExt as _;
+
+use super::streams::changed;
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{
+    Command, Config, ContainerStats, CreateNetwork, CreateVolume, Events, GetContainerLogs, Instance,
+    ListContainers, RestartContainer, StopContainer, StreamContainerLogs, WaitContainer,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "grace-of-a-stop-in-whole-seconds",
+        "A stop cuts its grace to whole seconds.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(whole);
+            inside.driver.stop_container(id, options)
+        })],
+        &["times/graces-and-timeouts"],
+    ),
+    Fault::new(
+        "grace-of-a-restart-in-whole-seconds",
+        "A restart cuts its grace to whole seconds.",
+        &[RestartContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(whole);
+            inside.driver.restart_container(id, options)
+        })],
+        &["times/graces-and-timeouts"],
+    ),
+    Fault::new(
+        "timeout-of-a-wait-in-whole-seconds",
+        "A wait cuts its timeout to whole seconds.",
+        &[WaitContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.map(whole);
+            inside.driver.wait_container(id, options)
+        })],
+        &["times/graces-and-timeouts"],
+    ),
+    Fault::new(
+        "timeout-of-an-exec-in-whole-seconds",
+        "An exec cuts its timeout to whole seconds.",
+        &[Command(|config| config.timeout = config.timeout.map(whole))],
+        &["times/graces-and-timeouts"],
+    ),
+    Fault::new(
+        "grace-of-zero-is-the-default",
+        "A stop without grace waits for the default one.",
+        &[StopContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.filter(|grace| !grace.is_zero());
+            inside.driver.stop_container(id, options)
+        })],
+        &["times/zero-is-zero"],
+    ),
+    Fault::new(
+        "timeout-of-zero-is-none",
+        "A wait with a timeout of zero waits for the exit.",
+        &[WaitContainer(|inside, id, mut options| {
+            options.timeout = options.timeout.filter(|timeout| !timeout.is_zero());
+            inside.driver.wait_container(id, options)
+        })],
+        &["times/zero-is-zero"],
+    ),
+    Fault::new(
+        "exec-timeout-of-zero-is-none",
+        "An exec with a timeout of zero runs to its end.",
+        &[Command(|config| {
+            config.timeout = config.timeout.filter(|timeout| !timeout.is_zero());
+        })],
+        &["times/zero-is-zero"],
+    ),
+    Fault::new(
+        "output-limit-of-zero-is-none",
+        "An output limit of zero is taken for the default.",
+        &[Command(|config| {
+            if config.output_limit == 0 {
+                config.output_limit = driver_interface_types::ExecConfig::DEFAULT_OUTPUT_LIMIT;
+            }
+        })],
+        &["times/zero-is-zero"],
+    ),
+    Fault::new(
+        "log-stream-until-zero-is-unset",
+        "A log stream until the epoch gives everything.",
+        &[StreamContainerLogs(|inside, id, mut options| {
+            options.until = options.until.filter(|time| *time > UNIX_EPOCH);
+            inside.driver.stream_container_logs(id, options)
+        })],
+        &["times/zero-is-zero"],
+    ),
+    Fault::new(
+        "container-times-in-whole-seconds",
+        "The times of containers are cut to whole seconds.",
+        &[Instance(|container| {
+            each_time(container, second);
+        })],
+        &["times/of-objects"],
+    ),
+    Fault::new(
+        "listed-times-in-whole-seconds",
+        "The creation times in a list are cut to whole seconds.",
+        &[ListContainers(|inside, filter| {
+            async move {
+                let mut all = inside.driver.list_containers(filter).await?;
+                all.iter_mut()
+                    .for_each(|one| one.created_at = second(one.created_at));
+                Ok(all)
+            }
+            .boxed()
+        })],
+        &["times/of-objects"],
+    ),
+    Fault::new(
+        "event-times-in-whole-seconds",
+        "The times of events are cut to whole seconds.",
+        &[Events(|inside, filter| events(inside, filter, second).boxed())],
+        &["times/of-objects"],
+    ),
+    Fault::new(
+        "stats-times-in-whole-seconds",
+        "The times of stats are cut to whole seconds.",
+        &[ContainerStats(|inside, id| {
+            async move {
+                let mut stats = inside.driver.container_stats(id).await?;
+                stats.time = second(stats.time);
+                Ok(stats)
+            }
+            .boxed()
+        })],
+        &["times/of-objects"],
+    ),
+    Fault::new(
+        "log-times-in-whole-seconds",
+        "The times of log lines are cut to whole seconds.",
+        &[GetContainerLogs(|inside, id, options| {
+            log_times(inside, id, options, second).boxed()
+        })],
+        &["times/log-fractions"],
+    ),
+    Fault::new(
+        "log-stream-times-in-whole-seconds",
+        "The times of log chunks are cut to whole seconds.",
+        &[StreamContainerLogs(|inside, id, options| {
+            chunk_times(inside, id, options, second).boxed()
+        })],
+        &["times/log-fractions"],
+    ),
+    Fault::new(
+        "logs-since-in-whole-seconds",
+        "The logs since a time begin at its whole second.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.since = options.since.map(second);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["times/logs-within-a-second"],
+    ),
+    Fault::new(
+        "logs-since-rounded-up",
+        "The logs since a time begin at the next whole second.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.since = options.since.map(|time| second(time) + Duration::from_secs(1));
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["times/logs-within-a-second"],
+    ),
+    Fault::new(
+        "logs-since-is-exclusive",
+        "The logs since a line's own time leave the line out.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.since = options.since.map(|time| time + Duration::from_nanos(1));
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["times/logs-within-a-second"],
+    ),
+    Fault::new(
+        "log-stream-since-and-until-in-whole-seconds",
+        "The times of a log stream are cut to whole seconds.",
+        &[StreamContainerLogs(|inside, id, mut options| {
+            options.since = options.since.map(second);
+            options.until = options.until.map(second);
+            inside.driver.stream_container_logs(id, options)
+        })],
+        &["times/logs-within-a-second"],
+    ),
+    Fault::new(
+        "log-stream-until-rounded-up",
+        "A log stream until a time goes on to the end of its second.",
+        &[StreamContainerLogs(|inside, id, mut options| {
+            options.until = options.until.map(|time| second(time) + Duration::from_secs(1));
+            inside.driver.stream_container_logs(id, options)
+        })],
+        &["times/logs-within-a-second"],
+    ),
+    Fault::new(
+        "events-since-in-whole-seconds",
+        "The events since a time begin at its whole second.",
+        &[Events(|inside, filter| {
+            async move {
+                let mut filter = filter.clone();
+                filter.since = filter.since.map(second);
+                inside.driver.events(&filter).await
+            }
+            .boxed()
+        })],
+        &["times/events-within-a-second"],
+    ),
+    Fault::new(
+        "container-times-of-the-client",
+        "The times of containers are of a clock that is a minute ahead.",
+        &[Instance(|container| each_time(container, ahead))],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "event-times-of-the-client",
+        "The times of events are of a clock that is a minute ahead.",
+        &[Events(|inside, filter| events(inside, filter, ahead).boxed())],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "log-times-of-the-client",
+        "The times of log lines are of a clock that is a minute ahead.",
+        &[GetContainerLogs(|inside, id, options| {
+            log_times(inside, id, options, ahead).boxed()
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "log-stream-times-of-the-client",
+        "The times of log chunks are of a clock that is a minute ahead.",
+        &[StreamContainerLogs(|inside, id, options| {
+            chunk_times(inside, id, options, ahead).boxed()
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "log-since-of-the-client",
+        "The time of `since` is moved to a clock that is a minute behind.",
+        &[GetContainerLogs(|inside, id, mut options| {
+            options.since = options.since.map(|time| time - MINUTE);
+            inside.driver.get_container_logs(id, options)
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "stats-times-of-the-client",
+        "The times of stats are of a clock that is a minute ahead.",
+        &[ContainerStats(|inside, id| {
+            async move {
+                let mut stats = inside.driver.container_stats(id).await?;
+                stats.time = ahead(stats.time);
+                Ok(stats)
+            }
+            .boxed()
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "volume-times-of-the-client",
+        "The creation times of volumes are of a clock that is a minute ahead.",
+        &[CreateVolume(|inside, config| {
+            async move {
+                let mut volume = inside.driver.create_volume(config).await?;
+                volume.created_at = ahead(volume.created_at);
+                Ok(volume)
+            }
+            .boxed()
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "network-times-of-the-client",
+        "The creation times of networks are of a clock that is a minute ahead.",
+        &[CreateNetwork(|inside, config| {
+            async move {
+                let mut network = inside.driver.create_network(config).await?;
+                network.created_at = ahead(network.created_at);
+                Ok(network)
+            }
+            .boxed()
+        })],
+        &["times/one-clock"],
+    ),
+    Fault::new(
+        "health-interval-of-zero-is-the-default",
+        "The interval of a health check is cut to whole seconds, and none is the default.",
+        &[Config(|config| {
+            if let Some(check) = config.health_check.take() {
+                let interval = Some(whole(check.interval)).filter(|interval| !interval.is_zero());
+                let interval = interval.unwrap_or(driver_interface_types::HealthCheck::DEFAULT_INTERVAL);
+                config.health_check = Some(check.interval(interval));
+            }
+        })],
+        &["times/health-check"],
+    ),
+    Fault::new(
+        "health-timeout-of-zero-is-the-default",
+        "The timeout of a health check is cut to whole seconds, and none is the default.",
+        &[Config(|config| {
+            if let Some(check) = config.health_check.take() {
+                let timeout = Some(whole(check.timeout)).filter(|timeout| !timeout.is_zero());
+                let timeout = timeout.unwrap_or(driver_interface_types::HealthCheck::DEFAULT_TIMEOUT);
+                config.health_check = Some(check.timeout(timeout));
+            }
+        })],
+        &["times/health-check"],
+    ),
+];
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn whole(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs())
+}
+
+fn second(time: SystemTime) -> SystemTime {
+    UNIX_EPOCH + whole(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn ahead(time: SystemTime) -> SystemTime {
+    time + MINUTE
+}
+
+fn each_time(container: &mut ContainerInstance, change: fn(SystemTime) -> SystemTime) {
+    container.created_at = change(container.created_at);
+    container.started_at = container.started_at.map(change);
+    if let Some(exit) = &mut container.exit {
+        exit.finished_at = change(exit.finished_at);
+    }
+}
+
+async fn events(
+    inside: &Inside,
+    filter: &EventFilter,
+    change: fn(SystemTime) -> SystemTime,
+) -> Result<EventStream> {
+    let stream = inside.driver.events(filter).await?;
+    Ok(changed(stream, move |mut event| {
+        event.time = change(event.time);
+        Some(event)
+    }))
+}
+
+async fn log_times(
+    inside: &Inside,
+    id: &ContainerId,
+    options: LogOptions,
+    change: fn(SystemTime) -> SystemTime,
+) -> Result<String> {
+    let logs = inside.driver.get_container_logs(id, options).await?;
+    if !options.timestamps {
+        return Ok(logs);
+    }
+    let line = |line: &str| {
+        let (time, text) = line.split_once(' ').unwrap_or((line, ""));
+        match humantime::parse_rfc3339(time) {
+            Ok(time) => format!("{} {text}", humantime::format_rfc3339(change(time))),
+            Err(_) => line.to_owned(),
+        }
+    };
+    Ok(logs.split_inclusive('\n').map(line).collect())
+}
+
+async fn chunk_times(
+    inside: &Inside,
+    id: &ContainerId,
+    options: LogStreamOptions,
+    change: fn(SystemTime) -> SystemTime,
+) -> Result<LogStream> {
+    let stream = inside.driver.stream_container_logs(id, options).await?;
+    Ok(changed(stream, move |mut chunk| {
+        chunk.timestamp = chunk.timestamp.map(change);
+        Some(chunk)
+    }))
+}
