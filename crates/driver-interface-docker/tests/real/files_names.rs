@@ -174,7 +174,10 @@ fn files_in_memory_are_written_through_links() {
             assert_eq!(kind(&error), wanted, "{at}");
         }
         let seen = driver
-            .exec(id, ExecConfig::shell("cd /tmp; for at in near far twice; do readlink $at; done"))
+            .exec(
+                id,
+                ExecConfig::shell("cd /tmp; for at in near far twice; do readlink $at; done"),
+            )
             .await
             .unwrap();
         assert_eq!(seen.stdout_text(), "dir/new\n/tmp/dir/far\nfar\n");
