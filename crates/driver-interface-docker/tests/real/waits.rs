@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, RemoveOptions, SecurityOptions, StopOptions,
-    WaitFor, WaitOptions,
+    ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, RemoveOptions, SecurityOptions,
+    StopOptions, WaitFor, WaitOptions,
 };
 
 use super::engine::{Bench, on_each};

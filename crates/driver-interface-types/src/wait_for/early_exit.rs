@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn exit(code: i64) -> ExitInfo {
-        ExitInfo::new(code, false, SystemTime::UNIX_EPOCH)
+        ExitInfo::new(code, Some(false), SystemTime::UNIX_EPOCH)
     }
 
     fn hint(code: i64, log: &str) -> Option<Hint> {
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn memory_that_ran_out_is_a_fact_whatever_the_log_says() {
-        let exit = ExitInfo::new(137, true, SystemTime::UNIX_EPOCH);
+        let exit = ExitInfo::new(137, Some(true), SystemTime::UNIX_EPOCH);
         let log = "Permission denied".to_owned();
         let early = EarlyExit { exit: &exit, log };
         assert_eq!(early.hint(), Some(Hint::OutOfMemory));

@@ -95,9 +95,7 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
             | Operation::PullImage
             | Operation::ImportImage,
             _,
-        ) => {
-            None
-        }
+        ) => None,
         (_, 404) => Some(NotFound),
         _ => None,
     }
