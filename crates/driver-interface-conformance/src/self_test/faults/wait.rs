@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "The last lines of a log are none.",
         &[GetContainerLogs(|inside, id, options| {
             async move {
-                let log = inside.driver.get_container_logs(id, options.clone()).await?;
+                let log = inside.driver.get_container_logs(id, options).await?;
                 Ok(if options.tail.is_some() {
                     String::new()
                 } else {
