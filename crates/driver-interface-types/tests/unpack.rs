@@ -3,7 +3,9 @@
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "in a test a panic is how a failure is told"
 )]
 

@@ -31,7 +31,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
         "container rootfs is marked read-only" | "mounted volume is marked read-only" => {
             Some(Kind::ReadOnlyFilesystem)
         }
-        "unexpected EOF" | "archive/tar: invalid tar header" => Some(Kind::InvalidData),
+        "unexpected EOF" | "invalid tar header" => Some(Kind::InvalidData),
         // Podman's, where a file and a folder are to take each other's place.
         "file exists" => {
             let call = before.rsplit(": ").next().unwrap_or_default();
