@@ -46,7 +46,9 @@ async fn a_name_is_taken_for_everyone_on_the_engine() {
             (Some(Hint::NameTaken), Effect::NotApplied)
         );
         assert!(!error.is_retryable());
-        let docker_says = std::error::Error::source(&error).unwrap().to_string();
+        // The first source is the remedy.
+        let remedy = std::error::Error::source(&error).unwrap();
+        let docker_says = remedy.source().unwrap().to_string();
         assert!(
             docker_says.contains("Conflict. The container name \"/"),
             "{docker_says}"

@@ -167,7 +167,7 @@ async fn what_cannot_be_run_is_an_error_that_says_why() {
     );
     assert_eq!(
         hint(ExecConfig::new(["true"]).working_dir("/nowhere")).await,
-        None
+        Some(Hint::WorkingDirNotFound)
     );
     let empty: [&str; 0] = [];
     for bad in [

@@ -316,16 +316,16 @@ async fn each_failure_has_its_kind() {
     sh(
         &driver,
         &id,
-        "cd /home; ln -s loop loop; mkdir full; echo x > full/x",
+        "cd /tmp; ln -s loop loop; mkdir full; echo x > full/x",
     )
     .await;
-    let long = format!("/home/{}", "n".repeat(256));
+    let long = format!("/tmp/{}", "n".repeat(256));
     for (path, wanted) in [
-        ("/home/none", Kind::NotFound),
+        ("/tmp/none", Kind::NotFound),
         ("/none/none", Kind::NotFound),
-        ("/home", Kind::IsADirectory),
+        ("/tmp", Kind::IsADirectory),
         ("/etc/passwd/x", Kind::NotADirectory),
-        ("/home/loop", Kind::FilesystemLoop),
+        ("/tmp/loop", Kind::FilesystemLoop),
         (long.as_str(), Kind::InvalidFilename),
     ] {
         let error = driver
@@ -338,14 +338,14 @@ async fn each_failure_has_its_kind() {
             "{path}"
         );
         assert_eq!(error.is_not_found(), wanted == Kind::NotFound);
-        if path != "/home/none" {
+        if path != "/tmp/none" {
             let error = driver
                 .write_file(&id, &at(path), WriteFile::new("x"))
                 .await
                 .unwrap_err();
             assert_eq!(kind(&error), wanted, "{path}");
         }
-        if path != "/home" {
+        if path != "/tmp" {
             let error = driver.copy_from_container(&id, &at(path)).await.unwrap_err();
             assert_eq!(kind(&error), wanted, "{path}");
             let error = driver
@@ -366,8 +366,8 @@ async fn each_failure_has_its_kind() {
 async fn a_file_is_written_through_links_also_to_where_nothing_is() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    let made = "cd /home; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /home/near chain; \
-                ln -s new dangling; ln -s /home/dir/far far; ln -s dir folder; ln -s missing/file deep";
+    let made = "cd /tmp; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /tmp/near chain; \
+                ln -s new dangling; ln -s /tmp/dir/far far; ln -s dir folder; ln -s missing/file deep";
     sh(&driver, &id, made).await;
     for (link, target) in [
         ("near", "dir/file"),
@@ -376,29 +376,29 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
         ("far", "dir/far"),
         ("folder/a", "dir/a"),
     ] {
-        let path = at(&format!("/home/{link}"));
+        let path = at(&format!("/tmp/{link}"));
         driver.write_file(&id, &path, WriteFile::new(link)).await.unwrap();
-        assert_eq!(read(&driver, &id, &format!("/home/{target}")).await, link);
+        assert_eq!(read(&driver, &id, &format!("/tmp/{target}")).await, link);
     }
     let deep = || WriteFile::new("deep");
     let error = driver
-        .write_file(&id, &at("/home/deep"), deep())
+        .write_file(&id, &at("/tmp/deep"), deep())
         .await
         .unwrap_err();
     assert_eq!(kind(&error), FileSystemErrorKind::NotFound);
     driver
-        .write_file(&id, &at("/home/deep"), deep().create_parents(true))
+        .write_file(&id, &at("/tmp/deep"), deep().create_parents(true))
         .await
         .unwrap();
     let links = sh(
         &driver,
         &id,
-        "cd /home; cat missing/file; readlink near chain dangling far folder deep",
+        "cd /tmp; cat missing/file; readlink near chain dangling far folder deep",
     )
     .await;
     assert!(links.starts_with("deep"), "{links}");
     for link in ["near", "chain", "dangling", "far", "folder", "deep"] {
-        let seen = sh(&driver, &id, &format!("test -h /home/{link} && echo link")).await;
+        let seen = sh(&driver, &id, &format!("test -h /tmp/{link} && echo link")).await;
         assert_eq!(seen, "link\n", "{link}");
     }
 }
@@ -407,15 +407,15 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
 async fn directories_are_listed_with_their_own_modes() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    let made = "cd /home; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
+    let made = "cd /tmp; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
     assert_eq!(sh(&driver, &id, made).await, "");
     assert_eq!(
-        sh(&driver, &id, "ls -l /home; stat -c '%n %a %u' /home/l").await,
+        sh(&driver, &id, "ls -l /tmp; stat -c '%n %a %u' /tmp/l").await,
         "drwxr-x---    2 1000     1000          4096 a\n\
          drwx------    2 1000     1000          4096 b\n\
          drwxr-sr-x    2 1000     1000          4096 c\n\
          lrwxrwxrwx    1 1000     1000             1 l -> a\n\
-         /home/l 777 1000\n"
+         /tmp/l 777 1000\n"
     );
     let root = sh(&driver, &id, "ls -l /").await;
     assert!(root.lines().all(|line| line.starts_with("drwx")), "{root}");

@@ -308,7 +308,15 @@ async fn root_has_no_more_capabilities_than_its_container() {
     for capability in ["CHOWN", "DAC_OVERRIDE", "NET_RAW"] {
         able.security = able.security.add_capability(capability);
     }
-    let with = run(&able).await;
+    let policy = ["DAC_OVERRIDE", "NET_RAW"].into_iter().fold(
+        ValidationPolicy::default(),
+        ValidationPolicy::allow_dangerous_capability,
+    );
+    let driver = MockDockerDriver::builder()
+        .latency(Latency::Off)
+        .policy(policy)
+        .build();
+    let with = run_on(&driver, &able).await;
     assert_eq!(
         with.stdout,
         "gave\nx\nread\nPING localhost (127.0.0.1): 56 data bytes\npinged\n"

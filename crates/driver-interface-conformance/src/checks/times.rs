@@ -120,7 +120,7 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
         let begun = Instant::now();
         let waited = ctx.driver().wait_container(&id, WaitOptions::at_most(SPAN)).await;
         ctx.took("a wait", begun, SPAN, SPAN + LATE)?;
-        ctx.refused("a wait", waited, &[codes::TIMEOUT_ERROR]).map(drop)
+        ctx.refused("a wait", waited, &[codes::WAIT_TIMEOUT]).map(drop)
     };
     let long = || ExecConfig::new(["sleep", "600"]).timeout(SPAN);
     let exec = async {
@@ -151,7 +151,7 @@ async fn zero_is_zero(ctx: Ctx) -> CheckResult {
     if ctx.declares(Capability::ContainerWait) {
         let wait = driver.wait_container(&id, WaitOptions::at_most(Duration::ZERO));
         let waited = ctx.ends("a wait of zero", wait).await?;
-        ctx.refused("a wait of zero", waited, &[codes::TIMEOUT_ERROR])?;
+        ctx.refused("a wait of zero", waited, &[codes::WAIT_TIMEOUT])?;
     }
     if ctx.declares(Capability::Exec) {
         let timeout = ExecConfig::new(["sleep", "600"]).timeout(Duration::ZERO);

@@ -308,11 +308,12 @@ pub(super) async fn send_slowly(to: &Stream, bytes: &[u8], rate: Option<u64>) ->
     // Twenty portions a second.
     let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
     for part in bytes.chunks(portion) {
-        to.write_all(part).await?;
         let micros = (part.len() as u64)
             .saturating_mul(1_000_000)
             .div_ceil(rate.max(1));
+        // First, so that the last portion does not come before its time.
         sleep(Duration::from_micros(micros)).await;
+        to.write_all(part).await?;
     }
     Ok(())
 }

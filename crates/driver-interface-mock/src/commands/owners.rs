@@ -175,8 +175,8 @@ pub(crate) async fn stat(process: MockProcess) -> u8 {
         let (size, kind, letter) = match node {
             Node::Dir => (4096, "directory", 'd'),
             Node::Link(target) => (target.len(), "symbolic link", 'l'),
-            Node::File(_) => {
-                let size = process.read_path(&path).map_or(0, |data| data.len());
+            Node::File(data) => {
+                let size = data.len();
                 (
                     size,
                     if size == 0 {

@@ -161,11 +161,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "engine-socket-passes",
         "A bind mount of the engine's socket is not recognised as one that must be refused.",
         &[Config(|config| {
-            for mount in &mut config.volumes {
-                if mount.source.ends_with("/docker.sock") {
-                    mount.source = "/srv/data".to_owned();
-                }
-            }
+            config
+                .volumes
+                .retain(|mount| !mount.source.ends_with("/docker.sock"));
         })],
         &["config/host-mounts"],
     ),
