@@ -1,7 +1,9 @@
 //! `cargo xtask ci`: exactly what CI runs, on any machine.
 
+mod again;
+
 use std::path::Path;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -32,16 +34,22 @@ const STATIC: &[Step<'_>] = &[
     ("tidy", &["xtask", "tidy"]),
 ];
 
+const TESTS: &str = "tests and doc tests";
+const CONFORMANCE: &str = "conformance";
+
 /// Steps that use the engines, where there are some.
 const DYNAMIC: &[Step<'_>] = &[
-    ("tests and doc tests", &["test", "--workspace", "--locked"]),
-    ("conformance", &["xtask", "conformance"]),
+    (TESTS, &["test", "--workspace", "--locked", "--no-fail-fast"]),
+    (CONFORMANCE, &["xtask", "conformance"]),
     ("screenshots", &["xtask", "screenshots"]),
     ("self-test", &["xtask", "conformance", "--self-test"]),
     ("examples", &["xtask", "examples"]),
 ];
 
 /// Runs every step, goes on past failures, and says at the end what failed.
+///
+/// A test or check that fails is run again, alone and once. Two failures are red; a pass the second time is listed as
+/// flaky, and more than three flaky ones are red too.
 ///
 /// The engines that `DRIVER_INTERFACE_REQUIRE` lists, and a registry for them to pull from, are installed and
 /// started first where they do not run already, and those it started are stopped again.
@@ -51,19 +59,20 @@ pub(crate) fn main() -> Result<ExitCode> {
     let root = &workspace();
     let wanted = required()?;
     let mut results: Vec<(&str, bool, Duration)> = Vec::new();
+    let mut flaky = Vec::new();
     for step in STATIC {
-        results.push(timed(root, step, &wanted)?);
+        results.push(timed(root, step, &wanted, &mut Vec::new())?);
     }
     let state = root.join("target/engines");
     let ready = start_engines(&wanted, &state);
     if ready.is_ok() {
         for step in DYNAMIC {
-            results.push(timed(root, step, &wanted)?);
+            results.push(timed(root, step, &wanted, &mut flaky)?);
         }
         results.extend(disk_limits(root, &wanted, &state)?);
     }
     let stopped = engines::down(&state);
-    summary(&results);
+    summary(&results, &flaky);
     ready.context("the engines could not be started")?;
     stopped.context("the engines could not be stopped")?;
     let failed: Vec<&str> = results
@@ -73,6 +82,9 @@ pub(crate) fn main() -> Result<ExitCode> {
         .collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
+    }
+    if flaky.len() > again::MOST_FLAKY {
+        bail!("{} tests and checks passed only the second time", flaky.len());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -133,29 +145,63 @@ fn disk_limits(root: &Path, wanted: &[Engine], state: &Path) -> Result<Vec<(&'st
     ];
     steps
         .iter()
-        .map(|(name, args)| timed(root, &(*name, args), wanted))
+        .map(|(name, args)| timed(root, &(*name, args), wanted, &mut Vec::new()))
         .collect()
 }
 
-fn timed(root: &Path, (name, args): &Step<'_>, wanted: &[Engine]) -> Result<(&'static str, bool, Duration)> {
+fn timed(
+    root: &Path,
+    (name, args): &Step<'_>,
+    wanted: &[Engine],
+    flaky: &mut Vec<String>,
+) -> Result<(&'static str, bool, Duration)> {
     // The engine with disk limits has a step of its own, which names it.
     let wanted = wanted.iter().filter(|engine| **engine != Engine::DockerQuota);
     let wanted: Vec<&str> = wanted.map(|engine| engine.name()).collect();
+    let cargo = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(args)
+            .env(require::VARIABLE, wanted.join(","))
+            .current_dir(root);
+        command
+    };
+    let run = |args: &[&str]| {
+        let status = cargo(args).status().context("cargo did not start")?;
+        anyhow::Ok(status.success())
+    };
     println!("==> {name}: cargo {}", args.join(" "));
     let begun = Instant::now();
-    let status: ExitStatus = Command::new(env!("CARGO"))
-        .args(*args)
-        .env(require::VARIABLE, wanted.join(","))
-        .current_dir(root)
-        .status()
-        .context("cargo did not start")?;
-    Ok((name, status.success(), begun.elapsed()))
+    let verdict = match *name {
+        TESTS => {
+            let (status, lines) = again::shown(&mut cargo(args))?;
+            match status.success() {
+                true => again::Verdict::default(),
+                false => again::tests(&lines, run)?,
+            }
+        }
+        _ if run(args)? => again::Verdict::default(),
+        CONFORMANCE => again::checks(&root.join("target/conformance/report.json"), run)?,
+        name => again::Verdict {
+            red: vec![name.to_owned()],
+            flaky: Vec::new(),
+        },
+    };
+    for red in &verdict.red {
+        println!("failed: {red}");
+    }
+    let passed = verdict.red.is_empty();
+    flaky.extend(verdict.flaky);
+    Ok((name, passed, begun.elapsed()))
 }
 
-fn summary(results: &[(&str, bool, Duration)]) {
+fn summary(results: &[(&str, bool, Duration)], flaky: &[String]) {
     println!("==> summary");
     for (name, passed, took) in results {
         let verdict = if *passed { "ok" } else { "FAILED" };
         println!("{verdict:>6}  {:>5.0} s  {name}", took.as_secs_f64());
+    }
+    for name in flaky {
+        println!(" FLAKY  failed, then passed alone: {name}");
     }
 }

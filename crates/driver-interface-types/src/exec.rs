@@ -38,7 +38,8 @@ pub struct ExecConfig {
     /// without it.
     pub user: Option<String>,
     /// What it reads from its standard input, which ends after that. Without it the input is empty (and in
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream) the session's `stdin`).
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream) the session's `stdin`). With a terminal it is typed, and
+    /// an end of file (Ctrl-D) after it.
     pub stdin: Option<Bytes>,
     /// A terminal of this size instead of pipes; output and error then are one stream.
     pub tty: Option<TtySize>,
@@ -211,8 +212,9 @@ pub struct ExecOutput {
     pub stdout: Bytes,
     /// What it wrote to its standard error; with a terminal, nothing.
     pub stderr: Bytes,
-    /// Whether it wrote more than was kept, to either stream, or the engine may have lost the end of what it wrote:
-    /// Podman does when a command ends without having read its input, and that is longer than a pipe holds.
+    /// Whether some of what it wrote, to either stream, is missing or may be: it wrote more than was kept, the
+    /// connection fell silent or broke after the command had exited, a kill cut the output short, or the engine lost
+    /// its end (Podman does when a command ends without having read its input, and that is longer than a pipe holds).
     pub truncated: bool,
     /// How it ended.
     pub outcome: ExecOutcome,

@@ -33,11 +33,13 @@ use crate::{ExecOutcome, TtySize};
 #[must_use = "dropping it kills the command"]
 #[non_exhaustive]
 pub struct ExecSession {
-    /// The command's standard input. Shutting it down ends the input (a half-close): the output goes on.
+    /// The command's standard input. Shutting it down ends the input (a half-close; with a terminal, Ctrl-D is
+    /// typed): the output goes on.
     /// None where the config gave the input, or after [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
-    /// The command's standard output; with a terminal, all it writes. Ends when everybody who has it open has
-    /// ended.
+    /// The command's standard output; with a terminal, all it writes. It ends soon after the command has exited; with
+    /// an error where the connection was cut, or where nobody read while the command was being killed and more came
+    /// than is held.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error; with a terminal it is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,

@@ -121,9 +121,10 @@ impl Inner {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.try_to_remove(name).await? {
-                Release::Unsettled if tries < RELEASES => sleep(RELEASE_PAUSE).await,
-                release => return Ok(release == Release::Removed),
+            match self.try_to_remove(name).await {
+                Ok(Release::Unsettled) | Err(_) if tries < RELEASES => sleep(RELEASE_PAUSE).await,
+                Ok(release) => return Ok(release == Release::Removed),
+                Err(error) => return Err(error),
             }
         }
     }

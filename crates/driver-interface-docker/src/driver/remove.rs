@@ -48,6 +48,15 @@ impl Inner {
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }
+            if failure.effect_unknown() {
+                // Should the container be gone, its network follows; if not, that is seen.
+                let (driver, labels) = (Arc::clone(&self), record.config.labels.clone());
+                tokio::spawn(async move {
+                    if let Some(network) = labels::default_network(&labels) {
+                        driver.release_default_network(network).await;
+                    }
+                });
+            }
             return self.not_removed(&asked, &record.id, failure).await;
         }
         if let Some(network) = labels::default_network(&record.config.labels).cloned() {
@@ -69,6 +78,7 @@ impl Inner {
             }
             return Err(ContainerNotFoundError::new(asked).into());
         }
+        // Gone, and perhaps by this very request: the effect is then unknown.
         if found == Cause::Other && self.find_container(id).await?.is_none() {
             return Err(ContainerNotFoundError::new(asked).with_source(failure).into());
         }

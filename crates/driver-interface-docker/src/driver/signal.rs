@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use driver_interface_errors::{ContainerNotRunningError, DriverError, Result};
+use driver_interface_errors::{ContainerNotRunningError, DriverError, Effect, Result};
 use driver_interface_types::{ContainerStatus, PauseOutcome, Signal, StopOptions, UnpauseOutcome};
 
 use super::caller::Caller;
 use super::inner::Inner;
-use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::status;
 use crate::wire::EngineError;
@@ -56,8 +56,16 @@ impl Inner {
         let now = self.container(&record.id).await?;
         let found = cause(Operation::StopContainer, refusal);
         let state = matches!(found, Cause::NotRunning | Cause::WrongState);
-        if state || !status::lives(&now.state) {
+        if state {
             return Ok(not_running(asked, &now.state));
+        }
+        if !status::lives(&now.state) {
+            // By this very signal, perhaps.
+            let error = not_running(asked, &now.state);
+            return Ok(match failure.effect_unknown() {
+                true => error.with_effect(Effect::Unknown),
+                false => error,
+            });
         }
         Ok(self.error(Operation::StopContainer, asked, failure))
     }
@@ -73,8 +81,10 @@ impl Inner {
             return Ok(PauseOutcome::Paused);
         };
         // Engines say no for every state that does not fit; which it is decides.
+        let refused = errors::is_refusal(Operation::PauseContainer, &failure);
         let now = self.container(&record.id).await?;
         match status::status(&now.state) {
+            ContainerStatus::Paused if !refused => Ok(PauseOutcome::Paused),
             ContainerStatus::Paused => Ok(PauseOutcome::AlreadyPaused),
             ContainerStatus::Running => Err(self.error(Operation::PauseContainer, &asked, failure)),
             _ => Err(not_running(&asked, &now.state)),
@@ -91,8 +101,10 @@ impl Inner {
         let Err(failure) = self.engine.unpause_container(&record.id).await else {
             return Ok(UnpauseOutcome::Unpaused);
         };
+        let refused = errors::is_refusal(Operation::PauseContainer, &failure);
         let now = self.container(&record.id).await?;
         match status::status(&now.state) {
+            ContainerStatus::Running if !refused => Ok(UnpauseOutcome::Unpaused),
             ContainerStatus::Running => Ok(UnpauseOutcome::AlreadyRunning),
             ContainerStatus::Paused => Err(self.error(Operation::PauseContainer, &asked, failure)),
             _ => Err(not_running(&asked, &now.state)),

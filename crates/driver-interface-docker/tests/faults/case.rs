@@ -17,6 +17,8 @@ use crate::engine::Bench;
 
 /// What the contract allows a call beyond its deadlines.
 const MARGIN: Duration = Duration::from_secs(1);
+/// After how long a default network that stays is left to the call that removes such.
+const OF_ITSELF: Duration = Duration::from_secs(10);
 /// How long the driver may clean up in the background: it looks again and again for half a minute.
 const CLEAN_UP: Duration = Duration::from_secs(40);
 
@@ -50,6 +52,10 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
     let left = clean(world, subject.unwrap_or_default(), true).await;
     let (called, requests, applied) = learnt?;
     let name = operation.name;
+    if matches!(called, Err(Failure::Marked)) {
+        println!("{name}: also without a fault it says that something may be missing");
+        return None;
+    }
     assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
     assert!(applied, "{name} did nothing");
     assert!(left.is_empty(), "{name} without a fault left {left:?}");
@@ -161,6 +167,10 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
         let left = world.bench.raw.left(&world.namespace);
         if left.is_empty() || started.elapsed() > CLEAN_UP {
             break left;
+        }
+        // An engine that cannot be reached keeps a default network; then there is a call that finds it.
+        if started.elapsed() > OF_ITSELF && left.iter().all(|thing| thing.starts_with("network ")) {
+            let _ = world.direct.remove_idle_networks().await;
         }
         sleep(Duration::from_millis(200)).await;
     };

@@ -1,0 +1,197 @@
+//! What failed is run again, alone and once: two failures are red, a pass the second time is flaky.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// More flaky ones than this are red: then it is not chance any more.
+pub(super) const MOST_FLAKY: usize = 3;
+/// Of more failures none is run again: something is broken.
+const MOST_FAILED: usize = 12;
+
+/// How a step went.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// What failed twice, or cannot be run again.
+    pub(super) red: Vec<String>,
+    /// What failed and then passed.
+    pub(super) flaky: Vec<String>,
+}
+
+impl Verdict {
+    fn red(what: impl Into<String>) -> Self {
+        Self {
+            red: vec![what.into()],
+            flaky: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, what: String, passed: bool) {
+        if passed {
+            self.flaky.push(what);
+        } else {
+            self.red.push(what);
+        }
+    }
+}
+
+/// Runs a command, and returns its output too, which is passed on as it comes.
+pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
+    let (reader, writer) = std::io::pipe().context("no pipe")?;
+    command
+        .stdout(writer.try_clone().context("no pipe")?)
+        .stderr(writer);
+    let mut child = command.spawn().context("cargo did not start")?;
+    // The command itself still holds the writing ends.
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut lines = Vec::new();
+    let mut out = std::io::stdout();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.context("its output broke off")?).into_owned();
+        // Nobody may be reading any more.
+        let _ = writeln!(out, "{line}");
+        lines.push(line);
+    }
+    Ok((child.wait().context("no exit status")?, lines))
+}
+
+/// Runs each failed test of `cargo test` again, by its name.
+pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
+    let failed = failed_tests(lines);
+    let stopped = lines
+        .iter()
+        .any(|line| line.starts_with("error: could not compile"));
+    let crashed = lines
+        .iter()
+        .filter(|line| line.contains("process didn't exit successfully"))
+        .count();
+    let reported = lines
+        .iter()
+        .filter(|line| line.starts_with("test result: FAILED"))
+        .count();
+    // A binary that crashed has no names to run again.
+    if stopped || failed.is_empty() || failed.len() > MOST_FAILED || crashed > reported {
+        return Ok(Verdict::red(format!("the tests: {} failed", failed.len())));
+    }
+    let mut verdict = Verdict::default();
+    for name in failed {
+        println!("==> again: {name}");
+        // A doc test's name is not all of it, and such a test has no time in it: it fails again.
+        let passed = run(&["test", "--workspace", "--locked", "--", "--exact", &name])?;
+        verdict.add(format!("test {name}"), passed && !name.contains(" - "));
+    }
+    Ok(verdict)
+}
+
+fn failed_tests(lines: &[String]) -> Vec<String> {
+    let failed = lines.iter().filter_map(|line| {
+        line.strip_prefix("test ")?
+            .strip_suffix(" ... FAILED")
+            .map(str::to_owned)
+    });
+    let mut failed: Vec<String> = failed.collect();
+    failed.sort();
+    failed.dedup();
+    failed
+}
+
+/// Runs each failed check of the conformance suite again, on its driver.
+pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
+    let Ok(text) = std::fs::read(report) else {
+        return Ok(Verdict::red("conformance: it left no report"));
+    };
+    let report: Value = serde_json::from_slice(&text).context("the report is no JSON")?;
+    let failed = failed_checks(&report);
+    if failed.is_empty() || failed.len() > MOST_FAILED {
+        return Ok(Verdict::red(format!(
+            "conformance: {} checks failed",
+            failed.len()
+        )));
+    }
+    let mut verdict = Verdict::default();
+    for (uri, id) in failed {
+        println!("==> again: {id} on {uri}");
+        let out = "target/conformance-again";
+        let passed = run(&[
+            "xtask",
+            "conformance",
+            "--driver",
+            &uri,
+            "--filter",
+            &id,
+            "--out",
+            out,
+        ])?;
+        verdict.add(format!("check {id} on {uri}"), passed);
+    }
+    Ok(verdict)
+}
+
+fn failed_checks(report: &Value) -> Vec<(String, String)> {
+    let drivers = report.get("drivers").and_then(Value::as_array);
+    let mut failed = Vec::new();
+    for driver in drivers.into_iter().flatten() {
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let Some(uri) = text(driver, "uri") else {
+            continue;
+        };
+        let checks = driver.get("checks").and_then(Value::as_array);
+        for check in checks.into_iter().flatten() {
+            let is_must = text(check, "level").is_some_and(|level| level.eq_ignore_ascii_case("must"));
+            let outcome = text(check, "outcome").unwrap_or_default();
+            if is_must
+                && matches!(outcome.as_str(), "failed" | "timedOut" | "error")
+                && let Some(id) = text(check, "id")
+            {
+                failed.push((uri.clone(), id));
+            }
+        }
+    }
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_failed_test_that_passes_alone_is_flaky_and_one_that_does_not_is_red() {
+        let output = lines(
+            "test a::b ... ok\ntest c::d ... FAILED\ntest e::f ... FAILED\ntest result: FAILED. 1 passed\n\
+             error: test failed\n  process didn't exit successfully: `x` (exit status: 101)",
+        );
+        let verdict = super::tests(&output, |args| Ok(args.last() == Some(&"c::d"))).unwrap();
+        assert_eq!(verdict.flaky, ["test c::d"]);
+        assert_eq!(verdict.red, ["test e::f"]);
+    }
+
+    #[test]
+    fn what_has_no_name_to_run_again_is_red() {
+        for output in [
+            "error: could not compile `x`",
+            "test a ... FAILED\ntest result: FAILED.\nprocess didn't exit successfully\nprocess didn't exit successfully",
+            "",
+        ] {
+            let verdict = super::tests(&lines(output), |_| Ok(true)).unwrap();
+            assert_eq!((verdict.red.len(), verdict.flaky.len()), (1, 0), "{output}");
+        }
+    }
+
+    #[test]
+    fn failed_musts_are_found_in_a_report() {
+        let report = serde_json::json!({"drivers": [{"uri": "docker:", "checks": [
+            {"id": "a", "level": "must", "outcome": "passed"}, {"id": "b", "level": "must", "outcome": "timedOut"},
+            {"id": "c", "level": "should", "outcome": "failed"}, {"id": "d", "level": "MUST", "outcome": "failed"}]}]});
+        let failed: Vec<String> = failed_checks(&report).into_iter().map(|(_, id)| id).collect();
+        assert_eq!(failed, ["b", "d"]);
+    }
+}
