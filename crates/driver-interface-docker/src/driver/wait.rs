@@ -1,12 +1,9 @@
 //! Waiting for the end of a container's run.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use driver_interface_errors::{
-    ContainerNotFoundError, DriverError, Effect, Result, TimeoutError, WaitTimeoutError,
-};
+use driver_interface_errors::{ContainerNotFoundError, Result, WaitTimeoutError};
 use driver_interface_types::{ExitInfo, WaitOptions};
 use tokio::time::{sleep, timeout};
 
@@ -39,11 +36,9 @@ enum Seen {
 }
 
 pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
-    let found_it = AtomicBool::new(false);
     let began = Instant::now();
     let waited = async {
         let mut last = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
-        found_it.store(true, Ordering::Relaxed);
         let exit = driver.run_end(asked, &mut last).await?;
         Ok((last, exit))
     };
@@ -51,7 +46,7 @@ pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> R
         None => waited.await,
         Some(longest) => timeout(longest, waited)
             .await
-            .unwrap_or_else(|_| Err(overdue(asked, longest, found_it.load(Ordering::Relaxed)))),
+            .unwrap_or_else(|_| Err(WaitTimeoutError::new(asked, "exited", longest).into())),
     }
     .map_err(|error| located(error, OPERATION));
     let (last, exit) = waited?;
@@ -62,16 +57,6 @@ pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> R
     Ok(driver
         .explained(&last, exit, left.min(driver.deadlines.read / 2))
         .await)
-}
-
-/// The error when the caller's time is over. An engine that has not even said that the container is there hangs.
-fn overdue(asked: &str, longest: Duration, found: bool) -> DriverError {
-    match found {
-        true => WaitTimeoutError::new(asked, "exited", longest).into(),
-        false => TimeoutError::new(OPERATION, longest)
-            .with_effect(Effect::NotApplied)
-            .into(),
-    }
 }
 
 impl Inner {

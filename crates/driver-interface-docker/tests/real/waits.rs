@@ -121,7 +121,7 @@ fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
             for (config, says, hint) in [
                 (plain("echo one; echo two >&2; exit 4"), "code 4", None),
                 (plain("touch /etc/x"), "code 1", Some(Hint::ReadOnlyRoot)),
-                (user("cat /proc/1/mem"), "code 1", Some(Hint::PermissionDenied)),
+                (user("cat /proc/slabinfo"), "code 1", Some(Hint::PermissionDenied)),
                 (user("whoami"), "code 1", Some(Hint::UserNotFound)),
                 (plain("nosuchserver"), "code 127", Some(Hint::CommandNotFound)),
                 (
