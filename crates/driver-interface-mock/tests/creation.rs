@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
-use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
+use driver_interface_mock::{Latency, MockDockerDriver, MockEngine, MockLocalDriver};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, Namespace, PullPolicy, Strictness, VolumeMount,
 };
@@ -226,4 +226,19 @@ async fn images_come_by_the_pull_policy() {
             .iter()
             .any(|image| image.as_str() == "nginx:1.27")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn drivers_of_one_engine_make_different_keys() {
+    let engine = MockEngine::new();
+    let create = async || {
+        let driver = MockDockerDriver::builder()
+            .engine(&engine)
+            .latency(Latency::Off)
+            .build();
+        driver.create_container(&script("true")).await.unwrap();
+    };
+    create().await;
+    create().await;
+    assert_eq!(engine.containers().len(), 2);
 }

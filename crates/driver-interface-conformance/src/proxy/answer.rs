@@ -14,7 +14,7 @@ use super::stream::Stream;
 /// use driver_interface_conformance::proxy::Answer;
 ///
 /// let answer = Answer::new(502).header("Content-Type", "text/html").body("<html>Bad gateway</html>");
-/// assert_eq!(answer.to_string(), "502 with 24 bytes");
+/// assert_eq!(answer.to_string(), "502 with 24 bytes (Content-Type: text/html)");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {

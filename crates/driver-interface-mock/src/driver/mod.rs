@@ -72,6 +72,8 @@ struct Core {
     recorder: Recorder,
     faults: Faults,
     rng: Mutex<StdRng>,
+    /// What the generator starts from: drivers of one engine must not make the same keys.
+    rng_seed: u64,
     connected_at: Instant,
 }
 
@@ -90,11 +92,13 @@ impl<K: Kind> MockDriver<K> {
     }
 
     pub(crate) fn with_options(engine: MockEngine, options: DriverOptions) -> Self {
+        let rng_seed = options.seed.wrapping_add(engine.next_driver() << 32);
         let core = Core {
             engine,
             recorder: Recorder::default(),
             faults: Faults::new(options.seed),
-            rng: Mutex::new(StdRng::seed_from_u64(options.seed)),
+            rng: Mutex::new(StdRng::seed_from_u64(rng_seed)),
+            rng_seed,
             connected_at: Instant::now(),
             options,
         };
@@ -130,7 +134,7 @@ impl<K: Kind> MockDriver<K> {
         self.core.engine.reset();
         self.core.recorder.clear();
         self.core.faults.reset();
-        *lock(&self.core.rng) = StdRng::seed_from_u64(self.core.options.seed);
+        *lock(&self.core.rng) = StdRng::seed_from_u64(self.core.rng_seed);
     }
 
     fn namespace(&self) -> &Namespace {

@@ -17,6 +17,7 @@ mod run;
 mod state;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     clock: Clock,
     setup: Mutex<Setup>,
+    /// How many drivers were made on it.
+    drivers: AtomicU64,
 }
 
 /// What a reset goes back to.
@@ -96,7 +99,13 @@ impl MockEngine {
             state: Mutex::new(State::new(seed)),
             clock: Clock::starting_at(epoch),
             setup: Mutex::new(setup),
+            drivers: AtomicU64::new(0),
         }))
+    }
+
+    /// The number of a driver that is being made on it, from 0.
+    pub(crate) fn next_driver(&self) -> u64 {
+        self.0.drivers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The engine's wall clock, by which it tells every time: its start plus tokio's time since.
