@@ -273,10 +273,16 @@ impl Pull {
 
     async fn finished(&mut self) -> Result<PullProgress> {
         self.done = true;
-        match self.driver.get_image(&self.image).await? {
+        // Whatever this look says, the pull is over and may have worked.
+        let found = self.driver.get_image(&self.image).await;
+        match found.map_err(|error| error.with_effect(Effect::Unknown))? {
             Some(image) => Ok(PullProgress::Done(image)),
             // Somebody removed it at once, or the connection ended without the engine's last word.
-            None => Err(ImagePullError::new(self.image.as_str(), "the pull ended without the image").into()),
+            None => Err(
+                ImagePullError::new(self.image.as_str(), "the pull ended without the image")
+                    .with_effect(Effect::Unknown)
+                    .into(),
+            ),
         }
     }
 }
