@@ -43,7 +43,7 @@ const ROUNDS: usize = 5;
 const HELPER_OUTPUT: usize = 4 * 1024;
 
 /// Kills, until a look finds none: every process with the mark, every child of one, and every process of the
-/// session of one. It leaves alone the first process with its session, and itself. It ends with 0 when none is left.
+/// session of one. They are stopped first, so that none goes on because another one is gone. It leaves alone the first process with its session, and itself. It ends with 0 when none is left.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -78,6 +78,7 @@ while [ $round -lt 50 ]; do
     done
   done
   if [ "$found" = ' ' ]; then exit 0; fi
+  kill -STOP $found
   kill -9 $found
 done 2>/dev/null
 exit 1
