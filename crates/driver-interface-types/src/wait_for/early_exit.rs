@@ -93,6 +93,7 @@ fn hint_of(line: &str) -> Option<Hint> {
         "could not look up effective user id",
         "no matching entries in passwd",
         "getpwnam(",
+        "unknown uid ",
     ];
     match () {
         () if says(&["read-only file system"]) => Some(Hint::ReadOnlyRoot),
@@ -164,6 +165,7 @@ mod tests {
             Hint::UserNotFound,
         ),
         (1, "whoami: cannot find name for user ID 1000", Hint::UserNotFound),
+        (1, "whoami: unknown uid 1234", Hint::UserNotFound),
         (1, "nc: bind: Address already in use", Hint::PortInUse),
         (
             1,
