@@ -24,7 +24,6 @@ const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup
 
 /// The code that Docker records of a command whose connection broke, in place of the command's own.
 const BROKEN: i64 = 126;
-pub(super) const NOT_SENT: &str = "the engine could not send all of it";
 
 impl Tree {
     /// How the command exited, once its output has ended; none if it ended with its container.
@@ -46,8 +45,7 @@ impl Tree {
                 Some(Phase::Ended(ended)) => {
                     return match broken {
                         Some(failure) => Err(self.cut_off(&failure)),
-                        None if self.is_own_code(ended).await? => Ok(Some(ended)),
-                        None => Err(self.cut_off(&NOT_SENT)),
+                        None => self.own_exit(ended).await.map(Some),
                     };
                 }
                 Some(Phase::Runs | Phase::Prepared) => {
@@ -75,9 +73,20 @@ impl Tree {
         }
     }
 
+    /// A recorded exit, if its code is the command's own.
+    ///
+    /// # Errors
+    /// `NetworkError`: the engine could not send all of the output.
+    pub(super) async fn own_exit(&self, ended: Ended) -> Result<Ended> {
+        match self.is_own_code(ended).await? {
+            true => Ok(ended),
+            false => Err(self.cut_off(&"the engine could not send all of it")),
+        }
+    }
+
     /// Whether a recorded code is the command's own. Docker records 126 where it could not send the output, and the
     /// command's own code in its event alone.
-    pub(super) async fn is_own_code(&self, ended: Ended) -> Result<bool> {
+    async fn is_own_code(&self, ended: Ended) -> Result<bool> {
         if ended.code != BROKEN || ended.begun != Some(true) {
             return Ok(true);
         }

@@ -13,7 +13,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::begin::{Begun, Input, begin};
 use super::input::CommandInput;
 use super::kill::Tree;
-use super::outcome::NOT_SENT;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::ExecReader;
@@ -143,10 +142,10 @@ impl Run {
                     }
                 }
                 _ = looks.tick(), if ended.is_none() => match self.tree.phase().await? {
-                    Some(Phase::Ended(exit)) if self.tree.is_own_code(exit).await? => {
+                    Some(Phase::Ended(exit)) => {
+                        let exit = self.tree.own_exit(exit).await?;
                         (ended, last) = (Some(Some(exit)), Instant::now());
                     }
-                    Some(Phase::Ended(_)) => return Err(self.tree.cut_off(&NOT_SENT)),
                     Some(Phase::Runs) => {}
                     Some(Phase::Prepared) if began.elapsed() < begins => {}
                     Some(Phase::Prepared) => return Err(TimeoutError::new(OPERATION, begins).into()),

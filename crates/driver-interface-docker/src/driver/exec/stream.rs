@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::begin::{Begun, Input, begin};
 use super::input::CommandInput;
 use super::kill::Tree;
-use super::outcome::NOT_SENT;
 use super::output::{CutOff, Sender, output};
 use super::run::not_killed;
 use super::sessions::Flag;
@@ -184,8 +183,7 @@ impl Shared {
                 () = sleep(pause) => {}
             }
             match self.tree.phase().await? {
-                Some(Phase::Ended(ended)) if self.tree.is_own_code(ended).await? => return Ok(Some(ended)),
-                Some(Phase::Ended(_)) => return Err(self.tree.cut_off(&NOT_SENT)),
+                Some(Phase::Ended(ended)) => return self.tree.own_exit(ended).await.map(Some),
                 Some(Phase::Runs | Phase::Prepared) => {
                     // While nobody reads its output, an engine may not get to recording its exit.
                     if pause >= LATER_LOOKS && self.tree.container_gone().await? {
