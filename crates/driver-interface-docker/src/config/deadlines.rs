@@ -20,7 +20,7 @@ pub struct Deadlines {
     pub create: Duration,
     /// Starting, signalling, pausing or unpausing a container; 1 min.
     pub start: Duration,
-    /// What a stop may take beyond its grace; 20 s.
+    /// What a stop may take beyond its grace, and killing a command whose timeout is over; 20 s.
     pub stop_margin: Duration,
     /// Removing something; 1 min.
     pub remove: Duration,
@@ -71,7 +71,7 @@ setters! {
     read: "Sets how long lookups, listings and health checks may take.",
     create: "Sets how long making a container, volume or network may take, apart from pulling an image.",
     start: "Sets how long starting, signalling, pausing or unpausing a container may take.",
-    stop_margin: "Sets what a stop may take beyond its grace.",
+    stop_margin: "Sets what a stop may take beyond its grace, and killing a command whose timeout is over.",
     remove: "Sets how long removing something may take.",
     pull: "Sets how long pulling or importing an image may take.",
     transfer: "Sets how long copying files into a container, and loading images, may take.",

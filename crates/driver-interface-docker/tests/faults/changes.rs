@@ -359,7 +359,7 @@ fn commands() -> Vec<Operation> {
     vec![
         operation!(
             "exec",
-            2,
+            3,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
                 let script = "touch /tmp/marker; seq 20000; echo trouble >&2; exit 7";
@@ -377,7 +377,7 @@ fn commands() -> Vec<Operation> {
         ),
         operation!(
             "exec with input",
-            2,
+            3,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
                 let config = ExecConfig::shell("touch /tmp/marker; cat")
@@ -393,7 +393,7 @@ fn commands() -> Vec<Operation> {
         ),
         operation!(
             "exec that is timed out",
-            2,
+            3,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
                 let script = "touch /tmp/marker; echo begun; sleep 3001";

@@ -33,10 +33,8 @@ pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 
 /// How long a command that was asked for may take to begin, so that it can be killed.
 const BEGINS: Duration = Duration::from_secs(20);
-/// How long a helper's command may take.
-const HELPER: Duration = Duration::from_secs(20);
-/// How long killing a command may take as a whole. Past it the kill has failed, and is reported so.
-const KILLS: Duration = Duration::from_secs(30);
+/// How long a command is tried to be killed while nobody waits for that.
+const IN_BACKGROUND: Duration = Duration::from_secs(60);
 /// How often the tree is looked for when something of it is still there.
 const ROUNDS: usize = 5;
 /// More output of a helper is not kept.
@@ -161,7 +159,7 @@ impl Tree {
         }
         let again = self.witness();
         background::spawn(async move {
-            if let Err(error) = again.kill().await {
+            if let Err(error) = again.kill_within(IN_BACKGROUND).await {
                 tracing::warn!(container = again.asked, %error, "a command may have been left running");
             }
         });
@@ -169,9 +167,16 @@ impl Tree {
 
     /// Kills all of it and returns when none is left. The command's output has to be read meanwhile: an engine that
     /// cannot get rid of output does not notice that its process has exited.
+    ///
+    /// # Errors
+    /// `ExecError`, effect unknown: that did not succeed within what a stop may take beyond its grace.
     pub(super) async fn kill(&self) -> Result<()> {
-        let killed = timeout(KILLS, self.kill_all()).await;
-        killed.unwrap_or_else(|_| Err(self.failed(&format!("something of it was left after {KILLS:?}"))))
+        self.kill_within(self.inner.deadlines.stop_margin).await
+    }
+
+    async fn kill_within(&self, longest: Duration) -> Result<()> {
+        let killed = timeout(longest, self.kill_all()).await;
+        killed.unwrap_or_else(|_| Err(self.failed(&format!("something of it was left after {longest:?}"))))
     }
 
     async fn kill_all(&self) -> Result<()> {
@@ -315,7 +320,7 @@ impl Tree {
             attach_stdout: true,
             attach_stderr: true,
         };
-        let done = timeout(HELPER, self.run_helper(&request)).await;
+        let done = timeout(self.inner.deadlines.read, self.run_helper(&request)).await;
         let done = done.map_err(|_| self.failed("the helper took too long"))?;
         done.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
     }

@@ -162,6 +162,7 @@ impl Run {
     /// Kills the command, and takes its output meanwhile: an engine that cannot get rid of it waits for that.
     async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
         let tree = self.tree.witness();
+        let latest = Instant::now() + tree.inner().deadlines.stop_margin;
         let killed = tree.kill();
         tokio::pin!(killed);
         let mut open = true;
@@ -171,7 +172,7 @@ impl Run {
                 more = self.more(), if open => open = more,
             }
         };
-        let until = Instant::now() + AFTER_KILL;
+        let until = latest.min(Instant::now() + AFTER_KILL);
         while open {
             tokio::select! {
                 more = self.more() => open = more,
