@@ -31,9 +31,14 @@ const STATIC: &[Step<'_>] = &[
             "warnings",
         ],
     ),
+    (
+        DOCS,
+        &["doc", "--workspace", "--no-deps", "--all-features", "--locked"],
+    ),
     ("tidy", &["xtask", "tidy"]),
 ];
 
+const DOCS: &str = "docs";
 const TESTS: &str = "tests and doc tests";
 const CONFORMANCE: &str = "conformance";
 
@@ -45,6 +50,23 @@ const DYNAMIC: &[Step<'_>] = &[
     ("self-test", &["xtask", "conformance", "--self-test"]),
     ("examples", &["xtask", "examples"]),
 ];
+
+/// The mocks have no connection that could break, so these checks are proven on an engine.
+const LINK_SELF_TEST: Step<'_> = (
+    "link self-test",
+    &[
+        "xtask",
+        "conformance",
+        "--driver",
+        "docker:",
+        "--filter",
+        "link/*",
+        "--self-test",
+    ],
+);
+
+/// How many faults are tried on the connection to an engine: as many as three minutes allow.
+const FAULTS: &str = "375";
 
 /// Runs every step, goes on past failures, and says at the end what failed.
 ///
@@ -68,6 +90,9 @@ pub(crate) fn main() -> Result<ExitCode> {
     if ready.is_ok() {
         for step in DYNAMIC {
             results.push(timed(root, step, &wanted, &mut flaky)?);
+        }
+        if wanted.contains(&Engine::Docker) {
+            results.push(timed(root, &LINK_SELF_TEST, &wanted, &mut flaky)?);
         }
         results.extend(disk_limits(root, &wanted, &state)?);
     }
@@ -163,7 +188,11 @@ fn timed(
         command
             .args(args)
             .env(require::VARIABLE, wanted.join(","))
+            .env("DRIVER_INTERFACE_FAULTS", FAULTS)
             .current_dir(root);
+        if *name == DOCS {
+            command.env("RUSTDOCFLAGS", "--deny warnings");
+        }
         command
     };
     let run = |args: &[&str]| {

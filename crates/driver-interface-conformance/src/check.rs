@@ -212,4 +212,7 @@ pub enum Need {
     /// The test image, and a target that names an image of a registry; see
     /// [`Target::registry_image`](crate::Target::registry_image).
     Registry,
+    /// A target that gives its engine's address, so that faults can be injected into the connection; see
+    /// [`Target::engine_address`](crate::Target::engine_address).
+    Link,
 }

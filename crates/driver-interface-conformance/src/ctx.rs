@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::journal::{Journal, shortened};
 use crate::ledger::Ledger;
 use crate::outcome::describe;
+#[cfg(unix)]
+use crate::proxy::FaultProxy;
 use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
 
 /// How [`Ctx::foreign_namespace`] ends.
@@ -51,6 +53,13 @@ struct Inner {
     session: SessionId,
     names: AtomicUsize,
     assertions: AtomicUsize,
+}
+
+/// A driver, and the proxy through which it reaches its engine.
+#[cfg(unix)]
+pub(crate) struct Link {
+    pub(crate) driver: TrackedDriver,
+    pub(crate) proxy: FaultProxy,
 }
 
 /// What a check is given. Clones are the same context.
@@ -120,6 +129,24 @@ impl Ctx {
     pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
+    }
+
+    /// A driver of the check's own namespace whose connection goes through a proxy of its own.
+    #[cfg(unix)]
+    pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
+        let shared = &self.0.shared;
+        let none = || Verdict::NotApplicable("the target gives no address of its engine".to_owned());
+        let address = shared.target.engine_address().ok_or_else(none)?;
+        let proxy = FaultProxy::start(&address)
+            .map_err(|error| Verdict::Broken(format!("no fault proxy before {address}: {error}")))?;
+        let driver = shared
+            .target
+            .connect_at(&proxy.uri(), &shared.namespace, deadline)
+            .await?;
+        let (journal, ledger) = (Arc::clone(&self.0.journal), Arc::clone(&self.0.ledger));
+        let driver =
+            TrackedDriver::new(driver, "through the proxy", journal, ledger).removed_by(self.driver());
+        Ok(Link { proxy, driver })
     }
 
     /// The namespace of the run in which no sound driver works: what other programs make is labelled with it.

@@ -223,6 +223,10 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
             Outcome::NotRun,
             "the target names no image of a registry".to_owned(),
         )),
+        (Need::Link, _) if shared.target.engine_address().is_none() => Some((
+            Outcome::Skipped,
+            "the target gives no address at which a fault proxy could reach its engine".to_owned(),
+        )),
         _ => None,
     })
 }

@@ -1,8 +1,10 @@
 //! What the suite runs against.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
 /// Makes drivers for one engine. Where connecting is all there is to say, [`target_fn`] makes one from a function.
@@ -39,6 +41,27 @@ pub trait Target: Send + Sync {
     async fn forget_image(&self, image: &ImageRef) -> std::result::Result<(), String> {
         let _ = image;
         Ok(())
+    }
+
+    /// Where the engine listens: `unix:///path` or `tcp://host:port`. Together with [`connect_at`](Self::connect_at) it lets
+    /// the suite put a [fault proxy](crate::proxy) between the driver and its engine, which must talk HTTP/1.1 there.
+    /// Without it the checks of broken connections are not run.
+    fn engine_address(&self) -> Option<String> {
+        None
+    }
+
+    /// Connects a driver to the same engine at another address, a proxy's. Its deadline for each call is `deadline`.
+    ///
+    /// # Errors
+    /// What the driver returns when it cannot reach its engine.
+    async fn connect_at(
+        &self,
+        address: &str,
+        namespace: &Namespace,
+        deadline: Duration,
+    ) -> Result<Arc<dyn ContainerDriver>> {
+        let _ = (address, namespace, deadline);
+        Err(UnsupportedError::new("connect", "the target connects to no other address").into())
     }
 
     /// By how much the longest times that checks allow are multiplied: above 1 for a slow engine.

@@ -27,6 +27,8 @@ use crate::outcome::describe;
 #[derive(Clone)]
 pub struct TrackedDriver {
     inner: Arc<dyn ContainerDriver>,
+    /// Removes what it creates.
+    remover: Arc<dyn ContainerDriver>,
     /// Tells the drivers of one check apart in its steps; empty for the first.
     label: &'static str,
     journal: Arc<Journal>,
@@ -41,6 +43,7 @@ impl TrackedDriver {
         ledger: Arc<Ledger>,
     ) -> Self {
         Self {
+            remover: Arc::clone(&inner),
             inner,
             label,
             journal,
@@ -48,8 +51,15 @@ impl TrackedDriver {
         }
     }
 
+    /// Has another driver remove what this one creates, for one whose connection may be broken by then.
+    #[cfg(unix)]
+    pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
+        self.remover = Arc::clone(&remover.inner);
+        self
+    }
+
     fn note(&self, made: Made) {
-        self.ledger.note(&self.inner, made);
+        self.ledger.note(&self.remover, made);
     }
 
     /// Notes an image that a load may bring, for the clean-up.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use async_trait::async_trait;
-use driver_interface::docker::{DockerConfig, DockerDriver};
+use driver_interface::docker::{Deadlines, DockerConfig, DockerDriver};
 use driver_interface::{
     ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, ValidationPolicy,
     connect_with,
@@ -235,6 +235,23 @@ impl Target for EngineTarget {
             .namespace(namespace.clone())
             .policy(policy);
         connect_with(&self.uri, options).await
+    }
+
+    fn engine_address(&self) -> Option<String> {
+        self.endpoint.clone()
+    }
+
+    async fn connect_at(
+        &self,
+        address: &str,
+        namespace: &Namespace,
+        deadline: Duration,
+    ) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
+        let config = DockerConfig::for_uri(address)?
+            .namespace(namespace.clone())
+            .deadlines(Deadlines::all(deadline))
+            .without_registry_logins();
+        Ok(Arc::new(DockerDriver::connect(config).await?))
     }
 
     fn registry_image(&self) -> Option<ImageRef> {

@@ -30,6 +30,8 @@ mod host;
 mod images;
 mod keys;
 mod limits;
+#[cfg(unix)]
+mod link;
 mod listing;
 mod log_stream;
 mod logs;
@@ -112,6 +114,8 @@ const FILES: &[&[Check]] = &[
     event_kinds::CHECKS,
     health::CHECKS,
     health_checks::CHECKS,
+    #[cfg(unix)]
+    link::CHECKS,
     volumes::CHECKS,
     networks::CHECKS,
     connections::CHECKS,

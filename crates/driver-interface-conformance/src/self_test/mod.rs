@@ -10,6 +10,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
@@ -89,6 +90,16 @@ impl Saboteur {
         }
     }
 
+    fn faulty(&self, driver: Arc<dyn ContainerDriver>, namespace: Namespace) -> Arc<dyn ContainerDriver> {
+        {
+            let mut used = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+            if !used.contains(&namespace) {
+                used.push(namespace);
+            }
+        }
+        sabotage(driver, self.fault.sabotages, self.memory.clone())
+    }
+
     /// Removes what drivers with this fault could not remove themselves.
     async fn clean_up(&self) {
         let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
@@ -112,13 +123,21 @@ impl Target for Saboteur {
             None => namespace.clone(),
         };
         let driver = self.target.connect(&namespace).await?;
-        {
-            let mut used = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-            if !used.contains(&namespace) {
-                used.push(namespace);
-            }
-        }
-        Ok(sabotage(driver, self.fault.sabotages, self.memory.clone()))
+        Ok(self.faulty(driver, namespace))
+    }
+
+    fn engine_address(&self) -> Option<String> {
+        self.target.engine_address()
+    }
+
+    async fn connect_at(
+        &self,
+        address: &str,
+        namespace: &Namespace,
+        deadline: Duration,
+    ) -> Result<Arc<dyn ContainerDriver>> {
+        let driver = self.target.connect_at(address, namespace, deadline).await?;
+        Ok(self.faulty(driver, namespace.clone()))
     }
 
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
@@ -263,10 +282,10 @@ impl SelfTest {
 /// only where the fault brings it to concern the driver.
 ///
 /// # Errors
-/// As [`run`](crate::run). What is being tried with other faults is cleaned up first.
+/// As [`run`](fn@crate::run). What is being tried with other faults is cleaned up first.
 ///
 /// # Cancel safety
-/// As [`run`](crate::run).
+/// As [`run`](fn@crate::run).
 pub async fn self_test(
     target: Arc<dyn Target>,
     options: &Options,

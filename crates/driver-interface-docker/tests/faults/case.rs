@@ -34,8 +34,29 @@ pub(crate) struct Report {
     pub result: String,
 }
 
-/// The requests that an operation makes, learnt without faults; none where the engine does not have it.
-pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Vec<Exchange>> {
+/// What an operation does without faults.
+pub(crate) struct Learnt {
+    /// The requests that it makes.
+    pub requests: Vec<Exchange>,
+    /// What its cases share.
+    pub shared: Option<Arc<Shared>>,
+}
+
+/// What the cases of an operation that changes nothing work on together.
+pub(crate) struct Shared {
+    world: World,
+    subject: Subject,
+}
+
+impl Shared {
+    /// Removes it, and says what is left then.
+    pub(crate) async fn remove(self) -> Vec<String> {
+        clean(self.world, self.subject, true).await
+    }
+}
+
+/// Tries an operation without faults; none where the engine does not have it.
+pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Learnt> {
     let world = World::new(bench, number, PATIENT).await;
     let subject = (operation.prepare)(&world).await;
     let mut learnt = None;
@@ -49,7 +70,12 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
         };
         learnt = Some((called, requests, applied));
     }
-    let left = clean(world, subject.unwrap_or_default(), true).await;
+    let is_shared = operation.is_shared && learnt.is_some();
+    let subject = subject.unwrap_or_default();
+    let (left, shared) = match is_shared {
+        true => (Vec::new(), Some(Arc::new(Shared { world, subject }))),
+        false => (clean(world, subject, true).await, None),
+    };
     let (called, requests, applied) = learnt?;
     let name = operation.name;
     if matches!(called, Err(Failure::Marked)) {
@@ -59,7 +85,7 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
     assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
     assert!(applied, "{name} did nothing");
     assert!(left.is_empty(), "{name} without a fault left {left:?}");
-    Some(requests)
+    Some(Learnt { requests, shared })
 }
 
 /// Tries one fault. `busy` limits how many are tried at the same time, and not how many clean up.
@@ -68,15 +94,26 @@ pub(crate) async fn run(
     number: usize,
     operation: Operation,
     plan: Plan,
+    shared: Option<Arc<Shared>>,
     busy: OwnedSemaphorePermit,
 ) -> Report {
-    let world = World::new(bench, number, DEADLINE).await;
-    let subject = (operation.prepare)(&world).await.unwrap_or_default();
+    let (world, own) = match &shared {
+        Some(shared) => (shared.world.beside(DEADLINE).await, None),
+        None => {
+            let world = World::new(bench, number, DEADLINE).await;
+            let subject = (operation.prepare)(&world).await.unwrap_or_default();
+            (world, Some(subject))
+        }
+    };
+    let subject = match &shared {
+        Some(shared) => &shared.subject,
+        None => own.as_ref().unwrap(),
+    };
     let mut broken = Vec::new();
     let rule = world.proxy.inject(plan.rule());
     let longest = DEADLINE * operation.deadlines + MARGIN;
     let started = Instant::now();
-    let call = AssertUnwindSafe((operation.call)(&world, &subject)).catch_unwind();
+    let call = AssertUnwindSafe((operation.call)(&world, subject)).catch_unwind();
     let called = timeout(longest * 3, call).await;
     let took = started.elapsed();
     if took > longest {
@@ -109,10 +146,10 @@ pub(crate) async fn run(
     };
     if let Some(applied) = operation.applied {
         match effect {
-            Some(Effect::NotApplied) if settled(&world, &subject, applied, false).await => {
+            Some(Effect::NotApplied) if settled(&world, subject, applied, false).await => {
                 broken.push(("effect", format!("it was done, and is said not to be: {result}")));
             }
-            Some(Effect::Applied) if !settled(&world, &subject, applied, true).await => {
+            Some(Effect::Applied) if !settled(&world, subject, applied, true).await => {
                 broken.push(("effect", format!("it was not done, and is said to be: {result}")));
             }
             _ => {}
@@ -121,7 +158,10 @@ pub(crate) async fn run(
     drop(busy);
     // Without an error it is the case's own to remove.
     let is_known = !matches!(effect, Some(Effect::NotApplied | Effect::Unknown));
-    let left = clean(world, subject, is_known).await;
+    let left = match own {
+        Some(subject) => clean(world, subject, is_known).await,
+        None => Vec::new(),
+    };
     if !left.is_empty() {
         broken.push(("left", format!("{left:?}")));
     }

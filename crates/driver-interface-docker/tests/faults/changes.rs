@@ -380,14 +380,20 @@ fn commands() -> Vec<Operation> {
             3,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
-                let config = ExecConfig::shell("touch /tmp/marker; cat")
+                // A cut that reaches the command as the end of its input makes it end: what it got is what it prints.
+                let config = ExecConfig::shell("touch /tmp/marker; tee /tmp/got")
                     .stdin(long_text(BIG))
                     .timeout(DEADLINE);
                 let output = w.driver.exec(&s.container().id, config).await?;
                 if output.outcome == ExecOutcome::TimedOut {
                     return Err(Failure::Marked);
                 }
-                same_exec(&output, 0, &long_text(BIG), b"")
+                let got = ExecConfig::shell("cat /tmp/got");
+                let got = w.direct.exec(&s.container().id, got).await?.stdout;
+                right(long_text(BIG).starts_with(&got), || {
+                    "it is not what was given to it".to_owned()
+                })?;
+                same_exec(&output, 0, &got, b"")
             },
             |w, s| has_marker(w, s).await
         ),

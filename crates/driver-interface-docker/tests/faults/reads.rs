@@ -156,13 +156,15 @@ fn lookups() -> Vec<Operation> {
             right(driver.engine_info() == w.direct.engine_info(), || {
                 format!("{:?}", driver.engine_info())
             })
-        }),
+        })
+        .shared(),
         operation!("health_check", 1, |_w| Some(Subject::default()), |w, _s| {
             let health = w.driver.health_check().await?;
             right(health.is_healthy() || health.error.is_some(), || {
                 format!("{health:?}")
             })
-        }),
+        })
+        .shared(),
         operation!(
             "get_container",
             1,
@@ -171,7 +173,8 @@ fn lookups() -> Vec<Operation> {
                 let found = w.driver.get_container(&s.container().id).await?;
                 right(found.as_ref() == Some(s.container()), || format!("{found:?}"))
             }
-        ),
+        )
+        .shared(),
         operation!(
             "list_containers",
             1,
@@ -183,7 +186,8 @@ fn lookups() -> Vec<Operation> {
                     format!("{found:?}")
                 })
             }
-        ),
+        )
+        .shared(),
         operation!(
             "is_container_healthy",
             1,
@@ -192,7 +196,8 @@ fn lookups() -> Vec<Operation> {
                 let healthy = w.driver.is_container_healthy(&s.container().id).await?;
                 right(healthy, || "not healthy".to_owned())
             }
-        ),
+        )
+        .shared(),
         operation!(
             "wait_container",
             2,
@@ -212,12 +217,14 @@ fn lookups() -> Vec<Operation> {
                 .list_images(&ImageFilter::default().reference(own))
                 .await?;
             right(listed.len() == 1, || format!("{listed:?}"))
-        }),
+        })
+        .shared(),
         operation!("get_image", 1, |_w| Some(Subject::default()), |w, _s| {
             let own = ImageRef::new(w.bench.image).unwrap();
             let found = w.driver.get_image(&own).await?;
             right(found.is_some(), || "no such image".to_owned())
-        }),
+        })
+        .shared(),
         operation!(
             "list_volumes and networks",
             2,
@@ -230,7 +237,8 @@ fn lookups() -> Vec<Operation> {
                     format!("{volumes:?}, {networks:?}")
                 })
             }
-        ),
+        )
+        .shared(),
         operation!("plan", 1, |_w| Some(Subject::default()), |w, _s| {
             let plan = w.driver.plan(&w.config("true")).await?;
             right(plan.is_accepted(), || format!("{plan:?}"))
@@ -253,7 +261,8 @@ fn outputs() -> Vec<Operation> {
                     format!("{} of {} bytes as the whole", logs.len(), lines("o").len())
                 })
             }
-        ),
+        )
+        .shared(),
         operation!(
             "stream_container_logs",
             2,
@@ -265,7 +274,8 @@ fn outputs() -> Vec<Operation> {
                     .await?;
                 whole_logs(stream, &lines("o"), &lines("e")).await
             }
-        ),
+        )
+        .shared(),
         operation!(
             "stream_container_logs (followed)",
             2,
@@ -294,7 +304,8 @@ fn outputs() -> Vec<Operation> {
             right(got == Some(BTreeMap::from(expected)), || {
                 format!("{} bytes of archive as the whole", archive.len())
             })
-        }),
+        })
+        .shared(),
         operation!("read_file", 1, |w| Some(with_files(w).await), |w, s| {
             let file = w
                 .driver
@@ -303,7 +314,8 @@ fn outputs() -> Vec<Operation> {
             right(file == long_text(BIG), || {
                 format!("{} bytes as the whole", file.len())
             })
-        }),
+        })
+        .shared(),
         operation!("read_file_stream", 2, |w| Some(with_files(w).await), |w, s| {
             let stream = w
                 .driver
@@ -313,7 +325,8 @@ fn outputs() -> Vec<Operation> {
             right(file == long_text(BIG), || {
                 format!("{} bytes as the whole", file.len())
             })
-        }),
+        })
+        .shared(),
     ]
 }
 
@@ -327,7 +340,8 @@ fn measurements() -> Vec<Operation> {
                 let stats = w.driver.container_stats(&s.container().id).await?;
                 right(stats.memory_bytes > 0, || format!("{stats:?}"))
             }
-        ),
+        )
+        .shared(),
         operation!(
             "stream_container_stats",
             3,
@@ -346,7 +360,8 @@ fn measurements() -> Vec<Operation> {
                 }
                 Ok(())
             }
-        ),
+        )
+        .shared(),
         operation!(
             "exec_status",
             1,
@@ -374,7 +389,8 @@ fn measurements() -> Vec<Operation> {
                     format!("{status:?}")
                 })
             }
-        ),
+        )
+        .shared(),
         operation!(
             "events",
             2,

@@ -71,6 +71,15 @@ pub(crate) struct Operation {
     pub applied: Option<for<'a> fn(&'a World, &'a Subject) -> BoxFuture<'a, bool>>,
     /// How many of the driver's deadlines it may take one after the other, as its docs say.
     pub deadlines: u32,
+    /// Whether all its cases work on the same things, which it leaves as they are.
+    pub is_shared: bool,
+}
+
+impl Operation {
+    pub(crate) fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
+    }
 }
 
 /// Writes an operation down; without `applied` it changes nothing.
@@ -82,6 +91,7 @@ macro_rules! operation {
             call: |$cw, $cs| Box::pin(async move { $call }),
             applied: operation!(@applied $(|$aw, $as| $applied)?),
             deadlines: $deadlines,
+            is_shared: false,
         }
     };
     (@applied) => { None };

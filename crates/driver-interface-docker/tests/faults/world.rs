@@ -55,6 +55,21 @@ impl World {
         }
     }
 
+    /// Another driver of the same namespace, behind a proxy of its own.
+    pub(crate) async fn beside(&self, deadline: Duration) -> Self {
+        let proxy = FaultProxy::start(&self.bench.driver.address()).unwrap();
+        let deadlines = Deadlines::all(deadline).connect(PATIENT);
+        let driver = connect(&proxy.uri(), &self.namespace, deadlines).await.unwrap();
+        Self {
+            bench: self.bench.clone(),
+            proxy,
+            namespace: self.namespace.clone(),
+            direct: self.direct.clone(),
+            driver,
+            deadline,
+        }
+    }
+
     pub(crate) fn config(&self, script: &str) -> ContainerConfig {
         self.bench.config(script)
     }

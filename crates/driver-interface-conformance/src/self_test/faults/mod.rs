@@ -13,6 +13,7 @@ mod failing;
 mod files;
 mod images;
 mod lifecycle;
+mod link;
 mod listing;
 mod log_streams;
 mod logs;
@@ -54,6 +55,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         stats::FAULTS,
         events::FAULTS,
         dropped::FAULTS,
+        link::FAULTS,
         capability::FAULTS,
         capability::ONLY_DECLARED,
         errors::FAULTS,

@@ -1,0 +1,368 @@
+//! Connections to the engine that are cut, go silent, slow down, or carry somebody else's answers.
+
+use std::time::Duration;
+
+use driver_interface_errors::Effect;
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerFilter, ContainerInstance, ContainerPath, ContainerStatus,
+    DriverError, ExecConfig, ExecOutcome, LogStreamOptions, ReadFileOptions, RemoveOptions, ResourceFilter,
+    SecurityOptions, Signal, StopOptions, WriteFile,
+};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout};
+
+use crate::ctx::Link;
+use crate::proxy::{Answer, Break, Fault, Place, Rule, When};
+use crate::{Check, CheckResult, Ctx, Failure, Need, SERVE, Verdict, run};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::must(
+        "link/lost-answer-is-not-denied",
+        "A change whose answer is lost, cut off or replaced by an error page is never reported as not applied if the \
+         engine applied it.",
+        run!(lost_answers),
+    )
+    .because("a caller that is told that nothing happened does it again")
+    .needs(&[Need::Image, Need::Link])
+    .limit(180),
+    Check::must(
+        "link/silence-ends-with-an-error",
+        "A call to an engine that no longer answers ends with an error soon after its deadline.",
+        run!(silence),
+    )
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/refused-connection-is-an-error",
+        "A call to an engine that cannot be reached is a retryable error, and a change is reported as not applied.",
+        run!(refused),
+    )
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/cut-exec-is-not-whole",
+        "A command whose connection is cut while it runs is never reported as complete.",
+        run!(cut_exec),
+    )
+    .requires(&[Capability::Exec])
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/cut-exec-stream-is-an-error",
+        "The output of an exec session whose connection is cut ends with an error, not as if it were complete.",
+        run!(cut_exec_stream),
+    )
+    .requires(&[Capability::ExecStream])
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/slow-exec-is-whole",
+        "Output over a slow connection is complete, also what arrives after the command has exited.",
+        run!(slow_exec),
+    )
+    .requires(&[Capability::Exec])
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/cut-log-stream-is-not-whole",
+        "A log stream whose connection is cut resumes without a gap or ends with an error.",
+        run!(cut_log_stream),
+    )
+    .requires(&[Capability::LogStream])
+    .needs(&[Need::Image, Need::Link]),
+    Check::must(
+        "link/cut-file-is-an-error",
+        "A file whose transfer is cut is an error, not a shorter file.",
+        run!(cut_file),
+    )
+    .requires(&[Capability::FileRead, Capability::FileWrite])
+    .needs(&[Need::Image, Need::Link]),
+];
+
+/// The deadline of the drivers behind the proxy.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How much later a call may end: it may need more than one request, and the host may be slow.
+const MARGIN: Duration = Duration::from_secs(15);
+/// The methods of HTTP that change something.
+const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
+
+/// Ways to lose an answer after the engine has acted on the request.
+fn losses() -> [Fault; 4] {
+    let page = Answer::new(502)
+        .header("Content-Type", "text/html")
+        .body("<html>Bad gateway</html>");
+    [
+        Fault::Answer(When::AfterEffect, page),
+        Fault::Answer(When::AfterEffect, Answer::new(504).body("upstream timed out")),
+        Fault::Break(Place::BeforeAnswer, Break::Fin),
+        Fault::Break(Place::BeforeAnswer, Break::Reset),
+    ]
+}
+
+/// What a change did, as the driver reports it and as it is.
+fn judge<T>(
+    ctx: &Ctx,
+    what: &str,
+    fault: &Fault,
+    result: Result<T, DriverError>,
+    applied: bool,
+) -> CheckResult {
+    let about = format!("{what}, {fault}");
+    match result {
+        Ok(_) => ctx.ensure(format!("{about}: reported as done, and done"), applied, applied),
+        Err(error) => ctx.ensure(
+            format!("{about}: reported as not applied, and not applied"),
+            error.effect() != Effect::NotApplied || !applied,
+            error,
+        ),
+    }
+}
+
+async fn lost_answers(ctx: Ctx) -> CheckResult {
+    let mut hits = 0;
+    for fault in losses() {
+        let link = ctx.link(DEADLINE).await?;
+        let rules = CHANGES.map(|pattern| link.proxy.inject(Rule::on(pattern).fault(fault.clone())));
+        changes(&ctx, &link, &fault).await?;
+        hits += rules.iter().map(|rule| rule.hits()).sum::<usize>();
+        link.proxy.clear().map_err(broken)?;
+    }
+    ctx.ensure("the faults came about", hits > 0, hits)
+}
+
+/// Every kind of change over a broken link, each judged by a look over a sound one.
+async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
+    let (sound, broken) = (ctx.driver(), &link.driver);
+    let config = ctx.script(SERVE);
+    let created = broken.create_container(&config).await;
+    let listed = sound.list_containers(&ctx.own()).await?;
+    let there = listed
+        .iter()
+        .any(|container| Some(&container.name) == config.name.as_ref());
+    judge(ctx, "create_container", fault, created, there)?;
+
+    let made = sound.create_container(&ctx.script(SERVE)).await?;
+    let started = broken.start_container(&made.id).await;
+    let runs = status(ctx, &made).await? == ContainerStatus::Running;
+    judge(ctx, "start_container", fault, started, runs)?;
+
+    if ctx.declares(Capability::ContainerKill) {
+        let running = ctx.ready(&ctx.script(SERVE)).await?;
+        let killed = broken.kill_container(&running.id, Signal::KILL).await;
+        // Engines answer before the process is gone.
+        let dead = ctx.ended(&running.id).await.is_ok();
+        judge(ctx, "kill_container", fault, killed, dead)?;
+    }
+
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let stopped = broken.stop_container(&running.id, StopOptions::kill()).await;
+    let ended = status(ctx, &running).await? != ContainerStatus::Running;
+    judge(ctx, "stop_container", fault, stopped, ended)?;
+
+    let made = sound.create_container(&ctx.script("true")).await?;
+    let removed = broken.remove_container(&made.id, RemoveOptions::force()).await;
+    let gone = sound.get_container(&made.id).await?.is_none();
+    judge(ctx, "remove_container", fault, removed, gone)?;
+
+    if ctx.declares(Capability::VolumeList) {
+        let config = ctx.volume();
+        let created = broken.create_volume(&config).await;
+        let listed = sound.list_volumes(&ResourceFilter::default()).await?;
+        let there = listed.iter().any(|volume| volume.name == config.name);
+        judge(ctx, "create_volume", fault, created, there)?;
+
+        let made = sound.create_volume(&ctx.volume()).await?;
+        let removed = broken.remove_volume(&made.id).await;
+        let listed = sound.list_volumes(&ResourceFilter::default()).await?;
+        let gone = !listed.iter().any(|volume| volume.id == made.id);
+        judge(ctx, "remove_volume", fault, removed, gone)?;
+    }
+    Ok(())
+}
+
+async fn status(ctx: &Ctx, container: &ContainerInstance) -> CheckResult<ContainerStatus> {
+    Ok(ctx.get(&container.id).await?.status)
+}
+
+async fn silence(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let link = ctx.link(DEADLINE).await?;
+    let rule = link
+        .proxy
+        .inject(Rule::any().fault(Fault::Break(Place::AfterRequest, Break::Silence)));
+    let most = DEADLINE + MARGIN;
+    macro_rules! ends_with_an_error {
+        ($($call:ident($($argument:expr),*)),+ $(,)?) => {$(
+            let begun = Instant::now();
+            let ended = timeout(most * 2, link.driver.$call($($argument),*)).await;
+            ctx.took(stringify!($call), begun, Duration::ZERO, most)?;
+            let failed = matches!(&ended, Ok(Err(_)));
+            ctx.ensure(concat!(stringify!($call), " is an error"), failed, ended.map(|_| ()))?;
+        )+};
+    }
+    ends_with_an_error!(
+        get_container(&running.id),
+        list_containers(&ContainerFilter::default()),
+        stop_container(&running.id, StopOptions::kill()),
+    );
+    ctx.ensure("the fault came about", rule.hits() > 0, rule.hits())
+}
+
+async fn refused(ctx: Ctx) -> CheckResult {
+    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let link = ctx.link(DEADLINE).await?;
+    link.proxy
+        .set_endpoint(crate::proxy::Endpoint::Refused)
+        .map_err(broken)?;
+    link.proxy.break_all(Break::Fin);
+    let read = link.driver.get_container(&made.id).await;
+    ctx.ensure(
+        "a read is a retryable error",
+        read.as_ref().is_err_and(DriverError::is_retryable),
+        read,
+    )?;
+    let change = link.driver.start_container(&made.id).await;
+    ctx.ensure(
+        "a change is a retryable error and is not applied",
+        change
+            .as_ref()
+            .is_err_and(|error| error.is_retryable() && error.effect() == Effect::NotApplied),
+        change,
+    )?;
+    let now = ctx.get(&made.id).await?;
+    ctx.equal("status", now.status, ContainerStatus::Created)
+}
+
+/// Prints at once, and again after the connection was cut.
+const TALKS: &str = "echo begun; sleep 6; echo done; exit 7";
+const CUT_AFTER: Duration = Duration::from_secs(2);
+
+async fn cut_exec(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for how in [Break::Fin, Break::Reset] {
+        let link = ctx.link(DEADLINE).await?;
+        let rule = link
+            .proxy
+            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let done = link.driver.exec(&running.id, ExecConfig::shell(TALKS)).await;
+        let whole = |output: &driver_interface_types::ExecOutput| {
+            output.outcome == ExecOutcome::Exited(7) && output.stdout_text() == "begun\ndone\n"
+        };
+        match done {
+            Ok(output) => ctx.ensure(
+                format!("{how}: the output is complete or marked"),
+                output.truncated || whole(&output),
+                output,
+            )?,
+            Err(error) => ctx.ensure(
+                format!("{how}: the command may have run"),
+                error.effect() != Effect::NotApplied,
+                error,
+            )?,
+        }
+        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+    }
+    Ok(())
+}
+
+async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    for how in [Break::Fin, Break::Reset] {
+        let link = ctx.link(DEADLINE).await?;
+        let rule = link
+            .proxy
+            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let mut session = link
+            .driver
+            .exec_stream(&running.id, ExecConfig::shell(TALKS))
+            .await?;
+        let mut output = String::new();
+        let read = session.stdout.read_to_string(&mut output).await;
+        ctx.ensure(
+            format!("{how}: the output is complete or ends with an error"),
+            read.is_err() || output == "begun\ndone\n",
+            (&read, &output),
+        )?;
+        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+    }
+    Ok(())
+}
+
+async fn slow_exec(ctx: Ctx) -> CheckResult {
+    const BYTES: usize = 150_000;
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let link = ctx.link(DEADLINE).await?;
+    let rule = link.proxy.inject(Rule::any().fault(Fault::Throttle(50_000)));
+    let config = ExecConfig::shell(format!("head -c {BYTES} /dev/zero; exit 3"));
+    let done = link.driver.exec(&running.id, config).await?;
+    ctx.equal(
+        "length, outcome and whether it is marked",
+        (done.stdout.len(), done.outcome, done.truncated),
+        (BYTES, ExecOutcome::Exited(3), false),
+    )?;
+    ctx.ensure("the connection was slow", rule.hits() > 0, rule.hits())
+}
+
+async fn cut_log_stream(ctx: Ctx) -> CheckResult {
+    const LINES: usize = 12;
+    let script = format!(
+        "echo ready; i=1; while [ $i -le {LINES} ]; do echo line $i; i=$((i + 1)); busybox usleep 500000; done"
+    );
+    let all: String = std::iter::once("ready\n".to_owned())
+        .chain((1..=LINES).map(|line| format!("line {line}\n")))
+        .collect();
+    for how in [Break::Fin, Break::Reset] {
+        let running = ctx.ready(&ctx.script(&script)).await?;
+        let link = ctx.link(DEADLINE).await?;
+        let rule = link
+            .proxy
+            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let mut chunks = link
+            .driver
+            .stream_container_logs(&running.id, LogStreamOptions::default().follow(true))
+            .await?;
+        let (mut seen, mut failed) = (Vec::new(), false);
+        while let Some(chunk) = chunks.next().await {
+            match chunk {
+                Ok(chunk) => seen.extend_from_slice(&chunk.bytes),
+                Err(_) => failed = true,
+            }
+        }
+        let seen = String::from_utf8_lossy(&seen).into_owned();
+        ctx.ensure(
+            format!("{how}: the stream is complete or ends with an error"),
+            failed || seen == all,
+            seen,
+        )?;
+        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+    }
+    Ok(())
+}
+
+async fn cut_file(ctx: Ctx) -> CheckResult {
+    const BYTES: usize = 400_000;
+    let security = SecurityOptions::default().read_only(false);
+    let running = ctx.ready(&ctx.script(SERVE).security(security)).await?;
+    let path = ContainerPath::new("/tmp/big").map_err(Verdict::from)?;
+    let content = vec![b'x'; BYTES];
+    ctx.driver()
+        .write_file(&running.id, &path, WriteFile::new(content))
+        .await?;
+    for how in [Break::Fin, Break::Reset] {
+        let link = ctx.link(DEADLINE).await?;
+        let rule = link
+            .proxy
+            .inject(Rule::any().fault(Fault::Break(Place::AfterBytes(100_000), how)));
+        let read = link
+            .driver
+            .read_file(&running.id, &path, ReadFileOptions::default())
+            .await;
+        let right = read.as_ref().map_or(true, |bytes| bytes.len() == BYTES);
+        ctx.ensure(
+            format!("{how}: the file is complete or an error"),
+            right,
+            read.map(|bytes| bytes.len()),
+        )?;
+        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+    }
+    Ok(())
+}
+
+fn broken(error: std::io::Error) -> Failure {
+    Failure::new("the fault proxy", "to work", error.to_string())
+}

@@ -1,0 +1,112 @@
+//! Broken connections that are not reported as such.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use driver_interface_errors::{DriverError, Effect};
+use driver_interface_types::{ContainerDriver as _, DriverStream, ExecOutcome, ExecOutput};
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncReadExt as _, empty};
+use tokio::time::sleep;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Sabotage::{
+    self, Exec, ExecStream, GetContainer, ReadFile, StreamContainerLogs,
+};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "lost-answers-denied",
+        "Whatever goes wrong, nothing is said to have been done.",
+        &[Sabotage::Error(|error| error.with_effect(Effect::NotApplied))],
+        &["link/lost-answer-is-not-denied"],
+    ),
+    Fault::new(
+        "refusals-unknown",
+        "Whatever goes wrong, it may have been done.",
+        &[Sabotage::Error(|error| error.with_effect(Effect::Unknown))],
+        &["link/refused-connection-is-an-error"],
+    ),
+    Fault::new(
+        "silence-waited-for",
+        "An engine that does not answer is waited for long after the deadline.",
+        &[GetContainer(|inside, id| {
+            async move {
+                let found = inside.driver.get_container(id).await;
+                if found.as_ref().is_err_and(DriverError::is_retryable) {
+                    sleep(Duration::from_secs(60)).await;
+                }
+                found
+            }
+            .boxed()
+        })],
+        &["link/silence-ends-with-an-error"],
+    ),
+    Fault::new(
+        "cut-exec-is-an-exit",
+        "A command whose connection was cut has exited.",
+        &[Exec(|inside, id, config| {
+            async move {
+                let done = inside.driver.exec(id, config).await;
+                done.or_else(
+                    |error| match error.is_retryable() || error.effect() == Effect::Unknown {
+                        true => Ok(ExecOutput::new(ExecOutcome::Exited(7), "begun\n", "")),
+                        false => Err(error),
+                    },
+                )
+            }
+            .boxed()
+        })],
+        &["link/cut-exec-is-not-whole"],
+    ),
+    Fault::new(
+        "cut-exec-stream-is-an-end",
+        "The output of a session whose connection was cut just ends.",
+        &[ExecStream(|inside, id, config| {
+            async move {
+                let mut session = inside.driver.exec_stream(id, config).await?;
+                let mut output = std::mem::replace(&mut session.stdout, Box::pin(empty()));
+                let mut read = Vec::new();
+                // The error is what is lost.
+                let _ = output.read_to_end(&mut read).await;
+                session.stdout = Box::pin(std::io::Cursor::new(read));
+                Ok(session)
+            }
+            .boxed()
+        })],
+        &["link/cut-exec-stream-is-an-error"],
+    ),
+    Fault::new(
+        "late-output-lost",
+        "Of long output what comes late is lost.",
+        &[Sabotage::Output(|output| output.stdout.truncate(57_344))],
+        &["link/slow-exec-is-whole"],
+    ),
+    Fault::new(
+        "cut-log-stream-is-an-end",
+        "A log stream whose connection was cut just ends.",
+        &[StreamContainerLogs(|inside, id, options| {
+            async move {
+                let lines = inside.driver.stream_container_logs(id, options).await?;
+                Ok(DriverStream::new(futures_util::StreamExt::take_while(
+                    lines,
+                    |line| std::future::ready(line.is_ok()),
+                )))
+            }
+            .boxed()
+        })],
+        &["link/cut-log-stream-is-not-whole"],
+    ),
+    Fault::new(
+        "cut-file-is-shorter",
+        "Of a file whose transfer was cut there is what came.",
+        &[ReadFile(|inside, id, path, options| {
+            async move {
+                let read = inside.driver.read_file(id, path, options).await;
+                Ok(read.unwrap_or_else(|_| Bytes::from_static(b"xxx")))
+            }
+            .boxed()
+        })],
+        &["link/cut-file-is-an-error"],
+    ),
+];
