@@ -7,11 +7,16 @@
     reason = "in a test a panic is how a failure is told"
 )]
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use driver_interface::MockTarget;
 use driver_interface_conformance::render::Pretty;
 use driver_interface_conformance::{Options, Outcome, Report, RunVerdict, Silent, TestImage, run};
+use driver_interface_types::{
+    Call, ContainerId, Intercepted, Interceptor, Next, Operation, OperationKind, Result, StreamEnd,
+};
 
 async fn whole_suite(target: MockTarget, jobs: usize) -> Report {
     let options = Options::new(TestImage::simulated()).jobs(jobs);
@@ -54,4 +59,37 @@ async fn mock_local_is_conformant() {
 async fn checks_do_not_depend_on_one_another() {
     assert_conformant(&whole_suite(MockTarget::docker(), 1).await);
     assert_conformant(&whole_suite(MockTarget::docker(), 16).await);
+}
+
+/// Lets every call through, and notes the operations that were called and the streams that ended.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    called: Arc<Mutex<BTreeSet<Operation>>>,
+    ended: Arc<Mutex<BTreeSet<Operation>>>,
+}
+
+#[async_trait]
+impl Interceptor for Notes {
+    async fn around<T: Send + 'static>(&self, call: Call<'_>, mut next: Next<'_, T>) -> Result<T> {
+        self.called.lock().unwrap().insert(call.operation);
+        next.run().await
+    }
+
+    fn stream_ended(&self, operation: Operation, _: Option<&ContainerId>, _: StreamEnd<'_>) {
+        self.ended.lock().unwrap().insert(operation);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interceptor_sees_every_operation_and_changes_nothing() {
+    let notes = Notes::default();
+    let interceptor = notes.clone();
+    let target = MockTarget::wrapped(Arc::new(move |driver| {
+        Arc::new(Intercepted::new(driver, interceptor.clone()))
+    }));
+    assert_conformant(&whole_suite(target, 4).await);
+    let all: BTreeSet<Operation> = Operation::ALL.iter().copied().collect();
+    assert_eq!(*notes.called.lock().unwrap(), all);
+    let streams = all.into_iter().filter(|one| one.kind() == OperationKind::Stream);
+    assert_eq!(*notes.ended.lock().unwrap(), streams.collect());
 }

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::{Result, UnsupportedError};
 
 use crate::{
-    ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
+    ByteStream, Capabilities, Capability, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
     ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId,
     ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream,
-    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, PauseOutcome, PullOptions,
-    PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StatsStream,
-    StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions,
-    WriteFile,
+    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
+    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome,
+    StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile,
 };
 
 /// Runs containers on some engine, the same way whatever the engine is.
@@ -335,7 +335,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/volume-list`, `volumes/round-trip`, `namespaces/volumes-and-networks-apart`
     async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
         let _ = filter;
-        unsupported("list_volumes", "volume_list")
+        unsupported(Operation::ListVolumes)
     }
 
     /// Lists the networks that pass a filter, by creation time, then id. The driver's own default network
@@ -356,7 +356,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/network-list`, `networks/round-trip`, `namespaces/volumes-and-networks-apart`
     async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
         let _ = filter;
-        unsupported("list_networks", "network_list")
+        unsupported(Operation::ListNetworks)
     }
 
     /// Makes an image from a root file system: a tar archive, not compressed, of its files.
@@ -380,7 +380,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/image-import-and-remove`
     async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
         let _ = (image, root);
-        unsupported("import_image", "image_import")
+        unsupported(Operation::ImportImage)
     }
 
     /// Removes an image that [`import_image`](Self::import_image) made.
@@ -402,7 +402,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/image-in-use-stays`, `errors/not-found/remove-image`
     async fn remove_image(&self, image: &ImageRef) -> Result<()> {
         let _ = image;
-        unsupported("remove_image", "image_remove")
+        unsupported(Operation::RemoveImage)
     }
 
     /// Waits until a container's main process has ended, and returns how.
@@ -433,7 +433,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `cancellation/wait`, `errors/not-found/wait-container`, `capability/container-wait`
     async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
         let _ = (id, options);
-        unsupported("wait_container", "container_wait")
+        unsupported(Operation::WaitContainer)
     }
 
     /// Sends a signal to a container's main process.
@@ -461,7 +461,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/container-kill`
     async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
         let _ = (id, signal);
-        unsupported("kill_container", "container_kill")
+        unsupported(Operation::KillContainer)
     }
 
     /// Freezes a container's processes. They keep their memory and connections and use no CPU.
@@ -487,7 +487,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `concurrency/pause`, `cancellation/pause`, `errors/not-found/pause-container`, `capability/container-pause`
     async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
         let _ = id;
-        unsupported("pause_container", "container_pause")
+        unsupported(Operation::PauseContainer)
     }
 
     /// Lets a paused container go on.
@@ -512,7 +512,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`, `errors/not-found/unpause-container`
     async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
         let _ = id;
-        unsupported("unpause_container", "container_pause")
+        unsupported(Operation::UnpauseContainer)
     }
 
     /// Ends a container's main process and runs it again; see [`StopOptions`] for how it is ended.
@@ -543,7 +543,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/not-found/restart-container`, `capability/container-restart`
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
         let _ = (id, options);
-        unsupported("restart_container", "container_restart")
+        unsupported(Operation::RestartContainer)
     }
 
     /// Runs a command in a running container, waits for its end and returns what it printed.
@@ -579,7 +579,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/not-found/exec`, `capability/exec`
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         let _ = (id, config);
-        unsupported("exec", "exec")
+        unsupported(Operation::Exec)
     }
 
     /// Runs a command in a running container and connects to its input and output.
@@ -606,7 +606,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `exec-stream/timeout`, `exec-stream/refusals`, `errors/not-found/exec-stream`, `capability/exec-stream`
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         let _ = (id, config);
-        unsupported("exec_stream", "exec_stream")
+        unsupported(Operation::ExecStream)
     }
 
     /// Starts a command in a running container and leaves it to itself.
@@ -631,7 +631,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/not-found/exec-detached`, `capability/exec-detached`
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
         let _ = (id, config);
-        unsupported("exec_detached", "exec_detached")
+        unsupported(Operation::ExecDetached)
     }
 
     /// Looks up what became of a detached command.
@@ -655,7 +655,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `exec-detached/status`, `exec-detached/unknown-id`, `errors/not-found/exec-status`
     async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
         let _ = (id, exec);
-        unsupported("exec_status", "exec_detached")
+        unsupported(Operation::ExecStatus)
     }
 
     /// Streams what a container has written and, if asked to, goes on to write.
@@ -685,7 +685,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`, `capability/log-stream`
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
         let _ = (id, options);
-        unsupported("stream_container_logs", "log_stream")
+        unsupported(Operation::StreamContainerLogs)
     }
 
     /// Unpacks a tar archive, not compressed, into a folder of a container.
@@ -717,11 +717,11 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     async fn copy_into_container(
         &self,
         id: &ContainerId,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
-        let _ = (id, folder, archive);
-        unsupported("copy_into_container", "file_archive")
+        let _ = (id, directory, archive);
+        unsupported(Operation::CopyIntoContainer)
     }
 
     /// Packs a file or folder of a container into a tar archive, not compressed.
@@ -754,7 +754,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `files/no-such-file`, `errors/not-found/copy-from-container`
     async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
         let _ = (id, path);
-        unsupported("copy_from_container", "file_archive")
+        unsupported(Operation::CopyFromContainer)
     }
 
     /// Reads a file of a container into memory.
@@ -791,7 +791,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         options: ReadFileOptions,
     ) -> Result<Bytes> {
         let _ = (id, path, options);
-        unsupported("read_file", "file_read")
+        unsupported(Operation::ReadFile)
     }
 
     /// Streams a file of a container, of any size, with bounded memory.
@@ -815,7 +815,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `files/large-round-trip`, `files/no-such-file`, `errors/not-found/read-file-stream`
     async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
         let _ = (id, path);
-        unsupported("read_file_stream", "file_read")
+        unsupported(Operation::ReadFileStream)
     }
 
     /// Writes a file of a container, with its owner and permissions; one that is there already is replaced.
@@ -851,7 +851,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         let _ = (id, path, file);
-        unsupported("write_file", "file_write")
+        unsupported(Operation::WriteFile)
     }
 
     /// Fetches an image from its registry and tells how it gets on.
@@ -882,7 +882,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/image-pull-stream`
     async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
         let _ = (image, options);
-        unsupported("pull_image", "image_pull_stream")
+        unsupported(Operation::PullImage)
     }
 
     /// Lists the engine's images that have a name, by their first name, then id.
@@ -905,7 +905,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `images/list`, `images/list-filter`, `capability/image-list`
     async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
         let _ = filter;
-        unsupported("list_images", "image_list")
+        unsupported(Operation::ListImages)
     }
 
     /// Looks an image up on the engine. No registry is asked.
@@ -928,7 +928,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `images/get`, `images/get-missing`, `capability/image-inspect`
     async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
         let _ = image;
-        unsupported("get_image", "image_inspect")
+        unsupported(Operation::GetImage)
     }
 
     /// Loads images from a tar archive as `docker save` writes it, and returns their names.
@@ -954,7 +954,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `images/load`, `images/load-broken`, `capability/image-load`
     async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
         let _ = archive;
-        unsupported("load_image", "image_load")
+        unsupported(Operation::LoadImage)
     }
 
     /// Measures what a running container uses.
@@ -980,7 +980,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `capability/container-stats`
     async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
         let _ = id;
-        unsupported("container_stats", "container_stats")
+        unsupported(Operation::ContainerStats)
     }
 
     /// Measures what a running container uses, about once a second.
@@ -1007,7 +1007,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `stats/stream-*`, `cancellation/streams`, `errors/not-found/stream-container-stats`, `capability/container-stats-stream`
     async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
         let _ = id;
-        unsupported("stream_container_stats", "container_stats_stream")
+        unsupported(Operation::StreamContainerStats)
     }
 
     /// Streams what happens to the containers of this driver's namespace, whoever does it.
@@ -1036,7 +1036,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `events/health`, `events/oom`, `events/pause`, `events/exec`, `events/who`, `events/bad-cursor`, `capability/events`
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         let _ = filter;
-        unsupported("events", "events")
+        unsupported(Operation::Events)
     }
 
     /// Looks a volume up.
@@ -1059,7 +1059,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `volumes/get`, `errors/not-found/get-volume`, `capability/volume-inspect`
     async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
         let _ = id;
-        unsupported("get_volume", "volume_inspect")
+        unsupported(Operation::GetVolume)
     }
 
     /// Looks a network up.
@@ -1082,7 +1082,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `networks/get`, `errors/not-found/get-network`, `capability/network-inspect`
     async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
         let _ = id;
-        unsupported("get_network", "network_inspect")
+        unsupported(Operation::GetNetwork)
     }
 
     /// Attaches a container to one more network.
@@ -1114,7 +1114,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         options: NetworkConnectOptions,
     ) -> Result<()> {
         let _ = (network, container, options);
-        unsupported("connect_network", "network_connect")
+        unsupported(Operation::ConnectNetwork)
     }
 
     /// Detaches a container from a network.
@@ -1138,7 +1138,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `networks/disconnect`, `networks/disconnect-twice`, `errors/not-found/disconnect-network`
     async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
         let _ = (network, container);
-        unsupported("disconnect_network", "network_connect")
+        unsupported(Operation::DisconnectNetwork)
     }
 
     /// Removes the networks that the driver itself created, for containers that name none, and that no container uses.
@@ -1164,7 +1164,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `cleanup/idle-networks`, `cleanup/idle-networks-at-once`, `capability/network-cleanup`
     async fn remove_idle_networks(&self) -> Result<usize> {
-        unsupported("remove_idle_networks", "network_cleanup")
+        unsupported(Operation::RemoveIdleNetworks)
     }
 
     /// Says what [`create_container`](Self::create_container) would do with a config, and does none of it.
@@ -1188,10 +1188,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`, `plan/beyond-the-driver`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let _ = config;
-        unsupported("plan", "plan")
+        unsupported(Operation::Plan)
     }
 }
 
-fn unsupported<T>(operation: &str, capability: &str) -> Result<T> {
-    Err(UnsupportedError::new(operation, format!("this driver does not declare `{capability}`")).into())
+fn unsupported<T>(operation: Operation) -> Result<T> {
+    let missing = operation.capability().map_or("", Capability::as_str);
+    let text = format!("this driver does not declare `{missing}`");
+    Err(UnsupportedError::new(operation.as_str(), text).into())
 }

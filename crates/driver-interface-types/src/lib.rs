@@ -16,12 +16,14 @@ mod health_check;
 mod id;
 mod image;
 mod instance;
+mod intercept;
 pub mod label;
 mod log_stream;
 mod millis;
 mod modes;
 mod mount;
 mod network;
+mod operation;
 mod options;
 mod path;
 mod plan;
@@ -64,10 +66,12 @@ pub use id::{
 };
 pub use image::ImageRef;
 pub use instance::{ContainerInstance, Warning};
+pub use intercept::{Call, Intercepted, Interceptor, Next, StreamEnd};
 pub use log_stream::{LogChunk, LogSource, LogStreamOptions};
 pub use modes::{NetworkMode, PullPolicy, Strictness};
 pub use mount::{MountType, VolumeMount};
 pub use network::{Network, NetworkConfig, NetworkConnectOptions};
+pub use operation::{Operation, OperationKind, Repeat};
 pub use options::{
     LogOptions, PauseOutcome, RemoveOptions, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome,
     WaitOptions,

@@ -3,16 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use driver_interface_errors::DriverError;
 use driver_interface_types::{
-    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
-    ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
-    LayeredDriver, LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions,
-    NetworkId, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Result,
-    Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
+    CreationPlan, ExecConfig, ExecId, ExecOutput, ExecSession, LayeredDriver, Result, with_operations,
 };
 use futures_util::future::BoxFuture;
 
@@ -63,7 +57,8 @@ impl Memory {
 }
 
 macro_rules! sabotage {
-    ($($Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*] -> $answer:ty;)*) => {
+    ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
+        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
         /// What is done to a driver.
         pub(super) enum Sabotage {
             /// Containers are made and planned from a config that was changed.
@@ -110,53 +105,7 @@ macro_rules! sabotage {
     };
 }
 
-sabotage! {
-    CreateContainer create_container[config: ContainerConfig][] -> ContainerInstance;
-    StartContainer start_container[id: ContainerId][] -> StartOutcome;
-    StopContainer stop_container[id: ContainerId][options: StopOptions] -> StopOutcome;
-    RemoveContainer remove_container[id: ContainerId][options: RemoveOptions] -> ();
-    GetContainer get_container[id: ContainerId][] -> Option<ContainerInstance>;
-    ListContainers list_containers[filter: ContainerFilter][] -> Vec<ContainerInstance>;
-    GetContainerLogs get_container_logs[id: ContainerId][options: LogOptions] -> String;
-    HealthCheck health_check[][] -> DriverHealth;
-    IsContainerHealthy is_container_healthy[id: ContainerId][] -> bool;
-    CreateVolume create_volume[config: VolumeConfig][] -> Volume;
-    RemoveVolume remove_volume[id: VolumeId][] -> ();
-    CreateNetwork create_network[config: NetworkConfig][] -> Network;
-    RemoveNetwork remove_network[id: NetworkId][] -> ();
-    ListVolumes list_volumes[filter: ResourceFilter][] -> Vec<Volume>;
-    ListNetworks list_networks[filter: ResourceFilter][] -> Vec<Network>;
-    ImportImage import_image[image: ImageRef][root: Bytes] -> ();
-    RemoveImage remove_image[image: ImageRef][] -> ();
-    WaitContainer wait_container[id: ContainerId][options: WaitOptions] -> ExitInfo;
-    KillContainer kill_container[id: ContainerId][signal: Signal] -> ();
-    PauseContainer pause_container[id: ContainerId][] -> PauseOutcome;
-    UnpauseContainer unpause_container[id: ContainerId][] -> UnpauseOutcome;
-    RestartContainer restart_container[id: ContainerId][options: StopOptions] -> ();
-    Exec exec[id: ContainerId][config: ExecConfig] -> ExecOutput;
-    ExecStream exec_stream[id: ContainerId][config: ExecConfig] -> ExecSession;
-    ExecDetached exec_detached[id: ContainerId][config: ExecConfig] -> ExecId;
-    ExecStatus exec_status[id: ContainerId, exec: ExecId][] -> Option<ExecStatus>;
-    StreamContainerLogs stream_container_logs[id: ContainerId][options: LogStreamOptions] -> LogStream;
-    CopyIntoContainer copy_into_container[id: ContainerId, folder: ContainerPath][archive: TarStream] -> ();
-    CopyFromContainer copy_from_container[id: ContainerId, path: ContainerPath][] -> TarStream;
-    ReadFile read_file[id: ContainerId, path: ContainerPath][options: ReadFileOptions] -> Bytes;
-    ReadFileStream read_file_stream[id: ContainerId, path: ContainerPath][] -> ByteStream;
-    WriteFile write_file[id: ContainerId, path: ContainerPath][file: WriteFile] -> ();
-    PullImage pull_image[image: ImageRef][options: PullOptions] -> PullStream;
-    ListImages list_images[filter: ImageFilter][] -> Vec<ImageInfo>;
-    GetImage get_image[image: ImageRef][] -> Option<ImageInfo>;
-    LoadImage load_image[][archive: TarStream] -> Vec<ImageRef>;
-    ContainerStats container_stats[id: ContainerId][] -> ContainerStats;
-    StreamContainerStats stream_container_stats[id: ContainerId][] -> StatsStream;
-    Events events[filter: EventFilter][] -> EventStream;
-    GetVolume get_volume[id: VolumeId][] -> Option<Volume>;
-    GetNetwork get_network[id: NetworkId][] -> Option<Network>;
-    ConnectNetwork connect_network[network: NetworkId, container: ContainerId][options: NetworkConnectOptions] -> ();
-    DisconnectNetwork disconnect_network[network: NetworkId, container: ContainerId][] -> ();
-    RemoveIdleNetworks remove_idle_networks[][] -> usize;
-    Plan plan[config: ContainerConfig][] -> CreationPlan;
-}
+with_operations!(sabotage);
 
 /// Does something else in whole operations.
 struct Hooked {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use driver_interface_errors::{ContainerNotFoundError, ContainerStopError, Hint, Result};
+use driver_interface_errors::{ContainerNotFoundError, ContainerStopError, Effect, Hint, Result};
 use driver_interface_types::{ContainerStatus, StopOptions, StopOutcome};
 use tokio::time::{sleep, timeout};
 
@@ -93,7 +93,10 @@ impl Inner {
         timeout(patience, killed).await.unwrap_or(Ok(()))?;
         match self.run_ended(asked, record).await? {
             Some(state) => Ok(outcome(&state)),
-            None => Err(ContainerStopError::new(asked, "it was killed and has not ended").into()),
+            None => Err(ContainerStopError::new(asked, "it was killed and has not ended")
+                .with_effect(Effect::Unknown)
+                .with_hint(Hint::VerifyFirst)
+                .into()),
         }
     }
 

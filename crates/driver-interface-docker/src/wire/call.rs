@@ -159,7 +159,8 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
     Ok(whole.into())
 }
 
-/// The text of an error answer: its `message` if it is JSON, else the beginning of what came.
+/// The text of an error answer: its `message` if it is JSON, else the beginning of what came. Other JSON is not shown: it
+/// may be an answer under a wrong status, with environment variables in it.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {
@@ -167,6 +168,9 @@ fn message(body: &[u8]) -> String {
     }
     let text = match serde_json::from_slice::<Message>(body) {
         Ok(Message { message }) => message,
+        Err(_) if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => {
+            "it gave JSON without a message".to_owned()
+        }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     let end = text
@@ -193,6 +197,8 @@ mod tests {
             "no such container"
         );
         assert_eq!(message(b"<html>"), "<html>");
+        let record = message(br#" {"Id":"1","Config":{"Env":["TOKEN=hunter2"]}}"#);
+        assert!(!record.contains("hunter2"), "{record}");
         assert_eq!(message(&[0xff]), "\u{fffd}");
         assert!(message("\u{e9}".repeat(9000).as_bytes()).len() <= MAX_ERROR_TEXT);
     }

@@ -82,6 +82,9 @@ impl Demux {
     }
 }
 
+/// No engine puts more into a frame: 1 GiB. Most have 32 KiB; Podman puts a whole line of a log into one.
+const MAX_FRAME: u32 = 1 << 30;
+
 fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
     loop {
         let Some(&[kind, 0, 0, 0, a, b, c, d]) = buffer.first_chunk::<HEADER>() else {
@@ -99,7 +102,13 @@ fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
             other => return Err(EngineError::Garbled(format!("the output names a stream {other}"))),
         };
         buffer.advance(HEADER);
-        let left = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let left = u32::from_be_bytes([a, b, c, d]);
+        if left > MAX_FRAME {
+            return Err(EngineError::Garbled(format!(
+                "the output has a frame of {left} bytes"
+            )));
+        }
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         if left > 0 {
             return Ok(Some(Open {
                 stream,

@@ -1,11 +1,12 @@
 //! One fault in one operation, and what has to hold whatever it is.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use driver_interface_conformance::proxy::{Exchange, Plan};
-use driver_interface_errors::{Effect, codes};
+use driver_interface_errors::{DriverError, Effect, codes};
 use driver_interface_types::{ContainerDriver, ContainerFilter, RemoveOptions, ResourceFilter};
 use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -19,6 +20,9 @@ use crate::engine::Bench;
 const MARGIN: Duration = Duration::from_secs(1);
 /// After how long a default network that stays is left to the call that removes such.
 const OF_ITSELF: Duration = Duration::from_secs(10);
+/// How long after a call whose effect is unknown the engine may still carry it out, on a host with much to do. Until then
+/// what the driver cleans up with has to stay.
+const LATE: Duration = Duration::from_secs(5);
 /// How long the driver may clean up in the background: it looks again and again for half a minute.
 const CLEAN_UP: Duration = Duration::from_secs(40);
 
@@ -32,6 +36,21 @@ pub(crate) struct Report {
     pub broken: Vec<(&'static str, String)>,
     /// In short: what the call gave.
     pub result: String,
+}
+
+impl Report {
+    pub(crate) fn print(&self, passed_too: bool) {
+        for (kind, what) in &self.broken {
+            println!(
+                "FAILED ({kind}) {}\n    {what}\n    result: {}",
+                self.plan, self.result
+            );
+        }
+        if passed_too && self.broken.is_empty() {
+            let hit = if self.hit { "" } else { " (never came about)" };
+            println!("passed {}{hit}\n    {}", self.plan, self.result);
+        }
+    }
 }
 
 /// What an operation does without faults.
@@ -112,11 +131,12 @@ pub(crate) async fn run(
     let mut broken = Vec::new();
     let rule = world.proxy.inject(plan.rule());
     let longest = DEADLINE * operation.deadlines + MARGIN;
-    let started = Instant::now();
+    let (started, stalled) = (Instant::now(), stalled());
     let call = AssertUnwindSafe((operation.call)(&world, subject)).catch_unwind();
     let called = timeout(longest * 3, call).await;
-    let took = started.elapsed();
-    if took > longest {
+    let took = started.elapsed().saturating_sub(world.time_aside());
+    // What the host did not give to this process, the driver could not use.
+    if took.saturating_sub(self::stalled() - stalled) > longest {
         broken.push(("hang", format!("took {took:.1?}, and may take {longest:.1?}")));
     }
     let hit = rule.hits() > 0;
@@ -173,6 +193,27 @@ pub(crate) async fn run(
     }
 }
 
+/// For how long this process was ready to run since the first call, and did not.
+fn stalled() -> Duration {
+    const STEP: Duration = Duration::from_millis(20);
+    static STALLED: OnceLock<AtomicU64> = OnceLock::new();
+    let total = STALLED.get_or_init(|| {
+        std::thread::spawn(|| {
+            loop {
+                let begun = Instant::now();
+                std::thread::sleep(STEP);
+                let late = begun.elapsed().saturating_sub(STEP);
+                let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+                if let Some(total) = STALLED.get() {
+                    total.fetch_add(late, Ordering::Relaxed);
+                }
+            }
+        });
+        AtomicU64::new(0)
+    });
+    Duration::from_micros(total.load(Ordering::Relaxed))
+}
+
 type Applied = for<'a> fn(&'a World, &'a Subject) -> futures_util::future::BoxFuture<'a, bool>;
 
 /// Whether the engine did what it is said to have done or not to have done. Requests under way may still be carried
@@ -199,13 +240,14 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     }
     if is_known {
         remove_all(&world).await;
-    } else {
-        remove_subject(&world, &subject).await;
     }
     let started = Instant::now();
+    let mut removed = is_known;
     let left = loop {
+        removed = removed || remove_subject(&world, &subject).await;
         let left = world.bench.raw.left(&world.namespace);
-        if left.is_empty() || started.elapsed() > CLEAN_UP {
+        let is_over = is_known || started.elapsed() > LATE;
+        if (left.is_empty() && is_over) || started.elapsed() > CLEAN_UP {
             break left;
         }
         // An engine that cannot be reached keeps a default network; then there is a call that finds it.
@@ -224,20 +266,24 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     left
 }
 
-async fn remove_subject(world: &World, subject: &Subject) {
-    // What is gone already, or never was, need not be removed.
+/// Removes what the case works on; true once that is gone.
+async fn remove_subject(world: &World, subject: &Subject) -> bool {
+    fn is_gone(removed: Result<(), DriverError>) -> bool {
+        removed.is_ok() || removed.is_err_and(|error| error.is_not_found())
+    }
+    let direct = &world.direct;
+    let mut all = true;
     if let Some(container) = &subject.container {
-        let _ = world
-            .direct
-            .remove_container(&container.id, RemoveOptions::force())
-            .await;
+        let removed = direct.remove_container(&container.id, RemoveOptions::force());
+        all &= is_gone(removed.await);
     }
     if let Some(volume) = &subject.volume {
-        let _ = world.direct.remove_volume(volume).await;
+        all &= is_gone(direct.remove_volume(volume).await);
     }
     if let Some(network) = &subject.network {
-        let _ = world.direct.remove_network(network).await;
+        all &= is_gone(direct.remove_network(network).await);
     }
+    all
 }
 
 async fn remove_all(world: &World) {

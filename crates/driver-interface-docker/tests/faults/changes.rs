@@ -355,18 +355,18 @@ fn resources() -> Vec<Operation> {
     ]
 }
 
+/// Prints, and lives on for a while: output that is cut off cleanly after the exit cannot be told from a whole one.
+const PRINTS: &str = "touch /tmp/marker; seq 20000; echo trouble >&2; sleep 2; exit 7";
+
 fn commands() -> Vec<Operation> {
     vec![
         operation!(
             "exec",
-            3,
+            4,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
-                let script = "touch /tmp/marker; seq 20000; echo trouble >&2; exit 7";
-                let output = w
-                    .driver
-                    .exec(&s.container().id, ExecConfig::shell(script).timeout(DEADLINE))
-                    .await?;
+                let config = ExecConfig::shell(PRINTS).timeout(DEADLINE * 2);
+                let output = w.driver.exec(&s.container().id, config).await?;
                 if output.outcome == ExecOutcome::TimedOut {
                     return Err(Failure::Marked);
                 }
@@ -389,7 +389,7 @@ fn commands() -> Vec<Operation> {
                     return Err(Failure::Marked);
                 }
                 let got = ExecConfig::shell("cat /tmp/got");
-                let got = w.direct.exec(&s.container().id, got).await?.stdout;
+                let got = w.aside(w.direct.exec(&s.container().id, got)).await?.stdout;
                 right(long_text(BIG).starts_with(&got), || {
                     "it is not what was given to it".to_owned()
                 })?;
@@ -412,11 +412,10 @@ fn commands() -> Vec<Operation> {
         ),
         operation!(
             "exec_stream",
-            3,
+            4,
             |w| Some(w.alone(SERVES).await.into()),
             |w, s| {
-                let script = "touch /tmp/marker; seq 20000; echo trouble >&2; exit 7";
-                let config = ExecConfig::shell(script).timeout(DEADLINE);
+                let config = ExecConfig::shell(PRINTS).timeout(DEADLINE * 2);
                 let session = w.driver.exec_stream(&s.container().id, config).await?;
                 let expected: String = (1..=20000).map(|number| format!("{number}\n")).collect();
                 super::reads::whole_session(session, 7, expected.as_bytes(), b"trouble\n").await

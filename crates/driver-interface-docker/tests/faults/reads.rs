@@ -232,7 +232,7 @@ fn lookups() -> Vec<Operation> {
             |w, _s| {
                 let volumes = w.driver.list_volumes(&Default::default()).await?;
                 let networks = w.driver.list_networks(&Default::default()).await?;
-                let expected = w.direct.list_networks(&Default::default()).await?;
+                let expected = w.aside(w.direct.list_networks(&Default::default())).await?;
                 right(volumes.is_empty() && networks == expected, || {
                     format!("{volumes:?}, {networks:?}")
                 })
@@ -372,7 +372,7 @@ fn measurements() -> Vec<Operation> {
                 let running = w.alone(SERVES).await;
                 let exec = w
                     .direct
-                    .exec_detached(&running.id, ExecConfig::shell("sleep 100"))
+                    .exec_detached(&running.id, ExecConfig::shell("sleep 100000"))
                     .await
                     .unwrap();
                 Some(Subject {
@@ -393,7 +393,7 @@ fn measurements() -> Vec<Operation> {
         .shared(),
         operation!(
             "events",
-            2,
+            3,
             |w| {
                 let mut stream = w.direct.events(&EventFilter::default()).await.unwrap();
                 let created = w.created(SERVES).await;
@@ -407,10 +407,9 @@ fn measurements() -> Vec<Operation> {
                 // Behind the creation, so that nothing depends on when the stream begins.
                 let filter = EventFilter::default().after(s.cursor.clone().unwrap());
                 let mut stream = w.driver.events(&filter).await?;
-                w.direct.start_container(&s.container().id).await?;
-                w.direct
-                    .stop_container(&s.container().id, StopOptions::kill())
-                    .await?;
+                let id = &s.container().id;
+                w.aside(w.direct.start_container(id)).await?;
+                w.aside(w.direct.stop_container(id, StopOptions::kill())).await?;
                 let (mut kinds, mut gap) = (Vec::new(), false);
                 // A link that went silent cannot be told from an engine on which nothing happens.
                 while let Ok(next) = timeout(Duration::from_secs(2), stream.next()).await {

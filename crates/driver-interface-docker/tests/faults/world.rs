@@ -1,7 +1,7 @@
 //! What one case works with: an engine, a driver that reaches it directly, and one that reaches it through a proxy.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use driver_interface_conformance::proxy::{Break, FaultProxy};
 use driver_interface_docker::{Deadlines, DockerConfig, DockerDriver};
@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub driver: DockerDriver,
     /// How long each of its calls may take.
     pub deadline: Duration,
+    /// How long the case's own looks at the engine took.
+    aside: Mutex<Duration>,
 }
 
 impl World {
@@ -52,6 +54,7 @@ impl World {
             direct,
             driver,
             deadline,
+            aside: Mutex::default(),
         }
     }
 
@@ -67,6 +70,7 @@ impl World {
             direct: self.direct.clone(),
             driver,
             deadline,
+            aside: Mutex::default(),
         }
     }
 
@@ -112,10 +116,22 @@ impl World {
         self.direct.get_container(&container.id).await.unwrap()
     }
 
+    /// Does something that is not the driver's, whose time does not count.
+    pub(crate) async fn aside<T>(&self, work: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let done = work.await;
+        *self.aside.lock().unwrap() += begun.elapsed();
+        done
+    }
+
+    pub(crate) fn time_aside(&self) -> Duration {
+        *self.aside.lock().unwrap()
+    }
+
     /// Whether a shell command in a container succeeds.
     pub(crate) async fn succeeds(&self, container: &ContainerInstance, command: &str) -> bool {
-        let output = self.direct.exec(&container.id, ExecConfig::shell(command)).await;
-        output.unwrap().success()
+        let output = self.direct.exec(&container.id, ExecConfig::shell(command));
+        self.aside(output).await.unwrap().success()
     }
 
     /// A file's content, if there is such a file.
@@ -124,7 +140,7 @@ impl World {
         let read = self
             .direct
             .read_file(&container.id, &path, ReadFileOptions::default());
-        read.await.ok()
+        self.aside(read).await.ok()
     }
 
     /// Connects once more through the proxy.

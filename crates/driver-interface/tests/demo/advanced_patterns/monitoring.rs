@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_interface::mock::Operation;
-use driver_interface::{ContainerDriver, MockDockerDriver, RemoveOptions, Result};
+use driver_interface::{ContainerDriver, MockDockerDriver, Operation, RemoveOptions, Result};
 
-use crate::support::metrics::MeasuredDriver;
+use crate::support::metrics::Measured;
 use crate::support::{run, server};
 
 #[tokio::test(start_paused = true)]
 async fn counts_times_and_error_rates_are_measured_for_each_operation() -> Result<()> {
     let mock = Arc::new(MockDockerDriver::new());
-    let measured = MeasuredDriver::new(mock.clone());
+    let driver = Measured::new(mock.clone());
+    let measured = driver.interceptor();
     for _ in 0..3 {
-        measured.create_container(&server("metrics")).await?;
+        driver.create_container(&server("metrics")).await?;
     }
-    measured
+    driver
         .create_container(&server("metrics").cpu(64.0))
         .await
         .unwrap_err();
 
-    let creations = measured.stats("create_container");
+    let creations = measured.stats(Operation::CreateContainer);
     assert_eq!((creations.calls, creations.error_rate()), (4, 0.25));
     assert_eq!(creations.failures["RESOURCE_LIMIT_EXCEEDED"], 1);
     let window = Duration::from_millis(100)..=Duration::from_millis(200);
@@ -30,15 +30,15 @@ async fn counts_times_and_error_rates_are_measured_for_each_operation() -> Resul
 
     mock.faults()
         .delay_next(Operation::HealthCheck, Duration::from_secs(3));
-    measured.health_check().await?;
-    measured.health_check().await?;
-    let checks = measured.stats("health_check");
+    driver.health_check().await?;
+    driver.health_check().await?;
+    let checks = measured.stats(Operation::HealthCheck);
     assert!(
         checks.longest >= Duration::from_secs(3),
         "one slow answer stands out: {checks:?}"
     );
     assert!(checks.total < Duration::from_secs(4), "{checks:?}");
-    assert_eq!(measured.stats("stop_container").calls, 0);
+    assert_eq!(measured.stats(Operation::StopContainer).calls, 0);
     Ok(())
 }
 

@@ -1,0 +1,406 @@
+//! Intercepting every call of a driver alike.
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use driver_interface_errors::{DriverError, Result, UnsupportedError};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+
+use crate::{
+    Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerPath,
+    ContainerStats, CreationPlan, DriverHealth, DriverStream, EventFilter, ExecConfig, ExecControl, ExecId,
+    ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageFilter, ImageRef, LayeredDriver, LogOptions,
+    LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
+    PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions,
+    StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    with_operations,
+};
+
+/// Sees every call of a driver, whatever the operation: it measures, retries, limits, refuses, records.
+///
+/// [`Intercepted`] makes a driver of it. Where only a few operations are to be changed, and with their types, implement
+/// [`LayeredDriver`] instead.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use driver_interface_mock::MockDockerDriver;
+/// use driver_interface_types::{
+///     Call, ContainerDriver, Intercepted, Interceptor, Next, OperationKind, Result, UnsupportedError, VolumeConfig,
+///     async_trait,
+/// };
+///
+/// /// Lets reads through, and counts them.
+/// #[derive(Debug, Default)]
+/// struct ReadOnly {
+///     reads: AtomicUsize,
+/// }
+///
+/// #[async_trait]
+/// impl Interceptor for ReadOnly {
+///     async fn around<T: Send + 'static>(&self, call: Call<'_>, mut next: Next<'_, T>) -> Result<T> {
+///         if call.operation.kind() != OperationKind::Read {
+///             return Err(UnsupportedError::new(call.operation.as_str(), "this driver only reads").into());
+///         }
+///         self.reads.fetch_add(1, Ordering::Relaxed);
+///         next.run().await
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<()> {
+/// let driver = Intercepted::new(Arc::new(MockDockerDriver::new()), ReadOnly::default());
+/// assert!(driver.list_volumes(&Default::default()).await?.is_empty());
+/// assert!(driver.create_volume(&VolumeConfig::new("data")).await.is_err());
+/// assert_eq!(driver.interceptor().reads.load(Ordering::Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+pub trait Interceptor: Send + Sync + Debug + 'static {
+    /// Handles a call. [`Next::run`] is the call itself: run it once, not at all, or again where that is
+    /// [safe](Operation::repeat).
+    ///
+    /// # Errors
+    /// The call's own, or the interceptor's reason not to run it.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when the caller drops its own, and the call with it.
+    async fn around<T: Send + 'static>(&self, call: Call<'_>, next: Next<'_, T>) -> Result<T>;
+
+    /// Called once when a stream or exec session that a call returned has ended. By default nothing happens.
+    fn stream_ended(&self, operation: Operation, container: Option<&ContainerId>, end: StreamEnd<'_>) {
+        let _ = (operation, container, end);
+    }
+}
+
+/// A call as an [`Interceptor`] sees it: the operation, and what it is about.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The operation.
+    pub operation: Operation,
+    /// The container, as the caller named it.
+    pub container: Option<&'a ContainerId>,
+    /// The volume.
+    pub volume: Option<&'a VolumeId>,
+    /// The network.
+    pub network: Option<&'a NetworkId>,
+    /// The image.
+    pub image: Option<&'a ImageRef>,
+    /// The path in the container.
+    pub path: Option<&'a ContainerPath>,
+    /// The config of a container that is created or planned.
+    pub config: Option<&'a ContainerConfig>,
+}
+
+impl<'a> Call<'a> {
+    fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            container: None,
+            volume: None,
+            network: None,
+            image: None,
+            path: None,
+            config: None,
+        }
+    }
+
+    fn about(mut self, argument: &'a (impl Argument + ?Sized)) -> Self {
+        argument.describe(&mut self);
+        self
+    }
+}
+
+/// A borrowed argument of an operation.
+trait Argument {
+    fn describe<'a>(&'a self, call: &mut Call<'a>);
+}
+
+macro_rules! arguments {
+    ($($Type:ty => $field:ident),+; $($Other:ty),+) => {
+        $(impl Argument for $Type {
+            fn describe<'a>(&'a self, call: &mut Call<'a>) {
+                call.$field = Some(self);
+            }
+        })+
+        // Nothing that every interceptor would want.
+        $(impl Argument for $Other {
+            fn describe<'a>(&'a self, _: &mut Call<'a>) {}
+        })+
+    };
+}
+
+arguments! {
+    ContainerId => container, VolumeId => volume, NetworkId => network, ImageRef => image, ContainerPath => path,
+    ContainerConfig => config;
+    VolumeConfig, NetworkConfig, ContainerFilter, ResourceFilter, ImageFilter, EventFilter, ExecId
+}
+
+/// An owned argument of an operation, kept for each time the call is run.
+trait Input: Sized {
+    type Kept: Send;
+
+    fn keep(self) -> Self::Kept;
+
+    fn again(kept: &mut Self::Kept) -> Result<Self>;
+}
+
+macro_rules! inputs {
+    ($($Type:ty),+) => {$(
+        impl Input for $Type {
+            type Kept = Self;
+
+            fn keep(self) -> Self {
+                self
+            }
+
+            fn again(kept: &mut Self) -> Result<Self> {
+                Ok(kept.clone())
+            }
+        }
+    )+};
+}
+
+inputs! {
+    StopOptions, RemoveOptions, LogOptions, WaitOptions, Signal, ExecConfig, LogStreamOptions, ReadFileOptions,
+    PullOptions, NetworkConnectOptions, Bytes
+}
+
+macro_rules! streamed_inputs {
+    ($($Type:ty),+) => {$(
+        impl Input for $Type {
+            type Kept = Option<Self>;
+
+            fn keep(self) -> Option<Self> {
+                Some(self)
+            }
+
+            fn again(kept: &mut Option<Self>) -> Result<Self> {
+                let consumed = || UnsupportedError::new("repeat", "the content is a stream and was already read");
+                Ok(kept.take().ok_or_else(consumed)?)
+            }
+        }
+    )+};
+}
+
+streamed_inputs! { TarStream, WriteFile }
+
+/// The call that an [`Interceptor`] handles, to be run.
+pub struct Next<'a, T> {
+    run: Box<dyn FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a>,
+}
+
+impl<'a, T> Next<'a, T> {
+    fn new(run: impl FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a) -> Self {
+        Self { run: Box::new(run) }
+    }
+
+    /// Runs the call.
+    ///
+    /// # Errors
+    /// The call's own. `UnsupportedError`: it ran before, and its archive or file content is a stream, which cannot be read
+    /// again.
+    pub async fn run(&mut self) -> Result<T> {
+        (self.run)().await
+    }
+}
+
+impl<T> std::fmt::Debug for Next<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Next").finish_non_exhaustive()
+    }
+}
+
+/// How a stream or exec session ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum StreamEnd<'a> {
+    /// It was read to its end; of a session, its outcome was waited for.
+    Complete,
+    /// It ended with this error.
+    Failed(&'a DriverError),
+    /// It was dropped before its end.
+    Dropped,
+}
+
+/// A driver whose calls go through an [`Interceptor`].
+#[derive(Debug)]
+pub struct Intercepted<I> {
+    inner: Arc<dyn ContainerDriver>,
+    interceptor: Arc<I>,
+}
+
+impl<I: Interceptor> Intercepted<I> {
+    /// Puts an interceptor around a driver.
+    pub fn new(inner: Arc<dyn ContainerDriver>, interceptor: I) -> Self {
+        let interceptor = Arc::new(interceptor);
+        Self { inner, interceptor }
+    }
+
+    /// The interceptor.
+    pub fn interceptor(&self) -> &I {
+        &self.interceptor
+    }
+}
+
+macro_rules! intercepted {
+    ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
+        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<I: Interceptor> LayeredDriver for Intercepted<I> {
+            fn inner(&self) -> &dyn ContainerDriver {
+                &self.inner
+            }
+
+            fn name(&self) -> &str {
+                self.inner.name()
+            }
+
+            fn version(&self) -> &str {
+                self.inner.version()
+            }
+
+            fn capabilities(&self) -> crate::Capabilities {
+                self.inner.capabilities()
+            }
+
+            $(async fn $method(&self, $($lent: &$Lent,)* $($given: $Given),*) -> Result<$answer> {
+                let inner = &*self.inner;
+                let call = Call::new(Operation::$Operation)$(.about($lent))*;
+                $(let mut $given = Input::keep($given);)*
+                let next = Next::new(move || {
+                    $(let $given = Input::again(&mut $given);)*
+                    Box::pin(async move { inner.$method($($lent,)* $($given?),*).await })
+                });
+                let answer = self.interceptor.around(call, next).await?;
+                Ok(answer.watched(&self.interceptor, call))
+            })*
+        }
+    };
+}
+
+with_operations!(intercepted);
+
+/// What an operation returns; streams report their end.
+trait Answer: Sized {
+    fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
+        self
+    }
+}
+
+macro_rules! answers {
+    ($($Type:ty),+) => { $(impl Answer for $Type {})+ };
+}
+
+answers! {
+    (), bool, usize, String, Bytes, ContainerInstance, StartOutcome, StopOutcome, PauseOutcome, UnpauseOutcome, Volume,
+    Network, DriverHealth, ExitInfo, ExecOutput, ExecId, ContainerStats, CreationPlan
+}
+
+impl<T> Answer for Option<T> {}
+impl<T> Answer for Vec<T> {}
+
+impl<T: Send + 'static> Answer for DriverStream<T> {
+    fn watched<I: Interceptor>(self, interceptor: &Arc<I>, call: Call<'_>) -> Self {
+        let watch = Watch::new(interceptor, call);
+        Self::new(Watched { stream: self, watch })
+    }
+}
+
+impl Answer for ExecSession {
+    fn watched<I: Interceptor>(mut self, interceptor: &Arc<I>, call: Call<'_>) -> Self {
+        let watch = Watch::new(interceptor, call).into();
+        let control = self.control;
+        self.control = Box::new(WatchedControl { control, watch });
+        self
+    }
+}
+
+/// Reports the end of a stream once.
+struct Watch<I: Interceptor> {
+    interceptor: Arc<I>,
+    operation: Operation,
+    container: Option<ContainerId>,
+    is_reported: bool,
+}
+
+impl<I: Interceptor> Watch<I> {
+    fn new(interceptor: &Arc<I>, call: Call<'_>) -> Self {
+        Self {
+            interceptor: Arc::clone(interceptor),
+            operation: call.operation,
+            container: call.container.cloned(),
+            is_reported: false,
+        }
+    }
+
+    fn report(&mut self, end: StreamEnd<'_>) {
+        if !std::mem::replace(&mut self.is_reported, true) {
+            self.interceptor
+                .stream_ended(self.operation, self.container.as_ref(), end);
+        }
+    }
+}
+
+impl<I: Interceptor> Drop for Watch<I> {
+    fn drop(&mut self) {
+        self.report(StreamEnd::Dropped);
+    }
+}
+
+struct Watched<T, I: Interceptor> {
+    stream: DriverStream<T>,
+    watch: Watch<I>,
+}
+
+impl<T, I: Interceptor> Stream for Watched<T, I> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut self.stream).poll_next(context);
+        match &polled {
+            Poll::Ready(None) => self.watch.report(StreamEnd::Complete),
+            Poll::Ready(Some(Err(error))) => self.watch.report(StreamEnd::Failed(error)),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+struct WatchedControl<I: Interceptor> {
+    control: Box<dyn ExecControl>,
+    watch: std::sync::Mutex<Watch<I>>,
+}
+
+#[async_trait]
+impl<I: Interceptor> ExecControl for WatchedControl<I> {
+    async fn resize(&self, size: TtySize) -> Result<()> {
+        self.control.resize(size).await
+    }
+
+    async fn wait(&self) -> Result<ExecOutcome> {
+        let outcome = self.control.wait().await;
+        let end = outcome
+            .as_ref()
+            .map_or_else(StreamEnd::Failed, |_| StreamEnd::Complete);
+        let mut watch = self
+            .watch
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        watch.report(end);
+        drop(watch);
+        outcome
+    }
+
+    async fn kill(&self) -> Result<()> {
+        self.control.kill().await
+    }
+}

@@ -1,0 +1,248 @@
+//! The operations of the contract, in one table from which all else about them follows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use driver_interface_errors::ConfigurationError;
+
+use crate::Capability;
+
+/// Passes the table of operations to a macro, for layers and drivers that treat every operation alike.
+///
+/// Each row is, in this order: doc comments, the [`Operation`], the method of [`ContainerDriver`](crate::ContainerDriver),
+/// its borrowed arguments, its owned arguments, what it returns, its [kind](OperationKind), its [repeat
+/// safety](Repeat), and the [`Capability`] that declares it, if it is optional. The types' paths are absolute.
+///
+/// ```
+/// macro_rules! count {
+///     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
+///         -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+///         const NAMES: &[&str] = &[$(stringify!($method)),*];
+///     };
+/// }
+/// driver_interface_types::with_operations!(count);
+/// assert_eq!(NAMES[0], "create_container");
+/// ```
+#[macro_export]
+macro_rules! with_operations {
+    ($then:ident) => {
+        $then! {
+            /// Creates a container without starting it.
+            CreateContainer create_container[config: $crate::ContainerConfig][] -> $crate::ContainerInstance, Create, WithKey, [];
+            /// Starts a container.
+            StartContainer start_container[id: $crate::ContainerId][] -> $crate::StartOutcome, Change, AfterLooking, [];
+            /// Stops a container.
+            StopContainer stop_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::StopOutcome, Change, Safe, [];
+            /// Removes a container.
+            RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterLooking, [];
+            /// Returns a container, if there is such a container.
+            GetContainer get_container[id: $crate::ContainerId][] -> Option<$crate::ContainerInstance>, Read, Safe, [];
+            /// Lists containers.
+            ListContainers list_containers[filter: $crate::ContainerFilter][] -> Vec<$crate::ContainerInstance>, Read, Safe, [];
+            /// Returns a container's logs as text.
+            GetContainerLogs get_container_logs[id: $crate::ContainerId][options: $crate::LogOptions] -> String, Read, Safe, [];
+            /// Checks the health of the driver and its engine.
+            HealthCheck health_check[][] -> $crate::DriverHealth, Read, Safe, [];
+            /// Checks whether a container is healthy.
+            IsContainerHealthy is_container_healthy[id: $crate::ContainerId][] -> bool, Read, Safe, [];
+            /// Creates a volume.
+            CreateVolume create_volume[config: $crate::VolumeConfig][] -> $crate::Volume, Create, AfterLooking, [];
+            /// Removes a volume.
+            RemoveVolume remove_volume[id: $crate::VolumeId][] -> (), Change, AfterLooking, [];
+            /// Creates a network.
+            CreateNetwork create_network[config: $crate::NetworkConfig][] -> $crate::Network, Create, AfterLooking, [];
+            /// Removes a network.
+            RemoveNetwork remove_network[id: $crate::NetworkId][] -> (), Change, AfterLooking, [];
+            /// Lists volumes.
+            ListVolumes list_volumes[filter: $crate::ResourceFilter][] -> Vec<$crate::Volume>, Read, Safe, [VolumeList];
+            /// Lists networks.
+            ListNetworks list_networks[filter: $crate::ResourceFilter][] -> Vec<$crate::Network>, Read, Safe, [NetworkList];
+            /// Imports an image from an archive of its root file system.
+            ImportImage import_image[image: $crate::ImageRef][root: $crate::Bytes] -> (), Create, Safe, [ImageImport];
+            /// Removes an image.
+            RemoveImage remove_image[image: $crate::ImageRef][] -> (), Change, AfterLooking, [ImageRemove];
+            /// Waits until a container has exited.
+            WaitContainer wait_container[id: $crate::ContainerId][options: $crate::WaitOptions] -> $crate::ExitInfo, Read, Safe, [ContainerWait];
+            /// Sends a signal to a container's main process.
+            KillContainer kill_container[id: $crate::ContainerId][signal: $crate::Signal] -> (), Change, Never, [ContainerKill];
+            /// Pauses a container.
+            PauseContainer pause_container[id: $crate::ContainerId][] -> $crate::PauseOutcome, Change, Safe, [ContainerPause];
+            /// Resumes a paused container.
+            UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, [ContainerPause];
+            /// Restarts a container.
+            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> (), Change, AfterLooking, [ContainerRestart];
+            /// Runs a command in a container and returns its output.
+            Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, [Exec];
+            /// Opens an exec session.
+            ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, [ExecStream];
+            /// Starts a command in a container without waiting for it.
+            ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, [ExecDetached];
+            /// Returns the status of a detached command.
+            ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, [ExecDetached];
+            /// Streams a container's logs.
+            StreamContainerLogs stream_container_logs[id: $crate::ContainerId][options: $crate::LogStreamOptions] -> $crate::LogStream, Stream, Safe, [LogStream];
+            /// Unpacks an archive into a container.
+            CopyIntoContainer copy_into_container[id: $crate::ContainerId, directory: $crate::ContainerPath][archive: $crate::TarStream] -> (), Change, Safe, [FileArchive];
+            /// Packs files of a container into an archive.
+            CopyFromContainer copy_from_container[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::TarStream, Stream, Safe, [FileArchive];
+            /// Returns the content of a file.
+            ReadFile read_file[id: $crate::ContainerId, path: $crate::ContainerPath][options: $crate::ReadFileOptions] -> $crate::Bytes, Read, Safe, [FileRead];
+            /// Streams the content of a file.
+            ReadFileStream read_file_stream[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::ByteStream, Stream, Safe, [FileRead];
+            /// Writes a file.
+            WriteFile write_file[id: $crate::ContainerId, path: $crate::ContainerPath][file: $crate::WriteFile] -> (), Change, Safe, [FileWrite];
+            /// Pulls an image and streams the progress.
+            PullImage pull_image[image: $crate::ImageRef][options: $crate::PullOptions] -> $crate::PullStream, Stream, Safe, [ImagePullStream];
+            /// Lists images.
+            ListImages list_images[filter: $crate::ImageFilter][] -> Vec<$crate::ImageInfo>, Read, Safe, [ImageList];
+            /// Returns an image, if there is such an image.
+            GetImage get_image[image: $crate::ImageRef][] -> Option<$crate::ImageInfo>, Read, Safe, [ImageInspect];
+            /// Loads images from an archive.
+            LoadImage load_image[][archive: $crate::TarStream] -> Vec<$crate::ImageRef>, Create, Safe, [ImageLoad];
+            /// Measures a container's resource usage.
+            ContainerStats container_stats[id: $crate::ContainerId][] -> $crate::ContainerStats, Read, Safe, [ContainerStats];
+            /// Streams a container's resource usage.
+            StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, [ContainerStatsStream];
+            /// Streams events.
+            Events events[filter: $crate::EventFilter][] -> $crate::EventStream, Stream, Safe, [Events];
+            /// Returns a volume, if there is such a volume.
+            GetVolume get_volume[id: $crate::VolumeId][] -> Option<$crate::Volume>, Read, Safe, [VolumeInspect];
+            /// Returns a network, if there is such a network.
+            GetNetwork get_network[id: $crate::NetworkId][] -> Option<$crate::Network>, Read, Safe, [NetworkInspect];
+            /// Connects a container to a network.
+            ConnectNetwork connect_network[network: $crate::NetworkId, container: $crate::ContainerId][options: $crate::NetworkConnectOptions] -> (), Change, Safe, [NetworkConnect];
+            /// Disconnects a container from a network.
+            DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, [NetworkConnect];
+            /// Removes the driver's own networks that no container uses.
+            RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, [NetworkCleanup];
+            /// Plans a creation without carrying it out.
+            Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, [Plan];
+        }
+    };
+}
+
+macro_rules! operations {
+    ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
+        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        /// An operation of [`ContainerDriver`](crate::ContainerDriver).
+        ///
+        /// ```
+        /// use driver_interface_types::{Capability, Operation, OperationKind, Repeat};
+        ///
+        /// let exec: Operation = "exec".parse()?;
+        /// assert_eq!((exec.capability(), exec.kind()), (Some(Capability::Exec), OperationKind::Change));
+        /// assert_eq!(exec.repeat(), Repeat::Never);
+        /// assert_eq!(Operation::StopContainer.to_string(), "stop_container");
+        /// # Ok::<(), driver_interface_types::ConfigurationError>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $($(#[$docs])* $Operation,)*
+        }
+
+        impl Operation {
+            /// Every operation, in the order of the trait.
+            pub const ALL: &'static [Self] = &[$(Self::$Operation),*];
+
+            /// The name of the method, such as `create_container`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$Operation => stringify!($method),)* }
+            }
+
+            /// The capability that declares it; none for an operation that every driver has.
+            pub fn capability(self) -> Option<Capability> {
+                match self { $(Self::$Operation => operations!(@capability $($capability)?),)* }
+            }
+
+            /// What it does to the engine.
+            pub fn kind(self) -> OperationKind {
+                match self { $(Self::$Operation => OperationKind::$kind,)* }
+            }
+
+            /// Whether it may be called again when a call's effect is unknown.
+            pub fn repeat(self) -> Repeat {
+                match self { $(Self::$Operation => Repeat::$repeat,)* }
+            }
+        }
+    };
+    (@capability) => { None };
+    (@capability $capability:ident) => { Some(Capability::$capability) };
+}
+
+with_operations!(operations);
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Operation {
+    type Err = ConfigurationError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
+        let found = Self::ALL.iter().find(|operation| operation.as_str() == text);
+        found.copied().ok_or_else(|| {
+            ConfigurationError::single("operation", "unknown", format!("there is no operation {text:?}"))
+        })
+    }
+}
+
+/// What an operation does to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OperationKind {
+    /// It changes nothing.
+    Read,
+    /// It changes something that exists.
+    Change,
+    /// It creates something.
+    Create,
+    /// It returns a stream or a session that outlives the call.
+    Stream,
+}
+
+/// Whether an operation may be called again after a call whose [effect](driver_interface_errors::Effect) is unknown.
+/// After an error whose effect is `NotApplied`, every operation may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Repeat {
+    /// Yes: two calls have the effect of one.
+    Safe,
+    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call then returns what
+    /// the first created. Without a key, look first.
+    WithKey,
+    /// Only after a look at the engine has shown that the first call had no effect.
+    AfterLooking,
+    /// No: a second call has a second effect, and the engine does not show whether there was a first.
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.as_str().parse::<Operation>().unwrap(), *operation);
+        }
+        assert!("create".parse::<Operation>().is_err());
+    }
+
+    #[test]
+    fn what_changes_nothing_may_be_repeated() {
+        for operation in Operation::ALL {
+            if operation.kind() == OperationKind::Read {
+                assert_eq!(operation.repeat(), Repeat::Safe, "{operation}");
+            }
+        }
+    }
+
+    #[test]
+    fn thirteen_operations_need_no_capability() {
+        let required = Operation::ALL.iter().filter(|one| one.capability().is_none());
+        assert_eq!(required.count(), 13);
+    }
+}
