@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+#[cfg(unix)]
+use driver_interface_errors::codes;
 use driver_interface_types::{
     Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, DriverError, LogOptions, Namespace, NetworkConfig, Result as DriverResult, SessionId,
@@ -142,7 +144,13 @@ impl Ctx {
         let driver = shared
             .target
             .connect_at(&proxy.uri(), &shared.namespace, deadline)
-            .await?;
+            .await;
+        let driver = match driver {
+            Err(error) if error.code() == codes::UNSUPPORTED_OPERATION => {
+                return Err(Verdict::NotApplicable(error.to_string()));
+            }
+            driver => driver?,
+        };
         let (journal, ledger) = (Arc::clone(&self.0.journal), Arc::clone(&self.0.ledger));
         let driver =
             TrackedDriver::new(driver, "through the proxy", journal, ledger).removed_by(self.driver());

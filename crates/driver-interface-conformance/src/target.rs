@@ -50,7 +50,8 @@ pub trait Target: Send + Sync {
         None
     }
 
-    /// Connects a driver to the same engine at another address, a proxy's. Its deadline for each call is `deadline`.
+    /// Connects a driver to the same engine at another address, a proxy's. Its deadline for
+    /// each call is `deadline`; connecting may take longer.
     ///
     /// # Errors
     /// What the driver returns when it cannot reach its engine.

@@ -5,7 +5,8 @@
 //! whole, nothing that may have happened is said not to have, and nothing is left behind.
 //!
 //! `DRIVER_INTERFACE_FAULTS` says how many faults are tried on Docker (a third as many on Podman), half of them from a
-//! fixed seed and half from a fresh one; `DRIVER_INTERFACE_FAULT_SEED` replaces both, and with a count of 1 tries again what failed.
+//! fixed seed and half from a fresh one; `DRIVER_INTERFACE_FAULT_FRESH` gives the fresh one, and
+//! `DRIVER_INTERFACE_FAULT_SEED` replaces both: with a count of 1 it tries again what failed.
 //! `DRIVER_INTERFACE_FAULT_OPERATION` limits it to the operations whose names contain that text.
 
 #![cfg(unix)]

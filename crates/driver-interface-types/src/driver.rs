@@ -109,7 +109,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///   or user does not exist in the image, or the container is paused.
     ///
     /// # Idempotency
-    /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`.
+    /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`. One that has exited meanwhile
+    /// runs again.
     ///
     /// # Cancel safety
     /// A dropped start completes on the engine or has no effect. A stop through the same driver value that returns after

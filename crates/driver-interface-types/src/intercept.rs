@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use driver_interface_errors::{DriverError, Result, UnsupportedError};
+use driver_interface_errors::{DriverError, Effect, Result, UnsupportedError};
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
@@ -64,7 +64,7 @@ use crate::{
 #[async_trait]
 pub trait Interceptor: Send + Sync + Debug + 'static {
     /// Handles a call. [`Next::run`] is the call itself: run it once, not at all, or again where that is
-    /// [safe](Operation::repeat).
+    /// [safe](Operation::repeat). An archive or file content is a stream, so what takes one runs only once.
     ///
     /// # Errors
     /// The call's own, or the interceptor's reason not to run it.
@@ -183,7 +183,11 @@ macro_rules! streamed_inputs {
             }
 
             fn again(kept: &mut Option<Self>) -> Result<Self> {
-                let consumed = || UnsupportedError::new("repeat", "the content is a stream and was already read");
+                // What the first run did is not known here.
+                let consumed = || {
+                    UnsupportedError::new("repeat", "the content is a stream and was already read")
+                        .with_effect(Effect::Unknown)
+                };
                 Ok(kept.take().ok_or_else(consumed)?)
             }
         }

@@ -199,7 +199,7 @@ pub enum OperationKind {
     Change,
     /// It creates something.
     Create,
-    /// It returns a stream or a session that outlives the call.
+    /// It returns a stream or a session that outlives the call. Of these, `exec_stream` and `pull_image` change something.
     Stream,
 }
 

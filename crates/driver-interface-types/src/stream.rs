@@ -176,10 +176,15 @@ impl PullStream {
     /// # Errors
     /// The pull's own; `InternalError` if the stream ended without a result, which no driver's does.
     pub async fn finish(mut self) -> Result<ImageInfo> {
+        let mut pulled = None;
+        // To its very end, so that whoever watches the stream sees it complete.
         while let Some(progress) = self.next().await {
             if let PullProgress::Done(image) = progress? {
-                return Ok(image);
+                pulled = Some(image);
             }
+        }
+        if let Some(image) = pulled {
+            return Ok(image);
         }
         Err(driver_interface_errors::InternalError::new("the pull's stream ended without a result").into())
     }

@@ -113,7 +113,10 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
             failed.len()
         )));
     }
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict {
+        red: beyond_checks(&report),
+        flaky: Vec::new(),
+    };
     for (uri, id) in failed {
         println!("==> again: {id} on {uri}");
         let out = "target/conformance-again";
@@ -130,6 +133,28 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
         verdict.add(format!("check {id} on {uri}"), passed);
     }
     Ok(verdict)
+}
+
+/// What makes a run fail besides its checks, and does not pass the second time.
+fn beyond_checks(report: &Value) -> Vec<String> {
+    let list = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut all = Vec::new();
+    for driver in list(report, "drivers") {
+        let leaks = list(&driver, "leaks");
+        all.extend(leaks.iter().map(|leak| format!("left on an engine: {leak}")));
+    }
+    for target in list(report, "notRun") {
+        if target.get("required").and_then(Value::as_bool) == Some(true) {
+            all.push(format!("required and not run: {target}"));
+        }
+    }
+    all
 }
 
 fn failed_checks(report: &Value) -> Vec<(String, String)> {
@@ -193,5 +218,12 @@ mod tests {
             {"id": "c", "level": "should", "outcome": "failed"}, {"id": "d", "level": "MUST", "outcome": "failed"}]}]});
         let failed: Vec<String> = failed_checks(&report).into_iter().map(|(_, id)| id).collect();
         assert_eq!(failed, ["b", "d"]);
+    }
+    #[test]
+    fn what_a_run_leaves_or_misses_is_red_whatever_its_checks_do_alone() {
+        let report = serde_json::json!({
+            "drivers": [{"uri": "docker:", "checks": [], "leaks": ["a: container b"]}],
+            "notRun": [{"uri": "podman:", "required": true}, {"uri": "x:", "required": false}]});
+        assert_eq!(beyond_checks(&report).len(), 2);
     }
 }

@@ -21,6 +21,9 @@ use crate::engines::registry_port;
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
 const REGISTRY: &str = "registry";
 
+/// How long connecting may take on a busy host.
+const CONNECTS: Duration = Duration::from_secs(60);
+
 /// One driver to check.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
@@ -249,7 +252,7 @@ impl Target for EngineTarget {
     ) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
         let config = DockerConfig::for_uri(address)?
             .namespace(namespace.clone())
-            .deadlines(Deadlines::all(deadline))
+            .deadlines(Deadlines::all(deadline).connect(CONNECTS))
             .without_registry_logins();
         Ok(Arc::new(DockerDriver::connect(config).await?))
     }

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_huge_frame_comes_in_pieces_and_is_not_held_back() {
         let mut demux = Demux::default();
-        demux.push(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        demux.push(&[1, 0, 0, 0, 0x40, 0, 0, 0]);
         demux.push(&vec![b'x'; Demux::MAX_PIECE + 10]);
         let first = demux.next().unwrap().unwrap();
         assert_eq!((first.data.len(), first.starts), (Demux::MAX_PIECE, true));
@@ -194,7 +194,11 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_an_error() {
-        for bytes in [[3, 0, 0, 0, 0, 0, 0, 1], [1, 1, 0, 0, 0, 0, 0, 1]] {
+        for bytes in [
+            [3, 0, 0, 0, 0, 0, 0, 1],
+            [1, 1, 0, 0, 0, 0, 0, 1],
+            [1, 0, 0, 0, 0x40, 0, 0, 1],
+        ] {
             let mut demux = Demux::default();
             demux.push(&bytes);
             assert!(demux.next().is_err());

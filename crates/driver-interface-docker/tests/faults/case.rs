@@ -10,6 +10,7 @@ use driver_interface_errors::{DriverError, Effect, codes};
 use driver_interface_types::{ContainerDriver, ContainerFilter, RemoveOptions, ResourceFilter};
 use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 
 use super::subject::{Failure, Operation, Subject};
@@ -233,10 +234,10 @@ async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool)
 async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     world.mend();
     if let Some(image) = &subject.image
-        && world.bench.raw.image(image.as_str()) == 200
+        && block_in_place(|| world.bench.raw.image(image.as_str())) == 200
     {
         let target = format!("/images/{image}?force=true");
-        world.bench.raw.call("DELETE", &target, None);
+        block_in_place(|| world.bench.raw.call("DELETE", &target, None));
     }
     if is_known {
         remove_all(&world).await;
@@ -245,7 +246,7 @@ async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     let mut removed = is_known;
     let left = loop {
         removed = removed || remove_subject(&world, &subject).await;
-        let left = world.bench.raw.left(&world.namespace);
+        let left = block_in_place(|| world.bench.raw.left(&world.namespace));
         let is_over = is_known || started.elapsed() > LATE;
         if (left.is_empty() && is_over) || started.elapsed() > CLEAN_UP {
             break left;

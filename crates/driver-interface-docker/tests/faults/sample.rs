@@ -148,7 +148,8 @@ fn seeds(share: u64) -> Vec<u64> {
     if let Some(first) = number("DRIVER_INTERFACE_FAULT_SEED") {
         return (first..first + count).collect();
     }
-    let fresh = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    let fresh = number("DRIVER_INTERFACE_FAULT_FRESH").unwrap_or_else(now);
     println!("fixed seeds from {FIXED_SEED}, fresh seeds from {fresh}");
     let fixed = count.div_ceil(2);
     (FIXED_SEED..FIXED_SEED + fixed)

@@ -159,8 +159,14 @@ impl Tree {
         }
         let again = self.witness();
         background::spawn(async move {
-            if let Err(error) = again.kill_within(IN_BACKGROUND).await {
-                tracing::warn!(container = again.asked, %error, "a command may have been left running");
+            let until = Instant::now() + IN_BACKGROUND;
+            // A link that is down for a moment leaves nothing running.
+            while let Err(error) = again.kill_within(IN_BACKGROUND).await {
+                if Instant::now() > until {
+                    tracing::warn!(container = again.asked, %error, "a command may have been left running");
+                    break;
+                }
+                sleep(Duration::from_secs(1)).await;
             }
         });
     }

@@ -90,7 +90,7 @@ impl Message {
         let text = without_prefixes(&lower, &ENGINE_PREFIXES);
         let runtime = docker_runtime(text).or_else(|| podman_runtime(text));
         Self {
-            text: runtime.unwrap_or_else(|| without_id(text)).to_owned(),
+            text: runtime.unwrap_or(text).to_owned(),
             from_runtime: runtime.is_some(),
         }
     }
@@ -108,10 +108,30 @@ impl Message {
     /// the user's text: so phrases that only say how a message ends come last.
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
-        let begun = all().filter(|phrase| !phrase.begins.is_empty());
-        let ended = all().filter(|phrase| phrase.begins.is_empty());
-        let found = begun.chain(ended).find(|phrase| phrase.fits(&self.text));
-        found.map(|phrase| phrase.cause)
+        let find = |text: &str| {
+            let begun = all().filter(|phrase| !phrase.begins.is_empty());
+            let ended = all().filter(|phrase| phrase.begins.is_empty());
+            begun
+                .chain(ended)
+                .find(|phrase| phrase.fits(text))
+                .map(|phrase| phrase.cause)
+        };
+        // An id at the end may also be what the user named: an image, for one.
+        find(&self.text).or_else(|| find(self.without_id()))
+    }
+
+    /// The text without the id that engines put at the end of some messages.
+    pub(super) fn without_id(&self) -> &str {
+        match self.text.rsplit_once(' ') {
+            Some((rest, id))
+                if !self.from_runtime
+                    && id.len() >= 12
+                    && id.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
+                rest
+            }
+            _ => &self.text,
+        }
     }
 }
 
@@ -158,12 +178,4 @@ fn without_prefixes<'a>(mut text: &'a str, prefixes: &[&str]) -> &'a str {
         text = rest;
     }
     text
-}
-
-/// Engines name a container by its id at the end of some messages.
-fn without_id(text: &str) -> &str {
-    match text.rsplit_once(' ') {
-        Some((rest, id)) if id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => rest,
-        _ => text,
-    }
 }

@@ -372,7 +372,8 @@ fn no_phrase_is_there_that_no_engine_says() {
         .collect();
     for phrase in phrases::all_phrases() {
         assert!(
-            said.iter().any(|message| phrase.fits(message.text())),
+            said.iter()
+                .any(|message| phrase.fits(message.text()) || phrase.fits(message.without_id())),
             "{phrase:?}"
         );
     }
@@ -426,6 +427,15 @@ proptest! {
             prop_assert_eq!(cause_of(said.clone()), cause_of(plain(message)), "{:?} {}", operation, said);
         }
     }
+}
+
+#[test]
+fn an_image_that_is_named_like_an_id_is_an_image() {
+    let refusal = Refusal {
+        status: 404,
+        message: "No such image: a4e01bafb3d5".to_owned(),
+    };
+    assert_eq!(cause(Operation::CreateContainer, &refusal), Cause::ImageMissing);
 }
 
 #[test]
