@@ -29,10 +29,10 @@ use crate::{
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 ///
+/// use driver_interface_errors::UnsupportedError;
 /// use driver_interface_mock::MockDockerDriver;
 /// use driver_interface_types::{
-///     Call, ContainerDriver, Intercepted, Interceptor, Next, OperationKind, Result, UnsupportedError, VolumeConfig,
-///     async_trait,
+///     Call, ContainerDriver, Intercepted, Interceptor, Next, OperationKind, Result, VolumeConfig, async_trait,
 /// };
 ///
 /// /// Lets reads through, and counts them.

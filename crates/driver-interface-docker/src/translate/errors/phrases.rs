@@ -126,6 +126,8 @@ const STOP: &[Phrase] = &[
 const REMOVE: &[Phrase] = &[
     between("removal of container ", " is already in progress", RemovalUnderWay),
     ends("container state improper", StillRunning),
+    // Podman's kill came when the container had just ended by itself.
+    between("cannot remove container ", ": container state improper: stopped", StillRunning),
 ];
 
 #[rustfmt::skip]

@@ -281,6 +281,13 @@ const STATES: &[(Operation, u16, &str, Cause)] = &{
             Cause::RemovalUnderWay,
         ),
         (
+            RemoveContainer,
+            500,
+            "cannot remove container {id} as it could not be stopped: sending SIGKILL to container {id}: container state \
+             improper: stopped",
+            Cause::StillRunning,
+        ),
+        (
             CreateNetwork,
             500,
             "route ip+net: no such network interface",
