@@ -137,17 +137,9 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
 
 /// What makes a run fail besides its checks, and does not pass the second time.
 fn beyond_checks(report: &Value) -> Vec<String> {
-    let list = |value: &Value, key: &str| {
-        value
-            .get(key)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
     let mut all = Vec::new();
     for driver in list(report, "drivers") {
-        let leaks = list(&driver, "leaks");
-        all.extend(leaks.iter().map(|leak| format!("left on an engine: {leak}")));
+        all.extend(list(driver, "leaks").map(|leak| format!("left on an engine: {leak}")));
     }
     for target in list(report, "notRun") {
         if target.get("required").and_then(Value::as_bool) == Some(true) {
@@ -157,16 +149,18 @@ fn beyond_checks(report: &Value) -> Vec<String> {
     all
 }
 
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
 fn failed_checks(report: &Value) -> Vec<(String, String)> {
-    let drivers = report.get("drivers").and_then(Value::as_array);
     let mut failed = Vec::new();
-    for driver in drivers.into_iter().flatten() {
+    for driver in list(report, "drivers") {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(uri) = text(driver, "uri") else {
             continue;
         };
-        let checks = driver.get("checks").and_then(Value::as_array);
-        for check in checks.into_iter().flatten() {
+        for check in list(driver, "checks") {
             let is_must = text(check, "level").is_some_and(|level| level.eq_ignore_ascii_case("must"));
             let outcome = text(check, "outcome").unwrap_or_default();
             if is_must
@@ -219,6 +213,7 @@ mod tests {
         let failed: Vec<String> = failed_checks(&report).into_iter().map(|(_, id)| id).collect();
         assert_eq!(failed, ["b", "d"]);
     }
+
     #[test]
     fn what_a_run_leaves_or_misses_is_red_whatever_its_checks_do_alone() {
         let report = serde_json::json!({

@@ -5,15 +5,17 @@ use std::time::Duration;
 use driver_interface_errors::Effect;
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerFilter, ContainerInstance, ContainerPath, ContainerStatus,
-    DriverError, ExecConfig, ExecOutcome, LogStreamOptions, ReadFileOptions, RemoveOptions, ResourceFilter,
-    SecurityOptions, Signal, StopOptions, WriteFile,
+    DriverError, ExecConfig, ExecOutcome, ExecOutput, LogStreamOptions, ReadFileOptions, RemoveOptions,
+    ResourceFilter, SecurityOptions, Signal, StopOptions, WriteFile,
 };
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 
 use crate::ctx::Link;
-use crate::proxy::{Answer, Break, Fault, Place, Rule, When};
+use crate::proxy::{Answer, Break, Endpoint, Fault, Injected, Place, Rule, When};
 use crate::{Check, CheckResult, Ctx, Failure, Need, SERVE, Verdict, run};
+
+const NEEDS: &[Need] = &[Need::Image, Need::Link];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -23,55 +25,55 @@ pub(super) const CHECKS: &[Check] = &[
         run!(lost_answers),
     )
     .because("a caller that is told that nothing happened does it again")
-    .needs(&[Need::Image, Need::Link])
+    .needs(NEEDS)
     .limit(180),
     Check::must(
         "link/silence-ends-with-an-error",
         "A call to an engine that no longer answers ends with an error soon after its deadline.",
         run!(silence),
     )
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/refused-connection-is-an-error",
         "A call to an engine that cannot be reached is a retryable error, and a change is reported as not applied.",
         run!(refused),
     )
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/cut-exec-is-not-whole",
         "A command whose connection is cut while it runs is never reported as complete.",
         run!(cut_exec),
     )
     .requires(&[Capability::Exec])
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/cut-exec-stream-is-an-error",
         "The output of an exec session whose connection is cut ends with an error, not as if it were complete.",
         run!(cut_exec_stream),
     )
     .requires(&[Capability::ExecStream])
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/slow-exec-is-whole",
         "Output over a slow connection is complete, also what arrives after the command has exited.",
         run!(slow_exec),
     )
     .requires(&[Capability::Exec])
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/cut-log-stream-is-not-whole",
         "A log stream whose connection is cut resumes without a gap or ends with an error.",
         run!(cut_log_stream),
     )
     .requires(&[Capability::LogStream])
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
     Check::must(
         "link/cut-file-is-an-error",
         "A file whose transfer is cut is an error, not a shorter file.",
         run!(cut_file),
     )
     .requires(&[Capability::FileRead, Capability::FileWrite])
-    .needs(&[Need::Image, Need::Link]),
+    .needs(NEEDS),
 ];
 
 /// The deadline of the drivers behind the proxy.
@@ -80,6 +82,17 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MARGIN: Duration = Duration::from_secs(15);
 /// The methods of HTTP that change something.
 const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
+
+/// A driver whose every request has a fault.
+async fn faulty(ctx: &Ctx, fault: Fault) -> CheckResult<(Link, Injected)> {
+    let link = ctx.link(DEADLINE).await?;
+    let rule = link.proxy.inject(Rule::any().fault(fault));
+    Ok((link, rule))
+}
+
+fn came_about(ctx: &Ctx, rule: &Injected) -> CheckResult {
+    ctx.ensure("the fault came about", rule.hits() > 0, rule.hits())
+}
 
 /// Ways to lose an answer after the engine has acted on the request.
 fn losses() -> [Fault; 4] {
@@ -120,7 +133,6 @@ async fn lost_answers(ctx: Ctx) -> CheckResult {
         let rules = CHANGES.map(|pattern| link.proxy.inject(Rule::on(pattern).fault(fault.clone())));
         changes(&ctx, &link, &fault).await?;
         hits += rules.iter().map(|rule| rule.hits()).sum::<usize>();
-        link.proxy.clear().map_err(broken)?;
     }
     ctx.ensure("the faults came about", hits > 0, hits)
 }
@@ -181,10 +193,7 @@ async fn status(ctx: &Ctx, container: &ContainerInstance) -> CheckResult<Contain
 
 async fn silence(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let link = ctx.link(DEADLINE).await?;
-    let rule = link
-        .proxy
-        .inject(Rule::any().fault(Fault::Break(Place::AfterRequest, Break::Silence)));
+    let (link, rule) = faulty(&ctx, Fault::Break(Place::AfterRequest, Break::Silence)).await?;
     let most = DEADLINE + MARGIN;
     macro_rules! ends_with_an_error {
         ($($call:ident($($argument:expr),*)),+ $(,)?) => {$(
@@ -200,15 +209,13 @@ async fn silence(ctx: Ctx) -> CheckResult {
         list_containers(&ContainerFilter::default()),
         stop_container(&running.id, StopOptions::kill()),
     );
-    ctx.ensure("the fault came about", rule.hits() > 0, rule.hits())
+    came_about(&ctx, &rule)
 }
 
 async fn refused(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let link = ctx.link(DEADLINE).await?;
-    link.proxy
-        .set_endpoint(crate::proxy::Endpoint::Refused)
-        .map_err(broken)?;
+    link.proxy.set_endpoint(Endpoint::Refused).map_err(broken)?;
     link.proxy.break_all(Break::Fin);
     let read = link.driver.get_container(&made.id).await;
     ctx.ensure(
@@ -235,12 +242,9 @@ const CUT_AFTER: Duration = Duration::from_secs(2);
 async fn cut_exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for how in [Break::Fin, Break::Reset] {
-        let link = ctx.link(DEADLINE).await?;
-        let rule = link
-            .proxy
-            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
         let done = link.driver.exec(&running.id, ExecConfig::shell(TALKS)).await;
-        let whole = |output: &driver_interface_types::ExecOutput| {
+        let whole = |output: &ExecOutput| {
             output.outcome == ExecOutcome::Exited(7) && output.stdout_text() == "begun\ndone\n"
         };
         match done {
@@ -262,7 +266,7 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
                 )?;
             }
         }
-        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+        came_about(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -270,10 +274,7 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
 async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for how in [Break::Fin, Break::Reset] {
-        let link = ctx.link(DEADLINE).await?;
-        let rule = link
-            .proxy
-            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
         let opened = link
             .driver
             .exec_stream(&running.id, ExecConfig::shell(TALKS))
@@ -288,7 +289,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
                 (&read, String::from_utf8_lossy(&output)),
             )?;
         }
-        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+        came_about(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -296,8 +297,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
 async fn slow_exec(ctx: Ctx) -> CheckResult {
     const BYTES: usize = 150_000;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let link = ctx.link(DEADLINE).await?;
-    let rule = link.proxy.inject(Rule::any().fault(Fault::Throttle(50_000)));
+    let (link, rule) = faulty(&ctx, Fault::Throttle(50_000)).await?;
     let config = ExecConfig::shell(format!("head -c {BYTES} /dev/zero; exit 3"));
     let done = link.driver.exec(&running.id, config).await?;
     ctx.equal(
@@ -305,7 +305,7 @@ async fn slow_exec(ctx: Ctx) -> CheckResult {
         (done.stdout.len(), done.outcome, done.truncated),
         (BYTES, ExecOutcome::Exited(3), false),
     )?;
-    ctx.ensure("the connection was slow", rule.hits() > 0, rule.hits())
+    came_about(&ctx, &rule)
 }
 
 async fn cut_log_stream(ctx: Ctx) -> CheckResult {
@@ -318,10 +318,7 @@ async fn cut_log_stream(ctx: Ctx) -> CheckResult {
         .collect();
     for how in [Break::Fin, Break::Reset] {
         let running = ctx.ready(&ctx.script(&script)).await?;
-        let link = ctx.link(DEADLINE).await?;
-        let rule = link
-            .proxy
-            .inject(Rule::any().fault(Fault::Break(Place::After(CUT_AFTER), how)));
+        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
         let options = LogStreamOptions::default().follow(true);
         let opened = link.driver.stream_container_logs(&running.id, options).await;
         let (mut seen, mut failed) = (Vec::new(), opened.is_err());
@@ -339,7 +336,7 @@ async fn cut_log_stream(ctx: Ctx) -> CheckResult {
             failed || seen == all,
             seen,
         )?;
-        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+        came_about(&ctx, &rule)?;
     }
     Ok(())
 }
@@ -354,10 +351,7 @@ async fn cut_file(ctx: Ctx) -> CheckResult {
         .write_file(&running.id, &path, WriteFile::new(content))
         .await?;
     for how in [Break::Fin, Break::Reset] {
-        let link = ctx.link(DEADLINE).await?;
-        let rule = link
-            .proxy
-            .inject(Rule::any().fault(Fault::Break(Place::AfterBytes(100_000), how)));
+        let (link, rule) = faulty(&ctx, Fault::Break(Place::AfterBytes(100_000), how)).await?;
         let read = link
             .driver
             .read_file(&running.id, &path, ReadFileOptions::default())
@@ -368,7 +362,7 @@ async fn cut_file(ctx: Ctx) -> CheckResult {
             right,
             read.map(|bytes| bytes.len()),
         )?;
-        ctx.ensure("the connection was cut", rule.hits() > 0, rule.hits())?;
+        came_about(&ctx, &rule)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::endpoint::Command;
 use super::engine::Engine;
 use super::http::{Framing, Head, Inlet, Splitter};
 use super::rule::Injected;
-use super::shape::{Shape, send_slowly};
+use super::shape::{Pace, Shape};
 use super::stream::Stream;
 use super::{Break, Endpoint, Exchange, Fault, Place, Stage, When};
 
@@ -226,13 +226,6 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn rate(&self) -> Option<u64> {
-        match self.fault() {
-            Some(Fault::Throttle(rate)) => Some(*rate),
-            _ => None,
-        }
-    }
-
     /// Ends the connection, as far as it can be ended while its two ends are still there.
     async fn broken(&self, how: Break) -> io::Result<Next> {
         match how {
@@ -247,7 +240,7 @@ impl<'a> Transfer<'a> {
     }
 
     async fn carry(&self, engine: &Stream, head: Head, inlet: &mut Inlet<'_>) -> io::Result<Next> {
-        if self.rate().is_some() {
+        if Pace::of(self.fault()).is_slow() {
             self.hit();
         }
         let progress = Progress::default();
@@ -305,7 +298,8 @@ impl<'a> Transfer<'a> {
         inlet: &mut Inlet<'_>,
         progress: &Progress,
     ) -> io::Result<Option<Break>> {
-        send_slowly(engine, head.bytes(), self.rate()).await?;
+        let mut pace = Pace::of(self.fault());
+        pace.send(engine, head.bytes()).await?;
         let mut body = Splitter::new(head.request_body());
         let mut passed = 0u64;
         let limit = match self.fault() {
@@ -323,7 +317,7 @@ impl<'a> Transfer<'a> {
             }
             passed += piece.bytes().len() as u64;
             // An engine that has answered already need not read on.
-            if send_slowly(engine, piece.bytes(), self.rate()).await.is_err() {
+            if pace.send(engine, piece.bytes()).await.is_err() {
                 return Ok(None);
             }
         }
@@ -339,19 +333,25 @@ impl<'a> Transfer<'a> {
             }
             _ => {}
         }
-        self.input(engine, inlet, progress).await?;
+        self.input(engine, inlet, progress, &mut pace).await?;
         Ok(None)
     }
 
     /// Looks out for the driver's end and, once the connection has been upgraded, passes on what it sends.
-    async fn input(&self, engine: &Stream, inlet: &mut Inlet<'_>, progress: &Progress) -> io::Result<()> {
+    async fn input(
+        &self,
+        engine: &Stream,
+        inlet: &mut Inlet<'_>,
+        progress: &Progress,
+        pace: &mut Pace,
+    ) -> io::Result<()> {
         let mut more = true;
         let mut upgraded = false;
         while more || inlet.buffered() > 0 {
             if upgraded {
                 let bytes = inlet.take();
                 if !matches!(self.fault(), Some(Fault::EndInput)) {
-                    send_slowly(engine, &bytes, self.rate()).await?;
+                    pace.send(engine, &bytes).await?;
                 }
             }
             tokio::select! {

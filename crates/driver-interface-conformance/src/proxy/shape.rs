@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::http::{Head, Piece};
 use super::rule::Injected;
@@ -22,6 +22,7 @@ pub(super) struct Shape<'a> {
     chunk: usize,
     in_chunk: bool,
     frames: Frames,
+    pace: Pace,
 }
 
 impl<'a> Shape<'a> {
@@ -36,6 +37,7 @@ impl<'a> Shape<'a> {
                 next: FRAME_HEAD,
                 ..Frames::default()
             },
+            pace: Pace::of(claim.and_then(Injected::fault)),
         }
     }
 
@@ -49,12 +51,8 @@ impl<'a> Shape<'a> {
         }
     }
 
-    async fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let rate = match self.fault() {
-            Some(Fault::Throttle(rate)) => Some(*rate),
-            _ => None,
-        };
-        send_slowly(self.client, bytes, rate).await
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.pace.send(self.client, bytes).await
     }
 
     /// Sends the head; says how the connection is to break, if it is.
@@ -300,20 +298,49 @@ impl Frames {
     }
 }
 
-/// Sends bytes at no more than this rate.
-pub(super) async fn send_slowly(to: &Stream, bytes: &[u8], rate: Option<u64>) -> io::Result<()> {
-    let Some(rate) = rate else {
-        return to.write_all(bytes).await;
-    };
-    // Twenty portions a second.
-    let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
-    for part in bytes.chunks(portion) {
-        let micros = (part.len() as u64)
-            .saturating_mul(1_000_000)
-            .div_ceil(rate.max(1));
-        // First, so that the last portion does not come before its time.
-        sleep(Duration::from_micros(micros)).await;
-        to.write_all(part).await?;
+/// Sends bytes at no more than a rate.
+pub(super) struct Pace {
+    rate: Option<u64>,
+    due: Instant,
+    woke: Instant,
+}
+
+impl Pace {
+    /// The rate that a fault asks for, if it does.
+    pub(super) fn of(fault: Option<&Fault>) -> Self {
+        let now = Instant::now();
+        Self {
+            rate: match fault {
+                Some(Fault::Throttle(rate)) => Some(*rate),
+                _ => None,
+            },
+            due: now,
+            woke: now,
+        }
     }
-    Ok(())
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.rate.is_some()
+    }
+
+    pub(super) async fn send(&mut self, to: &Stream, bytes: &[u8]) -> io::Result<()> {
+        let Some(rate) = self.rate else {
+            return to.write_all(bytes).await;
+        };
+        // Twenty portions a second.
+        let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
+        for part in bytes.chunks(portion) {
+            let micros = (part.len() as u64)
+                .saturating_mul(1_000_000)
+                .div_ceil(rate.max(1));
+            // What the timer was late is made up for, or many small pieces would be slower than the rate. Time without
+            // anything to send is not.
+            self.due += self.woke.elapsed() + Duration::from_micros(micros);
+            // First, so that the last portion does not come before its time.
+            sleep_until(self.due).await;
+            self.woke = Instant::now();
+            to.write_all(part).await?;
+        }
+        Ok(())
+    }
 }

@@ -42,6 +42,27 @@ fn a_throttled_connection_carries_so_much_a_second() {
 }
 
 #[test]
+fn many_small_chunks_are_throttled_no_more_than_a_large_one() {
+    const COUNT: usize = 1000;
+    const RATE: u64 = 10_000;
+    let answer = |body: String| -> &'static [u8] {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        Box::leak(format!("{head}{body}0\r\n\r\n").into_boxed_str()).as_bytes()
+    };
+    // As many bytes in both.
+    let small = answer("1\r\nx\r\n".repeat(COUNT));
+    let large = answer(format!(
+        "{:x}\r\n{}\r\n",
+        6 * COUNT - 8,
+        "x".repeat(6 * COUNT - 8)
+    ));
+    let (_, at_once) = changed(large, Fault::Throttle(RATE));
+    let (text, in_pieces) = changed(small, Fault::Throttle(RATE));
+    assert_eq!(text.as_bytes(), small);
+    assert!(in_pieces < at_once * 2, "{in_pieces:?} against {at_once:?}");
+}
+
+#[test]
 fn a_pause_comes_once() {
     let time = Duration::from_millis(400);
     for after in [0, 4, 5] {
