@@ -68,22 +68,22 @@ pub(crate) fn main() -> Result<ExitCode> {
     let root = &workspace();
     let wanted = required()?;
     let mut results: Vec<(&str, bool, Duration)> = Vec::new();
-    let mut flaky = Vec::new();
+    let mut second = again::Verdict::default();
     for step in STATIC {
-        results.push(timed(root, step, &wanted, &mut Vec::new())?);
+        results.push(timed(root, step, &wanted, &mut second)?);
     }
     let state = root.join("target/engines");
     let ready = start_engines(&wanted, &state);
     let mut with_engines = || {
         for step in DYNAMIC {
-            results.push(timed(root, step, &wanted, &mut flaky)?);
+            results.push(timed(root, step, &wanted, &mut second)?);
         }
-        results.extend(disk_limits(root, &wanted, &state)?);
+        results.extend(disk_limits(root, &wanted, &state, &mut second)?);
         anyhow::Ok(())
     };
     let ran = if ready.is_ok() { with_engines() } else { Ok(()) };
     let stopped = engines::down(&state);
-    summary(&results, &flaky);
+    summary(&results, &second);
     ready.context("the engines could not be started")?;
     ran?;
     stopped.context("the engines could not be stopped")?;
@@ -95,8 +95,11 @@ pub(crate) fn main() -> Result<ExitCode> {
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    if flaky.len() > again::MOST_FLAKY {
-        bail!("{} tests and checks passed only the second time", flaky.len());
+    if second.flaky.len() > again::MOST_FLAKY {
+        bail!(
+            "{} tests and checks passed only the second time",
+            second.flaky.len()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -125,7 +128,12 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
 }
 
 /// Limits of disk, on an engine that has them: one with a file system of its own, which not every machine allows.
-fn disk_limits(root: &Path, wanted: &[Engine], state: &Path) -> Result<Vec<(&'static str, bool, Duration)>> {
+fn disk_limits(
+    root: &Path,
+    wanted: &[Engine],
+    state: &Path,
+    second: &mut again::Verdict,
+) -> Result<Vec<(&'static str, bool, Duration)>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -157,7 +165,7 @@ fn disk_limits(root: &Path, wanted: &[Engine], state: &Path) -> Result<Vec<(&'st
     ];
     steps
         .iter()
-        .map(|(name, args)| timed(root, &(*name, args), wanted, &mut Vec::new()))
+        .map(|(name, args)| timed(root, &(*name, args), wanted, second))
         .collect()
 }
 
@@ -165,7 +173,7 @@ fn timed(
     root: &Path,
     (name, args): &Step<'_>,
     wanted: &[Engine],
-    flaky: &mut Vec<String>,
+    second: &mut again::Verdict,
 ) -> Result<(&'static str, bool, Duration)> {
     // The engine with disk limits has a step of its own, which names it.
     let wanted = wanted.iter().filter(|engine| **engine != Engine::DockerQuota);
@@ -204,11 +212,9 @@ fn timed(
             flaky: Vec::new(),
         },
     };
-    for red in &verdict.red {
-        println!("failed: {red}");
-    }
     let passed = verdict.red.is_empty();
-    flaky.extend(verdict.flaky);
+    second.red.extend(verdict.red);
+    second.flaky.extend(verdict.flaky);
     Ok((name, passed, begun.elapsed()))
 }
 
@@ -222,13 +228,16 @@ fn fresh_seed() -> String {
     SEED.get_or_init(draw).clone()
 }
 
-fn summary(results: &[(&str, bool, Duration)], flaky: &[String]) {
+fn summary(results: &[(&str, bool, Duration)], second: &again::Verdict) {
     println!("==> summary");
     for (name, passed, took) in results {
         let verdict = if *passed { "ok" } else { "FAILED" };
         println!("{verdict:>6}  {:>5.0} s  {name}", took.as_secs_f64());
     }
-    for name in flaky {
-        println!(" FLAKY  failed, then passed alone: {name}");
+    for what in &second.red {
+        println!("   RED  {what}");
+    }
+    for what in &second.flaky {
+        println!(" FLAKY  failed, then passed alone: {what}");
     }
 }

@@ -21,6 +21,11 @@ pub(crate) fn network_per_session(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
 
+/// Whether a container is refused whose network is not there yet.
+pub(crate) fn creation_needs_network(flavour: Flavour) -> bool {
+    flavour == Flavour::Podman
+}
+
 /// The options without which a bridge does not keep its containers from those of others.
 pub(crate) fn isolation_option(flavour: Flavour) -> Option<(&'static str, &'static str)> {
     match flavour {

@@ -25,6 +25,8 @@
 mod engine;
 #[path = "real/image.rs"]
 mod image;
+#[path = "real/one_layer.rs"]
+mod one_layer;
 #[allow(dead_code, reason = "as above")]
 #[path = "real/raw.rs"]
 mod raw;

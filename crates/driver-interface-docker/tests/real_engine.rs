@@ -33,6 +33,7 @@ mod real {
     pub(crate) mod log_stream;
     pub(crate) mod logs;
     pub(crate) mod memory;
+    pub(crate) mod one_layer;
     pub(crate) mod pulls;
     pub(crate) mod races;
     pub(crate) mod raw;

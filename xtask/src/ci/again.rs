@@ -83,9 +83,31 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
         println!("==> again: {name}");
         // A doc test's name is not all of it, and such a test has no time in it: it fails again.
         let passed = run(&["test", "--workspace", "--locked", "--", "--exact", &name])?;
-        verdict.add(format!("test {name}"), passed && !name.contains(" - "));
+        let what = format!("test {name}{}", why(lines, &name));
+        verdict.add(what, passed && !name.contains(" - "));
     }
     Ok(verdict)
+}
+
+/// What a test said the first time: where it panicked, and with what.
+fn why(lines: &[String], name: &str) -> String {
+    let head = format!("thread '{name}'");
+    let panicked = lines
+        .iter()
+        .position(|line| line.starts_with(&head) && line.contains(" panicked at "));
+    let said: Vec<&str> = panicked.map_or_else(Vec::new, |at| {
+        lines.iter().skip(at).take(2).map(String::as_str).collect()
+    });
+    first_words(&said.join(" "))
+}
+
+fn first_words(text: &str) -> String {
+    const MOST: usize = 600;
+    match text.char_indices().nth(MOST) {
+        _ if text.is_empty() => String::new(),
+        Some((end, _)) => format!(": {}…", &text[..end]),
+        None => format!(": {text}"),
+    }
 }
 
 fn failed_tests(lines: &[String]) -> Vec<String> {
@@ -117,7 +139,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
         red: beyond_checks(&report),
         flaky: Vec::new(),
     };
-    for (uri, id) in failed {
+    for (uri, id, message) in failed {
         println!("==> again: {id} on {uri}");
         let out = "target/conformance-again";
         let passed = run(&[
@@ -130,7 +152,8 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
             "--out",
             out,
         ])?;
-        verdict.add(format!("check {id} on {uri}"), passed);
+        let why = first_words(&message);
+        verdict.add(format!("check {id} on {uri}{why}"), passed);
     }
     Ok(verdict)
 }
@@ -153,7 +176,8 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + us
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn failed_checks(report: &Value) -> Vec<(String, String)> {
+/// Driver, check and message.
+fn failed_checks(report: &Value) -> Vec<(String, String, String)> {
     let mut failed = Vec::new();
     for driver in list(report, "drivers") {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -167,7 +191,7 @@ fn failed_checks(report: &Value) -> Vec<(String, String)> {
                 && matches!(outcome.as_str(), "failed" | "timedOut" | "error")
                 && let Some(id) = text(check, "id")
             {
-                failed.push((uri.clone(), id));
+                failed.push((uri.clone(), id, text(check, "message").unwrap_or_default()));
             }
         }
     }
@@ -210,8 +234,21 @@ mod tests {
         let report = serde_json::json!({"drivers": [{"uri": "docker:", "checks": [
             {"id": "a", "level": "must", "outcome": "passed"}, {"id": "b", "level": "must", "outcome": "timedOut"},
             {"id": "c", "level": "should", "outcome": "failed"}, {"id": "d", "level": "MUST", "outcome": "failed"}]}]});
-        let failed: Vec<String> = failed_checks(&report).into_iter().map(|(_, id)| id).collect();
+        let failed: Vec<String> = failed_checks(&report).into_iter().map(|(_, id, _)| id).collect();
         assert_eq!(failed, ["b", "d"]);
+    }
+
+    #[test]
+    fn the_first_words_of_a_failure_are_told() {
+        let output = lines(
+            "thread 'a::b' (12) panicked at src/x.rs:1:2:\nleft is not right\nstack\ntest a::b ... FAILED\n\
+             test result: FAILED.",
+        );
+        let verdict = super::tests(&output, |_| Ok(true)).unwrap();
+        assert_eq!(
+            verdict.flaky,
+            ["test a::b: thread 'a::b' (12) panicked at src/x.rs:1:2: left is not right"]
+        );
     }
 
     #[test]

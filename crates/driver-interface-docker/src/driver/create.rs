@@ -155,7 +155,6 @@ impl Inner {
     ) -> Result<Made<ContainerInstance>> {
         let (network, awaited) = self.join(&config).await?;
         let result = self.request_container(&config, &key, &network).await;
-        drop(awaited);
         let id = match result {
             Ok(Requested::Made(id)) => id,
             Ok(Requested::Found(id)) => {
@@ -175,6 +174,17 @@ impl Inner {
             network.clone(),
             config.network == NetworkMode::Default,
         );
+        let joined = match &awaited {
+            Some(_) if !quirks::creation_needs_network(self.engine.flavour()) => {
+                self.ensure_default_network(&network, &config.session_id).await
+            }
+            _ => Ok(()),
+        };
+        drop(awaited);
+        if let Err(error) = joined {
+            undo.await;
+            return Err(no_network(error));
+        }
         match self.complete(&id, &config, &key).await {
             Ok(instance) => Ok(Made::new(instance, undo).holding(lock)),
             Err(error) => {
@@ -184,16 +194,20 @@ impl Inner {
         }
     }
 
-    /// The name of the network to join, which is there once this returns.
+    /// The name of the network to join. A default network is made before the container where the engine needs it
+    /// for that. Other engines are told the name alone, and it is made after: once there is a container that uses
+    /// it, no clean-up of another process removes it.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
             None => {
                 let name = self.default_network_name(&config.session_id);
                 let awaited = self.networks.begin(&name);
-                self.ensure_default_network(&name, &config.session_id)
-                    .await
-                    .map_err(no_network)?;
+                if quirks::creation_needs_network(self.engine.flavour()) {
+                    self.ensure_default_network(&name, &config.session_id)
+                        .await
+                        .map_err(no_network)?;
+                }
                 Ok((name, Some(awaited)))
             }
         }

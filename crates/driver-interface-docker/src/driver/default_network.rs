@@ -52,9 +52,9 @@ impl Inner {
             .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
-    /// Within the section.
+    /// Within the section. It goes on for as long as other processes make the network and remove it again.
     async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
-        if self.default_networks(name).await?.is_empty() {
+        while self.default_networks(name).await?.is_empty() {
             let per_session = quirks::network_per_session(self.engine.flavour());
             let operation = unique();
             let (key, value) = quirks::default_network_option(self.engine.flavour());
@@ -68,16 +68,20 @@ impl Inner {
                 internal: false,
             };
             match self.create_network_once(&plan).await? {
-                Settled::Won(_) => {}
-                // Another process was first: its network will do, if it is one of ours.
-                Settled::Lost if !self.default_networks(name).await?.is_empty() => {}
-                Settled::Lost => {
-                    let text = "something else has the name of the driver's own network";
-                    return Err(NetworkCreationError::new(name, text)
-                        .with_hint(Hint::NameTaken)
-                        .into());
-                }
+                Settled::Won(_) => break,
+                // A clean-up of another process found it before it was used.
+                Settled::Gone => continue,
+                Settled::Lost => {}
             }
+            // The network of another process will do, and may have gone already; one that is not ours will not.
+            let same_name = self.networks_called(name).await?;
+            if !same_name.is_empty() && !same_name.iter().any(|network| self.is_default(network)) {
+                let text = "something else has the name of the driver's own network";
+                return Err(NetworkCreationError::new(name, text)
+                    .with_hint(Hint::NameTaken)
+                    .into());
+            }
+            sleep(RELEASE_PAUSE).await;
         }
         Ok(())
     }
@@ -175,7 +179,11 @@ impl Inner {
 
     async fn default_networks(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let mut own = self.all_own_networks().await?;
-        own.retain(|network| network.name == name && network.labels.contains_key(DEFAULT_NETWORK));
+        own.retain(|network| network.name == name && self.is_default(network));
         Ok(own)
+    }
+
+    fn is_default(&self, network: &NetworkRecord) -> bool {
+        self.maker.made(&network.labels) && network.labels.contains_key(DEFAULT_NETWORK)
     }
 }

@@ -29,6 +29,8 @@ const TRIES: u32 = 5;
 pub(super) enum Settled {
     Won(NetworkRecord),
     Lost,
+    /// It was made, and somebody else has removed it since.
+    Gone,
 }
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
@@ -76,6 +78,7 @@ impl Inner {
                 Ok(Made::new(made, undo))
             }
             Settled::Lost => Err(taken(&config.name).into()),
+            Settled::Gone => Err(removed(&config.name).into()),
         }
     }
 
@@ -108,6 +111,9 @@ impl Inner {
                     return Err(error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst));
                 }
             };
+            if !twins.iter().any(|twin| twin.id == id) {
+                return Ok(Settled::Gone);
+            }
             let lowest = twins.iter().all(|twin| id <= twin.id);
             if let [only] = twins.as_slice()
                 && only.id == id
@@ -151,7 +157,7 @@ impl Inner {
     }
 
     /// Everybody's networks of exactly this name.
-    async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
+    pub(super) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
         found.retain(|network| network.name == name);
@@ -188,6 +194,10 @@ impl Inner {
         }
         Ok(false)
     }
+}
+
+fn removed(name: &str) -> NetworkCreationError {
+    NetworkCreationError::new(name, "somebody removed it as soon as it was made").with_retryable(true)
 }
 
 fn taken(name: &str) -> NetworkCreationError {

@@ -235,18 +235,17 @@ async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool)
 /// made by a call that did not say so is for the driver to remove.
 async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
     world.mend();
-    if let Some(image) = &subject.image
-        && block_in_place(|| world.bench.raw.image(image.as_str())) == 200
-    {
-        let target = format!("/images/{image}?force=true");
-        block_in_place(|| world.bench.raw.call("DELETE", &target, None));
-    }
     if is_known {
         remove_all(&world).await;
     }
     let started = Instant::now();
     let mut removed = is_known;
     let left = loop {
+        // An engine may be told to make it, and make it yet.
+        if let Some(image) = &subject.image {
+            let target = format!("/images/{image}?force=true");
+            block_in_place(|| world.bench.raw.call("DELETE", &target, None));
+        }
         removed = removed || remove_subject(&world, &subject).await;
         let left = block_in_place(|| world.bench.raw.left(&world.namespace));
         let is_over = is_known || started.elapsed() > LATE;

@@ -11,7 +11,8 @@ use driver_interface_types::{
 use super::reads::{long_text, same_exec};
 use super::subject::{Called, Failure, Operation, Subject, operation, right};
 use super::world::{DEADLINE, World};
-use crate::registry::{LAYER, send, serving};
+use crate::one_layer::{OneLayer, archive};
+use crate::registry::serving_whole;
 
 /// A program that goes on until it is told to end, and can be told.
 pub(crate) const SERVES: &str = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
@@ -75,28 +76,6 @@ async fn has_image(world: &World, subject: &Subject) -> bool {
 
 async fn has_file(world: &World, subject: &Subject, file: &str) -> bool {
     world.file(subject.container(), file).await.is_some()
-}
-
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, *content).unwrap();
-    }
-    builder.into_inner().unwrap()
-}
-
-/// An image with one empty layer, as `docker save` writes it.
-fn saved(name: &str) -> Vec<u8> {
-    let config = r#"{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
-    let manifest = format!(r#"[{{"Config":"config.json","RepoTags":["{name}"],"Layers":["layer.tar"]}}]"#);
-    archive(&[
-        ("manifest.json", manifest.as_bytes()),
-        ("config.json", config.as_bytes()),
-        ("layer.tar", &[0; 1024]),
-    ])
 }
 
 const MARKED: &str = "test -e /tmp/marker";
@@ -531,7 +510,10 @@ fn files_and_images() -> Vec<Operation> {
                 ..Subject::default()
             }),
             |w, s| {
-                let names = w.driver.load_image(saved(s.image().as_str()).into()).await?;
+                let names = w
+                    .driver
+                    .load_image(OneLayer::new().saved(s.image().as_str()).into())
+                    .await?;
                 right(names == [s.image().clone()], || format!("loaded {names:?}"))
             },
             |w, s| has_image(w, s).await
@@ -544,7 +526,7 @@ fn files_and_images() -> Vec<Operation> {
                 if w.bench.is_podman() {
                     return None;
                 }
-                let port = serving(|stream| send(stream, "200 OK", &LAYER));
+                let port = serving_whole(&OneLayer::new());
                 let image = ImageRef::new(format!("127.0.0.1:{port}/pulled:1")).unwrap();
                 Some(Subject {
                     image: Some(image),

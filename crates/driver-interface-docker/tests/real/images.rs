@@ -3,6 +3,7 @@
 use driver_interface_types::{ContainerDriver, ImageFilter, ImageRef};
 
 use super::engine::on_each;
+use super::one_layer::OneLayer;
 
 pub(crate) fn image(text: &str) -> ImageRef {
     ImageRef::new(text).unwrap()
@@ -46,7 +47,9 @@ fn an_image_is_looked_up_and_listed() {
 fn loaded_images_are_named_and_broken_archives_refused() {
     on_each("load", |bench| async move {
         let name = format!("localhost/loaded-{}:1", bench.namespace);
-        let names = bench.driver.load_image(saved(&name, 1024).into()).await.unwrap();
+        let content = OneLayer::new();
+        let saved = content.saved(&name);
+        let names = bench.driver.load_image(saved.clone().into()).await.unwrap();
         assert_eq!(names, [image(&name)]);
         assert!(bench.driver.get_image(&names[0]).await.unwrap().is_some());
         let error = bench.driver.remove_image(&names[0]).await.unwrap_err();
@@ -54,10 +57,14 @@ fn loaded_images_are_named_and_broken_archives_refused() {
         bench.raw.untag(&name);
         for broken in [
             b"no archive".repeat(100),
-            saved(&name, 1024)[..1024].to_vec(),
+            saved[..1024].to_vec(),
             Vec::new(),
             // A layer that is not the one that the image is made of.
-            saved(&name, 2048),
+            OneLayer {
+                layer: OneLayer::new().layer,
+                ..content.clone()
+            }
+            .saved(&name),
         ] {
             let error = bench.driver.load_image(broken.into()).await.unwrap_err();
             assert_eq!(
@@ -68,23 +75,4 @@ fn loaded_images_are_named_and_broken_archives_refused() {
             assert_eq!(bench.raw.image(&name), 404);
         }
     });
-}
-
-/// A `docker save` archive of an image with one empty layer, which is as it should be with a length of 1024.
-fn saved(name: &str, length: usize) -> Vec<u8> {
-    let layer = vec![0; length];
-    let config = r#"{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
-    let manifest = format!(r#"[{{"Config":"config.json","RepoTags":["{name}"],"Layers":["layer.tar"]}}]"#);
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in [
-        ("manifest.json", manifest.as_bytes()),
-        ("config.json", config.as_bytes()),
-        ("layer.tar", &layer),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, content).unwrap();
-    }
-    builder.into_inner().unwrap()
 }

@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 
 use super::engine::{Bench, absent, on_each};
 use super::images::image;
-use super::registry::{LAYER, registry, send, send_head, serving};
+use super::one_layer::OneLayer;
+use super::registry::{registry, send, send_head, serving, serving_whole};
 
 const REGISTRY: &str = "127.0.0.1:5000";
 
@@ -144,12 +145,16 @@ fn a_corrupt_image_is_refused_for_good() {
         if !takes_any_registry(&bench) {
             return;
         }
-        let whole = serving(|stream| send(stream, "200 OK", &LAYER));
+        let content = OneLayer::new();
+        let whole = serving_whole(&content);
         let name = image(&format!("127.0.0.1:{whole}/whole:1"));
         let stream = bench.driver.pull_image(&name, PullOptions::default()).await;
         stream.unwrap().finish().await.unwrap();
         bench.raw.untag(name.as_str());
-        let layer = serving(|stream| send(stream, "200 OK", &[b'x'; LAYER.len()]));
+        let length = content.layer.len();
+        let layer = serving(&content, move |stream| {
+            send(stream, "200 OK", &b"x".repeat(length));
+        });
         let manifest = registry(|_, stream| send(stream, "200 OK", b"{}"));
         let digest = format!("sha256:{}", "5".repeat(64));
         for name in [
@@ -175,7 +180,7 @@ fn a_dropped_pull_ends_on_the_engine_too() {
         }
         let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (on_begin, on_end) = (Arc::clone(&begun), Arc::clone(&ended));
-        let port = serving(move |stream: &mut TcpStream| {
+        let port = serving(&OneLayer::new(), move |stream: &mut TcpStream| {
             send_head(stream, "200 OK", "application/octet-stream", 1 << 20);
             on_begin.fetch_add(1, Ordering::SeqCst);
             // It would take for hours; a write fails once the engine has hung up.

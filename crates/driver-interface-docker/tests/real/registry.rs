@@ -3,12 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
-const CONFIG_DIGEST: &str = "sha256:277a86d5d1a6983dd0f8c45442ddec4188dd31d58693bede97b63004e4706d31";
-
-/// The one layer of the image that [`serving`] has: an empty archive.
-pub(crate) const LAYER: [u8; 1024] = [0; 1024];
-const LAYER_DIGEST: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+use super::one_layer::{OneLayer, digest};
 
 /// Answers each request, whose head it is given, on a connection of its own. Returns the port.
 pub(crate) fn registry(answer: impl Fn(&str, &mut TcpStream) + Send + Clone + 'static) -> u16 {
@@ -29,11 +24,16 @@ pub(crate) fn registry(answer: impl Fn(&str, &mut TcpStream) + Send + Clone + 's
 }
 
 /// A registry that has one image, under any name, whose layer is answered by the test.
-pub(crate) fn serving(layer: impl Fn(&mut TcpStream) + Send + Clone + 'static) -> u16 {
+pub(crate) fn serving(image: &OneLayer, layer: impl Fn(&mut TcpStream) + Send + Clone + 'static) -> u16 {
+    let (config, of_config, of_layer) = (
+        image.config.clone(),
+        digest(image.config.as_bytes()),
+        digest(&image.layer),
+    );
     let manifest = format!(
-        r#"{{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{{"mediaType":"application/vnd.docker.container.image.v1+json","size":{},"digest":"{CONFIG_DIGEST}"}},"layers":[{{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":{},"digest":"{LAYER_DIGEST}"}}]}}"#,
-        CONFIG.len(),
-        LAYER.len()
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{{"mediaType":"application/vnd.docker.container.image.v1+json","size":{},"digest":"{of_config}"}},"layers":[{{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":{},"digest":"{of_layer}"}}]}}"#,
+        config.len(),
+        image.layer.len()
     );
     registry(move |head, stream| {
         let path = head.split(' ').nth(1).unwrap_or_default();
@@ -42,14 +42,20 @@ pub(crate) fn serving(layer: impl Fn(&mut TcpStream) + Send + Clone + 'static) -
             let body = if head.starts_with("HEAD") { "" } else { &manifest };
             send_head(stream, "200 OK", kind, manifest.len());
             let _ = stream.write_all(body.as_bytes());
-        } else if path.ends_with(CONFIG_DIGEST) {
-            send(stream, "200 OK", CONFIG.as_bytes());
-        } else if path.ends_with(LAYER_DIGEST) {
+        } else if path.ends_with(&of_config) {
+            send(stream, "200 OK", config.as_bytes());
+        } else if path.ends_with(&of_layer) {
             layer(stream);
         } else {
             send(stream, "200 OK", b"{}");
         }
     })
+}
+
+/// A registry that has this image, under any name.
+pub(crate) fn serving_whole(image: &OneLayer) -> u16 {
+    let layer = image.layer.clone();
+    serving(image, move |stream| send(stream, "200 OK", &layer))
 }
 
 /// Answers with a body, as JSON where it is one.
