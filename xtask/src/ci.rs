@@ -13,7 +13,7 @@ use crate::engines::{self, Engine};
 use crate::require;
 use crate::tidy::workspace;
 
-/// One step: what it is called, and the program with its arguments.
+/// One step: its name, and the program with its arguments.
 type Step<'a> = (&'static str, &'a [&'a str]);
 
 /// Steps that need no engine, quick ones first.
@@ -37,13 +37,26 @@ const STATIC: &[Step<'_>] = &[
         &["doc", "--workspace", "--no-deps", "--all-features", "--locked"],
     ),
     ("tidy", &["xtask", "tidy"]),
+    (
+        "package",
+        &[
+            "package",
+            "--workspace",
+            "--exclude",
+            "xtask",
+            "--no-verify",
+            "--allow-dirty",
+            "--quiet",
+        ],
+    ),
 ];
 
 const DOCS: &str = "docs";
+const MSRV: &str = "oldest Rust";
 const TESTS: &str = "tests and doc tests";
 const CONFORMANCE: &str = "conformance";
 
-/// Steps that use the engines, where there are some.
+/// Steps that use the engines, if there are any.
 const DYNAMIC: &[Step<'_>] = &[
     (TESTS, &["test", "--workspace", "--locked", "--no-fail-fast"]),
     (CONFORMANCE, &["xtask", "conformance"]),
@@ -52,18 +65,18 @@ const DYNAMIC: &[Step<'_>] = &[
     ("examples", &["xtask", "examples"]),
 ];
 
-/// How many faults are tried on the connection to an engine: as many as three minutes allow.
+/// How many faults are injected into the connection to an engine: as many as fit into three minutes.
 const FAULTS: &str = "345";
 
-/// Runs every step, goes on past failures, and says at the end what failed.
+/// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
-/// A test or check that fails is run again, alone and once. Two failures are red; a pass the second time is listed as
-/// flaky, and more than three flaky ones are red too.
+/// A failed test or check is rerun once, alone. Two failures are red. A pass on the rerun is listed as flaky,
+/// and more than three flaky ones are also red.
 ///
-/// The engines that `DRIVER_INTERFACE_REQUIRE` lists, and a registry for them to pull from, are installed and
-/// started first where they do not run already, and those it started are stopped again.
+/// Engines listed in `DRIVER_INTERFACE_REQUIRE`, and a registry for them to pull from, are first installed and
+/// started unless they already run. The engines started here are stopped at the end.
 ///
-/// It fails when an engine cannot be had, and names the steps that failed.
+/// Fails if an engine is unavailable, and names the steps that failed.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = &workspace();
     let wanted = required()?;
@@ -72,6 +85,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     for step in STATIC {
         results.push(timed(root, step, &wanted, &mut second)?);
     }
+    results.extend(oldest_rust(root, &wanted, &mut second)?);
     let state = root.join("target/engines");
     let ready = start_engines(&wanted, &state);
     let mut with_engines = || {
@@ -127,7 +141,47 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Limits of disk, on an engine that has them: one with a file system of its own, which not every machine allows.
+/// Returns the oldest Rust version that the library crates support, as stated in the workspace's manifest.
+fn supported_rust() -> &'static str {
+    let stated = include_str!("../../Cargo.toml")
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "));
+    stated.unwrap_or_default().trim_matches('"')
+}
+
+/// Compiles the facade, and thus every library crate, with the oldest Rust version that the workspace supports.
+fn oldest_rust(
+    root: &Path,
+    wanted: &[Engine],
+    second: &mut again::Verdict,
+) -> Result<Option<(&'static str, bool, Duration)>> {
+    let version = supported_rust();
+    let install = [
+        "toolchain",
+        "install",
+        version,
+        "--profile",
+        "minimal",
+        "--no-self-update",
+    ];
+    let installed = Command::new("rustup")
+        .args(install)
+        .output()
+        .map_err(|error| error.to_string())
+        .and_then(|output| match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        });
+    if let Err(reason) = installed {
+        println!("==> {MSRV}: not run, because Rust {version} cannot be installed here: {reason}");
+        return Ok(None);
+    }
+    let check = ["check", "-p", "driver-interface", "--all-features", "--locked"];
+    timed(root, &(MSRV, &check), wanted, second).map(Some)
+}
+
+/// Tests disk limits on an engine that supports them: one with its own file system, which not every machine
+/// allows.
 fn disk_limits(
     root: &Path,
     wanted: &[Engine],
@@ -175,11 +229,20 @@ fn timed(
     wanted: &[Engine],
     second: &mut again::Verdict,
 ) -> Result<(&'static str, bool, Duration)> {
-    // The engine with disk limits has a step of its own, which names it.
+    // The engine with disk limits has its own step, which names it.
     let wanted = wanted.iter().filter(|engine| **engine != Engine::DockerQuota);
     let wanted: Vec<&str> = wanted.map(|engine| engine.name()).collect();
     let cargo = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = match *name {
+            MSRV => {
+                let mut command = Command::new("rustup");
+                command
+                    .args(["run", supported_rust(), "cargo"])
+                    .env("CARGO_TARGET_DIR", root.join("target/oldest-rust"));
+                command
+            }
+            _ => Command::new(env!("CARGO")),
+        };
         command
             .args(args)
             .env(require::VARIABLE, wanted.join(","))
@@ -218,7 +281,8 @@ fn timed(
     Ok((name, passed, begun.elapsed()))
 }
 
-/// The seed of the faults that differ from run to run; the same within a run, so that what failed is tried again.
+/// Returns the seed of the faults, which differ from run to run. The seed is fixed within a run, so that a
+/// rerun repeats what failed.
 fn fresh_seed() -> String {
     static SEED: OnceLock<String> = OnceLock::new();
     let draw = || {

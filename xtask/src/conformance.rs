@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: runs the suite on drivers and reports.
+//! `cargo xtask conformance`: runs the suite on drivers and writes reports.
 
 mod bystanders;
 mod killed;
@@ -28,8 +28,8 @@ use crate::require;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A driver to check, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Without any:
-    /// both mocks and every engine that answers.
+    /// A driver to check, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Default: both
+    /// mocks and every engine that responds.
     #[arg(long = "driver", value_name = "URI")]
     drivers: Vec<String>,
     /// Only checks of this area.
@@ -41,41 +41,43 @@ pub(crate) struct Args {
     /// Only checks of this level or a stricter one: must, should or may.
     #[arg(long)]
     level: Option<Level>,
-    /// Only this part of the checks selected, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check once.
+    /// Only this shard of the selected checks, such as 1/3: three machines with 1/3, 2/3 and 3/3 run each check
+    /// once.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Print the checks instead of running them.
     #[arg(long)]
     list: bool,
-    /// Prove the checks instead: put faults into drivers that pass, and see whether the checks notice.
+    /// Test the checks instead: inject faults into drivers that pass, and verify that the checks detect them.
     #[arg(long)]
     self_test: bool,
-    /// What is printed when all is done.
+    /// The format printed at the end.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Where `report.json` and the other formats are written.
+    /// The directory for `report.json` and the other formats.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The image containers are made from, in place of the suite's own.
+    /// The image that containers are created from, in place of the suite's own.
     #[arg(long, value_name = "REF")]
     image: Option<String>,
-    /// Repeats the order and the random choices of an earlier run.
+    /// Reproduces the order and the random choices of an earlier run.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many checks run at once on a real engine.
+    /// How many checks run concurrently on a real engine.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
-    /// Run everything this many times on each driver, each time with another seed, to find what fails at times.
+    /// Run every check this many times on each driver, each time with another seed, to find intermittent
+    /// failures.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
-    /// Begin no further check after the first failure of a MUST, and say what was not run.
+    /// Start no further check after the first failure of a MUST, and report which checks were not run.
     #[arg(long)]
     bail: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Human-readable text.
     #[default]
     Pretty,
     /// The report as JSON.
@@ -84,7 +86,7 @@ enum Format {
     Junit,
     /// The matrix for the documentation.
     Markdown,
-    /// A page for browsers, with every detail.
+    /// An HTML page with every detail.
     Html,
 }
 
@@ -97,7 +99,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     selection.globs.clone_from(&args.filters);
     selection.level = args.level;
     selection.shard = args.shard;
-    // A selection that selects nothing is found out before any driver is touched.
+    // An empty selection is detected before any driver is used.
     let selected = selection.apply(&checks::all())?;
     let output = Output::new(args.format, args.out.clone());
     if args.list {
@@ -145,7 +147,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
                 }
                 report.drivers.push(driver);
             }
-            // What is wrong with a URI is wrong with the command line.
+            // An invalid URI is an error in the command line.
             Err(RunError::Unreachable(error)) if error.code() == codes::CONFIGURATION_ERROR => {
                 bail!("--driver {}: {error:#}", subject.uri());
             }
@@ -169,7 +171,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(report.verdict().exit_code()))
 }
 
-/// A driver that has to be checked, most of which could not be for want of an image.
+/// Returns an entry for a required driver most of whose checks could not run because there was no image.
 fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     let (count, reason) = driver.without_image()?;
     required.then(|| {
@@ -181,7 +183,7 @@ fn imageless(driver: &DriverReport, required: bool) -> Option<NotRun> {
     })
 }
 
-/// Why no further driver is begun with, if none is.
+/// Returns why the run starts no further driver, if it stops here.
 fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'static str> {
     let failed = || {
         report
@@ -202,14 +204,14 @@ fn over(report: &Report, bail: bool, cancellation: &Cancellation) -> Option<&'st
 fn run(subject: &Subject, options: &Options, output: &Output) -> Result<DriverReport, RunError> {
     let target = Arc::clone(&subject.target);
     let run = driver_interface_conformance::run(target, options, output.observer());
-    // What a call that was cut off had asked for may come after the run has looked.
+    // The effect of an interrupted request may appear only after the run has looked.
     in_its_time(subject, output, run, |report| {
         report.leaks.is_empty() && !report.cancelled
     })
 }
 
-/// Runs to the end in the time the subject lives in, on a record of which namespaces it makes on an engine: it is for
-/// the next run to see what this one has left, unless it has `cleared` up.
+/// Runs a future to completion on the subject's clock and keeps a record of the namespaces it uses on an
+/// engine. The next run uses the record to find leftover resources, unless this run has `cleared` up.
 fn in_its_time<T>(
     subject: &Subject,
     output: &Output,
@@ -234,13 +236,13 @@ fn in_its_time<T>(
             .map_err(|error| failed(format!("{error:#}")))?;
     }
     let done = runtime.block_on(work);
-    // The next run looks again for what this one could not remove.
+    // The next run looks again for resources that this one could not remove.
     if let Some(engine) = &subject.engine
         && done.as_ref().is_ok_and(cleared)
     {
         engine.end_record();
     }
-    // What a dropped call left to do in the background must not hold the program up.
+    // Background work of a dropped call must not delay the program's exit.
     runtime.shutdown_background();
     done
 }
@@ -254,15 +256,16 @@ fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
     }
 }
 
-/// A driver that can be used here.
+/// A driver that is usable on this machine.
 pub(crate) struct Driver {
     pub(crate) uri: String,
-    /// Whether it needs no engine and no image.
+    /// Whether the driver needs neither an engine nor an image.
     pub(crate) simulated: bool,
     pub(crate) required: bool,
 }
 
-/// The drivers that a run without `--driver`, or with these, is about; and those that are not there.
+/// Returns the drivers for a run with these `--driver` arguments, or without any, and the drivers that are
+/// unavailable.
 pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     let (subjects, absent) = targets::find(named, &required()?)?;
     let drivers = subjects.iter().map(|subject| Driver {
@@ -273,7 +276,7 @@ pub(crate) fn drivers(named: &[String]) -> Result<(Vec<Driver>, Vec<NotRun>)> {
     Ok((drivers.collect(), absent))
 }
 
-/// What there is to check, and what is not there, with the registry that is pulled from.
+/// Returns the subjects to check and the unavailable targets, including the registry for pulls.
 fn subjects(named: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let required = required()?;
     let (subjects, mut absent) = targets::find(named, &required)?;
@@ -281,7 +284,7 @@ fn subjects(named: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     Ok((subjects, absent))
 }
 
-/// The drivers that must run, by scheme: their absence is a failure.
+/// Returns the schemes of the required drivers. The absence of a required driver is a failure.
 fn required() -> Result<Vec<String>> {
     let names = require::names();
     if let Some(unknown) = names.iter().find(|name| !targets::is_known(name)) {
@@ -294,7 +297,7 @@ fn required() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The first interrupt ends the run after its clean-up; a second one ends the program.
+/// Handles interrupts: the first ends the run after its clean-up, and a second ends the program.
 fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
     let cancellation = cancellation.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -323,7 +326,7 @@ mod tests {
 
     use super::*;
 
-    /// What a run without an image says about a mock.
+    /// Builds the report of a run on a mock without an image.
     fn report(required: bool) -> Report {
         let mut selection = Selection::default();
         selection.areas = vec!["creation".to_owned()];

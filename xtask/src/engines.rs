@@ -1,9 +1,9 @@
 //! Real engines for the tests: `cargo xtask engines up|down|status [docker] [podman] [registry] [docker-quota]`.
 //!
-//! [`up`] makes each wanted engine answer on its usual address: one that already answers is used as it is, else
-//! one is started from the distribution's packages with all it writes under the state directory. [`down`] ends
-//! exactly what [`up`] started. Everything is made for a bare machine: no systemd, root, and possibly the remains
-//! of engines that were killed.
+//! [`up`] makes each requested engine available at its usual address. An engine that already responds is used
+//! as it is. Otherwise one is started from the distribution's packages, with all its files under the state
+//! directory. [`down`] stops exactly the engines that [`up`] started. The code is designed for a bare machine:
+//! no systemd, root, and possibly the remains of killed engines.
 
 use std::fmt;
 use std::fs;
@@ -30,34 +30,35 @@ mod process;
 mod quota;
 mod stop;
 
-/// How long a started engine has until it must answer.
+/// How long a started engine may take to respond.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-/// How often a starting engine is asked; both engines answer within a third of a second on an idle machine.
+/// The polling interval for a starting engine; both engines respond within a third of a second on an idle
+/// machine.
 const START_POLL: Duration = Duration::from_millis(50);
-/// How many of the last lines of its log an engine's failure shows.
+/// How many of the last log lines an engine's failure shows.
 const LOG_TAIL: usize = 20;
 
-/// A program the tests talk to.
+/// An engine or registry that the tests use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Engine {
     /// Docker Engine on `/var/run/docker.sock`.
     Docker,
     /// Podman's API service on `/run/podman/podman.sock`.
     Podman,
-    /// A plain HTTP image registry on a loopback port: 5000, or what `XTASK_REGISTRY_PORT` says.
+    /// A plain HTTP image registry on a loopback port: 5000, or the value of `XTASK_REGISTRY_PORT`.
     Registry,
-    /// A second Docker Engine that can hold containers to a disk limit, on a socket that [`up`] tells. It needs a
-    /// kernel with btrfs and loop devices; its networks are apart from the host's and reach nothing outside.
+    /// A second Docker Engine that can enforce disk limits, on a socket that [`up`] reports. It needs a kernel
+    /// with btrfs and loop devices. Its networks are isolated from the host's and have no outside access.
     DockerQuota,
 }
 
 impl Engine {
     /// Every engine, in the order in which they are started.
     pub(crate) const ALL: [Self; 4] = [Self::Registry, Self::Docker, Self::Podman, Self::DockerQuota];
-    /// The engines that are meant when none is named: those that run wherever containers do.
+    /// The default engines if none is named: those that run wherever containers do.
     pub(crate) const USUAL: [Self; 3] = [Self::Registry, Self::Docker, Self::Podman];
 
-    /// The name used on the command line and for the directory below the state directory.
+    /// Returns the name used on the command line and for the directory below the state directory.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -85,14 +86,14 @@ impl FromStr for Engine {
     }
 }
 
-/// An engine that answers.
+/// An engine that responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Started {
-    /// Which engine it is.
+    /// The engine.
     pub(crate) engine: Engine,
-    /// Where it answers: `unix:///…`, or `http://127.0.0.1:…` for the registry.
+    /// Its endpoint: `unix:///…`, or `http://127.0.0.1:…` for the registry.
     pub(crate) endpoint: String,
-    /// Whether [`up`] started it from this state directory, so that [`down`] will end it.
+    /// Whether [`up`] started it from this state directory, so that [`down`] will stop it.
     pub(crate) owned: bool,
     /// The version it reports.
     pub(crate) version: String,
@@ -113,14 +114,14 @@ impl fmt::Display for Started {
     }
 }
 
-/// What is known about one engine.
+/// The status of one engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// Which engine it is.
+    /// The engine.
     pub(crate) engine: Engine,
-    /// Where it answers, or would.
+    /// Its endpoint, whether or not it responds.
     pub(crate) endpoint: String,
-    /// The version it reports; `None` when nothing answers there.
+    /// The version it reports; `None` if nothing responds there.
     pub(crate) version: Option<String>,
     /// Whether a process that [`up`] started from this state directory is alive.
     pub(crate) owned: bool,
@@ -134,17 +135,18 @@ impl fmt::Display for Status {
     }
 }
 
-/// Makes every engine of `wanted` answer, starting those that do not.
+/// Makes every engine in `wanted` available, starting those that do not respond.
 ///
-/// What is started keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
-/// Calling it again changes nothing for engines that answer. An engine whose predecessor was killed finds that
-/// one's images again. While another process is in here or in [`down`], this waits.
+/// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
+/// Calling it again changes nothing for engines that respond. An engine whose predecessor was killed finds the
+/// predecessor's images again. The call waits while another process is in this function or in [`down`].
 ///
 /// # Errors
 ///
-/// When a program is missing and `install` is false or the packages cannot be installed (root on Debian or a
-/// relative is needed), when the address is taken by something else, or when an engine does not answer within
-/// 60 s: then with the last lines of its log. Engines started before the failing one go on running.
+/// If a program is missing and `install` is false or the packages cannot be installed (which requires root on
+/// Debian or a derivative); if another program occupies the address; or if an engine does not respond within 60
+/// s, in which case the error includes the last lines of its log. Engines started before the failing one keep
+/// running.
 pub(crate) fn up(wanted: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
@@ -158,17 +160,18 @@ pub(crate) fn up(wanted: &[Engine], install: bool, state_dir: &Path) -> Result<V
         .collect()
 }
 
-/// Ends what [`up`] started from `state_dir`, with its containers and networks, and removes its data.
+/// Stops the engines that [`up`] started from `state_dir`, removes their containers and networks, and deletes
+/// their data.
 ///
-/// Returns the engines there was something of. Nothing is done to an engine that `up` found running, nor to a
-/// process that merely got the number of one that `up` had started. An engine that was killed is started once more,
-/// because only it knows what networks and firewall rules it had made. Docker's own bridge `docker0` and the empty
-/// chains in the firewall stay, as they do after any engine. Calling it again does nothing.
+/// Returns the engines of which it found anything. It does not affect an engine that `up` found running, nor a
+/// process that merely reuses the pid of one that `up` had started. A killed engine is restarted first, because
+/// only it knows which networks and firewall rules it had created. Docker's own bridge `docker0` and the empty
+/// firewall chains stay, as they do after any engine. Calling it again does nothing.
 ///
 /// # Errors
 ///
-/// When a process outlives `SIGKILL`, or a mount or directory cannot be removed. The other engines are ended
-/// all the same.
+/// If a process survives `SIGKILL`, or a mount or directory cannot be removed. The other engines are still
+/// stopped.
 pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     if !state_dir.exists() {
         return Ok(Vec::new());
@@ -177,7 +180,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     let _lock = host::lock()?;
     let mut ended = Vec::new();
     let mut failed = Vec::new();
-    // The registry goes last: an engine that is still pulling from it would log failures.
+    // The registry stops last: an engine that is still pulling from it would log failures.
     for engine in Engine::ALL.into_iter().rev() {
         let layout = Layout::new(engine, &state_dir);
         match stop::stop(&layout) {
@@ -194,9 +197,9 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     Ok(ended)
 }
 
-/// What is known about every engine, for people to read.
+/// Returns the status of every engine, for display.
 pub(crate) fn status(state_dir: &Path) -> Vec<Status> {
-    // A state directory that does not exist holds no record: whatever answers is someone else's.
+    // A state directory that does not exist holds no record: any engine that responds is someone else's.
     let state_dir = absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf());
     Engine::ALL
         .into_iter()
@@ -242,7 +245,7 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     match wait_until_it_answers(&layout, &address, child) {
         Ok(version) => Ok(found(version, true)),
         Err(error) => {
-            // What does not answer is of no use to anyone, and would stand in the way of the next attempt.
+            // An engine that does not respond is useless and would block the next attempt.
             if let Some(record) = record {
                 record.end(Duration::from_secs(10))?;
             }
@@ -251,16 +254,16 @@ fn up_one(engine: Engine, install: bool, state_dir: &Path) -> Result<Started> {
     }
 }
 
-/// Where the engine is: where our live process was told to listen, else the usual place.
+/// Returns the engine's address: the one that our live process was started to listen on, else the usual one.
 fn address_of(layout: &Layout, record: Option<&Record>) -> Address {
     record
         .and_then(|record| record.endpoint.parse().ok())
         .unwrap_or_else(|| layout.usual_address())
 }
 
-/// The version the engine reports, `None` if nothing listens or what listens does not answer yet.
+/// Returns the version the engine reports, or `None` if nothing listens or the listener does not respond yet.
 ///
-/// An error means that waiting would not help.
+/// It returns an error if waiting would not help.
 fn ask_version(engine: Engine, address: &Address) -> Result<Option<String>> {
     let ping = if engine == Engine::Registry {
         "/v2/"
@@ -301,7 +304,7 @@ fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<C
         if let Some(version) = ask_version(layout.engine, address)? {
             return Ok(version);
         }
-        // Asking the child also collects it, so that it does not stay behind as a zombie of this process.
+        // Polling the child also reaps it, so that it does not stay behind as a zombie of this process.
         let exited = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
         let why = match exited {
             Some(exit) => format!("it ended at once ({exit})"),
@@ -332,7 +335,8 @@ fn log_tail(log: &Path) -> String {
     lines.get(from..).unwrap_or_default().join("\n")
 }
 
-/// Engines are given absolute paths only: they do not run in our working directory.
+/// Returns the absolute form of a path. Engines receive absolute paths only, because they do not run in our
+/// working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize()
         .with_context(|| format!("cannot resolve {}", path.display()))

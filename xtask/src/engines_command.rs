@@ -12,24 +12,24 @@ use crate::engines::{self, Engine};
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Where the engines keep their data, configuration and logs.
+    /// The directory for the engines' data, configuration and logs.
     #[arg(long, global = true, value_name = "DIR", default_value_os_t = default_state_dir())]
     state_dir: PathBuf,
 }
 
 #[derive(Subcommand)]
 enum Action {
-    /// Make engines answer: one that runs is used as it is, any other is started.
+    /// Start engines; one that is already running is used as it is.
     Up {
-        /// Which ones; docker, podman and a registry if none is named.
+        /// The engines to start; docker, podman and a registry if none is named.
         engines: Vec<Name>,
         /// Install missing programs from the distribution's packages.
         #[arg(long)]
         install: bool,
     },
-    /// End what `up` started, and remove its data.
+    /// Stop the engines that `up` started, and remove their data.
     Down,
-    /// Say which engines answer.
+    /// Show which engines respond.
     Status,
 }
 
@@ -38,7 +38,7 @@ enum Name {
     Docker,
     Podman,
     Registry,
-    /// A second Docker Engine, whose storage can limit the disk space of a container.
+    /// A second Docker Engine whose storage can limit a container's disk space.
     DockerQuota,
 }
 
@@ -85,12 +85,12 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `target/engines` of this workspace, from wherever it is called.
+/// Returns `target/engines` of this workspace, regardless of the working directory.
 fn default_state_dir() -> PathBuf {
     target_dir().join("engines")
 }
 
-/// The workspace's `target` directory.
+/// Returns the workspace's `target` directory.
 pub(crate) fn target_dir() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

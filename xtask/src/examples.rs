@@ -16,8 +16,8 @@ use crate::tidy::workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A driver to run them on, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Without
-    /// any: both mocks and every engine that answers.
+    /// A driver to run them on, such as `mock-docker:`, `docker:` or `unix:///run/podman/podman.sock`. Default:
+    /// both mocks and every engine that responds.
     #[arg(long = "driver", value_name = "URI")]
     drivers: Vec<String>,
 }
@@ -27,9 +27,10 @@ const FOLDER: &str = "crates/driver-interface/examples";
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Builds the examples, runs each on each driver, goes on past failures, and says what failed and what was not run.
+/// Builds the examples, runs each on each driver, continues after failures, and reports what failed and what
+/// was not run.
 ///
-/// It fails when an example fails, and when a driver that was named or is required is not there.
+/// Fails if an example fails, or if a named or required driver is unavailable.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let root = workspace();
     let names = names(&root.join(FOLDER))?;
@@ -62,7 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The names of the programs in a folder, in order.
+/// Returns the names of the programs in a directory, in order.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("no examples in {}", folder.display()))? {
@@ -79,7 +80,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds them with the features of the whole workspace, as the tests are, so that nothing is built twice.
+/// Builds the examples with the features of the whole workspace, as the tests are, so that nothing is built
+/// twice.
 fn build(root: &Path) -> Result<()> {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--workspace", "--examples", "--locked", "--quiet"])
@@ -92,7 +94,7 @@ fn build(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs them on an engine with an image of their own, which is removed afterwards.
+/// Runs the examples on an engine with a dedicated image, which is removed afterwards.
 fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     let root = match TestImage::find(&target_dir().join("conformance/busybox-static")) {
         TestImage::Root(root) => root,
@@ -121,7 +123,8 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-/// Removes the sessions of which a program that was killed has left containers. They are known by their image.
+/// Removes the sessions whose containers a killed program has left behind. The containers are identified by
+/// their image.
 async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     let driver = connect(uri).await?;
     for container in driver.list_containers(&ContainerFilter::default()).await? {
@@ -136,7 +139,7 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     Ok(())
 }
 
-/// Returns those that failed.
+/// Runs every example. Returns those that failed.
 fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
     let folder = target_dir().join("debug/examples");
     let mut failed = Vec::new();
@@ -165,7 +168,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     Ok(failed)
 }
 
-/// How a program ended; none when it ran too long and was killed.
+/// Waits for a program. Returns its exit status, or none if it ran too long and was killed.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
     let begun = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The project's runner: `cargo xtask <command>`.
+//! The project's task runner: `cargo xtask <command>`.
 
 mod ci;
 mod conformance;
@@ -28,15 +28,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the conformance suite: on both mocks and every engine that answers, or on the drivers named.
+    /// Run the conformance suite: on both mocks and every engine that responds, or on the drivers named.
     Conformance(conformance::Args),
-    /// Run the examples: on both mocks and every engine that answers, or on the drivers named.
+    /// Run the examples: on both mocks and every engine that responds, or on the drivers named.
     Examples(examples::Args),
     /// Start, stop or list the real engines that tests run against.
     Engines(engines_command::Args),
-    /// Check the workspace's rules that no compiler checks.
+    /// Check the workspace rules that the compiler does not enforce.
     Tidy,
-    /// Take pictures of the conformance report with Chromium, where it is installed.
+    /// Take screenshots of the conformance report with Chromium, if it is installed.
     Screenshots,
     /// Write the JSON Schemas of the wire types to `docs/schema`.
     Schema,

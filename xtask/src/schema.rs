@@ -7,7 +7,7 @@ use driver_interface::validation::json_schema_files;
 
 use crate::tidy::workspace;
 
-/// Writes every schema; a test of the validation crate fails while they are stale.
+/// Writes every schema. A test of the validation crate fails while they are out of date.
 pub(crate) fn main() -> Result<ExitCode> {
     let folder = workspace().join("docs/schema");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;

@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: pictures of the conformance report, to be looked at with a build's other artifacts.
+//! `cargo xtask screenshots`: screenshots of the conformance report, published with a build's other artifacts.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::engines_command::target_dir;
 
-/// Browsers that can do it, by the names they are installed under.
+/// The supported browsers, by program name.
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
-/// Each picture with its size and the colour scheme asked for: 0 is dark, 1 is light.
+/// Each screenshot with its size and the requested colour scheme: 0 is dark, 1 is light.
 const PICTURES: &[(&str, &str, u8)] = &[
     ("light", "1280,2000", 1),
     ("dark", "1280,2000", 0),
@@ -21,7 +21,7 @@ const PICTURES: &[(&str, &str, u8)] = &[
 
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Writes `target/conformance/screenshots`. That no browser is there is said, and no failure.
+/// Writes `target/conformance/screenshots`. A missing browser is reported but is not a failure.
 pub(crate) fn main() -> Result<ExitCode> {
     let folder = target_dir().join("conformance");
     let page = folder.join("report.html");
@@ -47,10 +47,10 @@ fn is_there(browser: &str) -> bool {
 }
 
 fn take(browser: &str, page: &Path, picture: &Path, size: &str, scheme: u8) -> Result<()> {
-    // One of an earlier run must not pass for this one's.
+    // A screenshot of an earlier run must not be mistaken for this run's.
     let _ = fs::remove_file(picture);
     let mut child = Command::new(browser)
-        // Root has no sandbox, and build servers are often root; the page is our own.
+        // The sandbox does not work as root, which build servers often use; the page is our own.
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
         .arg(format!("--screenshot={}", picture.display()))
         .arg(format!("--window-size={size}"))

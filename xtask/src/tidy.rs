@@ -9,8 +9,8 @@ use driver_interface_conformance::render::rules;
 use driver_interface_conformance::{Check, SUITE_VERSION, checks};
 use serde_json::Value;
 
-/// Which crates of ours a crate may depend on. Arrows point towards errors and types; no driver knows
-/// another, and the suite knows only the contract.
+/// The workspace crates that each crate may depend on. Dependencies point towards errors and types; no driver
+/// knows another, and the suite knows only the contract.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &[]),
     ("driver-interface-types", &["errors"]),
@@ -24,7 +24,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What must never be built for whoever depends on one crate alone.
+/// The crates that must never be built as dependencies of a given crate.
 const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &["tokio", "garde", "bollard", "hyper"]),
     ("driver-interface-types", &["garde", "bollard", "hyper"]),
@@ -33,18 +33,32 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
-/// What the docs of each trait method must say.
+/// The headings that the docs of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
+
+/// Words that the comments and pages do not use, and what they say instead.
+const GLOSSARY: &[(&str, &str)] = &[
+    ("folder", "directory"),
+    ("graphics processor", "GPU"),
+    ("name server", "DNS server"),
+    ("stranger", "unmanaged resource"),
+    ("saboteur", "faulty driver"),
+    ("twin", "duplicate"),
+    ("look-up", "lookup, inspection"),
+    ("looks up", "returns, gets, inspects"),
+    ("is told", "is reported"),
+    ("gone on with", "resumed"),
+];
 
 const LONGEST_FILE: usize = 800;
 
-/// Files that may be longer, and why nothing can be split off.
+/// Files that may exceed the length limit, and why they cannot be split.
 const LONGER_FILES: &[(&str, usize)] = &[
-    // One trait is one block, and its methods' docs are the contract.
-    ("crates/driver-interface-types/src/driver.rs", 1200),
+    // A trait is a single block, and the docs of its methods are the contract.
+    ("crates/driver-interface-types/src/driver.rs", 1250),
 ];
 
-/// Checks every rule and reports all that is wrong at once.
+/// Checks every rule and reports all violations together.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = workspace();
     run(&root, &checks::all())?;
@@ -52,7 +66,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the directory of the workspace's `Cargo.toml`.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -69,6 +83,7 @@ fn run(root: &Path, checks: &[Check]) -> Result<()> {
     trait_docs(root, &check_ids, &mut wrong)?;
     conformance_page(root, checks, &mut wrong)?;
     file_lengths(root, &mut wrong)?;
+    glossary(root, &mut wrong)?;
     if !wrong.is_empty() {
         bail!("{} rule(s) broken:\n  {}", wrong.len(), wrong.join("\n  "));
     }
@@ -211,7 +226,7 @@ fn trait_docs(root: &Path, check_ids: &[&str], wrong: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-/// Whether a check has this id, or begins with what stands before a closing `*`.
+/// Returns whether a check has this id or, for a pattern that ends in `*`, starts with its prefix.
 fn exists(pattern: &str, check_ids: &[&str]) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => check_ids.iter().any(|id| id.starts_with(beginning)),
@@ -219,14 +234,14 @@ fn exists(pattern: &str, check_ids: &[&str]) -> bool {
     }
 }
 
-/// The check ids in backticks under the `# Conformance` heading.
+/// Returns the check ids in backticks under the `# Conformance` heading.
 fn ids_under_conformance(docs: &str) -> impl Iterator<Item = &str> {
     let section = docs.split("# Conformance\n").nth(1).unwrap_or_default();
     let section = section.split("\n# ").next().unwrap_or_default();
     section.split('`').skip(1).step_by(2)
 }
 
-/// The page of results is of this suite: its rules stand there as they are, under its version.
+/// Verifies that the results page matches this suite: same rules, same version.
 fn conformance_page(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> Result<()> {
     let path = root.join("docs/CONFORMANCE.md");
     let page = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -243,30 +258,95 @@ fn conformance_page(root: &Path, checks: &[Check], wrong: &mut Vec<String>) -> R
 }
 
 fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
-    let mut open = vec![root.join("crates"), root.join("xtask")];
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            let entries: Vec<PathBuf> = std::fs::read_dir(&path)?
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect::<Result<_, _>>()?;
-            open.extend(entries);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let lines = std::fs::read_to_string(&path)?.lines().count();
-            let own = LONGER_FILES.iter().find(|(file, _)| path.ends_with(file));
-            if lines > own.map_or(LONGEST_FILE, |(_, longest)| *longest) {
-                wrong.push(format!(
-                    "{} has {lines} lines; split it by subject",
-                    path.display()
-                ));
-            }
+    for (path, text) in files(root, "rs")? {
+        let lines = text.lines().count();
+        let own = LONGER_FILES.iter().find(|(file, _)| path.ends_with(file));
+        if lines > own.map_or(LONGEST_FILE, |(_, longest)| *longest) {
+            wrong.push(format!(
+                "{} has {lines} lines; split it by subject",
+                path.display()
+            ));
         }
     }
     Ok(())
 }
 
+/// Reports words of the glossary in comments and pages. Pages that are generated follow from these.
+fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
+    for (path, text) in files(root, "rs")? {
+        for (number, line) in text.lines().enumerate() {
+            if let Some(comment) = line.trim_start().strip_prefix("//") {
+                misused(&path, number, comment, wrong);
+            }
+        }
+    }
+    for (path, text) in files(root, "md")? {
+        if path.ends_with("docs/CONFORMANCE.md") || path.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            misused(&path, number, line, wrong);
+        }
+    }
+    Ok(())
+}
+
+fn misused(path: &Path, number: usize, line: &str, wrong: &mut Vec<String>) {
+    let line = line.to_lowercase();
+    for (word, instead) in GLOSSARY {
+        let found = line.match_indices(word).any(|(at, _)| {
+            let before = line.get(..at).and_then(|text| text.chars().next_back());
+            !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '`'))
+        });
+        if found {
+            let (path, number) = (path.display(), number + 1);
+            wrong.push(format!("{path}:{number}: say {instead:?}, not {word:?}"));
+        }
+    }
+}
+
+/// The workspace's own files with this extension, and what is in them.
+fn files(root: &Path, extension: &str) -> Result<Vec<(PathBuf, String)>> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(path) = open.pop() {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if path.is_dir() {
+            if path != root && (name == "target" || name.starts_with('.')) {
+                continue;
+            }
+            for entry in std::fs::read_dir(&path)? {
+                open.push(entry?.path());
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            found.push((path, text));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_the_glossary_are_found_where_they_begin() {
+        let wrong_in = |line: &str| {
+            let mut wrong = Vec::new();
+            misused(Path::new("a.rs"), 6, line, &mut wrong);
+            wrong
+        };
+        assert_eq!(
+            wrong_in(" Copies the Folders"),
+            ["a.rs:7: say \"directory\", not \"folder\""]
+        );
+        assert!(wrong_in("`folder` in `files/folder-is-no-file`, entwined sub_folder names").is_empty());
+    }
 
     #[test]
     fn check_ids_are_read_from_their_section_only() {

@@ -1,4 +1,4 @@
-//! Where a machine has the test image's busybox.
+//! Locating a busybox for the test image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::process::{Command, Stdio};
 
 use crate::TestImage;
 
-/// Names the file to use.
+/// The environment variable that names the file to use.
 const VARIABLE: &str = "DRIVER_INTERFACE_BUSYBOX";
-/// The last resort: an image the engine pulls.
+/// The last resort: an image that the engine pulls.
 const PULLED: &str = "docker.io/library/busybox:stable";
 
 impl TestImage {
-    /// An image made from the first of: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static busybox on the
-    /// path, one that an earlier call has put into `cache`, Debian's package, which is downloaded into `cache`.
-    /// Where there is none, one for the engine to pull.
+    /// Builds an image from the first available of: the file that `DRIVER_INTERFACE_BUSYBOX` names, a static
+    /// busybox on the path, one that an earlier call has put into `cache`, and Debian's package, which is
+    /// downloaded into `cache`. Otherwise uses an image that the engine pulls.
     ///
-    /// It reads files and runs `apt-get download`, so it blocks.
+    /// This call blocks: it reads files and runs `apt-get download`.
     pub fn find(cache: &Path) -> Self {
         if let Some(path) = std::env::var_os(VARIABLE) {
             let path = PathBuf::from(path);
-            // Whoever names a file wants that one, and no other in its place.
+            // An explicitly named file has no fallback.
             return read(&path).unwrap_or_else(|problem| {
                 Self::Missing(format!("{VARIABLE} names {}: {problem}", path.display()))
             });
@@ -53,13 +53,14 @@ fn on_path() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Downloads and unpacks Debian's package, which needs no root. Whether that went well.
+/// Downloads and unpacks Debian's package, which does not need root. Returns whether it succeeded.
 ///
-/// Several processes may do so at once: each works in a folder of its own, and the first to be done gives its result.
+/// Several processes may do so concurrently: each works in its own directory, and the first to finish provides
+/// the result.
 fn fetch(cache: &Path) -> bool {
     let folder = cache.join(std::process::id().to_string());
     let done = unpack(&folder);
-    // Where another was first, its result is as good.
+    // If another process was first, its result is equivalent.
     let _ = fs::rename(folder.join("root"), cache.join("root"));
     let _ = fs::remove_dir_all(&folder);
     done

@@ -1,4 +1,4 @@
-//! A check as data: what it holds a driver to, and the code that finds out.
+//! Checks as data: the rule a driver must follow, and the code that verifies it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CheckResult, Ctx};
 
-/// A running check.
+/// The future of a running check.
 pub type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 
-/// One rule of the contract, and how a driver is held to it.
+/// One rule of the contract, and the code that verifies it.
 ///
-/// An id is stable for ever: it is never reused for another rule. Its first segment is the [area](Check::area).
+/// Ids are stable: an id is never reused for another rule. The first segment is the [area](Check::area).
 ///
 /// ```
 /// use driver_interface_conformance::{Check, Level, run};
@@ -32,27 +32,27 @@ pub type CheckFuture = Pin<Box<dyn Future<Output = CheckResult> + Send>>;
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Check {
-    /// Slash-separated lower-case words, such as `lifecycle/start/idempotent`.
+    /// The id: slash-separated lower-case words, such as `lifecycle/start/idempotent`.
     pub id: &'static str,
-    /// How bad it is when a driver fails it.
+    /// The severity of a failure.
     pub level: Level,
-    /// Capabilities a driver must declare for the rule to concern it.
+    /// The capabilities a driver must declare for the rule to apply to it.
     pub requires: &'static [Capability],
-    /// What the surroundings must provide.
+    /// What the environment must provide.
     pub needs: &'static [Need],
     /// The rule, in one sentence.
     pub statement: &'static str,
-    /// Why the rule is there, or how it was decided where engines differ; may be empty.
+    /// The reason for the rule, or how it was decided where engines differ; may be empty.
     pub rationale: &'static str,
-    /// Whether other checks may run meanwhile.
+    /// Whether other checks may run concurrently.
     pub isolation: Isolation,
-    /// The longest it may take, by the runtime's clock.
+    /// The time limit, measured on the runtime's clock.
     pub limit: Duration,
-    /// The code.
+    /// The function that performs the check.
     pub run: fn(Ctx) -> CheckFuture,
 }
 
-/// Makes the code of a [`Check`] from the path of an `async fn(Ctx) -> CheckResult`.
+/// Builds the `run` function of a [`Check`] from the path of an `async fn(Ctx) -> CheckResult`.
 #[macro_export]
 macro_rules! run {
     ($body:path) => {
@@ -63,7 +63,8 @@ macro_rules! run {
 impl Check {
     const DEFAULT_LIMIT: Duration = Duration::from_secs(90);
 
-    /// A rule every driver has to follow. It needs the test image unless [`without_image`](Self::without_image).
+    /// Creates a check for a rule that every driver must follow. It needs the test image unless
+    /// [`without_image`](Self::without_image) is called.
     pub const fn must(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         Self {
             id,
@@ -78,62 +79,62 @@ impl Check {
         }
     }
 
-    /// A rule that good drivers follow.
+    /// Creates a check for a rule that drivers should follow.
     pub const fn should(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         let mut check = Self::must(id, statement, run);
         check.level = Level::Should;
         check
     }
 
-    /// Something a driver may do, worth knowing.
+    /// Creates a check for optional behaviour that is worth reporting.
     pub const fn may(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         let mut check = Self::must(id, statement, run);
         check.level = Level::May;
         check
     }
 
-    /// Sets the capabilities without which the rule does not concern a driver.
+    /// Sets the capabilities a driver must declare for the rule to apply to it.
     #[must_use]
     pub const fn requires(mut self, capabilities: &'static [Capability]) -> Self {
         self.requires = capabilities;
         self
     }
 
-    /// Sets what the surroundings must provide, in place of the test image.
+    /// Sets what the environment must provide, in place of the test image.
     #[must_use]
     pub const fn needs(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
         self
     }
 
-    /// Says that no test image is needed.
+    /// Declares that the check needs no test image.
     #[must_use]
     pub const fn without_image(self) -> Self {
         self.needs(&[])
     }
 
-    /// Says why the rule is there.
+    /// Sets the rationale of the rule.
     #[must_use]
     pub const fn because(mut self, rationale: &'static str) -> Self {
         self.rationale = rationale;
         self
     }
 
-    /// Says that nothing else may run meanwhile.
+    /// Declares that no other check may run concurrently.
     #[must_use]
     pub const fn exclusive(mut self) -> Self {
         self.isolation = Isolation::Exclusive;
         self
     }
 
-    /// Sets the longest it may take.
+    /// Sets the time limit in seconds.
     #[must_use]
     pub const fn limit(mut self, seconds: u64) -> Self {
         self.limit = Duration::from_secs(seconds);
         self
     }
 
-    /// The first segment of the id.
+    /// Returns the first segment of the id.
     pub fn area(&self) -> &'static str {
         area_of(self.id)
     }
@@ -145,25 +146,25 @@ impl fmt::Debug for Check {
     }
 }
 
-/// The area of a check's id: its first segment.
+/// Returns the area of a check's id: its first segment.
 pub(crate) fn area_of(id: &str) -> &str {
     id.split_once('/').map_or(id, |(area, _)| area)
 }
 
-/// How bad it is when a driver fails a check, in the words of RFC 2119.
+/// The severity of a failed check, in the terms of RFC 2119.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
-    /// The driver is not conformant.
+    /// A driver that fails the check is not conformant.
     Must,
-    /// Users will miss it.
+    /// Users will miss the behaviour.
     Should,
-    /// It is worth knowing.
+    /// The result is informational.
     May,
 }
 
 impl Level {
-    /// The word of RFC 2119.
+    /// Returns the RFC 2119 keyword.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -192,27 +193,27 @@ impl FromStr for Level {
     }
 }
 
-/// Whether other checks may run meanwhile.
+/// Whether other checks may run concurrently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// It looks only at what it made itself.
+    /// The check only looks at resources it created itself.
     Parallel,
-    /// It measures the machine or the whole namespace, so it runs alone.
+    /// The check measures the machine or the whole namespace, so it runs alone.
     Exclusive,
 }
 
-/// What the surroundings of a check must provide.
+/// A prerequisite that the environment of a check must provide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Need {
     /// The test image.
     Image,
-    /// A target that can make objects of other programs; see [`Target::bystanders`](crate::Target::bystanders).
+    /// A target that can create unmanaged resources; see [`Target::bystanders`](crate::Target::bystanders).
     Bystanders,
-    /// The test image, and a target that names an image of a registry; see
+    /// The test image, and a target that provides a registry image; see
     /// [`Target::registry_image`](crate::Target::registry_image).
     Registry,
-    /// A target that gives its engine's address, so that faults can be injected into the connection; see
+    /// A target that exposes its engine's address, so that the suite can inject faults into the connection; see
     /// [`Target::engine_address`](crate::Target::engine_address).
     Link,
 }

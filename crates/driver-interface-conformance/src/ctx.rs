@@ -1,4 +1,4 @@
-//! What a check is given: drivers whose calls are noted, names that are its own, and assertions.
+//! The context of a check: drivers whose calls are recorded, unique names, and assertions.
 
 use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,24 +22,24 @@ use crate::outcome::describe;
 use crate::proxy::FaultProxy;
 use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
 
-/// How [`Ctx::foreign_namespace`] ends.
+/// The suffix of [`Ctx::foreign_namespace`].
 pub(crate) const FOREIGN: &str = "foreign";
 
-/// A container that announces itself, ends when asked to, and otherwise stays.
+/// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
 ///
-/// It waits for its child in the shell's own `wait`, which a signal interrupts at once.
+/// The shell waits for its child in the `wait` builtin, which a signal interrupts at once.
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
-/// A container that announces itself and ignores the stop signal.
+/// A script that prints `ready` and ignores the stop signal.
 pub const STUBBORN: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
 
-/// What the checks of one run share.
+/// The state shared by the checks of one run.
 pub(crate) struct Shared {
     pub(crate) target: Arc<dyn Target>,
     pub(crate) run_id: String,
     pub(crate) seed: u64,
     pub(crate) namespace: Namespace,
-    /// Every namespace a check used, for the sweep.
+    /// Every namespace that a check used, for the sweep.
     pub(crate) namespaces: Mutex<Vec<Namespace>>,
     pub(crate) image: String,
     pub(crate) capabilities: Capabilities,
@@ -64,7 +64,7 @@ pub(crate) struct Link {
     pub(crate) proxy: FaultProxy,
 }
 
-/// What a check is given. Clones are the same context.
+/// The context of a check. All clones share one context.
 #[derive(Clone)]
 pub struct Ctx(Arc<Inner>);
 
@@ -106,19 +106,19 @@ impl Ctx {
         self.0.assertions.load(Ordering::Relaxed)
     }
 
-    /// The driver under test.
+    /// Returns the driver under test.
     pub fn driver(&self) -> &TrackedDriver {
         &self.0.driver
     }
 
-    /// A second driver on the same engine and namespace, as another process would have it.
+    /// Connects a second driver to the same engine and namespace, as another process would.
     pub async fn second_driver(&self) -> CheckResult<TrackedDriver> {
         let namespace = self.0.shared.namespace.clone();
         self.connect(&namespace, "second driver").await
     }
 
-    /// The check's own driver for even numbers and the second one for odd: those who do something at once then do it
-    /// over two.
+    /// Returns the check's own driver for even numbers and the second one for odd numbers, so that concurrent
+    /// calls are spread over two drivers.
     pub(crate) fn in_turn<'a>(&'a self, second: &'a TrackedDriver, number: usize) -> &'a TrackedDriver {
         if number.is_multiple_of(2) {
             self.driver()
@@ -127,13 +127,13 @@ impl Ctx {
         }
     }
 
-    /// A driver of another namespace on the same engine.
+    /// Connects a driver of another namespace to the same engine.
     pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
 
-    /// A driver of the check's own namespace whose connection goes through a proxy of its own.
+    /// Connects a driver of the check's own namespace through a dedicated proxy.
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
@@ -157,7 +157,7 @@ impl Ctx {
         Ok(Link { proxy, driver })
     }
 
-    /// The namespace of the run in which no sound driver works: what other programs make is labelled with it.
+    /// Returns the namespace of the run that no correct driver works in. It labels unmanaged resources.
     pub(crate) fn foreign_namespace(&self) -> String {
         format!("{}-{FOREIGN}", self.0.shared.namespace)
     }
@@ -175,50 +175,51 @@ impl Ctx {
         Ok(TrackedDriver::new(driver, label, journal, ledger))
     }
 
-    /// The target's maker of other programs' objects. What it has made for the check is removed when the check has ended.
+    /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
+    /// check when the check has ended.
     pub fn bystanders(&self) -> CheckResult<Arc<dyn Bystanders>> {
         let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
         self.ledger().bystanders(&**self.target()).ok_or_else(none)
     }
 
-    /// What the driver declared when the run began.
+    /// Returns the capabilities that the driver declared when the run started.
     pub fn capabilities(&self) -> Capabilities {
         self.0.shared.capabilities
     }
 
-    /// Whether the driver declares a capability.
+    /// Returns whether the driver declares a capability.
     pub fn declares(&self, capability: Capability) -> bool {
         self.capabilities().supports(capability)
     }
 
-    /// The check's own session.
+    /// Returns the check's own session.
     pub fn session(&self) -> &SessionId {
         &self.0.session
     }
 
-    /// Another session of this check.
+    /// Creates another session for this check.
     pub fn new_session(&self) -> CheckResult<SessionId> {
         Ok(SessionId::new(self.name())?)
     }
 
-    /// Everything of the check's own session.
+    /// Returns a filter for all containers of the check's own session.
     pub fn own(&self) -> ContainerFilter {
         ContainerFilter::default().session(self.session().clone())
     }
 
-    /// A name nothing else has.
+    /// Returns a unique name.
     pub fn name(&self) -> String {
         let inner = &self.0;
         let next = inner.names.fetch_add(1, Ordering::Relaxed);
         format!("conf-{}-{}-{next}", inner.shared.run_id, inner.number)
     }
 
-    /// The test image.
+    /// Returns the test image.
     pub fn image(&self) -> &str {
         &self.0.shared.image
     }
 
-    /// A number that differs from run to run and can be given again with `--seed`.
+    /// Returns a number that differs from run to run. `--seed` reproduces it.
     pub fn seed(&self) -> u64 {
         let id = self.0.check.id.bytes();
         id.fold(self.0.shared.seed, |sum, byte| {
@@ -226,25 +227,25 @@ impl Ctx {
         })
     }
 
-    /// A container of the check's session that runs this program.
+    /// Returns the config of a container in the check's session that runs this program.
     pub fn program<W: Into<String>>(&self, words: impl IntoIterator<Item = W>) -> ContainerConfig {
         let session = self.session().as_str();
         ContainerConfig::new(session, self.image())
             .name(self.name())
-            .command(words)
+            .command(words.into_iter().collect::<Vec<_>>())
     }
 
-    /// A container of the check's session that runs this shell script.
+    /// Returns the config of a container in the check's session that runs this shell script.
     pub fn script(&self, script: &str) -> ContainerConfig {
         self.program(["sh", "-c", script])
     }
 
-    /// A volume of the check's session.
+    /// Returns the config of a volume in the check's session.
     pub fn volume(&self) -> VolumeConfig {
         VolumeConfig::new(self.name()).session(self.session().as_str())
     }
 
-    /// A network of the check's session.
+    /// Returns the config of a network in the check's session.
     pub fn network(&self) -> NetworkConfig {
         NetworkConfig::new(self.name()).session(self.session().as_str())
     }
@@ -263,7 +264,7 @@ impl Ctx {
         self.get(&running.id).await
     }
 
-    /// Creates a container, starts it, and waits until it has ended. Returns it and what it printed.
+    /// Creates a container, starts it, and waits until it has exited. Returns the container and its output.
     pub async fn finished(&self, config: &ContainerConfig) -> CheckResult<(ContainerInstance, String)> {
         let made = self.driver().create_container(config).await?;
         self.driver().start_container(&made.id).await?;
@@ -275,7 +276,7 @@ impl Ctx {
         Ok((ended, logs))
     }
 
-    /// A container that must be there.
+    /// Inspects a container that must exist.
     pub async fn get(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
         let missing = || {
             Failure::new(
@@ -287,7 +288,7 @@ impl Ctx {
         Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
     }
 
-    /// Waits until a container has ended.
+    /// Waits until a container has exited.
     pub async fn ended(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
         let about = format!("container {id} to end");
         self.eventually(&about, Duration::from_secs(30), || async {
@@ -301,7 +302,7 @@ impl Ctx {
         .await
     }
 
-    /// Waits until a container has printed a line that is exactly this one.
+    /// Waits until a container has printed exactly this line.
     pub async fn printed(&self, id: &ContainerId, line: &str) -> CheckResult<String> {
         let about = format!("container {id} to print {line:?}");
         self.eventually(&about, Duration::from_secs(30), || async {
@@ -318,7 +319,7 @@ impl Ctx {
         .await
     }
 
-    /// Asks again and again until the answer is as wanted. The inner error is the latest other answer.
+    /// Polls until the result is as expected. The inner error is the latest unexpected result.
     pub async fn eventually<T, F>(
         &self,
         about: &str,
@@ -350,7 +351,7 @@ impl Ctx {
         }
     }
 
-    /// Runs `count` futures at once, each in a task of its own, and returns what they return.
+    /// Runs `count` futures concurrently, each in its own task, and returns their results.
     pub async fn together<T, F>(&self, count: usize, make: impl Fn(usize) -> F) -> CheckResult<Vec<T>>
     where
         T: Send + 'static,
@@ -376,7 +377,7 @@ impl Ctx {
         Err(Failure::new(about.to_string(), shortened(&expected), shortened(&actual)).into())
     }
 
-    /// Asserts that something holds; `about` says what, `actual` what was seen.
+    /// Asserts that a condition holds. `about` names the condition, `actual` the observed value.
     pub fn ensure(&self, about: impl Display, holds: bool, actual: impl Debug) -> CheckResult {
         self.counted();
         if holds {
@@ -404,7 +405,7 @@ impl Ctx {
         }
     }
 
-    /// Asserts that a time lies in a window, with a tolerance of 50 ms below.
+    /// Asserts that the time elapsed lies within a window, with a tolerance of 50 ms below.
     pub fn took(&self, about: impl Display, since: Instant, least: Duration, most: Duration) -> CheckResult {
         self.counted();
         let took = since.elapsed();

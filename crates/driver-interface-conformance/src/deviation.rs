@@ -1,4 +1,4 @@
-//! Rules that a driver is known to break, declared ahead.
+//! Known deviations: rules that a driver is declared to break.
 
 use std::fmt;
 
@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Check, CheckReport, Outcome};
 
-/// A rule that a driver is known to break, why, and the version by which it no longer will.
+/// A known deviation: a rule that a driver breaks, the reason, and the version by which it will be fixed.
 ///
-/// A declared check that fails or times out has the outcome [`Outcome::Deviates`], and the run is none the worse
-/// for it. One that passes makes the run fail, so that no declaration outlives its reason. So does one that still
-/// fails in a driver whose [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer,
-/// whatever the check's level: the declaration has expired.
+/// If a check with a declared deviation fails or times out, its outcome is [`Outcome::Deviates`] and it does
+/// not fail the run. If it passes, the run fails, so that no declaration outlives its reason. The run also
+/// fails if the check still fails in a driver whose
+/// [`version`](driver_interface_types::ContainerDriver::version) is `until` or newer, whatever the check's
+/// level: the declaration has expired.
 ///
 /// ```
 /// use driver_interface_conformance::Deviation;
@@ -26,9 +27,9 @@ use crate::{Check, CheckReport, Outcome};
 pub struct Deviation {
     /// The id of the check that fails.
     pub check: String,
-    /// Why it does, for whoever reads the report.
+    /// The reason, for readers of the report.
     pub reason: String,
-    /// The first version of the driver in which it may not fail any more, as a semantic version.
+    /// The first version of the driver in which the check must no longer fail, as a semantic version.
     pub until: String,
 }
 
@@ -49,7 +50,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// Declared deviations that make no sense, and why.
+/// An invalid declaration of deviations, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviationError(String);
 
@@ -61,9 +62,9 @@ impl fmt::Display for DeviationError {
 
 impl std::error::Error for DeviationError {}
 
-/// What a run knows of deviations.
+/// The deviations declared for a run.
 pub(crate) struct Deviations {
-    /// Each with whether it has expired.
+    /// Each deviation, with whether it has expired.
     declared: Vec<(Deviation, bool)>,
     version: String,
 }
@@ -82,7 +83,7 @@ impl Deviations {
         })
     }
 
-    /// What a check's report says in the light of what is declared of it.
+    /// Applies the declared deviations to a check's report.
     pub(crate) fn judge(&self, mut report: CheckReport) -> CheckReport {
         let declared = self
             .declared
@@ -113,7 +114,7 @@ impl Deviations {
     }
 }
 
-/// Refuses declarations about checks that do not exist, and two about one.
+/// Rejects declarations for checks that do not exist, and duplicate declarations for one check.
 pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result<(), DeviationError> {
     for (index, deviation) in declared.iter().enumerate() {
         let id = &deviation.check;

@@ -1,4 +1,5 @@
-//! The suite's own calls to a driver, which no check's limit bounds: one that panics or hangs takes nothing else with it.
+//! The suite's own calls to a driver, which no check's limit covers. A call that panics or hangs affects
+//! nothing else.
 
 use std::any::Any;
 use std::fmt;
@@ -8,12 +9,12 @@ use driver_interface_errors::{DriverError, InternalError, TimeoutError};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
-/// Why a call has no answer.
+/// The reason why a call did not return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// The driver panicked, saying this.
+    /// The driver panicked with this message.
     Panicked(String),
-    /// It took longer than it may.
+    /// The call exceeded this timeout.
     Late(Duration),
 }
 
@@ -27,7 +28,7 @@ impl fmt::Display for Lost {
 }
 
 impl Lost {
-    /// The same as a driver would have said it.
+    /// Converts the reason into the error a driver would have returned.
     pub(crate) fn into_error(self, operation: &'static str) -> DriverError {
         match self {
             Self::Panicked(_) => InternalError::new(self.to_string()).into(),
@@ -36,8 +37,8 @@ impl Lost {
     }
 }
 
-/// Makes a call in a task of its own, so that even one that blocks its thread is not waited for longer than this. A late
-/// one is dropped, as all are when nobody waits any more.
+/// Runs a call in its own task with a timeout, so that even a call that blocks its thread does not delay the
+/// caller further. The call is dropped on timeout, and also if the caller is dropped.
 pub(crate) async fn call<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
@@ -51,7 +52,7 @@ pub(crate) async fn call<T: Send + 'static>(
     }
 }
 
-/// What a task said when it panicked.
+/// Returns the panic message of a task.
 pub(crate) fn panic_of(error: JoinError) -> String {
     match error.try_into_panic() {
         Ok(payload) => panic_text(payload.as_ref()),
@@ -59,7 +60,7 @@ pub(crate) fn panic_of(error: JoinError) -> String {
     }
 }
 
-/// What was said in a panic.
+/// Returns the message of a panic payload.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())

@@ -1,4 +1,4 @@
-//! The suite as tests of `cargo test` and nextest: one for each check.
+//! The suite as a test program for `cargo test` and nextest, with one test per check.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use crate::{
     SUITE_VERSION, Silent, Target, TestImage, checks, deviation, target_fn,
 };
 
-/// Repeats the random choices of an earlier run.
+/// The environment variable with the seed of an earlier run, to reproduce its random choices.
 const SEED: &str = "DRIVER_INTERFACE_SEED";
-/// What `cargo test` expects of a test program that failed.
+/// The exit code that `cargo test` expects of a failed test program.
 const FAILED: u8 = 101;
 /// The exit code of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// Runs the suite as a test program of its own, with a test for each check: the `main` of a
-/// `tests/conformance.rs` whose `[[test]]` has `harness = false`.
+/// The suite as a test program, with a test for each check: the `main` of a `tests/conformance.rs` whose
+/// `[[test]]` has `harness = false`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -44,29 +44,29 @@ const INTERRUPTED: i32 = 130;
 /// }
 /// ```
 ///
-/// Every argument of a test program works, so `cargo test --test conformance lifecycle/stop` does, and so does
-/// nextest, which runs each check in a process of its own. A test is named by the check's level and id.
+/// All standard test arguments work, such as `cargo test --test conformance lifecycle/stop`. nextest works too
+/// and runs each check in its own process. A test's name consists of the check's level and id.
 ///
 /// | a check | its test |
 /// |---|---|
-/// | passed | is ok |
-/// | of level MUST failed or timed out | failed; so did one of a less strict level that [`fail_on`](Self::fail_on) names |
+/// | passed | passes |
+/// | of level MUST failed or timed out | fails; so does a less strict level, down to [`fail_on`](Self::fail_on) |
 /// | of another level failed or timed out, or deviates as [declared](Self::deviation) | is ignored, and says so |
-/// | is declared to deviate but passed, or the declaration has expired | failed |
-/// | does not concern the driver | is ignored, with the reason |
-/// | is not run, for want of an image or because the run was interrupted | is ignored, as not run, with the reason |
-/// | left something on the engine, or could not find out | failed |
+/// | is declared to deviate but passed, or the declaration has expired | fails |
+/// | does not apply to the driver | is ignored, with the reason |
+/// | is not run, because there is no image or the run was interrupted | is ignored, as not run, with the reason |
+/// | left resources on the engine, or was inconclusive | fails |
 ///
-/// nextest shows as skipped what does not concern the driver, and as passed the other ignored ones, since it
-/// learns of them too late; `--success-output final` has it tell why.
+/// nextest shows the checks that do not apply to the driver as skipped. It shows the other ignored ones as
+/// passed, because it learns of them too late; `--success-output final` prints their reasons.
 ///
-/// Each process connects when its first check begins, and cleans up and looks for leaks when its last one has
-/// ended, also after an interrupt. `DRIVER_INTERFACE_SEED` repeats an earlier run.
+/// Each process connects when its first check starts. It cleans up and looks for leaks after its last check,
+/// also after an interrupt. `DRIVER_INTERFACE_SEED` reproduces an earlier run.
 ///
-/// The last line is the driver's [verdict](crate::DriverVerdict). Where checks had no image it is "passed in part", which
-/// names their number; it takes an [`image`](Self::image) to be conformant. The program fails, whatever its tests
-/// say, when something was left on the engine, when it was interrupted, and when several checks were asked for of
-/// which none was run.
+/// The last line of output is the driver's [verdict](crate::DriverVerdict). If checks lacked an image, it is
+/// "passed in part" with the number of those checks; "conformant" requires an [`image`](Self::image).
+/// Regardless of its tests, the program fails if resources were left on the engine, if it was interrupted, or
+/// if several checks were requested and none of them ran.
 #[must_use = "nothing runs before `main`"]
 pub struct Harness {
     target: Arc<dyn Target>,
@@ -79,8 +79,8 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// The suite on the drivers that `connect` makes, each in the namespace it is given. All of them must reach
-    /// the same engine. The URI names them in reports.
+    /// Creates a harness for the drivers that `connect` returns, each in the namespace passed to it. All of
+    /// them must reach the same engine. Reports show the URI as the driver's name.
     pub fn new<C, F, D>(uri: impl Into<String>, connect: C) -> Self
     where
         C: Fn(Namespace) -> F + Send + Sync + 'static,
@@ -90,7 +90,7 @@ impl Harness {
         Self::of(target_fn(uri, connect))
     }
 
-    /// The suite on a target that has more to say than how to connect.
+    /// Creates a harness for a target with more options than how to connect.
     pub fn of(target: impl Target + 'static) -> Self {
         Self {
             target: Arc::new(target),
@@ -103,25 +103,25 @@ impl Harness {
         }
     }
 
-    /// Sets the image that containers are made from. Without it, it is what [`TestImage::find`] finds.
+    /// Sets the image that containers are created from. Defaults to the result of [`TestImage::find`].
     pub fn image(mut self, image: TestImage) -> Self {
         self.image = Some(image);
         self
     }
 
-    /// Says that the driver has no image to run programs from: the checks that need one are not run, for this
-    /// reason, and the driver passes in part at best.
+    /// Declares that the driver has no image to run programs from. The checks that need one are not run, for
+    /// this reason, and the driver passes in part at best.
     pub fn without_image(self, reason: impl Into<String>) -> Self {
         self.image(TestImage::Missing(reason.into()))
     }
 
-    /// Declares a rule that the driver is known to break.
+    /// Declares a known deviation: a rule that the driver is known to break.
     pub fn deviation(mut self, deviation: Deviation) -> Self {
         self.deviations.push(deviation);
         self
     }
 
-    /// Sets the least strict level whose failures are failures of the run: MUST unless set.
+    /// Sets the least strict level whose failures fail the run. Defaults to MUST.
     pub fn fail_on(mut self, level: Level) -> Self {
         self.fail_on = level;
         self
@@ -133,24 +133,25 @@ impl Harness {
         self
     }
 
-    /// Runs on tokio's paused clock, for a driver that only simulates its engine: all waiting takes no time.
+    /// Uses tokio's paused clock, for a driver that only simulates its engine. Waiting then takes no real time.
     pub fn paused_clock(mut self) -> Self {
         self.paused = true;
         self
     }
 
-    /// Sets what can stop the run, beside an interrupt.
+    /// Sets a switch that can stop the run, in addition to an interrupt.
     pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
         self.cancellation = cancellation;
         self
     }
 
-    /// Does what the program's arguments say.
+    /// Runs the tests that the program's arguments select.
     pub fn main(self) -> ExitCode {
         self.run(std::env::args_os())
     }
 
-    /// Does what these arguments say, of which the first is the program's name. Wrong ones end the program.
+    /// Runs the tests that these arguments select; the first argument is the program's name. Invalid arguments
+    /// end the program.
     pub fn run(self, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         match self.try_run(&mut Arguments::from_iter(args)) {
             Ok(true) => ExitCode::SUCCESS,
@@ -162,7 +163,7 @@ impl Harness {
         }
     }
 
-    /// Whether all is well.
+    /// Runs the tests. Returns whether the run succeeded.
     fn try_run(self, args: &mut Arguments) -> Result<bool, String> {
         deviation::refuse_unknown(&self.deviations, &self.checks).map_err(|error| error.to_string())?;
         let mut builder = if self.paused {
@@ -173,7 +174,8 @@ impl Harness {
         let runtime = builder.enable_all().start_paused(self.paused).build();
         let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
         let handle = runtime.handle().clone();
-        // Somebody has to drive a runtime of one thread while tests wait for what they gave it.
+        // A single-threaded runtime needs a thread that drives it while tests wait for the tasks they spawned
+        // on it.
         let (stop, stopped) = oneshot::channel::<()>();
         let driving = std::thread::spawn(move || {
             let _ = runtime.block_on(stopped);
@@ -187,7 +189,7 @@ impl Harness {
     }
 }
 
-/// Runs the tests that the arguments ask for, and cleans up. Whether all is well.
+/// Runs the tests that the arguments select, and cleans up. Returns whether the run succeeded.
 fn run_trials(
     checks: &[Check],
     run: &Arc<Run>,
@@ -198,7 +200,7 @@ fn run_trials(
     args.test_threads.get_or_insert(run.options.jobs);
     let mut trials = Vec::with_capacity(checks.len());
     for (index, check) in checks.iter().copied().enumerate() {
-        // Who asks for those that are ignored has to know them before any runs.
+        // The ignored tests must be known before any test runs if the arguments select them.
         let ignored = args.ignored && {
             let run = Arc::clone(run);
             wait_for(handle, async move { run.is_skipped(&check).await }).unwrap_or(false)
@@ -215,13 +217,13 @@ fn run_trials(
     let whole = conclusion.num_filtered_out == 0;
     let ended = wait_for(handle, async move { run.end().await });
     let report = ended.ok_or("the clean-up failed, so something may be left on the engine")?;
-    // Who asks for one check, or for those that are ignored, may find none to be run.
+    // A selection of one check, or of the ignored ones, may contain no check that can run.
     let must_run = !args.exact && !args.ignored;
     let well = report.is_none_or(|report| args.list || conclude(&report, whole, must_run));
     Ok(well && !conclusion.has_failed())
 }
 
-/// Says what a run amounts to. Whether that is well.
+/// Prints the verdict of a run. Returns whether the run succeeded.
 fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     let nothing_ran = must_run && !report.has_run();
     eprintln!(
@@ -243,7 +245,7 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
 
-/// Waits outside of the runtime for what is done in it; none if it panicked.
+/// Waits, outside the runtime, for a future that runs in it. Returns none if the future panicked.
 fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (done, result) = mpsc::sync_channel(1);
     handle.spawn(async move {
@@ -252,7 +254,7 @@ fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + 
     result.recv().ok()
 }
 
-/// The first interrupt ends the checks under way and cleans up; a second one ends the program.
+/// Handles interrupts: the first ends the running checks and cleans up, and a second ends the program.
 async fn on_interrupt(cancellation: Cancellation) {
     interrupt().await;
     eprintln!("interrupted: cleaning up; once more to leave at once");
@@ -274,22 +276,22 @@ async fn interrupt() {
     }
 }
 
-/// What the tests of one process share.
+/// The state shared by the tests of one process.
 struct Run {
     target: Arc<dyn Target>,
     image: Option<TestImage>,
     options: Options,
     fail_on: Level,
-    /// Begun by the first who needs it.
+    /// Initialized by the first test that needs it.
     session: OnceCell<Result<Session, String>>,
-    /// Held alone by a check that must run alone.
+    /// Held exclusively by a check that must run alone.
     turn: RwLock<()>,
     tally: Mutex<Tally>,
 }
 
 impl Run {
     fn new(harness: &Harness) -> Result<Self, String> {
-        // The image is put there when it is needed: to find one may take a while.
+        // The image is set when it is needed, because finding one may take a while.
         let mut options = Options::new(TestImage::Missing(String::new()));
         options.deviations.clone_from(&harness.deviations);
         options.cancellation = harness.cancellation.clone();
@@ -323,7 +325,8 @@ impl Run {
         self.session.get_or_init(begin).await
     }
 
-    /// Whether a check does not concern the driver, or has no image; not if the driver is not there, so that its absence is told.
+    /// Returns whether a check does not apply to the driver or has no image. Returns `false` if the driver
+    /// cannot be reached, so that its absence is reported.
     async fn is_skipped(&self, check: &Check) -> bool {
         let session = self.session().await.as_ref();
         let obstacle = session.ok().and_then(|session| session.obstacle(check));
@@ -346,7 +349,7 @@ impl Run {
         verdict
     }
 
-    /// What a check's report and what it left mean for its test.
+    /// Converts a check's report and its leftover resources into the result of its test.
     fn verdict(
         &self,
         check: &CheckReport,
@@ -376,7 +379,7 @@ impl Run {
         }
     }
 
-    /// Cleans up if anything was begun, and sums up.
+    /// Cleans up if a session was started, and returns the final report.
     async fn end(&self) -> Option<DriverReport> {
         let session = self.session.get()?.as_ref().ok()?;
         let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
@@ -384,17 +387,17 @@ impl Run {
     }
 }
 
-/// Where a busybox that was downloaded is kept: beside the test program.
+/// Returns the directory for a downloaded busybox: next to the test program.
 fn cache() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_else(|_| std::env::temp_dir());
     program.with_file_name("busybox-static")
 }
 
-/// How one check is run again.
+/// Returns the command that reruns one check.
 fn again() -> String {
     let program = std::env::current_exe().ok();
     let stem = program.as_ref().and_then(|program| program.file_stem()?.to_str());
-    // Cargo puts a hash behind the name of a test program.
+    // Cargo appends a hash to the name of a test program.
     let name = stem
         .and_then(|stem| stem.rsplit_once('-'))
         .map_or("conformance", |(name, _)| name);

@@ -5,19 +5,20 @@ use std::io;
 use bytes::Bytes;
 use driver_interface_types::{ConfigurationError, ImageRef};
 
-/// The image that containers of checks are made from. It has to have `sh` and the usual small programs.
+/// The image that the checks' containers are created from. It must contain `sh` and the usual small programs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TestImage {
-    /// One the engine has, or can pull. Nothing is imported or removed.
+    /// An image that the engine has or can pull. The suite neither imports nor removes it.
     Existing(ImageRef),
-    /// A root file system as a tar archive. It is imported under a name of the run's own and removed after.
+    /// A root file system as a tar archive. The suite imports it under a name specific to the run and removes
+    /// it afterwards.
     Root(Bytes),
-    /// There is none: the checks that need one are not run, for this reason.
+    /// No image. The checks that need one are not run, for this reason.
     Missing(String),
 }
 
-/// The programs a static busybox is linked under. The checks' scripts use no others.
+/// The applets under whose names the static busybox is linked. The checks' scripts use no others.
 const APPLETS: &[&str] = &[
     "[", "awk", "cat", "chmod", "cut", "date", "dd", "echo", "env", "expr", "false", "grep", "head",
     "hostname", "id", "ip", "kill", "ln", "ls", "mkdir", "mount", "nc", "nslookup", "printf", "ps", "pwd",
@@ -44,18 +45,18 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:
 const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
 
 impl TestImage {
-    /// An image the engine has, or can pull.
+    /// Uses an image that the engine has or can pull.
     ///
     /// # Errors
-    /// When the text is no image reference.
+    /// If the text is not a valid image reference.
     pub fn existing(reference: &str) -> Result<Self, ConfigurationError> {
         ImageRef::new(reference).map(Self::Existing)
     }
 
-    /// An image made from a static busybox.
+    /// Builds an image from a static busybox.
     ///
     /// # Errors
-    /// When the program is not a static Linux executable.
+    /// If the program is not a static Linux executable.
     pub fn from_busybox(program: &[u8]) -> io::Result<Self> {
         if !is_static_executable(program) {
             return Err(io::Error::new(
@@ -66,15 +67,15 @@ impl TestImage {
         root_file_system(program).map(Self::Root)
     }
 
-    /// An image for drivers that only simulate processes: the files are there, the programs are empty.
+    /// Builds an image for drivers that only simulate processes: the files exist, but the programs are empty.
     pub fn simulated() -> Self {
         root_file_system(b"").map_or_else(|error| Self::Missing(error.to_string()), Self::Root)
     }
 }
 
-/// Whether a program is an ELF executable that needs no dynamic loader.
+/// Returns whether a program is an ELF executable that needs no dynamic loader.
 ///
-/// It looks for a program header of the kind `PT_INTERP`, which names the loader.
+/// The function looks for a `PT_INTERP` program header, which names the loader.
 pub fn is_static_executable(program: &[u8]) -> bool {
     const PT_INTERP: u32 = 3;
     let is_elf64_little_endian = program.starts_with(b"\x7fELF\x02\x01");
@@ -93,7 +94,7 @@ pub fn is_static_executable(program: &[u8]) -> bool {
             .all(|kind| kind.is_some_and(|kind| kind != u64::from(PT_INTERP)))
 }
 
-/// A little-endian number of `size` bytes.
+/// Reads a little-endian number of `size` bytes.
 fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
     let from = usize::try_from(offset).ok()?;
     let part = bytes.get(from..from.checked_add(size)?)?;
@@ -170,7 +171,7 @@ fn header(mode: u32, kind: tar::EntryType, size: u64) -> tar::Header {
 mod tests {
     use super::*;
 
-    /// A 64-bit ELF header with one program header of this kind.
+    /// Builds a 64-bit ELF header with one program header of this kind.
     fn elf(kind: u32) -> Vec<u8> {
         let mut program = vec![0; 64 + 56];
         program[..6].copy_from_slice(b"\x7fELF\x02\x01");

@@ -1,4 +1,4 @@
-//! What checks do with a running container and with calls that go on in tasks of their own.
+//! Context methods for running containers and for calls that run in their own tasks.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use tokio::time::{sleep, timeout};
 
 use crate::{CheckResult, Ctx, Failure, Verdict};
 
-/// How long a call that has every reason to end may take to do so.
+/// How long a call that should return promptly may take.
 const JOIN: Duration = Duration::from_secs(30);
 
-/// A script that adds a line to a file every second, for as long as it lives.
+/// Returns a script that appends a line to a file every second for as long as it runs.
 pub(crate) fn beat(path: &str) -> String {
     format!("while true; do echo x >> {path}; sleep 1; done")
 }
 
 impl Ctx {
-    /// An image that a registry has.
+    /// Returns the image in a registry that the target provides.
     pub fn registry_image(&self) -> CheckResult<ImageRef> {
         let none = || Verdict::NotApplicable("the target names no image of a registry".to_owned());
         self.target().registry_image().ok_or_else(none)
     }
 
-    /// Notes the name of an image that a load may bring to the engine, so that it is removed after the check.
+    /// Records the name of an image that a load may add to the engine, so that it is removed after the check.
     pub fn may_load(&self, image: &ImageRef) {
         self.driver().may_load(image);
     }
@@ -35,21 +35,21 @@ impl Ctx {
         Ok(self.driver().exec(id, ExecConfig::shell(script)).await?)
     }
 
-    /// What a script that works prints in a running container.
+    /// Runs a script that must succeed in a running container, and returns its output.
     pub async fn told(&self, id: &ContainerId, script: &str) -> CheckResult<String> {
         let output = self.run_in(id, script).await?;
         self.ensure(format!("{script:?} works"), output.success(), &output)?;
         Ok(output.stdout_text().into_owned())
     }
 
-    /// How many lines [`beat`] has written.
+    /// Returns how many lines [`beat`] has written.
     async fn beats(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
         let count = self.told(id, &format!("touch {path}; wc -l < {path}")).await?;
         let broken = |_| Verdict::Broken(format!("`wc -l` printed {count:?}"));
         count.trim().parse().map_err(broken)
     }
 
-    /// Asserts that what writes a file with [`beat`] lives.
+    /// Asserts that the process running [`beat`] is alive.
     pub(crate) async fn goes_on(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let before = self.beats(id, path).await?;
         self.eventually(about, Duration::from_secs(15), || async {
@@ -63,7 +63,7 @@ impl Ctx {
         .await
     }
 
-    /// Asserts that what wrote a file with [`beat`] lived, and that it ends within a short time.
+    /// Asserts that the process running [`beat`] was alive, and that it exits within a short time.
     pub(crate) async fn has_ended(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
         let first = self.beats(id, path).await?;
         self.ensure(format!("{path} was written to"), first > 0, first)?;
@@ -80,7 +80,7 @@ impl Ctx {
         .await
     }
 
-    /// Waits for a call that goes on in a task of its own.
+    /// Waits for a call that runs in its own task.
     pub(crate) async fn joined<T>(
         &self,
         about: &str,
@@ -93,13 +93,13 @@ impl Ctx {
             .map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))
     }
 
-    /// Waits for something that has every reason to happen.
+    /// Waits for a future that should complete promptly.
     pub(crate) async fn ends<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
         let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it goes on").into();
         timeout(JOIN, work).await.map_err(failure)
     }
 
-    /// Waits until a container is as wanted.
+    /// Waits until a container reaches the expected state.
     pub(crate) async fn becomes(
         &self,
         about: &str,

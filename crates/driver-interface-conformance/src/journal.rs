@@ -1,4 +1,4 @@
-//! What a check asked its drivers, for the steps of a failure.
+//! A journal of a check's calls to its drivers, for the steps in the report of a failure.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// How many steps are kept; of longer checks the first and the last ones.
+/// How many of the first steps are kept. Longer checks keep the first and the last steps.
 const KEPT_FIRST: usize = 12;
 const KEPT_LAST: usize = 28;
-/// How much of a call or an answer is kept.
+/// The maximum length of a recorded call or result.
 const LONGEST_TEXT: usize = 300;
 
-/// One call of a check to a driver.
+/// One call from a check to a driver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Step {
-    /// When it began, in milliseconds after the check did.
+    /// The start time, in milliseconds since the start of the check.
     pub at_ms: u64,
-    /// How long it took, in milliseconds; none if no answer came.
+    /// The duration in milliseconds; none if the call did not return.
     pub took_ms: Option<u64>,
-    /// The operation and what it was about.
+    /// The operation and its arguments.
     pub call: String,
-    /// What the driver answered.
+    /// The driver's result.
     pub answer: String,
-    /// How often it was asked and answered the same in a row.
+    /// How often the same call with the same result occurred in a row.
     pub times: u32,
 }
 
-/// The steps of one check, shared by all drivers it talks to.
+/// The steps of one check, shared by all drivers it uses.
 #[derive(Debug)]
 pub(crate) struct Journal {
     begun: Instant,
     steps: Mutex<Vec<Step>>,
 }
 
-/// A call that has not been answered yet. Dropped without an answer, it says why there was none.
+/// A call that has not returned yet. If it is dropped first, it records why there was no result.
 pub(crate) struct Pending {
     journal: Arc<Journal>,
     index: usize,
@@ -74,7 +74,7 @@ impl Journal {
         }
     }
 
-    /// The steps so far, of a long check the first and the last ones.
+    /// Returns the steps so far; for a long check, the first and the last ones.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let steps = self.lock();
         let left_out = steps.len().saturating_sub(KEPT_FIRST + KEPT_LAST);
@@ -93,19 +93,19 @@ impl Journal {
         kept
     }
 
-    /// The calls for which `answer` was noted.
+    /// Returns the calls for which `answer` was recorded.
     fn with_answer(&self, answer: &str) -> Vec<String> {
         let steps = self.lock();
         let matching = steps.iter().filter(|step| step.answer == answer);
         matching.map(|step| step.call.clone()).collect()
     }
 
-    /// The call during which the driver panicked, if it did.
+    /// Returns the call during which the driver panicked, if any.
     pub(crate) fn panicked(&self) -> Option<String> {
         self.with_answer(PANICKED).into_iter().next()
     }
 
-    /// The calls that have no answer yet.
+    /// Returns the calls that have not returned yet.
     pub(crate) fn pending(&self) -> Vec<String> {
         self.with_answer(PENDING)
     }
@@ -129,7 +129,8 @@ impl Pending {
         };
         step.took_ms = took_ms;
         answer.clone_into(&mut step.answer);
-        // Polling is one step. Only the last one can go: later ones are known by their place.
+        // Repeated polls are merged into one step. Only the last step can be merged, because later steps are
+        // identified by their index.
         if is_last
             && let [.., before, last] = steps.as_mut_slice()
             && before.took_ms.is_some()
@@ -158,7 +159,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Cuts the ids that engines make to the length that people know them by.
+/// Shortens engine-generated ids to their customary length.
 fn compact(text: &str) -> String {
     const WHOLE: usize = 64;
     const SHOWN: usize = 12;
@@ -179,7 +180,7 @@ fn compact(text: &str) -> String {
     out
 }
 
-/// At most [`LONGEST_TEXT`] characters, of longer texts the two ends.
+/// Shortens a text to [`LONGEST_TEXT`] characters by keeping its two ends.
 pub(crate) fn shortened(text: &str) -> String {
     let length = text.chars().count();
     if length <= LONGEST_TEXT {

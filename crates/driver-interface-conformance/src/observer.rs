@@ -1,36 +1,37 @@
-//! What a run tells while it goes on.
+//! Notifications during a run.
 
 use crate::{Check, CheckReport, DriverReport};
 
-/// Is told how a run goes. Every method does nothing by default.
+/// An observer that is notified of a run's progress. Every method does nothing by default.
 pub trait Observer: Send + Sync {
-    /// A run that is repeated begins again, with this seed: the `number`th time, counted from 1, of `times`.
+    /// Called when a repeated run starts a repetition with this seed: the `number`th, counted from 1, of
+    /// `times`.
     fn repetition_started(&self, number: usize, times: usize, seed: u64) {
         let _ = (number, times, seed);
     }
 
-    /// The driver is connected; these checks will run.
+    /// Called when the driver is connected and these checks are about to run.
     fn run_started(&self, driver: &DriverReport, checks: &[Check]) {
         let _ = (driver, checks);
     }
 
-    /// A check begins.
+    /// Called when a check starts.
     fn check_started(&self, check: &Check) {
         let _ = check;
     }
 
-    /// A check ended.
+    /// Called when a check has ended.
     fn check_finished(&self, report: &CheckReport) {
         let _ = report;
     }
 
-    /// All is done, clean-up included.
+    /// Called when the run is complete, including clean-up.
     fn run_finished(&self, driver: &DriverReport) {
         let _ = driver;
     }
 }
 
-/// Listens to nothing.
+/// An observer that ignores all notifications.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! Which checks run, and how.
+//! The selection of checks, and the options of a run.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,24 +9,25 @@ use tokio::sync::watch;
 
 use crate::{Check, Deviation, Level, TestImage};
 
-/// Which checks of a list run.
+/// A filter that decides which checks run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Selection {
-    /// Only these areas; all if there are none.
+    /// The areas to run; empty means all.
     pub areas: Vec<String>,
-    /// Only ids that match one of these globs; all if there are none.
+    /// Globs of which a check's id must match at least one; empty means all checks.
     pub globs: Vec<String>,
-    /// Only checks of this level or a stricter one.
+    /// The least strict level to run.
     pub level: Option<Level>,
-    /// Only this part of them.
+    /// The shard of the selected checks to run.
     pub shard: Option<Shard>,
 }
 
-/// One of several parts of a selection, for as many machines: together they run every check exactly once.
+/// One of several parts of a selection, so that several machines can share a run. Together the shards run every
+/// check exactly once.
 ///
-/// Which part a check is in depends on nothing but the ids of the selected checks, so all machines have to
-/// select the same. Written `2/4`, counted from 1.
+/// The shard of a check depends only on the ids of the selected checks, so all machines must use the same
+/// selection. Written `2/4`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: usize,
@@ -37,7 +38,7 @@ impl Shard {
     fn keep(self, checks: &mut Vec<Check>) {
         let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
         ids.sort_unstable();
-        // In turn: the checks of one area take about as long as each other, and stand side by side.
+        // Round-robin: the checks of one area are adjacent and take about the same time.
         let own: HashSet<&str> = ids.into_iter().skip(self.number - 1).step_by(self.of).collect();
         checks.retain(|check| own.contains(check.id));
     }
@@ -63,7 +64,7 @@ impl FromStr for Shard {
     }
 }
 
-/// A selection that cannot be made, and what could be selected instead.
+/// An invalid selection, and what could be selected instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectionError(String);
 
@@ -76,16 +77,16 @@ impl fmt::Display for SelectionError {
 impl std::error::Error for SelectionError {}
 
 impl Selection {
-    /// Whether everything is selected.
+    /// Returns whether every check is selected.
     pub fn is_everything(&self) -> bool {
         self.areas.is_empty() && self.globs.is_empty() && self.level.is_none() && self.shard.is_none()
     }
 
-    /// The selected ones of `checks`, in their order.
+    /// Returns the selected checks of `checks`, in their order.
     ///
     /// # Errors
-    /// [`SelectionError`] for an area that does not exist, a glob that is none or matches no check, and when nothing
-    /// is selected.
+    /// [`SelectionError`] if an area does not exist, a glob is invalid or matches no check, or nothing is
+    /// selected.
     pub fn apply(&self, checks: &[Check]) -> Result<Vec<Check>, SelectionError> {
         let known = areas(checks);
         let listed = known.join(", ");
@@ -130,7 +131,7 @@ impl Selection {
         set.build().map_err(|error| SelectionError(error.to_string()))
     }
 
-    /// In words: `area "logs" and shard 1/3`; empty if everything is selected.
+    /// Describes the selection: `area "logs" and shard 1/3`. Returns an empty string if everything is selected.
     pub fn describe(&self) -> String {
         let mut parts: Vec<String> = self.globs.iter().map(|glob| format!("filter {glob:?}")).collect();
         parts.extend(self.areas.iter().map(|area| format!("area {area:?}")));
@@ -140,7 +141,7 @@ impl Selection {
     }
 }
 
-/// The areas of some checks, in the order in which they first appear.
+/// Returns the areas of these checks, in order of first appearance.
 pub fn areas(checks: &[Check]) -> Vec<&'static str> {
     let mut areas = Vec::new();
     for check in checks {
@@ -151,31 +152,31 @@ pub fn areas(checks: &[Check]) -> Vec<&'static str> {
     areas
 }
 
-/// How a run goes about it.
+/// The options of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which checks run.
+    /// The checks to run.
     pub selection: Selection,
-    /// The image that containers are made from.
+    /// The image that containers are created from.
     pub image: TestImage,
-    /// Decides the order of the checks and whatever else is random in them.
+    /// The seed for the order of the checks and for their random choices.
     pub seed: u64,
-    /// How many checks run at once.
+    /// The number of checks that run concurrently.
     pub jobs: usize,
-    /// How many times everything runs, each time with another seed: the first is [`seed`](Self::seed), and each
-    /// further one is one more. A check that fails once has failed.
+    /// How many times every check runs. The first run uses [`seed`](Self::seed), and each further run the next
+    /// higher seed. A check that fails in any run has failed.
     pub repeat: usize,
-    /// Whether no further check begins after the first that makes the run a failure.
+    /// Whether the run stops starting checks after the first failure that is fatal to the run.
     pub bail: bool,
-    /// The rules that the driver is known to break.
+    /// Known deviations: rules that the driver is known to break.
     pub deviations: Vec<Deviation>,
     /// Stops the run early.
     pub cancellation: Cancellation,
 }
 
 impl Options {
-    /// Everything, six at once, with this image.
+    /// Creates options that run every check with this image, six concurrently.
     pub fn new(image: TestImage) -> Self {
         Self {
             selection: Selection::default(),
@@ -189,49 +190,49 @@ impl Options {
         }
     }
 
-    /// Sets which checks run.
+    /// Sets the checks to run.
     #[must_use]
     pub fn selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
         self
     }
 
-    /// Sets the seed: the same one gives the same order.
+    /// Sets the seed. The same seed gives the same order.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets how many checks run at once.
+    /// Sets how many checks run concurrently.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
         self
     }
 
-    /// Sets how many times everything runs.
+    /// Sets how many times every check runs.
     #[must_use]
     pub fn repeat(mut self, times: usize) -> Self {
         self.repeat = times.max(1);
         self
     }
 
-    /// Sets whether no further check begins after the first that makes the run a failure.
+    /// Sets whether the run stops starting checks after the first failure that is fatal to the run.
     #[must_use]
     pub fn bail(mut self, bail: bool) -> Self {
         self.bail = bail;
         self
     }
 
-    /// Declares a rule that the driver is known to break.
+    /// Declares a known deviation: a rule that the driver is known to break.
     #[must_use]
     pub fn deviation(mut self, deviation: Deviation) -> Self {
         self.deviations.push(deviation);
         self
     }
 
-    /// Sets what can stop the run.
+    /// Sets the switch that can stop the run.
     #[must_use]
     pub fn cancellation(mut self, cancellation: Cancellation) -> Self {
         self.cancellation = cancellation;
@@ -239,9 +240,10 @@ impl Options {
     }
 }
 
-/// Stops a run: no further check begins, those under way are dropped, and what they made is removed.
+/// A switch that stops a run. No further check starts, the running checks are dropped, and the resources they
+/// created are removed.
 ///
-/// Clones are the same switch.
+/// All clones share one state.
 #[derive(Clone, Debug)]
 pub struct Cancellation(watch::Sender<bool>);
 
@@ -252,12 +254,12 @@ impl Default for Cancellation {
 }
 
 impl Cancellation {
-    /// Stops the run. Calling it again does nothing.
+    /// Stops the run. Further calls have no effect.
     pub fn cancel(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether the run was stopped.
+    /// Returns whether the run was stopped.
     pub fn is_cancelled(&self) -> bool {
         *self.0.borrow()
     }

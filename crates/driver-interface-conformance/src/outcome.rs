@@ -1,41 +1,41 @@
-//! How a check ends.
+//! The outcomes of a check.
 
 use std::fmt;
 
 use driver_interface_types::{ConfigurationError, DriverError};
 use serde::{Deserialize, Serialize};
 
-/// What the body of a check returns. Every assertion of [`Ctx`](crate::Ctx) returns one, to be used with `?`.
+/// The result of a check's body. Every assertion of [`Ctx`](crate::Ctx) returns one, for use with `?`.
 pub type CheckResult<T = ()> = Result<T, Verdict>;
 
-/// Why the body of a check ended early.
+/// The reason why a check's body returned early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The driver breaks the rule.
     Failed(Failure),
-    /// The rule does not concern this driver, for a reason that only its configuration shows. A driver that
-    /// answers "unsupported" for what it declares is no reason: that is a failure.
+    /// The rule does not apply to this driver, for a reason that only its configuration shows. A driver that
+    /// returns "unsupported" for an operation it declares is not such a reason: that is a failure.
     NotApplicable(String),
-    /// The check could not find out: the engine or the suite is at fault.
+    /// The check was inconclusive: the engine or the suite is at fault.
     Broken(String),
 }
 
-/// What a driver did instead of following a rule.
+/// A violation of a rule by a driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Failure {
-    /// What was looked at.
+    /// The value or behaviour that was checked.
     pub about: String,
-    /// What it should be.
+    /// The expected value.
     pub expected: String,
-    /// What it is.
+    /// The actual value.
     pub actual: String,
 }
 
 impl Failure {
-    /// A failure that names what was looked at, what it should be, and what it is.
+    /// Creates a failure from what was checked, the expected value and the actual value.
     pub fn new(about: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) -> Self {
         Self {
             about: about.into(),
@@ -61,8 +61,8 @@ impl From<Failure> for Verdict {
     }
 }
 
-/// A call that was to succeed did not. Whatever the error says, it is the driver's failure: a declared
-/// operation that answers "unsupported" must not pass for one that need not be checked.
+/// Converts the error of a call that should have succeeded. Whatever the error, the driver failed: a declared
+/// operation that returns "unsupported" must not count as one that need not be checked.
 impl From<DriverError> for Verdict {
     fn from(error: DriverError) -> Self {
         let operation = error.context().operation().unwrap_or("a call").to_owned();
@@ -70,14 +70,15 @@ impl From<DriverError> for Verdict {
     }
 }
 
-/// A name that cannot be one: the suite has built it, or the driver has given it to what it made.
+/// Converts the error of an invalid name. Either the suite built the name, or the driver gave it to a resource
+/// it created.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
         Self::Broken(format!("a name, the suite's or the driver's, is none: {error}"))
     }
 }
 
-/// An error as the steps and messages of a report show it.
+/// Formats an error for the steps and messages of a report.
 pub(crate) fn describe(error: &DriverError) -> String {
     let retryable = if error.is_retryable() {
         "retryable"
@@ -87,24 +88,23 @@ pub(crate) fn describe(error: &DriverError) -> String {
     format!("{} ({retryable}): {error}", error.code())
 }
 
-/// How a check ended.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// The driver follows the rule.
     Passed,
-    /// It does not.
+    /// The driver breaks the rule.
     Failed,
-    /// It does not, as was declared: see [`Deviation`](crate::Deviation).
+    /// The driver breaks the rule, as declared: see [`Deviation`](crate::Deviation).
     Deviates,
-    /// The rule does not concern this driver: it does not declare what the rule is about.
+    /// The rule does not apply to this driver, which does not declare the required capability.
     Skipped,
-    /// The check could not find out: the suite or the engine is broken, or it asserted nothing.
+    /// The check was inconclusive: the suite or the engine is broken, or the check asserted nothing.
     Error,
-    /// The check's limit passed. For the driver that is as bad as failing: no call may hang.
+    /// The check exceeded its time limit. This counts as a failure of the driver: no call may hang.
     TimedOut,
-    /// The rule concerns the driver, but the check did not get its turn: there is no image to run it on, or the run
-    /// ended before.
+    /// The rule applies to the driver, but the check did not run: it had no image, or the run ended first.
     NotRun,
 }
 
@@ -120,7 +120,7 @@ impl Outcome {
         Self::NotRun,
     ];
 
-    /// The word for people.
+    /// Returns the outcome as a human-readable word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -133,7 +133,7 @@ impl Outcome {
         }
     }
 
-    /// One character for tables and progress.
+    /// Returns a one-character symbol for tables and progress output.
     pub fn symbol(self) -> char {
         match self {
             Self::Passed => '✔',
@@ -146,7 +146,7 @@ impl Outcome {
         }
     }
 
-    /// Which of two outcomes of one check says more against the driver; a check that did not run says nothing.
+    /// Ranks outcomes by how much they say against the driver. A check that did not run ranks lowest.
     pub(crate) fn badness(self) -> u8 {
         match self {
             Self::NotRun => 0,
@@ -159,12 +159,12 @@ impl Outcome {
         }
     }
 
-    /// Whether it is worse than having passed, and was not declared.
+    /// Returns whether the outcome is worse than a pass and not a declared deviation.
     pub(crate) fn is_problem(self) -> bool {
         self.badness() > Self::Deviates.badness()
     }
 
-    /// Whether the driver broke the rule, and nobody has declared that it would.
+    /// Returns whether the driver broke the rule without a declared deviation.
     pub fn is_breach(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut)
     }

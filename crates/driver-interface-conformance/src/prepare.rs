@@ -1,4 +1,4 @@
-//! What happens before the first check and after the last one.
+//! The preparation before the first check and the clean-up after the last one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +14,31 @@ use crate::guard::Lost;
 use crate::outcome::describe as describe_error;
 use crate::{Check, DriverReport, Need, Outcome, Target, TestImage, guard};
 
-/// How the reason begins for which a check that needs the test image does not run.
+/// The start of the reason for which a check that needs the test image does not run.
 pub(crate) const NO_IMAGE: &str = "no test image";
-/// How long each of these steps may take: a driver that hangs must not hang the suite.
+/// The timeout for each of these steps: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// How the namespace of each run begins.
+/// The prefix of each run's namespace.
 const PREFIX: &str = "conf-";
-/// What to do about a driver that cannot be given the suite's own image.
+/// The remedy for a driver that cannot import the suite's own image.
 const NAME_ONE: &str =
     "the driver does not import images; name one that the engine has, with `Harness::image` or `--image`";
-/// How long it may take to connect, or to say what is known without asking the engine.
+/// The timeout for connecting, and for information that needs no request to the engine.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The test image as it turned out.
+/// The state of the test image after preparation.
 pub(crate) enum Image {
-    /// There, and not ours.
+    /// The image exists and is not the suite's own.
     Found(ImageRef),
-    /// Imported by this run.
+    /// The image was imported by this run.
     Imported(ImageRef),
-    /// Not to be had; the checks that need it are not run.
+    /// The image is unavailable; the checks that need it are not run.
     Missing(String),
-    /// It should be there: the driver declares that it can import one, and failed.
+    /// The image should exist: the driver declares that it can import one, but failed.
     Broken {
         reason: String,
-        /// What may be there all the same.
+        /// An image that may exist nevertheless.
         tried: Option<ImageRef>,
     },
 }
@@ -52,7 +52,7 @@ impl Image {
     }
 }
 
-/// Connects, without leaving the suite to a driver that never answers.
+/// Connects with a timeout, so that a driver that never returns does not block the suite.
 pub(crate) async fn connect(
     target: &Arc<dyn Target>,
     namespace: &Namespace,
@@ -62,13 +62,14 @@ pub(crate) async fn connect(
     connected.unwrap_or_else(|lost| Err(lost.into_error("connect")))
 }
 
-/// What a driver says it can do.
+/// Returns the capabilities a driver declares.
 pub(crate) async fn capabilities(driver: &Arc<dyn ContainerDriver>) -> Result<Capabilities, Lost> {
     let driver = Arc::clone(driver);
     guard::call(CONNECT_DEADLINE, async move { driver.capabilities() }).await
 }
 
-/// Who the driver and its engine are. What it does not say is missing, and the report says why.
+/// Returns the identity of the driver and its engine. If the driver does not report a value, it is missing and
+/// the report says why.
 pub(crate) async fn describe(
     target: &dyn Target,
     driver: &Arc<dyn ContainerDriver>,
@@ -87,7 +88,7 @@ pub(crate) async fn describe(
         Capabilities::none()
     });
     report.capabilities = capabilities.declared().collect();
-    // That a health check works is for a check to find out, not for the heading.
+    // Whether `health_check` works is tested by a check, not here.
     let asked = Arc::clone(driver);
     match guard::call(HEALTH_DEADLINE, async move { asked.health_check().await }).await {
         Ok(health) => report.engine = health.ok().and_then(|health| health.engine),
@@ -96,12 +97,12 @@ pub(crate) async fn describe(
     (report, capabilities)
 }
 
-/// The namespace of a run.
+/// Returns the namespace of a run.
 pub(crate) fn namespace_of(run_id: &str) -> Result<Namespace, ConfigurationError> {
     Namespace::new(format!("{PREFIX}{run_id}"))
 }
 
-/// The image that the run in this namespace imports; none if no run's own namespace is called so.
+/// Returns the image that the run in this namespace imports; none if the namespace is not a run's own.
 pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
     let run_id = namespace.as_str().strip_prefix(PREFIX)?;
     ImageRef::new(format!("localhost/driver-interface-conformance:{run_id}")).ok()
@@ -121,7 +122,7 @@ pub(crate) async fn import(
     if !capabilities.supports(Capability::ImageImport) {
         return Image::Missing(NAME_ONE.to_owned());
     }
-    // Engines complete a short name differently; one with a registry is the same everywhere.
+    // Engines complete a short name differently. A name with a registry is the same everywhere.
     let Some(reference) = image_of(namespace) else {
         return Image::Broken {
             reason: format!("no image can be named after {namespace}"),
@@ -140,8 +141,8 @@ pub(crate) async fn import(
     }
 }
 
-/// Looks whether a container can be made of an image that the engine is to have or to pull, so that its absence is told
-/// once, and not as the failure of every check.
+/// Checks whether a container can be created from an image that the engine should have or pull. A missing image
+/// is then reported once, and not as the failure of every check.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
     let (asked, config) = (
         Arc::clone(driver),
@@ -157,16 +158,16 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
         Ok(Ok(made)) => {
             let asked = Arc::clone(driver);
             let removal = async move { asked.remove_container(&made.id, RemoveOptions::force()).await };
-            // The sweep tells of one that stays.
+            // The sweep reports a leftover container.
             let _ = guard::call(DEADLINE, removal).await;
         }
-        // Whatever else is wrong is for the checks to find.
+        // Any other problem is left to the checks.
         Ok(Err(_)) | Err(_) => {}
     }
     Image::Found(reference.clone())
 }
 
-/// Removes what [`import`] made. Returns what is left.
+/// Removes the image that [`import`] created. Returns any leftover.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
     capabilities: Capabilities,
@@ -174,7 +175,7 @@ pub(crate) async fn remove(
 ) -> Option<String> {
     let (reference, is_there) = match image {
         Image::Imported(reference) => (reference, true),
-        // An import that failed, or that nobody has heard of again, may have made it.
+        // An import that failed or never returned may still have created the image.
         Image::Broken {
             tried: Some(reference),
             ..
@@ -194,7 +195,7 @@ pub(crate) async fn remove(
     Some(format!("image {reference}: {problem}"))
 }
 
-/// Why a check does not run, if it does not.
+/// Returns why a check does not run, if so.
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
     let missing: Vec<&str> = check
         .requires

@@ -1,8 +1,8 @@
-//! A proxy between a driver and its engine that makes things go wrong, for tests of drivers.
+//! A proxy that injects faults between a driver and its engine, for tests of drivers.
 //!
-//! A driver that is connected to a [`FaultProxy`] talks to its engine as before, until a [`Rule`] says what goes
-//! wrong with which request: [`Fault`] is the list. The proxy understands HTTP/1.1, the frames in which Docker sends
-//! the output of commands, and connections that are upgraded to byte streams.
+//! A driver connected to a [`FaultProxy`] talks to its engine as usual until a [`Rule`] injects a [`Fault`]
+//! into a request. The proxy understands HTTP/1.1, the frames in which Docker sends the output of commands, and
+//! connections upgraded to byte streams.
 //!
 //! ```no_run
 //! use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Place, Rule};
@@ -49,9 +49,10 @@ use endpoint::{Address, Listener, listen};
 use engine::Engine;
 use relay::Relay;
 
-/// A proxy on a thread of its own. Dropping it closes its connections and removes its socket.
+/// A fault-injecting proxy that runs on its own thread. Dropping it closes its connections and removes its
+/// socket.
 ///
-/// It runs independently of the runtime that the driver uses, also of its clock.
+/// The proxy is independent of the driver's runtime and of that runtime's clock.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: Address,
@@ -60,7 +61,7 @@ pub struct FaultProxy {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A request that came to a proxy, and the engine's answer.
+/// A request that a proxy received, and the engine's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exchange {
@@ -68,11 +69,11 @@ pub struct Exchange {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// What the engine answered; none if it did not, or was not asked.
+    /// The status of the engine's response; none if the engine did not respond or did not receive the request.
     pub status: Option<u16>,
-    /// How the end of the engine's answer is known.
+    /// How the body of the engine's response is delimited.
     pub framing: Option<Framing>,
-    /// How many bytes of the answer's body were sent to the driver.
+    /// The number of bytes of the response's body that were sent to the driver.
     pub bytes: u64,
 }
 
@@ -94,15 +95,16 @@ impl Exchange {
 }
 
 impl FaultProxy {
-    /// Listens on a Unix socket in a temporary directory, for the engine at `unix:///path` or `tcp://host:port`.
+    /// Starts a proxy on a Unix socket in a temporary directory, for the engine at `unix:///path` or
+    /// `tcp://host:port`.
     ///
     /// # Errors
-    /// `InvalidInput`: the URI is another one. Otherwise what the host answers to the socket.
+    /// `InvalidInput` if the URI has another form. Otherwise the host's error from creating the socket.
     pub fn start(engine: &str) -> io::Result<Self> {
         Self::run(Engine::parse(engine)?, false)
     }
 
-    /// Listens on a TCP port of the loopback interface instead, which every program of this host can reach.
+    /// Starts a proxy on a TCP port of the loopback interface instead. Every program on this host can reach it.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -110,7 +112,8 @@ impl FaultProxy {
         Self::run(Engine::parse(engine)?, true)
     }
 
-    /// Listens on a Unix socket in a temporary directory and answers by itself, without an engine.
+    /// Starts a server on a Unix socket in a temporary directory that responds from a script, without an
+    /// engine.
     ///
     /// ```
     /// use driver_interface_conformance::proxy::{Answer, FaultProxy};
@@ -126,7 +129,7 @@ impl FaultProxy {
     /// ```
     ///
     /// # Errors
-    /// What the host answers to the socket.
+    /// The host's error from creating the socket.
     pub fn scripted(script: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
         Self::run(Engine::Script(Arc::new(script)), false)
     }
@@ -149,7 +152,7 @@ impl FaultProxy {
         let thread = std::thread::Builder::new()
             .name("fault-proxy".to_owned())
             .spawn(move || {
-                // Removed when all has ended.
+                // Dropped, and thus removed, when the thread ends.
                 let _directory = directory;
                 runtime.block_on(async {
                     let listener = match Listener::bind(&wanted).await {
@@ -176,19 +179,19 @@ impl FaultProxy {
         })
     }
 
-    /// Where it listens, for a driver: `unix:///path` or `tcp://127.0.0.1:port`.
+    /// Returns the URI at which the proxy listens, for a driver: `unix:///path` or `tcp://127.0.0.1:port`.
     pub fn uri(&self) -> String {
         self.address.to_string()
     }
 
-    /// Adds a rule. Of several that match a request the first one is used.
+    /// Adds a rule. If several rules match a request, the first one applies.
     pub fn inject(&self, rule: Rule) -> Injected {
         let injected = Injected::new(rule);
         self.relay.rules().push(injected.clone());
         injected
     }
 
-    /// Forgets all rules and listens as it should. Connections on which something went wrong stay as they are.
+    /// Removes all rules and listens normally again. Connections that a fault has affected stay as they are.
     ///
     /// # Errors
     /// As [`set_endpoint`](Self::set_endpoint).
@@ -197,10 +200,10 @@ impl FaultProxy {
         self.set_endpoint(Endpoint::Listening)
     }
 
-    /// Changes the socket at which it listens; it has changed when the call returns.
+    /// Changes the state of the listening socket. The change is complete when the call returns.
     ///
     /// # Errors
-    /// What the host answers to the change.
+    /// The host's error from the change.
     pub fn set_endpoint(&self, endpoint: Endpoint) -> io::Result<()> {
         let (done, result) = channel();
         self.relay
@@ -208,17 +211,17 @@ impl FaultProxy {
         result.recv().map_err(io::Error::other)?
     }
 
-    /// Breaks all connections that there are now.
+    /// Breaks all current connections.
     pub fn break_all(&self, how: Break) {
         self.relay.cut_all(how);
     }
 
-    /// How many connections it has now.
+    /// Returns the number of current connections.
     pub fn connections(&self) -> usize {
         self.relay.connections()
     }
 
-    /// The requests that came since the last call, in their order.
+    /// Returns the requests received since the last call, in order.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.relay.exchanges())
     }
@@ -226,7 +229,7 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        // Its receiver is gone if the thread has ended by itself.
+        // The receiver is gone if the thread has already ended.
         let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -1,7 +1,7 @@
-//! What a run found, as plain data: `report.json`.
+//! The results of a run, as plain data: `report.json`.
 //!
-//! Field names are camelCase; times are milliseconds since the epoch, durations milliseconds. Readers ignore
-//! fields they do not know; [`SCHEMA_VERSION`] changes only when a field changes its meaning or goes away.
+//! Field names are camelCase. Times are milliseconds since the epoch, and durations are milliseconds. Readers
+//! ignore unknown fields. [`SCHEMA_VERSION`] changes only when a field changes its meaning or is removed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::journal::{Step, millis};
 use crate::{Check, Deviation, Failure, Level, Outcome};
 
-/// The version of the report's form.
+/// The version of the report's schema.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The version of the suite: a new or stricter check raises the minor number, a removed or looser one the patch.
+/// The version of the suite. A new or stricter check raises the minor number, and a removed or looser check the
+/// patch number.
 pub const SUITE_VERSION: &str = "1.2.0";
 
-/// Stands in tables and progress for a check that failed, but is no MUST.
+/// The symbol in tables and progress output for a failed check whose level is not MUST.
 pub(crate) const MINOR: char = '△';
 
-/// Everything one run found, over all its drivers.
+/// The results of one run over all its drivers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -29,18 +30,18 @@ pub struct Report {
     pub schema_version: u32,
     /// [`SUITE_VERSION`].
     pub suite_version: String,
-    /// When the run began.
+    /// The start time of the run.
     pub started_at: u64,
-    /// What the order of the checks was made from; of a run that is repeated, the first time.
+    /// The seed for the order of the checks; for a repeated run, the seed of the first repetition.
     pub seed: u64,
-    /// Whether only some checks were selected: such a run proves no conformance.
+    /// Whether only some checks were selected. Such a run does not prove conformance.
     pub partial: bool,
-    /// Which ones, in words.
+    /// The selection, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<String>,
     /// The drivers that were checked.
     pub drivers: Vec<DriverReport>,
-    /// The targets that were not, and why.
+    /// The targets that were not checked, and why.
     pub not_run: Vec<NotRun>,
 }
 
@@ -51,13 +52,13 @@ pub struct Report {
 pub struct NotRun {
     /// The target.
     pub uri: String,
-    /// Why not, and what can be done.
+    /// The reason, and the remedy.
     pub reason: String,
-    /// Whether it had to run.
+    /// Whether the target was required to run.
     pub required: bool,
 }
 
-/// What was found about one driver.
+/// The results for one driver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -68,110 +69,110 @@ pub struct DriverReport {
     pub name: String,
     /// The driver's version.
     pub version: String,
-    /// The engine behind it, where it answered.
+    /// The engine behind the driver, if it responded.
     pub engine: Option<EngineInfo>,
-    /// What it declares.
+    /// The capabilities that the driver declares.
     pub capabilities: Vec<Capability>,
-    /// The image that containers were made from; none if the checks that need one were not run.
+    /// The image that containers were created from; none if the checks that need one were not run.
     pub image: Option<String>,
-    /// Real time from connecting to the end of the sweep.
+    /// The wall-clock time from connecting to the end of the sweep.
     pub wall_ms: u64,
     /// Whether the run was cancelled.
     pub cancelled: bool,
-    /// Of a run that was repeated: the seed of each time, in order.
+    /// The seeds of a repeated run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<u64>,
-    /// The checks, counted by outcome.
+    /// The number of checks by outcome.
     pub summary: Summary,
-    /// What was left on the engine, or could not be looked for, and which calls of the suite itself the driver did not
-    /// answer.
+    /// Leftover resources on the engine, resources that could not be listed, and calls by the suite itself that
+    /// the driver did not answer.
     pub leaks: Vec<String>,
     /// Every selected check, in the order of the catalogue.
     pub checks: Vec<CheckReport>,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CheckReport {
     /// The check's id.
     pub id: String,
-    /// How bad it is when a driver fails it.
+    /// The severity of a failure.
     pub level: Level,
     /// The rule.
     pub statement: String,
-    /// Why the rule is there, where that needs saying.
+    /// The reason for the rule, if it needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<String>,
-    /// The capabilities without which the rule does not concern a driver.
+    /// The capabilities a driver must declare for the rule to apply to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Capability>,
-    /// What was declared of it.
+    /// The declared deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<Deviation>,
-    /// How it ended; of a run that was repeated, the worst time, which all the rest is about.
+    /// The outcome; for a repeated run, the worst one. All other fields describe that repetition.
     pub outcome: Outcome,
-    /// How long it took, by the runtime's clock: simulated time where the clock is paused.
+    /// The duration on the runtime's clock: simulated time if the clock is paused.
     pub duration_ms: u64,
-    /// How many assertions it made.
+    /// The number of assertions made.
     pub assertions: usize,
-    /// Why it did not pass; none if it did.
+    /// The reason why the check did not pass; none if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What was expected and what was seen, where an assertion failed.
+    /// The expected and the actual value, if an assertion failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What the check did until then; only of checks that did not pass.
+    /// The calls the check made; recorded only for checks that did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
-    /// Of a run that was repeated: each time, in order.
+    /// The repetitions of a repeated run, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<Repetition>,
 }
 
-/// How a check ended one of several times.
+/// The outcome of a check in one repetition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Repetition {
-    /// The seed of that time.
+    /// The seed of the repetition.
     pub seed: u64,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How long it took.
+    /// The duration.
     pub duration_ms: u64,
 }
 
-/// Checks counted by how they ended.
+/// The number of checks by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Summary {
-    /// All of them; the sum of the next seven.
+    /// All checks: the sum of the next seven fields.
     pub total: usize,
-    /// Those that passed.
+    /// Checks that passed.
     pub passed: usize,
-    /// Those that failed.
+    /// Checks that failed.
     pub failed: usize,
-    /// Those that failed as was declared.
+    /// Checks that failed as declared.
     #[serde(default)]
     pub deviates: usize,
-    /// Those that did not concern the driver.
+    /// Checks that did not apply to the driver.
     pub skipped: usize,
-    /// Those that could not find out.
+    /// Checks that were inconclusive.
     pub errors: usize,
-    /// Those that took too long.
+    /// Checks that exceeded their time limit.
     pub timed_out: usize,
-    /// Those that did not get their turn, for want of an image or because the run ended before.
+    /// Checks that were not run, because there was no image or the run ended first.
     pub not_run: usize,
-    /// Of the failed and timed out ones, those of level MUST, and those with a declared deviation: it has expired,
-    /// or the check passed in spite of it.
+    /// The failed and timed-out checks that are of level MUST or have a declared deviation. In the latter case,
+    /// the deviation has expired or the check passed despite it.
     pub must_failed: usize,
 }
 
 impl Report {
-    /// An empty report of a run that begins now.
+    /// Creates an empty report for a run that starts now.
     pub fn new(seed: u64, partial: bool) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
@@ -185,15 +186,15 @@ impl Report {
         }
     }
 
-    /// All drivers' checks counted together.
+    /// Returns the summary over the checks of all drivers.
     pub fn summary(&self) -> Summary {
         Summary::of(self.drivers.iter().flat_map(|driver| &driver.checks))
     }
 
-    /// What the run amounts to.
+    /// Returns the overall verdict of the run.
     pub fn verdict(&self) -> RunVerdict {
         let any = |holds: fn(&DriverReport) -> bool| self.drivers.iter().any(holds);
-        // That a selection does not concern one of several drivers is as it should be.
+        // A selection may legitimately contain no check that applies to one of several drivers.
         let unchecked =
             |driver: &DriverReport| !driver.has_run() && (!self.partial || driver.summary.not_run > 0);
         let broken = any(|driver| {
@@ -212,7 +213,7 @@ impl Report {
 }
 
 impl NotRun {
-    /// A target that was not checked, and why.
+    /// Creates an entry for a target that was not checked.
     pub fn new(uri: impl Into<String>, reason: impl Into<String>, required: bool) -> Self {
         Self {
             uri: uri.into(),
@@ -222,22 +223,22 @@ impl NotRun {
     }
 }
 
-/// What a run amounts to, the worst first.
+/// The overall verdict of a run. Variants are ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunVerdict {
-    /// A driver failed a check of level MUST, a declared deviation does not hold, or a target that had to run did
-    /// not.
+    /// A driver failed a check of level MUST, a declared deviation no longer holds, or a required target did
+    /// not run.
     NotConformant,
-    /// A check could not find out, or a driver was not checked at all.
+    /// A check was inconclusive, or a driver was not checked at all.
     Broken,
-    /// Something was left on an engine.
+    /// The run left resources on an engine.
     Leaked,
-    /// Nothing of that; whether all was checked, [`DriverReport::verdict`] tells of each driver.
+    /// None of the above. [`DriverReport::verdict`] states for each driver whether every check ran.
     Ok,
 }
 
 impl RunVerdict {
-    /// The exit code of a program that ran the suite: 0, 1, 2 or 4.
+    /// Returns the exit code of a program that ran the suite: 0, 1, 2 or 4.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -266,12 +267,13 @@ impl DriverReport {
         }
     }
 
-    /// The report on one check.
+    /// Returns the report on one check.
     pub fn check(&self, id: &str) -> Option<&CheckReport> {
         self.checks.iter().find(|check| check.id == id)
     }
 
-    /// The checks that did not pass, and were neither skipped nor declared to deviate; those not run are among them.
+    /// Iterates over the checks that did not pass and were neither skipped nor declared to deviate. This
+    /// includes checks that were not run.
     pub fn problems(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| {
             !matches!(
@@ -281,7 +283,7 @@ impl DriverReport {
         })
     }
 
-    /// Makes this the first of several times of the same run.
+    /// Turns this report into the first repetition of a repeated run.
     pub(crate) fn begin_repetitions(&mut self, seed: u64) {
         self.seeds = vec![seed];
         for check in &mut self.checks {
@@ -289,7 +291,7 @@ impl DriverReport {
         }
     }
 
-    /// Adds another time of the same run, with this seed.
+    /// Merges a further repetition of the same run, with this seed.
     pub(crate) fn add(&mut self, seed: u64, next: Self) {
         self.seeds.push(seed);
         self.wall_ms += next.wall_ms;
@@ -307,7 +309,7 @@ impl DriverReport {
         self.summary = Summary::of(&self.checks);
     }
 
-    /// The driver and its engine on one line.
+    /// Describes the driver and its engine on one line.
     pub fn title(&self) -> String {
         let engine = self.engine.as_ref().map_or(String::new(), |engine| {
             let api = engine
@@ -341,7 +343,7 @@ impl CheckReport {
         }
     }
 
-    /// Adds how the same check ended another time. The worse of both is what is told.
+    /// Merges the same check's result from a further repetition. The worse of the two is reported.
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
@@ -359,17 +361,17 @@ impl CheckReport {
         }
     }
 
-    /// Whether the run is no success, whatever else happens in it.
+    /// Returns whether this check alone makes the run unsuccessful.
     pub fn is_fatal(&self) -> bool {
         self.outcome == Outcome::Error || self.is_decisive()
     }
 
-    /// Whether it broke a rule of which that is only reported.
+    /// Returns whether the driver broke a rule whose violations are only reported.
     pub(crate) fn is_minor(&self) -> bool {
         self.outcome.is_breach() && !self.is_decisive()
     }
 
-    /// One character for tables and progress.
+    /// Returns a one-character symbol for tables and progress output.
     pub(crate) fn symbol(&self) -> char {
         if self.is_minor() {
             MINOR
@@ -378,18 +380,18 @@ impl CheckReport {
         }
     }
 
-    /// Whether it makes the driver not conformant.
+    /// Returns whether the result makes the driver non-conformant.
     fn is_decisive(&self) -> bool {
         self.outcome.is_breach() && (self.level == Level::Must || self.deviation.is_some())
     }
 
-    /// Whether it passed some of the times and some it did not.
+    /// Returns whether the check passed in some repetitions and failed in others.
     pub fn is_flaky(&self) -> bool {
         let ended = |wanted: fn(Outcome) -> bool| self.repetitions.iter().any(|time| wanted(time.outcome));
         ended(|outcome| outcome == Outcome::Passed) && ended(Outcome::is_problem)
     }
 
-    /// The seed of the time that the report is about, if the run was repeated.
+    /// Returns the seed of the repetition that this report describes, if the run was repeated.
     pub fn seed(&self) -> Option<u64> {
         let told = self.repetitions.iter().find(|time| time.outcome == self.outcome);
         told.map(|time| time.seed)
@@ -407,14 +409,14 @@ impl CheckReport {
         self
     }
 
-    /// The first segment of the id.
+    /// Returns the first segment of the id.
     pub fn area(&self) -> &str {
         crate::check::area_of(&self.id)
     }
 }
 
 impl Summary {
-    /// Counts checks.
+    /// Counts checks by outcome.
     pub fn of<'a>(checks: impl IntoIterator<Item = &'a CheckReport>) -> Self {
         let mut summary = Self::default();
         for check in checks {
@@ -435,7 +437,7 @@ impl Summary {
         summary
     }
 
-    /// How often each outcome that occurs does, the worst first.
+    /// Returns the outcomes that occur, each with its count, from worst to best.
     pub(crate) fn counts(&self) -> Vec<(Outcome, usize)> {
         let mut counts: Vec<_> = Outcome::ALL.map(|outcome| (outcome, self.count(outcome))).into();
         counts.retain(|(_, count)| *count > 0);
@@ -455,7 +457,8 @@ impl Summary {
         }
     }
 
-    /// The line that ends every output: `132 passed, 0 failed, 8 skipped`, and what else there was.
+    /// Formats the line that ends every output: `132 passed, 0 failed, 8 skipped`, followed by any other
+    /// counts.
     pub fn line(&self) -> String {
         let mut line = format!(
             "{} passed, {} failed, {} skipped",

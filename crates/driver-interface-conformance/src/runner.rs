@@ -1,4 +1,4 @@
-//! Runs checks against one target: in random order, several at once, each with a limit, and cleans up.
+//! Runs checks against one target in random order, several concurrently, each with a time limit, and cleans up.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -24,20 +24,20 @@ use crate::{
     SelectionError, Summary, Target, Verdict, checks, guard, sweep,
 };
 
-/// How long a body that is told to end may take to do so.
+/// How long a check's body may take to stop after it is aborted.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long an engine has, after a body was ended in the middle of a call, to do what it was asked to: until then there is
-/// nothing to find.
+/// How long the suite waits, after it aborts a body in the middle of a call, for the engine to complete the
+/// request. Until then, a created resource may not be visible yet.
 const AFTERMATH: Duration = Duration::from_secs(2);
 
-/// Why a run did not begin.
+/// The reason why a run did not start.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The selection selects nothing.
+    /// The selection is invalid or matches no check.
     Selection(SelectionError),
-    /// A declared deviation is of no check, or ends with no version.
+    /// A declared deviation names no existing check, or its `until` is not a version.
     Deviation(DeviationError),
     /// The target could not be reached.
     Unreachable(DriverError),
@@ -96,10 +96,11 @@ impl std::error::Error for RunError {
 /// ```
 ///
 /// # Errors
-/// When nothing is selected, a declared deviation makes no sense, or the target cannot be reached. What goes wrong after that is in the report.
+/// If nothing is selected, a declared deviation is invalid, or the target cannot be reached. Later problems are
+/// part of the report.
 ///
 /// # Cancel safety
-/// Dropping the future leaves on the engine what the checks under way have made; use
+/// Dropping the future leaves the resources of running checks on the engine. Use
 /// [`Cancellation`](crate::Cancellation) to end early and clean up.
 pub async fn run(
     target: Arc<dyn Target>,
@@ -109,7 +110,7 @@ pub async fn run(
     run_checks(&checks::all(), target, options, observer).await
 }
 
-/// Runs checks of your own choice, such as the suite's and some of yours; see [`run`].
+/// Runs the given checks, such as the suite's plus your own; see [`run`].
 ///
 /// # Errors
 /// As [`run`].
@@ -142,7 +143,7 @@ pub async fn run_checks(
         }
         match once(number).await {
             Ok(next) => report.add(options.seed.wrapping_add(number as u64), next),
-            // What was found until then is not thrown away.
+            // The results so far are kept.
             Err(error) => {
                 report.leaks.push(format!(
                     "the engine went away before repetition {}: {error}",
@@ -167,9 +168,9 @@ async fn run_once(
     Ok(session.end(tally).await)
 }
 
-/// A target that is connected and has the test image.
+/// A connected target that has the test image.
 pub(crate) struct Session {
-    /// Who the driver and its engine are.
+    /// The identity of the driver and its engine.
     pub(crate) report: DriverReport,
     runner: Runner,
     image: Image,
@@ -219,13 +220,13 @@ impl Session {
         })
     }
 
-    /// The report on a check that cannot be run or does not concern the driver.
+    /// Returns the report on a check that cannot run or does not apply to the driver.
     #[cfg(feature = "harness")]
     pub(crate) fn obstacle(&self, check: &Check) -> Option<CheckReport> {
         self.runner.obstacle(check, &self.image)
     }
 
-    /// Runs one check, and says what it left.
+    /// Runs one check and returns its report and its leftover resources.
     #[cfg(feature = "harness")]
     pub(crate) async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         if self.runner.cancellation.is_cancelled() {
@@ -238,7 +239,7 @@ impl Session {
         }
     }
 
-    /// Looks for what is left, removes it, and sums up.
+    /// Finds and removes leftover resources, and completes the report.
     pub(crate) async fn end(&self, tally: Tally) -> DriverReport {
         let (mut report, runner) = (self.report.clone(), &self.runner);
         let Tally { mut done, leaks, .. } = tally;
@@ -255,7 +256,7 @@ impl Session {
         report
             .leaks
             .extend(sweep::leaks(&shared.target, &namespaces).await);
-        // After the sweep: a container that was left would keep the image.
+        // After the sweep, because a leftover container would keep the image in use.
         let left = prepare::remove(&runner.driver, shared.capabilities, &self.image).await;
         report.leaks.extend(left);
 
@@ -271,13 +272,13 @@ impl Session {
 
 const CANCELLED: &str = "the run was cancelled";
 
-/// What has come of a run so far.
+/// The results of a run so far.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Each check's place in the catalogue, and what it found.
+    /// Each check's index in the catalogue, and its report.
     pub(crate) done: Vec<(usize, CheckReport)>,
     pub(crate) leaks: Vec<String>,
-    /// Why no further check begins.
+    /// The reason why no further check starts, if any.
     over: Option<String>,
 }
 
@@ -288,7 +289,7 @@ struct Runner {
     deviations: Deviations,
     cancellation: crate::Cancellation,
     bail: bool,
-    /// Whether a check was ended in the middle of whatever it was doing.
+    /// Whether a check was aborted in the middle of an operation.
     has_stopped_one: AtomicBool,
 }
 
@@ -303,7 +304,7 @@ impl Runner {
             }
         }
         waiting.shuffle(&mut StdRng::seed_from_u64(options.seed));
-        // Those that may take long go first, so that none of them runs on alone at the end.
+        // Checks with a long limit go first, so that none of them runs alone at the end.
         waiting.sort_by_key(|(_, check)| Reverse(check.limit));
         let (together, alone): (Vec<_>, Vec<_>) = waiting
             .into_iter()
@@ -354,7 +355,7 @@ impl Runner {
         }
     }
 
-    /// Runs a check, and says what it left. Whatever happens, there is a report.
+    /// Runs a check and returns its report and its leftover resources. It returns a report in every case.
     async fn run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         let run = AssertUnwindSafe(self.try_run_one(index, check)).catch_unwind();
         run.await.unwrap_or_else(|payload| {
@@ -382,7 +383,7 @@ impl Runner {
         (self.deviations.judge(report), leaks)
     }
 
-    /// Runs a body, and says if it could not be ended.
+    /// Runs a check's body and reports if it could not be stopped.
     async fn run_body(&self, check: &Check, ctx: &Ctx) -> (CheckReport, Vec<String>) {
         let limit = check.limit.mul_f64(self.shared.target.time_scale().max(0.1));
         let (run, given) = (check.run, ctx.clone());
@@ -407,7 +408,7 @@ impl Runner {
     }
 }
 
-/// Ends a body and waits until everything it holds is dropped. Says so if that takes too long.
+/// Aborts a body and waits until everything it holds is dropped. Reports if that takes too long.
 async fn stop(mut body: JoinSet<CheckResult>) -> Vec<String> {
     match timeout(STOP_DEADLINE, body.shutdown()).await {
         Ok(()) => Vec::new(),
@@ -442,7 +443,7 @@ fn judge(check: &Check, result: CheckResult, assertions: usize) -> CheckReport {
     }
 }
 
-/// A panic inside a call is the driver's, any other the suite's.
+/// Attributes a panic: inside a call it is the driver's, otherwise the suite's.
 fn judge_panic(check: &Check, ctx: &Ctx, error: JoinError) -> CheckReport {
     let message = guard::panic_of(error);
     broken(

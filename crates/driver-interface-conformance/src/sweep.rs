@@ -1,5 +1,5 @@
-//! The last look: whatever a run's namespaces still have is a leak, and is removed. And the same for a run that
-//! could not look itself.
+//! The final sweep: any resource still in a run's namespaces is a leak, and is removed. The same for a run that
+//! could not sweep itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio::time::{Instant, sleep};
 use crate::outcome::describe;
 use crate::{Target, guard, prepare};
 
-/// How long a driver has for undoing, in the background, creations that were dropped.
+/// How long a driver may take to roll back dropped creations in the background.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long one question or removal may take: a driver that hangs must not hang the suite.
+/// The timeout for one query or removal: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How many namespaces are looked at at once.
+/// How many namespaces are swept concurrently.
 const AT_ONCE: usize = 8;
 
-/// Looks for what is left in some namespaces, over a new connection to each, and removes it. Returns what it was, and what
-/// went wrong.
+/// Finds leftover resources in these namespaces, over a new connection to each, and removes them. Returns the
+/// resources and any problems.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
     let looks = stream::iter(namespaces.to_vec()).map(|namespace| async move {
         let Look { found, problems } = sweep_one(target, &namespace).await;
@@ -38,17 +38,18 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
     looks.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
-/// Removes what a run that was killed has left: everything in the namespaces it used, and its test image. Returns what was
-/// found, one line each.
+/// Removes the leftover resources of a killed run: everything in the namespaces it used, and its test image.
+/// Returns what was found, one line each.
 ///
-/// Which namespaces a run uses [`Target::connect`] sees; write them down before they are used, and give up the note when
-/// the run has ended. A run that is still alive must not be swept: it would lose what it works with.
+/// [`Target::connect`] receives every namespace that a run uses. Record each one before it is used, and delete
+/// the record when the run has ended. Never sweep the namespaces of a live run: the sweep would remove
+/// resources that the run is using.
 ///
 /// # Errors
-/// What could not be removed, in words; all the rest is. Sweep again when the engine can be reached.
+/// A description of what could not be removed; everything else is. Sweep again when the engine can be reached.
 ///
 /// # Cancel safety
-/// Dropping the future leaves what was not removed yet; sweep again.
+/// Dropping the future leaves the resources not yet removed; sweep again.
 pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
     let looks = stream::iter(namespaces.to_vec()).map(|namespace| async {
         let look = sweep_abandoned(&target, &namespace).await;
@@ -67,10 +68,10 @@ pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<
     }
 }
 
-/// What a look at one namespace has come to.
+/// The result of sweeping one namespace.
 #[derive(Default)]
 struct Look {
-    /// What was there.
+    /// The resources found.
     found: Vec<String>,
     problems: Vec<String>,
 }
@@ -133,7 +134,7 @@ async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
     }
 }
 
-/// What can be left in a namespace.
+/// A resource that can be left in a namespace.
 enum Object {
     Container(Box<ContainerInstance>),
     Volume(Volume),
@@ -167,16 +168,16 @@ impl fmt::Display for Object {
     }
 }
 
-/// What became of something that was to be removed.
+/// The result of removing a resource.
 enum Removed {
     Now,
-    /// It was gone already.
+    /// The resource no longer existed.
     Before,
-    /// It is still there, and why.
+    /// The resource still exists, for this reason.
     Not(String),
 }
 
-/// A new connection to a namespace. Nothing that goes wrong on it ends the rest.
+/// A new connection to a namespace. A failure on it does not stop the rest.
 struct Sweeper {
     driver: Arc<dyn ContainerDriver>,
     capabilities: Capabilities,
@@ -193,7 +194,7 @@ impl Sweeper {
         })
     }
 
-    /// Everything that is there, and what could not be listed.
+    /// Returns all resources found, and what could not be listed.
     async fn objects(&self) -> (Vec<Object>, Vec<String>) {
         let (containers, volumes, networks) = join3(
             self.list(None, |driver| async move {
@@ -241,7 +242,7 @@ impl Sweeper {
         }
     }
 
-    /// Removes containers, and then what they may have used. Returns what could not be removed.
+    /// Removes the containers, and then the resources they may have used. Returns what could not be removed.
     async fn remove_all(&self, objects: Vec<Object>) -> Vec<String> {
         let is_container = |object: &Object| matches!(object, Object::Container(_));
         let (containers, others): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_container);
@@ -256,7 +257,7 @@ impl Sweeper {
         problems
     }
 
-    /// Removes what a driver that was killed has left of its own networks; says how many.
+    /// Removes the internal networks that a killed driver has left. Returns their number.
     async fn remove_idle_networks(&self) -> Result<usize, String> {
         if !self.capabilities.supports(Capability::NetworkCleanup) {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! What the suite runs against.
+//! The targets the suite runs against.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,54 +7,57 @@ use async_trait::async_trait;
 use driver_interface_errors::UnsupportedError;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// Makes drivers for one engine. Where connecting is all there is to say, [`target_fn`] makes one from a function.
+/// Connects drivers to one engine. If connecting is all there is to it, [`target_fn`] builds a target from a
+/// function.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// Names the target in reports and on the command line, such as `docker:` or `mock-local:`.
+    /// Returns the target's name in reports and on the command line, such as `docker:` or `mock-local:`.
     fn uri(&self) -> String;
 
-    /// Makes a driver. It is called many times: checks use a second driver to see what another process would,
-    /// and drivers of other namespaces. All of them must reach the same engine.
+    /// Connects a driver. The suite calls it many times: checks use a second driver to see what another process
+    /// would see, and drivers of other namespaces. All of them must reach the same engine.
     ///
     /// # Errors
-    /// Whatever the driver says when it cannot reach its engine; the target is then reported as not run.
+    /// The driver's error if it cannot reach its engine. The target is then reported as not run.
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>>;
 
-    /// Makes objects on the engine that no driver of this interface made, through another client. Each check that needs
-    /// some asks for one of its own. Without it the checks that a driver leaves them alone are skipped.
+    /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that
+    /// needs one calls this method again. Without it, the suite skips the checks that a driver leaves unmanaged
+    /// resources alone.
     fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
         None
     }
 
-    /// An image that a registry within the engine's reach has, for the checks of pulling. Without one they are
-    /// not run. It is still on the engine after the run.
+    /// Returns an image in a registry that the engine can reach, for the pull checks. Without one, those checks
+    /// are not run. The image stays on the engine after the run.
     fn registry_image(&self) -> Option<ImageRef> {
         None
     }
 
-    /// Removes an image from the engine, whoever brought it there: those that a driver loads belong to the engine,
-    /// and no driver removes them. One that is not there is fine. Without it the loaded images of a run (a few
-    /// kilobytes each, under `localhost/conf-…`) stay.
+    /// Removes an image from the engine, regardless of who added it. Images that a driver loads belong to the
+    /// engine, so no driver removes them. A missing image is not an error. Without this method the images
+    /// loaded during a run (a few kilobytes each, under `localhost/conf-…`) stay on the engine.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn forget_image(&self, image: &ImageRef) -> std::result::Result<(), String> {
         let _ = image;
         Ok(())
     }
 
-    /// Where the engine listens: `unix:///path` or `tcp://host:port`. Together with [`connect_at`](Self::connect_at) it lets
-    /// the suite put a [fault proxy](crate::proxy) between the driver and its engine, which must talk HTTP/1.1 there.
-    /// Without it the checks of broken connections are not run.
+    /// Returns the engine's address: `unix:///path` or `tcp://host:port`. Together with
+    /// [`connect_at`](Self::connect_at) it lets the suite put a [fault proxy](crate::proxy) between the driver
+    /// and its engine. The engine must accept HTTP/1.1 at this address. Without it, the broken-connection
+    /// checks are not run.
     fn engine_address(&self) -> Option<String> {
         None
     }
 
-    /// Connects a driver to the same engine at another address, a proxy's. Its deadline for
-    /// each call is `deadline`; connecting may take longer.
+    /// Connects a driver to the same engine through another address, that of a proxy. `deadline` is the
+    /// driver's deadline for each call; connecting may take longer.
     ///
     /// # Errors
-    /// What the driver returns when it cannot reach its engine.
+    /// The driver's error if it cannot reach its engine.
     async fn connect_at(
         &self,
         address: &str,
@@ -65,13 +68,13 @@ pub trait Target: Send + Sync {
         Err(UnsupportedError::new("connect", "the target connects to no other address").into())
     }
 
-    /// By how much the longest times that checks allow are multiplied: above 1 for a slow engine.
+    /// Returns the factor by which the suite multiplies its time limits: above 1 for a slow engine.
     fn time_scale(&self) -> f64 {
         1.0
     }
 }
 
-/// A target whose drivers a function makes, with nothing more to say about the engine.
+/// Creates a target whose drivers come from a function, with no further options.
 ///
 /// ```
 /// use driver_interface_conformance::{Options, Silent, TestImage, run, target_fn};
@@ -124,39 +127,39 @@ where
     }
 }
 
-/// Makes and looks after objects that are none of the driver's business, through the engine's own API.
+/// A client that creates and inspects unmanaged resources through the engine's own API.
 #[async_trait]
 pub trait Bystanders: Send + Sync {
-    /// Makes a container of `image` with these labels, running if it can be, and returns its id.
+    /// Creates a container from `image` with these labels, starts it if possible, and returns its id.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn add_container(&self, name: &str, image: &str, labels: &[(&str, &str)])
     -> Result<String, String>;
 
-    /// Makes a volume.
+    /// Creates a volume.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn add_volume(&self, name: &str) -> Result<(), String>;
 
-    /// Makes a network.
+    /// Creates a network.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn add_network(&self, name: &str) -> Result<(), String>;
 
-    /// What has become of everything added, one line each: its kind, its name, and its state. Two calls with
-    /// nothing in between answer the same.
+    /// Returns the current state of every resource added, one line each: its kind, its name, and its state. Two
+    /// calls with no change in between return the same lines.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn inventory(&self) -> Result<Vec<String>, String>;
 
-    /// Removes everything added. After a check it is called whatever became of the check, and again where it fails; what
-    /// is gone already is fine.
+    /// Removes every resource added. The suite calls it after each check, whatever the outcome, and again if it
+    /// fails. A resource that no longer exists is not an error.
     ///
     /// # Errors
-    /// What the engine says, in any words.
+    /// The engine's error, as free text.
     async fn remove_all(&self) -> Result<(), String>;
 }

@@ -1,4 +1,5 @@
-//! A driver as checks see it: every call is noted as a step, and what it makes as something to clean up.
+//! The driver wrapper that checks use: it records every call as a step, and every created resource for
+//! clean-up.
 
 #![deny(clippy::missing_trait_methods)]
 
@@ -12,24 +13,24 @@ use driver_interface_types::{
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal,
-    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
-    VolumeId, WaitOptions, WriteFile,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
+    Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
+    VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use crate::journal::Journal;
 use crate::ledger::{Ledger, Made};
 use crate::outcome::describe;
 
-/// A driver whose calls are noted for the report and whose creations are cleaned up after the check.
+/// A driver whose calls are recorded for the report and whose created resources are removed after the check.
 ///
-/// It is a [`ContainerDriver`] itself and changes nothing of what the driver inside answers.
+/// It implements [`ContainerDriver`] and does not change the inner driver's results.
 #[derive(Clone)]
 pub struct TrackedDriver {
     inner: Arc<dyn ContainerDriver>,
-    /// Removes what it creates.
+    /// The driver that removes the created resources.
     remover: Arc<dyn ContainerDriver>,
-    /// Tells the drivers of one check apart in its steps; empty for the first.
+    /// Distinguishes the drivers of one check in its steps; empty for the first.
     label: &'static str,
     journal: Arc<Journal>,
     ledger: Arc<Ledger>,
@@ -51,7 +52,8 @@ impl TrackedDriver {
         }
     }
 
-    /// Has another driver remove what this one creates, for one whose connection may be broken by then.
+    /// Lets another driver remove the resources that this one creates, because this one's connection may be
+    /// broken by then.
     #[cfg(unix)]
     pub(crate) fn removed_by(mut self, remover: &Self) -> Self {
         self.remover = Arc::clone(&remover.inner);
@@ -62,7 +64,7 @@ impl TrackedDriver {
         self.ledger.note(&self.remover, made);
     }
 
-    /// Notes an image that a load may bring, for the clean-up.
+    /// Records an image that a load may add, for the clean-up.
     pub(crate) fn may_load(&self, image: &ImageRef) {
         self.note(Made::LoadedImage(image.clone()));
     }
@@ -102,7 +104,7 @@ fn shown<T: fmt::Debug>(value: &T) -> String {
     format!("{value:?}")
 }
 
-/// A container on one line: what a check is likely to be about.
+/// Formats a container on one line, with the fields that a check usually tests.
 pub(crate) fn brief(container: &ContainerInstance) -> String {
     let exit = container
         .exit_code()
@@ -119,7 +121,7 @@ fn stop_words(options: StopOptions) -> String {
     }
 }
 
-/// What differs from the default.
+/// Formats the options that differ from the default.
 fn log_words(options: LogOptions) -> String {
     let mut words = String::new();
     if options.follow {
@@ -276,7 +278,7 @@ impl ContainerDriver for TrackedDriver {
     }
 
     async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
-        // Who imports none has none to clean up, and need not be able to.
+        // A driver that cannot import images has none to clean up, and need not be able to.
         if self.inner.capabilities().supports(Capability::ImageImport) {
             self.note(Made::Image(image.to_string()));
         }
@@ -314,9 +316,9 @@ impl ContainerDriver for TrackedDriver {
         self.step(call, self.inner.unpause_container(id), shown).await
     }
 
-    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let call = format!("restart_container({id}, {})", stop_words(options));
-        self.step(call, self.inner.restart_container(id, options), ok)
+        self.step(call, self.inner.restart_container(id, options), shown)
             .await
     }
 

@@ -1,4 +1,4 @@
-//! What a run says about one driver.
+//! The verdict of a run on one driver.
 
 use std::fmt;
 
@@ -7,30 +7,29 @@ use serde::{Deserialize, Serialize};
 use crate::prepare::NO_IMAGE;
 use crate::{DriverReport, Outcome};
 
-/// What a run says about one driver, the worst first.
+/// The verdict of a run on one driver. Variants are ordered from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum DriverVerdict {
-    /// It failed a check of level MUST, or a declared deviation does not hold.
+    /// The driver failed a check of level MUST, or a declared deviation no longer holds.
     NotConformant,
-    /// A check could not find out, or the run was cancelled.
+    /// A check was inconclusive, or the run was cancelled.
     Unknown,
-    /// Something was left on the engine.
+    /// The run left resources on the engine.
     Leaks,
-    /// No check was run, so nothing is known about it.
+    /// No check ran, so nothing is known about the driver.
     NotChecked,
-    /// All that was run is well, but not all was: only some checks were selected, or some could not be run for want
-    /// of an image.
+    /// Every check that ran passed, but not every check ran: only some were selected, or some lacked an image.
     PassedInPart,
-    /// All is well but for what was declared.
+    /// Every check passed except for declared deviations.
     ConformantButForDeviations,
-    /// All is well.
+    /// Every check passed.
     Conformant,
 }
 
 impl DriverVerdict {
-    /// The words for people.
+    /// Returns the verdict in human-readable words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotConformant => "not conformant",
@@ -51,7 +50,7 @@ impl fmt::Display for DriverVerdict {
 }
 
 impl DriverReport {
-    /// What the run says about the driver; `partial` is whether only some of the checks were selected.
+    /// Returns the verdict on the driver. `partial` states whether only some of the checks were selected.
     pub fn verdict(&self, partial: bool) -> DriverVerdict {
         let summary = &self.summary;
         if summary.must_failed > 0 {
@@ -71,14 +70,15 @@ impl DriverReport {
         }
     }
 
-    /// The verdict in words, with why checks were not run: `passed in part: 361 checks not run (no test image: …)`.
+    /// Returns the verdict in words, with the reasons why checks were not run: `passed in part: 361 checks not
+    /// run (no test image: …)`.
     pub fn verdict_in_words(&self, partial: bool) -> String {
         let reasons = self.reasons_not_run().into_iter();
         let reasons: Vec<String> = reasons
             .map(|(reason, count)| format!("{count} checks not run ({reason})"))
             .collect();
         let verdict = self.verdict(partial);
-        // What was not run is why a driver has passed in part only; other verdicts have other reasons.
+        // The reasons only matter for "passed in part"; other verdicts have other causes.
         let joint = match verdict {
             _ if reasons.is_empty() => "",
             DriverVerdict::PassedInPart | DriverVerdict::NotChecked => ": ",
@@ -87,19 +87,19 @@ impl DriverReport {
         format!("{verdict}{joint}{}", reasons.join("; "))
     }
 
-    /// Whether any check came so far as to say something about the driver.
+    /// Returns whether any check produced a result about the driver.
     pub fn has_run(&self) -> bool {
         self.summary.total > self.summary.skipped + self.summary.not_run
     }
 
-    /// How many checks were not run for want of the test image, and why there is none.
+    /// Returns how many checks did not run because there is no test image, and why there is none.
     pub fn without_image(&self) -> Option<(usize, &str)> {
         let mut reasons = self.reasons_not_run().into_iter();
         let (reason, count) = reasons.find(|(reason, _)| reason.starts_with(NO_IMAGE))?;
         Some((count, reason))
     }
 
-    /// Why checks were not run, each reason with the number of its checks.
+    /// Returns the reasons why checks were not run, each with its number of checks.
     fn reasons_not_run(&self) -> Vec<(&str, usize)> {
         let mut reasons: Vec<(&str, usize)> = Vec::new();
         for check in &self.checks {

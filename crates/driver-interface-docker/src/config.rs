@@ -1,4 +1,4 @@
-//! How a driver reaches its engine, and what it is told about its work.
+//! Driver configuration: which engine to connect to, and how to work with it.
 
 mod address;
 mod context;
@@ -15,7 +15,7 @@ use driver_interface_validation::ValidationPolicy;
 pub use deadlines::Deadlines;
 pub(crate) use detect::{Candidates, Wanted};
 
-/// Says which engine a [`DockerDriver`](crate::DockerDriver) talks to, and how it works there.
+/// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
 ///
 /// ```no_run
 /// use driver_interface_docker::{DockerConfig, DockerDriver};
@@ -39,40 +39,40 @@ pub struct DockerConfig {
 }
 
 impl DockerConfig {
-    /// The engine that is there: what the environment names, else the first that answers of the sockets where
-    /// engines listen.
+    /// Detects the default engine: the one the environment names, or else the first well-known socket that
+    /// answers.
     ///
-    /// The order: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`;
-    /// `$XDG_RUNTIME_DIR/docker.sock`; Podman's system and user sockets; Colima, OrbStack, Rancher Desktop. What
-    /// the environment names is not passed over when it does not answer.
+    /// The order is: `DOCKER_HOST`; the current `docker context`; `/var/run/docker.sock`;
+    /// `$XDG_RUNTIME_DIR/docker.sock`; Podman's system and user sockets; Colima, OrbStack, Rancher Desktop. If the
+    /// environment names an engine that does not answer, the driver does not fall back to another one.
     ///
     /// # Errors
-    /// - `ConfigurationError`: what the environment names is no address, or an unknown context.
-    /// - `UnsupportedError`: it names a way to the engine that is not offered: TLS, SSH, a named pipe.
+    /// - `ConfigurationError`: the environment names an invalid address or an unknown context.
+    /// - `UnsupportedError`: it names an unsupported kind of connection: TLS, SSH or a named pipe.
     pub fn detect() -> Result<Self> {
         detect::any(&detect::Host).map(Self::with)
     }
 
-    /// The engine that the `docker` command would use: `DOCKER_HOST`, else the current `docker context`, else
-    /// `/var/run/docker.sock`. Other sockets are not looked for.
+    /// Uses the engine that the `docker` command would use: `DOCKER_HOST`, else the current `docker context`, else
+    /// `/var/run/docker.sock`. Does not search for other sockets.
     ///
     /// # Errors
-    /// As [`detect`](Self::detect).
+    /// The same as [`detect`](Self::detect).
     pub fn from_env() -> Result<Self> {
         detect::like_the_command(&detect::Host).map(Self::with)
     }
 
-    /// The engine that a URI names.
+    /// Uses the engine that a URI names.
     ///
     /// | URI | engine |
     /// |---|---|
     /// | `docker:` | as [`detect`](Self::detect) |
-    /// | `podman:` | `CONTAINER_HOST`, else Podman's system and user sockets; only Podman will do |
-    /// | `docker:unix:///path`, `docker:tcp://host:port` | the one at that address, Docker or Podman |
-    /// | `podman:unix:///path`, `podman:tcp://host:port` | the one at that address, which has to be Podman |
-    /// | `unix:///path`, `tcp://host:port`, `http://host:port` | the one at that address |
+    /// | `podman:` | `CONTAINER_HOST`, else Podman's system and user sockets; the engine must be Podman |
+    /// | `docker:unix:///path`, `docker:tcp://host:port` | the engine at that address, Docker or Podman |
+    /// | `podman:unix:///path`, `podman:tcp://host:port` | the engine at that address, which must be Podman |
+    /// | `unix:///path`, `tcp://host:port`, `http://host:port` | the engine at that address |
     ///
-    /// TCP is not encrypted and whoever reaches the port controls the engine's host.
+    /// TCP connections are not encrypted, and anyone who can reach the port controls the engine's host.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -82,8 +82,8 @@ impl DockerConfig {
     /// ```
     ///
     /// # Errors
-    /// - `ConfigurationError`: it is no such URI.
-    /// - `UnsupportedError`: it names a way to the engine that is not offered: TLS, SSH, a named pipe.
+    /// - `ConfigurationError`: the URI is not one of these.
+    /// - `UnsupportedError`: it names an unsupported kind of connection: TLS, SSH or a named pipe.
     pub fn for_uri(uri: &str) -> Result<Self> {
         detect::uri(&detect::Host, uri).map(Self::with)
     }
@@ -100,34 +100,35 @@ impl DockerConfig {
         }
     }
 
-    /// Sets the namespace: the driver sees and touches only what this namespace made.
+    /// Sets the namespace. The driver sees and changes only resources that were created in this namespace.
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = namespace;
         self
     }
 
-    /// Sets the text by which a sweep can tell who made something; `host/pid/random` without it.
+    /// Sets the owner label, by which a sweep can tell who created a resource. The default is `host.pid.random`.
     #[must_use]
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
         self
     }
 
-    /// Sets how long calls may take.
+    /// Sets the deadlines of calls.
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
         self
     }
 
-    /// Sets which paths of the host may be mounted, and which capabilities may be added. Without this call no path may be.
+    /// Sets which host paths may be mounted and which capabilities may be added. By default no host path may be
+    /// mounted.
     ///
-    /// To the policy the driver adds that nobody mounts its engine's storage and socket. Where the engine is reached over
-    /// a local socket, links are followed: what they lead to has to be allowed too, and the engine gets the path without
-    /// links. Before each start the driver looks again. Whoever can replace a directory of that path by a link in the moment
-    /// between this and the engine's own look still decides what is mounted, so allow no directory in whose parents
-    /// others may write.
+    /// The driver extends the policy so that the engine's own storage and socket can never be mounted. If the
+    /// engine is reached over a local socket, the driver resolves symbolic links: their targets must be allowed
+    /// too, and the engine receives the resolved path. The driver checks again before each start. Anyone who can
+    /// replace a directory of that path by a link between this check and the engine's own lookup still decides
+    /// what is mounted, so do not allow directories whose parents others can write to.
     ///
     /// ```
     /// use driver_interface_docker::DockerConfig;
@@ -145,25 +146,26 @@ impl DockerConfig {
         self
     }
 
-    /// Sets the name of the driver's own network, or on Podman, where each session has one, its beginning;
-    /// `di-` and the namespace without it. Drivers of one namespace should agree on it.
+    /// Sets the name of the driver's default network. On Podman, where each session has its own network, this is
+    /// the prefix of the name. The default is `di-` followed by the namespace. All drivers of a namespace should
+    /// use the same name.
     #[must_use]
     pub fn default_network(mut self, name: impl Into<String>) -> Self {
         self.network = Some(name.into());
         self
     }
 
-    /// Sets the file that says who asks which registry, in the form of the `docker` command's `config.json`:
-    /// logins kept in it, and credential helpers that are run (`docker-credential-…`). Without this call it is that
-    /// command's own, so that what `docker pull` may pull, the driver may.
+    /// Sets the file with registry credentials, in the format of the `docker` command's `config.json`. It can
+    /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is that
+    /// command's own file, so the driver can pull whatever `docker pull` can.
     #[must_use]
     pub fn registry_logins(mut self, file: impl Into<PathBuf>) -> Self {
         self.logins = Some(file.into());
         self
     }
 
-    /// Asks registries with credentials only where a pull is given some: no file with logins is read and no
-    /// credential helper is run.
+    /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
+    /// file and runs no credential helper.
     #[must_use]
     pub fn without_registry_logins(mut self) -> Self {
         self.logins = None;

@@ -1,4 +1,4 @@
-//! The driver: thin, over `engine` and `translate`.
+//! The driver, a thin layer over `engine` and `translate`.
 
 mod archive;
 mod attach;
@@ -41,40 +41,41 @@ use driver_interface_types::EngineInfo;
 use crate::DockerConfig;
 use inner::Inner;
 
-/// Runs containers on Docker Engine or Podman.
+/// A driver that runs containers on Docker Engine or Podman.
 ///
-/// A clone is the same driver. What it offers beyond the operations that every driver has depends on the
-/// engine; [`capabilities`](driver_interface_types::ContainerDriver::capabilities) says it.
+/// A clone is the same driver. Which optional operations it supports depends on the engine; see
+/// [`capabilities`](driver_interface_types::ContainerDriver::capabilities).
 #[derive(Clone)]
 pub struct DockerDriver {
     inner: Arc<Inner>,
 }
 
 impl DockerDriver {
-    /// Finds the engine, agrees with it on an API version, and asks what it can do.
+    /// Finds the engine, negotiates an API version, and determines the engine's features.
     ///
     /// # Errors
-    /// - `NetworkError`: nothing answers where engines were looked for.
-    /// - `AuthorizationError`: this user may not open the engine's socket.
-    /// - `UnsupportedError`: the engine is too old, or so new that it no longer speaks our API version.
-    /// - `ConfigurationError`: the URI asks for Podman, and another engine answers; or the name of the default
-    ///   network is none.
-    /// - `TimeoutError`: the engine did not answer in time.
+    /// - `NetworkError`: no engine responds at any of the addresses.
+    /// - `AuthorizationError`: the current user may not open the engine's socket.
+    /// - `UnsupportedError`: the engine is too old, or so new that it no longer supports the driver's API
+    ///   versions.
+    /// - `ConfigurationError`: the URI asks for Podman but another engine answers, or the name of the default
+    ///   network is invalid.
+    /// - `TimeoutError`: the engine did not respond in time.
     ///
     /// # Cancel safety
-    /// Nothing to undo.
+    /// Connecting changes nothing on the engine, so there is nothing to undo.
     pub async fn connect(config: DockerConfig) -> Result<Self> {
         connect::connect(config).await.map(|inner| Self {
             inner: Arc::new(inner),
         })
     }
 
-    /// Where the engine listens, as a URI: `unix:///var/run/docker.sock`.
+    /// Returns the address of the engine as a URI, such as `unix:///var/run/docker.sock`.
     pub fn address(&self) -> String {
         self.inner.engine.wire().address().to_string()
     }
 
-    /// The engine that the driver is connected to.
+    /// Returns information about the connected engine.
     pub fn engine_info(&self) -> &EngineInfo {
         &self.inner.info
     }
@@ -85,7 +86,7 @@ impl fmt::Debug for DockerDriver {
         f.debug_struct("DockerDriver")
             .field("engine", &self.inner.info)
             .field("address", &self.inner.engine.wire().address())
-            .field("namespace", &self.inner.maker.namespace)
+            .field("namespace", &self.inner.ownership.namespace)
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,10 @@
-//! The one place that asks the engine. Every function is one call, or a few that belong together, and returns
-//! what the engine said; what that means is decided in `translate`, and deadlines are set in `driver`.
+//! The only module that talks to the engine. Every function makes one call, or a few related ones, and returns the
+//! engine's response. `translate` interprets it, and `driver` sets deadlines.
 //!
-//! Requests and answers are bollard's models where they fit; every exchange goes over the wire module. bollard's own
-//! client reads answers of any length into memory, takes any answer with a status below 400 for the engine's, logs
-//! bodies that hold the environment, and loses words that its models do not know (Podman's `stopped`).
+//! Requests and responses use bollard's models if they fit, but every exchange goes through the wire module.
+//! bollard's own client has these drawbacks: it reads responses of any length into memory, treats any response
+//! with a status below 400 as the engine's, logs bodies that contain the environment, and loses values that its
+//! models do not know (Podman's `stopped`).
 
 mod archive;
 mod containers;
@@ -32,11 +33,11 @@ pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
 use crate::quirks;
 use crate::wire::{Address, Answer, EngineError, Payload, Query, Wire};
 
-/// How often, and how long apart, an engine is asked again that is still making up its mind.
+/// How many times, and how far apart, to repeat a query while the engine is in a transitional state.
 const SETTLING: u32 = 50;
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
-/// One engine, with the API version to speak.
+/// A connection to one engine, with the negotiated API version.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     wire: Wire,
@@ -57,19 +58,19 @@ impl Engine {
         &self.wire
     }
 
-    /// The whole list that a question is answered with.
+    /// Performs a query and reads the whole list it returns.
     async fn ask_list(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(|| self.wire.list(target)).await
     }
 
-    /// The whole answer to a question that is of containers, or may be.
+    /// Performs a query about containers, or one that may involve containers, and reads the whole response.
     async fn ask(&self, target: &Query) -> Result<Answer, EngineError> {
         settled(|| self.wire.call(Method::GET, target, Payload::Nothing)).await
     }
 }
 
-/// Asks what changes nothing, and again where the engine is caught between two states of a container: it looks at all
-/// it has also where only networks are asked for.
+/// Performs a query, and repeats it if the engine is caught between two states of a container. Engines inspect all
+/// containers even when only networks are requested.
 async fn settled<T, F>(ask: impl Fn() -> F) -> Result<T, EngineError>
 where
     F: Future<Output = Result<T, EngineError>>,
@@ -86,7 +87,7 @@ where
     found
 }
 
-/// One of the engine's filters with its values, as every list takes it.
+/// Encodes one of the engine's filters with its values, in the form that every list request takes.
 fn filters(name: &str, values: &[String]) -> String {
     serde_json::json!({ name: values }).to_string()
 }

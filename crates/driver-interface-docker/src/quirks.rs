@@ -1,32 +1,32 @@
-//! Where Podman differs from Docker in ways that a status code does not show.
+//! Engine differences between Podman and Docker that no status code reveals.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::engine::Flavour;
 
-/// Whether networks reliably keep their containers from those of others.
+/// Returns whether networks reliably isolate their containers from other networks.
 ///
 /// On Docker they do, and no two containers of the default network can reach each other. Podman has no such
-/// option, so each session has a network of its own there, and every network is marked `isolate`. Its network
-/// program drops the rule behind that
-/// mark whenever the last container of *any* such network ends, until the next one starts (seen with netavark
-/// 1.4 and iptables); in between containers of different networks can reach each other by address.
+/// option. There, each session has its own network, and every network is marked `isolate`. Podman's network
+/// backend drops the rule behind that mark whenever the last container of *any* isolated network exits, until the
+/// next one starts (seen with netavark 1.4 and iptables). In between, containers of different networks can reach
+/// each other by address.
 pub(crate) fn isolates_networks(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
 
-/// Whether each session needs a default network of its own.
+/// Returns whether each session needs a default network of its own.
 pub(crate) fn network_per_session(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
 
-/// Whether a container is refused whose network is not there yet.
+/// Returns whether the engine refuses to create a container whose network does not exist yet.
 pub(crate) fn creation_needs_network(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
 
-/// The options without which a bridge does not keep its containers from those of others.
+/// Returns the option that a bridge needs to isolate its containers from other networks.
 pub(crate) fn isolation_option(flavour: Flavour) -> Option<(&'static str, &'static str)> {
     match flavour {
         Flavour::Docker => None,
@@ -34,7 +34,7 @@ pub(crate) fn isolation_option(flavour: Flavour) -> Option<(&'static str, &'stat
     }
 }
 
-/// The options of the driver's own network.
+/// Returns the option of the driver's default network.
 pub(crate) fn default_network_option(flavour: Flavour) -> (&'static str, &'static str) {
     match flavour {
         Flavour::Docker => ("com.docker.network.bridge.enable_icc", "false"),
@@ -42,15 +42,15 @@ pub(crate) fn default_network_option(flavour: Flavour) -> (&'static str, &'stati
     }
 }
 
-/// Whether the engine counts whole lines from the end of a log. Podman's count goes wrong, and it joins lines,
-/// when a line is longer than 8 KiB or unfinished.
+/// Returns whether the engine counts whole lines from the end of a log. If a line is longer than 8 KiB or
+/// unfinished, Podman counts wrongly and joins lines.
 pub(crate) fn tail_works(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
 
-/// Whether the OCI runtime gives a tmpfs mount the mode of the directory that the image has at its place, whatever mode
-/// is asked for: runc did so before 1.1.8. `runtime` is what the engine's `/version` says of it: `1.1.5+ds1`, or on
-/// Podman `runc version 1.1.5+ds1` and more lines.
+/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path, whatever
+/// mode is requested. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`:
+/// `1.1.5+ds1`, or on Podman `runc version 1.1.5+ds1` followed by more lines.
 pub(crate) fn keeps_mode(runtime: &str) -> bool {
     let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
     let end = text
@@ -65,14 +65,14 @@ pub(crate) fn keeps_mode(runtime: &str) -> bool {
     next().is_some_and(|major| (major, next().unwrap_or(0), next().unwrap_or(0)) < (1, 1, 8))
 }
 
-/// Whether an error of a creation says that the engine has no init program. Podman finds that out late.
+/// Returns whether a creation failed because the engine has no init program. Podman only notices this late.
 pub(crate) fn lacks_init(flavour: Flavour, message: &str) -> bool {
     flavour == Flavour::Podman && (message.contains("catatonit") || message.contains("init binary"))
 }
 
-/// Whether a lookup failed only for the moment: Podman cannot show a container whose network is being taken down, when
-/// what it was to join and what it has joined do not agree, nor one whose main process ends between two of its looks
-/// at it.
+/// Returns whether an inspection failed only temporarily. Podman cannot inspect a container while its network is
+/// being taken down and the networks it was to join differ from those it has joined. It also fails if the main
+/// process exits while Podman is inspecting it.
 pub(crate) fn is_settling(message: &str) -> bool {
     let network = message.contains("network inspection mismatch");
     let process = message.contains("/proc/")
@@ -80,9 +80,10 @@ pub(crate) fn is_settling(message: &str) -> bool {
     network || process
 }
 
-/// For how long after a container's end the engine may still learn that its memory ran out; none where it never learns
-/// it later. Docker is told of both by different ways: on a busy machine 5 of 100 times of the end first, and of the
-/// memory up to half a second later (seen with 20.10, which then does not put it into the container's record any more).
+/// Returns how long after a container's exit the engine may still learn that it ran out of memory; `None` if it
+/// never learns this later. Docker is notified of the two over different channels. On a busy machine, in 5 of 100
+/// cases it learned of the exit first and of the out-of-memory event up to half a second later (seen with 20.10,
+/// which then no longer writes it to the container's record).
 pub(crate) fn late_out_of_memory(flavour: Flavour) -> Option<Duration> {
     match flavour {
         Flavour::Docker => Some(Duration::from_secs(1)),
@@ -90,9 +91,9 @@ pub(crate) fn late_out_of_memory(flavour: Flavour) -> Option<Duration> {
     }
 }
 
-/// A path for a request that takes it as a pattern, so that it fits nothing but what has just this name. Podman looks
-/// at paths and packs them by way of Go's `filepath.Glob`, and refuses every path with a `*` in it beforehand, also an
-/// escaped one; so that is written as "no character but this one".
+/// Returns a path for a request that interprets it as a pattern, such that it matches only that exact name. Podman
+/// stats and archives paths by way of Go's `filepath.Glob` but rejects every path that contains a `*`, even an
+/// escaped one. A `*` is therefore written as "no character but this one".
 pub(crate) fn pattern_of(flavour: Flavour, path: &str) -> Cow<'_, str> {
     if flavour == Flavour::Docker || !is_pattern(path) {
         return Cow::Borrowed(path);
@@ -108,13 +109,13 @@ pub(crate) fn pattern_of(flavour: Flavour, path: &str) -> Cow<'_, str> {
     Cow::Owned(pattern)
 }
 
-/// Whether a path is taken as a pattern.
+/// Returns whether the engine interprets a path as a pattern.
 pub(crate) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '[', '\\'])
 }
 
-/// A path for a look at what is there itself. Podman follows a link in the last part of a path, and then does not
-/// always say so, unless that part is a pattern.
+/// Returns a path for a stat that does not follow a link in the last component. Podman follows such a link, and
+/// does not always report that it did, unless that component is a pattern.
 pub(crate) fn exact_path(flavour: Flavour, path: &str) -> Cow<'_, str> {
     let pattern = pattern_of(flavour, path);
     match path.rsplit_once('/') {
@@ -126,50 +127,52 @@ pub(crate) fn exact_path(flavour: Flavour, path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether archives of files have the files' owners. Podman makes everything root's as it packs it.
+/// Returns whether archives contain the files' owners. Podman sets every owner to root while archiving.
 pub(crate) fn packs_owners(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
 
-/// Whether the engine packs a folder of the kernel's as empty: Podman leaves these out of every archive.
+/// Returns whether the engine archives a kernel file system's directory as empty. Podman leaves these out of every
+/// archive.
 pub(crate) fn leaves_out(flavour: Flavour, path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     flavour == Flavour::Podman && ["dev", "proc", "sys"].contains(&first)
 }
 
-/// Whether the engine reads and writes the folders in memory of a container that runs: Podman joins the container
-/// for it, Docker sees what lies below them.
+/// Returns whether the engine reads and writes the tmpfs mounts of a running container. Podman enters the
+/// container's namespaces for it. Docker sees the files underneath the mount.
 pub(crate) fn reaches_memory(flavour: Flavour) -> bool {
     flavour == Flavour::Podman
 }
 
-/// Whether the engine records how a command ended that nobody was connected to. Podman goes on to say that it runs.
+/// Returns whether the engine records the exit of a detached exec. Podman keeps reporting it as running.
 pub(crate) fn records_detached_ends(flavour: Flavour) -> bool {
     flavour == Flavour::Docker
 }
 
-/// For how long after a container was seen running a log that is followed comes whole; none where it always does.
-/// Podman tells its reader of the log to stop a quarter of a second after it has seen the container end, or at once
-/// where it does not run, and that reader then leaves out entries at random before it stops.
+/// Returns how long after a container was seen running a followed log is guaranteed to be complete; `None` if it
+/// always is. Podman tells its log reader to stop a quarter of a second after the container exits, or immediately
+/// if it is not running. The reader then skips entries at random before it stops.
 pub(crate) fn follow_trust(flavour: Flavour) -> Option<Duration> {
     (flavour == Flavour::Podman).then_some(Duration::from_millis(200))
 }
 
-/// The limit of processes to give along with any other of the kernel's limits. Podman would make one up, of 1048576,
-/// and a container does not start whose limit is above its service's own. This one is far above what the pids limit
-/// lets a container have, and most services may give it.
+/// Returns the process limit to send along with any other ulimit. Otherwise Podman would set one of 1048576
+/// itself, and a container whose limit exceeds that of Podman's service does not start. This value is far above
+/// what the pids limit lets a container have, and most services are allowed to set it.
 pub(crate) fn process_limit(flavour: Flavour) -> Option<u64> {
     (flavour == Flavour::Podman).then_some(32_768)
 }
 
-/// How long a command has to have run before its input is passed on. Podman begins to read a command's output after
-/// its start, and where a command ends before all of its input was taken it reads no more, and loses what is there.
+/// Returns how long a command must have been running before its input is forwarded. Podman only begins to read a
+/// command's output after starting it. If the command exits before all of its input is consumed, Podman stops
+/// reading and loses the remaining output.
 pub(crate) fn input_waits(flavour: Flavour) -> Option<Duration> {
     (flavour == Flavour::Podman).then_some(Duration::from_millis(30))
 }
 
-/// Where in a command's output the engine complains of itself. Podman does so at the end, of its own connection to the
-/// command, when it stopped reading too early.
+/// Returns the position in a command's output where the engine's own error message begins. Podman appends one
+/// about its connection to the command if it stopped reading too early.
 pub(crate) fn own_complaint(flavour: Flavour, output: &[u8]) -> Option<usize> {
     const BEGINS: &[u8] = b"Error: ";
     let last = output

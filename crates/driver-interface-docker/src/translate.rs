@@ -1,4 +1,4 @@
-//! Pure functions both ways: our config to the engine's, its records to ours, its errors to ours.
+//! Pure conversions: configs to the engine's requests, and the engine's records and errors to the interface's.
 
 pub(crate) mod capabilities;
 pub(crate) mod chunks;

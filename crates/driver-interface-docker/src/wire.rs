@@ -1,7 +1,8 @@
-//! The small wire module: one HTTP/1 connection a request, over a unix socket or TCP.
+//! A minimal HTTP client: one HTTP/1 connection per request, over a Unix socket or TCP.
 //!
-//! It is the one place that knows the engine's address, adds the API version, limits what an answer may take in memory,
-//! tells the engine's own answers from those of something in between, and keeps count of the changes that were sent.
+//! This is the only module that knows the engine's address. It adds the API version, limits how much memory a
+//! response may take, distinguishes the engine's own responses from those of an intermediary, and counts the
+//! changes that were sent.
 
 mod call;
 mod demux;

@@ -24,9 +24,9 @@ const PEAK_KIB: u64 = 64 * 1024;
 /// What an endless answer is made of.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Every answer, from the first look-up on.
+    /// Every answer, from the first lookup on.
     Everything,
-    /// Look-ups are answered well; what is behind them never ends.
+    /// Lookups are answered well; what is behind them never ends.
     Behind,
     /// As `Behind`, with an error status.
     Errors,
@@ -98,7 +98,7 @@ async fn operations(driver: &DockerDriver) -> Vec<(&'static str, Outcome)> {
         "create_container": driver.create_container(&container).await.map(drop),
         "start_container": driver.start_container(id).await.map(drop),
         "stop_container": driver.stop_container(id, StopOptions::kill()).await.map(drop),
-        "restart_container": driver.restart_container(id, StopOptions::kill()).await,
+        "restart_container": driver.restart_container(id, StopOptions::kill()).await.map(drop),
         "kill_container": driver.kill_container(id, Signal::TERM).await,
         "pause_container": driver.pause_container(id).await.map(drop),
         "unpause_container": driver.unpause_container(id).await.map(drop),
@@ -188,7 +188,7 @@ fn answers_that_never_end_are_typed_errors_in_bounded_memory() {
         });
         for (name, outcome) in done {
             match outcome {
-                // A health check answers that the engine is not healthy, and single look-ups are answered well.
+                // A health check answers that the engine is not healthy, and single lookups are answered well.
                 Ok(()) => assert!(
                     answered(kind).contains(&name),
                     "{kind:?} {name} takes it for an answer"

@@ -40,6 +40,7 @@ mod real {
     pub(crate) mod registry;
     pub(crate) mod removal;
     pub(crate) mod resources;
+    pub(crate) mod run;
     pub(crate) mod setup;
     pub(crate) mod signals;
     pub(crate) mod stats;

@@ -1,4 +1,4 @@
-//! The stable code of every error, for matching across processes and languages.
+//! The stable error codes, for matching across processes and languages.
 //!
 //! A code never changes its meaning and is never reused.
 //!
@@ -16,9 +16,9 @@ macro_rules! codes {
             pub const $code: &str = stringify!($code);
         )*
 
-        /// Every code an error of this crate can have, in the order of the categories.
+        /// All codes that an error of this crate can have, in the order of the categories.
         ///
-        /// [`UNKNOWN_ERROR`] is not among them: it stands for errors that are not ours.
+        /// [`UNKNOWN_ERROR`] is not included: it stands for errors that are not from this crate.
         pub const ALL_CODES: &[&str] = &[$($code),*];
     };
 }
@@ -53,5 +53,5 @@ codes! {
     "ExecError" EXEC_FAILED
 }
 
-/// What [`get_error_code`](crate::get_error_code) answers for an error that holds none of ours.
+/// The result of [`get_error_code`](crate::get_error_code) for an error that contains no error of this crate.
 pub const UNKNOWN_ERROR: &str = "UNKNOWN_ERROR";

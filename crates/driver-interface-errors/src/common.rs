@@ -3,7 +3,7 @@ use std::fmt;
 use crate::remedy::Below;
 use crate::{Effect, ErrorContext, FileSystemErrorKind, Hint, Violation};
 
-/// What is the same for every error of one class.
+/// The properties shared by all errors of a class.
 pub struct Spec {
     pub(crate) name: &'static str,
     pub(crate) code: &'static str,
@@ -12,7 +12,7 @@ pub struct Spec {
     pub(crate) effect: Effect,
 }
 
-/// What every error carries, whatever its class. `None` means: as the class (or the hint) says.
+/// The properties that every error has, whatever its class. `None` means the default of the class (or the hint).
 #[derive(Clone)]
 pub struct Common {
     pub(crate) message: String,
@@ -24,7 +24,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// `hint` is that of the class.
+    /// Creates the common part; `hint` is the default hint of the class.
     pub(crate) fn new(message: String, hint: Option<Hint>) -> Self {
         Self {
             message,
@@ -37,18 +37,18 @@ impl Common {
     }
 }
 
-/// A leaf's content behind one pointer, which keeps every `Result` small.
+/// The content of a leaf error behind one pointer, which keeps every `Result` small.
 #[derive(Clone)]
 pub(crate) struct Body<D> {
     pub(crate) common: Common,
     pub(crate) data: D,
 }
 
-/// The data of a class that has a place of its own in the report.
+/// The class-specific data that the report has separate fields for.
 pub enum Payload<'a> {
-    /// Nothing beyond message and context.
+    /// No data beyond message and context.
     None,
-    /// A refused configuration.
+    /// A configuration that was refused.
     Violations(&'a [Violation]),
     /// A limit that was exceeded.
     Limit {
@@ -56,11 +56,11 @@ pub enum Payload<'a> {
         limit: f64,
         requested: f64,
     },
-    /// What kind of failure of a file system it is.
+    /// The kind of a file system failure.
     File(FileSystemErrorKind),
 }
 
-/// What [`ErrorInfo`](crate::ErrorInfo) is computed from. Public in name only, so that the trait is sealed.
+/// The source of [`ErrorInfo`](crate::ErrorInfo). It is public in name only, so that the trait is sealed.
 pub trait Described {
     fn spec(&self) -> &'static Spec;
     fn common(&self) -> &Common;

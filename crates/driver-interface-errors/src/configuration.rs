@@ -7,16 +7,16 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what the caller has to change: the input, or the operation.
+    /// Errors that the caller has to fix by changing the input or the operation.
     pub enum InputError {
-        /// The input breaks rules.
+        /// The input is invalid.
         Configuration(ConfigurationError),
-        /// The driver does not offer this.
+        /// The driver does not support the operation.
         Unsupported(UnsupportedError),
     }
 }
 
-/// Names one thing that is wrong with an input, and where.
+/// One violation of a rule by an input, and its location.
 ///
 /// ```
 /// use driver_interface_errors::Violation;
@@ -27,16 +27,16 @@ category! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
-    /// Where it is, with the names of the JSON form: `volumes[2].source`; empty for the input as a whole.
+    /// The location, with the field names of the JSON form: `volumes[2].source`; empty for the input as a whole.
     pub path: String,
-    /// The rule that is broken, stable and in kebab-case: `out-of-range`.
+    /// The code of the violated rule, stable and in kebab-case: `out-of-range`.
     pub code: String,
-    /// What has to be so instead, to be read after the path.
+    /// What is required instead, to be read after the path.
     pub message: String,
 }
 
 impl Violation {
-    /// Makes one from where it is, the rule's code, and what has to be so instead.
+    /// Creates a violation from its path, the code of the rule, and what is required instead.
     pub fn new(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -56,9 +56,9 @@ impl fmt::Display for Violation {
 }
 
 leaf! {
-    /// Lists everything that is wrong with an input, so that it can be mended in one go.
+    /// The error returned if an input is invalid. It lists all violations, so that they can be fixed in one go.
     ///
-    /// It is raised before the engine is asked, so nothing happened.
+    /// It is returned before the driver calls the engine, so nothing has changed.
     pub struct ConfigurationError(Vec<Violation>);
     code: CONFIGURATION_ERROR,
     category: "configuration",
@@ -73,9 +73,9 @@ leaf! {
 }
 
 impl ConfigurationError {
-    /// Makes one from all violations, in the order in which they are to be shown.
+    /// Creates an error from all violations, in the order in which they are to be shown.
     ///
-    /// Their text is brought onto one line each and credentials in it are blotted out.
+    /// The text of each violation is reduced to one line, and credentials in it are redacted.
     pub fn new(violations: Vec<Violation>) -> Self {
         let violations: Vec<Violation> = violations
             .into_iter()
@@ -100,12 +100,12 @@ impl ConfigurationError {
         Self::build(message, violations)
     }
 
-    /// Makes one from a single violation.
+    /// Creates an error from a single violation.
     pub fn single(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(vec![Violation::new(path, code, message)])
     }
 
-    /// Everything that is wrong.
+    /// Returns all violations.
     pub fn violations(&self) -> &[Violation] {
         &self.body.data
     }
@@ -119,9 +119,9 @@ pub(crate) struct Unsupported {
 }
 
 leaf! {
-    /// Says that this driver, or the engine below it, does not offer an operation.
+    /// The error returned if this driver, or the engine behind it, does not support an operation.
     ///
-    /// The driver's capabilities say so beforehand. It returns at once and nothing happened.
+    /// The driver's capabilities report this in advance. The call fails immediately, and nothing has changed.
     pub struct UnsupportedError(Unsupported);
     code: UNSUPPORTED_OPERATION,
     category: "configuration",
@@ -131,7 +131,7 @@ leaf! {
 }
 
 impl UnsupportedError {
-    /// Makes one from the operation, such as `pause_container`, and why it is not offered.
+    /// Creates an error from the operation, such as `pause_container`, and the reason.
     pub fn new(operation: impl Into<String>, reason: impl Into<String>) -> Self {
         let (operation, reason) = (operation.into(), reason.into());
         let message = joined(&format!("{} is not supported", clean(&operation)), &reason);
@@ -145,12 +145,12 @@ impl UnsupportedError {
         .with_operation(operation)
     }
 
-    /// The operation that is not offered.
+    /// Returns the unsupported operation.
     pub fn operation(&self) -> &str {
         &self.body.data.operation
     }
 
-    /// Why it is not offered.
+    /// Returns why the operation is not supported.
     pub fn reason(&self) -> &str {
         &self.body.data.reason
     }

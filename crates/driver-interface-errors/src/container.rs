@@ -4,29 +4,30 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with a container's life: find, create, start, stop, remove, wait, and what needs it running.
+    /// Errors in the life cycle of a container: find, create, start, stop, remove, wait, and calls that need it
+    /// running.
     pub enum ContainerError {
         /// There is no such container.
         NotFound(ContainerNotFoundError),
-        /// It could not be created.
+        /// The container could not be created.
         Creation(ContainerCreationError),
-        /// It could not be started.
+        /// The container could not be started.
         Start(ContainerStartError),
-        /// It still runs.
+        /// The container is still running.
         Stop(ContainerStopError),
-        /// It was not removed.
+        /// The container was not removed.
         Remove(ContainerRemoveError),
-        /// It does not run, and what was asked for needs a running one.
+        /// The container is not running, and the call requires a running container.
         NotRunning(ContainerNotRunningError),
-        /// It had not come as far as the caller was ready to wait for.
+        /// The container did not reach the awaited condition in time.
         WaitTimeout(WaitTimeoutError),
     }
 }
 
 leaf! {
-    /// Says that no container of this driver has that id or name.
+    /// The error returned if no container of this driver has the given id or name.
     ///
-    /// A container that somebody else made counts as not found.
+    /// A container of another namespace, or an unmanaged one, counts as not found.
     pub struct ContainerNotFoundError(String);
     code: CONTAINER_NOT_FOUND,
     category: "container",
@@ -37,7 +38,7 @@ leaf! {
 }
 
 impl ContainerNotFoundError {
-    /// Makes one from the id or name that was asked for.
+    /// Creates an error from the requested id or name.
     pub fn new(container: impl Into<String>) -> Self {
         let container = container.into();
         Self::build(
@@ -47,17 +48,17 @@ impl ContainerNotFoundError {
         .with_context("container", container)
     }
 
-    /// The id or name that was asked for.
+    /// Returns the requested id or name.
     pub fn container(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a container could not be created.
+    /// The error returned if a container could not be created.
     ///
-    /// Its effect is unknown unless the cause is known to come before the work: a creation has several
-    /// steps, and one that failed half-way may have left something. So a retry looks for it first.
+    /// The effect is unknown, unless the cause is known to precede any work: a creation has several steps, and one
+    /// that failed half-way may have left resources behind. A retry must therefore look for them first.
     pub struct ContainerCreationError(());
     code: CONTAINER_CREATION_FAILED,
     category: "container",
@@ -67,17 +68,17 @@ leaf! {
 }
 
 impl ContainerCreationError {
-    /// Makes one from the reason.
+    /// Creates an error from the reason.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("container could not be created", &message.into()), ())
     }
 }
 
 leaf! {
-    /// Says that a container's main process could not be started.
+    /// The error returned if a container's main process could not be started.
     ///
-    /// It means that the engine answered so, and nothing runs. (A start whose answer was lost is a
-    /// [`TimeoutError`](crate::TimeoutError) or a [`NetworkError`](crate::NetworkError).)
+    /// The engine has reported the failure, and no process is running. (If the engine's response was lost, the
+    /// error is a [`TimeoutError`](crate::TimeoutError) or a [`NetworkError`](crate::NetworkError).)
     pub struct ContainerStartError(String);
     code: CONTAINER_START_FAILED,
     category: "container",
@@ -87,23 +88,23 @@ leaf! {
 }
 
 impl ContainerStartError {
-    /// Makes one from the container's id or name and the reason.
+    /// Creates an error from the container's id or name and the reason.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("container `{}` could not be started", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a container did not end in the time it was given, and keeps running.
+    /// The error returned if a container did not exit within its grace period. It keeps running.
     ///
-    /// Stopping it again, with more time or by force, may succeed.
+    /// Another stop, with a longer grace period or with force, may succeed.
     pub struct ContainerStopError(String);
     code: CONTAINER_STOP_FAILED,
     category: "container",
@@ -113,23 +114,23 @@ leaf! {
 }
 
 impl ContainerStopError {
-    /// Makes one from the container's id or name and the reason.
+    /// Creates an error from the container's id or name and the reason.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("container `{}` could not be stopped", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a container was not removed, and that nothing changed.
+    /// The error returned if a container was not removed. Nothing has changed.
     ///
-    /// Most often it runs or is paused; then the hint is [`StillRunning`](crate::Hint::StillRunning).
+    /// Usually it is running or paused; the hint is then [`StillRunning`](crate::Hint::StillRunning).
     pub struct ContainerRemoveError(String);
     code: CONTAINER_REMOVE_FAILED,
     category: "container",
@@ -139,23 +140,24 @@ leaf! {
 }
 
 impl ContainerRemoveError {
-    /// Makes one from the container's id or name and the reason.
+    /// Creates an error from the container's id or name and the reason.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("container `{}` could not be removed", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a call needs a running container and this one is not (or is paused), and that nothing changed.
+    /// The error returned if a call requires a running container and the container is not running or is paused.
+    /// Nothing has changed.
     ///
-    /// Start it (or unpause it) and call again.
+    /// Start (or unpause) the container and repeat the call.
     pub struct ContainerNotRunningError(String);
     code: CONTAINER_NOT_RUNNING,
     category: "container",
@@ -165,14 +167,14 @@ leaf! {
 }
 
 impl ContainerNotRunningError {
-    /// Makes one from the container's id or name and what it is instead, such as `it is paused`.
+    /// Creates an error from the container's id or name and its actual state, such as `it is paused`.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("container `{}` is not running", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }
@@ -186,11 +188,12 @@ pub(crate) struct Wait {
 }
 
 leaf! {
-    /// Says that the time is over which a caller had set for a wait, and that the container was not that far yet.
+    /// The error returned if the timeout set by the caller has expired before the container reached the awaited
+    /// condition.
     ///
-    /// It speaks of the container and of the caller's patience, never of the engine, which has answered: an engine
-    /// that hangs is a [`TimeoutError`](crate::TimeoutError). So it says nothing to a circuit breaker, and it is not
-    /// retryable: only the caller can give it more time.
+    /// It concerns the container and the caller's timeout, never the engine, which has responded: an engine that
+    /// hangs causes a [`TimeoutError`](crate::TimeoutError). A circuit breaker therefore ignores this error, and
+    /// it is not retryable: only the caller can extend the timeout.
     pub struct WaitTimeoutError(Wait);
     code: WAIT_TIMEOUT,
     category: "container",
@@ -200,8 +203,8 @@ leaf! {
 }
 
 impl WaitTimeoutError {
-    /// Makes one from the container's id or name, what it had not done yet (to be read after "had not", such as
-    /// `exited` or ``written `ready` ``), and the time that the caller had set.
+    /// Creates an error from the container's id or name, the awaited condition (to be read after "had not", such
+    /// as `exited` or ``written `ready` ``), and the timeout set by the caller.
     ///
     /// ```
     /// use std::time::Duration;
@@ -224,7 +227,7 @@ impl WaitTimeoutError {
         Self::build(message, wait).with_context("container", container)
     }
 
-    /// Adds how the container was seen last, such as `it was paused`.
+    /// Sets the container's last observed state, such as `it was paused`.
     #[must_use]
     pub fn with_last_seen(mut self, last: impl AsRef<str>) -> Self {
         let common = &mut self.body.common;
@@ -232,12 +235,12 @@ impl WaitTimeoutError {
         self
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data.container
     }
 
-    /// The time that the caller had set.
+    /// Returns the timeout set by the caller.
     pub fn timeout(&self) -> Duration {
         self.body.data.timeout
     }

@@ -6,18 +6,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text;
 
-/// The ids that come first, in the order in which people look for them.
+/// The ids that come first, in the order in which readers usually look for them.
 const WELL_KNOWN: [&str; 6] = ["container", "image", "volume", "network", "session", "path"];
 
-/// Tells where an error happened: which driver, which operation, and the ids it was about.
+/// The context of an error: the driver, the operation and the ids involved.
 ///
-/// Fields are ordered: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by
-/// name. So two errors with the same facts read the same, whoever added them first.
+/// Fields have a fixed order: `container`, `image`, `volume`, `network`, `session`, `path`, then the others by
+/// name. Two errors with the same facts therefore read the same, whatever order the facts were added in.
 ///
-/// What is set first stays. Layers add what they know while an error travels outwards, and the innermost
-/// knows best.
+/// The first value set for a field is kept. Layers add what they know as an error propagates outwards, and the
+/// innermost layer knows best.
 ///
-/// Values of fields named like a credential (`token`, `registryPassword` …) are not kept.
+/// Values of fields whose name suggests a credential (`token`, `registryPassword` …) are not kept.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorContext {
@@ -30,17 +30,17 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    /// The name of the driver, such as `mock-docker`.
+    /// Returns the name of the driver, such as `mock-docker`.
     pub fn driver(&self) -> Option<&str> {
         self.driver.as_deref()
     }
 
-    /// The operation that failed, such as `start_container`.
+    /// Returns the operation that failed, such as `start_container`.
     pub fn operation(&self) -> Option<&str> {
         self.operation.as_deref()
     }
 
-    /// The further facts, as key and value, in their fixed order.
+    /// Returns the other facts as keys and values, in their fixed order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields
             .0
@@ -48,7 +48,7 @@ impl ErrorContext {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The value of one field.
+    /// Returns the value of a field.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.fields()
             .find_map(|(name, value)| (name == key).then_some(value))
@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for Fields {
             type Value = Fields;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of text to text")
+                f.write_str("a map of strings to strings")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {

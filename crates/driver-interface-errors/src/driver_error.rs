@@ -4,65 +4,66 @@ use crate::{
     ImageError, InputError, NetworkingError, ResourceError, SecurityError, SystemError, VolumeError,
 };
 
-/// What every driver operation returns.
+/// The result type of every driver operation.
 pub type Result<T, E = DriverError> = std::result::Result<T, E>;
 
 transparent! {
-    /// Is every error a driver returns: one variant a category, one type a failure below it.
+    /// Any error that a driver returns: one variant per category, and one type per failure below it.
     ///
-    /// Match on it as deep as it matters, or ask it questions ([`code`](DriverError::code),
-    /// [`is_retryable`](DriverError::is_retryable), …) that have the same answer on every level. Every leaf
-    /// and category becomes one with `?` or `into()`.
+    /// Match on it as deeply as needed, or call its methods ([`code`](DriverError::code),
+    /// [`is_retryable`](DriverError::is_retryable), …), which return the same on every level. Every leaf and
+    /// category converts into a `DriverError` with `?` or `into()`.
     ///
-    /// `{}` prints one line, `{:#}` adds the remedy, `{:?}` tells the whole story; none prints a secret. Whoever prints
-    /// the chain of `source()` sees the remedy there.
+    /// `{}` prints one line, `{:#}` adds the remedy, and `{:?}` prints all details; none of them prints a secret.
+    /// A program that prints the chain of `source()` shows the remedy there.
     pub enum DriverError {
-        /// A container's life: find, create, start, stop, remove.
+        /// The life cycle of a container: find, create, start, stop, remove.
         Container(ContainerError),
-        /// Cpu, memory, disk and processes.
+        /// CPU, memory, disk and processes.
         Resource(ResourceError),
         /// Volumes.
         Volume(VolumeError),
-        /// Container networks; the way to the engine is under `System`.
+        /// Container networks; the connection to the engine is under `System`.
         Network(NetworkingError),
-        /// The way to the engine, time, files, and the driver itself.
+        /// The connection to the engine, deadlines, files, and the driver itself.
         System(SystemError),
-        /// Who the caller is and what they may do.
+        /// The caller's identity and permissions.
         Security(SecurityError),
-        /// What the caller has to change.
+        /// Input or operations that the caller has to change.
         Configuration(InputError),
         /// Images.
         Image(ImageError),
-        /// Commands in containers.
+        /// Exec in containers.
         Exec(ExecutionError),
     }
 }
 
-// The same as the trait's, so that nobody has to import it for the type they meet everywhere.
+// Same as the trait's methods, so that the trait need not be imported for the most common type.
 impl DriverError {
-    /// The stable code, one of [`codes`](crate::codes).
+    /// Returns the stable code, one of [`codes`](crate::codes).
     pub fn code(&self) -> &'static str {
         ErrorInfo::code(self)
     }
 
-    /// The category in lower case, such as `container`.
+    /// Returns the category in lower case, such as `container`.
     pub fn category(&self) -> &'static str {
         ErrorInfo::category(self)
     }
 
-    /// The name of the error's class, such as `ContainerNotFoundError`.
+    /// Returns the name of the error's class, such as `ContainerNotFoundError`.
     pub fn name(&self) -> &'static str {
         ErrorInfo::name(self)
     }
 
-    /// Whether the same call may succeed when it is made again; see [`ErrorInfo::is_retryable`].
+    /// Returns whether repeating the call may succeed; see [`ErrorInfo::is_retryable`].
     pub fn is_retryable(&self) -> bool {
         ErrorInfo::is_retryable(self)
     }
 
-    /// Whether what was asked for does not exist: container, volume, network, image, or a file in a container.
+    /// Returns whether the requested container, volume, network, image, or file in a container does not exist.
     ///
-    /// It makes a removal idempotent: whoever gets it from a `remove_…` has what they wanted.
+    /// This makes a removal idempotent: if a `remove_…` call returns such an error, the resource is gone, as
+    /// intended.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,
@@ -76,37 +77,37 @@ impl DriverError {
         )
     }
 
-    /// The message on one line, without what retries and hints add to it.
+    /// Returns the message on one line, without the additions of retries and hints.
     pub fn message(&self) -> String {
         ErrorInfo::message(self)
     }
 
-    /// Whether the engine may have done what was asked for; see [`ErrorInfo::effect`].
+    /// Returns whether the engine may have carried out the call; see [`ErrorInfo::effect`].
     pub fn effect(&self) -> Effect {
         ErrorInfo::effect(self)
     }
 
-    /// Where it happened: driver, operation, ids.
+    /// Returns the context: driver, operation, ids.
     pub fn context(&self) -> &ErrorContext {
         ErrorInfo::context(self)
     }
 
-    /// The well-known cause, if it is one, with its remedy.
+    /// Returns the well-known cause with its remedy, if the cause is known.
     pub fn hint(&self) -> Option<Hint> {
         ErrorInfo::hint(self)
     }
 
-    /// How often it was tried before giving up; `None` when nobody has given up yet.
+    /// Returns the number of attempts before giving up; `None` if no retry layer has given up yet.
     pub fn attempts(&self) -> Option<u32> {
         ErrorInfo::attempts(self)
     }
 
-    /// One plain sentence for the users of a program, who know nothing of engines and ids.
+    /// Returns one plain sentence for end users, who know nothing about engines and ids.
     pub fn user_message(&self) -> String {
         ErrorInfo::user_message(self)
     }
 
-    /// All of it as plain data that can be serialised, compared and sent elsewhere.
+    /// Returns the complete error as plain data that can be serialised, compared and sent elsewhere.
     pub fn to_report(&self) -> ErrorReport {
         ErrorInfo::to_report(self)
     }

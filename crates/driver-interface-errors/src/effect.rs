@@ -2,23 +2,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Says whether the engine may have done what the failed call asked for.
+/// Whether the engine may have carried out the failed call.
 ///
-/// Whoever wants to try again needs to know: repeating a call that took effect makes twins. Where the
-/// effect is [`Unknown`](Effect::Unknown), look first (by name or by the operation's key), then decide.
+/// A caller needs to know this before a retry: repeating a call that took effect creates duplicates. If the effect
+/// is [`Unknown`](Effect::Unknown), first check the engine (by name or by the operation key), then decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
-    /// Nothing changed: the call was refused, or failed before it did anything.
+    /// Nothing changed: the call was refused, or failed before it had any effect.
     NotApplied,
-    /// It was done, although the call failed: only what came after it went wrong.
+    /// The call was carried out; only a later step failed.
     Applied,
-    /// It may have been done: the answer was lost, came too late, or did not say.
+    /// The call may have been carried out: the response was lost, came too late, or was inconclusive.
     Unknown,
 }
 
 impl Effect {
-    /// The name in the serialised form: `notApplied`, `applied` or `unknown`.
+    /// Returns the name in the serialised form: `notApplied`, `applied` or `unknown`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotApplied => "notApplied",
@@ -27,7 +27,7 @@ impl Effect {
         }
     }
 
-    /// Whether a retry has to look first, because the call may have been carried out.
+    /// Returns whether a retry must check the engine first, because the call may have been carried out.
     pub fn needs_verification(self) -> bool {
         !matches!(self, Self::NotApplied)
     }

@@ -2,7 +2,7 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with running a command in a container.
+    /// Errors of exec in containers.
     pub enum ExecutionError {
         /// The command could not be run.
         Exec(ExecError),
@@ -10,11 +10,11 @@ category! {
 }
 
 leaf! {
-    /// Says that a command could not be run in a container.
+    /// The error returned if a command could not be run in a container.
     ///
-    /// What a command does, failing included, is its outcome and never this error. The effect is unknown:
-    /// it may have begun. Where the program does not exist
-    /// ([`CommandNotFound`](crate::Hint::CommandNotFound)), it has not, and a retry cannot help.
+    /// The result of a command that ran, including a failure, is its outcome and never this error. The effect is
+    /// unknown: the command may have started. If the program does not exist
+    /// ([`CommandNotFound`](crate::Hint::CommandNotFound)), it has not started, and a retry cannot help.
     pub struct ExecError(String);
     code: EXEC_FAILED,
     category: "exec",
@@ -24,14 +24,14 @@ leaf! {
 }
 
 impl ExecError {
-    /// Makes one from the container's id or name and the reason.
+    /// Creates an error from the container's id or name and the reason.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();
         let prefix = format!("command could not be run in container `{}`", clean(&container));
         Self::build(joined(&prefix, &message.into()), container.clone()).with_context("container", container)
     }
 
-    /// The id or name of the container.
+    /// Returns the id or name of the container.
     pub fn container(&self) -> &str {
         &self.body.data
     }

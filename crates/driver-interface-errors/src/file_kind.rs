@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:literal, user: $user:literal;)*) => {
-        /// The kind of a [`FileSystemError`](crate::FileSystemError). Names and meanings are those of
-        /// [`std::io::ErrorKind`]; every driver reports the same kind for the same failure.
+        /// The kind of a [`FileSystemError`](crate::FileSystemError). The names and meanings are those of
+        /// [`std::io::ErrorKind`]; all drivers report the same kind for the same failure.
         ///
         /// ```
         /// use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind, SystemError};
@@ -32,15 +32,15 @@ macro_rules! kinds {
         }
 
         impl FileSystemErrorKind {
-            /// Every kind, for documentation and tests.
+            /// All kinds, for documentation and tests.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The stable name in kebab-case, as in the serialised form.
+            /// Returns the stable name in kebab-case, as in the serialised form.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The sentence for end users.
+            /// Returns the sentence for end users.
             pub(crate) fn user_sentence(self) -> &'static str {
                 match self { $(Self::$name => $user,)* }
             }
@@ -49,33 +49,33 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// There is no such file or directory.
+    /// The file or directory does not exist.
     NotFound = "not-found", user: "The file does not exist.";
     /// The file or directory already exists.
     AlreadyExists = "already-exists", user: "The file already exists.";
-    /// A directory is where a file is needed.
-    IsADirectory = "is-a-directory", user: "A directory is where a file was expected.";
-    /// A file is where a directory is needed.
-    NotADirectory = "not-a-directory", user: "A file is where a directory was expected.";
-    /// A directory that has to be empty is not.
+    /// The path is a directory, but a file is required.
+    IsADirectory = "is-a-directory", user: "The path is a directory, not a file.";
+    /// The path is a file, but a directory is required.
+    NotADirectory = "not-a-directory", user: "The path is a file, not a directory.";
+    /// The directory is not empty, but an empty one is required.
     DirectoryNotEmpty = "directory-not-empty", user: "The directory is not empty.";
-    /// The file has more bytes than the limit of the call.
+    /// The file is larger than the limit of the call.
     FileTooLarge = "file-too-large", user: "The file is too large.";
     /// The file system has no space left.
     StorageFull = "storage-full", user: "There is no space left for the file.";
     /// The file system is mounted read-only.
     ReadOnlyFilesystem = "read-only-filesystem", user: "The file cannot be changed: its file system is read-only.";
-    /// The user that reads or writes may not do it.
-    PermissionDenied = "permission-denied", user: "There is no permission to use the file.";
-    /// Symbolic links lead round in circles, or there are too many of them.
-    FilesystemLoop = "filesystem-loop", user: "The file cannot be found: its links lead round in circles.";
+    /// The user that reads or writes has no permission.
+    PermissionDenied = "permission-denied", user: "Permission to access the file was denied.";
+    /// Symbolic links form a loop, or there are too many of them.
+    FilesystemLoop = "filesystem-loop", user: "The file cannot be found: its symbolic links form a loop.";
     /// The name is longer than the file system allows.
-    InvalidFilename = "invalid-filename", user: "The name of the file is not valid.";
-    /// The path names a device, pipe or socket where a file is needed.
-    InvalidInput = "invalid-input", user: "A device is where a file was expected.";
-    /// The data are broken: an archive that is none or is cut off, or content of another length than declared.
-    InvalidData = "invalid-data", user: "The data of the file are broken.";
-    /// None of the others.
+    InvalidFilename = "invalid-filename", user: "The file name is not valid.";
+    /// The path is a device, pipe or socket, but a file is required.
+    InvalidInput = "invalid-input", user: "The path is a device, not a file.";
+    /// The data is invalid: the archive is corrupt or truncated, or the content is not as long as declared.
+    InvalidData = "invalid-data", user: "The file's data is invalid.";
+    /// Any other failure.
     Other = "other", user: "A file could not be read or written.";
 }
 
@@ -85,9 +85,9 @@ impl fmt::Display for FileSystemErrorKind {
     }
 }
 
-/// Says that a text is no [`FileSystemErrorKind`].
+/// The error returned if a text is not a [`FileSystemErrorKind`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no kind of file system error")]
+#[error("{0:?} is not a known kind of file system error")]
 pub struct UnknownFileSystemErrorKind(String);
 
 impl FromStr for FileSystemErrorKind {

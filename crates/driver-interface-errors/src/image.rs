@@ -2,17 +2,17 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with images.
+    /// Errors of images.
     pub enum ImageError {
         /// There is no such image.
         NotFound(ImageNotFoundError),
-        /// It could not be pulled.
+        /// The image could not be pulled.
         Pull(ImagePullError),
     }
 }
 
 leaf! {
-    /// Says that an image is not there, and was not to be pulled.
+    /// The error returned if an image is not present and was not to be pulled.
     pub struct ImageNotFoundError(String);
     code: IMAGE_NOT_FOUND,
     category: "image",
@@ -23,24 +23,25 @@ leaf! {
 }
 
 impl ImageNotFoundError {
-    /// Makes one from the image that was asked for.
+    /// Creates an error from the requested image.
     pub fn new(image: impl Into<String>) -> Self {
         let image = image.into();
         Self::build(format!("image `{}` not found", clean(&image)), image.clone())
             .with_context("image", image)
     }
 
-    /// The image that was asked for.
+    /// Returns the requested image.
     pub fn image(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that an image could not be pulled.
+    /// The error returned if an image could not be pulled.
     ///
-    /// When it does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or it is
-    /// corrupt, a retry cannot help. The image is not there afterwards; layers that did arrive are only a cache.
+    /// If the image does not exist or access is denied ([`ImageUnavailable`](crate::Hint::ImageUnavailable)), or
+    /// if the image is corrupt, a retry cannot help. The image is not present afterwards; layers that did arrive
+    /// are only a cache.
     pub struct ImagePullError(String);
     code: IMAGE_PULL_FAILED,
     category: "image",
@@ -50,14 +51,14 @@ leaf! {
 }
 
 impl ImagePullError {
-    /// Makes one from the image and the reason.
+    /// Creates an error from the image and the reason.
     pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
         let image = image.into();
         let prefix = format!("image `{}` could not be pulled", clean(&image));
         Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
     }
 
-    /// The image that was to be pulled.
+    /// Returns the image that could not be pulled.
     pub fn image(&self) -> &str {
         &self.body.data
     }

@@ -4,10 +4,10 @@ use std::fmt;
 use crate::common::{Described, Payload};
 use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 
-/// Answers the same questions for every error of this crate: leaf, category and [`DriverError`].
+/// The interface shared by all errors of this crate: leaves, categories and [`DriverError`].
 ///
-/// It is object safe, so generic code (a retry, a log line, an HTTP handler) takes `&dyn ErrorInfo`.
-/// It cannot be implemented outside this crate, which lets it grow without breaking anybody.
+/// It is object safe, so generic code (a retry, a log line, an HTTP handler) can take a `&dyn ErrorInfo`. It
+/// cannot be implemented outside this crate, which allows methods to be added without a breaking change.
 ///
 /// ```
 /// use driver_interface_errors::{ErrorInfo, NetworkNotFoundError, VolumeError, VolumeNotFoundError};
@@ -25,25 +25,25 @@ use crate::{Effect, ErrorContext, ErrorReport, Hint, Remedy, report, text};
 ///
 /// [`DriverError`]: crate::DriverError
 pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
-    /// The stable code, one of [`codes`](crate::codes).
+    /// Returns the stable code, one of [`codes`](crate::codes).
     fn code(&self) -> &'static str {
         self.spec().code
     }
 
-    /// The category in lower case, such as `container`.
+    /// Returns the category in lower case, such as `container`.
     fn category(&self) -> &'static str {
         self.spec().category
     }
 
-    /// The name of the error's class, such as `ContainerNotFoundError`.
+    /// Returns the name of the error's class, such as `ContainerNotFoundError`.
     fn name(&self) -> &'static str {
         self.spec().name
     }
 
-    /// Whether the same call may succeed when it is made again.
+    /// Returns whether repeating the call may succeed.
     ///
-    /// An error that stayed after retries is not retryable any more. Before that it is what was set by
-    /// `with_retryable`, else what the class says unless the hint rules a retry out. Look at
+    /// An error that persisted after retries is no longer retryable. Otherwise the value set by `with_retryable`
+    /// applies, or else the default of the class, unless the hint rules out a retry. Check
     /// [`effect`](ErrorInfo::effect) before repeating a call that changes something.
     fn is_retryable(&self) -> bool {
         let (common, spec) = (self.common(), self.spec());
@@ -51,14 +51,15 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         common.attempts.is_none() && common.retryable.unwrap_or(spec.retryable && !ruled_out)
     }
 
-    /// The message on one line, without what retries and hints add to it.
+    /// Returns the message on one line, without the additions of retries and hints.
     fn message(&self) -> String {
         self.common().message.clone()
     }
 
-    /// Whether the engine may have done what was asked for.
+    /// Returns whether the engine may have carried out the call.
     ///
-    /// It is what was set by `with_effect`, else what the hint implies, else what the class says.
+    /// The value set by `with_effect` applies, or else the effect implied by the hint, or else the default of the
+    /// class.
     fn effect(&self) -> Effect {
         let implied = || self.hint().and_then(Hint::effect);
         self.common()
@@ -67,22 +68,22 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
             .unwrap_or(self.spec().effect)
     }
 
-    /// Where it happened: driver, operation, ids.
+    /// Returns the context: driver, operation, ids.
     fn context(&self) -> &ErrorContext {
         &self.common().context
     }
 
-    /// The well-known cause, if it is one, with its remedy.
+    /// Returns the well-known cause with its remedy, if the cause is known.
     fn hint(&self) -> Option<Hint> {
         self.common().below.hint()
     }
 
-    /// How often it was tried before giving up; `None` when nobody has given up yet.
+    /// Returns the number of attempts before giving up; `None` if no retry layer has given up yet.
     fn attempts(&self) -> Option<u32> {
         self.common().attempts
     }
 
-    /// One plain sentence for the users of a program, who know nothing of engines and ids.
+    /// Returns one plain sentence for end users, who know nothing about engines and ids.
     fn user_message(&self) -> String {
         match self.hint().and_then(Hint::user_sentence) {
             Some(sentence) => sentence.to_owned(),
@@ -90,13 +91,14 @@ pub trait ErrorInfo: Error + Described + Send + Sync + 'static {
         }
     }
 
-    /// All of it as plain data that can be serialised, compared and sent elsewhere.
+    /// Returns the complete error as plain data that can be serialised, compared and sent elsewhere.
     fn to_report(&self) -> ErrorReport {
         report::of(self)
     }
 }
 
-/// The texts of an error's sources, the nearest first. Hints have a place of their own.
+/// Returns the messages of an error's sources, nearest first. Hints are excluded because they have a separate
+/// field.
 pub(crate) fn sources<E: Error + ?Sized>(error: &E) -> Vec<String> {
     std::iter::successors(error.source(), |&source| source.source())
         .filter(|source| !source.is::<Remedy>())

@@ -17,12 +17,12 @@ type AnyError<'a> = &'a (dyn Error + 'static);
 
 /// Finds the outermost error of this crate in an error and its source chain.
 ///
-/// It sees a [`DriverError`], a category or a leaf, by itself or in an `Arc` or `Box`, inside
-/// [`std::io::Error`], and below any error that names it as its `source()`: those of `anyhow`
-/// (pass `error.as_ref()`), and those of `thiserror` with `#[from]` or `#[source]`.
+/// It finds a [`DriverError`], a category or a leaf, on its own or in an `Arc` or `Box`, inside
+/// [`std::io::Error`], and below any error that returns it from `source()`: errors of `anyhow` (pass
+/// `error.as_ref()`), and errors of `thiserror` with `#[from]` or `#[source]`.
 ///
-/// One thing it cannot see: an error marked `#[error(transparent)]` (in your own enum) passes on the source
-/// of what it holds, and so hides the thing itself. Give such a variant a message of its own.
+/// It cannot find an error behind `#[error(transparent)]` (in your own enum), because such a variant forwards the
+/// source of the error it holds and thereby hides that error. Give such a variant a message of its own.
 ///
 /// ```
 /// use driver_interface_errors::{DriverError, NetworkError, find_driver_error};
@@ -35,7 +35,7 @@ pub fn find_driver_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo +
     std::iter::successors(Some(error), |&error| error.source()).find_map(ours)
 }
 
-/// Whether an error is or holds one of this crate's.
+/// Returns whether an error is or contains an error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{VolumeNotFoundError, is_driver_error};
@@ -47,7 +47,7 @@ pub fn is_driver_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some()
 }
 
-/// Whether the same call may succeed when it is made again; `false` for an error that holds none of ours.
+/// Returns whether repeating the call may succeed; `false` for an error that contains no error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, NetworkError, is_retryable_error};
@@ -59,7 +59,7 @@ pub fn is_retryable_error(error: AnyError<'_>) -> bool {
     find_driver_error(error).is_some_and(ErrorInfo::is_retryable)
 }
 
-/// The code of an error, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR) when it holds none of ours.
+/// Returns the code of an error, or [`UNKNOWN_ERROR`](codes::UNKNOWN_ERROR) if it contains no error of this crate.
 ///
 /// ```
 /// use driver_interface_errors::{ImageNotFoundError, codes, get_error_code};
@@ -71,7 +71,7 @@ pub fn get_error_code(error: AnyError<'_>) -> &'static str {
     find_driver_error(error).map_or(codes::UNKNOWN_ERROR, ErrorInfo::code)
 }
 
-/// The message of an error: that of ours inside it, or else what it displays itself.
+/// Returns the message of the contained error of this crate, or else the error's own `Display` output.
 ///
 /// ```
 /// use driver_interface_errors::{ContainerNotFoundError, get_error_message};
@@ -82,7 +82,7 @@ pub fn get_error_message(error: AnyError<'_>) -> String {
     find_driver_error(error).map_or_else(|| error.to_string(), ErrorInfo::message)
 }
 
-/// The error itself if it is ours, or what a wrapper holds whose `source()` would skip it.
+/// Returns the error itself if it is from this crate, or the content of a wrapper whose `source()` would skip it.
 fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     macro_rules! try_each {
         ($($kind:ident)+) => {
@@ -112,7 +112,8 @@ fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     held(error).and_then(find_driver_error)
 }
 
-/// What a standard wrapper holds: their `source()` is that of the thing inside, which it leaves out.
+/// Returns the content of a standard wrapper: its `source()` is the source of the content and skips the content
+/// itself.
 fn held<'a>(error: AnyError<'a>) -> Option<AnyError<'a>> {
     fn custom(error: &io::Error) -> Option<AnyError<'_>> {
         error.get_ref().map(|inner| inner as AnyError<'_>)

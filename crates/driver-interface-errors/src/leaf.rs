@@ -1,8 +1,8 @@
-//! The macros that give every error the same behaviour, written once.
+//! The macros that implement the shared behaviour of all errors.
 
-/// Declares an error class: the struct, what it is by default, and all the shared traits and builders.
+/// Declares an error class: the struct, its defaults, and all shared traits and builder methods.
 ///
-/// The constructor and the accessors of its data are written by hand beside it.
+/// The constructor and the accessors of its data are written by hand next to it.
 macro_rules! leaf {
     (
         $(#[$doc:meta])*
@@ -23,7 +23,7 @@ macro_rules! leaf {
             "| `", stringify!($code), "` | ", $category, " | ", $retryable, " | ", stringify!($effect), " |"
         )]
         ///
-        /// These are the defaults; a hint or a `with_…` method can say otherwise for one error.
+        /// These are the defaults; a hint or a `with_…` method can override them for one error.
         #[derive(Clone)]
         pub struct $name {
             body: Box<$crate::common::Body<$data>>,
@@ -85,7 +85,7 @@ macro_rules! leaf {
     };
 }
 
-/// Declares an enum whose variants each hold one of our errors and add nothing to it.
+/// Declares an enum whose variants each hold an error of this crate and add nothing to it.
 macro_rules! transparent {
     (
         $(#[$doc:meta])*
@@ -130,7 +130,7 @@ macro_rules! transparent {
     };
 }
 
-/// Declares a category: a transparent enum of leaves, each of which also becomes a `DriverError` by `?`.
+/// Declares a category: a transparent enum of leaves, each of which also converts into a `DriverError` with `?`.
 macro_rules! category {
     (
         $(#[$doc:meta])*
@@ -155,7 +155,7 @@ macro_rules! category {
     };
 }
 
-/// What leaves, categories and `DriverError` have in common.
+/// Implements what leaves, categories and `DriverError` have in common.
 macro_rules! shared {
     ($name:ident) => {
         impl $crate::ErrorInfo for $name {}
@@ -174,8 +174,8 @@ macro_rules! shared {
         }
 
         impl $name {
-            /// Keeps the error that caused this one. `source()` returns it, or, where there is a hint, the
-            /// [`Remedy`](crate::Remedy) before it.
+            /// Sets the error that caused this one. `source()` returns it, or, if there is a hint, the
+            /// [`Remedy`](crate::Remedy) in front of it.
             #[must_use]
             pub fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
                 let source = std::sync::Arc::new(source);
@@ -185,7 +185,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Adds a fact, such as `("session", id)`. A key that is there already keeps its value.
+            /// Adds a fact, such as `("session", id)`. A key that is already set keeps its value.
             #[must_use]
             pub fn with_context(mut self, key: impl Into<String>, value: impl std::fmt::Display) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -194,7 +194,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Names the driver, unless one is named already: the innermost stays.
+            /// Sets the driver, unless it is already set: the innermost value is kept.
             #[must_use]
             pub fn with_driver(mut self, driver: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -203,7 +203,7 @@ macro_rules! shared {
                 self
             }
 
-            /// Names the operation, unless one is named already: the innermost stays.
+            /// Sets the operation, unless it is already set: the innermost value is kept.
             #[must_use]
             pub fn with_operation(mut self, operation: impl Into<String>) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -212,9 +212,9 @@ macro_rules! shared {
                 self
             }
 
-            /// Names the well-known cause, which may rule a retry out and settle the effect.
+            /// Sets the well-known cause, which may rule out a retry and determine the effect.
             ///
-            /// See [`Hint`](crate::Hint) for what each one says; a later hint replaces an earlier one.
+            /// See [`Hint`](crate::Hint) for the causes; a later hint replaces an earlier one.
             #[must_use]
             pub fn with_hint(mut self, hint: $crate::Hint) -> Self {
                 $crate::common::Described::common_mut(&mut self)
@@ -223,21 +223,22 @@ macro_rules! shared {
                 self
             }
 
-            /// Says whether the engine may have done it, over what the class and the hint say.
+            /// Sets whether the engine may have carried out the call, overriding the class and the hint.
             #[must_use]
             pub fn with_effect(mut self, effect: $crate::Effect) -> Self {
                 $crate::common::Described::common_mut(&mut self).effect = Some(effect);
                 self
             }
 
-            /// Says whether a retry may help, over what the class and the hint say.
+            /// Sets whether a retry may help, overriding the class and the hint.
             #[must_use]
             pub fn with_retryable(mut self, retryable: bool) -> Self {
                 $crate::common::Described::common_mut(&mut self).retryable = Some(retryable);
                 self
             }
 
-            /// Says that it stayed after that many attempts, which makes it final: no longer retryable.
+            /// Records that the error persisted after this many attempts, which makes it final: no longer
+            /// retryable.
             #[must_use]
             pub fn after_attempts(mut self, attempts: u32) -> Self {
                 $crate::common::Described::common_mut(&mut self).attempts = Some(attempts);

@@ -1,9 +1,9 @@
-//! The errors of every container driver: typed, with a stable code, and honest about whether to try again.
+//! The error types of all container drivers: typed, with stable codes, and precise about whether a retry is safe.
 //!
-//! Every operation of a driver fails with [`DriverError`]. Below it stands one enum a category, below that
-//! one type a failure; on each level the same questions have the same answers ([`ErrorInfo`]).
+//! Every driver operation fails with [`DriverError`]. Below it is one enum per category, and below that one type
+//! per failure. All levels share the same methods ([`ErrorInfo`]).
 //!
-//! # Match on what went wrong
+//! # Matching on a failure
 //!
 //! ```
 //! use driver_interface_errors::{ContainerError, DriverError, Result};
@@ -21,12 +21,12 @@
 //! # assert!(remove_if_there(Err(ContainerNotFoundError::new("web").into())).is_ok());
 //! ```
 //!
-//! Where any missing thing will do, [`DriverError::is_not_found`] is shorter.
+//! To handle any missing resource, [`DriverError::is_not_found`] is shorter.
 //!
-//! # Decide whether to try again
+//! # Deciding whether to retry
 //!
-//! Two questions: can a retry help, and may the first try have worked? An effect that is not known has to be
-//! looked up before a call that changes something is repeated.
+//! Two questions matter: can a retry help, and may the first attempt have succeeded? If the effect is unknown,
+//! check the engine before repeating a call that changes something.
 //!
 //! ```
 //! use std::time::Duration;
@@ -49,7 +49,7 @@
 //! let down = DriverError::from(NetworkError::new("connection refused").with_hint(Hint::EngineNotRunning));
 //! assert_eq!(next(&down), Next::Retry);
 //!
-//! // Whoever has retried in vain says so, and nobody further out starts over.
+//! // A retry layer that has given up records it, so that outer layers do not start over.
 //! let final_error = down.after_attempts(3);
 //! assert_eq!(next(&final_error), Next::GiveUp);
 //! assert_eq!(
@@ -58,38 +58,38 @@
 //! );
 //! ```
 //!
-//! # Show it to somebody
+//! # Showing an error
 //!
 //! ```
 //! use driver_interface_errors::{ContainerCreationError, DriverError, Hint};
 //!
 //! let error = DriverError::from(ContainerCreationError::new("name `web` is taken").with_hint(Hint::NameTaken));
 //!
-//! // A user of your program: one plain sentence.
+//! // For end users: one plain sentence.
 //! assert_eq!(error.user_message(), "That name is already in use.");
-//! // An operator: one line, and what to do about it.
+//! // For operators: one line, and what to do about it.
 //! assert_eq!(
 //!     format!("{error:#}"),
 //!     "container could not be created: name `web` is taken \
-//!      (hint: choose another name, or remove what has this one first)",
+//!      (hint: choose another name, or remove the resource that uses it first)",
 //! );
-//! // A developer: `{error:?}` has code, context, hint and the chain of sources.
+//! // For developers: `{error:?}` has the code, context, hint and chain of sources.
 //! assert!(format!("{error:?}").contains("CONTAINER_CREATION_FAILED"));
 //! ```
 //!
-//! Programs that pass errors on in `anyhow`, or print the chain of `source()` themselves, show the remedy too: it is
-//! the first source, a [`Remedy`].
+//! Programs that propagate errors with `anyhow`, or print the chain of `source()` themselves, show the remedy too:
+//! it is the first source, a [`Remedy`].
 //!
 //! ```
 //! # use driver_interface_errors::{ContainerCreationError, Hint};
 //! let error = ContainerCreationError::new("name `web` is taken").with_hint(Hint::NameTaken);
 //! let printed = format!("{:?}", anyhow::Error::from(error).context("deploying"));
-//! assert!(printed.contains("1: hint: choose another name, or remove what has this one first"));
+//! assert!(printed.contains("1: hint: choose another name, or remove the resource that uses it first"));
 //! ```
 //!
-//! # Log it, or send it elsewhere
+//! # Logging or sending an error
 //!
-//! Every error serialises as its [`ErrorReport`], which can be read back.
+//! Every error serialises as its [`ErrorReport`], which can be deserialised again.
 //!
 //! ```
 //! use driver_interface_errors::{ContainerNotFoundError, DriverError, ErrorReport};
@@ -110,10 +110,10 @@
 //! # }
 //! ```
 //!
-//! # Look inside errors of other types
+//! # Finding driver errors inside other errors
 //!
-//! [`find_driver_error`] and its relatives take any `&dyn Error` and look through its sources, so they work
-//! on `anyhow` errors, on `std::io::Error` and on enums of your own.
+//! [`find_driver_error`] and the related functions take any `&dyn Error` and walk its sources, so they work with
+//! `anyhow` errors, with `std::io::Error` and with your own enums.
 //!
 //! ```
 //! use driver_interface_errors::{NetworkError, get_error_code, is_retryable_error};
@@ -123,11 +123,11 @@
 //! assert_eq!(get_error_code(error.as_ref()), "NETWORK_ERROR");
 //! ```
 //!
-//! # Make one, in a driver
+//! # Creating an error in a driver
 //!
-//! Name the failure, add the cause, say what the class leaves open. Constructors and builders bring foreign
-//! text onto one line and blot out what looks like a credential, in messages, context and sources alike;
-//! that is a net, and a driver still puts no secret into an error.
+//! Name the failure, add the cause, and set what the class leaves open. Constructors and builder methods reduce
+//! external text to one line and redact what looks like a credential, in messages, context and sources alike. This
+//! is only a safety net: a driver must still not put a secret into an error.
 //!
 //! ```
 //! use driver_interface_errors::{ContainerStartError, Hint, Result};

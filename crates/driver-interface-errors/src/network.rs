@@ -2,24 +2,25 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with container networks (the way to the engine is [`NetworkError`](crate::NetworkError)).
+    /// Errors of container networks (the error of the connection to the engine is
+    /// [`NetworkError`](crate::NetworkError)).
     pub enum NetworkingError {
-        /// It could not be created.
+        /// The network could not be created.
         Creation(NetworkCreationError),
         /// There is no such network.
         NotFound(NetworkNotFoundError),
-        /// It was not removed.
+        /// The network was not removed.
         Remove(NetworkRemoveError),
-        /// A container was not attached to it, or not detached from it.
+        /// A container was not connected to the network, or not disconnected from it.
         Connect(NetworkConnectError),
     }
 }
 
 leaf! {
-    /// Says that a network could not be created.
+    /// The error returned if a network could not be created.
     ///
-    /// When the name is taken ([`NameTaken`](crate::Hint::NameTaken)), the one that has it is untouched and
-    /// a retry cannot help. Otherwise the effect is unknown: a network may have been left half-made.
+    /// If the name is taken ([`NameTaken`](crate::Hint::NameTaken)), the existing network is untouched and a retry
+    /// cannot help. Otherwise the effect is unknown: a partially created network may be left over.
     pub struct NetworkCreationError(String);
     code: NETWORK_CREATION_FAILED,
     category: "network",
@@ -29,23 +30,23 @@ leaf! {
 }
 
 impl NetworkCreationError {
-    /// Makes one from the network's name and the reason.
+    /// Creates an error from the network's name and the reason.
     pub fn new(network: impl Into<String>, message: impl Into<String>) -> Self {
         let network = network.into();
         let prefix = format!("network `{}` could not be created", clean(&network));
         Self::build(joined(&prefix, &message.into()), network.clone()).with_context("network", network)
     }
 
-    /// The name of the network.
+    /// Returns the name of the network.
     pub fn network(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that no network of this driver has that id or name.
+    /// The error returned if no network of this driver has the given id or name.
     ///
-    /// A network that somebody else made counts as not found.
+    /// A network of another namespace, or an unmanaged one, counts as not found.
     pub struct NetworkNotFoundError(String);
     code: NETWORK_NOT_FOUND,
     category: "network",
@@ -56,7 +57,7 @@ leaf! {
 }
 
 impl NetworkNotFoundError {
-    /// Makes one from the id or name that was asked for.
+    /// Creates an error from the requested id or name.
     pub fn new(network: impl Into<String>) -> Self {
         let network = network.into();
         Self::build(
@@ -66,16 +67,16 @@ impl NetworkNotFoundError {
         .with_context("network", network)
     }
 
-    /// The id or name that was asked for.
+    /// Returns the requested id or name.
     pub fn network(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a network was not removed, and that nothing changed.
+    /// The error returned if a network was not removed. Nothing has changed.
     ///
-    /// Most often a container uses it; then the hint is [`InUse`](crate::Hint::InUse).
+    /// Usually a container uses it; the hint is then [`InUse`](crate::Hint::InUse).
     pub struct NetworkRemoveError(String);
     code: NETWORK_REMOVE_FAILED,
     category: "network",
@@ -85,23 +86,24 @@ leaf! {
 }
 
 impl NetworkRemoveError {
-    /// Makes one from the network's id or name and the reason.
+    /// Creates an error from the network's id or name and the reason.
     pub fn new(network: impl Into<String>, message: impl Into<String>) -> Self {
         let network = network.into();
         let prefix = format!("network `{}` could not be removed", clean(&network));
         Self::build(joined(&prefix, &message.into()), network.clone()).with_context("network", network)
     }
 
-    /// The id or name of the network.
+    /// Returns the id or name of the network.
     pub fn network(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a container was not attached to a network, or not detached from it, and that nothing changed.
+    /// The error returned if a container was not connected to a network, or not disconnected from it. Nothing has
+    /// changed.
     ///
-    /// Most often the container was made with no network at all, or (detaching) is not attached.
+    /// Usually the container was created without any network, or (when disconnecting) is not connected.
     pub struct NetworkConnectError(String);
     code: NETWORK_CONNECT_FAILED,
     category: "network",
@@ -111,7 +113,7 @@ leaf! {
 }
 
 impl NetworkConnectError {
-    /// Makes one from the network's id or name, the container's, and the reason.
+    /// Creates an error from the network's id or name, the container's id or name, and the reason.
     pub fn new(network: impl Into<String>, container: impl Into<String>, message: impl Into<String>) -> Self {
         let (network, container) = (network.into(), container.into());
         let prefix = format!(
@@ -124,7 +126,7 @@ impl NetworkConnectError {
             .with_context("container", container)
     }
 
-    /// The id or name of the network.
+    /// Returns the id or name of the network.
     pub fn network(&self) -> &str {
         &self.body.data
     }

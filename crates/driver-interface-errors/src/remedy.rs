@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::Hint;
 
-/// Stands in the chain of sources of an error that has a hint, and displays as `hint: ` and what to do.
+/// A link in the source chain of an error that has a hint. It displays as `hint: ` followed by what to do.
 ///
-/// It is the first source; its own source is the error that caused the failure. So whoever prints the chain, as
-/// `anyhow`, `eyre` and most programs do under "Caused by", shows the remedy without knowing this crate.
+/// It is the first source; its own source is the error that caused the failure. A program that prints the chain,
+/// as `anyhow`, `eyre` and most programs do under "Caused by", therefore shows the remedy without knowing this
+/// crate.
 ///
 /// ```
 /// use std::error::Error;
@@ -29,7 +30,7 @@ pub struct Remedy {
 }
 
 impl Remedy {
-    /// The well-known cause, which also has the text.
+    /// Returns the well-known cause, which also has the text.
     pub fn hint(&self) -> Hint {
         self.hint
     }
@@ -53,7 +54,7 @@ impl Error for Remedy {
     }
 }
 
-/// What lies below an error: its remedy, the error that caused it, both or nothing.
+/// The sources of an error: its remedy, the error that caused it, both or neither.
 #[derive(Clone)]
 pub(crate) enum Below {
     Source(Option<Arc<dyn Error + Send + Sync + 'static>>),

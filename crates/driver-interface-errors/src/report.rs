@@ -4,10 +4,10 @@ use crate::common::Payload;
 use crate::info::sources;
 use crate::{Effect, ErrorContext, ErrorInfo, Hint, Violation};
 
-/// Holds an error as plain data: the form in which it is logged, stored and sent to other processes.
+/// An error as plain data: the form in which it is logged, stored and sent to other processes.
 ///
-/// Made by [`ErrorInfo::to_report`]; every error of this crate serialises as its report. Newer versions may
-/// add fields, so a reader ignores those it does not know.
+/// It is created by [`ErrorInfo::to_report`], and every error of this crate serialises as its report. Newer
+/// versions may add fields, so readers must ignore unknown fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -22,35 +22,35 @@ pub struct ErrorReport {
     pub message: String,
     /// The sentence for end users.
     pub user_message: String,
-    /// Whether the same call may succeed when it is made again.
+    /// Whether repeating the call may succeed.
     pub retryable: bool,
-    /// Whether the engine may have done what was asked for.
+    /// Whether the engine may have carried out the call.
     pub effect: Effect,
     /// The well-known cause and its remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<HintReport>,
-    /// How often it was tried before giving up.
+    /// The number of attempts before giving up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// Where it happened.
+    /// The driver, the operation and the ids involved.
     #[serde(default)]
     pub context: ErrorContext,
-    /// What is wrong with the configuration, for a [`ConfigurationError`](crate::ConfigurationError).
+    /// The violations, for a [`ConfigurationError`](crate::ConfigurationError).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
-    /// The numbers, for a [`ResourceLimitError`](crate::ResourceLimitError).
+    /// The limit and the requested value, for a [`ResourceLimitError`](crate::ResourceLimitError).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<LimitReport>,
-    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError), as text, so that a
-    /// reader need not know every kind there will be.
+    /// The [kind](crate::FileSystemErrorKind), for a [`FileSystemError`](crate::FileSystemError). It is text, so
+    /// that readers need not know kinds added later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The messages of the source chain, the nearest first.
+    /// The messages of the source chain, nearest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
 }
 
-/// Holds a [`Hint`] as text, so that a reader need not know every hint there will be.
+/// A [`Hint`] as text, so that readers need not know hints added later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -70,16 +70,16 @@ impl From<Hint> for HintReport {
     }
 }
 
-/// Holds the numbers of an exceeded limit. JSON has no infinity and no NaN: such a number is `None`.
+/// The values of an exceeded limit. JSON has no infinity and no NaN: such a number is `None`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct LimitReport {
     /// The resource, such as `cpu`.
     pub resource: String,
-    /// The most that is allowed.
+    /// The maximum allowed.
     pub limit: Option<f64>,
-    /// What was asked for.
+    /// The requested value.
     pub requested: Option<f64>,
 }
 

@@ -3,9 +3,9 @@ use crate::leaf::{category, leaf};
 use crate::text::clean;
 
 category! {
-    /// Groups what concerns cpu, memory, disk and processes.
+    /// Errors of CPU, memory, disk and process limits.
     pub enum ResourceError {
-        /// More was asked for than is allowed.
+        /// The request exceeds a limit.
         Limit(ResourceLimitError),
     }
 }
@@ -19,9 +19,9 @@ pub(crate) struct Limit {
 }
 
 leaf! {
-    /// Says that more of a resource was asked for than the driver's limits allow.
+    /// The error returned if a request exceeds the driver's limit for a resource.
     ///
-    /// It is raised before the engine is asked, so nothing happened.
+    /// It is returned before the driver calls the engine, so nothing has changed.
     pub struct ResourceLimitError(Limit);
     code: RESOURCE_LIMIT_EXCEEDED,
     category: "resource",
@@ -43,7 +43,7 @@ leaf! {
 }
 
 impl ResourceLimitError {
-    /// Makes one from the resource (`cpu` in cores, `memory` and `disk` in MiB, `pids`) and the numbers.
+    /// Creates an error from the resource (`cpu` in cores, `memory` and `disk` in MiB, `pids`) and the two values.
     pub fn new(resource: impl Into<String>, limit: f64, requested: f64) -> Self {
         let resource = resource.into();
         let (_, unit) = plain(&resource);
@@ -60,23 +60,23 @@ impl ResourceLimitError {
         )
     }
 
-    /// The resource, such as `cpu`.
+    /// Returns the resource, such as `cpu`.
     pub fn resource(&self) -> &str {
         &self.body.data.resource
     }
 
-    /// The most that is allowed, in the resource's unit.
+    /// Returns the maximum allowed, in the resource's unit.
     pub fn limit(&self) -> f64 {
         self.body.data.limit
     }
 
-    /// What was asked for, in the resource's unit.
+    /// Returns the requested value, in the resource's unit.
     pub fn requested(&self) -> f64 {
         self.body.data.requested
     }
 }
 
-/// A resource in everyday words, and its unit as it follows a number.
+/// Returns a resource in everyday words, and its unit as it follows a number.
 fn plain(resource: &str) -> (&str, &'static str) {
     match resource {
         "cpu" => ("computing power", " cores"),

@@ -2,17 +2,17 @@ use crate::leaf::{category, leaf};
 use crate::text::joined;
 
 category! {
-    /// Groups what concerns who the caller is and what they may do.
+    /// Errors of authentication and authorisation.
     pub enum SecurityError {
-        /// Nobody knows who is asking.
+        /// The caller is not authenticated.
         Authentication(AuthenticationError),
-        /// Whoever asks may not do this.
+        /// The caller is not permitted to do this.
         Authorization(AuthorizationError),
     }
 }
 
 leaf! {
-    /// Says that credentials are missing or wrong.
+    /// The error returned if credentials are missing or wrong.
     ///
     /// The request was refused before anything was done.
     pub struct AuthenticationError(());
@@ -24,17 +24,17 @@ leaf! {
 }
 
 impl AuthenticationError {
-    /// Makes one from the reason, which must not hold the credentials.
+    /// Creates an error from the reason, which must not contain the credentials.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("authentication failed", &message.into()), ())
     }
 }
 
 leaf! {
-    /// Says that the caller is known but may not do this.
+    /// The error returned if the caller is authenticated but not permitted to do this.
     ///
-    /// The request was refused before anything was done. No permission on the engine's socket is the most
-    /// common one; then the hint is [`SocketPermission`](crate::Hint::SocketPermission).
+    /// The request was refused before anything was done. The most common case is a lack of permission on the
+    /// engine's socket; the hint is then [`SocketPermission`](crate::Hint::SocketPermission).
     pub struct AuthorizationError(());
     code: AUTHORIZATION_FAILED,
     category: "security",
@@ -44,7 +44,7 @@ leaf! {
 }
 
 impl AuthorizationError {
-    /// Makes one from what is not permitted.
+    /// Creates an error from what is not permitted.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("permission denied", &message.into()), ())
     }

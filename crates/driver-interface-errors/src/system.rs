@@ -6,13 +6,13 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what lies between the program and the engine, and what lies in the driver itself.
+    /// Errors of the connection between the program and the engine, and of the driver itself.
     pub enum SystemError {
-        /// The driver could not tell how it is.
+        /// The driver could not determine its health.
         Health(DriverHealthError),
-        /// The call's deadline passed.
+        /// The call exceeded its deadline.
         Timeout(TimeoutError),
-        /// The way to the engine is broken.
+        /// The connection to the engine failed.
         Network(NetworkError),
         /// A file could not be read or written.
         FileSystem(FileSystemError),
@@ -22,9 +22,10 @@ category! {
 }
 
 leaf! {
-    /// Says that a driver's health could not be determined.
+    /// The error returned if a driver's health could not be determined.
     ///
-    /// An engine that is down is an answer, not this error. A health check reads, so nothing changed.
+    /// An engine that is down is a valid result, not this error. A health check is read-only, so nothing has
+    /// changed.
     pub struct DriverHealthError(());
     code: DRIVER_HEALTH_CHECK_FAILED,
     category: "system",
@@ -34,7 +35,7 @@ leaf! {
 }
 
 impl DriverHealthError {
-    /// Makes one from the reason.
+    /// Creates an error from the reason.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("health check failed", &message.into()), ())
     }
@@ -48,9 +49,9 @@ pub(crate) struct Deadline {
 }
 
 leaf! {
-    /// Says that a call did not end within its deadline.
+    /// The error returned if a call did not complete within its deadline.
     ///
-    /// The engine goes on working after its client has left, so the effect is unknown.
+    /// The engine keeps working after its client has disconnected, so the effect is unknown.
     pub struct TimeoutError(Deadline);
     code: TIMEOUT_ERROR,
     category: "system",
@@ -60,11 +61,11 @@ leaf! {
 }
 
 impl TimeoutError {
-    /// Makes one from the operation, such as `create_container`, and the time it was given.
+    /// Creates an error from the operation, such as `create_container`, and its deadline.
     pub fn new(operation: impl Into<String>, deadline: Duration) -> Self {
         let operation = operation.into();
         let message = format!(
-            "{} did not end within its deadline of {deadline:?}",
+            "{} did not complete within its deadline of {deadline:?}",
             clean(&operation)
         );
         Self::build(
@@ -77,23 +78,23 @@ impl TimeoutError {
         .with_operation(operation)
     }
 
-    /// The operation that took too long.
+    /// Returns the operation that took too long.
     pub fn operation(&self) -> &str {
         &self.body.data.operation
     }
 
-    /// The time it was given.
+    /// Returns the deadline.
     pub fn deadline(&self) -> Duration {
         self.body.data.deadline
     }
 }
 
 leaf! {
-    /// Says that the way to the engine is broken: no connection, or one that was cut.
+    /// The error returned if the connection to the engine could not be established or was cut.
     ///
-    /// The effect is unknown, for the request may have arrived. A driver that knows it did not (the
-    /// connection was never made) says so with the hint
-    /// [`EngineNotRunning`](crate::Hint::EngineNotRunning) or with `with_effect`.
+    /// The effect is unknown, because the request may have arrived. A driver that knows it has not arrived (the
+    /// connection was never established) says so with the hint [`EngineNotRunning`](crate::Hint::EngineNotRunning)
+    /// or with `with_effect`.
     pub struct NetworkError(());
     code: NETWORK_ERROR,
     category: "system",
@@ -103,7 +104,7 @@ leaf! {
 }
 
 impl NetworkError {
-    /// Makes one from the reason.
+    /// Creates an error from the reason.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("connection to the engine failed", &message.into()), ())
     }
@@ -117,10 +118,10 @@ pub(crate) struct FileFailure {
 }
 
 leaf! {
-    /// Says that a file or directory could not be read or written, and of which [kind](FileSystemErrorKind) the
-    /// failure is.
+    /// The error returned if a file or directory could not be read or written. It has the
+    /// [kind](FileSystemErrorKind) of the failure.
     ///
-    /// The effect is unknown: a write may have stopped half-way. A driver that only read says so.
+    /// The effect is unknown: a write may have stopped half-way. A driver that was only reading says so.
     pub struct FileSystemError(FileFailure);
     code: FILE_SYSTEM_ERROR,
     category: "system",
@@ -131,7 +132,7 @@ leaf! {
 }
 
 impl FileSystemError {
-    /// Creates one from the path, the kind of failure and the reason.
+    /// Creates an error from the path, the kind of failure and the reason.
     pub fn new(path: impl Into<String>, kind: FileSystemErrorKind, message: impl Into<String>) -> Self {
         let path = path.into();
         let prefix = format!("file system error at `{}`", clean(&path));
@@ -142,26 +143,27 @@ impl FileSystemError {
         Self::build(joined(&prefix, &message.into()), failure).with_context("path", path)
     }
 
-    /// Creates one from the path and an error of the host's file system, which becomes its source.
+    /// Creates an error from the path and an error of the host's file system, which becomes its source.
     pub fn from_io(path: impl Into<String>, error: std::io::Error) -> Self {
         Self::new(path, error.kind().into(), error.to_string()).with_source(error)
     }
 
-    /// The path.
+    /// Returns the path.
     pub fn path(&self) -> &str {
         &self.body.data.path
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> FileSystemErrorKind {
         self.body.data.kind
     }
 }
 
 leaf! {
-    /// Says that the driver met a state it holds to be impossible: our bug, not the caller's.
+    /// The error returned if the driver reached a state that should be impossible: a bug in the driver, not a
+    /// mistake of the caller.
     ///
-    /// What was done until then is unknown.
+    /// What was done before the error is unknown.
     pub struct InternalError(());
     code: INTERNAL_ERROR,
     category: "system",
@@ -172,7 +174,7 @@ leaf! {
 }
 
 impl InternalError {
-    /// Makes one from what was found to be wrong.
+    /// Creates an error from what was found to be wrong.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("internal error", &message.into()), ())
     }

@@ -1,12 +1,12 @@
-//! Makes foreign text fit for an error: one line, and without the credentials that engines and registries
-//! echo back. Redaction is the last net, not a licence: a driver puts no secret into a message.
+//! Sanitises external text for errors: one line, and without the credentials that engines and registries echo
+//! back. Redaction is a last resort, not a licence: a driver must put no secret into a message.
 
 const REDACTED: &str = "[redacted]";
 
-/// A token shorter than this after "bearer" or "basic" is taken for a word ("basic authentication").
+/// A token shorter than this after "bearer" or "basic" is treated as an ordinary word ("basic authentication").
 const SHORTEST_TOKEN: usize = 16;
 
-/// One line without control characters, without credentials and without a final period.
+/// Returns one line without control characters, credentials and a final period.
 pub(crate) fn clean(text: &str) -> String {
     let line = redact(&one_line(text));
     match line.strip_suffix('.') {
@@ -15,7 +15,7 @@ pub(crate) fn clean(text: &str) -> String {
     }
 }
 
-/// `prefix: message`, or the prefix alone when there is nothing to add.
+/// Returns `prefix: message`, or only the prefix if the message is empty.
 pub(crate) fn joined(prefix: &str, message: &str) -> String {
     let message = clean(message);
     if message.is_empty() {
@@ -25,7 +25,7 @@ pub(crate) fn joined(prefix: &str, message: &str) -> String {
     }
 }
 
-/// The value as it may be kept under that key.
+/// Returns the value that may be stored under this key.
 pub(crate) fn field_value(key: &str, value: &str) -> String {
     if is_secret_name(key) {
         REDACTED.to_owned()
@@ -70,7 +70,7 @@ fn redact(line: &str) -> String {
     out
 }
 
-/// `https://user:password@host/` becomes `https://[redacted]@host/`.
+/// Replaces the user info in URLs: `https://user:password@host/` becomes `https://[redacted]@host/`.
 fn redact_user_info(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
@@ -93,7 +93,7 @@ fn redact_user_info(word: &str) -> String {
     out
 }
 
-/// `POSTGRES_PASSWORD=hunter2` becomes `POSTGRES_PASSWORD=[redacted]`.
+/// Replaces the values of secret assignments: `POSTGRES_PASSWORD=hunter2` becomes `POSTGRES_PASSWORD=[redacted]`.
 fn redact_assignments(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;

@@ -2,22 +2,22 @@ use crate::leaf::{category, leaf};
 use crate::text::{clean, joined};
 
 category! {
-    /// Groups what can go wrong with volumes.
+    /// Errors of volumes.
     pub enum VolumeError {
-        /// It could not be created.
+        /// The volume could not be created.
         Creation(VolumeCreationError),
         /// There is no such volume.
         NotFound(VolumeNotFoundError),
-        /// It was not removed.
+        /// The volume was not removed.
         Remove(VolumeRemoveError),
     }
 }
 
 leaf! {
-    /// Says that a volume could not be created.
+    /// The error returned if a volume could not be created.
     ///
-    /// When the name is taken ([`NameTaken`](crate::Hint::NameTaken)), the one that has it is untouched and
-    /// a retry cannot help. Otherwise the effect is unknown: a volume may have been left half-made.
+    /// If the name is taken ([`NameTaken`](crate::Hint::NameTaken)), the existing volume is untouched and a retry
+    /// cannot help. Otherwise the effect is unknown: a partially created volume may be left over.
     pub struct VolumeCreationError(String);
     code: VOLUME_CREATION_FAILED,
     category: "volume",
@@ -27,23 +27,23 @@ leaf! {
 }
 
 impl VolumeCreationError {
-    /// Makes one from the volume's name and the reason.
+    /// Creates an error from the volume's name and the reason.
     pub fn new(volume: impl Into<String>, message: impl Into<String>) -> Self {
         let volume = volume.into();
         let prefix = format!("volume `{}` could not be created", clean(&volume));
         Self::build(joined(&prefix, &message.into()), volume.clone()).with_context("volume", volume)
     }
 
-    /// The name of the volume.
+    /// Returns the name of the volume.
     pub fn volume(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that no volume of this driver has that id or name.
+    /// The error returned if no volume of this driver has the given id or name.
     ///
-    /// A volume that somebody else made counts as not found.
+    /// A volume of another namespace, or an unmanaged one, counts as not found.
     pub struct VolumeNotFoundError(String);
     code: VOLUME_NOT_FOUND,
     category: "volume",
@@ -54,23 +54,23 @@ leaf! {
 }
 
 impl VolumeNotFoundError {
-    /// Makes one from the id or name that was asked for.
+    /// Creates an error from the requested id or name.
     pub fn new(volume: impl Into<String>) -> Self {
         let volume = volume.into();
         Self::build(format!("volume `{}` not found", clean(&volume)), volume.clone())
             .with_context("volume", volume)
     }
 
-    /// The id or name that was asked for.
+    /// Returns the requested id or name.
     pub fn volume(&self) -> &str {
         &self.body.data
     }
 }
 
 leaf! {
-    /// Says that a volume was not removed, and that nothing changed.
+    /// The error returned if a volume was not removed. Nothing has changed.
     ///
-    /// Most often a container uses it; then the hint is [`InUse`](crate::Hint::InUse).
+    /// Usually a container uses it; the hint is then [`InUse`](crate::Hint::InUse).
     pub struct VolumeRemoveError(String);
     code: VOLUME_REMOVE_FAILED,
     category: "volume",
@@ -80,14 +80,14 @@ leaf! {
 }
 
 impl VolumeRemoveError {
-    /// Makes one from the volume's id or name and the reason.
+    /// Creates an error from the volume's id or name and the reason.
     pub fn new(volume: impl Into<String>, message: impl Into<String>) -> Self {
         let volume = volume.into();
         let prefix = format!("volume `{}` could not be removed", clean(&volume));
         Self::build(joined(&prefix, &message.into()), volume.clone()).with_context("volume", volume)
     }
 
-    /// The id or name of the volume.
+    /// Returns the id or name of the volume.
     pub fn volume(&self) -> &str {
         &self.body.data
     }

@@ -7,7 +7,7 @@ use std::io;
 use driver_interface_errors::*;
 
 const SAYS: &str = "exec: \"serve\": executable file not found in $PATH";
-const REMEDY: &str = "hint: choose another name, or remove what has this one first";
+const REMEDY: &str = "hint: choose another name, or remove the resource that uses it first";
 
 fn taken() -> DriverError {
     ContainerCreationError::new("name `web` is taken")

@@ -9,10 +9,10 @@ use crate::driver::{DriverOptions, MockDriver};
 use crate::profile::Kind;
 use crate::{Latency, MockCommand, MockEngine};
 
-/// How long a call may take by default, apart from the grace of a stop and the following of logs.
+/// The default deadline of a call, not counting the grace period of a stop and the following of logs.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Sets a mock driver up.
+/// A builder for mock drivers.
 ///
 /// ```
 /// use driver_interface_mock::{Latency, MockDockerDriver};
@@ -49,29 +49,29 @@ impl<K: Kind> MockBuilder<K> {
         }
     }
 
-    /// Sets how long operations take. By default as long as the kind of driver takes, in tokio's time.
+    /// Sets the latency of operations, in tokio's time. The default is the latency of the kind of driver.
     #[must_use]
     pub fn latency(mut self, latency: Latency) -> Self {
         self.options.latency = latency;
         self
     }
 
-    /// Sets what everything random comes from; 0 by default. An engine given by [`engine`](Self::engine) has
-    /// a seed of its own.
+    /// Sets the seed of everything random; 0 by default. An engine passed to [`engine`](Self::engine) has its own
+    /// seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
     }
 
-    /// Sets whose objects the driver sees and touches.
+    /// Sets the namespace whose resources the driver sees and changes.
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.options.namespace = namespace;
         self
     }
 
-    /// Works on an engine that others work on too. By default each driver gets one of its own.
+    /// Connects the driver to a shared engine. By default each driver gets its own.
     #[must_use]
     pub fn engine(mut self, engine: &MockEngine) -> Self {
         self.engine = Some(engine.clone());
@@ -85,23 +85,23 @@ impl<K: Kind> MockBuilder<K> {
         self
     }
 
-    /// Sets how long a call may take before it fails with `TimeoutError`; 60 s by default. The grace of a
-    /// stop comes on top, and following logs has an hour.
+    /// Sets how long a call may take before it fails with `TimeoutError`; 60 s by default. The grace period of a
+    /// stop is added to it, and following logs has a deadline of an hour.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self
     }
 
-    /// Adds an image that the engine has already.
+    /// Adds an image that the engine has from the start.
     #[must_use]
     pub fn image(mut self, image: ImageRef) -> Self {
         self.images.push(image);
         self
     }
 
-    /// Adds an image to the registries, which from then on hold only what was added. Without this they hold
-    /// every image [but those whose name says otherwise](crate#images).
+    /// Adds an image to the registries, which from then on contain only the images added. Without this call they
+    /// contain every image [except those whose name says otherwise](crate#images).
     #[must_use]
     pub fn registry_image(mut self, image: ImageRef) -> Self {
         self.registry.push(image);
@@ -115,7 +115,7 @@ impl<K: Kind> MockBuilder<K> {
         self
     }
 
-    /// Makes the driver.
+    /// Builds the driver.
     pub fn build(self) -> MockDriver<K> {
         let engine = self
             .engine

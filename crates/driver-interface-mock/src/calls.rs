@@ -6,47 +6,47 @@ use tokio::time::Instant;
 use crate::Operation;
 use crate::sync::lock;
 
-/// A call that a driver got.
+/// A call that a driver received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedCall {
-    /// What was called.
+    /// The operation called.
     pub operation: Operation,
-    /// The id or name it was about, as the caller gave it: of a container, volume, network or image. None for
-    /// calls that are about none, or about one that has no name yet.
+    /// The id or name of the container, volume, network or image, as given by the caller. `None` for calls that
+    /// concern none of them, or one that has no name yet.
     pub target: Option<String>,
-    /// The arguments in short. Values of environment variables and labels are not in it, nor the words of a
-    /// command behind the first.
+    /// A summary of the arguments. It contains neither the values of environment variables and labels, nor the
+    /// arguments of a command after the first word.
     pub summary: String,
-    /// How it ended.
+    /// The outcome of the call.
     pub outcome: CallOutcome,
-    /// When it began, in tokio's time.
+    /// When the call began, in tokio's time.
     pub started_at: Instant,
-    /// When it ended, if it has.
+    /// When the call ended, if it has.
     pub ended_at: Option<Instant>,
 }
 
-/// How a recorded call ended.
+/// The outcome of a recorded call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallOutcome {
-    /// It goes on.
+    /// The call is still in progress.
     Pending,
-    /// It returned `Ok`.
+    /// The call returned `Ok`.
     Ok,
-    /// It returned the error with this code.
+    /// The call returned the error with this code.
     Failed(&'static str),
-    /// Its future was dropped.
+    /// The call's future was dropped.
     Cancelled,
 }
 
 impl RecordedCall {
-    /// Whether it returned `Ok`.
+    /// Returns whether the call returned `Ok`.
     pub fn is_ok(&self) -> bool {
         self.outcome == CallOutcome::Ok
     }
 
-    /// The code of the error it returned, if it returned one.
+    /// Returns the code of the error that the call returned, if any.
     pub fn error_code(&self) -> Option<&'static str> {
         match self.outcome {
             CallOutcome::Failed(code) => Some(code),
@@ -61,7 +61,7 @@ pub(crate) struct Recorder(Arc<Mutex<Calls>>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    /// How many were cleared: what a call in flight counts from.
+    /// The number of calls cleared so far, which offsets the index of a call in flight.
     cleared: usize,
     recorded: Vec<RecordedCall>,
 }
@@ -96,7 +96,7 @@ impl Recorder {
     }
 }
 
-/// A call in flight; dropped before its end it was cancelled.
+/// A call in flight. Dropping it before its end records it as cancelled.
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     recorder: Recorder,

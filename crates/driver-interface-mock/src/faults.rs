@@ -8,8 +8,7 @@ use rand::{RngExt, SeedableRng};
 use crate::Operation;
 use crate::sync::lock;
 
-/// Scripts what goes wrong. Each fault is about one operation; the first that fits a call wins, in the order
-/// in which they were scripted.
+/// Scripted faults. Each fault concerns one operation. If several match a call, the one scripted first is used.
 ///
 /// ```
 /// use driver_interface_errors::ContainerStartError;
@@ -46,18 +45,18 @@ struct Fault {
 
 #[derive(Debug)]
 enum When {
-    /// The call after so many others, once.
+    /// One call, after this many others.
     After(u64),
-    /// Each call with this probability.
+    /// Each call, with this probability.
     Rate(f64),
 }
 
-/// What a faulty call does.
+/// How a faulty call fails.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// Nothing, and returns the error.
+    /// Changes nothing and returns the error.
     Instead(DriverError),
-    /// All it should, and returns the error.
+    /// Does everything it should and then returns the error.
     Afterwards(DriverError),
 }
 
@@ -71,13 +70,15 @@ impl Faults {
         }))
     }
 
-    /// The next call of the operation changes nothing and fails. Scripted twice, the next two calls fail.
+    /// Makes the next call of the operation fail without changing anything. If scripted twice, the next two calls
+    /// fail.
     pub fn fail_next(&self, operation: Operation, error: impl Into<DriverError>) {
         let place = lock(&self.0).next_free(operation);
         self.add(operation, When::After(place), Failure::Instead(error.into()));
     }
 
-    /// The `n`-th call of the operation from now on changes nothing and fails; the next one is number 1.
+    /// Makes the `n`-th call of the operation from now on fail without changing anything. The next call is number
+    /// 1.
     pub fn fail_nth(&self, operation: Operation, n: u64, error: impl Into<DriverError>) {
         self.add(
             operation,
@@ -86,7 +87,8 @@ impl Faults {
         );
     }
 
-    /// Each call of the operation changes nothing and fails with this probability, from the driver's seed.
+    /// Makes each call of the operation fail with this probability, derived from the driver's seed, without
+    /// changing anything.
     pub fn fail_rate(&self, operation: Operation, probability: f64, error: impl Into<DriverError>) {
         let probability = if probability.is_nan() {
             0.0
@@ -96,21 +98,21 @@ impl Faults {
         self.add(operation, When::Rate(probability), Failure::Instead(error.into()));
     }
 
-    /// The next call of the operation does all it should, and then its answer is lost: it fails with a
+    /// Loses the response of the operation's next call. The call does everything it should, and then fails with a
     /// `NetworkError` whose effect is unknown.
     pub fn lose_next_answer(&self, operation: Operation) {
-        let error = NetworkError::new("the connection was closed before the answer came")
+        let error = NetworkError::new("the connection was closed before the response arrived")
             .with_effect(Effect::Unknown);
         let place = lock(&self.0).next_free(operation);
         self.add(operation, When::After(place), Failure::Afterwards(error.into()));
     }
 
-    /// The next call of the operation takes so much longer. Scripted twice, the next two calls do.
+    /// Delays the next call of the operation by this much. If scripted twice, the next two calls are delayed.
     pub fn delay_next(&self, operation: Operation, time: Duration) {
         lock(&self.0).delays.push((operation, time));
     }
 
-    /// Forgets every fault and delay.
+    /// Removes every fault and delay.
     pub fn clear(&self) {
         let mut script = lock(&self.0);
         script.faults.clear();
@@ -131,7 +133,7 @@ impl Faults {
         });
     }
 
-    /// The delay and the failure of a call that begins now.
+    /// Returns the delay and the failure of a call that begins now.
     pub(crate) fn draw(&self, operation: Operation) -> (Duration, Option<Failure>) {
         let mut script = lock(&self.0);
         let script = &mut *script;
@@ -160,7 +162,7 @@ impl Faults {
 }
 
 impl Script {
-    /// How many calls from now the first one is that no fault waits for yet.
+    /// Returns how many calls from now the first one is that has no fault scripted yet.
     fn next_free(&self, operation: Operation) -> u64 {
         let waiting = self.faults.iter().filter(|fault| fault.operation == operation);
         let taken: Vec<u64> = waiting

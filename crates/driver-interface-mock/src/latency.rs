@@ -3,21 +3,21 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-/// How long operations take. It is tokio's time: with a paused clock none of it is waited for.
+/// How long operations take, in tokio's time. With a paused clock, tests do not actually wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {
-    /// No time at all.
+    /// No latency.
     Off,
-    /// What the kind of driver takes: 100 to 200 ms as mock-docker, 200 to 300 ms as mock-local.
+    /// The latency of the kind of driver: 100 to 200 ms for mock-docker, 200 to 300 ms for mock-local.
     #[default]
     Simulated,
-    /// So many times what the kind of driver takes.
+    /// The latency of the kind of driver multiplied by this factor.
     Scaled(f64),
 }
 
 impl Latency {
-    /// The time of one operation, from its seed.
+    /// Samples the latency of one operation from the random number generator.
     pub(crate) fn sample(self, millis: &Range<u64>, rng: &mut impl RngExt) -> Duration {
         let factor = match self {
             Self::Off => return Duration::ZERO,

@@ -16,7 +16,7 @@ mod sync;
 pub use builder::MockBuilder;
 pub use calls::{CallOutcome, RecordedCall};
 pub use driver::{MockDockerDriver, MockDriver, MockLocalDriver};
-/// The operations that faults are set for and calls are recorded of.
+/// The operations for which faults can be scripted and calls are recorded.
 pub use driver_interface_types::Operation;
 pub use engine::{EngineObject, MockEngine};
 pub use faults::Faults;

@@ -1,32 +1,32 @@
-//! What makes the two mocks differ. Everything else is shared.
+//! The differences between the two mocks. Everything else is shared.
 
 use std::fmt::Debug;
 use std::ops::Range;
 use std::time::Duration;
 
-/// The facts of one kind of mock driver.
+/// The properties of one kind of mock driver.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// The driver's name.
     pub name: &'static str,
-    /// The most CPU a container may ask for, in cores.
+    /// The maximum CPU limit of a container, in cores.
     pub max_cpu: f64,
-    /// The shortest and the longest time an operation takes, in milliseconds.
+    /// The minimum and maximum latency of an operation, in milliseconds.
     pub operation_millis: Range<u64>,
-    /// The grace of a stop that names none.
+    /// The default grace period of a stop.
     pub default_grace: Duration,
     /// Whether a container with a read-only root file system may have writable mounts.
     pub writable_mounts_in_read_only: bool,
     pub(crate) engine_name: &'static str,
     pub(crate) engine_version: &'static str,
     pub(crate) engine_api: Option<&'static str>,
-    /// Whether errors carry, as their source, what Docker's engine would have answered.
+    /// Whether errors carry, as their source, the response that Docker's engine would have sent.
     pub(crate) docker_wording: bool,
 }
 
 /// A kind of mock driver: [`Docker`] or [`Local`].
 pub trait Kind: Debug + Clone + Copy + Send + Sync + 'static + sealed::Sealed {
-    /// What is peculiar to it.
+    /// The properties of this kind.
     const PROFILE: Profile;
 }
 

@@ -1,4 +1,5 @@
-//! One place for what a poisoned lock means here: nothing, as every critical section leaves valid data.
+//! The single place that handles poisoned locks. Poisoning is ignored, because every critical section leaves valid
+//! data.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

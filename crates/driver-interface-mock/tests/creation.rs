@@ -153,17 +153,17 @@ async fn bad_input_is_refused_at_once_with_every_violation() {
 async fn the_disk_limit_is_not_enforced_and_says_so() {
     for driver in both() {
         assert!(!driver.capabilities().disk_limit);
-        let made = driver.create_container(&script("true")).await.unwrap();
+        let strict = || script("true").strictness(Strictness::Require);
+        assert_eq!(driver.create_container(&strict()).await.unwrap().warnings, []);
+        let limited = script("true").disk(64);
+        let made = driver.create_container(&limited).await.unwrap();
         let paths: Vec<&str> = made
             .warnings
             .iter()
             .map(|warning| warning.path.as_str())
             .collect();
         assert_eq!(paths, ["resources.disk"]);
-        let error = driver
-            .create_container(&script("true").strictness(Strictness::Require))
-            .await
-            .unwrap_err();
+        let error = driver.create_container(&strict().disk(64)).await.unwrap_err();
         assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
         assert!(error.to_string().contains("resources.disk"), "{error}");
     }

@@ -52,7 +52,7 @@ async fn a_pull_tells_how_it_gets_on_and_ends_with_the_image() {
         .pull_image(&image("nginx:1.27"), PullOptions::default())
         .await
         .unwrap()
-        .collect()
+        .collect_all()
         .await
         .unwrap();
     let (last, layers) = steps.split_last().unwrap();
@@ -259,7 +259,7 @@ async fn figures_come_each_second_until_the_end() {
     let driver = instant_driver();
     let id = started(&driver, &script("sleep 5")).await;
     let stream = driver.stream_container_stats(&id).await.unwrap();
-    let figures = stream.collect().await.unwrap();
+    let figures = stream.collect_all().await.unwrap();
     assert!((4..=5).contains(&figures.len()), "{}", figures.len());
     assert!(figures.windows(2).all(|two| two[0].time + SECOND == two[1].time));
 }

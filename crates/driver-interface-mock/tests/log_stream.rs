@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 async fn text(stream: LogStream) -> String {
     stream
-        .collect()
+        .collect_all()
         .await
         .unwrap()
         .iter()
@@ -126,7 +126,7 @@ async fn times_select_and_are_told() {
         .stream_container_logs(&id, options)
         .await
         .unwrap()
-        .collect()
+        .collect_all()
         .await
         .unwrap();
     assert_eq!(begun.elapsed().as_secs(), 5, "it ends at its time");
@@ -152,7 +152,7 @@ async fn long_lines_come_in_pieces() {
         .stream_container_logs(&id, options)
         .await
         .unwrap()
-        .collect()
+        .collect_all()
         .await
         .unwrap();
     assert_eq!(
@@ -173,7 +173,7 @@ async fn a_terminal_is_one_source() {
         .stream_container_logs(&id, LogStreamOptions::default().only_stderr())
         .await
         .unwrap();
-    let chunks = stream.collect().await.unwrap();
+    let chunks = stream.collect_all().await.unwrap();
     assert!(chunks.iter().all(|chunk| chunk.source == LogSource::Tty));
     assert_eq!(support::logs(&driver, &id).await, "out\r\nerr\r\n");
 }

@@ -126,7 +126,16 @@ async fn a_network_in_use_stays_and_gives_addresses() {
     );
     let one = started(&driver, &config).await;
     let other = started(&driver, &config).await;
-    let endpoint = async |id| driver.get_container(id).await.unwrap().unwrap().endpoint.unwrap();
+    let endpoint = async |id| {
+        driver
+            .get_container(id)
+            .await
+            .unwrap()
+            .unwrap()
+            .ip_address
+            .unwrap()
+            .to_string()
+    };
     let (one_address, other_address) = (endpoint(&one).await, endpoint(&other).await);
     let subnet = |address: &str| address.rsplit_once('.').unwrap().0.to_owned();
     assert_ne!(one_address, other_address);
@@ -160,14 +169,15 @@ async fn sessions_have_networks_of_their_own() {
             .await
             .unwrap()
             .unwrap()
-            .endpoint
-            .unwrap();
+            .ip_address
+            .unwrap()
+            .to_string();
         subnets.push(address.rsplit_once('.').unwrap().0.to_owned());
     }
     assert_eq!(subnets[0], subnets[1]);
     assert_ne!(subnets[0], subnets[2]);
     let id = started(&driver, &script("sleep 600").network("none")).await;
-    assert_eq!(driver.get_container(&id).await.unwrap().unwrap().endpoint, None);
+    assert_eq!(driver.get_container(&id).await.unwrap().unwrap().ip_address, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -296,7 +296,9 @@ async fn a_check_that_takes_too_long_has_failed_and_a_start_period_is_lenient() 
 #[tokio::test(start_paused = true)]
 async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
     let driver = instant_driver();
-    let config = ContainerConfig::new("s", "not-pulled-yet").name("planned");
+    let config = ContainerConfig::new("s", "not-pulled-yet")
+        .name("planned")
+        .disk(64);
     let plan = driver.plan(&config).await.unwrap();
     assert!(plan.is_accepted());
     assert_eq!(
@@ -328,6 +330,7 @@ async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
     assert_eq!(paths(&wrong).await, ["name", "volumes[0].source", "network"]);
     let strict = ContainerConfig::new("s", "busybox")
         .strictness(Strictness::Require)
+        .disk(64)
         .platform("linux/arm64");
     assert_eq!(paths(&strict).await, ["platform", "resources.disk"]);
     let never = ContainerConfig::new("s", "elsewhere").pull_policy(PullPolicy::Never);

@@ -187,7 +187,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
     assert_eq!(follow.await.unwrap().unwrap_err().code(), codes::NETWORK_ERROR);
     let health = driver.health_check().await.unwrap();
     assert_eq!(health.status, HealthStatus::Unhealthy);
-    assert!(health.error.unwrap().contains("does not run"));
+    assert!(health.error.unwrap().contains("is not running"));
     driver.engine().come_up();
     let health = driver.health_check().await.unwrap();
     assert_eq!(

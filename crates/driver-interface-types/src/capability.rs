@@ -1,18 +1,18 @@
-//! What a driver on its engine can do beyond the operations that every driver has.
+//! The optional features of a driver and its engine.
 
 use std::fmt;
-use std::str::FromStr;
 
-use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
+
+use crate::text_enum::text_form;
 
 macro_rules! capabilities {
     ($($(#[$docs:meta])+ $field:ident => $variant:ident,)+) => {
-        /// What a driver on its engine can do. What is declared works; what is not declared answers
-        /// `UnsupportedError`, at once and without side effects.
+        /// What a driver on its engine supports. A declared capability works. An operation whose capability is not
+        /// declared returns `UnsupportedError` immediately and without side effects.
         ///
-        /// Fields are named after the thing first and what is done with it second. Print it to see what a
-        /// driver declares:
+        /// Field names put the subject first and the action second. The `Display` output lists what a driver
+        /// declares:
         ///
         /// ```
         /// use driver_interface_types::{Capabilities, Capability};
@@ -28,13 +28,13 @@ macro_rules! capabilities {
         #[non_exhaustive]
         pub struct Capabilities {
             $($(#[$docs])+ pub $field: bool,)+
-            /// The most CPU one container may ask for, in cores; none means no limit of the driver's own.
+            /// The maximum CPU of a container, in cores; `None` means that the driver itself sets no limit.
             pub max_cpu: Option<f64>,
-            /// The least memory one container may ask for, in MiB.
+            /// The minimum memory of a container, in MiB.
             pub min_memory: u64,
         }
 
-        /// One field of [`Capabilities`], for requirements and messages.
+        /// One capability, that is, one boolean field of [`Capabilities`], for requirements and messages.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
@@ -43,10 +43,10 @@ macro_rules! capabilities {
         }
 
         impl Capability {
-            /// Every capability.
+            /// All capabilities.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The field's name.
+            /// Returns the name of the field.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => stringify!($field),)+
@@ -55,14 +55,14 @@ macro_rules! capabilities {
         }
 
         impl Capabilities {
-            /// Whether a capability is declared.
+            /// Returns whether a capability is declared.
             pub fn supports(&self, capability: Capability) -> bool {
                 match capability {
                     $(Capability::$variant => self.$field,)+
                 }
             }
 
-            /// Declares a capability or takes it back.
+            /// Declares or withdraws a capability.
             pub fn set(&mut self, capability: Capability, declared: bool) {
                 match capability {
                     $(Capability::$variant => self.$field = declared,)+
@@ -75,9 +75,9 @@ macro_rules! capabilities {
 capabilities! {
     /// Missing images are pulled from their registry when a container is created.
     image_pull => ImagePull,
-    /// [`import_image`](crate::ContainerDriver::import_image) makes an image from a root file system.
+    /// [`import_image`](crate::ContainerDriver::import_image) creates an image from a root file system.
     image_import => ImageImport,
-    /// [`remove_image`](crate::ContainerDriver::remove_image) removes an image that was imported.
+    /// [`remove_image`](crate::ContainerDriver::remove_image) removes an imported image.
     image_remove => ImageRemove,
     /// [`list_volumes`](crate::ContainerDriver::list_volumes) works.
     volume_list => VolumeList,
@@ -104,8 +104,8 @@ capabilities! {
     /// [`copy_into_container`](crate::ContainerDriver::copy_into_container) and
     /// [`copy_from_container`](crate::ContainerDriver::copy_from_container) work.
     file_archive => FileArchive,
-    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) have the true owners. Where
-    /// this is not declared, everything in them belongs to 0:0.
+    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real
+    /// owners. If not declared, every entry is owned by 0:0.
     archive_owners => ArchiveOwners,
     /// [`read_file`](crate::ContainerDriver::read_file) and
     /// [`read_file_stream`](crate::ContainerDriver::read_file_stream) work.
@@ -137,29 +137,30 @@ capabilities! {
     network_cleanup => NetworkCleanup,
     /// [`plan`](crate::ContainerDriver::plan) works.
     plan => Plan,
-    /// A network can be [internal](crate::NetworkConfig::internal): with no way out.
+    /// A network can be [internal](crate::NetworkConfig::internal): without access to the outside.
     network_internal => NetworkInternal,
-    /// A config's entrypoint, working directory, host name, terminal, stop signal, init process and ulimits.
+    /// A config's entrypoint, working directory, host name, terminal, stop signal, init process and ulimits are
+    /// applied.
     process_setup => ProcessSetup,
-    /// A config's folders in memory and the size of `/dev/shm`.
+    /// A config's tmpfs mounts and `/dev/shm` size are applied.
     tmpfs_mount => TmpfsMount,
-    /// A config's ports are reached from the host.
+    /// A config's ports are published on the host.
     port_publish => PortPublish,
-    /// A config's network aliases, name servers and extra hosts.
+    /// A config's network aliases, DNS servers and extra hosts are applied.
     name_resolution => NameResolution,
-    /// A config's health check is run, and its result is in the instance.
+    /// A config's health check is run, and its result is reported in the instance.
     health_check_run => HealthCheckRun,
-    /// A config's platform is chosen.
+    /// A config's platform is applied.
     platform_select => PlatformSelect,
-    /// A config's runtime is chosen.
+    /// A config's runtime is applied.
     runtime_select => RuntimeSelect,
-    /// A config's own seccomp profile is loaded.
+    /// A config's custom seccomp profile is loaded.
     seccomp_profile => SeccompProfile,
     /// A config's AppArmor profile is applied.
     apparmor_profile => ApparmorProfile,
-    /// A config's devices are there.
+    /// A config's devices are available in the container.
     device_access => DeviceAccess,
-    /// A config's graphics processors are there.
+    /// A config's GPUs are available in the container.
     gpu_access => GpuAccess,
     /// Bind mounts of host paths are accepted, within the driver's policy.
     bind_mount => BindMount,
@@ -167,35 +168,35 @@ capabilities! {
     cpu_limit => CpuLimit,
     /// The memory limit is enforced, swap included.
     memory_limit => MemoryLimit,
-    /// The limit of processes is enforced.
+    /// The process limit is enforced.
     pids_limit => PidsLimit,
     /// The disk limit is enforced.
     disk_limit => DiskLimit,
     /// A read-only root file system is read-only.
     read_only_root => ReadOnlyRoot,
-    /// No-new-privileges holds.
+    /// `no-new-privileges` is enforced.
     no_new_privileges => NoNewPrivileges,
-    /// Dropped Linux capabilities are gone.
+    /// Dropped Linux capabilities are unavailable.
     capability_drop => CapabilityDrop,
-    /// A system call filter is on.
+    /// A seccomp filter is active.
     seccomp => Seccomp,
-    /// The main process runs as the user asked for.
+    /// The main process runs as the configured user.
     user => User,
-    /// A container reaches no container that is on none of its networks.
+    /// A container cannot reach containers that share no network with it.
     network_isolation => NetworkIsolation,
-    /// The driver's default network keeps containers of different sessions apart.
+    /// The driver's default network isolates containers of different sessions from each other.
     session_isolation => SessionIsolation,
     /// Containers run real processes on a real kernel, so limits and security can be measured from inside.
     real_processes => RealProcesses,
 }
 
 impl Capabilities {
-    /// A driver that has only the operations every driver has.
+    /// Returns the capabilities of a driver that supports only the mandatory operations.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// What is declared.
+    /// Returns the declared capabilities.
     pub fn declared(&self) -> impl Iterator<Item = Capability> + '_ {
         Capability::ALL
             .iter()
@@ -212,23 +213,4 @@ impl fmt::Display for Capabilities {
     }
 }
 
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Capability {
-    type Err = ConfigurationError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
-        let found = Self::ALL.iter().find(|capability| capability.as_str() == text);
-        found.copied().ok_or_else(|| {
-            ConfigurationError::single(
-                "capability",
-                "unknown",
-                format!("there is no capability {text:?}"),
-            )
-        })
-    }
-}
+text_form!(Capability, "capability");

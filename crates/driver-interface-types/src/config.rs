@@ -1,4 +1,4 @@
-//! What a container is made from.
+//! The configuration of a container.
 
 mod needs;
 mod setters;
@@ -16,13 +16,18 @@ use crate::{
     SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
 };
 
-/// Says what container to make. Made with [`ContainerConfig::new`] and its setters, or parsed from JSON.
+/// The version of how a config's fingerprint is computed. It is raised when configs that are equal get another one,
+/// such as after a change of a default.
+const FINGERPRINT_VERSION: &str = "1";
+
+/// The configuration of a container, built with [`ContainerConfig::new`] and its setters, or parsed from JSON.
 ///
-/// The defaults are safe and run any stock image: half a core, 512 MiB, no capabilities, a non-root user, a
-/// read-only root file system with a writable `/tmp`, and a network of the session's own.
+/// The defaults are safe: half a core, 512 MiB of memory, no capabilities, a non-root user, a read-only root file system
+/// with a writable `/tmp`, and a network of the session's own. An image whose entrypoint starts as root, changes owners
+/// or writes outside `/tmp` needs some of the [`SecurityOptions`] set for it.
 ///
-/// Texts are kept as given and checked as a whole by the driver (or `driver-interface-validation`) before
-/// anything reaches an engine, so that all mistakes are reported at once.
+/// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
+/// before anything reaches an engine, so that all violations are reported in one error.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -40,102 +45,103 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ContainerConfig {
-    /// The session it belongs to; see [`SessionId`](crate::SessionId) for what it may be.
+    /// The session that the container belongs to; see [`SessionId`](crate::SessionId) for the valid values.
     pub session_id: String,
-    /// The image; see [`ImageRef`](crate::ImageRef) for what it may be.
+    /// The image; see [`ImageRef`](crate::ImageRef) for the valid values.
     pub image: String,
-    /// The container's name, unique on the engine: 2 to 255 letters, digits, `_`, `.` and `-`. Without one
-    /// a unique name is made up.
+    /// The container's name, unique on the engine: 2 to 255 letters, digits, `_`, `.` and `-`. If unset, a unique
+    /// name is generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The program and its arguments, passed on word by word and never through a shell. When empty, the
-    /// image's own command runs. It replaces the image's command, not its entrypoint.
+    /// The program and its arguments, passed word by word and never through a shell. If empty, the image's own
+    /// command runs. It replaces the image's command, not its entrypoint.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Environment variables, on top of the image's.
+    /// Environment variables, in addition to the image's.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// Labels of yours. Keys under [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are refused.
+    /// User-defined labels. Keys under [`label::RESERVED_PREFIX`](crate::label::RESERVED_PREFIX) are refused.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// What it may use at most.
+    /// The resource limits.
     #[serde(default)]
     pub resources: ResourceLimits,
-    /// What is mounted into it.
+    /// The mounts.
     #[serde(default)]
     pub volumes: Vec<VolumeMount>,
-    /// How it is connected.
+    /// The network mode.
     #[serde(default)]
     pub network: NetworkMode,
-    /// What its processes may do.
+    /// The security options.
     #[serde(default)]
     pub security: SecurityOptions,
-    /// When the image is fetched from its registry.
+    /// When the image is pulled from its registry.
     #[serde(default)]
     pub pull_policy: PullPolicy,
-    /// What happens to a limit or security option this engine cannot enforce.
+    /// How a limit or security option that this engine cannot enforce is treated.
     #[serde(default)]
     pub strictness: Strictness,
-    /// Makes this creation recognisable to a retry: creating again with the same key and the same config
-    /// returns the same container, and with another config it is refused. Without one a key is made up, so
-    /// each call makes a container of its own. See [`OperationKey`](crate::OperationKey) for what it may be.
+    /// Identifies this creation across retries: a second creation with the same key and the same config returns
+    /// the same container; with a different config it is refused. If unset, a key is generated, so each call
+    /// creates a new container. See [`OperationKey`](crate::OperationKey) for the valid values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_key: Option<String>,
-    /// The program that runs before the command and gets it as arguments, with arguments of its own. It replaces
-    /// the image's entrypoint, and the image's own command with it; an empty list leaves the command alone, which
-    /// then has to be given: without one the config is refused, as nothing would be left to run.
+    /// The program that runs before the command and receives it as arguments, with arguments of its own. It
+    /// replaces the image's entrypoint and the image's own command. An empty list runs the command without an
+    /// entrypoint; the command must then be set, otherwise the config is refused because there is nothing to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
-    /// The absolute path of the folder the main process runs in; the image's own without it.
+    /// The absolute path of the main process's working directory; if unset, the image's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
-    /// The name the container knows itself by; the engine's choice without it.
+    /// The container's host name; if unset, the engine chooses one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// Whether the main process has a terminal. Its output and error then are one stream.
+    /// Whether the main process has a terminal. Its standard output and error are then one stream.
     #[serde(default, skip_serializing_if = "is_false")]
     pub tty: bool,
-    /// The signal that asks the main process to end; the image's own, most often `SIGTERM`, without it.
+    /// The signal that asks the main process to exit; if unset, the image's own, usually `SIGTERM`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<Signal>,
-    /// Whether an init process is PID 1, which passes signals on and reaps what is left behind. Without it there
-    /// is one where the engine has one; `true` refuses the creation where it has none, and `false` takes it away.
+    /// Whether an init process runs as PID 1, which forwards signals and reaps orphaned processes. If unset, an
+    /// init process is used if the engine has one. With `true` the creation is refused if the engine has none;
+    /// with `false` none is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<bool>,
-    /// Tmpfs mounts: directories in memory. One at `/tmp` takes the place of the driver's own.
+    /// The tmpfs mounts. A mount at `/tmp` replaces the driver's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tmpfs: Vec<TmpfsMount>,
-    /// The size of `/dev/shm` in MiB; the engine's own, most often 64, without it.
+    /// The size of `/dev/shm` in MiB; if unset, the engine's default, usually 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shm_size: Option<u64>,
-    /// Limits of the kernel on each process.
+    /// The kernel's limits for each process (ulimits).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ulimits: Vec<Ulimit>,
-    /// Ports that are reached from the host.
+    /// The ports published on the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PortMapping>,
-    /// More names by which the other containers on its network find it.
+    /// Additional names by which other containers on the network can resolve the container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network_aliases: Vec<String>,
-    /// Name servers in place of the engine's own.
+    /// The DNS servers; if empty, the engine's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dns: Vec<IpAddr>,
-    /// Host names that it resolves to these addresses, whatever name servers say.
+    /// Host names that the container resolves to these addresses, regardless of DNS.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra_hosts: BTreeMap<String, IpAddr>,
-    /// What tells whether it is well; the image's own check without it.
+    /// The health check; if unset, the image's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheck>,
-    /// Which variant of the image it runs, as in `linux/arm64`; the engine's own without it.
+    /// The platform of the image variant to run, such as `linux/arm64`; if unset, the engine's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// The engine's runtime that runs it, such as `runsc` or `crun`; the engine's default without it.
+    /// The engine runtime that runs the container, such as `runsc` or `crun`; if unset, the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// Devices of the host that it may use.
+    /// The host devices that the container may use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceMapping>,
-    /// Graphics processors that it may use.
+    /// The GPUs that the container may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<GpuRequest>,
 }
@@ -145,7 +151,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl ContainerConfig {
-    /// A container of `image` in `session`, with the safe defaults.
+    /// Creates a config for a container of `image` in `session`, with the safe defaults.
     pub fn new(session: impl Into<String>, image: impl Into<String>) -> Self {
         Self {
             session_id: session.into(),
@@ -182,21 +188,34 @@ impl ContainerConfig {
         }
     }
 
-    /// A short text that is equal for equal configs, whatever their operation key, and (but for chance)
-    /// different for different ones. It gives nothing of the config away that its reader could not guess.
+    /// Returns a short hash that is equal for equal configs, regardless of their operation key, and (barring
+    /// collisions) different for different configs. It reveals nothing about the config that its reader could not
+    /// guess.
     pub fn fingerprint(&self) -> String {
         let mut config = self.clone();
         config.operation_key = None;
-        // Serialising plain data into memory cannot fail; an empty text would only make configs look alike.
+        // Serialising plain data into memory cannot fail; an empty text would at worst make different configs look
+        // alike.
         let text = serde_json::to_string(&config).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("{FINGERPRINT_VERSION}-{hex}")
+    }
+
+    /// Returns whether a [`fingerprint`](Self::fingerprint) is that of an equal config. One from a version of this
+    /// crate that computed it differently cannot be compared and counts as equal: whoever repeats a creation after an
+    /// upgrade gets the container that the operation key names.
+    pub fn has_fingerprint(&self, text: &str) -> bool {
+        match text.split_once('-') {
+            Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
+            _ => true,
+        }
     }
 }
 
 impl fmt::Debug for ContainerConfig {
-    /// Shows neither the values of environment variables nor the arguments of the command and the entrypoint: they
-    /// are where secrets are.
+    /// Omits the values of environment variables and the arguments of the command and the entrypoint, because they
+    /// may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContainerConfig")
             .field("session_id", &self.session_id)

@@ -1,4 +1,4 @@
-//! The contract.
+//! The `ContainerDriver` trait: the contract that every driver implements.
 
 use std::fmt::Debug;
 
@@ -11,15 +11,16 @@ use crate::{
     ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId,
     ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream,
     LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
-    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome,
-    StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
-    WaitOptions, WriteFile,
+    PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal,
+    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
+    VolumeId, WaitOptions, WriteFile,
 };
 
-/// Runs containers on some engine, the same way whatever the engine is.
+/// A driver that runs containers on an engine, with the same behaviour on every engine.
 ///
-/// Programs hold it as `Arc<dyn ContainerDriver>`. Thirteen operations every driver has; the ones after them
-/// answer `UnsupportedError` unless the driver [declares](Self::capabilities) them.
+/// Programs hold a driver as `Arc<dyn ContainerDriver>`. Every driver implements the first thirteen operations.
+/// The
+/// operations after them return `UnsupportedError` unless the driver [declares](Self::capabilities) them.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,153 +43,162 @@ use crate::{
 ///
 /// # What holds for every operation
 ///
-/// - **The engine is the truth.** A driver keeps no record of its own: answers come from the engine and from
-///   [labels](crate::label) set at creation, so two drivers on one engine and namespace agree.
-/// - **Only its own.** A driver sees and touches only what its namespace made. Anything else is "not found".
-/// - **Deadlines.** Every call ends: past the driver's deadline for it with `TimeoutError`, whose
+/// - **The engine is the source of truth.** A driver keeps no state of its own: answers come from the engine and
+///   from [labels](crate::label) set at creation, so two drivers on the same engine and namespace agree.
+/// - **Namespace isolation.** A driver sees and changes only resources of its own namespace. It reports anything
+///   else as "not found".
+/// - **Deadlines.** Every call returns. A call that exceeds the driver's deadline fails with `TimeoutError`, whose
 ///   [effect](driver_interface_errors::Effect) is unknown.
-/// - **Errors.** Besides those named: `ConfigurationError` for input that is refused before it reaches the
-///   engine, with every violation in one error; `NetworkError` when the engine cannot be reached;
-///   `AuthorizationError` when it may not be; `TimeoutError`.
-/// - **Cancel safety.** Every future may be dropped at any await point. What had begun to change on the engine
-///   either completes there or is undone in the background; nothing is left that labels would not find.
+/// - **Errors.** Besides the errors listed for it, every operation may return `ConfigurationError` for input that
+///   is refused before it reaches the engine, with every violation in one error; `NetworkError` if the engine
+///   cannot be reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
+/// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
+///   engine either completes there or is undone in the background. Any resource left over carries the driver's
+///   labels and can be found by them.
 /// - **No panics.**
 #[async_trait]
 pub trait ContainerDriver: Send + Sync + Debug + 'static {
-    /// Names the driver, such as `docker` or `mock-local`; the same for every instance of it.
+    /// Returns the driver's name, such as `docker` or `mock-local`. It is the same for every instance of the
+    /// driver.
     fn name(&self) -> &str;
 
-    /// The driver's own semantic version, not the engine's.
+    /// Returns the driver's own semantic version, not the engine's.
     fn version(&self) -> &str;
 
-    /// What this driver on this engine can do beyond the thirteen operations. The answer never changes in
-    /// the life of a driver value.
+    /// Returns what this driver supports on this engine beyond the thirteen operations. The answer never changes
+    /// during the life of a driver value.
     fn capabilities(&self) -> Capabilities;
 
-    /// Makes a container and leaves it not running.
+    /// Creates a container without starting it.
     ///
     /// # Behaviour
-    /// Checks the whole config, then the limits, then gets the image by the config's
-    /// [pull policy](ContainerConfig::pull_policy), then creates. The container has status `created` and state
-    /// `terminated`, and its command has had no effect. A named volume or network that does not exist is
-    /// refused here, not found out at start. Every security default of the config holds from the first
-    /// instruction on. A limit this engine cannot enforce becomes a [`Warning`](crate::Warning) on the
-    /// instance, or with [`Strictness::Require`](crate::Strictness::Require) a refusal.
+    /// The driver validates the whole config, checks the limits, gets the image according to the config's
+    /// [pull policy](ContainerConfig::pull_policy), and then creates the container. The new container has status
+    /// `created` and state `terminated`, and its command has had no effect. A named volume or network that does
+    /// not exist is refused here rather than at start. Every security default of the config holds from the first
+    /// instruction. A limit that this engine cannot enforce becomes a [`Warning`](crate::Warning) on the instance,
+    /// or an error with [`Strictness::Require`](crate::Strictness::Require).
     ///
     /// # Errors
-    /// - `ConfigurationError`: the config is invalid; it lists every violation by its path. Also when the
-    ///   operation key is known with another config.
-    /// - `ResourceLimitError`: a limit is beyond what this driver allows; names resource, limit, requested.
-    /// - `ImageNotFoundError`, `ImagePullError`: there is no such image, or it could not be fetched.
-    /// - `VolumeNotFoundError`, `NetworkNotFoundError`: the config names one that does not exist.
-    /// - `UnsupportedError`: something asked for with `Strictness::Require` cannot be enforced.
+    /// - `ConfigurationError`: the config is invalid; the error lists every violation by its path. Also returned
+    ///   if the operation key was already used with a different config.
+    /// - `ResourceLimitError`: a limit exceeds what this driver allows; the error names the resource, the limit
+    ///   and the requested value.
+    /// - `ImageNotFoundError`, `ImagePullError`: no such image, or the image could not be pulled.
+    /// - `VolumeNotFoundError`, `NetworkNotFoundError`: the config names a volume or network that does not exist.
+    /// - `UnsupportedError`: the config has `Strictness::Require` and asks for something that cannot be enforced.
     /// - `ContainerCreationError`: the name is taken (not retryable), or the engine failed.
     ///
     /// # Idempotency
-    /// Not idempotent, unless the config has an [operation key](ContainerConfig::operation_key): then a second
-    /// call with the same config returns the same container.
+    /// Not idempotent, unless the config has an [operation key](ContainerConfig::operation_key). With a key, a
+    /// second call with the same config returns the same container.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves no container: what the engine makes all the same is removed in the
-    /// background, and until then can be found by its labels.
+    /// If the future is dropped, the driver removes the container in the background should the engine still create
+    /// it. Until then the container can be found by its labels.
     ///
     /// # Conformance
-    /// `creation/*`, `config/*`, `setup/*`, `ports/*`, `keys/*`, `concurrency/create-same-name`, `cancellation/create-*`,
-    /// `limits/*`, `security/*`
+    /// `creation/*`, `config/*`, `setup/*`, `ports/*`, `keys/*`, `concurrency/create-same-name`,
+    /// `cancellation/create-*`, `limits/*`, `security/*`
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance>;
 
-    /// Runs a container's main process.
+    /// Starts a container's main process.
     ///
     /// # Behaviour
-    /// Returns once the process runs (it may have ended again by then). A container that ended runs again,
-    /// with a new start time and its logs continued.
+    /// Returns once the process runs (it may already have exited by then). A container that has exited runs again,
+    /// with a new start time, and its logs are appended to.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerStartError`: it did not start; the message and hint say why. Not retryable when the program
-    ///   or user does not exist in the image, or the container is paused.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerStartError`: the container did not start; the message and hint give the reason. Not retryable
+    ///   if the program or user does not exist in the image, or if the container is paused.
     ///
     /// # Idempotency
-    /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`. One that has exited meanwhile
-    /// runs again.
+    /// Idempotent: a running container is left as it is and the outcome is `AlreadyRunning`. A container that has
+    /// exited in the meantime runs again.
     ///
     /// # Cancel safety
-    /// A dropped start completes on the engine or has no effect. A stop through the same driver value that returns after
-    /// the drop is not undone by it.
+    /// A dropped start either completes on the engine or has no effect. It never undoes a stop that is made
+    /// through the same driver value and returns after the drop.
     ///
     /// # Conformance
     /// `lifecycle/start/*`, `concurrency/start*`, `cancellation/start`, `errors/not-found/start-container`
     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome>;
 
-    /// Ends a container's main process; see [`StopOptions`] for how.
+    /// Stops a container's main process as specified by [`StopOptions`].
     ///
     /// # Behaviour
-    /// Returns only when the process has ended, and then every reader sees that. A paused container is stopped
-    /// too. A process that outlives a graceful stop keeps running: nobody loses work without asking for it.
+    /// Returns only when the process has exited, and from then on every reader sees the exit. A paused container
+    /// can be stopped too. A process that outlives a graceful stop keeps running, so work is never lost unless the
+    /// caller asks for a kill.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerStopError`: it still runs after the grace of a stop without `force`. Retryable.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerStopError`: without `force`, the container is still running after the grace period. Retryable.
     ///
     /// # Idempotency
-    /// Idempotent: what does not run (ended or never started) stays as it is; the outcome is `AlreadyStopped`.
+    /// Idempotent: a container that is not running (exited or never started) is left as it is and the outcome is
+    /// `AlreadyStopped`.
     ///
     /// # Cancel safety
-    /// A dropped stop may or may not end the process, but never kills it before its grace is over.
+    /// A dropped stop may or may not stop the process, but never kills it before its grace period is over.
     ///
     /// # Conformance
     /// `lifecycle/stop/*`, `concurrency/stop`, `cancellation/stop`, `errors/not-found/stop-container*`
     async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome>;
 
-    /// Removes a container with its logs and anonymous volumes. Named volumes stay.
+    /// Removes a container with its logs and anonymous volumes. Named volumes are kept.
     ///
     /// # Behaviour
-    /// Returns when it is gone for every reader and its name is free.
+    /// Returns when the container is gone for every reader and its name is free.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerRemoveError`: it runs or is paused, and [`force`](RemoveOptions::force) was not set. Nothing
-    ///   has changed.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerRemoveError`: the container is running or paused, and [`force`](RemoveOptions::force) is not
+    ///   set. Nothing has changed.
     ///
     /// # Idempotency
-    /// Not idempotent: the second call is "not found". Of two at once, one wins.
+    /// Not idempotent: a second call returns `ContainerNotFoundError`. If two calls race, exactly one succeeds.
     ///
     /// # Cancel safety
-    /// A dropped remove completes on the engine or has no effect.
+    /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `removal/*`, `concurrency/remove-container`, `concurrency/start-against-remove`, `errors/not-found/remove-container*`
+    /// `removal/*`, `concurrency/remove-container`, `concurrency/start-against-remove`,
+    /// `errors/not-found/remove-container*`
     async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()>;
 
-    /// Looks a container up.
+    /// Returns a container, or `None` if there is no such container.
     ///
     /// # Behaviour
-    /// `None` when there is none of that id or name in this driver's namespace; never an error for that.
+    /// Accepts an id or a name. A container that does not exist in this driver's namespace is `None`, never an
+    /// error.
     ///
     /// # Errors
-    /// Only those of every operation.
+    /// Only those common to all operations.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`, `errors/prefix-is-not-an-id`, `errors/name-is-an-id`
+    /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`, `errors/prefix-is-not-an-id`,
+    /// `errors/name-is-an-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
-    /// Lists the containers that pass a filter, in every status, by creation time, then id.
+    /// Lists the containers that match a filter, in every status, sorted by creation time, then id.
     ///
     /// # Behaviour
-    /// Each entry equals what [`get_container`](Self::get_container) would answer. A container removed while
-    /// the list is made is left out, never an error.
+    /// Each entry equals what [`get_container`](Self::get_container) would return. A container that is removed
+    /// during the call is omitted and never causes an error.
     ///
     /// # Errors
-    /// Only those of every operation.
+    /// Only those common to all operations.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -197,37 +207,38 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `listing/*`, `concurrency/list-during-churn`, `namespaces/*`
     async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>>;
 
-    /// Returns what a container has written to its standard output and error.
+    /// Returns what a container has written to its standard output and standard error.
     ///
     /// # Behaviour
-    /// Works while it is created (nothing yet), running or ended; after a restart it has all runs. Lines of
-    /// one stream are in order; the order between the two streams is not promised. Bytes that are not UTF-8
-    /// become U+FFFD. With [`follow`](LogOptions::follow) it returns when the container ends or is removed.
+    /// Works while the container is created (the logs are empty), running or exited; after a restart the logs
+    /// contain all runs. Lines of one stream are in order; the order between the two streams is unspecified. Bytes
+    /// that are not UTF-8 become U+FFFD. With [`follow`](LogOptions::follow) the call returns when the container
+    /// exits or is removed.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ConfigurationError`: neither stream is selected.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ConfigurationError`: `options` selects neither stream.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
-    /// Nothing to undo; the connection is closed at once.
+    /// Nothing to undo; the connection is closed immediately.
     ///
     /// # Conformance
     /// `logs/*`, `cancellation/follow`, `errors/not-found/get-container-logs`
     async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String>;
 
-    /// Asks how the engine is doing.
+    /// Checks the health of the engine.
     ///
     /// # Behaviour
-    /// An engine that cannot be reached is `Ok` with status `unhealthy` and the reason.
+    /// If the engine cannot be reached, the result is `Ok` with status `unhealthy` and the reason.
     ///
     /// # Errors
-    /// - `DriverHealthError`: the engine answered something that makes no sense.
+    /// - `DriverHealthError`: the engine sent a response that cannot be interpreted.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -236,13 +247,13 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/engine-answers`, `health/counts-*`, `namespaces/counts-apart`
     async fn health_check(&self) -> Result<DriverHealth>;
 
-    /// Whether a container runs and its image's health check, where there is one, passes.
+    /// Returns whether a container is running and its health check, if it has one, passes.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `ContainerNotFoundError`: no such container.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -251,83 +262,86 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/container-runs`, `health/check-*`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
-    /// Makes a volume.
+    /// Creates a volume.
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the one that has it is untouched), or the
-    ///   engine failed.
+    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched), or the engine
+    ///   failed.
     ///
     /// # Idempotency
-    /// Not idempotent: of several creations of one name exactly one wins, also between processes.
+    /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves no volume: what the engine makes all the same is removed in the background.
+    /// If the future is dropped, the driver removes the volume in the background should the engine still create
+    /// it.
     ///
     /// # Conformance
     /// `volumes/round-trip`, `volumes/name-taken`, `config/volume-name-hostile`, `concurrency/create-volume`,
     /// `cancellation/volume-and-network`
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume>;
 
-    /// Removes a volume and what is in it.
+    /// Removes a volume and its contents.
     ///
     /// # Errors
-    /// - `VolumeNotFoundError`: there is none of that name.
-    /// - `VolumeRemoveError`: a container, running or not, uses it. Nothing has changed.
+    /// - `VolumeNotFoundError`: no such volume.
+    /// - `VolumeRemoveError`: a container, running or not, uses the volume. Nothing has changed.
     ///
     /// # Idempotency
-    /// Not idempotent: the second call is "not found".
+    /// Not idempotent: a second call returns `VolumeNotFoundError`.
     ///
     /// # Cancel safety
-    /// A dropped remove completes on the engine or has no effect.
+    /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
     /// `volumes/in-use-stays`, `volumes/name-free-after-removal`, `concurrency/remove-volume`,
     /// `errors/not-found/remove-volume`
     async fn remove_volume(&self, id: &VolumeId) -> Result<()>;
 
-    /// Makes a network.
+    /// Creates a network.
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `NetworkCreationError`: the name is taken (not retryable; the one that has it is untouched), the
-    ///   engine has no addresses left, or it failed.
+    /// - `NetworkCreationError`: the name is taken (not retryable; the existing network is untouched), the engine
+    ///   has no addresses left, or the engine failed.
     ///
     /// # Idempotency
-    /// Not idempotent: of several creations of one name exactly one wins, also between processes.
+    /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves no network: what the engine makes all the same is removed in the background.
+    /// If the future is dropped, the driver removes the network in the background should the engine still create
+    /// it.
     ///
     /// # Conformance
-    /// `networks/*`, `config/network-name-hostile`, `concurrency/create-network`, `cancellation/volume-and-network`
+    /// `networks/*`, `config/network-name-hostile`, `concurrency/create-network`,
+    /// `cancellation/volume-and-network`
     async fn create_network(&self, config: &NetworkConfig) -> Result<Network>;
 
     /// Removes a network.
     ///
     /// # Errors
-    /// - `NetworkNotFoundError`: there is none of that id or name.
-    /// - `NetworkRemoveError`: a container, running or not, is attached. Nothing has changed.
+    /// - `NetworkNotFoundError`: no such network.
+    /// - `NetworkRemoveError`: a container, running or not, is attached to the network. Nothing has changed.
     ///
     /// # Idempotency
-    /// Not idempotent: the second call is "not found".
+    /// Not idempotent: a second call returns `NetworkNotFoundError`.
     ///
     /// # Cancel safety
-    /// A dropped remove completes on the engine or has no effect.
+    /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
     /// `networks/in-use-stays`, `errors/not-found/remove-network`
     async fn remove_network(&self, id: &NetworkId) -> Result<()>;
 
-    /// Lists the volumes that pass a filter, by creation time, then name.
+    /// Lists the volumes that match a filter, sorted by creation time, then name.
     ///
     /// Requires [`volume_list`](Capabilities::volume_list).
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -339,16 +353,16 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ListVolumes)
     }
 
-    /// Lists the networks that pass a filter, by creation time, then id. The driver's own default network
-    /// is not among them.
+    /// Lists the networks that match a filter, sorted by creation time, then id. The driver's own default network
+    /// is not included.
     ///
     /// Requires [`network_list`](Capabilities::network_list).
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -360,22 +374,23 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ListNetworks)
     }
 
-    /// Makes an image from a root file system: a tar archive, not compressed, of its files.
+    /// Creates an image from an uncompressed tar archive of its root file system.
     ///
     /// Requires [`image_import`](Capabilities::image_import).
     ///
     /// # Behaviour
-    /// The image has no command, environment or user of its own. An image that already has the name loses it.
+    /// The image has no command, environment or user of its own. If another image already has the name, the name
+    /// moves to the new image.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ImagePullError`: the engine did not take the archive.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ImagePullError`: the engine rejected the archive.
     ///
     /// # Idempotency
-    /// Idempotent in effect: importing the same archive again gives an equal image under the name.
+    /// Idempotent in effect: importing the same archive again yields an equal image under the same name.
     ///
     /// # Cancel safety
-    /// A dropped import completes on the engine or has no effect; a later `remove_image` removes it.
+    /// A dropped import either completes on the engine or has no effect; a later `remove_image` removes the image.
     ///
     /// # Conformance
     /// `capability/image-import-and-remove`
@@ -384,20 +399,20 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ImportImage)
     }
 
-    /// Removes an image that [`import_image`](Self::import_image) made.
+    /// Removes an image that [`import_image`](Self::import_image) created.
     ///
     /// Requires [`image_remove`](Capabilities::image_remove).
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ImageNotFoundError`: there is none of that name that this namespace imported.
-    /// - `ImagePullError`: a container uses it. Nothing has changed.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ImageNotFoundError`: this namespace imported no image of that name.
+    /// - `ImagePullError`: a container uses the image. Nothing has changed.
     ///
     /// # Idempotency
-    /// Not idempotent: the second call is "not found".
+    /// Not idempotent: a second call returns `ImageNotFoundError`.
     ///
     /// # Cancel safety
-    /// A dropped remove completes on the engine or has no effect.
+    /// A dropped removal either completes on the engine or has no effect.
     ///
     /// # Conformance
     /// `capability/image-in-use-stays`, `errors/not-found/remove-image`
@@ -406,32 +421,34 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::RemoveImage)
     }
 
-    /// Waits until a container's main process has ended, and returns how.
+    /// Waits until a container's main process has exited and returns its exit info.
     ///
     /// Requires [`container_wait`](Capabilities::container_wait).
     ///
     /// # Behaviour
-    /// Of a container that has ended it returns that at once. One that was never started, or is paused, is waited
-    /// for: it returns when a run ends. The facts are those of [`ContainerInstance::exit`] and are never lost, also
-    /// when the container is removed while it waits. Only [`oom_killed`](ExitInfo::oom_killed) may be known here and `None`
-    /// there: a wait asks the engine for more than its record of the container. It is not held to the driver's deadline: without a
-    /// [timeout](WaitOptions::timeout) it waits for as long as it takes.
+    /// If the container has already exited, the call returns the exit info immediately. For a container that was
+    /// never started or is paused, the call returns when a run exits. The result equals
+    /// [`ContainerInstance::exit`] and is never lost, even if the container is removed during the wait. Only
+    /// [`oom_killed`](ExitInfo::oom_killed) may be known here and `None` there, because a wait queries the engine
+    /// beyond its record of the container. The driver's deadline does not apply: without a
+    /// [timeout](WaitOptions::timeout) the call waits indefinitely.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name, or it was removed without having run.
-    /// - `WaitTimeoutError`: it had not ended within the timeout of `options`. Nothing has changed.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container, or the container was removed without having run.
+    /// - `WaitTimeoutError`: the container had not exited within the timeout in `options`. Nothing has changed.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `wait/exit-code`, `wait/ended-already`, `wait/created-waits-for-a-run`, `wait/removed-keeps-the-code`, `wait/timeout`,
-    /// `wait/many-waiters`, `wait/next-run`, `wait/paused`, `wait/removed-without-a-run`, `wait/outlasts-the-deadline`,
-    /// `cancellation/wait`, `errors/not-found/wait-container`, `capability/container-wait`
+    /// `wait/exit-code`, `wait/ended-already`, `wait/created-waits-for-a-run`, `wait/removed-keeps-the-code`,
+    /// `wait/timeout`, `wait/many-waiters`, `wait/next-run`, `wait/paused`, `wait/removed-without-a-run`,
+    /// `wait/outlasts-the-deadline`, `cancellation/wait`, `errors/not-found/wait-container`,
+    /// `capability/container-wait`
     async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
         let _ = (id, options);
         unsupported(Operation::WaitContainer)
@@ -442,14 +459,15 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Requires [`container_kill`](Capabilities::container_kill).
     ///
     /// # Behaviour
-    /// Returns when the signal is sent; what the process makes of it shows later. Ending it this way gives the status
-    /// that [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit) says. To a paused container only
-    /// [`Signal::KILL`] is sent, which ends it.
+    /// Returns when the signal has been sent; its effect on the process shows later. If the signal ends the
+    /// process, the container's status is as [`ContainerStatus::of_exit`](crate::ContainerStatus::of_exit)
+    /// defines. The only signal that is sent to a paused container is [`Signal::KILL`], which ends the process.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run, or it is paused and the signal is another than `SIGKILL`.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running, or it is paused and the signal is not
+    ///   `SIGKILL`.
     ///
     /// # Idempotency
     /// Not idempotent: each call sends one signal.
@@ -458,126 +476,134 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// A dropped call sends the signal once or not at all.
     ///
     /// # Conformance
-    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `cancellation/kill`, `errors/not-found/kill-container`,
-    /// `capability/container-kill`
+    /// `kill/ends`, `kill/signal-reaches-the-process`, `kill/not-running`, `kill/paused`, `cancellation/kill`,
+    /// `errors/not-found/kill-container`, `capability/container-kill`
     async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
         let _ = (id, signal);
         unsupported(Operation::KillContainer)
     }
 
-    /// Freezes a container's processes. They keep their memory and connections and use no CPU.
+    /// Pauses a container's processes. They keep their memory and connections and use no CPU.
     ///
     /// Requires [`container_pause`](Capabilities::container_pause).
     ///
     /// # Behaviour
-    /// Returns when they are frozen; then the status is `paused` and the state `running`.
+    /// Returns when the processes are frozen; then the status is `paused` and the state `running`.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run. Nothing has changed.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running. Nothing has changed.
     ///
     /// # Idempotency
-    /// Idempotent: a paused container stays as it is and the outcome is `AlreadyPaused`.
+    /// Idempotent: a paused container is left as it is and the outcome is `AlreadyPaused`.
     ///
     /// # Cancel safety
-    /// A dropped call completes on the engine or has no effect.
+    /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`, `pause/stop-and-remove`,
-    /// `concurrency/pause`, `cancellation/pause`, `errors/not-found/pause-container`, `capability/container-pause`
+    /// `pause/round-trip`, `pause/already`, `pause/not-running`, `pause/processes-stand-still`,
+    /// `pause/stop-and-remove`, `concurrency/pause`, `cancellation/pause`, `errors/not-found/pause-container`,
+    /// `capability/container-pause`
     async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
         let _ = id;
         unsupported(Operation::PauseContainer)
     }
 
-    /// Lets a paused container go on.
+    /// Resumes a paused container.
     ///
     /// Requires [`container_pause`](Capabilities::container_pause).
     ///
     /// # Behaviour
-    /// Returns when its processes go on; then the status is `running`.
+    /// Returns when the container's processes are running again; then the status is `running`.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run. Nothing has changed.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running. Nothing has changed.
     ///
     /// # Idempotency
-    /// Idempotent: a running container stays as it is and the outcome is `AlreadyRunning`.
+    /// Idempotent: a running container is left as it is and the outcome is `AlreadyRunning`.
     ///
     /// # Cancel safety
-    /// A dropped call completes on the engine or has no effect.
+    /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`, `errors/not-found/unpause-container`
+    /// `pause/round-trip`, `pause/unpause-running`, `pause/unpause-not-running`,
+    /// `errors/not-found/unpause-container`
     async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
         let _ = id;
         unsupported(Operation::UnpauseContainer)
     }
 
-    /// Ends a container's main process and runs it again; see [`StopOptions`] for how it is ended.
+    /// Stops a container's main process and starts it again; [`StopOptions`] specifies how it is stopped.
     ///
     /// Requires [`container_restart`](Capabilities::container_restart).
     ///
     /// # Behaviour
-    /// As [`stop_container`](Self::stop_container) and then [`start_container`](Self::start_container): it returns once
-    /// the new process runs, and the start time is new. What does not run is started.
+    /// Equivalent to [`stop_container`](Self::stop_container) followed by
+    /// [`start_container`](Self::start_container): the call returns once the new process runs, and the start time
+    /// is new. A container that is not running is started.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerStopError`: it still runs after the grace of a stop without `force`, and goes on running.
-    /// - `ContainerStartError`: it was ended and did not start again.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerStopError`: without `force`, the container is still running after the grace period, and keeps
+    ///   running.
+    /// - `ContainerStartError`: the container was stopped and did not start again.
     ///
     /// # Idempotency
-    /// Not idempotent: each call makes another run.
+    /// Not idempotent: each call causes another run.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills before the
-    /// grace is over. Its second half does not begin after the drop, so a stop that returns later through the same driver
-    /// value is not undone by it. The same holds for a call that ends with `TimeoutError`.
+    /// A dropped call leaves the container running (its old run or a new one) or exited, and never kills the
+    /// process before the grace period is over. The start does not begin after the drop, so it never undoes a stop
+    /// that returns later through the same driver value. The same holds for a call that fails with `TimeoutError`.
     ///
     /// # Conformance
     /// `restart/new-run`, `restart/stopped-starts`, `restart/stubborn-keeps-running`, `restart/by-force`,
     /// `restart/dropped-then-stopped`, `cancellation/restart`,
     /// `errors/not-found/restart-container`, `capability/container-restart`
-    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let _ = (id, options);
         unsupported(Operation::RestartContainer)
     }
 
-    /// Runs a command in a running container, waits for its end and returns what it printed.
+    /// Runs a command in a running container, waits for it to exit and returns its output.
     ///
     /// Requires [`exec`](Capabilities::exec).
     ///
     /// # Behaviour
-    /// What the command did, failing, being killed and running too long included, is the
-    /// [outcome](ExecOutput::outcome) and never an error; what the engine says is never in the output. Past the
-    /// [timeout](ExecConfig::timeout) the command is killed with everything it has started (its children, and those that
-    /// made themselves independent) and nothing else, and what was printed until then is kept. Output is complete up
-    /// to the [limit](ExecConfig::output_limit). The driver's deadline does not hold while the command runs.
-    /// What the command leaves running when it ends by itself is left alone, and is not waited for.
+    /// Whatever the command does is the [outcome](ExecOutput::outcome) and never an error, even if it fails, is
+    /// killed or times out. Messages from the engine are never part of the output. When the
+    /// [timeout](ExecConfig::timeout) expires, the driver kills the command and every process it has started (its
+    /// children, including those that have daemonised) and nothing else, and keeps the output up to then. The
+    /// output is complete up to the [limit](ExecConfig::output_limit). The driver's deadline does not apply while
+    /// the command runs. If the command exits by itself, processes that it leaves running are neither killed nor
+    /// waited for.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or a timeout was given that this engine has no way to keep.
-    /// - `ConfigurationError`: no program is given, or a text cannot be passed on.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run, or is paused.
-    /// - `ExecError`: the command could not be run; not retryable when program, user or folder do not exist.
+    /// - `UnsupportedError`: the driver does not declare the capability, or the config has a timeout that cannot
+    ///   be enforced on this engine.
+    /// - `ConfigurationError`: the config has no program, or contains text that cannot be passed to the engine.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running, or is paused.
+    /// - `ExecError`: the command could not be run; not retryable if the program, user or directory does not
+    ///   exist.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
     ///
     /// # Cancel safety
-    /// Dropping the future kills the command with everything it has started.
+    /// Dropping the future kills the command and every process it has started.
     ///
     /// # Conformance
-    /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`, `exec/output-limit`,
-    /// `exec/no-such-program`, `exec/not-running`, `exec/container-gone`, `exec/out-of-memory`, `exec/tty`,
-    /// `exec/output-is-binary-safe`, `exec/output-large`, `exec/arguments`, `exec/no-program-given`, `exec/outlasts-the-deadline`,
-    /// `exec/secrets-stay-out-of-errors`, `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-at-once`,
-    /// `errors/not-found/exec`, `capability/exec`
+    /// `exec/output`, `exec/exit-code`, `exec/stdin`, `exec/environment`, `exec/signaled`, `exec/timeout-*`,
+    /// `exec/output-limit`, `exec/no-such-program`, `exec/not-running`, `exec/container-gone`,
+    /// `exec/out-of-memory`, `exec/tty`, `exec/output-is-binary-safe`, `exec/output-large`, `exec/arguments`,
+    /// `exec/no-program-given`, `exec/outlasts-the-deadline`, `exec/secrets-stay-out-of-errors`,
+    /// `concurrency/exec*`, `cancellation/exec`, `cancellation/exec-at-once`, `errors/not-found/exec`,
+    /// `capability/exec`
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         let _ = (id, config);
         unsupported(Operation::Exec)
@@ -588,38 +614,41 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Requires [`exec_stream`](Capabilities::exec_stream).
     ///
     /// # Behaviour
-    /// Returns once the command runs. Its output is not limited and is held back while nobody reads it. The
-    /// [timeout](ExecConfig::timeout) holds, and [`ExecSession::wait`] then says `TimedOut`. The config's own
-    /// [input](ExecConfig::stdin), where there is one, is written by the driver.
+    /// Returns once the command runs. The output is not limited; if it is not read, the command blocks when it
+    /// writes (backpressure). If the [timeout](ExecConfig::timeout) expires, [`ExecSession::wait`] returns
+    /// `TimedOut`. If the config has an [input](ExecConfig::stdin), the driver writes it.
     ///
     /// # Errors
-    /// As [`exec`](Self::exec). Once it runs, an error of the streams means that the connection broke.
+    /// Same as [`exec`](Self::exec). Once the command runs, an error in the streams means that the connection
+    /// broke.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
     ///
     /// # Cancel safety
-    /// Dropping the future, or the session's control, kills the command with everything it has started.
+    /// Dropping the future, or the session's control, kills the command and every process it has started.
     ///
     /// # Conformance
-    /// `exec-stream/conversation`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`, `exec-stream/drop-kills`,
-    /// `exec-stream/slow-reader`, `exec-stream/outcome`, `exec-stream/config-input`, `exec-stream/resize-without-terminal`,
-    /// `exec-stream/timeout`, `exec-stream/refusals`, `errors/not-found/exec-stream`, `capability/exec-stream`
+    /// `exec-stream/conversation`, `exec-stream/half-close`, `exec-stream/tty-resize`, `exec-stream/kill`,
+    /// `exec-stream/drop-kills`, `exec-stream/slow-reader`, `exec-stream/outcome`, `exec-stream/config-input`,
+    /// `exec-stream/resize-without-terminal`, `exec-stream/timeout`, `exec-stream/refusals`,
+    /// `errors/not-found/exec-stream`, `capability/exec-stream`
     async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
         let _ = (id, config);
         unsupported(Operation::ExecStream)
     }
 
-    /// Starts a command in a running container and leaves it to itself.
+    /// Starts a command in a running container without waiting for it to exit.
     ///
     /// Requires [`exec_detached`](Capabilities::exec_detached).
     ///
     /// # Behaviour
-    /// Returns once the command runs. Its output is dropped, and a [timeout](ExecConfig::timeout), input or terminal
-    /// is refused: nobody stays to see to it. It ends with the container at the latest.
+    /// Returns once the command runs. Its output is discarded. A [timeout](ExecConfig::timeout), input or terminal
+    /// is refused, because the driver does not stay attached to serve it. The command ends no later than the
+    /// container.
     ///
     /// # Errors
-    /// As [`exec`](Self::exec); `ConfigurationError` also for a timeout, an input or a terminal.
+    /// Same as [`exec`](Self::exec); also `ConfigurationError` for a timeout, an input or a terminal.
     ///
     /// # Idempotency
     /// Not idempotent: each call runs the command.
@@ -635,19 +664,20 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ExecDetached)
     }
 
-    /// Looks up what became of a detached command.
+    /// Returns the status of a detached exec.
     ///
     /// Requires [`exec_detached`](Capabilities::exec_detached).
     ///
     /// # Behaviour
-    /// `None` when the container has no such command, or the engine no longer knows it, as after the container's end.
+    /// Returns `None` if the container has no such exec, or if the engine no longer knows it, for example after
+    /// the container has exited.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -659,62 +689,66 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ExecStatus)
     }
 
-    /// Streams what a container has written and, if asked to, goes on to write.
+    /// Streams what a container has written and, with `follow`, what it writes from then on.
     ///
     /// Requires [`log_stream`](Capabilities::log_stream).
     ///
     /// # Behaviour
-    /// Chunks of one source are in order, and nothing between them is missing; the order between two sources is not
-    /// promised. Bytes are as they were written, where the engine keeps them so: Docker's usual log files hold text, so
-    /// bytes that are not UTF-8 come back from them as U+FFFD. With [`follow`](LogStreamOptions::follow) the stream ends when the
-    /// container ends or is removed, and a container that was not started yet is waited for; it spans one run. Without
-    /// it the stream ends with what is there. It returns at once, also when there is nothing yet.
+    /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified.
+    /// Chunks contain the bytes as written, provided the engine stores them so: Docker's usual log files hold
+    /// text, so bytes that are not UTF-8 are read back as U+FFFD. With [`follow`](LogStreamOptions::follow) the
+    /// stream waits for a container that has not been started yet, spans one run, and ends when the container
+    /// exits or is removed. Without it the stream ends after the logs that exist. The call returns immediately,
+    /// even if there are no logs yet.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ConfigurationError`: neither stream is selected.
-    /// - In the stream, `NetworkError`: the connection broke. Nothing follows it.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ConfigurationError`: `options` selects neither stream.
+    /// - In the stream, `NetworkError`: the connection broke. No item follows it.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`, `capability/log-stream`
+    /// `log-stream/*`, `cancellation/log-stream`, `errors/not-found/stream-container-logs`,
+    /// `capability/log-stream`
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
         let _ = (id, options);
         unsupported(Operation::StreamContainerLogs)
     }
 
-    /// Unpacks a tar archive, not compressed, into a folder of a container.
+    /// Unpacks an uncompressed tar archive into a directory of a container.
     ///
     /// Requires [`file_archive`](Capabilities::file_archive).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended. Owners and permissions are the archive's. Nothing is
-    /// written outside the container, whatever names and links the archive has. Memory stays bounded however large
-    /// the archive is.
+    /// Works while the container is created, running or exited. Owners and permissions are those in the archive.
+    /// Nothing is written outside the container, whatever names and links the archive contains. Memory use is
+    /// bounded, however large the archive is.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or the engine does not reach the directory (see [`write_file`](Self::write_file)).
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: the directory does not exist (`NotFound`) or is none (`NotADirectory`), its file system is
-    ///   read-only (`ReadOnlyFilesystem`, nothing was unpacked), the archive is broken (`InvalidData`), or the space is
-    ///   used up (`StorageFull`). What was unpacked until then stays.
-    /// - The archive stream's own.
+    /// - `UnsupportedError`: the driver does not declare the capability, or the engine cannot access the directory
+    ///   (see [`write_file`](Self::write_file)).
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `FileSystemError`: the directory does not exist (`NotFound`) or is not a directory (`NotADirectory`), its
+    ///   file system is read-only (`ReadOnlyFilesystem`, nothing was unpacked), the archive is corrupt
+    ///   (`InvalidData`), or the disk is full (`StorageFull`). Entries that were already unpacked remain.
+    /// - Errors of the archive stream.
     ///
     /// # Idempotency
-    /// Idempotent in effect: unpacking the same archive again gives the same files.
+    /// Idempotent in effect: unpacking the same archive again yields the same files.
     ///
     /// # Cancel safety
-    /// A dropped call may leave a part of the files.
+    /// A dropped call may leave some of the files.
     ///
     /// # Conformance
-    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/archive-broken`, `files/no-such-folder`,
-    /// `cancellation/copy`, `errors/not-found/copy-into-container`, `capability/file-archive`
+    /// `files/archive-round-trip`, `files/archive-large`, `files/archive-hostile-names`, `files/archive-broken`,
+    /// `files/no-such-folder`, `cancellation/copy`, `errors/not-found/copy-into-container`,
+    /// `capability/file-archive`
     async fn copy_into_container(
         &self,
         id: &ContainerId,
@@ -725,27 +759,28 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::CopyIntoContainer)
     }
 
-    /// Packs a file or folder of a container into a tar archive, not compressed.
+    /// Packs a file or directory of a container into an uncompressed tar archive.
     ///
     /// Requires [`file_archive`](Capabilities::file_archive).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended. Names in the archive begin with the path's last part.
-    /// A symbolic link at the path itself is followed, inside the container; others are packed as links. Owners are
-    /// those of the files where [`archive_owners`](Capabilities::archive_owners) is declared, else 0:0.
-    /// [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
-    /// Read the stream to its end or drop it before another call on the same container, and copy neither out of one
-    /// and into the same at once: Docker keeps the container locked until then, and such a call would wait until its
-    /// deadline.
+    /// Works while the container is created, running or exited. Names in the archive begin with the last component
+    /// of the path. A symbolic link at the path itself is followed, inside the container; other links are packed
+    /// as links. Owners are those of the files if [`archive_owners`](Capabilities::archive_owners) is declared,
+    /// otherwise 0:0. [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
+    ///
+    /// Read the stream to its end or drop it before the next call on the same container, and do not copy from a
+    /// container into itself concurrently: Docker keeps the container locked until the stream ends, and such a
+    /// call would block until its deadline.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: there is nothing at the path (`NotFound`), or a file is above it (`NotADirectory`).
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `FileSystemError`: the path does not exist (`NotFound`), or a parent of it is a file (`NotADirectory`).
     /// - In the stream, `NetworkError`: the connection broke, and the archive is incomplete.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo; dropping the stream closes the connection.
@@ -763,20 +798,21 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Requires [`file_read`](Capabilities::file_read).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended, and in images without tools. Symbolic links are
+    /// Works while the container is created, running or exited, and in images without tools. Symbolic links are
     /// followed inside the container.
-    /// What is in memory (a `tmpfs`, `/tmp` of a read-only container) is there only while the container runs, and some
-    /// engines need a shell and `cat` of its image to read it.
+    ///
+    /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) exist only while the container
+    /// runs. Some engines need a shell and `cat` in the image to read them.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: there is nothing at the path (`NotFound`), it is a directory (`IsADirectory`) or a device
-    ///   (`InvalidInput`), a file is above it (`NotADirectory`), or it is larger than the
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `FileSystemError`: the path does not exist (`NotFound`), it is a directory (`IsADirectory`) or a device
+    ///   (`InvalidInput`), a parent of it is a file (`NotADirectory`), or the file is larger than the
     ///   [limit](ReadFileOptions::limit) (`FileTooLarge`).
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -800,14 +836,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Requires [`file_read`](Capabilities::file_read).
     ///
     /// # Behaviour
-    /// As [`read_file`](Self::read_file), without a limit.
+    /// Same as [`read_file`](Self::read_file), without a limit.
     ///
     /// # Errors
-    /// - As [`read_file`](Self::read_file), but for the limit.
+    /// - Same as [`read_file`](Self::read_file), except for the limit.
     /// - In the stream, `NetworkError`: the connection broke, and the file is incomplete.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo; dropping the stream closes the connection.
@@ -819,85 +855,87 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ReadFileStream)
     }
 
-    /// Writes a file of a container, with its owner and permissions; one that is there already is replaced.
+    /// Writes a file in a container, with its owner and permissions. An existing file is replaced.
     ///
     /// Requires [`file_write`](Capabilities::file_write).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended, and in images without tools. Returns when the file can
-    /// be read. Memory stays bounded however large a streamed content is. What is in memory (a `tmpfs`, `/tmp` of a
-    /// read-only container) is written only while the container runs; some engines need a shell of its image for it,
-    /// and its owner must have the right to write there. A symbolic link at the path is followed inside the container,
-    /// also to where nothing is yet, and stays.
+    /// Works while the container is created, running or exited, and in images without tools. Returns when the file
+    /// can be read. Memory use is bounded, however large a streamed content is. A symbolic link at the path is
+    /// followed inside the container, even if its target does not exist yet, and is kept.
+    ///
+    /// Files in memory (on a tmpfs mount, such as `/tmp` of a read-only container) can be written only while the
+    /// container runs. Some engines need a shell in the image for this, and the file's owner must have permission
+    /// to write there.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or the engine does not reach the file (memory of a container that does not
-    ///   run, or without a shell).
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `FileSystemError`: the directory does not exist and [`create_parents`](WriteFile::create_parents) was not set
-    ///   (`NotFound`), the path is a directory (`IsADirectory`), the file system is read-only (`ReadOnlyFilesystem`), the
-    ///   owner may not write to memory there (`PermissionDenied`), the space is used up (`StorageFull`), or the content
-    ///   has another length than it says (`InvalidData`).
-    /// - The content stream's own.
+    /// - `UnsupportedError`: the driver does not declare the capability, or the engine cannot access the file (it
+    ///   is in memory, and the container is not running or has no shell).
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `FileSystemError`: the directory does not exist and [`create_parents`](WriteFile::create_parents) is not
+    ///   set (`NotFound`), the path is a directory (`IsADirectory`), the file system is read-only
+    ///   (`ReadOnlyFilesystem`), the owner has no permission to write to that tmpfs mount (`PermissionDenied`),
+    ///   the disk is full (`StorageFull`), or the content is not as long as declared (`InvalidData`).
+    /// - Errors of the content stream.
     ///
     /// # Idempotency
-    /// Idempotent in effect: writing the same again gives the same file.
+    /// Idempotent in effect: writing the same content again yields the same file.
     ///
     /// # Cancel safety
-    /// A dropped call leaves the old file, the new one or a part of the new one.
+    /// A dropped call leaves the old file, the new file or a part of the new file.
     ///
     /// # Conformance
     /// `files/round-trip`, `files/large-round-trip`, `files/mode-and-owner`, `files/parents`, `files/replaced`,
-    /// `files/wrong-length`, `files/read-only-root`, `files/written-through-links`, `files/seen-inside`, `files/in-memory-folder`, `cancellation/write-file`,
-    /// `errors/not-found/write-file`, `capability/file-write`
+    /// `files/wrong-length`, `files/read-only-root`, `files/written-through-links`, `files/seen-inside`,
+    /// `files/in-memory-folder`, `cancellation/write-file`, `errors/not-found/write-file`, `capability/file-write`
     async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
         let _ = (id, path, file);
         unsupported(Operation::WriteFile)
     }
 
-    /// Fetches an image from its registry and tells how it gets on.
+    /// Pulls an image from its registry and reports the progress.
     ///
     /// Requires [`image_pull_stream`](Capabilities::image_pull_stream).
     ///
     /// # Behaviour
-    /// The last item of a pull that works is [`PullProgress::Done`](crate::PullProgress::Done); by then the image can be
-    /// used. [`PullStream::finish`] waits for it. An image that is there already is looked up anew and told as done.
-    /// Pulled images belong to the engine, not to a namespace. [Credentials](PullOptions::credentials) are used for this
-    /// pull alone and stored nowhere; without them the driver asks as it is set up to: the Docker driver with what
-    /// `docker login` has kept.
+    /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done); from then on the
+    /// image can be used. [`PullStream::finish`] waits for it. If the image is present, the pull re-resolves its
+    /// tag and reports `Done`. Pulled images belong to the engine, not to a namespace.
+    /// [Credentials](PullOptions::credentials) are used for this pull only and are not stored. Without them the
+    /// driver uses its own configuration: the Docker driver uses the credentials that `docker login` has stored.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared, or there is no way to choose the platform.
-    /// - `ImagePullError`, here or in the stream: there is no such image, no access to it, or it is corrupt (not
-    ///   retryable); or the registry could not be reached.
-    /// - `AuthenticationError`, here or in the stream: the registry does not take the credentials.
+    /// - `UnsupportedError`: the driver does not declare the capability, or the platform cannot be chosen.
+    /// - `ImagePullError`, from the call or in the stream: there is no such image, access to it is denied, it is
+    ///   corrupt (none of these is retryable), or the registry could not be reached.
+    /// - `AuthenticationError`, from the call or in the stream: the registry rejected the credentials.
     ///
     /// # Idempotency
-    /// Idempotent: pulling again gives what the registry then has under the name.
+    /// Idempotent: another pull fetches what the registry has under the name at that time.
     ///
     /// # Cancel safety
-    /// Dropping the stream ends the pull where the engine lets it; an image that arrives all the same stays.
+    /// Dropping the stream cancels the pull if the engine supports that; an image that arrives anyway is kept.
     ///
     /// # Conformance
-    /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/pull-secret-stays-secret`, `cancellation/pull`,
-    /// `capability/image-pull-stream`
+    /// `images/pull`, `images/pull-missing`, `images/pull-credentials`, `images/pull-secret-stays-secret`,
+    /// `cancellation/pull`, `capability/image-pull-stream`
     async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
         let _ = (image, options);
         unsupported(Operation::PullImage)
     }
 
-    /// Lists the engine's images that have a name, by their first name, then id.
+    /// Lists the engine's images that have a name, sorted by their first name, then id.
     ///
     /// Requires [`image_list`](Capabilities::image_list).
     ///
     /// # Behaviour
-    /// Images belong to the engine, so those of every namespace are listed.
+    /// Images belong to the engine, so the list includes those of every namespace.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -909,18 +947,18 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ListImages)
     }
 
-    /// Looks an image up on the engine. No registry is asked.
+    /// Returns an image of the engine, or `None` if there is no such image. No registry is contacted.
     ///
     /// Requires [`image_inspect`](Capabilities::image_inspect).
     ///
     /// # Behaviour
-    /// `None` when the engine has no image of that name; never an error for that.
+    /// An image that does not exist on the engine is `None`, never an error.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -932,21 +970,22 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::GetImage)
     }
 
-    /// Loads images from a tar archive as `docker save` writes it, and returns their names.
+    /// Loads images from a tar archive in the format of `docker save` and returns their names.
     ///
     /// Requires [`image_load`](Capabilities::image_load).
     ///
     /// # Behaviour
-    /// An image that already has one of the names loses it. Loaded images belong to the engine like pulled ones, so
-    /// [`remove_image`](Self::remove_image) does not remove them. Memory stays bounded however large the archive is.
+    /// If another image already has one of the names, the name moves to the loaded image. Loaded images belong to
+    /// the engine like pulled ones, so [`remove_image`](Self::remove_image) does not remove them. Memory use is
+    /// bounded, however large the archive is.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ImagePullError`: the engine did not take the archive.
-    /// - The archive stream's own.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ImagePullError`: the engine rejected the archive.
+    /// - Errors of the archive stream.
     ///
     /// # Idempotency
-    /// Idempotent in effect: loading the same archive again gives the same images.
+    /// Idempotent in effect: loading the same archive again yields the same images.
     ///
     /// # Cancel safety
     /// A dropped load may leave some of the images.
@@ -958,100 +997,103 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::LoadImage)
     }
 
-    /// Measures what a running container uses.
+    /// Returns the resource usage of a running container.
     ///
     /// Requires [`container_stats`](Capabilities::container_stats).
     ///
     /// # Behaviour
-    /// Takes about a second, for the share of CPU needs two measurements.
+    /// Takes about a second, because CPU usage is computed from two samples.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/limits`, `stats/not-running`, `errors/not-found/container-stats`,
-    /// `capability/container-stats`
+    /// `stats/memory`, `stats/cpu`, `stats/pids`, `stats/limits`, `stats/not-running`,
+    /// `errors/not-found/container-stats`, `capability/container-stats`
     async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
         let _ = id;
         unsupported(Operation::ContainerStats)
     }
 
-    /// Measures what a running container uses, about once a second.
+    /// Streams the resource usage of a running container, about one sample per second.
     ///
     /// Requires [`container_stats_stream`](Capabilities::container_stats_stream).
     ///
     /// # Behaviour
-    /// Times ascend. The stream ends when the container ends or is removed. Measurements that nobody reads in time are
-    /// left out.
+    /// Sample times ascend. The stream ends when the container exits or is removed. Samples that are not read in
+    /// time are dropped.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ContainerNotFoundError`: there is none of that id or name.
-    /// - `ContainerNotRunningError`: it does not run.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ContainerNotFoundError`: no such container.
+    /// - `ContainerNotRunningError`: the container is not running.
     /// - In the stream, `NetworkError`: the connection broke.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `stats/stream-*`, `cancellation/streams`, `errors/not-found/stream-container-stats`, `capability/container-stats-stream`
+    /// `stats/stream-*`, `cancellation/streams`, `errors/not-found/stream-container-stats`,
+    /// `capability/container-stats-stream`
     async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
         let _ = id;
         unsupported(Operation::StreamContainerStats)
     }
 
-    /// Streams what happens to the containers of this driver's namespace, whoever does it.
+    /// Streams the events of the containers in this driver's namespace, whoever caused them.
     ///
     /// Requires [`events`](Capabilities::events).
     ///
     /// # Behaviour
-    /// From when it returns on, each event is given once, in the order of the engine, until the stream is dropped. A
-    /// connection that breaks is made again without anybody noticing. [`since`](EventFilter::since) and
-    /// [`after`](EventFilter::after) also give what happened before, as far back as the engine keeps it; where it may have
-    /// lost something, now or then, a [`Gap`](crate::EventKind::Gap) stands in its place and never nothing.
+    /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is
+    /// dropped. The driver re-establishes a broken connection transparently. [`since`](EventFilter::since) and
+    /// [`after`](EventFilter::after) also report earlier events, as far back as the engine keeps them. Wherever
+    /// events may have been lost, then or later, the stream reports a [`Gap`](crate::EventKind::Gap) in their
+    /// place; events are never lost silently.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `ConfigurationError`: the cursor is none of this driver's, or both `since` and `after` are given.
-    /// - In the stream, `NetworkError`: the engine stays out of reach.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `ConfigurationError`: the cursor does not come from this driver, or both `since` and `after` are set.
+    /// - In the stream, `NetworkError`: the engine remains unreachable.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo; dropping the stream closes the connection.
     ///
     /// # Conformance
-    /// `events/life`, `events/exit-code`, `events/filter`, `events/since`, `events/after-without-gap-or-twin`, `events/only-own`,
-    /// `events/health`, `events/oom`, `events/pause`, `events/exec`, `events/who`, `events/bad-cursor`, `capability/events`
+    /// `events/life`, `events/exit-code`, `events/filter`, `events/since`, `events/after-without-gap-or-twin`,
+    /// `events/only-own`, `events/health`, `events/oom`, `events/pause`, `events/exec`, `events/who`,
+    /// `events/bad-cursor`, `capability/events`
     async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         let _ = filter;
         unsupported(Operation::Events)
     }
 
-    /// Looks a volume up.
+    /// Returns a volume, or `None` if there is no such volume.
     ///
     /// Requires [`volume_inspect`](Capabilities::volume_inspect).
     ///
     /// # Behaviour
-    /// `None` when there is none of that name in this driver's namespace; never an error for that.
+    /// A volume that does not exist in this driver's namespace is `None`, never an error.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -1063,18 +1105,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::GetVolume)
     }
 
-    /// Looks a network up.
+    /// Returns a network, or `None` if there is no such network.
     ///
     /// Requires [`network_inspect`](Capabilities::network_inspect).
     ///
     /// # Behaviour
-    /// `None` when there is none of that id or name in this driver's namespace; never an error for that.
+    /// Accepts an id or a name. A network that does not exist in this driver's namespace is `None`, never an
+    /// error.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -1086,28 +1129,28 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::GetNetwork)
     }
 
-    /// Attaches a container to one more network.
+    /// Connects a container to another network.
     ///
     /// Requires [`network_connect`](Capabilities::network_connect).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended. When it returns, a running container is found there by
-    /// its name and the aliases.
+    /// Works while the container is created, running or exited. When the call returns, other containers on the
+    /// network can resolve a running container by its name and aliases.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: there is none of that id or name.
-    /// - `NetworkConnectError`: the container was made with no network. Nothing has changed.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: no such network or container.
+    /// - `NetworkConnectError`: the container was created without a network. Nothing has changed.
     ///
     /// # Idempotency
-    /// Idempotent: one that is attached already stays as it is, its aliases included.
+    /// Idempotent: a container that is already connected is left as it is, including its aliases.
     ///
     /// # Cancel safety
-    /// A dropped call completes on the engine or has no effect.
+    /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
-    /// `networks/connect`, `networks/connect-reaches`, `networks/connect-twice`, `networks/connect-alias`, `networks/connect-networkless`,
-    /// `errors/not-found/connect-network`, `capability/network-connect`
+    /// `networks/connect`, `networks/connect-reaches`, `networks/connect-twice`, `networks/connect-alias`,
+    /// `networks/connect-networkless`, `errors/not-found/connect-network`, `capability/network-connect`
     async fn connect_network(
         &self,
         network: &NetworkId,
@@ -1118,22 +1161,23 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::ConnectNetwork)
     }
 
-    /// Detaches a container from a network.
+    /// Disconnects a container from a network.
     ///
     /// Requires [`network_connect`](Capabilities::network_connect).
     ///
     /// # Behaviour
-    /// Works while the container is created, running or ended. When it returns, the container is not reached there.
+    /// Works while the container is created, running or exited. When the call returns, the container is no longer
+    /// reachable on the network.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: there is none of that id or name.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `NetworkNotFoundError`, `ContainerNotFoundError`: no such network or container.
     ///
     /// # Idempotency
-    /// Idempotent: one that is not attached stays as it is.
+    /// Idempotent: a container that is not connected is left as it is.
     ///
     /// # Cancel safety
-    /// A dropped call completes on the engine or has no effect.
+    /// A dropped call either completes on the engine or has no effect.
     ///
     /// # Conformance
     /// `networks/disconnect`, `networks/disconnect-twice`, `errors/not-found/disconnect-network`
@@ -1142,25 +1186,26 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::DisconnectNetwork)
     }
 
-    /// Removes the networks that the driver itself created, for containers that name none, and that no container uses.
+    /// Removes unused networks that the driver itself created for containers that name no network.
     ///
     /// Requires [`network_cleanup`](Capabilities::network_cleanup).
     ///
     /// # Behaviour
-    /// The driver removes such a network with its last container. It stays behind when that container is removed by
-    /// another program, or when the process is killed in between. This call removes those of the whole namespace and
-    /// returns how many. A network that any container is attached to stays, whatever its status and whoever created it.
-    /// A container that is being created meanwhile gets its network all the same.
+    /// The driver normally removes such a network with its last container. The network is left over if another
+    /// program removes that container, or if the process is killed in between. This call removes the leftover
+    /// networks of the whole namespace and returns their number. A network with any container attached is kept,
+    /// whatever the container's status and whoever created it. A container that is being created concurrently
+    /// still gets its network.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
-    /// - `NetworkRemoveError`: one could not be removed; the others are.
+    /// - `UnsupportedError`: the driver does not declare the capability.
+    /// - `NetworkRemoveError`: a network could not be removed; the others have been.
     ///
     /// # Idempotency
-    /// Idempotent: the next call finds nothing to remove. Concurrent calls do not disturb each other.
+    /// Idempotent: the next call finds nothing to remove. Concurrent calls do not interfere with each other.
     ///
     /// # Cancel safety
-    /// A dropped call removes all of them, some or none.
+    /// A dropped call removes all, some or none of the networks.
     ///
     /// # Conformance
     /// `cleanup/idle-networks`, `cleanup/idle-networks-at-once`, `capability/network-cleanup`
@@ -1168,25 +1213,27 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::RemoveIdleNetworks)
     }
 
-    /// Says what [`create_container`](Self::create_container) would do with a config, and does none of it.
+    /// Returns what [`create_container`](Self::create_container) would do with a config, without doing any of it.
     ///
     /// Requires [`plan`](Capabilities::plan).
     ///
     /// # Behaviour
-    /// It has no side effects: nothing is made and no image is fetched. What a creation would refuse or warn of is in
-    /// the [plan](CreationPlan), each by its path; an invalid config is a plan with refusals and no error.
+    /// The call has no side effects: nothing is created and no image is pulled. The [plan](CreationPlan) lists by
+    /// path whatever a creation would refuse or warn about. For an invalid config the call returns a plan with
+    /// refusals, not an error.
     ///
     /// # Errors
-    /// - `UnsupportedError`: not declared.
+    /// - `UnsupportedError`: the driver does not declare the capability.
     ///
     /// # Idempotency
-    /// A read.
+    /// Read-only.
     ///
     /// # Cancel safety
     /// Nothing to undo.
     ///
     /// # Conformance
-    /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`, `plan/beyond-the-driver`, `capability/plan`
+    /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`,
+    /// `plan/beyond-the-driver`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let _ = config;
         unsupported(Operation::Plan)

@@ -1,21 +1,21 @@
-//! Which limits and security options really hold.
+//! Which limits and security options the engine enforces.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether one limit or security option holds.
+/// Whether one limit or security option is enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", tag = "level", content = "why")]
 #[non_exhaustive]
 pub enum Enforcement {
-    /// It holds as asked for (or nothing was asked for).
+    /// Enforced as configured (or nothing was configured).
     #[default]
     Enforced,
-    /// It holds in part; the text says what does not and why.
+    /// Enforced in part; the text says what is not enforced and why.
     Weakened(String),
-    /// It does not hold: this engine cannot do it.
+    /// Not enforced: this engine does not support it.
     Unsupported,
 }
 
@@ -40,7 +40,7 @@ macro_rules! report {
         }
 
         impl EnforcementReport {
-            /// Every entry with the path of the config it is about.
+            /// Returns every entry with the config path that it refers to.
             pub fn entries(&self) -> impl Iterator<Item = (&'static str, &Enforcement)> {
                 [$(($path, &self.$field)),+].into_iter()
             }
@@ -53,38 +53,38 @@ report! {
     cpu at "resources.cpu",
     /// The memory limit.
     memory at "resources.memory",
-    /// The limit of processes.
+    /// The process limit.
     pids at "resources.pids",
     /// The disk limit.
     disk at "resources.disk",
-    /// That Linux capabilities are dropped.
+    /// Dropped Linux capabilities.
     capabilities at "security.capabilities",
-    /// That no privileges can be gained.
+    /// `no-new-privileges`.
     no_new_privileges at "security.noNewPrivileges",
-    /// The system call filter.
+    /// The seccomp filter.
     seccomp at "security.seccompProfile",
-    /// Who the main process runs as.
+    /// The user of the main process.
     user at "security.user",
-    /// That the root file system is read-only.
+    /// The read-only root file system.
     read_only at "security.readOnly",
-    /// Who can reach whom.
+    /// Network isolation.
     network at "network",
 }
 
 impl Enforcement {
-    /// Says why something holds only in part.
+    /// Creates a `Weakened` value with the reason.
     pub fn weakened(why: impl Into<String>) -> Self {
         Self::Weakened(why.into())
     }
 
-    /// Whether it holds as asked for.
+    /// Returns whether it is enforced as configured.
     pub fn holds(&self) -> bool {
         *self == Self::Enforced
     }
 }
 
 impl EnforcementReport {
-    /// Whether everything holds as asked for.
+    /// Returns whether every entry is enforced as configured.
     pub fn holds(&self) -> bool {
         self.entries().all(|(_, entry)| entry.holds())
     }
@@ -101,7 +101,7 @@ impl fmt::Display for Enforcement {
 }
 
 impl fmt::Display for EnforcementReport {
-    /// Names what does not hold.
+    /// Lists the entries that are not enforced.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weak: Vec<String> = self
             .entries()

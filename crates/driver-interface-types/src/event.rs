@@ -1,17 +1,17 @@
-//! What happens to containers.
+//! Container events.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::filter::has_labels;
+use crate::text_enum::text_form;
 use crate::{ContainerId, EventCursor, SessionId, millis};
 
 macro_rules! kinds {
     ($($(#[$docs:meta])+ $name:ident = $text:literal,)+) => {
-        /// What happened.
+        /// The kind of an event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[non_exhaustive]
@@ -20,10 +20,10 @@ macro_rules! kinds {
         }
 
         impl EventKind {
-            /// Every kind.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -34,64 +34,61 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A container was made.
+    /// A container was created.
     Created = "container:created",
-    /// Its main process runs.
+    /// The container's main process started.
     Started = "container:started",
-    /// Its main process ended, for whatever reason; the event has the exit code.
+    /// The container's main process exited, for whatever reason; the event has the exit code.
     Stopped = "container:stopped",
-    /// It was removed.
+    /// The container was removed.
     Removed = "container:removed",
-    /// Its health check passes (again).
+    /// The container's health check passes (again).
     Healthy = "container:healthy",
-    /// Its health check has failed as often as it may.
+    /// The container's health check has failed as many times in a row as allowed.
     Unhealthy = "container:unhealthy",
-    /// It ran out of memory.
+    /// The container ran out of memory.
     OutOfMemory = "container:oom",
-    /// It was frozen.
+    /// The container was paused.
     Paused = "container:paused",
-    /// It goes on.
+    /// The container was resumed.
     Unpaused = "container:unpaused",
-    /// A command was started in it.
+    /// A command was started in the container.
     Exec = "container:exec",
-    /// Events may be missing here, because the engine did not keep them: list what there is.
+    /// Events may be missing at this point because the engine did not keep them; list the containers to
+    /// resynchronise.
     Gap = "events:gap",
 }
 
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+text_form!(EventKind, "event kind");
 
-/// Something that happened to a container of the driver's namespace.
+/// An event of a container in the driver's namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Event {
-    /// What happened.
+    /// The kind of the event.
     pub kind: EventKind,
-    /// When, by the engine's clock.
+    /// When it happened, by the engine's clock.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// Where in the stream it stands, for [`EventFilter::after`].
+    /// The position in the event stream, for [`EventFilter::after`].
     pub cursor: EventCursor,
-    /// The container. Only a gap has none.
+    /// The container's id; `None` only for a gap.
     pub container_id: Option<ContainerId>,
     /// The container's name.
     pub name: Option<String>,
-    /// The session it belongs to.
+    /// The session that the container belongs to.
     pub session_id: Option<SessionId>,
-    /// The labels its config gave it, without the drivers' own.
+    /// The labels from the container's config, without the driver's own.
     pub labels: BTreeMap<String, String>,
-    /// How its main process ended: with [`EventKind::Stopped`] only.
+    /// The exit code of the main process; only with [`EventKind::Stopped`].
     pub exit_code: Option<i64>,
 }
 
 impl Event {
-    /// An event of which only kind and place are known. Drivers fill in the rest.
+    /// Creates an event from its kind, time and cursor. Drivers fill in the rest.
     pub fn new(kind: EventKind, time: SystemTime, cursor: EventCursor) -> Self {
         Self {
             kind,
@@ -106,11 +103,11 @@ impl Event {
     }
 }
 
-/// Which events [`events`](crate::ContainerDriver::events) gives. Everything given must hold; nothing given
-/// means all from now on.
+/// Selects the events that [`events`](crate::ContainerDriver::events) returns. An event must match every field
+/// that is set; the default matches all events from now on.
 ///
-/// To go on where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that was dealt
-/// with: what comes after it is given once, and what came up to it is not given again.
+/// To resume where an earlier stream stopped, keep the [cursor](Event::cursor) of the last event that was handled:
+/// later events are returned once, and events up to the cursor are not repeated.
 ///
 /// ```
 /// use driver_interface_types::{EventFilter, EventKind, SessionId};
@@ -129,69 +126,69 @@ pub struct EventFilter {
     /// Only events of this session's containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only events of this container, by whole id or exact name.
+    /// Only events of this container, by full id or exact name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerId>,
-    /// Only these kinds; all where there are none. Gaps are always given.
+    /// Only events of these kinds; all kinds if empty. Gaps are always returned.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<EventKind>,
-    /// Only containers with all of these labels, each with exactly this value.
+    /// Only events of containers with all of these labels, each with exactly this value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// From this time on, what has happened already included. Whole milliseconds on the wire, so a stream that
-    /// goes on from a time may give events of that millisecond twice; a cursor does not.
+    /// Only events from this time on, including past events. The time has millisecond precision on the wire, so a
+    /// stream that resumes from a time may repeat events of that millisecond; a cursor avoids this.
     #[serde(with = "millis::optional_time", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub since: Option<SystemTime>,
-    /// After this event. Not together with `since`.
+    /// Only events after this one. Cannot be combined with `since`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<EventCursor>,
 }
 
 impl EventFilter {
-    /// Keeps only events of a session's containers.
+    /// Selects events of a session's containers.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
         self.session_id = Some(session);
         self
     }
 
-    /// Keeps only events of a container.
+    /// Selects events of a container.
     #[must_use]
     pub fn container(mut self, id: ContainerId) -> Self {
         self.container = Some(id);
         self
     }
 
-    /// Keeps events of one more kind, and only those that are named.
+    /// Adds a kind of event to select; other kinds are excluded unless added too.
     #[must_use]
     pub fn kind(mut self, kind: EventKind) -> Self {
         self.kinds.push(kind);
         self
     }
 
-    /// Keeps only events of containers whose label `key` is exactly `value`.
+    /// Selects events of containers whose label `key` is exactly `value`.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
     }
 
-    /// Begins at `time`.
+    /// Starts at `time`.
     #[must_use]
     pub fn since(mut self, time: SystemTime) -> Self {
         (self.since, self.after) = (Some(time), None);
         self
     }
 
-    /// Begins after the event of a cursor.
+    /// Starts after the event of a cursor.
     #[must_use]
     pub fn after(mut self, cursor: EventCursor) -> Self {
         (self.since, self.after) = (None, Some(cursor));
         self
     }
 
-    /// Whether an event passes, wherever in the stream it stands.
+    /// Returns whether an event matches, regardless of its position in the stream.
     pub fn matches(&self, event: &Event) -> bool {
         if event.kind == EventKind::Gap {
             return true;

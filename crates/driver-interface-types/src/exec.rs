@@ -1,4 +1,4 @@
-//! Commands in running containers: what to run, and what became of it.
+//! Exec in running containers: configuration, outcome and status.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::command::pairs;
 use crate::words::Words;
-use crate::{Signal, millis};
+use crate::{IntoCommand, Signal, millis};
 
-/// Says what command to run in a container. It has the container's limits and security options, and never
-/// more privileges than its main process may have.
+/// The configuration of a command to run in a container. The command has the container's limits and security
+/// options, and never more privileges than the container's main process.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,25 +29,25 @@ use crate::{Signal, millis};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecConfig {
-    /// The program and its arguments, passed on word by word and never through a shell.
+    /// The program and its arguments, passed word by word and never through a shell.
     pub argv: Vec<String>,
-    /// Environment variables, on top of the container's.
+    /// Environment variables, in addition to the container's.
     pub env: BTreeMap<String, String>,
-    /// The folder it runs in; the container's own without it. It must exist.
+    /// The working directory; if unset, the container's own. It must exist.
     pub working_dir: Option<String>,
-    /// Who it runs as, as in [`SecurityOptions::user`](crate::SecurityOptions::user); the container's user
-    /// without it.
+    /// The user to run as, in the form of [`SecurityOptions::user`](crate::SecurityOptions::user); if unset, the
+    /// container's user.
     pub user: Option<String>,
-    /// What it reads from its standard input, which ends after that. Without it the input is empty (and in
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream) the session's `stdin`). With a terminal it is typed, and
-    /// an end of file (Ctrl-D) after it.
+    /// The complete standard input of the command. If unset, the input is empty (and in
+    /// [`exec_stream`](crate::ContainerDriver::exec_stream) it is the session's `stdin`). With a terminal the
+    /// input is typed, followed by an end of file (Ctrl-D).
     pub stdin: Option<Bytes>,
-    /// A terminal of this size instead of pipes; output and error then are one stream.
+    /// The size of a terminal to use instead of pipes; standard output and error are then one stream.
     pub tty: Option<TtySize>,
-    /// How long it may run. Past it the command and everything it has started is killed, and what was
-    /// printed so far is kept.
+    /// The maximum run time. When it expires, the command and every process it has started are killed, and the
+    /// output up to then is kept.
     pub timeout: Option<Duration>,
-    /// How many bytes of each stream are kept; the rest is read and dropped.
+    /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
     pub output_limit: usize,
 }
 
@@ -55,9 +56,9 @@ pub struct ExecConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TtySize {
-    /// Characters a line.
+    /// The width, in characters per line.
     pub columns: u16,
-    /// Lines.
+    /// The height, in lines.
     pub rows: u16,
 }
 
@@ -72,13 +73,13 @@ impl Default for TtySize {
 }
 
 impl ExecConfig {
-    /// How many bytes of each stream are kept where nothing else is said: 10 MiB.
+    /// The default number of bytes to keep of each stream: 10 MiB.
     pub const DEFAULT_OUTPUT_LIMIT: usize = 10 * 1024 * 1024;
 
-    /// A program and its arguments.
-    pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    /// Creates a config from a program and its arguments.
+    pub fn new(argv: impl IntoCommand) -> Self {
         Self {
-            argv: argv.into_iter().map(Into::into).collect(),
+            argv: argv.into_command(),
             env: BTreeMap::new(),
             working_dir: None,
             user: None,
@@ -89,7 +90,7 @@ impl ExecConfig {
         }
     }
 
-    /// A command line for the container's `sh`, which has to be there.
+    /// Creates a config that runs a command line with the container's `sh`, which must exist.
     pub fn shell(line: impl Into<String>) -> Self {
         Self::new(["sh".to_owned(), "-c".to_owned(), line.into()])
     }
@@ -101,42 +102,49 @@ impl ExecConfig {
         self
     }
 
-    /// Sets the folder it runs in.
+    /// Sets environment variables, in addition to those already set.
+    #[must_use]
+    pub fn envs(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        self.env.extend(pairs(all));
+        self
+    }
+
+    /// Sets the working directory.
     #[must_use]
     pub fn working_dir(mut self, path: impl Into<String>) -> Self {
         self.working_dir = Some(path.into());
         self
     }
 
-    /// Sets who it runs as: `uid`, `uid:gid`, or a name from the image.
+    /// Sets the user to run as: `uid`, `uid:gid`, or a name from the image.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// Sets what it reads from its standard input.
+    /// Sets the complete standard input.
     #[must_use]
     pub fn stdin(mut self, input: impl Into<Bytes>) -> Self {
         self.stdin = Some(input.into());
         self
     }
 
-    /// Gives it a terminal.
+    /// Sets a terminal of this size.
     #[must_use]
     pub fn tty(mut self, size: TtySize) -> Self {
         self.tty = Some(size);
         self
     }
 
-    /// Sets how long it may run.
+    /// Sets the maximum run time.
     #[must_use]
     pub fn timeout(mut self, longest: Duration) -> Self {
         self.timeout = Some(longest);
         self
     }
 
-    /// Sets how many bytes of each stream are kept.
+    /// Sets the maximum number of bytes to keep of each stream.
     #[must_use]
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = bytes;
@@ -145,8 +153,7 @@ impl ExecConfig {
 }
 
 impl fmt::Debug for ExecConfig {
-    /// Shows neither the arguments, nor the values of environment variables, nor the input: they are where secrets
-    /// are.
+    /// Omits the arguments, the values of environment variables and the input, because they may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecConfig")
             .field("argv", &Words(&self.argv))
@@ -161,31 +168,31 @@ impl fmt::Debug for ExecConfig {
     }
 }
 
-/// How a command ended. What it did is an outcome, never an error.
+/// How a command ended. A failing command is an outcome, never an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ExecOutcome {
-    /// It ended by itself, with this exit code.
+    /// The command exited by itself, with this exit code.
     Exited(i64),
-    /// A signal ended it.
+    /// The command was ended by a signal.
     Signaled(Signal),
-    /// It ran longer than its timeout and was killed with everything it had started.
+    /// The command exceeded its timeout and was killed with every process it had started.
     TimedOut,
-    /// It was killed because the container ran out of memory.
+    /// The command was killed because the container ran out of memory.
     OomKilled,
-    /// The container ended or was removed while it ran.
+    /// The container exited or was removed while the command ran.
     ContainerGone,
 }
 
 impl ExecOutcome {
-    /// Whether it ended by itself with exit code 0.
+    /// Returns whether the command exited by itself with code 0.
     pub fn success(self) -> bool {
         self == Self::Exited(0)
     }
 
-    /// The exit code a shell would see; none where the command has none of its own.
+    /// Returns the exit code that a shell would report, or `None` if the command has no exit code.
     pub fn exit_code(self) -> Option<i64> {
         match self {
             Self::Exited(code) => Some(code),
@@ -195,7 +202,7 @@ impl ExecOutcome {
     }
 }
 
-/// What a command printed, and how it ended.
+/// The output and outcome of a command.
 ///
 /// ```
 /// use driver_interface_types::{ExecOutcome, ExecOutput};
@@ -205,23 +212,27 @@ impl ExecOutcome {
 /// assert_eq!(output.stderr_text(), "no such file\n");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-#[must_use = "`outcome` says whether the command worked"]
+#[must_use = "`outcome` says whether the command succeeded"]
 #[non_exhaustive]
 pub struct ExecOutput {
-    /// What it wrote to its standard output; with a terminal, all it wrote.
+    /// The standard output of the command; with a terminal, all of its output.
     pub stdout: Bytes,
-    /// What it wrote to its standard error; with a terminal, nothing.
+    /// The standard error of the command; with a terminal, empty.
     pub stderr: Bytes,
-    /// Whether some of what it wrote, to either stream, is missing or may be: it wrote more than was kept, the
-    /// connection fell silent or broke after the command had exited, a kill cut the output short, or the engine lost
-    /// its end (Podman does when a command ends without having read its input, and that is longer than a pipe holds).
+    /// Whether output of either stream is missing or may be missing. Causes are:
+    ///
+    /// - the command wrote more than the output limit;
+    /// - the connection stalled or broke after the command had exited;
+    /// - a kill cut the output short;
+    /// - the engine lost the end of the output. Podman does so when a command exits without having read its input
+    ///   and the input is larger than a pipe buffer.
     pub truncated: bool,
-    /// How it ended.
+    /// How the command ended.
     pub outcome: ExecOutcome,
 }
 
 impl ExecOutput {
-    /// Output that was kept as a whole.
+    /// Creates an output that is complete.
     pub fn new(outcome: ExecOutcome, stdout: impl Into<Bytes>, stderr: impl Into<Bytes>) -> Self {
         Self {
             stdout: stdout.into(),
@@ -231,30 +242,30 @@ impl ExecOutput {
         }
     }
 
-    /// Sets whether some of it is missing.
+    /// Sets whether output is missing.
     pub fn truncated(mut self, yes: bool) -> Self {
         self.truncated = yes;
         self
     }
 
-    /// Whether the command ended by itself with exit code 0.
+    /// Returns whether the command exited by itself with code 0.
     pub fn success(&self) -> bool {
         self.outcome.success()
     }
 
-    /// The standard output as text; what is not UTF-8 becomes U+FFFD.
+    /// Returns the standard output as text; bytes that are not UTF-8 become U+FFFD.
     pub fn stdout_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stdout)
     }
 
-    /// The standard error as text; what is not UTF-8 becomes U+FFFD.
+    /// Returns the standard error as text; bytes that are not UTF-8 become U+FFFD.
     pub fn stderr_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
     }
 }
 
 impl fmt::Debug for ExecOutput {
-    /// Shows how much was printed and nothing of it: commands print secrets.
+    /// Shows only the size of the output, because commands may print secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecOutput")
             .field("outcome", &self.outcome)
@@ -265,22 +276,22 @@ impl fmt::Debug for ExecOutput {
     }
 }
 
-/// Where a detached command is in its life.
+/// The status of a detached exec.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ExecStatus {
-    /// How it ended; none while it runs.
+    /// How the command ended; `None` while it runs.
     pub outcome: Option<ExecOutcome>,
-    /// When it started, where the engine knows.
+    /// When the command started, if the engine knows.
     #[serde(with = "millis::optional_time", default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
 }
 
 impl ExecStatus {
-    /// A command that runs.
+    /// Creates the status of a running command.
     pub fn running() -> Self {
         Self {
             outcome: None,
@@ -288,7 +299,7 @@ impl ExecStatus {
         }
     }
 
-    /// A command that ended.
+    /// Creates the status of a command that has exited.
     pub fn ended(outcome: ExecOutcome) -> Self {
         Self {
             outcome: Some(outcome),
@@ -296,14 +307,14 @@ impl ExecStatus {
         }
     }
 
-    /// Sets when it started.
+    /// Sets when the command started.
     #[must_use]
     pub fn started_at(mut self, time: SystemTime) -> Self {
         self.started_at = Some(time);
         self
     }
 
-    /// Whether it runs.
+    /// Returns whether the command is running.
     pub fn is_running(&self) -> bool {
         self.outcome.is_none()
     }

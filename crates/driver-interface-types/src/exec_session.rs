@@ -1,4 +1,4 @@
-//! A command one talks to while it runs.
+//! Interactive exec: exec sessions.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{ExecOutcome, TtySize};
 
-/// A running command and its streams, from [`exec_stream`](crate::ContainerDriver::exec_stream).
+/// A running command and its streams, returned by [`exec_stream`](crate::ContainerDriver::exec_stream).
 ///
-/// Read `stdout` and `stderr` at the same time (they share a connection, so one that nobody reads holds up
-/// the other), close the input when there is no more, and [`wait`](Self::wait) for the outcome. Fields may be
-/// moved out to different tasks. When `control` is dropped, the connection ends and the command is killed with
-/// everything it has started.
+/// Read `stdout` and `stderr` concurrently: they share a connection, so a stream that is not read blocks the
+/// other. Close the input when there is no more, and call [`wait`](Self::wait) for the outcome. Fields may be
+/// moved out into different tasks. When `control` is dropped, the connection closes and the command is killed with
+/// every process it has started.
 ///
 /// ```no_run
 /// use driver_interface_types::{ContainerDriver, ContainerId, ExecConfig, TtySize};
@@ -34,21 +34,21 @@ use crate::{ExecOutcome, TtySize};
 #[non_exhaustive]
 pub struct ExecSession {
     /// The command's standard input. Shutting it down ends the input (a half-close; with a terminal, Ctrl-D is
-    /// typed): the output goes on.
-    /// None where the config gave the input, or after [`close_stdin`](Self::close_stdin).
+    /// typed), and the output continues. `None` if the config has an input, or after
+    /// [`close_stdin`](Self::close_stdin).
     pub stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
-    /// The command's standard output; with a terminal, all it writes. It ends soon after the command has exited; with
-    /// an error where the connection was cut, or where nobody read while the command was being killed and more came
-    /// than is held.
+    /// The command's standard output; with a terminal, all of its output. It ends soon after the command has
+    /// exited. It ends with an error if the connection was cut, or if it was not read while the command was being
+    /// killed and more output arrived than is buffered.
     pub stdout: Pin<Box<dyn AsyncRead + Send>>,
     /// The command's standard error; with a terminal it is empty.
     pub stderr: Pin<Box<dyn AsyncRead + Send>>,
-    /// Steers the command.
+    /// The handle that resizes, awaits and kills the command.
     pub control: Box<dyn ExecControl>,
 }
 
-/// Steers a running command. Drivers implement it; when it is dropped, the command is killed with everything
-/// it has started, in the background where that takes a while.
+/// A handle that controls a running command. Drivers implement it. When it is dropped, the command is killed with
+/// every process it has started, in the background if that takes a while.
 #[async_trait]
 pub trait ExecControl: Send + Sync + 'static {
     /// Sets the terminal's size.
@@ -57,22 +57,23 @@ pub trait ExecControl: Send + Sync + 'static {
     /// - `UnsupportedError`: the command has no terminal.
     async fn resize(&self, size: TtySize) -> Result<()>;
 
-    /// Waits until the command has ended. Every call gives the same answer. It does not read the streams:
-    /// a command that cannot write does not end.
+    /// Waits until the command has exited. Every call returns the same outcome. It does not read the streams: a
+    /// command that is blocked on a write does not exit.
     ///
     /// # Errors
-    /// - `NetworkError`: the connection broke, and what became of the command could not be found out.
+    /// - `NetworkError`: the connection broke, and the command's outcome could not be determined.
     ///
     /// # Cancel safety
-    /// Nothing to undo; the command goes on.
+    /// Nothing to undo; the command keeps running.
     async fn wait(&self) -> Result<ExecOutcome>;
 
-    /// Kills the command with everything it has started, and nothing else. Fine when it has ended.
+    /// Kills the command and every process it has started, and nothing else. Succeeds if the command has already
+    /// exited.
     async fn kill(&self) -> Result<()>;
 }
 
 impl ExecSession {
-    /// Puts a session together.
+    /// Creates a session from its streams and its control handle.
     pub fn new(
         stdin: Option<Pin<Box<dyn AsyncWrite + Send>>>,
         stdout: impl AsyncRead + Send + 'static,
@@ -87,17 +88,17 @@ impl ExecSession {
         }
     }
 
-    /// Ends the command's input; its output goes on. Fine when it has ended already.
+    /// Closes the command's input; its output continues. Succeeds if the input is already closed.
     ///
     /// # Errors
-    /// - `ExecError`: what was written before could not be passed on.
+    /// - `ExecError`: input written earlier could not be delivered.
     pub async fn close_stdin(&mut self) -> Result<()> {
         let Some(mut stdin) = self.stdin.take() else {
             return Ok(());
         };
         let closed = poll_fn(|context| stdin.as_mut().poll_shutdown(context)).await;
         closed.map_err(|error| {
-            let message = format!("its input could not be closed: {error}");
+            let message = format!("stdin could not be closed: {error}");
             ExecError::new("session", message).with_source(error).into()
         })
     }
@@ -110,15 +111,15 @@ impl ExecSession {
         self.control.resize(size).await
     }
 
-    /// Waits until the command has ended; see [`ExecControl::wait`].
+    /// Waits until the command has exited; see [`ExecControl::wait`].
     ///
     /// # Errors
-    /// - `NetworkError`: the connection broke, and what became of the command could not be found out.
+    /// - `NetworkError`: the connection broke, and the command's outcome could not be determined.
     pub async fn wait(&mut self) -> Result<ExecOutcome> {
         self.control.wait().await
     }
 
-    /// Kills the command with everything it has started; see [`ExecControl::kill`].
+    /// Kills the command and every process it has started; see [`ExecControl::kill`].
     ///
     /// # Errors
     /// - `NetworkError`: the engine cannot be reached.

@@ -1,4 +1,4 @@
-//! Conveniences built from the operations alone, so every driver has them.
+//! Helpers built on the operations alone, so that every driver has them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -6,22 +6,24 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use driver_interface_errors::Result;
 
+use crate::run::{self, ContainerRun};
 use crate::wait_for::{Watch, wait_ready};
 use crate::{
-    Capability, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState, LogOptions,
-    Network, RecoveredSession, RemoveOptions, RemovedSession, ResourceFilter, SessionId, SessionSummary,
-    Volume, WaitFor,
+    Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
+    ContainerState, ExecOutput, LogOptions, Network, RecoveredSession, RemoveOptions, RemovedSession,
+    ResourceFilter, RunOptions, SessionId, SessionSummary, Volume, WaitFor,
 };
 
-/// Conveniences for every driver.
+/// Helpers for every driver.
 #[async_trait]
 pub trait ContainerDriverExt: ContainerDriver {
-    /// Waits until a container is as wanted, and returns it as it then is.
+    /// Waits until a container satisfies a condition, and returns the container as of that moment.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `WaitTimeoutError`: it was not as wanted within `deadline`. The message says how it was seen last; of one that
-    ///   has exited, its exit code and the end of its log, as with [`wait_for`](Self::wait_for).
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
+    /// - `WaitTimeoutError`: the container did not satisfy the condition within `deadline`. The message has its
+    ///   last observed state. For a container that has exited, the message also has its exit code and the end of
+    ///   its log, as with [`wait_for`](Self::wait_for).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -58,17 +60,19 @@ pub trait ContainerDriverExt: ContainerDriver {
                 watch.pause().await;
             }
         };
-        watch.within(deadline, "become as wanted", work).await
+        watch.within(deadline, "satisfied the condition", work).await
     }
 
-    /// Waits until a container has written `text` to its output or error, and returns all it has written.
+    /// Waits until a container has written `text` to its standard output or error, and returns everything it has
+    /// written.
     ///
-    /// The usual way to know that a program is ready is that it says so.
+    /// A log line is the usual way for a program to announce that it is ready.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `ContainerStartError`: it exited without having written the text; see [`wait_for`](Self::wait_for).
-    /// - `WaitTimeoutError`: it had not written the text within `deadline`.
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
+    /// - `ContainerStartError`: the container exited without having written the text; see
+    ///   [`wait_for`](Self::wait_for).
+    /// - `WaitTimeoutError`: the container had not written the text within `deadline`.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -78,18 +82,20 @@ pub trait ContainerDriverExt: ContainerDriver {
         self.get_container_logs(id, LogOptions::default()).await
     }
 
-    /// Waits until a container is ready, and returns it as it was then.
+    /// Waits until a container is ready, and returns the container as of that moment.
     ///
     /// # Errors
-    /// - `ContainerNotFoundError`: it does not exist, or was removed meanwhile.
-    /// - `ContainerStartError`: it exited without having become ready. The message has its exit code and the last five
-    ///   lines of its log, at most 400 characters of them; the hint is the cause where it is a well-known one (a
-    ///   read-only root, a permission, a user, a program, a port, memory). A log is the user's own: what looks like a
-    ///   credential is blotted out, but a program that prints secrets prints them into this error too.
-    /// - `WaitTimeoutError`: it was not ready within `deadline`. A container that is not started yet is waited for.
-    /// - `TimeoutError`: the engine did not answer within `deadline`, or within the driver's own.
-    /// - `ConfigurationError`: the path of [`WaitFor::Http`] cannot be asked for.
-    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that has no [`exec`](ContainerDriver::exec).
+    /// - `ContainerNotFoundError`: the container does not exist, or was removed in the meantime.
+    /// - `ContainerStartError`: the container exited without becoming ready. The message has its exit code and the
+    ///   last five lines of its log, at most 400 characters of them. The hint names the cause if it is a
+    ///   well-known one (a read-only root, a permission, a user, a program, a port, memory). Text in the log that
+    ///   looks like a credential is redacted, but other secrets that the program prints appear in this error too.
+    /// - `WaitTimeoutError`: the container was not ready within `deadline`. A container that has not been started
+    ///   yet is waited for.
+    /// - `TimeoutError`: the engine did not respond within `deadline`, or within the driver's own deadline.
+    /// - `ConfigurationError`: the path of [`WaitFor::Http`] is invalid.
+    /// - `UnsupportedError`: [`WaitFor::Exec`] with a driver that does not support
+    ///   [`exec`](ContainerDriver::exec).
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -118,13 +124,93 @@ pub trait ContainerDriverExt: ContainerDriver {
         wait_ready(self, "wait_for", id, wanted, deadline).await
     }
 
-    /// Lists the sessions of this driver's namespace that have anything, by their oldest object, then id.
+    /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.
     ///
-    /// It goes by the labels of what there is, so it also finds sessions whose programs have ended. Volumes and
-    /// networks are counted only with a driver that can list them.
+    /// It is what `docker run --rm` does. The driver is kept for the removal: call this on a driver that can be cloned,
+    /// such as `DockerDriver` or `Arc<dyn ContainerDriver>`. For output as it is written, use
+    /// [`run_streaming`](Self::run_streaming).
+    ///
+    /// The output is that of the container's log, so bytes that are not UTF-8 may be replaced (see
+    /// [`stream_container_logs`](ContainerDriver::stream_container_logs)). With a [`tty`](ContainerConfig::tty) all of
+    /// it is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container that
+    /// was ended by a signal has exited with 128 plus its number.
+    ///
+    /// Requires [`log_stream`](crate::Capabilities::log_stream) and
+    /// [`container_wait`](crate::Capabilities::container_wait).
     ///
     /// # Errors
-    /// Those of the listings.
+    /// - Those of [`create_container`](ContainerDriver::create_container),
+    ///   [`start_container`](ContainerDriver::start_container) and
+    ///   [`wait_container`](ContainerDriver::wait_container).
+    /// - `ContainerRemoveError`: the container exited and could not be removed. The message has the exit code. The
+    ///   removal is tried again in the background.
+    ///
+    /// A command that fails is no error; see [`ExecOutput::success`](crate::ExecOutput::success).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, or fails, the container is killed and removed in the background, provided the runtime
+    /// still runs.
+    ///
+    /// ```
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt, RunOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// let config = ContainerConfig::new("demo", "busybox").shell("echo hello; exit 3");
+    /// let output = driver.run(&config, RunOptions::default()).await?;
+    /// assert_eq!((output.stdout_text().as_ref(), output.outcome.exit_code()), ("hello\n", Some(3)));
+    /// assert!(driver.list_containers(&Default::default()).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn run(&self, config: &ContainerConfig, options: RunOptions) -> Result<ExecOutput>
+    where
+        Self: Clone + 'static,
+    {
+        run::to_exit(self.clone(), config, options).await
+    }
+
+    /// Creates and starts a container whose output is read as it is written, and which is removed at the end.
+    ///
+    /// See [`run`](Self::run) for what it needs, and for its errors.
+    ///
+    /// # Cancel safety
+    /// If the future or the [`ContainerRun`] is dropped, the container is killed and removed in the background,
+    /// provided the runtime still runs.
+    ///
+    /// ```
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriverExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// let config = ContainerConfig::new("demo", "busybox").shell("echo one; sleep 1; echo two");
+    /// let mut run = driver.run_streaming(&config).await?;
+    /// while let Some(chunk) = run.next_chunk().await {
+    ///     print!("{}", chunk?.text());
+    /// }
+    /// assert_eq!(run.finish().await?.code, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn run_streaming(&self, config: &ContainerConfig) -> Result<ContainerRun<Self>>
+    where
+        Self: Clone + 'static,
+    {
+        ContainerRun::start(self.clone(), config).await
+    }
+
+    /// Lists the sessions of this driver's namespace that have any resources, sorted by their oldest resource,
+    /// then id.
+    ///
+    /// Sessions are found by the labels of existing resources, so sessions whose programs have exited are
+    /// included. Volumes and networks are counted only if the driver can list them.
+    ///
+    /// # Errors
+    /// Those of the list operations.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -166,13 +252,13 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found.sorted())
     }
 
-    /// Finds everything of a session again, from labels alone: after a crash, or in another process.
+    /// Returns all resources of a session, found by their labels alone: after a crash, or in another process.
     ///
-    /// A session that has nothing is an empty one. Volumes and networks are found only with a driver that can
+    /// A session without resources is returned empty. Volumes and networks are included only if the driver can
     /// list them.
     ///
     /// # Errors
-    /// Those of the listings.
+    /// Those of the list operations.
     ///
     /// # Cancel safety
     /// Nothing to undo.
@@ -186,29 +272,30 @@ pub trait ContainerDriverExt: ContainerDriver {
         Ok(found)
     }
 
-    /// Removes everything of a session: containers (in every status), then volumes, then networks.
+    /// Removes all resources of a session: containers (in every status), then volumes, then networks.
     ///
-    /// It goes on past what it cannot remove and reports it. Volumes and networks are found only with a
-    /// driver that can list them. Networks of the driver's own that no container uses are removed too, where the driver
-    /// [can](ContainerDriver::remove_idle_networks), and not counted. Removing a session that has nothing is fine.
+    /// The call continues past a resource that it cannot remove, and reports it. Volumes and networks are removed
+    /// only if the driver can list them. The driver's own networks that no container uses are removed too, if the
+    /// driver [supports it](ContainerDriver::remove_idle_networks), and are not counted. Removing a session
+    /// without resources succeeds.
     ///
     /// # Cancel safety
-    /// What was removed is gone; calling it again goes on with the rest.
+    /// Removed resources stay removed; another call removes the rest.
     async fn remove_session(&self, session: &SessionId) -> RemovedSession {
         let containers = ContainerFilter::default().session(session.clone());
         let resources = ResourceFilter::default().session(session.clone());
         remove_all(self, &containers, &resources).await
     }
 
-    /// Removes everything of this driver's namespace: the containers, volumes and networks of all sessions, those of no
-    /// session, and the driver's own networks that no container uses.
+    /// Removes all resources of this driver's namespace: the containers, volumes and networks of all sessions,
+    /// those without a session, and the driver's own networks that no container uses.
     ///
-    /// It is the clean-up after a crash, and works as [`remove_session`](Self::remove_session) does. Other namespaces and
-    /// what other programs made are untouched. Images stay. What an engine is still creating for a process that was
-    /// killed appears when it is done: call this again then.
+    /// This is the cleanup after a crash; it works like [`remove_session`](Self::remove_session). Other namespaces
+    /// and unmanaged resources are untouched. Images are kept. A resource that the engine is still creating for a
+    /// killed process appears only once it is complete; call this again then.
     ///
     /// # Cancel safety
-    /// What was removed is gone; calling it again goes on with the rest.
+    /// Removed resources stay removed; another call removes the rest.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;
@@ -286,12 +373,12 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
     }
 }
 
-/// Sessions while they are counted.
+/// Session summaries while they are being counted.
 #[derive(Default)]
 struct Sessions(BTreeMap<SessionId, SessionSummary>);
 
 impl Sessions {
-    /// The summary of an object's session, if it has one, now that the object is known.
+    /// Returns the summary of a resource's session, if it has one, and records the resource's creation time in it.
     fn of(&mut self, session: Option<&SessionId>, created_at: SystemTime) -> Option<&mut SessionSummary> {
         let session = session?;
         let summary = self
@@ -304,7 +391,7 @@ impl Sessions {
 
     fn sorted(self) -> Vec<SessionSummary> {
         let mut all: Vec<SessionSummary> = self.0.into_values().collect();
-        // Stable, and the map was in the order of ids.
+        // The sort is stable and the map is ordered by id, so ties are ordered by id.
         all.sort_by_key(|summary| summary.created_at);
         all
     }

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ByteStream;
 
-/// How [`read_file`](crate::ContainerDriver::read_file) reads.
+/// The options of [`read_file`](crate::ContainerDriver::read_file).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ReadFileOptions {
-    /// The most bytes the file may have. A larger one is refused, not cut.
+    /// The maximum size of the file, in bytes. A larger file is refused, not truncated.
     pub limit: usize,
 }
 
@@ -24,16 +24,16 @@ impl Default for ReadFileOptions {
 }
 
 impl ReadFileOptions {
-    /// The limit where none is given: 10 MiB.
+    /// The default limit: 10 MiB.
     pub const DEFAULT_LIMIT: usize = 10 * 1024 * 1024;
 
-    /// Reads files of up to `bytes`.
+    /// Limits the size of the file to `bytes`.
     pub fn limit(bytes: usize) -> Self {
         Self { limit: bytes }
     }
 }
 
-/// What a file is to contain: bytes or text at hand, or a stream whose length is known.
+/// The content of a file to write: bytes or text in memory, or a stream of known length.
 ///
 /// ```
 /// use driver_interface_types::{Bytes, ByteStream, FileContent};
@@ -49,17 +49,17 @@ pub struct FileContent {
 }
 
 impl FileContent {
-    /// A stream that has `length` bytes. One that has more or fewer makes the write fail.
+    /// Creates content from a stream of `length` bytes. The write fails if the stream has more or fewer.
     pub fn stream(stream: ByteStream, length: u64) -> Self {
         Self { stream, length }
     }
 
-    /// How many bytes it has.
+    /// Returns the number of bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// The bytes themselves.
+    /// Returns the bytes as a stream.
     pub fn into_stream(self) -> ByteStream {
         self.stream
     }
@@ -90,7 +90,7 @@ impl From<&str> for FileContent {
     }
 }
 
-/// What [`write_file`](crate::ContainerDriver::write_file) writes.
+/// A file to write with [`write_file`](crate::ContainerDriver::write_file).
 ///
 /// ```
 /// use driver_interface_types::WriteFile;
@@ -102,32 +102,32 @@ impl From<&str> for FileContent {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WriteFile {
-    /// What the file is to contain.
+    /// The content of the file.
     pub content: FileContent,
-    /// Its permissions, as `chmod` has them.
+    /// The permissions, as in `chmod`.
     pub mode: u32,
-    /// Whose it is; the container's user without it, and root where that is a name.
+    /// The owner; if unset, the container's user, or root if that user is given by name.
     pub owner: Option<FileOwner>,
-    /// Whether folders above it that are missing are made, with the same owner and mode `0755`.
+    /// Whether missing parent directories are created, with the same owner and mode `0755`.
     pub create_parents: bool,
 }
 
-/// Whose a file is, in numbers.
+/// The owner of a file, by numeric ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FileOwner {
-    /// The user's number.
+    /// The user id.
     pub uid: u32,
-    /// The group's number.
+    /// The group id.
     pub gid: u32,
 }
 
 impl WriteFile {
-    /// The permissions where none are given: everybody reads, the owner writes.
+    /// The default permissions: everyone may read, the owner may write.
     pub const DEFAULT_MODE: u32 = 0o644;
 
-    /// A file with this content.
+    /// Creates a file with this content.
     pub fn new(content: impl Into<FileContent>) -> Self {
         Self {
             content: content.into(),
@@ -137,21 +137,21 @@ impl WriteFile {
         }
     }
 
-    /// Sets its permissions.
+    /// Sets the permissions.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Sets whose it is.
+    /// Sets the owner.
     #[must_use]
     pub fn owner(mut self, uid: u32, gid: u32) -> Self {
         self.owner = Some(FileOwner { uid, gid });
         self
     }
 
-    /// Sets whether missing folders above it are made.
+    /// Sets whether missing parent directories are created.
     #[must_use]
     pub fn create_parents(mut self, yes: bool) -> Self {
         self.create_parents = yes;

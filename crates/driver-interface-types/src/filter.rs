@@ -1,4 +1,4 @@
-//! Which objects a listing returns.
+//! Filters for the list operations.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContainerInstance, ContainerState, ContainerStatus, Network, SessionId, Volume};
 
-/// Which containers [`list_containers`](crate::ContainerDriver::list_containers) returns. Everything given
-/// must hold; nothing given means all of the driver's namespace.
+/// Selects the containers that [`list_containers`](crate::ContainerDriver::list_containers) returns. A container
+/// must match every field that is set; the default matches all containers of the driver's namespace.
 ///
 /// ```
 /// use driver_interface_types::{ContainerFilter, ContainerStatus, SessionId};
@@ -32,42 +32,42 @@ pub struct ContainerFilter {
     /// Only containers with this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<ContainerState>,
-    /// Only containers with all of these labels, each with exactly this value. Nothing in a key or value is
-    /// a wildcard.
+    /// Only containers with all of these labels, each with exactly this value. Keys and values have no wildcards.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
 impl ContainerFilter {
-    /// Keeps only containers of a session.
+    /// Selects containers of a session.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
         self.session_id = Some(session);
         self
     }
 
-    /// Keeps only containers with a status.
+    /// Selects containers with a status.
     #[must_use]
     pub fn status(mut self, status: ContainerStatus) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Keeps only containers with a state.
+    /// Selects containers with a state.
     #[must_use]
     pub fn state(mut self, state: ContainerState) -> Self {
         self.state = Some(state);
         self
     }
 
-    /// Keeps only containers whose label `key` is exactly `value`.
+    /// Selects containers whose label `key` is exactly `value`.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
     }
 
-    /// Whether a container passes. Drivers use it after the engine's own filter, which may be laxer.
+    /// Returns whether a container matches. Drivers apply it after the engine's own filter, which may be less
+    /// strict.
     pub fn matches(&self, container: &ContainerInstance) -> bool {
         self.session_id
             .as_ref()
@@ -78,41 +78,41 @@ impl ContainerFilter {
     }
 }
 
-/// Which volumes or networks a listing returns. Everything given must hold.
+/// Selects the volumes or networks that a list operation returns. A resource must match every field that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ResourceFilter {
-    /// Only those of this session.
+    /// Only resources of this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only those with all of these labels, each with exactly this value.
+    /// Only resources with all of these labels, each with exactly this value.
     #[serde(rename = "label", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
 impl ResourceFilter {
-    /// Keeps only those of a session.
+    /// Selects resources of a session.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
         self.session_id = Some(session);
         self
     }
 
-    /// Keeps only those whose label `key` is exactly `value`.
+    /// Selects resources whose label `key` is exactly `value`.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
     }
 
-    /// Whether a volume passes.
+    /// Returns whether a volume matches.
     pub fn matches_volume(&self, volume: &Volume) -> bool {
         self.session_fits(volume.session_id.as_ref()) && has_labels(&volume.labels, &self.labels)
     }
 
-    /// Whether a network passes.
+    /// Returns whether a network matches.
     pub fn matches_network(&self, network: &Network) -> bool {
         self.session_fits(network.session_id.as_ref()) && has_labels(&network.labels, &self.labels)
     }

@@ -1,5 +1,5 @@
-//! Drivers that pass calls on to another: shared ones, and layers. Both follow from the table of operations, so
-//! that no operation falls back to the contract's default.
+//! Drivers that delegate to another driver: shared pointers, and layers. Both are generated from the table of
+//! operations, so that no operation falls back to the contract's default.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -39,10 +39,12 @@ with_operations!(shared);
 macro_rules! layers {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
-        /// A driver that passes calls on to another and changes some on the way: it logs, counts, retries, breaks.
+        /// A driver that delegates to another driver and changes some calls: it logs, counts, retries or injects
+        /// faults.
         ///
-        /// Implement [`inner`](Self::inner) and the operations that it changes, each as in [`ContainerDriver`]; all others
-        /// reach the driver inside as they are. Whatever implements this is a `ContainerDriver`.
+        /// Implement [`inner`](Self::inner) and the operations to change, each with the signature in
+        /// [`ContainerDriver`]. All other operations are forwarded to the inner driver unchanged. Every type that
+        /// implements this trait is a `ContainerDriver`.
         ///
         /// ```
         /// use std::sync::Arc;
@@ -85,10 +87,10 @@ macro_rules! layers {
         /// ```
         ///
         /// # Cancel safety
-        /// As the driver inside, as long as what is added needs no undoing.
+        /// The same as the inner driver's, provided that the added code needs no undoing.
         #[async_trait]
         pub trait LayeredDriver: Send + Sync + Debug + 'static {
-            /// The driver that calls are passed on to.
+            /// Returns the inner driver, to which calls are forwarded.
             fn inner(&self) -> &dyn ContainerDriver;
 
             /// See [`ContainerDriver::name`].

@@ -1,19 +1,20 @@
-//! How an engine is doing.
+//! The health of an engine.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+use crate::text_enum::text_enum;
 
-/// What [`health_check`](crate::ContainerDriver::health_check) found. An engine that cannot be reached is a
-/// finding, not an error.
+/// The result of [`health_check`](crate::ContainerDriver::health_check). An engine that cannot be reached is
+/// reported here, not as an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DriverHealth {
-    /// Whether the engine answers and can be worked with.
+    /// Whether the engine responds and is usable.
     pub status: HealthStatus,
     /// The driver's version.
     pub version: String,
@@ -21,43 +22,46 @@ pub struct DriverHealth {
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub uptime: Duration,
-    /// How many containers this driver's namespace has.
+    /// The number of containers in this driver's namespace.
     pub containers: ContainerCounts,
-    /// The engine behind the driver, where it answered.
+    /// The engine behind the driver, if it responded.
     pub engine: Option<EngineInfo>,
-    /// Why it is unhealthy, and what to do.
+    /// Why the engine is unhealthy, and what to do about it.
     pub error: Option<String>,
 }
 
-/// Whether an engine can be worked with.
+/// Whether an engine is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum HealthStatus {
-    /// It answers.
+    /// The engine responds.
     Healthy,
-    /// It does not, or not as it should.
+    /// The engine does not respond, or not as expected.
     Unhealthy,
 }
 
-/// Counts of containers. `total` is `running + stopped + others`.
+text_enum!(HealthStatus, "health status": Healthy = "healthy", Unhealthy = "unhealthy");
+
+/// The number of containers by status. `total` is `running + stopped + others`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerCounts {
-    /// All of them.
+    /// All containers.
     pub total: u64,
-    /// Those with status `running`.
+    /// Containers with status `running`.
     pub running: u64,
-    /// Those that ran and ended: `stopped` and `exited`.
+    /// Containers that have run and exited: `stopped` and `exited`.
     pub stopped: u64,
-    /// The rest: created, paused, removing, dead.
+    /// The remaining containers: created, paused, removing, dead.
     pub others: u64,
 }
 
 impl ContainerCounts {
-    /// Counts statuses.
+    /// Counts containers by their statuses.
     pub fn of(statuses: impl IntoIterator<Item = crate::ContainerStatus>) -> Self {
         use crate::ContainerStatus as Status;
         let mut counts = Self::default();
@@ -79,16 +83,16 @@ impl ContainerCounts {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct EngineInfo {
-    /// Its product name, such as `Docker` or `Podman`.
+    /// The product name, such as `Docker` or `Podman`.
     pub name: String,
-    /// Its version.
+    /// The engine's version.
     pub version: String,
-    /// The version of its API in use, where it has one.
+    /// The API version in use, if the engine has an API version.
     pub api_version: Option<String>,
 }
 
 impl EngineInfo {
-    /// Names an engine.
+    /// Creates engine info.
     pub fn new(name: impl Into<String>, version: impl Into<String>, api_version: Option<String>) -> Self {
         Self {
             name: name.into(),
@@ -99,7 +103,7 @@ impl EngineInfo {
 }
 
 impl DriverHealth {
-    /// A healthy engine.
+    /// Creates the result for a healthy engine.
     pub fn healthy(version: impl Into<String>, uptime: Duration, containers: ContainerCounts) -> Self {
         Self {
             status: HealthStatus::Healthy,
@@ -111,7 +115,7 @@ impl DriverHealth {
         }
     }
 
-    /// An engine that cannot be worked with, and why.
+    /// Creates the result for an unhealthy engine, with the reason.
     pub fn unhealthy(version: impl Into<String>, uptime: Duration, error: impl Into<String>) -> Self {
         Self {
             status: HealthStatus::Unhealthy,
@@ -123,14 +127,14 @@ impl DriverHealth {
         }
     }
 
-    /// Adds what is known of the engine.
+    /// Sets the engine info.
     #[must_use]
     pub fn with_engine(mut self, engine: EngineInfo) -> Self {
         self.engine = Some(engine);
         self
     }
 
-    /// Whether the engine can be worked with.
+    /// Returns whether the engine is healthy.
     pub fn is_healthy(&self) -> bool {
         self.status == HealthStatus::Healthy
     }

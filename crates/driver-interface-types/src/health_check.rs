@@ -1,15 +1,16 @@
-//! Health checks of containers: what is run, and what came of it.
+//! Health checks of containers: configuration and results.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::millis;
+use crate::text_enum::text_enum;
 use crate::words::Words;
+use crate::{IntoCommand, millis};
 
-/// A command that the engine runs in the container again and again to see whether it is well. It replaces the
-/// image's own.
+/// A command that the engine runs in the container at intervals to check its health. It replaces the image's own
+/// health check.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,38 +26,38 @@ use crate::words::Words;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// The command. It ends with 0 when all is well.
+    /// The command. Exit code 0 means healthy.
     pub test: HealthTest,
-    /// The time between two checks: 30 s where none is given.
+    /// The time between two checks; default 30 s.
     #[serde(with = "millis::duration", default = "default_interval")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub interval: Duration,
-    /// How long one check may take: 30 s where nothing is given. One that takes longer has failed.
+    /// The maximum duration of one check; default 30 s. A check that takes longer counts as failed.
     #[serde(with = "millis::duration", default = "default_timeout")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub timeout: Duration,
-    /// How many checks in a row have to fail before the container counts as unhealthy: 3 where nothing is given.
+    /// The number of consecutive failures after which the container is unhealthy; default 3.
     #[serde(default = "default_retries")]
     pub retries: u32,
-    /// How long after its start failures do not count: none where nothing is given.
+    /// The time after start during which failures do not count; default zero.
     #[serde(with = "millis::duration", default)]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub start_period: Duration,
 }
 
-/// The command of a health check: a list of words, or a text for the container's shell.
+/// The command of a health check: a list of words, or a command line for the container's shell.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum HealthTest {
-    /// A program and its arguments, passed on word by word.
+    /// A program and its arguments, passed word by word.
     Command(Vec<String>),
     /// A command line for the container's `sh`.
     Shell(String),
 }
 
 impl fmt::Debug for HealthTest {
-    /// Shows the program and no more of the command: its arguments may be secrets.
+    /// Shows only the program of the command, because its arguments may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(words) => f.debug_tuple("Command").field(&Words(words)).finish(),
@@ -78,14 +79,14 @@ fn default_retries() -> u32 {
 }
 
 impl HealthCheck {
-    /// The time between two checks where none is given.
+    /// The default time between two checks.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
-    /// How long one check may take where nothing is given.
+    /// The default maximum duration of one check.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-    /// How many checks have to fail where nothing is given.
+    /// The default number of consecutive failures.
     pub const DEFAULT_RETRIES: u32 = 3;
 
-    /// Runs a command, with the usual times.
+    /// Creates a health check that runs a command, with the default timing.
     pub fn new(test: HealthTest) -> Self {
         Self {
             test,
@@ -96,12 +97,12 @@ impl HealthCheck {
         }
     }
 
-    /// Runs a program and its arguments.
-    pub fn command(words: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self::new(HealthTest::Command(words.into_iter().map(Into::into).collect()))
+    /// Creates a health check that runs a program with its arguments.
+    pub fn command(words: impl IntoCommand) -> Self {
+        Self::new(HealthTest::Command(words.into_command()))
     }
 
-    /// Runs a command line in the container's `sh`.
+    /// Creates a health check that runs a command line in the container's `sh`.
     pub fn shell(line: impl Into<String>) -> Self {
         Self::new(HealthTest::Shell(line.into()))
     }
@@ -113,21 +114,21 @@ impl HealthCheck {
         self
     }
 
-    /// Sets how long one check may take.
+    /// Sets the maximum duration of one check.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
         self
     }
 
-    /// Sets how many checks in a row have to fail.
+    /// Sets the number of consecutive failures after which the container is unhealthy.
     #[must_use]
     pub fn retries(mut self, count: u32) -> Self {
         self.retries = count;
         self
     }
 
-    /// Sets how long after its start failures do not count.
+    /// Sets the time after start during which failures do not count.
     #[must_use]
     pub fn start_period(mut self, time: Duration) -> Self {
         self.start_period = time;
@@ -135,38 +136,41 @@ impl HealthCheck {
     }
 }
 
-/// What a container's health checks have found.
+/// The results of a container's health checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerHealth {
-    /// What they amount to.
+    /// The overall status.
     pub status: ContainerHealthStatus,
-    /// How many have failed in a row.
+    /// The number of consecutive failures.
     pub failing_streak: u32,
-    /// What the last one printed, cut by the engine.
+    /// The output of the last check, truncated by the engine.
     pub last_output: Option<String>,
-    /// Why it is not healthy, in one sentence.
+    /// Why the container is not healthy, in one sentence.
     pub reason: Option<String>,
 }
 
-/// What health checks amount to.
+/// The overall status of a container's health checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ContainerHealthStatus {
-    /// None has passed yet, and not enough have failed.
+    /// No check has passed yet, and fewer have failed than allowed.
     Starting,
-    /// The last ones passed.
+    /// The last check passed.
     Healthy,
-    /// As many have failed in a row as may.
+    /// As many consecutive checks have failed as allowed.
     Unhealthy,
 }
 
+text_enum!(ContainerHealthStatus, "health status":
+    Starting = "starting", Healthy = "healthy", Unhealthy = "unhealthy");
+
 impl ContainerHealth {
-    /// Health with no failures and no output. Drivers fill in the rest.
+    /// Creates a result with no failures and no output. Drivers fill in the rest.
     pub fn new(status: ContainerHealthStatus) -> Self {
         Self {
             status,
@@ -176,7 +180,7 @@ impl ContainerHealth {
         }
     }
 
-    /// Whether the last checks passed.
+    /// Returns whether the container is healthy.
     pub fn is_healthy(&self) -> bool {
         self.status == ContainerHealthStatus::Healthy
     }

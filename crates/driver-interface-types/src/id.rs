@@ -1,4 +1,4 @@
-//! Names that are safe to send: an id that could change a URL, a label or a path cannot be built.
+//! Identifiers that are safe to send: an id that could alter a URL, a label or a path cannot be constructed.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Says why `text` is no safe name of `min` to `max` characters, or `None` if it is one.
+/// Returns why `text` is not a safe name of `min` to `max` characters, or `None` if it is one.
 ///
-/// Safe means: ASCII letters, digits, `_`, `.` and `-`, the first a letter or digit. Such a text is one URL
-/// path segment, one label value and one file name, whatever is done to it.
+/// A safe name consists of ASCII letters, digits, `_`, `.` and `-`, and starts with a letter or digit. Such a text
+/// is always a single URL path segment, a single label value and a single file name.
 pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
     if text.is_empty() {
         return Some("must not be empty".to_owned());
@@ -28,12 +28,18 @@ pub fn name_problem(text: &str, min: usize, max: usize) -> Option<String> {
         .chars()
         .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))?;
     Some(format!(
-        "must hold only letters, digits, `_`, `.` and `-`, has {bad:?}"
+        "must contain only letters, digits, `_`, `.` and `-`, has {bad:?}"
     ))
 }
 
+/// Returns why `text` cannot be the value of a label on every engine (Kubernetes included), or `None` if it can.
+fn label_value_problem(text: &str) -> Option<String> {
+    let last = text.chars().next_back()?;
+    (!last.is_ascii_alphanumeric()).then(|| format!("must end with a letter or digit, ends with {last:?}"))
+}
+
 macro_rules! safe_name {
-    ($(#[$docs:meta])* $name:ident, $what:literal, $min:literal..=$max:literal) => {
+    ($(#[$docs:meta])* $name:ident, $what:literal, $min:literal..=$max:literal $(, also $more:ident)?) => {
         $(#[$docs])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -41,25 +47,29 @@ macro_rules! safe_name {
         pub struct $name(String);
 
         impl $name {
-            /// The fewest characters it may have.
+            /// The minimum length, in characters.
             pub const MIN_LEN: usize = $min;
-            /// The most characters it may have.
+            /// The maximum length, in characters.
             pub const MAX_LEN: usize = $max;
 
-            /// Checks a text and keeps it.
+            /// Returns why `text` is not valid, or `None` if it is.
+            pub fn problem(text: &str) -> Option<String> {
+                name_problem(text, $min, $max)$(.or_else(|| $more(text)))?
+            }
+
+            /// Validates a text and wraps it.
             ///
             /// # Errors
-            /// [`ConfigurationError`] when the text is empty, too long, or has a character that is not a
-            /// letter, digit, `_`, `.` or `-` (the first: letter or digit).
+            /// [`ConfigurationError`] if the text is not valid; the message is that of [`problem`](Self::problem).
             pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
                 let text = text.into();
-                match name_problem(&text, $min, $max) {
+                match Self::problem(&text) {
                     None => Ok(Self(text)),
                     Some(problem) => Err(ConfigurationError::single($what, "invalid-name", problem)),
                 }
             }
 
-            /// The text itself.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -128,9 +138,9 @@ macro_rules! safe_name {
 }
 
 safe_name! {
-    /// Names a container to an operation: its whole id as the engine gave it, or its exact name.
+    /// Identifies a container: by its full id, as returned by the engine, or by its exact name.
     ///
-    /// Prefixes of an id are never accepted: engines take three hex digits for an id, even to delete.
+    /// Prefixes of an id are never accepted: engines resolve three hex digits to a container, even for a removal.
     ///
     /// ```
     /// use driver_interface_types::ContainerId;
@@ -142,37 +152,41 @@ safe_name! {
 }
 
 safe_name! {
-    /// Names a volume to an operation. Volumes are addressed by name; their id is their name.
+    /// Identifies a volume. Volumes are addressed by name; their id is their name.
     VolumeId, "volumeId", 2..=255
 }
 
 safe_name! {
-    /// Names a network to an operation: its whole id, or its exact name.
+    /// Identifies a network: by its full id or its exact name.
     NetworkId, "networkId", 2..=255
 }
 
 safe_name! {
-    /// Groups what belongs together (one user's run, one job, one test), over all kinds of objects.
+    /// Groups resources of all kinds that belong together (one user's run, one job, one test).
     ///
-    /// It is stored as a label on the engine, so a session can be found again by another process.
-    SessionId, "sessionId", 1..=128
+    /// It is stored as a label on the engine, so that another process can find the session again. It has at most 63
+    /// characters and starts and ends with a letter or digit, as the label values of every engine may.
+    SessionId, "sessionId", 1..=63, also label_value_problem
 }
 
 safe_name! {
-    /// Makes one creation recognisable, so that a retry finds what an earlier try has made.
+    /// Identifies one creation, so that a retry finds the resource that an earlier attempt created.
     ///
     /// See [`ContainerConfig::operation_key`](crate::ContainerConfig::operation_key).
-    OperationKey, "operationKey", 1..=128
+    /// It has the form of a [`SessionId`].
+    OperationKey, "operationKey", 1..=63, also label_value_problem
 }
 
 safe_name! {
-    /// Keeps several programs apart on one engine: a driver sees and touches only its own namespace.
-    Namespace, "namespace", 1..=63
+    /// Isolates programs from each other on one engine: a driver sees and changes only its own namespace.
+    ///
+    /// It has the form of a [`SessionId`].
+    Namespace, "namespace", 1..=63, also label_value_problem
 }
 
 impl Namespace {
-    /// What the names begin with that a driver makes up in this namespace. The length keeps the namespace `a` with a
-    /// key `b-c` from meeting `a-b` with a key `c`.
+    /// Returns the prefix of the names that a driver generates in this namespace. It includes the namespace's
+    /// length, so that the namespace `a` with a key `b-c` does not collide with `a-b` with a key `c`.
     ///
     /// ```
     /// use driver_interface_types::Namespace;
@@ -193,12 +207,13 @@ impl Default for Namespace {
 }
 
 safe_name! {
-    /// Names a detached command to its container; see [`exec_detached`](crate::ContainerDriver::exec_detached).
+    /// Identifies a detached exec within its container; see
+    /// [`exec_detached`](crate::ContainerDriver::exec_detached).
     ExecId, "execId", 1..=128
 }
 
 safe_name! {
-    /// Says where in the stream of events one stands. Only the driver that gave it knows what is in it; it
-    /// holds for other processes with that driver on that engine too.
+    /// A position in the event stream. Its content is opaque: only the driver that issued it can interpret it. It
+    /// is also valid in other processes with that driver on that engine.
     EventCursor, "after", 1..=128
 }

@@ -1,4 +1,4 @@
-//! References to images, parsed and checked as the registries' grammar has it.
+//! References to images, parsed and validated according to the registries' grammar.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Names an image: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
+/// An image reference: `nginx`, `nginx:1.27`, `ghcr.io/org/app@sha256:…`.
 ///
-/// It keeps the text as it was given. [`registry`](Self::registry), [`repository`](Self::repository),
-/// [`tag`](Self::tag) and [`digest`](Self::digest) give the parts with Docker's defaults filled in.
+/// It keeps the text as given. [`registry`](Self::registry), [`repository`](Self::repository), [`tag`](Self::tag)
+/// and [`digest`](Self::digest) return the parts with Docker's defaults filled in.
 ///
 /// ```
 /// use driver_interface_types::ImageRef;
@@ -32,9 +32,9 @@ pub struct ImageRef {
     digest: Option<String>,
 }
 
-/// The registry of a reference that names none.
+/// The registry of a reference that does not name a registry.
 const DEFAULT_REGISTRY: &str = "docker.io";
-/// The longest repository name, registry included, that registries take.
+/// The longest repository name, registry included, that registries accept.
 const MAX_NAME: usize = 255;
 const MAX_TAG: usize = 128;
 
@@ -42,7 +42,7 @@ impl ImageRef {
     /// Parses a reference.
     ///
     /// # Errors
-    /// [`ConfigurationError`] that says which part is wrong and what it must look like.
+    /// [`ConfigurationError`], which says which part is invalid and what is expected there.
     pub fn new(text: impl Into<String>) -> Result<Self, ConfigurationError> {
         let text = text.into();
         parse(&text).map_err(|problem| {
@@ -54,22 +54,22 @@ impl ImageRef {
         })
     }
 
-    /// The text as it was given.
+    /// Returns the text as given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The registry's host, with port where there is one; `docker.io` where the text names none.
+    /// Returns the registry's host, with its port if it has one; `docker.io` if the text names no registry.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// The repository's path; `library/nginx` for Docker Hub's `nginx`.
+    /// Returns the repository's path; `library/nginx` for Docker Hub's `nginx`.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The tag: `latest` where there is neither a tag nor a digest.
+    /// Returns the tag; `latest` if the text has neither a tag nor a digest.
     pub fn tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag),
@@ -78,12 +78,12 @@ impl ImageRef {
         }
     }
 
-    /// The digest, such as `sha256:…`.
+    /// Returns the digest, such as `sha256:…`.
     pub fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
 
-    /// The reference with every default written out, equal for every spelling of one image.
+    /// Returns the reference with all defaults written out. It is equal for every spelling of one image.
     pub fn canonical(&self) -> String {
         let mut text = format!("{}/{}", self.registry, self.repository);
         if let Some(tag) = self.tag() {
@@ -106,7 +106,7 @@ fn parse(text: &str) -> Result<ImageRef, String> {
         Some((rest, digest)) => (rest, Some(check_digest(digest)?)),
         None => (text, None),
     };
-    // A colon behind the last slash starts a tag; one before it belongs to the registry's port.
+    // A colon after the last slash starts a tag; a colon before it belongs to the registry's port.
     let name_end = rest.rfind('/').map_or(0, |slash| slash + 1);
     let last = rest.get(name_end..).unwrap_or_default();
     let (name, tag) = match last.find(':') {
@@ -146,7 +146,7 @@ fn parse(text: &str) -> Result<ImageRef, String> {
     })
 }
 
-/// Docker's rule: the first component is a host if it has a dot or a port, or is `localhost`.
+/// Implements Docker's rule: the first component is a host if it contains a dot or a port, or is `localhost`.
 fn is_host(component: &str) -> bool {
     component == "localhost" || component.contains(['.', ':'])
 }
@@ -171,11 +171,12 @@ fn check_host(host: &str) -> Result<String, String> {
     }
 }
 
-/// A path component: runs of lower-case letters and digits, joined by one `.`, one or two `_`, or any `-`.
+/// Checks a path component: runs of lower-case letters and digits, joined by one `.`, one or two `_`, or any `-`.
 fn check_component(component: &str) -> Result<(), String> {
     let problem = || {
         format!(
-            "repository part {component:?} must hold lower-case letters and digits, joined by `.`, `_`, `__` or `-`"
+            "repository component {component:?} must consist of lower-case letters and digits, joined by \
+             `.`, `_`, `__` or `-`"
         )
     };
     let is_alnum = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

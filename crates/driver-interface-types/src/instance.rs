@@ -1,4 +1,4 @@
-//! What a container is once made.
+//! The state of a container, as reported by the engine.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,69 +11,69 @@ use crate::{
     PublishedPort, ResourceLimits, SessionId, millis,
 };
 
-/// A container as the engine has it at the moment it was asked.
+/// A snapshot of a container, as reported by the engine at the time of the call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerInstance {
-    /// Its id on the engine.
+    /// The container's id on the engine.
     pub id: ContainerId,
-    /// Its name, without the slash that Docker puts before it.
+    /// The container's name, without Docker's leading slash.
     pub name: String,
-    /// The session it belongs to.
+    /// The session that the container belongs to.
     pub session_id: SessionId,
-    /// The image it was made from, as the config named it.
+    /// The image that the container was created from, as named in the config.
     pub image: String,
-    /// Where it is in its life.
+    /// The status in the container's life cycle.
     pub status: ContainerStatus,
-    /// The coarse view of the status.
+    /// The coarse state, derived from the status.
     pub state: ContainerState,
-    /// Its address on its network while it runs, where it has one.
-    pub endpoint: Option<String>,
-    /// When it was made.
+    /// The container's address on its network while it runs, if it has one.
+    pub ip_address: Option<IpAddr>,
+    /// When the container was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// When its last run started; none if it never ran.
+    /// When the last run started; `None` if the container has never run.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub started_at: Option<SystemTime>,
-    /// How its last run ended; none while it runs or if it never ran.
+    /// How the last run ended; `None` while the container runs or if it has never run.
     pub exit: Option<ExitInfo>,
-    /// The labels the config gave it, without the drivers' own.
+    /// The labels from the config, without the driver's own.
     pub labels: BTreeMap<String, String>,
-    /// The limits it was made with.
+    /// The limits that the container was created with.
     pub resources: ResourceLimits,
-    /// What the engine does not do of what the config asks.
+    /// What the config asks for and the engine does not enforce.
     pub warnings: Vec<Warning>,
-    /// Its ports that are reached from the host, while it runs.
+    /// The ports published on the host, while the container runs.
     #[serde(default)]
     pub ports: Vec<PublishedPort>,
-    /// What its health checks have found; none where it has none, or has not run yet.
+    /// The results of the health checks; `None` if the container has no health check or has not run yet.
     #[serde(default)]
     pub health: Option<ContainerHealth>,
-    /// Which of its limits and security options hold; none where the driver does not say.
+    /// Which of the limits and security options are enforced; `None` if the driver does not report it.
     #[serde(default)]
     pub enforcement: Option<EnforcementReport>,
 }
 
-/// Something asked for that this engine does not do.
+/// A setting of the config that this engine does not enforce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Warning {
-    /// The path of what was asked for, such as `resources.disk`.
+    /// The path of the setting, such as `resources.disk`.
     pub path: String,
-    /// A stable name for the case, such as `not-enforced`.
+    /// A stable code for the case, such as `not-enforced`.
     pub code: String,
-    /// What does not happen, why, and what can be done.
+    /// What is not enforced, why, and what can be done about it.
     pub message: String,
 }
 
 impl Warning {
-    /// A warning about one path of the config.
+    /// Creates a warning about one path of the config.
     pub fn new(path: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -84,7 +84,7 @@ impl Warning {
 }
 
 impl ContainerInstance {
-    /// A container just made, with `created` as its status and nothing else known. Drivers fill in the rest.
+    /// Creates an instance with status `created` and all other fields empty. Drivers fill in the rest.
     pub fn new(
         id: ContainerId,
         name: impl Into<String>,
@@ -99,7 +99,7 @@ impl ContainerInstance {
             image: image.into(),
             status: ContainerStatus::Created,
             state: ContainerStatus::Created.state(),
-            endpoint: None,
+            ip_address: None,
             created_at,
             started_at: None,
             exit: None,
@@ -112,7 +112,7 @@ impl ContainerInstance {
         }
     }
 
-    /// Sets the status, and the state that follows from it.
+    /// Sets the status and the state that follows from it.
     #[must_use]
     pub fn with_status(mut self, status: ContainerStatus) -> Self {
         self.status = status;
@@ -120,13 +120,14 @@ impl ContainerInstance {
         self
     }
 
-    /// The exit code of its last run, if that ended.
+    /// Returns the exit code of the last run, if it has exited.
     pub fn exit_code(&self) -> Option<i64> {
         self.exit.as_ref().map(|exit| exit.code)
     }
 
-    /// Where a TCP port of it is reached from this host, while it runs and if the config
-    /// [publishes](crate::ContainerConfig::ports) it. (Its address on its own network is the field of that name.)
+    /// Returns the address at which a TCP port of the container is reachable from this host, if the container is
+    /// running and its config [publishes](crate::ContainerConfig::ports) the port. (The container's address on its
+    /// own network is [`ip_address`](Self::ip_address).)
     ///
     /// ```
     /// # use std::time::UNIX_EPOCH;
@@ -142,7 +143,7 @@ impl ContainerInstance {
         self.endpoint_of(container_port, Protocol::Tcp)
     }
 
-    /// The same for a port of either protocol.
+    /// Returns the address at which a port of the given protocol is reachable; see [`endpoint`](Self::endpoint).
     pub fn endpoint_of(&self, container_port: u16, protocol: Protocol) -> Option<SocketAddr> {
         let is_it =
             |port: &&PublishedPort| port.container_port == container_port && port.protocol == protocol;

@@ -1,4 +1,4 @@
-//! Intercepting every call of a driver alike.
+//! Interceptors: the same code around every call of a driver.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -15,15 +15,15 @@ use crate::{
     ContainerStats, CreationPlan, DriverHealth, DriverStream, EventFilter, ExecConfig, ExecControl, ExecId,
     ExecOutcome, ExecOutput, ExecSession, ExitInfo, ImageFilter, ImageRef, LayeredDriver, LogOptions,
     LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
-    PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, Signal, StartOutcome, StopOptions,
-    StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
-    with_operations,
+    PullOptions, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome, Signal, StartOutcome,
+    StopOptions, StopOutcome, TarStream, TtySize, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile, with_operations,
 };
 
-/// Sees every call of a driver, whatever the operation: it measures, retries, limits, refuses, records.
+/// Handles every call of a driver, whatever the operation: it measures, retries, limits, refuses or records calls.
 ///
-/// [`Intercepted`] makes a driver of it. Where only a few operations are to be changed, and with their types, implement
-/// [`LayeredDriver`] instead.
+/// [`Intercepted`] turns it into a driver. To change only a few operations, and with their concrete types,
+/// implement [`LayeredDriver`] instead.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -63,23 +63,23 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait Interceptor: Send + Sync + Debug + 'static {
-    /// Handles a call. [`Next::run`] is the call itself: run it once, not at all, or again where that is
-    /// [safe](Operation::repeat). An archive or file content is a stream, so what takes one runs only once.
+    /// Handles a call. [`Next::run`] runs the call itself: run it once, not at all, or again if that is
+    /// [safe](Operation::repeat). A call that takes a stream (an archive or file content) can run only once.
     ///
     /// # Errors
-    /// The call's own, or the interceptor's reason not to run it.
+    /// Those of the call, or the interceptor's reason not to run it.
     ///
     /// # Cancel safety
-    /// The future is dropped when the caller drops its own, and the call with it.
+    /// When the caller drops its future, this future and the call are dropped with it.
     async fn around<T: Send + 'static>(&self, call: Call<'_>, next: Next<'_, T>) -> Result<T>;
 
-    /// Called once when a stream or exec session that a call returned has ended. By default nothing happens.
+    /// Called once when a stream or exec session that a call returned has ended. The default does nothing.
     fn stream_ended(&self, operation: Operation, container: Option<&ContainerId>, end: StreamEnd<'_>) {
         let _ = (operation, container, end);
     }
 }
 
-/// A call as an [`Interceptor`] sees it: the operation, and what it is about.
+/// A call as seen by an [`Interceptor`]: the operation and the resources it refers to.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call<'a> {
@@ -95,7 +95,7 @@ pub struct Call<'a> {
     pub image: Option<&'a ImageRef>,
     /// The path in the container.
     pub path: Option<&'a ContainerPath>,
-    /// The config of a container that is created or planned.
+    /// The config of a container to create or plan.
     pub config: Option<&'a ContainerConfig>,
 }
 
@@ -130,7 +130,7 @@ macro_rules! arguments {
                 call.$field = Some(self);
             }
         })+
-        // Nothing that every interceptor would want.
+        // These arguments hold nothing that every interceptor needs.
         $(impl Argument for $Other {
             fn describe<'a>(&'a self, _: &mut Call<'a>) {}
         })+
@@ -143,7 +143,7 @@ arguments! {
     VolumeConfig, NetworkConfig, ContainerFilter, ResourceFilter, ImageFilter, EventFilter, ExecId
 }
 
-/// An owned argument of an operation, kept for each time the call is run.
+/// An owned argument of an operation, kept so that the call can run again.
 trait Input: Sized {
     type Kept: Send;
 
@@ -183,7 +183,7 @@ macro_rules! streamed_inputs {
             }
 
             fn again(kept: &mut Option<Self>) -> Result<Self> {
-                // What the first run did is not known here.
+                // The outcome of the first run is not known here.
                 let consumed = || {
                     UnsupportedError::new("repeat", "the content is a stream and was already read")
                         .with_effect(Effect::Unknown)
@@ -196,7 +196,7 @@ macro_rules! streamed_inputs {
 
 streamed_inputs! { TarStream, WriteFile }
 
-/// The call that an [`Interceptor`] handles, to be run.
+/// The call that an [`Interceptor`] handles.
 pub struct Next<'a, T> {
     run: Box<dyn FnMut() -> BoxFuture<'a, Result<T>> + Send + 'a>,
 }
@@ -209,8 +209,8 @@ impl<'a, T> Next<'a, T> {
     /// Runs the call.
     ///
     /// # Errors
-    /// The call's own. `UnsupportedError`: it ran before, and its archive or file content is a stream, which cannot be read
-    /// again.
+    /// Those of the call. `UnsupportedError`: the call ran before, and its archive or file content is a stream,
+    /// which cannot be read again.
     pub async fn run(&mut self) -> Result<T> {
         (self.run)().await
     }
@@ -226,15 +226,15 @@ impl<T> std::fmt::Debug for Next<'_, T> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum StreamEnd<'a> {
-    /// It was read to its end; of a session, its outcome was waited for.
+    /// A stream was read to its end, or the outcome of a session was awaited.
     Complete,
-    /// It ended with this error.
+    /// The stream or session ended with this error.
     Failed(&'a DriverError),
-    /// It was dropped before its end.
+    /// The stream or session was dropped before its end.
     Dropped,
 }
 
-/// A driver whose calls go through an [`Interceptor`].
+/// A driver whose calls pass through an [`Interceptor`].
 #[derive(Debug)]
 pub struct Intercepted<I> {
     inner: Arc<dyn ContainerDriver>,
@@ -242,13 +242,13 @@ pub struct Intercepted<I> {
 }
 
 impl<I: Interceptor> Intercepted<I> {
-    /// Puts an interceptor around a driver.
+    /// Wraps a driver with an interceptor.
     pub fn new(inner: Arc<dyn ContainerDriver>, interceptor: I) -> Self {
         let interceptor = Arc::new(interceptor);
         Self { inner, interceptor }
     }
 
-    /// The interceptor.
+    /// Returns the interceptor.
     pub fn interceptor(&self) -> &I {
         &self.interceptor
     }
@@ -293,7 +293,7 @@ macro_rules! intercepted {
 
 with_operations!(intercepted);
 
-/// What an operation returns; streams report their end.
+/// The return value of an operation; streams report their end.
 trait Answer: Sized {
     fn watched<I: Interceptor>(self, _: &Arc<I>, _: Call<'_>) -> Self {
         self
@@ -305,7 +305,7 @@ macro_rules! answers {
 }
 
 answers! {
-    (), bool, usize, String, Bytes, ContainerInstance, StartOutcome, StopOutcome, PauseOutcome, UnpauseOutcome, Volume,
+    (), bool, usize, String, Bytes, ContainerInstance, StartOutcome, StopOutcome, RestartOutcome, PauseOutcome, UnpauseOutcome, Volume,
     Network, DriverHealth, ExitInfo, ExecOutput, ExecId, ContainerStats, CreationPlan
 }
 
@@ -328,7 +328,7 @@ impl Answer for ExecSession {
     }
 }
 
-/// Reports the end of a stream once.
+/// Reports the end of a stream exactly once.
 struct Watch<I: Interceptor> {
     interceptor: Arc<I>,
     operation: Operation,

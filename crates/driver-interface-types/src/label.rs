@@ -1,13 +1,13 @@
-//! The labels by which a driver knows what it made.
+//! The labels by which a driver recognises its own resources.
 //!
-//! Every object a driver creates on an engine carries them from the first moment, so that another process,
-//! or the same one after a crash, finds it again. Users cannot set or overwrite them: a label under
-//! [`RESERVED_PREFIX`] in a config is refused.
+//! Every resource that a driver creates on an engine carries them from the moment it exists, so that another
+//! process, or the same process after a crash, can find it again. Users cannot set or overwrite them: a config
+//! with a label under [`RESERVED_PREFIX`] is refused.
 
-/// Every label under this prefix belongs to the drivers.
+/// The prefix of the labels that are reserved for drivers.
 pub const RESERVED_PREFIX: &str = "io.driver-interface.";
 
-/// Marks an object as made by a driver of this interface; its value is [`MANAGED_BY_VALUE`].
+/// Marks a resource as created by a driver of this interface; its value is [`MANAGED_BY_VALUE`].
 pub const MANAGED_BY: &str = "io.driver-interface.managed-by";
 
 /// The value of [`MANAGED_BY`].
@@ -16,19 +16,20 @@ pub const MANAGED_BY_VALUE: &str = "driver-interface";
 /// Holds the driver's [`Namespace`](crate::Namespace).
 pub const NAMESPACE: &str = "io.driver-interface.namespace";
 
-/// Holds the [`SessionId`](crate::SessionId) an object belongs to.
+/// Holds the [`SessionId`](crate::SessionId) of the resource.
 pub const SESSION: &str = "io.driver-interface.session";
 
-/// Says which process made the object, as `host/pid/random`: a sweep can tell whether its maker still lives.
+/// Holds the process that created the resource, as `host/pid/random`. A sweep uses it to tell whether that process
+/// is still alive.
 pub const OWNER: &str = "io.driver-interface.owner";
 
 /// Holds the [`OperationKey`](crate::OperationKey) of the creation.
 pub const OPERATION: &str = "io.driver-interface.operation";
 
-/// Holds the [fingerprint](crate::ContainerConfig::fingerprint) of the config the object was made from.
+/// Holds the [fingerprint](crate::ContainerConfig::fingerprint) of the config that the resource was created from.
 pub const FINGERPRINT: &str = "io.driver-interface.fingerprint";
 
-/// Whether a label key is reserved for the drivers.
+/// Returns whether a label key is reserved for drivers.
 ///
 /// ```
 /// use driver_interface_types::label;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod capability;
+mod command;
 mod config;
 mod driver;
 mod enforcement;
@@ -30,6 +31,7 @@ mod plan;
 mod ports;
 mod pull;
 mod resources;
+mod run;
 mod security;
 mod session;
 mod setup;
@@ -38,16 +40,18 @@ mod stats;
 mod status;
 mod stream;
 pub mod tar;
+mod text_enum;
 mod unpack;
 mod volume;
 mod wait_for;
 mod words;
 
-/// For implementing [`ContainerDriver`] without a dependency of your own.
+/// Re-exported so that [`ContainerDriver`] can be implemented without a dependency on `async-trait`.
 pub use async_trait::async_trait;
-/// The bytes that [`ContainerDriver`] takes.
+/// The byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Capabilities, Capability};
+pub use command::IntoCommand;
 pub use config::ContainerConfig;
 pub use driver::ContainerDriver;
 pub use driver_interface_errors::{ConfigurationError, DriverError, Result};
@@ -73,14 +77,15 @@ pub use mount::{MountType, VolumeMount};
 pub use network::{Network, NetworkConfig, NetworkConnectOptions};
 pub use operation::{Operation, OperationKind, Repeat};
 pub use options::{
-    LogOptions, PauseOutcome, RemoveOptions, StartOutcome, StopOptions, StopOutcome, UnpauseOutcome,
-    WaitOptions,
+    LogOptions, PauseOutcome, RemoveOptions, RestartOutcome, StartOutcome, StopOptions, StopOutcome,
+    UnpauseOutcome, WaitOptions,
 };
 pub use path::ContainerPath;
 pub use plan::CreationPlan;
 pub use ports::{PortMapping, Protocol, PublishedPort};
 pub use pull::{ImageFilter, ImageInfo, LayerProgress, PullOptions, PullProgress, RegistryCredentials};
 pub use resources::ResourceLimits;
+pub use run::{ContainerRun, RunOptions};
 pub use security::{LinuxCapabilities, SecurityOptions};
 pub use session::{RecoveredSession, RemovedSession, SessionSummary};
 pub use setup::{DeviceMapping, GpuRequest, TmpfsMount, Ulimit};
@@ -92,5 +97,5 @@ pub use unpack::{UnpackOptions, Unpacked};
 pub use volume::{Volume, VolumeConfig};
 pub use wait_for::WaitFor;
 
-/// The version of the contract these types speak. Drivers and reports state it.
+/// The version of the contract that these types implement. Drivers and reports state it.
 pub const DRIVER_INTERFACE_VERSION: &str = env!("CARGO_PKG_VERSION");

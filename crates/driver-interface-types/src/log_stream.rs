@@ -1,4 +1,4 @@
-//! Logs as a stream.
+//! Log streams.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,9 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+use crate::text_enum::text_enum;
 
-/// Which part of the logs [`stream_container_logs`](crate::ContainerDriver::stream_container_logs) gives. The
-/// default is all of both streams up to now.
+/// The options of [`stream_container_logs`](crate::ContainerDriver::stream_container_logs): which part of the logs
+/// it streams. The default is all existing logs of both streams.
 ///
 /// ```
 /// use driver_interface_types::LogStreamOptions;
@@ -22,9 +23,10 @@ use crate::millis;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogStreamOptions {
-    /// Whether to go on until the container ends or is removed. One that was not started yet is waited for.
+    /// Whether to continue until the container exits or is removed. A container that has not been started yet is
+    /// waited for.
     pub follow: bool,
-    /// Only so many lines from the end of what there is: none of them with `0`, all without it.
+    /// The number of existing lines to return from the end: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
     /// Only what was written at or after this time.
     #[serde(with = "millis::optional_time")]
@@ -34,7 +36,7 @@ pub struct LogStreamOptions {
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub until: Option<SystemTime>,
-    /// Whether chunks have times. Each chunk then begins a line.
+    /// Whether chunks have timestamps. Each chunk then starts a line.
     pub timestamps: bool,
     /// Whether standard output is included.
     pub stdout: bool,
@@ -57,49 +59,49 @@ impl Default for LogStreamOptions {
 }
 
 impl LogStreamOptions {
-    /// Sets whether to go on until the container ends.
+    /// Sets whether to continue until the container exits.
     #[must_use]
     pub fn follow(mut self, yes: bool) -> Self {
         self.follow = yes;
         self
     }
 
-    /// Keeps only so many lines from the end.
+    /// Selects only the last `lines` lines.
     #[must_use]
     pub fn tail(mut self, lines: u64) -> Self {
         self.tail = Some(lines);
         self
     }
 
-    /// Keeps only what was written at or after `time`.
+    /// Selects only what was written at or after `time`.
     #[must_use]
     pub fn since(mut self, time: SystemTime) -> Self {
         self.since = Some(time);
         self
     }
 
-    /// Keeps only what was written before `time`.
+    /// Selects only what was written before `time`.
     #[must_use]
     pub fn until(mut self, time: SystemTime) -> Self {
         self.until = Some(time);
         self
     }
 
-    /// Sets whether chunks have times.
+    /// Sets whether chunks have timestamps.
     #[must_use]
     pub fn timestamps(mut self, yes: bool) -> Self {
         self.timestamps = yes;
         self
     }
 
-    /// Keeps only standard output.
+    /// Selects standard output only.
     #[must_use]
     pub fn only_stdout(mut self) -> Self {
         (self.stdout, self.stderr) = (true, false);
         self
     }
 
-    /// Keeps only standard error.
+    /// Selects standard error only.
     #[must_use]
     pub fn only_stderr(mut self) -> Self {
         (self.stdout, self.stderr) = (false, true);
@@ -107,7 +109,7 @@ impl LogStreamOptions {
     }
 }
 
-/// Which stream of a container wrote something.
+/// The stream of a container that a chunk comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -116,31 +118,33 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
-    /// The terminal, where both are one, which comes whichever is asked for.
+    /// The terminal, which combines both streams. It is returned whichever stream is selected.
     Tty,
 }
 
-/// A piece of what a container wrote, as it was written: any bytes, newlines included.
+text_enum!(LogSource, "log source": Stdout = "stdout", Stderr = "stderr", Tty = "tty");
+
+/// A chunk of a container's output, as written: arbitrary bytes, newlines included.
 ///
-/// Pieces of one source are in order and nothing between them is missing. A line may span pieces and a piece
-/// may hold several lines; only with [`timestamps`](LogStreamOptions::timestamps) each piece is one line, or
-/// its beginning where it is longer than [`MAX_LEN`](Self::MAX_LEN), whose other pieces then have no time.
+/// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain several
+/// lines. With [`timestamps`](LogStreamOptions::timestamps), however, each chunk is one line. A line longer than
+/// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a timestamp.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogChunk {
-    /// Who wrote it.
+    /// The stream that the chunk comes from.
     pub source: LogSource,
-    /// What was written, without the time.
+    /// The bytes written, without the timestamp.
     pub bytes: Bytes,
-    /// When the line that begins here was written, if times were asked for.
+    /// When the line that starts here was written, if timestamps were requested.
     pub timestamp: Option<SystemTime>,
 }
 
 impl LogChunk {
-    /// The most bytes a piece has: 64 KiB.
+    /// The maximum size of a chunk: 64 KiB.
     pub const MAX_LEN: usize = 64 * 1024;
 
-    /// A piece without a time.
+    /// Creates a chunk without a timestamp.
     pub fn new(source: LogSource, bytes: impl Into<Bytes>) -> Self {
         Self {
             source,
@@ -149,21 +153,22 @@ impl LogChunk {
         }
     }
 
-    /// Sets the time.
+    /// Sets the timestamp.
     #[must_use]
     pub fn timestamp(mut self, time: SystemTime) -> Self {
         self.timestamp = Some(time);
         self
     }
 
-    /// It as text; what is not UTF-8 becomes U+FFFD, as does a character that is cut by the piece's end.
+    /// Returns the chunk as text. Bytes that are not UTF-8 become U+FFFD, including a character split by the
+    /// chunk's end.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
 }
 
 impl fmt::Debug for LogChunk {
-    /// Shows how long it is and nothing of it: logs have secrets.
+    /// Shows only the length of the chunk, because logs may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogChunk")
             .field("source", &self.source)

@@ -1,4 +1,4 @@
-//! Times and durations as they are written on the wire: whole milliseconds.
+//! Serialisation of times and durations as whole milliseconds.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

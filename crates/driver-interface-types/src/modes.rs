@@ -1,23 +1,27 @@
-//! Choices of a container's config.
+//! Enumerations used in a container's config.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a container is connected. A string on the wire.
+use crate::NetworkId;
+use crate::text_enum::text_enum;
+
+/// The network that a container is connected to. A string on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[non_exhaustive]
 pub enum NetworkMode {
-    /// `default` (or an empty text): the driver's own network, with a way out, on which containers of
-    /// different sessions cannot reach each other.
+    /// `default` (or an empty string): the driver's own network, with access to the outside. Containers of
+    /// different sessions cannot reach each other on it.
     #[default]
     Default,
-    /// `none`: nothing but its own loopback.
+    /// `none`: only the container's own loopback interface.
     None,
-    /// Anything else: a network made by [`create_network`](crate::ContainerDriver::create_network), by name.
-    /// It must exist. The host's network and another container's are refused.
+    /// Any other value: the name of a network created by
+    /// [`create_network`](crate::ContainerDriver::create_network). It must exist. The host's network and another
+    /// container's network are refused.
     Named(String),
 }
 
@@ -57,30 +61,47 @@ impl fmt::Display for NetworkMode {
     }
 }
 
-/// When an image is fetched from its registry.
+/// When an image is pulled from its registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PullPolicy {
-    /// When the engine has no such image.
+    /// If the engine does not have the image.
     #[default]
     Missing,
     /// Before each creation.
     Always,
-    /// Never: a missing image is `ImageNotFoundError`.
+    /// Never: a missing image causes `ImageNotFoundError`.
     Never,
 }
 
-/// What happens to a limit or security option that the engine cannot enforce.
+/// How a limit or security option that the engine cannot enforce is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Strictness {
-    /// The container is made, and the instance carries a [`Warning`](crate::Warning).
+    /// The container is created, and the instance carries a [`Warning`](crate::Warning).
     #[default]
     Warn,
     /// The creation is refused with `UnsupportedError`.
     Require,
+}
+
+text_enum!(PullPolicy, "pull policy": Missing = "missing", Always = "always", Never = "never");
+text_enum!(Strictness, "strictness": Warn = "warn", Require = "require");
+
+impl From<NetworkId> for NetworkMode {
+    /// The network of this id.
+    fn from(id: NetworkId) -> Self {
+        Self::Named(id.into())
+    }
+}
+
+impl From<&NetworkId> for NetworkMode {
+    /// The network of this id.
+    fn from(id: &NetworkId) -> Self {
+        Self::Named(id.to_string())
+    }
 }

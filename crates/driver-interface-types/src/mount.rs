@@ -1,12 +1,15 @@
-//! What is mounted into a container.
+//! Mounts of a container.
 
 use serde::{Deserialize, Serialize};
 
-/// Mounts a volume or a host folder into a container.
+use crate::text_enum::text_enum;
+
+/// A mount of a volume or a host directory into a container.
 ///
-/// A new volume belongs to root, as engines make it, and a container's default user is not root: to write to
-/// one, run as a user who may (`SecurityOptions::default().user("0:0")` with all capabilities still dropped), or
-/// use an image that has the target as a folder of its user's, whose owner a new volume takes over.
+/// Engines create a volume owned by root, but a container's default user is not root. To write to a new volume,
+/// run as a user with permission (`SecurityOptions::default().user("0:0")` with all capabilities still dropped),
+/// or use an image in which the target is a directory owned by its user: a new volume takes over that directory's
+/// owner.
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;
@@ -24,10 +27,10 @@ pub struct VolumeMount {
     pub source: String,
     /// The absolute path inside the container.
     pub target: String,
-    /// Whether the container may only read it.
+    /// Whether the mount is read-only.
     #[serde(default)]
     pub read_only: bool,
-    /// Volume or bind mount. Without it an absolute source is a bind mount and anything else a volume.
+    /// Volume or bind mount. If unset, an absolute source is a bind mount and any other source is a volume.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<MountType>,
 }
@@ -38,15 +41,17 @@ pub struct VolumeMount {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum MountType {
-    /// A file or directory of the host. It is refused unless the driver was built with a policy that allows it; the
-    /// default policy allows none.
+    /// A file or directory of the host. It is refused unless the driver was built with a policy that allows it;
+    /// the default policy allows none.
     Bind,
-    /// A volume, which must exist: a missing one is refused at creation.
+    /// A volume. It must exist: a missing volume is refused at creation.
     Volume,
 }
 
+text_enum!(MountType, "mount type": Bind = "bind", Volume = "volume");
+
 impl VolumeMount {
-    /// Mounts a volume.
+    /// Creates a volume mount.
     pub fn volume(name: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             source: name.into(),
@@ -56,7 +61,7 @@ impl VolumeMount {
         }
     }
 
-    /// Mounts a file or directory of the host, which the driver's policy has to allow.
+    /// Creates a mount of a host file or directory, which the driver's policy must allow.
     pub fn bind(host_path: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
             source: host_path.into(),
@@ -66,14 +71,14 @@ impl VolumeMount {
         }
     }
 
-    /// Sets whether the container may only read it.
+    /// Sets whether the mount is read-only.
     #[must_use]
     pub fn read_only(mut self, yes: bool) -> Self {
         self.read_only = yes;
         self
     }
 
-    /// The kind, worked out from the source where it is not given.
+    /// Returns the kind of mount, derived from the source if `kind` is unset.
     pub fn mount_type(&self) -> MountType {
         match self.kind {
             Some(kind) => kind,

@@ -1,4 +1,4 @@
-//! Networks: who can reach whom.
+//! Networks: which containers can reach each other.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Capabilities, NetworkId, SessionId, millis};
 
-/// Says what network to make. Containers on it find each other by name.
+/// The configuration of a network. Containers on it can resolve each other by name.
 ///
 /// ```
 /// use driver_interface_types::NetworkConfig;
@@ -20,21 +20,21 @@ use crate::{Capabilities, NetworkId, SessionId, millis};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NetworkConfig {
-    /// Its name, unique in the driver's namespace; see [`NetworkId`] for what it may be.
+    /// The network's name, unique in the driver's namespace; see [`NetworkId`] for the valid values.
     pub name: String,
-    /// The session it belongs to. Without one it belongs to the namespace and outlives every session.
+    /// The session that the network belongs to. If unset, it belongs to the namespace and outlives every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The engine's network driver; `bridge` without it.
+    /// The engine's network driver; if unset, `bridge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
-    /// Labels of yours.
+    /// User-defined labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Options of the engine's network driver, passed on as they are.
+    /// Options of the engine's network driver, passed unchanged.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
-    /// Whether there is no way out of it: its containers reach each other and nothing else.
+    /// Whether the network is internal: its containers can reach each other and nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
     pub internal: bool,
 }
@@ -44,7 +44,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl NetworkConfig {
-    /// A network of this name.
+    /// Creates a config for a network of this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -56,7 +56,7 @@ impl NetworkConfig {
         }
     }
 
-    /// Sets the session it belongs to.
+    /// Sets the session that the network belongs to.
     #[must_use]
     pub fn session(mut self, session: impl Into<String>) -> Self {
         self.session_id = Some(session.into());
@@ -84,18 +84,18 @@ impl NetworkConfig {
         self
     }
 
-    /// Sets whether there is no way out of it.
+    /// Sets whether the network is internal.
     #[must_use]
     pub fn internal(mut self, yes: bool) -> Self {
         self.internal = yes;
         self
     }
 
-    /// Refuses a config that asks for what a driver does not declare, so that nothing that was asked for is
-    /// dropped in silence. Drivers call it before anything else.
+    /// Refuses a config that requires a capability the driver does not declare, so that no part of a config is
+    /// silently ignored. Drivers call it first.
     ///
     /// # Errors
-    /// [`UnsupportedError`] that names the path and its capability.
+    /// [`UnsupportedError`], which names the path and its capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         if !self.internal || capabilities.network_internal {
             return Ok(());
@@ -105,32 +105,32 @@ impl NetworkConfig {
     }
 }
 
-/// A network as the engine has it.
+/// A network, as reported by the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Network {
-    /// Its id on the engine.
+    /// The network's id on the engine.
     pub id: NetworkId,
-    /// Its name.
+    /// The network's name.
     pub name: String,
-    /// The session it belongs to, if it does.
+    /// The session that the network belongs to, if any.
     pub session_id: Option<SessionId>,
     /// The engine's network driver.
     pub driver: String,
-    /// When it was made.
+    /// When the network was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// The labels its config gave it, without the drivers' own.
+    /// The labels from the network's config, without the driver's own.
     pub labels: BTreeMap<String, String>,
-    /// Whether there is no way out of it.
+    /// Whether the network is internal.
     #[serde(default)]
     pub internal: bool,
 }
 
-/// How [`connect_network`](crate::ContainerDriver::connect_network) attaches a container.
+/// The options of [`connect_network`](crate::ContainerDriver::connect_network).
 ///
 /// ```
 /// use driver_interface_types::NetworkConnectOptions;
@@ -143,12 +143,12 @@ pub struct Network {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct NetworkConnectOptions {
-    /// Names besides its own by which the others on that network find it.
+    /// Names, in addition to the container's own, by which other containers on that network can resolve it.
     pub aliases: Vec<String>,
 }
 
 impl NetworkConnectOptions {
-    /// Gives it one more name on that network.
+    /// Adds a name by which other containers on that network can resolve the container.
     #[must_use]
     pub fn alias(mut self, name: impl Into<String>) -> Self {
         self.aliases.push(name.into());
@@ -157,7 +157,7 @@ impl NetworkConnectOptions {
 }
 
 impl Network {
-    /// A network with no session and no labels. Drivers fill in the rest.
+    /// Creates a network with no session and no labels. Drivers fill in the rest.
     pub fn new(
         id: NetworkId,
         name: impl Into<String>,

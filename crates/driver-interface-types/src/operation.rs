@@ -1,17 +1,14 @@
-//! The operations of the contract, in one table from which all else about them follows.
-
-use std::fmt;
-use std::str::FromStr;
-
-use driver_interface_errors::ConfigurationError;
+//! The operations of the contract, in one table from which all code about operations is generated.
 
 use crate::Capability;
+use crate::text_enum::{text_enum, text_form};
 
-/// Passes the table of operations to a macro, for layers and drivers that treat every operation alike.
+/// Passes the table of operations to a macro, for layers and drivers that treat all operations alike.
 ///
-/// Each row is, in this order: doc comments, the [`Operation`], the method of [`ContainerDriver`](crate::ContainerDriver),
-/// its borrowed arguments, its owned arguments, what it returns, its [kind](OperationKind), its [repeat
-/// safety](Repeat), and the [`Capability`] that declares it, if it is optional. The types' paths are absolute.
+/// Each row has, in this order: doc comments, the [`Operation`], the method of
+/// [`ContainerDriver`](crate::ContainerDriver), its borrowed arguments, its owned arguments, its return type, its
+/// [kind](OperationKind), its [repeat safety](Repeat), and the [`Capability`] that declares it, if the operation
+/// is optional. All type paths are absolute.
 ///
 /// ```
 /// macro_rules! count {
@@ -70,14 +67,14 @@ macro_rules! with_operations {
             /// Resumes a paused container.
             UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, [ContainerPause];
             /// Restarts a container.
-            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> (), Change, AfterLooking, [ContainerRestart];
+            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterLooking, [ContainerRestart];
             /// Runs a command in a container and returns its output.
             Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, [Exec];
             /// Opens an exec session.
             ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, [ExecStream];
             /// Starts a command in a container without waiting for it.
             ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, [ExecDetached];
-            /// Returns the status of a detached command.
+            /// Returns the status of a detached exec.
             ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, [ExecDetached];
             /// Streams a container's logs.
             StreamContainerLogs stream_container_logs[id: $crate::ContainerId][options: $crate::LogStreamOptions] -> $crate::LogStream, Stream, Safe, [LogStream];
@@ -99,7 +96,7 @@ macro_rules! with_operations {
             GetImage get_image[image: $crate::ImageRef][] -> Option<$crate::ImageInfo>, Read, Safe, [ImageInspect];
             /// Loads images from an archive.
             LoadImage load_image[][archive: $crate::TarStream] -> Vec<$crate::ImageRef>, Create, Safe, [ImageLoad];
-            /// Measures a container's resource usage.
+            /// Returns a container's resource usage.
             ContainerStats container_stats[id: $crate::ContainerId][] -> $crate::ContainerStats, Read, Safe, [ContainerStats];
             /// Streams a container's resource usage.
             StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, [ContainerStatsStream];
@@ -142,25 +139,25 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation, in the order of the trait.
+            /// All operations, in the order of the trait.
             pub const ALL: &'static [Self] = &[$(Self::$Operation),*];
 
-            /// The name of the method, such as `create_container`.
+            /// Returns the name of the method, such as `create_container`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$Operation => stringify!($method),)* }
             }
 
-            /// The capability that declares it; none for an operation that every driver has.
+            /// Returns the capability that declares the operation; `None` for an operation that every driver has.
             pub fn capability(self) -> Option<Capability> {
                 match self { $(Self::$Operation => operations!(@capability $($capability)?),)* }
             }
 
-            /// What it does to the engine.
+            /// Returns what the operation does on the engine.
             pub fn kind(self) -> OperationKind {
                 match self { $(Self::$Operation => OperationKind::$kind,)* }
             }
 
-            /// Whether it may be called again when a call's effect is unknown.
+            /// Returns whether the operation may be called again if the effect of a call is unknown.
             pub fn repeat(self) -> Repeat {
                 match self { $(Self::$Operation => Repeat::$repeat,)* }
             }
@@ -172,52 +169,42 @@ macro_rules! operations {
 
 with_operations!(operations);
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+text_form!(Operation, "operation");
 
-impl FromStr for Operation {
-    type Err = ConfigurationError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
-        let found = Self::ALL.iter().find(|operation| operation.as_str() == text);
-        found.copied().ok_or_else(|| {
-            ConfigurationError::single("operation", "unknown", format!("there is no operation {text:?}"))
-        })
-    }
-}
-
-/// What an operation does to the engine.
+/// What an operation does on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationKind {
-    /// It changes nothing.
+    /// Changes nothing.
     Read,
-    /// It changes something that exists.
+    /// Changes something that exists.
     Change,
-    /// It creates something.
+    /// Creates something.
     Create,
-    /// It returns a stream or a session that outlives the call. Of these, `exec_stream` and `pull_image` change something.
+    /// Returns a stream or a session that outlives the call. Of these, `exec_stream` and `pull_image` change
+    /// something.
     Stream,
 }
 
-/// Whether an operation may be called again after a call whose [effect](driver_interface_errors::Effect) is unknown.
-/// After an error whose effect is `NotApplied`, every operation may be.
+/// Whether an operation may be called again after a call whose [effect](driver_interface_errors::Effect) is
+/// unknown. Every operation may be called again after an error whose effect is `NotApplied`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repeat {
-    /// Yes: two calls have the effect of one.
+    /// Yes: two calls have the same effect as one.
     Safe,
-    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call then returns what
-    /// the first created. Without a key, look first.
+    /// Yes, if the config has an [operation key](crate::ContainerConfig::operation_key): the second call then
+    /// returns the resource that the first created. Without a key, inspect the engine first.
     WithKey,
-    /// Only after a look at the engine has shown that the first call had no effect.
+    /// Only after an inspection of the engine has shown that the first call had no effect.
     AfterLooking,
-    /// No: a second call has a second effect, and the engine does not show whether there was a first.
+    /// No: a second call has a second effect, and the engine does not show whether the first had one.
     Never,
 }
+
+text_enum!(OperationKind, "operation kind": Read = "read", Change = "change", Create = "create", Stream = "stream");
+text_enum!(Repeat, "repeat rule":
+    Safe = "safe", WithKey = "withKey", AfterLooking = "afterLooking", Never = "never");
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,20 @@
-//! The options of operations.
+//! Options and outcomes of operations.
 
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+use crate::text_enum::text_enum;
 
-/// How [`stop_container`](crate::ContainerDriver::stop_container) ends the main process.
+/// The options of [`stop_container`](crate::ContainerDriver::stop_container): how the main process is stopped.
 ///
-/// | `force` | `timeout` | what happens |
+/// | `force` | `timeout` | behaviour |
 /// |---|---|---|
-/// | no | none | the stop signal, then the driver's default grace (10 s) |
-/// | no | some | the stop signal, then that much grace; if it still runs: `ContainerStopError`, and it keeps running |
-/// | yes | none | killed at once |
-/// | yes | some | the stop signal, that much grace, then killed |
+/// | no | none | the stop signal, then the driver's default grace period (10 s) |
+/// | no | some | the stop signal, then that grace period; if it is still running: `ContainerStopError`, and it keeps running |
+/// | yes | none | killed immediately |
+/// | yes | some | the stop signal, that grace period, then killed |
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,19 +29,19 @@ use crate::millis;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct StopOptions {
-    /// The grace between the stop signal and giving up (or killing), in milliseconds on the wire.
+    /// The grace period between the stop signal and giving up (or killing), in milliseconds on the wire.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
-    /// Whether what does not stop is killed.
+    /// Whether a process that does not exit in time is killed.
     pub force: bool,
 }
 
 impl StopOptions {
-    /// The grace where none is given, unless a driver says otherwise.
+    /// The default grace period, unless a driver documents a different one.
     pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
-    /// Asks it to stop and gives up after `grace`: what does not stop keeps running.
+    /// Asks the process to exit and gives up after `grace`; a process that does not exit keeps running.
     pub fn graceful(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -48,7 +49,7 @@ impl StopOptions {
         }
     }
 
-    /// Kills it at once.
+    /// Kills the process immediately.
     pub fn kill() -> Self {
         Self {
             timeout: None,
@@ -56,7 +57,7 @@ impl StopOptions {
         }
     }
 
-    /// Asks it to stop and kills it after `grace`.
+    /// Asks the process to exit and kills it after `grace`.
     pub fn kill_after(grace: Duration) -> Self {
         Self {
             timeout: Some(grace),
@@ -65,20 +66,20 @@ impl StopOptions {
     }
 }
 
-/// How long [`wait_container`](crate::ContainerDriver::wait_container) waits.
+/// The options of [`wait_container`](crate::ContainerDriver::wait_container): how long to wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct WaitOptions {
-    /// The longest wait; for as long as it takes without one.
+    /// The maximum wait; if unset, the call waits indefinitely.
     #[serde(with = "millis::optional_duration")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub timeout: Option<Duration>,
 }
 
 impl WaitOptions {
-    /// Waits no longer than `longest`.
+    /// Limits the wait to `longest`.
     pub fn at_most(longest: Duration) -> Self {
         Self {
             timeout: Some(longest),
@@ -86,25 +87,26 @@ impl WaitOptions {
     }
 }
 
-/// How [`remove_container`](crate::ContainerDriver::remove_container) treats a container that still runs.
+/// The options of [`remove_container`](crate::ContainerDriver::remove_container): how a running container is
+/// treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RemoveOptions {
-    /// Whether a running or paused container is killed and removed; without it that is refused.
+    /// Whether a running or paused container is killed and removed. If unset, removing it is refused.
     pub force: bool,
 }
 
 impl RemoveOptions {
-    /// Removes it even while it runs.
+    /// Removes the container even if it is running.
     pub fn force() -> Self {
         Self { force: true }
     }
 }
 
-/// Which part of the logs [`get_container_logs`](crate::ContainerDriver::get_container_logs) returns. The
-/// default is all of both streams.
+/// The options of [`get_container_logs`](crate::ContainerDriver::get_container_logs): which part of the logs it
+/// returns. The default is the complete logs of both streams.
 ///
 /// ```
 /// use driver_interface_types::LogOptions;
@@ -117,10 +119,10 @@ impl RemoveOptions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// Whether to go on reading until the container ends (or is removed). A container that was not started
-    /// yet is waited for. The driver's deadline for the call still holds.
+    /// Whether to keep reading until the container exits or is removed. A container that has not been started yet
+    /// is waited for. The driver's deadline for the call still applies.
     pub follow: bool,
-    /// Only so many lines from the end: none of them with `0`, all without it.
+    /// The number of lines to return from the end: no lines if `0`, all lines if unset.
     pub tail: Option<u64>,
     /// Only lines written at or after this time.
     #[serde(with = "millis::optional_time")]
@@ -148,21 +150,21 @@ impl Default for LogOptions {
 }
 
 impl LogOptions {
-    /// Sets whether to go on reading until the container ends.
+    /// Sets whether to keep reading until the container exits.
     #[must_use]
     pub fn follow(mut self, yes: bool) -> Self {
         self.follow = yes;
         self
     }
 
-    /// Keeps only so many lines from the end.
+    /// Returns only the last `lines` lines.
     #[must_use]
     pub fn tail(mut self, lines: u64) -> Self {
         self.tail = Some(lines);
         self
     }
 
-    /// Keeps only lines written at or after `time`.
+    /// Returns only lines written at or after `time`.
     #[must_use]
     pub fn since(mut self, time: SystemTime) -> Self {
         self.since = Some(time);
@@ -176,14 +178,14 @@ impl LogOptions {
         self
     }
 
-    /// Keeps only standard output.
+    /// Selects standard output only.
     #[must_use]
     pub fn only_stdout(mut self) -> Self {
         (self.stdout, self.stderr) = (true, false);
         self
     }
 
-    /// Keeps only standard error.
+    /// Selects standard error only.
     #[must_use]
     pub fn only_stderr(mut self) -> Self {
         (self.stdout, self.stderr) = (false, true);
@@ -191,44 +193,83 @@ impl LogOptions {
     }
 }
 
-/// What [`start_container`](crate::ContainerDriver::start_container) found and did.
+/// The outcome of [`start_container`](crate::ContainerDriver::start_container).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum StartOutcome {
-    /// This call started it.
+    /// This call started the container.
     Started,
-    /// It ran already; nothing was done.
+    /// The container was already running; nothing was done.
     AlreadyRunning,
 }
 
-/// What [`stop_container`](crate::ContainerDriver::stop_container) found and did.
+/// The outcome of [`stop_container`](crate::ContainerDriver::stop_container).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum StopOutcome {
-    /// The main process ended by itself after the stop signal.
+    /// The main process exited by itself after the stop signal.
     Stopped,
-    /// It did not end in time and was killed.
+    /// The main process did not exit in time and was killed.
     Killed,
-    /// It did not run; nothing was done.
+    /// The container was not running; nothing was done.
     AlreadyStopped,
 }
 
-/// What [`pause_container`](crate::ContainerDriver::pause_container) found and did.
+/// The outcome of [`pause_container`](crate::ContainerDriver::pause_container).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum PauseOutcome {
-    /// This call froze it.
+    /// This call paused the container.
     Paused,
-    /// It was frozen already; nothing was done.
+    /// The container was already paused; nothing was done.
     AlreadyPaused,
 }
 
-/// What [`unpause_container`](crate::ContainerDriver::unpause_container) found and did.
+/// The outcome of [`unpause_container`](crate::ContainerDriver::unpause_container).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum UnpauseOutcome {
-    /// This call made it go on.
+    /// This call resumed the container.
     Unpaused,
-    /// It was not frozen; nothing was done.
+    /// The container was not paused; nothing was done.
     AlreadyRunning,
 }
+
+/// The outcome of [`restart_container`](crate::ContainerDriver::restart_container).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum RestartOutcome {
+    /// The main process exited by itself after the stop signal, and a new run started.
+    Stopped,
+    /// The main process did not exit in time and was killed, and a new run started.
+    Killed,
+    /// The container was not running; this call started it.
+    Started,
+}
+
+impl From<StopOutcome> for RestartOutcome {
+    /// The outcome of a stop that was followed by a start.
+    fn from(stop: StopOutcome) -> Self {
+        match stop {
+            StopOutcome::Stopped => Self::Stopped,
+            StopOutcome::Killed => Self::Killed,
+            StopOutcome::AlreadyStopped => Self::Started,
+        }
+    }
+}
+
+text_enum!(StartOutcome, "start outcome": Started = "started", AlreadyRunning = "alreadyRunning");
+text_enum!(StopOutcome, "stop outcome": Stopped = "stopped", Killed = "killed", AlreadyStopped = "alreadyStopped");
+text_enum!(PauseOutcome, "pause outcome": Paused = "paused", AlreadyPaused = "alreadyPaused");
+text_enum!(UnpauseOutcome, "unpause outcome": Unpaused = "unpaused", AlreadyRunning = "alreadyRunning");
+text_enum!(RestartOutcome, "restart outcome": Stopped = "stopped", Killed = "killed", Started = "started");

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An absolute path inside a container, without `..`.
 ///
-/// Empty and `.` parts and a slash at the end are left out, so equal places have equal paths. What it
-/// resolves to is the container's matter: its own symbolic links are followed inside the container, and no
-/// path leads out of it.
+/// Empty and `.` components and a trailing slash are removed, so that equal locations have equal paths. The
+/// container resolves the path: its symbolic links are followed inside the container, and no path leads out of it.
 ///
 /// ```
 /// use driver_interface_types::ContainerPath;
@@ -28,13 +27,13 @@ use serde::{Deserialize, Serialize};
 pub struct ContainerPath(String);
 
 impl ContainerPath {
-    /// The most bytes it may have: the kernel's limit without its closing NUL.
+    /// The maximum length in bytes: the kernel's limit without the terminating NUL.
     pub const MAX_LEN: usize = 4095;
 
-    /// Checks a path and keeps it without empty and `.` parts.
+    /// Validates a path and removes empty and `.` components.
     ///
     /// # Errors
-    /// [`ConfigurationError`] when it is not absolute, has a NUL character or `..`, or is too long.
+    /// [`ConfigurationError`] if the path is not absolute, contains a NUL character or `..`, or is too long.
     pub fn new(path: impl AsRef<str>) -> Result<Self, ConfigurationError> {
         let path = path.as_ref();
         let refuse = |code, message: String| Err(ConfigurationError::single("path", code, message));
@@ -42,14 +41,14 @@ impl ContainerPath {
             return refuse("not-absolute", format!("must be an absolute path; got {path:?}"));
         }
         if path.contains('\0') {
-            return refuse("invalid-character", "must not have NUL characters".to_owned());
+            return refuse("invalid-character", "must not contain NUL characters".to_owned());
         }
         if path.len() > Self::MAX_LEN {
             let message = format!("must be at most {} bytes long, has {}", Self::MAX_LEN, path.len());
             return refuse("too-long", message);
         }
         if path.split('/').any(|part| part == "..") {
-            return refuse("not-normalised", format!("must not have `..`; got {path:?}"));
+            return refuse("not-normalised", format!("must not contain `..`; got {path:?}"));
         }
         let parts: Vec<&str> = path
             .split('/')
@@ -58,12 +57,12 @@ impl ContainerPath {
         Ok(Self(format!("/{}", parts.join("/"))))
     }
 
-    /// The path as text; `/` for the root.
+    /// Returns the path as text; `/` for the root.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The folder it is in; the root is in itself.
+    /// Returns the parent directory; the root is its own parent.
     #[must_use]
     pub fn parent(&self) -> Self {
         match self.0.rsplit_once('/') {
@@ -72,7 +71,7 @@ impl ContainerPath {
         }
     }
 
-    /// Its last part; the root has none.
+    /// Returns the last component, or `None` for the root.
     pub fn file_name(&self) -> Option<&str> {
         self.0
             .rsplit_once('/')
@@ -80,10 +79,10 @@ impl ContainerPath {
             .filter(|name| !name.is_empty())
     }
 
-    /// A path below it.
+    /// Returns this path extended by a relative path.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Same as [`new`](Self::new).
     pub fn join(&self, below: impl AsRef<str>) -> Result<Self, ConfigurationError> {
         Self::new(format!("{}/{}", self.0, below.as_ref()))
     }

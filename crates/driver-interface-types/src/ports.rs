@@ -1,4 +1,4 @@
-//! Ports of a container that are reached from its host.
+//! Ports of a container published on its host.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,9 +7,11 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// Makes a port of a container reachable from its host. By default only from the host itself.
+use crate::text_enum::text_enum;
+
+/// A port of a container to publish on its host. By default it is reachable only from the host itself.
 ///
-/// It has a text form as well, `[[address:][host port]:]container port[/protocol]`:
+/// The text form is `[[address:][host port]:]container port[/protocol]`:
 ///
 /// ```
 /// use driver_interface_types::{PortMapping, Protocol};
@@ -31,16 +33,16 @@ pub struct PortMapping {
     /// TCP or UDP.
     #[serde(default)]
     pub protocol: Protocol,
-    /// The host's address it is reached at: `127.0.0.1` where none is given. `0.0.0.0` means from everywhere.
+    /// The host address to bind; `127.0.0.1` by default. `0.0.0.0` makes the port reachable from everywhere.
     #[serde(default = "loopback")]
     pub host_ip: IpAddr,
-    /// The host's port it is reached at. Without one the engine picks a free one when the container starts,
-    /// which is then in [`ContainerInstance::ports`](crate::ContainerInstance::ports).
+    /// The host port to bind. If unset, the engine picks a free port when the container starts, and reports it in
+    /// [`ContainerInstance::ports`](crate::ContainerInstance::ports).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_port: Option<u16>,
 }
 
-/// The protocols of ports.
+/// The transport protocol of a port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -53,7 +55,7 @@ pub enum Protocol {
     Udp,
 }
 
-/// A port of a container as it can be reached right now.
+/// A published port of a running container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -63,9 +65,9 @@ pub struct PublishedPort {
     pub container_port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The host's address it is reached at.
+    /// The host address that the port is bound to.
     pub host_ip: IpAddr,
-    /// The host's port it is reached at.
+    /// The host port that the port is bound to.
     pub host_port: u16,
 }
 
@@ -74,7 +76,8 @@ fn loopback() -> IpAddr {
 }
 
 impl PortMapping {
-    /// A TCP port, reached from the host itself at a port that the engine picks.
+    /// Creates a mapping of a TCP port that is reachable only from the host itself, at a port that the engine
+    /// picks.
     pub fn new(container_port: u16) -> Self {
         Self {
             container_port,
@@ -91,14 +94,14 @@ impl PortMapping {
         self
     }
 
-    /// Sets the host's address it is reached at.
+    /// Sets the host address to bind.
     #[must_use]
     pub fn host_ip(mut self, address: impl Into<IpAddr>) -> Self {
         self.host_ip = address.into();
         self
     }
 
-    /// Sets the host's port it is reached at.
+    /// Sets the host port to bind.
     #[must_use]
     pub fn host_port(mut self, port: u16) -> Self {
         self.host_port = Some(port);
@@ -107,7 +110,7 @@ impl PortMapping {
 }
 
 impl PublishedPort {
-    /// A port and where it is reached.
+    /// Creates a published port from its container side and its host side.
     pub fn new(container_port: u16, protocol: Protocol, host_ip: IpAddr, host_port: u16) -> Self {
         Self {
             container_port,
@@ -118,21 +121,7 @@ impl PublishedPort {
     }
 }
 
-impl Protocol {
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+text_enum!(Protocol, "protocol": Tcp = "tcp", Udp = "udp");
 
 impl fmt::Display for PortMapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,7 +143,7 @@ impl FromStr for PortMapping {
         parse(text).ok_or_else(|| {
             let message = format!(
                 "must be `container port`, `host port:container port` or `address:host port:container port`, \
-                 each with `/tcp` or `/udp` behind it if need be; got {text:?}"
+                 optionally followed by `/tcp` or `/udp`; got {text:?}"
             );
             ConfigurationError::single("port", "invalid-port", message)
         })
@@ -189,7 +178,7 @@ fn parse(text: &str) -> Option<PortMapping> {
     Some(mapping)
 }
 
-/// A port in decimal digits alone, and not 0.
+/// Parses a port: decimal digits only, and not 0.
 fn port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port > 0)

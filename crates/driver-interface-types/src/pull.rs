@@ -1,4 +1,4 @@
-//! Getting images: pulling them, and what the engine has.
+//! Images: pulling, listing and inspecting.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::filter::has_labels;
 use crate::{ImageRef, millis};
 
-/// How [`pull_image`](crate::ContainerDriver::pull_image) pulls.
+/// The options of [`pull_image`](crate::ContainerDriver::pull_image).
 ///
 /// ```
 /// use driver_interface_types::{PullOptions, RegistryCredentials};
@@ -22,23 +22,23 @@ use crate::{ImageRef, millis};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PullOptions {
-    /// Who asks the registry. They are sent to the engine for this pull only. Without them the driver asks as it is set
-    /// up to: the Docker driver with the logins that `docker login` has kept, and where there are none, as nobody in
-    /// particular.
+    /// The registry credentials. They are sent to the engine for this pull only. If unset, the driver uses its own
+    /// configuration: the Docker driver uses the credentials that `docker login` has stored, and pulls anonymously
+    /// if there are none.
     pub credentials: Option<RegistryCredentials>,
-    /// Which variant of the image, as in `linux/arm64`; the engine's own without it.
+    /// The platform of the image variant, such as `linux/arm64`; if unset, the engine's own.
     pub platform: Option<String>,
 }
 
 impl PullOptions {
-    /// Sets who asks the registry.
+    /// Sets the registry credentials.
     #[must_use]
     pub fn credentials(mut self, credentials: RegistryCredentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Sets which variant of the image is pulled.
+    /// Sets the platform of the image variant to pull.
     #[must_use]
     pub fn platform(mut self, platform: impl Into<String>) -> Self {
         self.platform = Some(platform.into());
@@ -46,23 +46,23 @@ impl PullOptions {
     }
 }
 
-/// Who asks a registry. Its Debug form shows no secret, and it has no serialised form.
+/// Registry credentials. The `Debug` output shows no secret, and there is no serialised form.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryCredentials {
     /// A user and a password or access token.
     Password {
-        /// The user.
+        /// The user name.
         username: String,
         /// The password or access token.
         password: String,
     },
-    /// An identity token that the registry gave out earlier.
+    /// An identity token issued earlier by the registry.
     IdentityToken(String),
 }
 
 impl RegistryCredentials {
-    /// A user and a password or access token.
+    /// Creates credentials from a user name and a password or access token.
     pub fn password(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self::Password {
             username: username.into(),
@@ -70,7 +70,7 @@ impl RegistryCredentials {
         }
     }
 
-    /// An identity token that the registry gave out earlier.
+    /// Creates credentials from an identity token issued earlier by the registry.
     pub fn identity_token(token: impl Into<String>) -> Self {
         Self::IdentityToken(token.into())
     }
@@ -88,36 +88,36 @@ impl fmt::Debug for RegistryCredentials {
     }
 }
 
-/// A step of a pull.
+/// A progress report of a pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum PullProgress {
-    /// Where one layer is.
+    /// The progress of one layer.
     Layer(LayerProgress),
-    /// The image is there. Nothing comes after it.
+    /// The image is ready. No item follows.
     Done(ImageInfo),
 }
 
-/// Where one layer of a pull is.
+/// The progress of one layer of a pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct LayerProgress {
-    /// The layer, as the engine shortens it.
+    /// The layer's id, as abbreviated by the engine.
     pub layer: String,
-    /// What happens to it, in the engine's words.
+    /// The layer's status, in the engine's words.
     pub status: String,
-    /// How many bytes of it are done, where the engine says.
+    /// The number of bytes processed, if the engine reports it.
     pub current_bytes: Option<u64>,
-    /// How many bytes it has, where the engine says.
+    /// The total number of bytes, if the engine reports it.
     pub total_bytes: Option<u64>,
 }
 
 impl LayerProgress {
-    /// A layer and what happens to it.
+    /// Creates a progress report from a layer and its status.
     pub fn new(layer: impl Into<String>, status: impl Into<String>) -> Self {
         Self {
             layer: layer.into(),
@@ -127,7 +127,7 @@ impl LayerProgress {
         }
     }
 
-    /// Sets how much is done.
+    /// Sets the number of bytes processed and in total.
     #[must_use]
     pub fn bytes(mut self, current: u64, total: Option<u64>) -> Self {
         (self.current_bytes, self.total_bytes) = (Some(current), total);
@@ -135,32 +135,32 @@ impl LayerProgress {
     }
 }
 
-/// An image as the engine has it.
+/// An image, as reported by the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ImageInfo {
-    /// Its id: the digest of its configuration, as in `sha256:…`.
+    /// The image's id: the digest of its configuration, such as `sha256:…`.
     pub id: String,
-    /// The names it goes by, by name; without any it is reached by no reference.
+    /// The image's names, sorted. An image without a name cannot be referenced.
     pub references: Vec<ImageRef>,
-    /// What registries know it as: `repository@sha256:…`.
+    /// The image's registry digests: `repository@sha256:…`.
     pub digests: Vec<String>,
-    /// Its size with all layers, in bytes.
+    /// The image's size with all layers, in bytes.
     pub size_bytes: u64,
-    /// When it was built, where it says so.
+    /// When the image was built, if the image records it.
     #[serde(with = "millis::optional_time")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub created_at: Option<SystemTime>,
-    /// What it runs on, as in `linux/amd64`, where the engine says.
+    /// The image's platform, such as `linux/amd64`, if the engine reports it.
     pub platform: Option<String>,
-    /// Its labels.
+    /// The image's labels.
     pub labels: BTreeMap<String, String>,
 }
 
 impl ImageInfo {
-    /// An image of which only id and size are known. Drivers fill in the rest.
+    /// Creates image info from an id and a size. Drivers fill in the rest.
     pub fn new(id: impl Into<String>, size_bytes: u64) -> Self {
         Self {
             id: id.into(),
@@ -174,14 +174,14 @@ impl ImageInfo {
     }
 }
 
-/// Which images [`list_images`](crate::ContainerDriver::list_images) returns. Everything given must hold;
-/// nothing given means all that have a name.
+/// Selects the images that [`list_images`](crate::ContainerDriver::list_images) returns. An image must match every
+/// field that is set; the default matches all images that have a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ImageFilter {
-    /// Only the image of this name, however it is spelled.
+    /// Only the image of this name, in any spelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<ImageRef>,
     /// Only images with all of these labels, each with exactly this value.
@@ -190,21 +190,21 @@ pub struct ImageFilter {
 }
 
 impl ImageFilter {
-    /// Keeps only the image of a name.
+    /// Selects the image of a name.
     #[must_use]
     pub fn reference(mut self, image: ImageRef) -> Self {
         self.reference = Some(image);
         self
     }
 
-    /// Keeps only images whose label `key` is exactly `value`.
+    /// Selects images whose label `key` is exactly `value`.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
     }
 
-    /// Whether an image passes.
+    /// Returns whether an image matches.
     pub fn matches(&self, image: &ImageInfo) -> bool {
         let named = |wanted: &ImageRef| {
             let canonical = wanted.canonical();

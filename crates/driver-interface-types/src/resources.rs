@@ -1,12 +1,13 @@
-//! What a container may use at most.
+//! The resource limits of a container.
 
 use serde::{Deserialize, Serialize};
 
-/// What a container may use at most. The default is 0.5 cores, 512 MiB of memory, 1024 MiB of disk and 100
-/// processes.
+/// The resource limits of a container. The default is 0.5 cores, 512 MiB of memory, 100 processes and no disk
+/// limit, because few engines can enforce a disk limit.
 ///
-/// A limit the engine cannot enforce is never dropped in silence: the instance carries a
-/// [`Warning`](crate::Warning), and [`Strictness::Require`](crate::Strictness::Require) refuses the creation.
+/// A limit that the engine cannot enforce is never silently ignored: the instance carries a
+/// [`Warning`](crate::Warning), or, with [`Strictness::Require`](crate::Strictness::Require), the creation is
+/// refused.
 ///
 /// ```
 /// use driver_interface_types::ResourceLimits;
@@ -19,13 +20,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ResourceLimits {
-    /// CPU in cores; a half is `0.5`. Finite and above 0.
+    /// The CPU limit in cores; half a core is `0.5`. Must be finite and greater than 0.
     pub cpu: f64,
-    /// Memory in MiB, swap included: there is no way round it into swap.
+    /// The memory limit in MiB, including swap: a container cannot exceed it by swapping.
     pub memory: u64,
-    /// Space in MiB for what the container writes to its own file system.
-    pub disk: u64,
-    /// How many processes and threads may live at once.
+    /// The disk limit in MiB for the container's writable layer; `None` for no limit. The storage of most engines
+    /// has no quotas: see [`Capability::DiskLimit`](crate::Capability::DiskLimit).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
+    /// The maximum number of concurrent processes and threads.
     pub pids: u64,
 }
 
@@ -34,7 +37,7 @@ impl Default for ResourceLimits {
         Self {
             cpu: 0.5,
             memory: 512,
-            disk: 1024,
+            disk: None,
             pids: 100,
         }
     }
@@ -43,8 +46,8 @@ impl Default for ResourceLimits {
 impl ResourceLimits {
     /// Sets the CPU limit, in cores.
     #[must_use]
-    pub fn cpu(mut self, cores: f64) -> Self {
-        self.cpu = cores;
+    pub fn cpu(mut self, cores: impl Into<f64>) -> Self {
+        self.cpu = cores.into();
         self
     }
 
@@ -58,11 +61,11 @@ impl ResourceLimits {
     /// Sets the disk limit, in MiB.
     #[must_use]
     pub fn disk(mut self, mib: u64) -> Self {
-        self.disk = mib;
+        self.disk = Some(mib);
         self
     }
 
-    /// Sets how many processes and threads may live at once.
+    /// Sets the maximum number of concurrent processes and threads.
     #[must_use]
     pub fn pids(mut self, count: u64) -> Self {
         self.pids = count;

@@ -1,9 +1,10 @@
-//! What a container's processes may do.
+//! The security options of a container.
 
 use serde::{Deserialize, Serialize};
 
-/// What a container's processes may do. The default is the safest that still runs any stock image: read-only
-/// root file system, no new privileges, every capability dropped, user `1000:1000`.
+/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges, all
+/// capabilities dropped, user `1000:1000`. They suit programs that need no privileges of their own. Images whose
+/// entrypoint starts as root, changes owners or writes outside `/tmp` need some of these options set.
 ///
 /// ```
 /// use driver_interface_types::SecurityOptions;
@@ -16,34 +17,36 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SecurityOptions {
-    /// Whether the root file system is read-only. `/tmp` stays writable: a tmpfs of
+    /// Whether the root file system is read-only. `/tmp` remains writable: a tmpfs mount of
     /// [`TMP_SIZE_MIB`](Self::TMP_SIZE_MIB) MiB.
     pub read_only: bool,
-    /// Whether a process may never gain privileges its parent had not (setuid programs do not work).
+    /// Whether processes are prevented from gaining privileges that their parent does not have (setuid has no
+    /// effect).
     pub no_new_privileges: bool,
-    /// Who the main process runs as: `uid`, `uid:gid`, or a name from the image. Numbers work in any image.
+    /// The user of the main process: `uid`, `uid:gid`, or a name from the image. Numeric ids work with any image.
     pub user: String,
     /// Linux capabilities.
     pub capabilities: LinuxCapabilities,
-    /// The system call filter, as the JSON text of a seccomp profile; the engine's own without it. There is
-    /// no way to run without a filter.
+    /// The seccomp profile, as JSON text; if unset, the engine's default profile. A container cannot run without a
+    /// seccomp filter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp_profile: Option<String>,
-    /// The name of an AppArmor profile that the host has loaded; the engine's own without it.
+    /// The name of an AppArmor profile that is loaded on the host; if unset, the engine's default profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apparmor_profile: Option<String>,
 }
 
-/// Which Linux capabilities are taken away and which are given back, without the `CAP_` prefix.
+/// The Linux capabilities to drop and to add, without the `CAP_` prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LinuxCapabilities {
-    /// Taken away. `ALL`, the default, takes away every one.
+    /// The capabilities to drop. `ALL`, the default, drops every capability.
     pub drop: Vec<String>,
-    /// Given back after that, such as `NET_BIND_SERVICE`. Those that reach beyond the container, such as `SYS_ADMIN`,
-    /// `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows them.
+    /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that reach beyond the
+    /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows
+    /// them.
     pub add: Vec<String>,
 }
 
@@ -70,7 +73,7 @@ impl Default for LinuxCapabilities {
 }
 
 impl SecurityOptions {
-    /// Size of the writable `/tmp` of a container whose root file system is read-only, in MiB.
+    /// The size in MiB of the writable `/tmp` of a container whose root file system is read-only.
     pub const TMP_SIZE_MIB: u64 = 64;
 
     /// Sets whether the root file system is read-only.
@@ -80,22 +83,23 @@ impl SecurityOptions {
         self
     }
 
-    /// Sets whether processes are kept from gaining privileges.
+    /// Sets whether processes are prevented from gaining privileges.
     #[must_use]
     pub fn no_new_privileges(mut self, yes: bool) -> Self {
         self.no_new_privileges = yes;
         self
     }
 
-    /// Sets who the main process runs as: `uid`, `uid:gid`, or a name from the image. A `uid` alone gets the group that
-    /// the image's `/etc/passwd` gives it, and group 0 where it is not in there, as with the engines' own tools.
+    /// Sets the user of the main process: `uid`, `uid:gid`, or a name from the image. For a `uid` alone, the group
+    /// is the one in the image's `/etc/passwd`, or 0 if the user is not listed there, as with the engines' own
+    /// tools.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = user.into();
         self
     }
 
-    /// The numbers of the user and its group, each where `user` gives a number and no name.
+    /// Returns the numeric ids of the user and its group, each only if `user` gives it as a number.
     ///
     /// ```
     /// use driver_interface_types::SecurityOptions;
@@ -108,36 +112,36 @@ impl SecurityOptions {
         (user.parse().ok(), group.parse().ok())
     }
 
-    /// Takes one more capability away.
+    /// Adds a capability to drop.
     #[must_use]
     pub fn drop_capability(mut self, name: impl Into<String>) -> Self {
         self.capabilities.drop.push(name.into());
         self
     }
 
-    /// Gives a capability back, such as `NET_BIND_SERVICE`. What reaches beyond the container is refused unless the
-    /// driver's policy allows it.
+    /// Adds a capability to grant, such as `NET_BIND_SERVICE`. Capabilities that reach beyond the container are
+    /// refused unless the driver's policy allows them.
     #[must_use]
     pub fn add_capability(mut self, name: impl Into<String>) -> Self {
         self.capabilities.add.push(name.into());
         self
     }
 
-    /// Sets both lists of capabilities.
+    /// Sets the capabilities to drop and to add.
     #[must_use]
     pub fn capabilities(mut self, capabilities: LinuxCapabilities) -> Self {
         self.capabilities = capabilities;
         self
     }
 
-    /// Sets the system call filter: the JSON text of a seccomp profile.
+    /// Sets the seccomp profile, as JSON text.
     #[must_use]
     pub fn seccomp_profile(mut self, json: impl Into<String>) -> Self {
         self.seccomp_profile = Some(json.into());
         self
     }
 
-    /// Sets the AppArmor profile, by the name the host has loaded it under.
+    /// Sets the AppArmor profile, by the name under which it is loaded on the host.
     #[must_use]
     pub fn apparmor_profile(mut self, name: impl Into<String>) -> Self {
         self.apparmor_profile = Some(name.into());
@@ -146,7 +150,7 @@ impl SecurityOptions {
 }
 
 impl LinuxCapabilities {
-    /// Drops and adds as listed, without the `CAP_` prefix.
+    /// Creates a set from the capabilities to drop and to add, without the `CAP_` prefix.
     pub fn new(
         drop: impl IntoIterator<Item = impl Into<String>>,
         add: impl IntoIterator<Item = impl Into<String>>,

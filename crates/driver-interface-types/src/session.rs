@@ -1,4 +1,4 @@
-//! Sessions, as the labels of what belongs to them tell.
+//! Sessions, as recorded in the labels of their resources.
 
 use std::time::SystemTime;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ContainerInstance, Network, SessionId, Volume, millis};
 
-/// What [`ContainerDriverExt::remove_session`](crate::ContainerDriverExt::remove_session) or
-/// [`clear_namespace`](crate::ContainerDriverExt::clear_namespace) did.
+/// The result of [`ContainerDriverExt::remove_session`](crate::ContainerDriverExt::remove_session) or
+/// [`clear_namespace`](crate::ContainerDriverExt::clear_namespace).
 #[derive(Debug, Default)]
-#[must_use = "`failures` says what of the session is left"]
+#[must_use = "`failures` lists the resources that could not be removed"]
 #[non_exhaustive]
 pub struct RemovedSession {
-    /// How many containers it removed.
+    /// The number of containers removed.
     pub containers: usize,
-    /// How many volumes it removed.
+    /// The number of volumes removed.
     pub volumes: usize,
-    /// How many networks it removed, without the driver's own.
+    /// The number of networks removed, without the driver's own.
     pub networks: usize,
-    /// What could not be removed, and why. Empty means that nothing is left.
+    /// The errors for resources that could not be removed. Empty if no resources are left over.
     pub failures: Vec<DriverError>,
 }
 
@@ -28,7 +28,7 @@ impl RemovedSession {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 
-    /// Counts a removal. What is already gone is no failure: somebody else removed it.
+    /// Counts a removal. A resource that is already gone is not a failure: it was removed concurrently.
     pub(crate) fn note_removal(&mut self, result: Result<()>) -> usize {
         match result {
             Ok(()) => 1,
@@ -41,7 +41,8 @@ impl RemovedSession {
     }
 }
 
-/// A session in short, from [`ContainerDriverExt::list_sessions`](crate::ContainerDriverExt::list_sessions).
+/// A summary of a session, returned by
+/// [`ContainerDriverExt::list_sessions`](crate::ContainerDriverExt::list_sessions).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -49,15 +50,15 @@ impl RemovedSession {
 pub struct SessionSummary {
     /// The session.
     pub session_id: SessionId,
-    /// How many containers it has.
+    /// The number of containers.
     pub containers: usize,
-    /// How many of them run or are paused.
+    /// The number of containers that are running or paused.
     pub running: usize,
-    /// How many volumes it has; 0 with a driver that cannot list them.
+    /// The number of volumes; 0 if the driver cannot list volumes.
     pub volumes: usize,
-    /// How many networks it has; 0 with a driver that cannot list them.
+    /// The number of networks; 0 if the driver cannot list networks.
     pub networks: usize,
-    /// When the oldest of all that was made.
+    /// When the oldest of these resources was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
@@ -76,7 +77,8 @@ impl SessionSummary {
     }
 }
 
-/// All that a session has, from [`ContainerDriverExt::recover_session`](crate::ContainerDriverExt::recover_session).
+/// All resources of a session, returned by
+/// [`ContainerDriverExt::recover_session`](crate::ContainerDriverExt::recover_session).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -84,11 +86,11 @@ impl SessionSummary {
 pub struct RecoveredSession {
     /// The session.
     pub session_id: SessionId,
-    /// Its containers in every status, by creation time, then id.
+    /// The session's containers in every status, sorted by creation time, then id.
     pub containers: Vec<ContainerInstance>,
-    /// Its volumes, by creation time, then name.
+    /// The session's volumes, sorted by creation time, then name.
     pub volumes: Vec<Volume>,
-    /// Its networks, by creation time, then id.
+    /// The session's networks, sorted by creation time, then id.
     pub networks: Vec<Network>,
 }
 
@@ -102,7 +104,7 @@ impl RecoveredSession {
         }
     }
 
-    /// Whether there is nothing of the session (any more).
+    /// Returns whether the session has no resources (any more).
     pub fn is_empty(&self) -> bool {
         self.containers.is_empty() && self.volumes.is_empty() && self.networks.is_empty()
     }

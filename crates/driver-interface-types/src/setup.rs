@@ -1,11 +1,11 @@
-//! The smaller parts of a container's config.
+//! Smaller parts of a container's config.
 
 use serde::{Deserialize, Serialize};
 
-/// A tmpfs mount: a directory in memory, empty at each start, whatever the image has at its place.
+/// A tmpfs mount: a directory in memory that is empty at each start, whatever the image contains at the target.
 ///
-/// Without `mode`, `uid` and `gid` the container's user can write to it. A driver whose engine cannot give it the
-/// mode or the owner that is asked for refuses the creation with `UnsupportedError`.
+/// If `mode`, `uid` and `gid` are unset, the container's user can write to it. If the engine does not support the
+/// requested mode or owner, the driver refuses the creation with `UnsupportedError`.
 ///
 /// ```
 /// use driver_interface_types::TmpfsMount;
@@ -20,27 +20,27 @@ use serde::{Deserialize, Serialize};
 pub struct TmpfsMount {
     /// The absolute path inside the container.
     pub target: String,
-    /// Its size in MiB. What is in it counts as memory of the container.
+    /// The size in MiB. Its content counts towards the container's memory.
     pub size: u64,
-    /// The permissions of the directory as a number, at most `0o7777`; `0o1777` without it, so that everybody can
+    /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone
     /// write to it. JSON has no octal numbers: there `0o700` is `448`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// The user id that owns the directory; without it the container's user, or root where the engine cannot know
-    /// that user's number.
+    /// The user id of the directory's owner; if unset, the container's user, or root if the engine cannot
+    /// determine that user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
-    /// The group id of the directory; without it the group of the container's user, or root's where the engine
-    /// cannot know that group's number.
+    /// The group id of the directory; if unset, the group of the container's user, or root's group if the engine
+    /// cannot determine that group's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gid: Option<u32>,
-    /// Whether programs in it can be run: yes without it.
+    /// Whether programs in it can be executed; `true` by default.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub exec: bool,
-    /// Whether the set-user-ID and set-group-ID bits of programs in it count: no without it.
+    /// Whether the set-user-ID and set-group-ID bits of programs in it take effect; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
     pub suid: bool,
-    /// Whether device files in it work: no without it.
+    /// Whether device files in it can be used; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dev: bool,
 }
@@ -58,10 +58,10 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl TmpfsMount {
-    /// The permissions where none are given: everybody can write, and remove only what is their own.
+    /// The default permissions: everyone can create files, and remove only their own (sticky bit).
     pub const DEFAULT_MODE: u32 = 0o1777;
 
-    /// A directory of `mib` MiB that the container's user can write to.
+    /// Creates a tmpfs mount of `mib` MiB that the container's user can write to.
     pub fn new(target: impl Into<String>, mib: u64) -> Self {
         Self {
             target: target.into(),
@@ -96,21 +96,21 @@ impl TmpfsMount {
         self
     }
 
-    /// Sets whether programs in it can be run.
+    /// Sets whether programs in it can be executed.
     #[must_use]
     pub fn exec(mut self, yes: bool) -> Self {
         self.exec = yes;
         self
     }
 
-    /// Sets whether the set-user-ID and set-group-ID bits of programs in it count.
+    /// Sets whether the set-user-ID and set-group-ID bits of programs in it take effect.
     #[must_use]
     pub fn suid(mut self, yes: bool) -> Self {
         self.suid = yes;
         self
     }
 
-    /// Sets whether device files in it work.
+    /// Sets whether device files in it can be used.
     #[must_use]
     pub fn dev(mut self, yes: bool) -> Self {
         self.dev = yes;
@@ -118,7 +118,7 @@ impl TmpfsMount {
     }
 }
 
-/// A limit of the kernel on each process (`ulimit`).
+/// A kernel limit for each process (`ulimit`).
 ///
 /// ```
 /// use driver_interface_types::Ulimit;
@@ -131,16 +131,16 @@ impl TmpfsMount {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Ulimit {
-    /// Its name without `RLIMIT_`, in lower case, such as `nofile`.
+    /// The limit's name without `RLIMIT_`, in lower case, such as `nofile`.
     pub name: String,
-    /// What holds.
+    /// The limit in effect.
     pub soft: u64,
-    /// What a process may raise it to.
+    /// The maximum to which a process may raise it.
     pub hard: u64,
 }
 
 impl Ulimit {
-    /// A limit by name.
+    /// Creates a limit.
     pub fn new(name: impl Into<String>, soft: u64, hard: u64) -> Self {
         Self {
             name: name.into(),
@@ -150,7 +150,7 @@ impl Ulimit {
     }
 }
 
-/// A device of the host that a container may use.
+/// A host device that a container may use.
 ///
 /// ```
 /// use driver_interface_types::DeviceMapping;
@@ -163,11 +163,12 @@ impl Ulimit {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DeviceMapping {
-    /// The device on the host, below `/dev`. Devices that would hand over the host (disks, memory) are refused.
+    /// The device on the host, below `/dev`. Devices that would give control over the host (disks, memory) are
+    /// refused.
     pub host_path: String,
-    /// The device inside the container.
+    /// The device path inside the container.
     pub container_path: String,
-    /// What the container may do with it: `r` read, `w` write, `m` make the node.
+    /// The permitted access: `r` read, `w` write, `m` create the device node (mknod).
     #[serde(default = "all_permissions")]
     pub permissions: String,
 }
@@ -177,7 +178,7 @@ fn all_permissions() -> String {
 }
 
 impl DeviceMapping {
-    /// A device under its own path, with every permission.
+    /// Maps a device to the same path, with all permissions.
     pub fn new(path: impl Into<String>) -> Self {
         let path = path.into();
         Self {
@@ -187,14 +188,14 @@ impl DeviceMapping {
         }
     }
 
-    /// Sets its path inside the container.
+    /// Sets the device path inside the container.
     #[must_use]
     pub fn container_path(mut self, path: impl Into<String>) -> Self {
         self.container_path = path.into();
         self
     }
 
-    /// Sets what the container may do with it.
+    /// Sets the permitted access.
     #[must_use]
     pub fn permissions(mut self, permissions: impl Into<String>) -> Self {
         self.permissions = permissions.into();
@@ -202,7 +203,7 @@ impl DeviceMapping {
     }
 }
 
-/// Graphics processors that a container may use: so many, or these.
+/// The GPUs that a container may use: a number of GPUs, or specific ones.
 ///
 /// ```
 /// use driver_interface_types::GpuRequest;
@@ -216,24 +217,24 @@ impl DeviceMapping {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct GpuRequest {
-    /// How many; all where neither a number nor devices are given.
+    /// The number of GPUs; all GPUs if neither `count` nor `device_ids` is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// Which ones, as their driver names them. Not together with `count`.
+    /// The ids of the GPUs, as defined by the GPU driver. Cannot be combined with `count`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub device_ids: Vec<String>,
-    /// Their driver, such as `nvidia`; the engine's choice without it.
+    /// The GPU driver, such as `nvidia`; if unset, the engine chooses one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
 }
 
 impl GpuRequest {
-    /// All there are.
+    /// Requests all GPUs.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// So many.
+    /// Requests `count` GPUs.
     pub fn count(count: u32) -> Self {
         Self {
             count: Some(count),
@@ -241,7 +242,7 @@ impl GpuRequest {
         }
     }
 
-    /// These, as their driver names them.
+    /// Requests specific GPUs, by the ids that the GPU driver defines.
     pub fn devices(ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             device_ids: ids.into_iter().map(Into::into).collect(),
@@ -249,7 +250,7 @@ impl GpuRequest {
         }
     }
 
-    /// Sets their driver.
+    /// Sets the GPU driver.
     #[must_use]
     pub fn driver(mut self, driver: impl Into<String>) -> Self {
         self.driver = Some(driver.into());

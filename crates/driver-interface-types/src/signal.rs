@@ -6,7 +6,7 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
-/// A Linux signal. Text on the wire, as in `SIGTERM`; parsed from a name with or without `SIG`, in any case,
+/// A Linux signal. A string on the wire, such as `SIGTERM`; parsed from a name with or without `SIG`, in any case,
 /// or from a number.
 ///
 /// ```
@@ -28,83 +28,83 @@ macro_rules! signals {
         impl Signal {
             $($(#[$docs])+ pub const $name: Self = Self($number);)+
 
-            /// Every signal that has a name of its own, by number.
+            /// All named signals, by number.
             const NAMED: &'static [(&'static str, u8)] = &[$((stringify!($name), $number)),+];
         }
     };
 }
 
 signals! {
-    /// The terminal was closed; for many servers: read the configuration again.
+    /// The terminal was closed; many servers reload their configuration.
     HUP = 1,
-    /// Interrupted from the terminal, as with Ctrl-C.
+    /// Interrupt from the terminal, as with Ctrl-C.
     INT = 2,
     /// Quit from the terminal, with a core dump.
     QUIT = 3,
     /// An illegal instruction.
     ILL = 4,
-    /// A trap of a debugger.
+    /// A debugger trap.
     TRAP = 5,
     /// The program aborted itself.
     ABRT = 6,
-    /// A bad memory access of the hardware's kind.
+    /// A bus error (invalid memory access at the hardware level).
     BUS = 7,
     /// An arithmetic error.
     FPE = 8,
-    /// Ends the process at once; it cannot be caught.
+    /// Ends the process immediately; it cannot be caught.
     KILL = 9,
-    /// Of the program's own meaning.
+    /// User-defined.
     USR1 = 10,
     /// An invalid memory access.
     SEGV = 11,
-    /// Of the program's own meaning.
+    /// User-defined.
     USR2 = 12,
-    /// Wrote to a pipe that nobody reads.
+    /// Write to a pipe without a reader.
     PIPE = 13,
-    /// A timer went off.
+    /// A timer expired.
     ALRM = 14,
-    /// Asks the process to end.
+    /// Asks the process to exit.
     TERM = 15,
-    /// A fault of the coprocessor's stack.
+    /// A coprocessor stack fault.
     STKFLT = 16,
-    /// A child ended.
+    /// A child process exited or stopped.
     CHLD = 17,
-    /// Goes on after a stop.
+    /// Resumes a stopped process.
     CONT = 18,
-    /// Freezes the process; it cannot be caught.
+    /// Stops (suspends) the process; it cannot be caught.
     STOP = 19,
-    /// Freezes the process, from the terminal.
+    /// Stops (suspends) the process, from the terminal.
     TSTP = 20,
-    /// Read from the terminal in the background.
+    /// Read from the terminal by a background process.
     TTIN = 21,
-    /// Wrote to the terminal in the background.
+    /// Write to the terminal by a background process.
     TTOU = 22,
     /// Urgent data on a socket.
     URG = 23,
-    /// Used more CPU time than its limit.
+    /// The CPU time limit was exceeded.
     XCPU = 24,
-    /// Wrote a file larger than its limit.
+    /// The file size limit was exceeded.
     XFSZ = 25,
-    /// A timer of CPU time went off.
+    /// A CPU time timer expired.
     VTALRM = 26,
-    /// A timer of profiling went off.
+    /// A profiling timer expired.
     PROF = 27,
-    /// The terminal's size changed.
+    /// The terminal was resized.
     WINCH = 28,
-    /// Input or output is possible.
+    /// I/O is possible.
     IO = 29,
-    /// The power fails.
+    /// A power failure.
     PWR = 30,
     /// A bad system call, as under a seccomp filter.
     SYS = 31,
 }
 
-/// The first and the last real-time signal, as the C library numbers them.
+/// The first and last real-time signals, as numbered by the C library.
 const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
 
 impl Signal {
-    /// The signal of this number, if there is one: 1 to 64.
+    /// Returns the signal with this number, if it exists: 1 to 64.
     pub fn from_number(number: i64) -> Option<Self> {
         u8::try_from(number)
             .ok()
@@ -112,12 +112,13 @@ impl Signal {
             .map(Self)
     }
 
-    /// Its number.
+    /// Returns the signal's number.
     pub fn number(self) -> u8 {
         self.0
     }
 
-    /// The exit code of a process it ended, as shells and engines have it: 128 and its number.
+    /// Returns the exit code of a process that this signal ended, as shells and engines report it: 128 plus the
+    /// number.
     pub fn exit_code(self) -> i64 {
         128 + i64::from(self.0)
     }
@@ -129,7 +130,7 @@ impl fmt::Display for Signal {
             Some((name, _)) => write!(f, "SIG{name}"),
             None if self.0 == RTMIN => f.write_str("SIGRTMIN"),
             None if self.0 > RTMIN => write!(f, "SIGRTMIN+{}", self.0 - RTMIN),
-            // 32 and 33 are the C library's own and have no name.
+            // The C library uses 32 and 33 internally; they have no name.
             None => write!(f, "{}", self.0),
         }
     }

@@ -1,4 +1,4 @@
-//! What a container uses.
+//! The resource usage of containers.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,45 +6,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::millis;
 
-/// What a running container uses at one moment. Units are in the names; totals count from its start and begin
-/// again with each run.
+/// The resource usage of a running container at one point in time. Units are in the names. Totals count from the
+/// start of the current run and reset with each run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ContainerStats {
-    /// When it was measured.
+    /// When the sample was taken.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
-    /// How many cores were busy with it since the measurement before: one that is fully busy is `1.0`. A
-    /// single measurement takes about a second for it.
+    /// The number of cores in use since the previous sample; one fully used core is `1.0`. A single sample takes
+    /// about a second because of it.
     pub cpu_cores: f64,
-    /// The CPU time it has used in all, in milliseconds on the wire.
+    /// The total CPU time used, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_time: Duration,
-    /// Memory in use, without the file cache that the kernel would give back; with it where the engine does not tell
-    /// the two apart (Podman).
+    /// The memory in use, excluding the reclaimable file cache; including it if the engine does not report the two
+    /// separately (Podman).
     pub memory_bytes: u64,
-    /// Its memory limit; none where it has none.
+    /// The memory limit; `None` if there is none.
     pub memory_limit_bytes: Option<u64>,
-    /// What came in on all its networks but loopback; none where the engine does not count.
+    /// The bytes received on all networks except loopback; `None` if the engine does not report them.
     pub network_received_bytes: Option<u64>,
-    /// What went out on all its networks but loopback; none where the engine does not count.
+    /// The bytes sent on all networks except loopback; `None` if the engine does not report them.
     pub network_sent_bytes: Option<u64>,
-    /// What was read from disks; none where the engine does not count.
+    /// The bytes read from disks; `None` if the engine does not report them.
     pub disk_read_bytes: Option<u64>,
-    /// What was written to disks; none where the engine does not count.
+    /// The bytes written to disks; `None` if the engine does not report them.
     pub disk_written_bytes: Option<u64>,
-    /// How many processes and threads it has.
+    /// The number of processes and threads.
     pub pids: u64,
-    /// The most it may have; none where it has no limit.
+    /// The maximum number of processes and threads; `None` if there is no limit.
     pub pids_limit: Option<u64>,
 }
 
 impl ContainerStats {
-    /// A measurement of nothing. Drivers fill in the rest.
+    /// Creates stats with all values zero or unknown. Drivers fill in the rest.
     pub fn new(time: SystemTime) -> Self {
         Self {
             time,
@@ -61,7 +61,7 @@ impl ContainerStats {
         }
     }
 
-    /// The part of its memory limit in use, from 0 to 1; none where it has no limit.
+    /// Returns the fraction of the memory limit in use, from 0 to 1; `None` if there is no limit.
     pub fn memory_share(&self) -> Option<f64> {
         let limit = self.memory_limit_bytes.filter(|limit| *limit > 0)?;
         Some(self.memory_bytes as f64 / limit as f64)

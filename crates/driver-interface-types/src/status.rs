@@ -1,74 +1,66 @@
-//! Status and state: a pure function of what an engine records, so that every observer agrees.
+//! Status and state: a pure function of what the engine records, so that all observers agree.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+use crate::text_enum::text_enum;
 
-/// The exit code of a main process that got `SIGKILL`.
+/// The exit code of a main process that received `SIGKILL`.
 const KILLED: i64 = 137;
 
-/// Where a container is in its life.
+/// The status of a container in its life cycle.
 ///
-/// | the engine says | status | state |
+/// | the engine reports | status | state |
 /// |---|---|---|
 /// | created, never started | `created` | `terminated` |
-/// | running (restarting too) | `running` | `running` |
+/// | running (or restarting) | `running` | `running` |
 /// | paused | `paused` | `running` |
-/// | exited with 0, 130, 137 or 143, and is not known to have been killed after its memory ran out | `stopped` | `terminated` |
-/// | exited with any other code, or was killed after its memory ran out | `exited` | `error` |
-/// | removal under way | `removing` | `terminated` |
+/// | exited with 0, 130, 137 or 143, and not known to have been OOM-killed | `stopped` | `terminated` |
+/// | exited with any other code, or was OOM-killed | `exited` | `error` |
+/// | removal in progress | `removing` | `terminated` |
 /// | dead | `dead` | `error` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ContainerStatus {
-    /// Made but never started.
+    /// Created but never started.
     Created,
-    /// Its main process runs.
+    /// The main process is running.
     Running,
-    /// Its processes are frozen.
+    /// The processes are frozen.
     Paused,
-    /// It ended as it should: with exit code 0, or because it was stopped.
+    /// Exited as expected: with exit code 0, or because it was stopped.
     Stopped,
-    /// It is being removed.
+    /// Being removed.
     Removing,
-    /// It ended by itself with an error, or was killed for its memory use.
+    /// Exited by itself with an error, or was OOM-killed.
     Exited,
-    /// The engine failed to remove it and cannot run it any more.
+    /// The engine failed to remove the container and cannot run it any more.
     Dead,
 }
 
-/// The coarse view of a [`ContainerStatus`].
+/// The coarse form of a [`ContainerStatus`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ContainerState {
-    /// It has processes.
+    /// The container has processes.
     Running,
-    /// It has none, and nothing is wrong.
+    /// The container has no processes, and nothing is wrong.
     Terminated,
-    /// It has none, and something went wrong.
+    /// The container has no processes, and something went wrong.
     Error,
 }
 
 impl ContainerStatus {
-    /// Every status, in the order of a life.
-    pub const ALL: [Self; 7] = [
-        Self::Created,
-        Self::Running,
-        Self::Paused,
-        Self::Stopped,
-        Self::Removing,
-        Self::Exited,
-        Self::Dead,
-    ];
-
-    /// The status of a container that ran and exited.
+    /// Returns the status of a container that ran and exited.
     ///
-    /// An unknown reason (`None`) counts as a stop: exit code 137 is what a kill leaves.
+    /// If `oom_killed` is unknown (`None`), exit code 137 counts as a stop, because that is the code a kill
+    /// leaves.
     ///
     /// ```
     /// use driver_interface_types::ContainerStatus;
@@ -85,7 +77,7 @@ impl ContainerStatus {
         }
     }
 
-    /// The coarse view.
+    /// Returns the coarse state.
     pub fn state(self) -> ContainerState {
         match self {
             Self::Running | Self::Paused => ContainerState::Running,
@@ -93,67 +85,38 @@ impl ContainerStatus {
             Self::Exited | Self::Dead => ContainerState::Error,
         }
     }
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Stopped => "stopped",
-            Self::Removing => "removing",
-            Self::Exited => "exited",
-            Self::Dead => "dead",
-        }
-    }
 }
 
-impl ContainerState {
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Terminated => "terminated",
-            Self::Error => "error",
-        }
-    }
-}
+text_enum!(ContainerStatus, "container status":
+    Created = "created", Running = "running", Paused = "paused", Stopped = "stopped", Removing = "removing",
+    Exited = "exited", Dead = "dead");
+text_enum!(ContainerState, "container state": Running = "running", Terminated = "terminated", Error = "error");
 
-impl fmt::Display for ContainerStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for ContainerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// How a container's last run ended.
+/// The exit info of a container's last run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ExitInfo {
-    /// The exit code, 0 to 255; 128 plus the signal when a signal ended it.
+    /// The exit code, 0 to 255; 128 plus the signal number if a signal ended the process.
     pub code: i64,
-    /// The signal that ended it, worked out from the code.
+    /// The signal that ended the process, derived from the exit code.
     pub signal: Option<i64>,
-    /// Whether it was killed (exit code 137) after its memory ran out; none where that is not known. With any other exit
-    /// code it is false. An engine notes that memory ran out when any process of the container is killed for it, so a
-    /// later kill by somebody else looks the same; and it may miss it, which leaves this unknown. A wait for the exit
-    /// finds out more than a lookup does, where the engine can tell.
+    /// Whether the process was killed (exit code 137) after the container ran out of memory; `None` if unknown,
+    /// and `false` with any other exit code.
+    ///
+    /// An engine records an OOM condition when any process of the container is killed for it, so a later kill from
+    /// another source looks the same. The engine may also miss the condition, which leaves this unknown. Waiting
+    /// for the exit yields more information than an inspect, if the engine supports it.
     pub oom_killed: Option<bool>,
-    /// When it ended.
+    /// When the process exited.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub finished_at: SystemTime,
 }
 
 impl ExitInfo {
-    /// Collects the facts. The signal follows from the code, and `oom_killed` counts only with exit code 137.
+    /// Creates exit info. The signal follows from the code, and `oom_killed` counts only with exit code 137.
     pub fn new(code: i64, oom_killed: Option<bool>, finished_at: SystemTime) -> Self {
         let signal = Some(code - 128).filter(|signal| (1..=64).contains(signal));
         let oom_killed = if code == KILLED { oom_killed } else { Some(false) };
@@ -165,7 +128,7 @@ impl ExitInfo {
         }
     }
 
-    /// The status these facts amount to.
+    /// Returns the status that follows from this exit info.
     pub fn status(&self) -> ContainerStatus {
         ContainerStatus::of_exit(self.code, self.oom_killed)
     }

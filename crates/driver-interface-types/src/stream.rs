@@ -1,4 +1,4 @@
-//! Streams that a driver hands out and takes: of bytes, log chunks, events, figures and progress.
+//! The streams that drivers return and accept: bytes, log chunks, events, stats and progress.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{ContainerStats, Event, ImageInfo, LogChunk, PullProgress};
 
-/// A stream of a driver's answers. After an error there is nothing more.
+/// A stream of items from a driver. No item follows an error.
 ///
-/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without importing anything.
-/// Dropping it ends what feeds it, the connection to the engine included. It holds only what has not been
-/// read yet, and a reader that is slow slows down its source instead of filling the memory.
+/// It is a [`futures` stream](futures_util::Stream); [`next`](Self::next) works without an import. Dropping the
+/// stream stops its source, including the connection to the engine. The stream buffers only what has not been read
+/// yet, and a slow reader slows down the source (backpressure) instead of filling memory.
 ///
 /// ```
 /// use driver_interface_types::{Bytes, ByteStream, DriverStream};
@@ -25,7 +25,7 @@ use crate::{ContainerStats, Event, ImageInfo, LogChunk, PullProgress};
 /// # async fn main() -> driver_interface_types::Result<()> {
 /// let mut numbers = DriverStream::of_items([1, 2, 3]);
 /// assert_eq!(numbers.next().await.transpose()?, Some(1));
-/// assert_eq!(numbers.collect().await?, [2, 3]);
+/// assert_eq!(numbers.collect_all().await?, [2, 3]);
 ///
 /// let archive = ByteStream::from(Bytes::from_static(b"a tar archive"));
 /// assert_eq!(archive.read_all(1024).await?, "a tar archive");
@@ -37,17 +37,17 @@ pub struct DriverStream<T> {
     ended: bool,
 }
 
-/// Bytes in pieces, in order: file contents and archives.
+/// Bytes in chunks, in order: file contents and archives.
 pub type ByteStream = DriverStream<Bytes>;
-/// A tar archive, not compressed.
+/// An uncompressed tar archive.
 pub type TarStream = ByteStream;
-/// What a container writes, as it writes it.
+/// The output of a container, as it is written.
 pub type LogStream = DriverStream<LogChunk>;
-/// What happens to containers, as it happens.
+/// Container events, as they occur.
 pub type EventStream = DriverStream<Event>;
-/// What a container uses, about once a second.
+/// The resource usage of a container, about one sample per second.
 pub type StatsStream = DriverStream<ContainerStats>;
-/// How a pull gets on. The last item of one that works is [`PullProgress::Done`].
+/// The progress of a pull. The last item of a successful pull is [`PullProgress::Done`].
 pub type PullStream = DriverStream<PullProgress>;
 
 impl<T> DriverStream<T> {
@@ -59,7 +59,7 @@ impl<T> DriverStream<T> {
         }
     }
 
-    /// A stream of items that are there already.
+    /// Creates a stream of items that are already available.
     pub fn of_items<I>(items: I) -> Self
     where
         T: Send + 'static,
@@ -69,7 +69,7 @@ impl<T> DriverStream<T> {
         Self::new(futures_util::stream::iter(items.into_iter().map(Ok)))
     }
 
-    /// The next item; `None` when the stream has ended.
+    /// Returns the next item; `None` when the stream has ended.
     ///
     /// # Cancel safety
     /// Dropping the future loses no item.
@@ -77,11 +77,11 @@ impl<T> DriverStream<T> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Every item to the end. For streams that are known to end and to be small.
+    /// Collects all items to the end. Use it only for streams that are known to end and to be small.
     ///
     /// # Errors
-    /// The stream's own.
-    pub async fn collect(mut self) -> Result<Vec<T>> {
+    /// Those of the stream.
+    pub async fn collect_all(mut self) -> Result<Vec<T>> {
         let mut items = Vec::new();
         while let Some(item) = self.next().await {
             items.push(item?);
@@ -106,7 +106,7 @@ impl<T> Stream for DriverStream<T> {
 }
 
 impl<T> fmt::Debug for DriverStream<T> {
-    /// Shows nothing of the items: they may be secret, and reading them would take them away.
+    /// Shows no items: they may be secret, and reading them would consume them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DriverStream")
             .field("ended", &self.ended)
@@ -115,12 +115,13 @@ impl<T> fmt::Debug for DriverStream<T> {
 }
 
 impl ByteStream {
-    /// How much [`from_reader`](Self::from_reader) reads at once.
+    /// How many bytes [`from_reader`](Self::from_reader) reads at a time.
     pub const PIECE: usize = 64 * 1024;
 
-    /// Reads a file, a socket or the like, piece by piece and only as fast as the stream is read.
+    /// Creates a stream from a file, a socket or another reader. It reads chunk by chunk, only as fast as the
+    /// stream is consumed.
     ///
-    /// What cannot be read becomes a `FileSystemError` that names `what`.
+    /// A read error becomes a `FileSystemError` that names `what`.
     pub fn from_reader(what: impl Into<String>, reader: impl AsyncRead + Send + 'static) -> Self {
         let start = (Box::pin(reader), what.into());
         Self::new(futures_util::stream::try_unfold(
@@ -137,17 +138,17 @@ impl ByteStream {
         ))
     }
 
-    /// All the bytes, if they are at most `limit`.
+    /// Reads all bytes, if there are at most `limit`.
     ///
     /// # Errors
-    /// - `FileSystemError`: there are more. What was read is dropped.
-    /// - The stream's own.
+    /// - `FileSystemError`: the stream has more bytes. What was read is discarded.
+    /// - Those of the stream.
     pub async fn read_all(mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {
             let piece = piece?;
             if all.len() + piece.len() > limit {
-                let message = format!("it has more than the {limit} bytes that were to be read");
+                let message = format!("exceeds the limit of {limit} bytes");
                 return Err(
                     FileSystemError::new("stream", FileSystemErrorKind::FileTooLarge, message).into(),
                 );
@@ -171,13 +172,13 @@ impl From<Vec<u8>> for ByteStream {
 }
 
 impl PullStream {
-    /// Reads the stream to its end and returns the image that was pulled.
+    /// Reads the stream to its end and returns the pulled image.
     ///
     /// # Errors
-    /// The pull's own; `InternalError` if the stream ended without a result, which no driver's does.
+    /// Those of the pull; `InternalError` if the stream ended without a result, which no conforming driver's does.
     pub async fn finish(mut self) -> Result<ImageInfo> {
         let mut pulled = None;
-        // To its very end, so that whoever watches the stream sees it complete.
+        // Read to the very end, so that a wrapper that watches the stream sees it complete.
         while let Some(progress) = self.next().await {
             if let PullProgress::Done(image) = progress? {
                 pulled = Some(image);
@@ -186,6 +187,6 @@ impl PullStream {
         if let Some(image) = pulled {
             return Ok(image);
         }
-        Err(driver_interface_errors::InternalError::new("the pull's stream ended without a result").into())
+        Err(driver_interface_errors::InternalError::new("the pull stream ended without a result").into())
     }
 }

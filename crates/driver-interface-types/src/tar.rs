@@ -1,7 +1,7 @@
-//! Tar archives taken apart while they stream by.
+//! A streaming parser for tar archives.
 //!
-//! [`TarStream`](crate::TarStream) hands an archive out in pieces of any size. [`TarReader`] turns them into entries
-//! and their content, and holds no more than one block and the attributes of one entry.
+//! [`TarStream`](crate::TarStream) yields an archive in chunks of any size. [`TarReader`] turns them into entries
+//! and their content, and buffers no more than one block and the attributes of one entry.
 //!
 //! ```
 //! use driver_interface_types::TarStream;
@@ -26,23 +26,23 @@ use bytes::{Bytes, BytesMut};
 /// Headers and contents are padded to whole blocks of this size.
 #[doc(hidden)]
 pub const BLOCK: usize = 512;
-/// The longest extension (a long name, or a list of attributes) that is taken in.
+/// The longest extension (a long name, or a list of attributes) that is accepted.
 #[doc(hidden)]
 pub const MAX_EXTENSION: u64 = 1024 * 1024;
 
-/// What an entry of an archive is.
+/// The kind of an archive entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TarKind {
-    /// A plain file.
+    /// A regular file.
     File,
     /// A directory.
     Directory,
     /// A symbolic link.
     Symlink,
-    /// Another name of an entry that came before it.
+    /// A hard link to an entry that came before it.
     HardLink,
-    /// A device, a pipe, or something else.
+    /// A device, a FIFO, or another kind.
     Other,
 }
 
@@ -50,44 +50,44 @@ pub enum TarKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TarEntry {
-    /// The name, as the archive has it. Bytes that are no UTF-8 are replaced by U+FFFD.
+    /// The name, as in the archive. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub name: String,
-    /// What it is.
+    /// The kind of entry.
     pub kind: TarKind,
-    /// How many bytes of content follow; 0 for everything but files.
+    /// The number of content bytes that follow; 0 for every kind except files.
     pub size: u64,
-    /// The permissions, as `chmod` has them.
+    /// The permissions, as in `chmod`.
     pub mode: u32,
-    /// The owner's user number.
+    /// The owner's user id.
     pub uid: u32,
-    /// The owner's group number.
+    /// The owner's group id.
     pub gid: u32,
-    /// When it was changed, in seconds since the epoch.
+    /// The modification time, in seconds since the epoch.
     pub modified: u64,
-    /// Where a link leads; empty for everything else.
+    /// The target of a link; empty for every other kind.
     pub link: String,
 }
 
-/// What the next bytes of an archive are.
+/// A parsed part of an archive.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TarPart {
-    /// The head of an entry.
+    /// The header of an entry.
     Entry(TarEntry),
-    /// Content of the entry before it.
+    /// Content of the preceding entry.
     Data(Bytes),
 }
 
-/// Takes an archive apart, whatever pieces it comes in.
+/// A parser that accepts an archive in chunks of any size.
 #[derive(Debug, Default)]
 pub struct TarReader {
     buffer: BytesMut,
     state: State,
     next: Attributes,
-    /// Whether a block of zeros came, with which the archive ends.
+    /// Whether a zero block was read, which ends the archive.
     ended: bool,
 }
 
-/// What extensions said about the next entry.
+/// The attributes that extensions set for the next entry.
 #[derive(Debug, Default)]
 struct Attributes {
     name: Option<String>,
@@ -113,18 +113,18 @@ enum State {
 }
 
 impl TarReader {
-    /// Takes in the next piece of the archive.
+    /// Appends the next chunk of the archive.
     pub fn push(&mut self, bytes: &[u8]) {
-        // What follows the end is padding.
+        // Bytes after the end are padding.
         if !self.ended {
             self.buffer.extend_from_slice(bytes);
         }
     }
 
-    /// The next part; `None` when more has to come first, or nothing does any more.
+    /// Returns the next part; `None` if more input is needed, or if the archive has ended.
     ///
     /// # Errors
-    /// What is wrong with the archive. Nothing can be read after it.
+    /// What is wrong with the archive. The reader cannot be used after an error.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<TarPart>, &'static str> {
         loop {
@@ -175,12 +175,12 @@ impl TarReader {
         }
     }
 
-    /// Whether the blocks came with which an archive ends. What follows them is not read.
+    /// Returns whether the end-of-archive blocks were read. Bytes after them are ignored.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether the archive may end here. Some writers leave the closing blocks out.
+    /// Returns whether the archive may end here. Some writers omit the end-of-archive blocks.
     pub fn is_complete(&self) -> bool {
         let between = match self.state {
             State::Header => true,
@@ -192,10 +192,10 @@ impl TarReader {
 
     fn header(&mut self, block: &[u8]) -> Result<Option<TarEntry>, &'static str> {
         if number(field(block, 148, 8)) != Some(checksum(block)) {
-            return Err("it is no tar archive, or broken");
+            return Err("not a tar archive, or corrupt");
         }
         let kind = block.get(156).copied().unwrap_or_default();
-        let size = number(field(block, 124, 12)).ok_or("an entry has no size")?;
+        let size = number(field(block, 124, 12)).ok_or("an entry has an invalid size")?;
         if matches!(kind, b'L' | b'K' | b'x' | b'g') {
             if size > MAX_EXTENSION {
                 return Err("an entry's attributes are too long");
@@ -209,7 +209,7 @@ impl TarReader {
             return Ok(None);
         }
         let next = std::mem::take(&mut self.next);
-        // Links, devices and directories have no content, whatever they say.
+        // Links, devices and directories have no content, whatever their size field says.
         let size = match kind {
             b'1'..=b'6' => 0,
             _ => next.size.unwrap_or(size),
@@ -219,14 +219,14 @@ impl TarReader {
             b'1' => TarKind::HardLink,
             b'2' => TarKind::Symlink,
             b'5' => TarKind::Directory,
-            b'S' => return Err("it has a sparse file"),
+            b'S' => return Err("sparse files are not supported"),
             _ => TarKind::Other,
         };
         let id = |at| {
             let id = number(field(block, at, 8)).and_then(|id| u32::try_from(id).ok());
-            id.ok_or("an entry has no owner")
+            id.ok_or("an entry has an invalid owner or mode")
         };
-        // Some writers leave the permissions out.
+        // Some writers omit the permissions.
         let mode = match (text(field(block, 100, 8)).trim(), kind) {
             ("", TarKind::Directory) => 0o755,
             ("", _) => 0o644,
@@ -259,7 +259,7 @@ impl TarReader {
             b'x' => {
                 let mut rest = data;
                 while !rest.is_empty() {
-                    let (record, after) = pax_record(rest).ok_or("an entry's attributes are broken")?;
+                    let (record, after) = pax_record(rest).ok_or("an entry's attributes are corrupt")?;
                     rest = after;
                     self.next.set(record);
                 }
@@ -288,7 +288,7 @@ impl Attributes {
     }
 }
 
-/// One record `length key=value\n`, and what follows it.
+/// Splits one record `length key=value\n` from what follows it.
 #[doc(hidden)]
 pub fn pax_record(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = data.iter().position(|byte| *byte == b' ')?;
@@ -302,13 +302,13 @@ pub fn field(block: &[u8], at: usize, length: usize) -> &[u8] {
     block.get(at..at + length).unwrap_or_default()
 }
 
-/// A number in octal digits, or in binary where the first bit is set.
+/// Parses a number in octal digits, or in binary if the first bit is set.
 #[doc(hidden)]
 pub fn number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         let digits = field.get(field.len().checked_sub(8)?..)?;
         let number = digits.try_into().ok().map(u64::from_be_bytes);
-        // Where the field is no longer than that, the bit that says so is among them.
+        // If the field fits into the integer, the marker bit is part of the number and must be cleared.
         return number.map(|number| number & (u64::MAX >> 1));
     }
     let digits = text(field);
@@ -345,7 +345,7 @@ pub fn plain_name(block: &[u8]) -> String {
     }
 }
 
-/// A text up to its first NUL.
+/// Returns the text up to the first NUL.
 #[doc(hidden)]
 pub fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());

@@ -1,4 +1,4 @@
-//! Archives from containers, unpacked on the host.
+//! Unpacking archives from containers on the host.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -13,22 +13,24 @@ use tokio::task::spawn_blocking;
 use crate::tar::{TarEntry, TarKind, TarPart, TarReader};
 use crate::{Bytes, TarStream};
 
-/// How many pieces of the archive may wait to be written.
+/// The number of archive chunks that may be queued for writing.
 const WAITING: usize = 4;
-/// How many bytes of the archive one entry may take beside its content.
+/// The number of archive bytes that one entry may take in addition to its content.
 const HEADERS: u64 = 4 * 1024;
 
-/// What [`unpack_into`](TarStream::unpack_into) accepts. What exceeds a limit is refused, not cut.
+/// The limits of [`unpack_into`](TarStream::unpack_into). An archive that exceeds a limit is refused, not
+/// truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnpackOptions {
-    /// The most bytes that all files have together.
+    /// The maximum total size of all files, in bytes.
     pub total_bytes: u64,
-    /// The most bytes that one file has.
+    /// The maximum size of a file, in bytes.
     pub file_bytes: u64,
-    /// The most files, directories and links, those directories included that only names of others imply.
+    /// The maximum number of files, directories and links, including directories that exist only implicitly in the
+    /// names of other entries.
     pub entries: u64,
-    /// Whether links that lead out of the directory, devices and pipes are left out instead of being refused.
+    /// Whether links that lead out of the directory, devices and FIFOs are skipped instead of refused.
     pub skip_unsafe: bool,
 }
 
@@ -44,28 +46,28 @@ impl Default for UnpackOptions {
 }
 
 impl UnpackOptions {
-    /// Sets the most bytes that all files have together.
+    /// Sets the maximum total size of all files, in bytes.
     #[must_use]
     pub fn total_bytes(mut self, bytes: u64) -> Self {
         self.total_bytes = bytes;
         self
     }
 
-    /// Sets the most bytes that one file has.
+    /// Sets the maximum size of a file, in bytes.
     #[must_use]
     pub fn file_bytes(mut self, bytes: u64) -> Self {
         self.file_bytes = bytes;
         self
     }
 
-    /// Sets the most entries.
+    /// Sets the maximum number of entries.
     #[must_use]
     pub fn entries(mut self, entries: u64) -> Self {
         self.entries = entries;
         self
     }
 
-    /// Sets whether links that lead out, devices and pipes are left out instead of being refused.
+    /// Sets whether links that lead out, devices and FIFOs are skipped instead of refused.
     #[must_use]
     pub fn skip_unsafe(mut self, yes: bool) -> Self {
         self.skip_unsafe = yes;
@@ -73,35 +75,35 @@ impl UnpackOptions {
     }
 }
 
-/// What [`unpack_into`](TarStream::unpack_into) has written.
+/// The result of [`unpack_into`](TarStream::unpack_into).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unpacked {
-    /// How many files, directories and links.
+    /// The number of files, directories and links written.
     pub entries: u64,
-    /// How many bytes of content.
+    /// The number of content bytes written.
     pub bytes: u64,
-    /// The names of the entries that were left out; see [`UnpackOptions::skip_unsafe`].
+    /// The names of the entries that were skipped; see [`UnpackOptions::skip_unsafe`].
     pub skipped: Vec<String>,
 }
 
 impl TarStream {
-    /// Unpacks an archive that comes from a container into a directory of the host.
+    /// Unpacks an archive from a container into a directory on the host.
     ///
-    /// Whoever controls a container controls every byte of its archives. So nothing is written outside the directory,
-    /// whatever names and links the archive has:
+    /// Whoever controls a container controls every byte of its archives. Nothing is therefore written outside the
+    /// directory, whatever names and links the archive contains:
     ///
     /// - The directory is created if it is missing, and must be empty.
-    /// - Absolute names and names with `..` are refused, and so are names that are no UTF-8.
+    /// - Absolute names, names with `..` and names that are not UTF-8 are refused.
     /// - Nothing is written through a link.
     /// - Symbolic links that are absolute or lead out of the directory, hard links to anything but a file of the
-    ///   archive, devices and pipes are refused, or [left out](UnpackOptions::skip_unsafe).
-    /// - Permissions are kept, but for the set-user-id, set-group-id and sticky bits. Files belong to the user of this
-    ///   process, whatever the archive says, and are as old as the unpacking.
+    ///   archive, devices and FIFOs are refused, or [skipped](UnpackOptions::skip_unsafe).
+    /// - Permissions are kept, except for the set-user-ID, set-group-ID and sticky bits. Files are owned by the
+    ///   user of this process, whatever the archive says, and their modification time is the time of unpacking.
     /// - The number and the sizes of files are [limited](UnpackOptions).
     ///
-    /// The directory should be one that other users cannot write to. It needs a tokio runtime, whose threads for
-    /// blocking work do the writing.
+    /// Other users should not be able to write to the directory. The call needs a tokio runtime, because it writes
+    /// on tokio's blocking thread pool.
     ///
     /// ```
     /// use driver_interface_types::{TarStream, UnpackOptions};
@@ -123,16 +125,16 @@ impl TarStream {
     ///
     /// # Errors
     /// - `FileSystemError` with the kind
-    ///   - `InvalidData`: the archive is broken, ends too early, or has something that is refused;
+    ///   - `InvalidData`: the archive is corrupt or truncated, or has an entry that is refused;
     ///   - `FileTooLarge`: a limit is exceeded;
-    ///   - `DirectoryNotEmpty`: the directory has something in it;
-    ///   - of what the host's file system says.
-    /// - The stream's own.
+    ///   - `DirectoryNotEmpty`: the directory is not empty;
+    ///   - any other kind: an error of the host's file system.
+    /// - Those of the stream.
     ///
-    /// What was written until then stays.
+    /// Files that were already unpacked remain.
     ///
     /// # Cancel safety
-    /// A dropped call leaves a part of the files.
+    /// A dropped call leaves some of the files.
     pub async fn unpack_into(
         mut self,
         directory: impl AsRef<Path>,
@@ -143,7 +145,7 @@ impl TarStream {
         let work = spawn_blocking(move || unpack(&directory, options, pieces));
         let mut failed = None;
         loop {
-            // The empty piece says that the archive has ended, and was not only dropped.
+            // An empty chunk tells the writer that the archive has ended, rather than that the sender was dropped.
             let (piece, ended) = match self.next().await {
                 Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => (piece, false),
@@ -163,7 +165,7 @@ impl TarStream {
             return Err(error);
         }
         done.unwrap_or_else(|error| {
-            let error = InternalError::new("the unpacking ended unexpectedly").with_source(error);
+            let error = InternalError::new("the unpack task ended unexpectedly").with_source(error);
             Err(error.into())
         })
     }
@@ -178,12 +180,12 @@ fn unpack(directory: &Path, options: UnpackOptions, mut pieces: Receiver<Bytes>)
         if piece.is_empty() {
             return match reader.is_complete() {
                 true => unpacker.finish(),
-                false => Err(unpacker.refuse("the archive ends too early")),
+                false => Err(unpacker.refuse("the archive is truncated")),
             };
         }
         left = match left.checked_sub(piece.len() as u64) {
             Some(left) => left,
-            None => return Err(unpacker.limit("the archive is longer than its limits allow")),
+            None => return Err(unpacker.limit("the archive exceeds its size limit")),
         };
         reader.push(&piece);
         while let Some(part) = reader.next().map_err(|why| unpacker.refuse(why))? {
@@ -193,7 +195,7 @@ fn unpack(directory: &Path, options: UnpackOptions, mut pieces: Receiver<Bytes>)
             }
         }
     }
-    Err(unpacker.refuse("the caller has left"))
+    Err(unpacker.refuse("the caller dropped the call"))
 }
 
 struct Unpacker {
@@ -202,7 +204,7 @@ struct Unpacker {
     done: Unpacked,
     counted: u64,
     file: Option<(File, PathBuf)>,
-    /// The permissions of directories, which are set when everything is in them.
+    /// The permissions of directories, which are set once their content has been written.
     modes: Vec<(PathBuf, u32)>,
 }
 
@@ -211,7 +213,7 @@ impl Unpacker {
         fs::create_dir_all(directory).map_err(at(directory))?;
         let root = fs::canonicalize(directory).map_err(at(directory))?;
         if fs::read_dir(&root).map_err(at(&root))?.next().is_some() {
-            let text = "an archive is unpacked only into an empty directory";
+            let text = "the target directory is not empty";
             let path = root.display().to_string();
             return Err(FileSystemError::new(path, Kind::DirectoryNotEmpty, text).into());
         }
@@ -229,7 +231,7 @@ impl Unpacker {
         self.file = None;
         let parts = self.parts(&entry.name)?;
         let Some((last, above)) = parts.split_last() else {
-            // The directory itself.
+            // The root directory itself.
             return Ok(());
         };
         match entry.kind {
@@ -243,10 +245,10 @@ impl Unpacker {
             }
             kind => {
                 let what = match kind {
-                    TarKind::Symlink | TarKind::HardLink => "a link that leads out of it",
+                    TarKind::Symlink | TarKind::HardLink => "a link that points outside the directory",
                     _ => "a device or pipe",
                 };
-                return Err(self.refuse(&format!("the archive has {what}: {:?}", entry.name)));
+                return Err(self.refuse(&format!("the archive contains {what}: {:?}", entry.name)));
             }
         }
         let mut path = self.root.clone();
@@ -266,9 +268,9 @@ impl Unpacker {
         Ok(())
     }
 
-    /// The parts of a name that stays inside.
+    /// Splits a name into components and refuses a name that leads out of the directory.
     fn parts<'a>(&self, name: &'a str) -> Result<Vec<&'a str>> {
-        let refused = || self.refuse(&format!("the archive has the name {name:?}"));
+        let refused = || self.refuse(&format!("the archive contains the invalid name {name:?}"));
         if name.starts_with('/') || name.contains(char::REPLACEMENT_CHARACTER) {
             return Err(refused());
         }
@@ -278,13 +280,11 @@ impl Unpacker {
             .collect()
     }
 
-    /// Makes sure of a directory that is no link.
+    /// Ensures that `path` is a directory and not a link.
     fn directory(&mut self, path: &Path, name: &str) -> Result<()> {
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(self.refuse(&format!(
-                "the archive has {name:?} below something that is no directory"
-            ))),
+            Ok(_) => Err(self.refuse(&format!("a component of the path {name:?} is not a directory"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.count()?;
                 fs::create_dir(path).map_err(at(path))
@@ -293,12 +293,13 @@ impl Unpacker {
         }
     }
 
-    /// Takes what is there out of the way, so that nothing is written through a link.
+    /// Removes an existing entry, so that nothing is written through a link.
     fn clear(&self, path: &Path) -> Result<()> {
         match fs::symlink_metadata(path) {
-            Ok(found) if found.is_dir() => {
-                Err(self.refuse(&format!("the archive has two things at {}", path.display())))
-            }
+            Ok(found) if found.is_dir() => Err(self.refuse(&format!(
+                "the archive contains duplicate entries for {}",
+                path.display()
+            ))),
             Ok(_) => fs::remove_file(path).map_err(at(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(at(path)(error)),
@@ -309,11 +310,13 @@ impl Unpacker {
         let bytes = self.done.bytes.saturating_add(entry.size);
         if entry.size > self.options.file_bytes {
             let most = self.options.file_bytes;
-            return Err(self.limit(&format!("{:?} has more than {most} bytes", entry.name)));
+            return Err(self.limit(&format!("{:?} exceeds the limit of {most} bytes", entry.name)));
         }
         if bytes > self.options.total_bytes {
             let most = self.options.total_bytes;
-            return Err(self.limit(&format!("its files have more than {most} bytes")));
+            return Err(self.limit(&format!(
+                "the archive's files exceed the total limit of {most} bytes"
+            )));
         }
         self.count()?;
         self.done.bytes = bytes;
@@ -350,7 +353,7 @@ impl Unpacker {
         }
     }
 
-    /// The place of a plain file that was unpacked before.
+    /// Returns the path of a regular file that was unpacked before.
     fn own_file(&self, name: &str) -> Result<Option<PathBuf>> {
         let Ok(parts) = self.parts(name) else {
             return Ok(None);
@@ -373,7 +376,7 @@ impl Unpacker {
     fn count(&mut self) -> Result<()> {
         if self.counted >= self.options.entries {
             let most = self.options.entries;
-            return Err(self.limit(&format!("it has more than {most} entries")));
+            return Err(self.limit(&format!("the archive exceeds the limit of {most} entries")));
         }
         self.counted += 1;
         Ok(())
@@ -381,7 +384,7 @@ impl Unpacker {
 
     fn finish(mut self) -> Result<Unpacked> {
         for (path, mode) in self.modes.iter().rev() {
-            // Without these the user of this process could not remove it any more.
+            // Without these bits the user of this process could not remove the directory later.
             let directory = File::open(path).and_then(|directory| set_mode(&directory, mode | 0o700));
             directory.map_err(at(path))?;
         }
@@ -402,7 +405,7 @@ impl Unpacker {
     }
 }
 
-/// Whether a part of a name is a name and nothing else, on this system.
+/// Returns whether a component is a plain name on this system.
 fn is_plain(part: &str) -> bool {
     let mut components = Path::new(part).components();
     matches!(
@@ -411,8 +414,8 @@ fn is_plain(part: &str) -> bool {
     ) && !part.contains('\0')
 }
 
-/// Whether a symbolic link stays inside that has so many directories above it. It goes up only at its beginning, out
-/// of directories that are no links; what it then goes through stays inside by itself.
+/// Returns whether a symbolic link that is `depth` directories below the root stays inside. It may go up only at
+/// its start, through directories that are not links; links that it then passes through stay inside themselves.
 fn stays_inside(target: &str, depth: usize) -> bool {
     if !cfg!(unix) || target.is_empty() || target.starts_with('/') {
         return false;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, VolumeId, millis};
 
-/// Says what volume to make.
+/// The configuration of a volume.
 ///
 /// ```
 /// use driver_interface_types::VolumeConfig;
@@ -19,21 +19,21 @@ use crate::{SessionId, VolumeId, millis};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VolumeConfig {
-    /// Its name, unique on the engine; see [`VolumeId`] for what it may be.
+    /// The volume's name, unique on the engine; see [`VolumeId`] for the valid values.
     pub name: String,
-    /// The session it belongs to. Without one it belongs to the namespace and outlives every session.
+    /// The session that the volume belongs to. If unset, it belongs to the namespace and outlives every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The engine's volume driver; the engine's default without it.
+    /// The engine's volume driver; if unset, the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
-    /// Labels of yours.
+    /// User-defined labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
 impl VolumeConfig {
-    /// A volume of this name.
+    /// Creates a config for a volume of this name.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -43,7 +43,7 @@ impl VolumeConfig {
         }
     }
 
-    /// Sets the session it belongs to.
+    /// Sets the session that the volume belongs to.
     #[must_use]
     pub fn session(mut self, session: impl Into<String>) -> Self {
         self.session_id = Some(session.into());
@@ -65,32 +65,32 @@ impl VolumeConfig {
     }
 }
 
-/// A volume as the engine has it.
+/// A volume, as reported by the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Volume {
-    /// Its id: its name, as engines have no other.
+    /// The volume's id, which is its name, because engines have no other id for volumes.
     pub id: VolumeId,
-    /// Its name.
+    /// The volume's name.
     pub name: String,
-    /// The session it belongs to, if it does.
+    /// The session that the volume belongs to, if any.
     pub session_id: Option<SessionId>,
     /// The engine's volume driver.
     pub driver: String,
-    /// Where the engine keeps it on its host.
+    /// The path on the engine's host at which the engine stores the volume.
     pub mountpoint: String,
-    /// When it was made.
+    /// When the volume was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub created_at: SystemTime,
-    /// The labels its config gave it, without the drivers' own.
+    /// The labels from the volume's config, without the driver's own.
     pub labels: BTreeMap<String, String>,
 }
 
 impl Volume {
-    /// A volume with no session, no labels and an unknown place. Drivers fill in the rest.
+    /// Creates a volume with no session, no labels and an unknown mount point. Drivers fill in the rest.
     pub fn new(id: VolumeId, driver: impl Into<String>, created_at: SystemTime) -> Self {
         Self {
             name: id.to_string(),

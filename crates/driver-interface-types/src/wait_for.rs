@@ -1,7 +1,7 @@
-//! Knowing that a container is ready.
+//! Readiness conditions for containers.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use driver_interface_errors::{ConfigurationError, Result};
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::words::Words;
-use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, LogOptions};
+use crate::{ContainerDriver, ContainerId, ContainerInstance, ExecConfig, IntoCommand, LogOptions};
 
 mod early_exit;
 mod watch;
@@ -20,54 +20,55 @@ pub(crate) use watch::Watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a connection has to last to count: engines' proxies accept one before they know that nobody
-/// listens in the container, and close it then.
+/// How long a connection must last to count. Engines' proxies accept a connection before they know whether
+/// anything listens in the container, and close it if nothing does.
 const PROXY_GRACE: Duration = Duration::from_millis(100);
-/// How long one attempt to connect or to get an answer may take.
+/// The maximum duration of one attempt to connect or to get a response.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// As much of an answer as has its status line.
+/// Enough bytes of a response to contain its status line.
 const STATUS_LINE: usize = 64;
 
-/// What makes a container ready, for [`ContainerDriverExt::wait_for`](crate::ContainerDriverExt::wait_for).
+/// A readiness condition for [`ContainerDriverExt::wait_for`](crate::ContainerDriverExt::wait_for).
 ///
 /// ```
 /// use driver_interface_types::WaitFor;
 ///
 /// assert_eq!(WaitFor::log("ready").to_string(), r#"it wrote "ready""#);
-/// assert_eq!(WaitFor::http(8080, "/health").to_string(), "`GET /health` on port 8080 was answered with 200");
+/// assert_eq!(WaitFor::http(8080, "/health").to_string(), "`GET /health` on port 8080 returned 200");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitFor {
-    /// It has written this text to its output or error.
+    /// The container has written this text to its standard output or error.
     Log(String),
-    /// Something listens on this TCP port of it. The port is [published](crate::ContainerConfig::ports), or the
-    /// container's own address is within reach (as it is on the engine's host, where that is Linux).
+    /// A process listens on this TCP port of the container. The port must be
+    /// [published](crate::ContainerConfig::ports), or the container's own address must be reachable (as it is from
+    /// the engine's host, if that runs Linux).
     Port(u16),
-    /// A `GET` over HTTP of this path on this port is answered with this status. The port as with `Port`.
+    /// An HTTP `GET` of this path on this port returns this status. The port must be reachable as for `Port`.
     Http {
-        /// The path with its query, beginning with `/`.
+        /// The path with its query, starting with `/`.
         path: String,
         /// The port inside the container.
         port: u16,
-        /// The status.
+        /// The expected status code.
         status: u16,
     },
-    /// This command ends with 0 when it is run in it.
+    /// This command, run in the container, exits with 0.
     Exec(Vec<String>),
-    /// Its health check passes; without one: it runs.
+    /// The container's health check passes; if it has none, the container is running.
     Healthy,
-    /// It has ended, whatever the exit code.
+    /// The container has exited, with any exit code.
     Exit,
 }
 
 impl WaitFor {
-    /// It has written this text.
+    /// Creates a condition: the container has written this text.
     pub fn log(text: impl Into<String>) -> Self {
         Self::Log(text.into())
     }
 
-    /// A `GET` of this path is answered with 200.
+    /// Creates a condition: a `GET` of this path returns 200.
     pub fn http(port: u16, path: impl Into<String>) -> Self {
         Self::Http {
             path: path.into(),
@@ -76,36 +77,37 @@ impl WaitFor {
         }
     }
 
-    /// This command ends with 0.
-    pub fn exec(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self::Exec(argv.into_iter().map(Into::into).collect())
+    /// Creates a condition: this command exits with 0.
+    pub fn exec(argv: impl IntoCommand) -> Self {
+        Self::Exec(argv.into_command())
     }
 
     fn check(&self) -> Result<()> {
         match self {
             Self::Http { path, .. } if !is_request_target(path) => {
-                let message = "must begin with `/` and have no spaces or control characters";
+                let message = "must start with `/` and contain no spaces or control characters";
                 Err(ConfigurationError::single("waitFor.path", "invalid-character", message).into())
             }
             _ => Ok(()),
         }
     }
 
-    /// What has to happen, to be read after "had not".
-    fn awaited(&self) -> String {
+    /// Describes the condition, to be read after "had not".
+    pub(crate) fn awaited(&self) -> String {
         match self {
             Self::Log(text) => format!("written {text:?}"),
-            Self::Port(port) => format!("listened on its port {port}"),
+            Self::Port(port) => format!("opened port {port}"),
             Self::Http { path, port, status } => {
-                format!("answered `GET {path}` on port {port} with {status}")
+                format!("returned {status} for `GET {path}` on port {port}")
             }
-            Self::Exec(argv) => format!("let the command {argv:?} succeed"),
+            Self::Exec(argv) => format!("passed the command {:?}", Words(argv)),
             Self::Healthy => "become healthy".to_owned(),
             Self::Exit => "exited".to_owned(),
         }
     }
 
-    /// Whether it is so now. `now` was read before, so that what a container wrote last is not missed.
+    /// Returns whether the condition holds. `now` was read beforehand, so that the container's last output is not
+    /// missed.
     async fn holds<D>(&self, driver: &D, now: &ContainerInstance) -> Result<bool>
     where
         D: ContainerDriver + ?Sized,
@@ -133,29 +135,29 @@ impl WaitFor {
 }
 
 impl fmt::Debug for WaitFor {
-    /// As it is displayed: without the arguments of a command, which may be secrets.
+    /// Same as `Display`: omits the arguments of a command, because they may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WaitFor({self})")
     }
 }
 
 impl fmt::Display for WaitFor {
-    /// What has to happen, in the past tense.
+    /// Describes the condition in the past tense.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(text) => write!(f, "it wrote {text:?}"),
-            Self::Port(port) => write!(f, "something listened on its port {port}"),
+            Self::Port(port) => write!(f, "port {port} was open"),
             Self::Http { path, port, status } => {
-                write!(f, "`GET {path}` on port {port} was answered with {status}")
+                write!(f, "`GET {path}` on port {port} returned {status}")
             }
-            Self::Exec(argv) => write!(f, "the command {:?} worked in it", Words(argv)),
+            Self::Exec(argv) => write!(f, "the command {:?} succeeded", Words(argv)),
             Self::Healthy => f.write_str("it was healthy"),
-            Self::Exit => f.write_str("it ended"),
+            Self::Exit => f.write_str("it exited"),
         }
     }
 }
 
-/// Looks again and again until `wanted` holds, or the container has exited and it cannot hold any more.
+/// Polls until `wanted` holds, or until the container has exited and the condition can no longer hold.
 pub(crate) async fn wait_ready<D>(
     driver: &D,
     operation: &'static str,
@@ -174,7 +176,7 @@ where
             match wanted.holds(driver, &now).await {
                 Ok(true) => return Ok((now, None)),
                 Ok(false) => {}
-                // It exited between the two calls; the next look tells how.
+                // The container exited between the two calls; the next poll reports how.
                 Err(error) if error.code() == driver_interface_errors::codes::CONTAINER_NOT_RUNNING => {}
                 Err(error) => return Err(error),
             }
@@ -190,10 +192,10 @@ where
     }
 }
 
-/// Where a port is reached from here: published, or at the container's own address.
+/// Returns the address at which a port is reachable from here: published, or at the container's own address.
 fn address(container: &ContainerInstance, port: u16) -> Option<SocketAddr> {
     let own = || {
-        let address: IpAddr = container.endpoint.as_ref()?.parse().ok()?;
+        let address = container.ip_address?;
         Some(SocketAddr::new(address, port))
     };
     container.endpoint(port).or_else(own)
@@ -209,13 +211,13 @@ async fn listens(address: SocketAddr) -> bool {
     };
     let mut byte = [0];
     match timeout(PROXY_GRACE, stream.read(&mut byte)).await {
-        // It waits for us to speak first.
+        // The server waits for the client to send first.
         Err(_) => true,
         Ok(read) => read.is_ok_and(|length| length > 0),
     }
 }
 
-/// The status that a `GET` is answered with; none where there is no answer of HTTP.
+/// Returns the status of the response to a `GET`; `None` if there is no HTTP response.
 async fn answer(address: SocketAddr, path: &str) -> Option<u16> {
     let mut stream = connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

@@ -1,8 +1,9 @@
-//! Words of commands, made fit for a `Debug` output.
+//! A `Debug` form for commands.
 
 use std::fmt;
 
-/// The words of a command: its program is shown, and of the arguments, which may be secrets, only how many there are.
+/// The words of a command. `Debug` shows the program and only the number of arguments, because they may contain
+/// secrets.
 pub(crate) struct Words<'a>(pub(crate) &'a [String]);
 
 impl fmt::Debug for Words<'_> {
@@ -35,7 +36,7 @@ mod tests {
             format!("{shell:?}"),
             format!("{:?}", ExecConfig::new(words())),
             format!("{:?}", ExecConfig::shell(&line)),
-            format!("{wait:?} {wait}"),
+            format!("{wait:?} {wait} {}", wait.awaited()),
         ] {
             assert!(!text.contains(SECRET), "{text}");
         }
@@ -45,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_command_s_words_are_counted() {
-        let of = |words: &[&str]| format!("{:?}", ExecConfig::new(words.iter().copied()));
+        let of = |words: &[&str]| format!("{:?}", ExecConfig::new(words));
         assert!(of(&[]).contains("argv: [],"), "{}", of(&[]));
         assert!(of(&["ls"]).contains(r#"argv: ["ls"],"#), "{}", of(&["ls"]));
     }

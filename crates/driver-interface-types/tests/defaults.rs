@@ -183,9 +183,9 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
     };
     for (wanted, awaited) in [
         (WaitFor::log("up"), r#"written "up""#),
-        (WaitFor::Port(80), "listened on its port 80"),
-        (WaitFor::http(80, "/x"), "answered `GET /x` on port 80 with 200"),
-        (WaitFor::exec(["true"]), r#"let the command ["true"] succeed"#),
+        (WaitFor::Port(80), "opened port 80"),
+        (WaitFor::http(80, "/x"), "returned 200 for `GET /x` on port 80"),
+        (WaitFor::exec(["true"]), r#"passed the command ["true"]"#),
         (WaitFor::Healthy, "become healthy"),
         (WaitFor::Exit, "exited"),
     ] {
@@ -207,7 +207,7 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
     assert_eq!(
         error.to_string(),
         format!(
-            "container `{id}` had not become as wanted within 2s: it had exited with code 3; its log ends: bye"
+            "container `{id}` had not satisfied the condition within 2s: it had exited with code 3; its log ends with: bye"
         )
     );
 }

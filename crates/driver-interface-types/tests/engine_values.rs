@@ -205,7 +205,13 @@ async fn more_than_the_limit_is_refused_and_not_cut() {
         ByteStream::from(vec![0; 10]).read_all(10).await.unwrap().len(),
         10
     );
-    assert!(ByteStream::from(Vec::new()).collect().await.unwrap().is_empty());
+    assert!(
+        ByteStream::from(Vec::new())
+            .collect_all()
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(FileContent::from(vec![0; 10]).length(), 10);
 }
 

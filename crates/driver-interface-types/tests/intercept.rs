@@ -104,7 +104,7 @@ async fn the_end_of_a_stream_is_reported_once() -> Result<()> {
     let logs = driver
         .stream_container_logs(&made.id, LogStreamOptions::default().follow(true))
         .await?;
-    logs.collect().await?;
+    logs.collect_all().await?;
     // The first of the two runs was dropped by the interceptor itself, before it was watched.
     let ended: Vec<String> = driver
         .interceptor()

@@ -57,7 +57,7 @@ fn what_a_config_leaves_out_has_the_safe_default() {
     let limits = config.resources;
     assert_eq!(
         (limits.cpu, limits.memory, limits.disk, limits.pids),
-        (0.5, 512, 1024, 100)
+        (0.5, 512, None, 100)
     );
     let security = config.security;
     assert!(security.read_only && security.no_new_privileges);
@@ -167,6 +167,12 @@ fn a_fingerprint_ignores_the_operation_key_and_nothing_else() {
         config.clone().network("none"),
     ] {
         assert_ne!(fingerprint, other.fingerprint(), "{other:?}");
+        assert!(!other.has_fingerprint(&fingerprint), "{other:?}");
+    }
+    assert!(config.has_fingerprint(&fingerprint));
+    // One of a version that computed it differently says nothing.
+    for old in ["0123456789abcdef0123456789abcdef", "0-0123456789abcdef"] {
+        assert!(config.has_fingerprint(old), "{old}");
     }
 }
 

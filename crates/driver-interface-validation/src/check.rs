@@ -1,4 +1,4 @@
-//! Runs the schemas and turns garde's report into violations.
+//! Runs the schemas and converts garde's report into violations.
 
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
@@ -12,7 +12,7 @@ use crate::{
     SecurityOptionsSchema, ValidationPolicy, VolumeConfigSchema, VolumeMountSchema,
 };
 
-/// Checks a container's config with the safe policy for bind mounts.
+/// Validates a container's config with the default (safe) policy for bind mounts.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -29,7 +29,7 @@ pub fn validate_container_config(config: &ContainerConfig) -> Result<(), Configu
     validate_container_config_with(config, &ValidationPolicy::default())
 }
 
-/// Checks a container's config with a policy of your own for bind mounts.
+/// Validates a container's config with a custom policy for bind mounts.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -50,8 +50,8 @@ pub fn validate_container_config_with(
     refuse_if_any(violations(&ContainerConfigSchema::from(config), policy))
 }
 
-/// Checks a command that is to be run in a container. Variables follow the same rules as in a container's config, with
-/// the same codes and paths.
+/// Validates the config of a command to run in a container. Environment variables follow the same rules as in a
+/// container's config, with the same codes and paths.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -71,7 +71,7 @@ pub fn validate_exec_config(config: &ExecConfig) -> Result<(), ConfigurationErro
     ))
 }
 
-/// Checks limits; paths start at them (`cpu`, not `resources.cpu`).
+/// Validates resource limits. Paths are relative to them (`cpu`, not `resources.cpu`).
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -90,7 +90,7 @@ pub fn validate_resource_limits(limits: &ResourceLimits) -> Result<(), Configura
     ))
 }
 
-/// Checks security options; paths start at them (`user`, not `security.user`).
+/// Validates security options. Paths are relative to them (`user`, not `security.user`).
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -109,7 +109,7 @@ pub fn validate_security_options(options: &SecurityOptions) -> Result<(), Config
     ))
 }
 
-/// Checks one mount with a policy; paths start at it (`target`, not `volumes[0].target`).
+/// Validates one mount with a policy. Paths are relative to it (`target`, not `volumes[0].target`).
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -128,7 +128,7 @@ pub fn validate_volume_mount(
     refuse_if_any(violations(&VolumeMountSchema::from(mount), policy))
 }
 
-/// Checks a volume's config.
+/// Validates a volume's config.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -147,7 +147,7 @@ pub fn validate_volume_config(config: &VolumeConfig) -> Result<(), Configuration
     ))
 }
 
-/// Checks a network's config.
+/// Validates a network's config.
 ///
 /// # Errors
 /// [`ConfigurationError`] with every violation.
@@ -166,10 +166,10 @@ pub fn validate_network_config(config: &NetworkConfig) -> Result<(), Configurati
     ))
 }
 
-/// Checks which logs are asked for.
+/// Validates log options.
 ///
 /// # Errors
-/// [`ConfigurationError`] when neither stream is selected.
+/// [`ConfigurationError`] if neither stream is selected.
 ///
 /// ```
 /// use driver_interface_types::LogOptions;
@@ -188,7 +188,7 @@ pub fn validate_log_options(options: &LogOptions) -> Result<(), ConfigurationErr
     ))
 }
 
-/// Every violation, in the alphabetical order of the fields (which is garde's).
+/// Returns all violations, in the alphabetical order of the fields (which is garde's order).
 pub(crate) fn violations<S>(schema: &S, policy: &ValidationPolicy) -> Vec<Violation>
 where
     S: Validate<Context = ValidationPolicy>,
@@ -206,7 +206,8 @@ pub(crate) fn refuse_if_any(violations: Vec<Violation>) -> Result<(), Configurat
     }
 }
 
-/// A rule's refusal. garde keeps one text per error, so the code travels at its end: `must not be empty [empty]`.
+/// Creates the error of a rule. garde keeps one text per error, so the code is appended to it:
+/// `must not be empty [empty]`.
 pub(crate) fn refusal(code: &str, message: impl AsRef<str>) -> garde::Error {
     garde::Error::new(format!("{} [{code}]", message.as_ref()))
 }
@@ -226,7 +227,8 @@ fn to_violations(report: Report) -> Vec<Violation> {
         .collect()
 }
 
-/// garde's path with the field names of the wire: `session_id` becomes `sessionId`. Keys of maps stay as they are.
+/// Returns garde's path with the field names used on the wire: `session_id` becomes `sessionId`. Keys of maps are
+/// kept.
 fn wire_path(path: &str) -> String {
     let (fields, key) = path.split_at(path.find("[\"").unwrap_or(path.len()));
     let mut out = String::with_capacity(path.len());

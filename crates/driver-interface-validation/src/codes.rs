@@ -1,4 +1,4 @@
-//! The stable code of every rule, for matching without reading sentences.
+//! The stable code of every rule, for matching without parsing messages.
 //!
 //! A code never changes its meaning and is never reused.
 //!
@@ -14,7 +14,7 @@ macro_rules! codes {
     ($($(#[doc = $docs:literal])+ $name:ident = $code:literal;)+) => {
         $($(#[doc = $docs])+ pub const $name: &str = $code;)+
 
-        /// Every code, in the order of this page.
+        /// All codes, in the order of this page.
         pub const ALL: &[&str] = &[$($name),+];
     };
 }
@@ -22,25 +22,26 @@ macro_rules! codes {
 codes! {
     /// The text is not JSON.
     INVALID_JSON = "invalid-json";
-    /// A value is of another type than its field, or is none of the field's choices.
+    /// A value has a different type than its field, or is not one of the field's allowed values.
     WRONG_TYPE = "wrong-type";
-    /// There is no such field.
+    /// The field does not exist.
     UNKNOWN_FIELD = "unknown-field";
-    /// A field that has no default is not given.
+    /// A required field is missing.
     MISSING_FIELD = "missing-field";
-    /// A field or key is given twice in one object.
+    /// A field or key occurs more than once in an object.
     DUPLICATE_FIELD = "duplicate-field";
-    /// A text that must say something is empty.
+    /// A text that must not be empty is empty.
     EMPTY = "empty";
-    /// A text is longer than an engine or the kernel takes.
+    /// A text is longer than an engine or the kernel accepts.
     TOO_LONG = "too-long";
-    /// A list or map has more entries than it may.
+    /// A list or map has too many entries.
     TOO_MANY = "too-many";
-    /// A text holds a character that cannot be passed on: NUL, another control character, `=` or `:`.
+    /// A text contains a character that cannot be passed to the engine: NUL, another control character, `=` or
+    /// `:`.
     INVALID_CHARACTER = "invalid-character";
-    /// A name is not made of letters, digits, `_`, `.` and `-`, or has the wrong length.
+    /// A name contains characters other than letters, digits, `_`, `.` and `-`, or has the wrong length.
     INVALID_NAME = "invalid-name";
-    /// A name or key belongs to the drivers or the engine.
+    /// A name or key is reserved for the drivers or the engine.
     RESERVED = "reserved";
     /// An image reference does not follow the registries' grammar.
     INVALID_IMAGE = "invalid-image-reference";
@@ -48,30 +49,30 @@ codes! {
     OUT_OF_RANGE = "out-of-range";
     /// A path does not start with `/`.
     NOT_ABSOLUTE = "not-absolute";
-    /// A path has `..`, or, inside a container, empty or `.` parts.
+    /// A path contains `..`, or, inside a container, empty or `.` components.
     NOT_NORMALISED = "not-normalised";
-    /// Nothing may be mounted at this place of a container.
+    /// Mounts are not permitted at this path of a container.
     FORBIDDEN_TARGET = "forbidden-target";
-    /// The policy does not let this path of the host be mounted.
+    /// The policy does not permit a mount of this host path.
     FORBIDDEN_BIND = "forbidden-bind";
-    /// An entry of a list is there twice, or two mounts have one target.
+    /// An entry of a list occurs more than once, or two mounts have the same target.
     DUPLICATE = "duplicate";
-    /// A network mode would take the container out of its isolation.
+    /// A network mode would break the container's isolation.
     FORBIDDEN_NETWORK = "forbidden-network";
-    /// An option reaches beyond what it is an option of.
+    /// An option has an effect beyond the object that it belongs to.
     FORBIDDEN_OPTION = "forbidden-option";
-    /// A user is not written as `uid`, `uid:gid`, `name` or `name:group`.
+    /// A user is not in the form `uid`, `uid:gid`, `name` or `name:group`.
     INVALID_USER = "invalid-user";
-    /// Linux has no such capability, or it is not written as this interface writes it.
+    /// Linux has no such capability, or it is not in the form that this interface uses.
     UNKNOWN_CAPABILITY = "unknown-capability";
-    /// A capability may not be given back.
+    /// A capability may not be added.
     FORBIDDEN_CAPABILITY = "forbidden-capability";
     /// A capability is both dropped and added by name.
     CONTRADICTION = "contradiction";
-    /// A device is none, or would hand over the host.
+    /// A path is not a device, or the device would give control over the host.
     FORBIDDEN_DEVICE = "forbidden-device";
-    /// A seccomp or AppArmor profile is none, or would turn the filter off.
+    /// A seccomp or AppArmor profile is invalid, or would disable the filter.
     INVALID_PROFILE = "invalid-profile";
-    /// Logs are asked for without any stream.
+    /// Logs are requested without selecting a stream.
     NO_STREAM = "no-stream";
 }

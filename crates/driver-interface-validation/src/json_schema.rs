@@ -1,14 +1,14 @@
 //! JSON Schemas of the wire types, for editors and for programs in other languages.
 //!
-//! They come from the types, so fields and defaults are right by themselves. What is added here are the rules that
-//! JSON Schema can say: bounds, lengths, patterns, choices. The others (a duplicate target, a dangerous bind) only
-//! the validators know; what they accept, the schemas accept too.
+//! They are generated from the types, so fields and defaults always match. This module adds the rules that JSON
+//! Schema can express: bounds, lengths, patterns, enumerations. Only the validators check the other rules (a
+//! duplicate target, a dangerous bind mount). The schemas accept everything that the validators accept.
 
 use std::collections::BTreeMap;
 
 use driver_interface_types::{
     ContainerConfig, ContainerFilter, ContainerId, ContainerInstance, DriverHealth, LogOptions, Network,
-    NetworkConfig, NetworkId, OperationKey, SessionId, StopOptions, Volume, VolumeConfig, VolumeId,
+    NetworkConfig, NetworkId, SessionId, StopOptions, Volume, VolumeConfig, VolumeId,
 };
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::limits;
 use crate::schema::{ALL_CAPABILITIES, CAPABILITIES};
 
-/// The JSON Schema (draft 2020-12) of a container's config, with defaults and bounds.
+/// Returns the JSON Schema (draft 2020-12) of a container's config, with defaults and bounds.
 ///
 /// ```
 /// let schema = driver_interface_validation::container_config_json_schema();
@@ -28,7 +28,7 @@ pub fn container_config_json_schema() -> Value {
     schema_of::<ContainerConfig>()
 }
 
-/// The JSON Schema of every type on the wire, by the type's name.
+/// Returns the JSON Schema of every wire type, by the type's name.
 ///
 /// ```
 /// let schemas = driver_interface_validation::json_schemas();
@@ -49,7 +49,7 @@ pub fn json_schemas() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// The files of `docs/schema`: name and content, as `cargo xtask schema` writes them.
+/// Returns the files of `docs/schema` by name, with the content that `cargo xtask schema` writes.
 ///
 /// ```
 /// let files = driver_interface_validation::json_schema_files();
@@ -72,18 +72,18 @@ fn schema_of<T: JsonSchema>() -> Value {
     tidy(schema)
 }
 
-/// What the validators ask of a type, as far as JSON Schema can say it.
+/// Returns the validators' rules for a type, as far as JSON Schema can express them.
 fn rules_of(type_name: &str) -> Value {
     match type_name {
         "ContainerConfig" => json!({ "properties": {
-            "sessionId": name(SessionId::MIN_LEN, SessionId::MAX_LEN),
+            "sessionId": label_value(),
             "image": { "minLength": 1 },
             "name": name(ContainerId::MIN_LEN, ContainerId::MAX_LEN),
             "command": { "items": { "maxLength": limits::MAX_WORD, "pattern": NO_NUL } },
             "env": { "propertyNames": key(), "additionalProperties": { "maxLength": limits::MAX_WORD, "pattern": NO_NUL } },
             "labels": map(),
             "volumes": { "maxItems": limits::MAX_MOUNTS },
-            "operationKey": name(OperationKey::MIN_LEN, OperationKey::MAX_LEN),
+            "operationKey": label_value(),
             "tmpfs": { "maxItems": limits::MAX_MOUNTS },
             "shmSize": { "minimum": 1, "maximum": limits::MAX_MEMORY },
             "ports": { "maxItems": limits::MAX_PORTS },
@@ -142,18 +142,18 @@ fn rules_of(type_name: &str) -> Value {
         }
         "VolumeConfig" => json!({ "properties": {
             "name": name(VolumeId::MIN_LEN, VolumeId::MAX_LEN),
-            "sessionId": name(SessionId::MIN_LEN, SessionId::MAX_LEN),
+            "sessionId": label_value(),
             "driver": { "minLength": 1, "maxLength": limits::MAX_DRIVER_NAME },
             "labels": map(),
         } }),
         "NetworkConfig" => json!({ "properties": {
             "name": name(NetworkId::MIN_LEN, NetworkId::MAX_LEN),
-            "sessionId": name(SessionId::MIN_LEN, SessionId::MAX_LEN),
+            "sessionId": label_value(),
             "driver": { "minLength": 1, "maxLength": limits::MAX_DRIVER_NAME },
             "labels": map(),
             "options": map(),
         } }),
-        "SessionId" => name(SessionId::MIN_LEN, SessionId::MAX_LEN),
+        "SessionId" => label_value(),
         "ContainerId" => name(ContainerId::MIN_LEN, ContainerId::MAX_LEN),
         "VolumeId" => name(VolumeId::MIN_LEN, VolumeId::MAX_LEN),
         "NetworkId" => name(NetworkId::MIN_LEN, NetworkId::MAX_LEN),
@@ -165,6 +165,15 @@ const NO_NUL: &str = "^[^\\u0000]*$";
 
 fn name(min: usize, max: usize) -> Value {
     json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "minLength": min, "maxLength": max })
+}
+
+/// A [`SessionId`] or an operation key.
+fn label_value() -> Value {
+    json!({
+        "pattern": "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$",
+        "minLength": SessionId::MIN_LEN,
+        "maxLength": SessionId::MAX_LEN,
+    })
 }
 
 fn key() -> Value {
@@ -179,7 +188,7 @@ fn map() -> Value {
     })
 }
 
-/// Puts what is in `more` into `schema`, field by field.
+/// Merges `more` into `schema`, field by field.
 fn merge(schema: &mut Value, more: Value) {
     match (schema, more) {
         (Value::Object(fields), Value::Object(more)) => {
@@ -191,8 +200,8 @@ fn merge(schema: &mut Value, more: Value) {
     }
 }
 
-/// Sorts the fields, brings descriptions from rustdoc's form into plain text, and drops the formats that only
-/// Rust knows (`uint64`), at which strict validators stop.
+/// Sorts the fields, converts descriptions from rustdoc to plain text, and removes the formats that only Rust
+/// knows (`uint64`), because strict validators reject them.
 fn tidy(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -216,7 +225,7 @@ fn tidy(value: Value) -> Value {
     }
 }
 
-/// A doc comment without its examples, tables and links, one line a paragraph.
+/// Returns a doc comment without its examples, tables and links, with one line per paragraph.
 fn plain(docs: &str) -> String {
     let paragraphs = docs.split("\n\n").map(str::trim);
     let mut in_example = false;
@@ -232,7 +241,7 @@ fn plain(docs: &str) -> String {
     lines.join("\n\n")
 }
 
-/// ``[`text`](target)`` and ``[`text`]`` become `` `text` ``.
+/// Replaces links with code: ``[`text`](target)`` and ``[`text`]`` become `` `text` ``.
 fn without_links(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

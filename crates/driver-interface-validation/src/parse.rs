@@ -1,7 +1,7 @@
-//! Reads configs from JSON and reports everything that is wrong at once: syntax, types, fields and values.
+//! Parses configs from JSON and reports all violations at once: syntax, types, fields and values.
 //!
-//! Serde stops at the first mistake. So the text is read into a tree, the tree field by field into a config
-//! that has defaults where something is wrong, and then the schemas check the config.
+//! Serde stops at the first error. The text is therefore parsed into a tree, and the tree is converted field by
+//! field into a config with defaults in place of invalid fields. The schemas then validate the config.
 
 mod node;
 mod read;
@@ -23,13 +23,13 @@ use crate::{
     ContainerConfigSchema, NetworkConfigSchema, ValidationPolicy, VolumeConfigSchema, codes, limits,
 };
 
-/// Reads a container's config from JSON and checks it with the safe policy for bind mounts.
+/// Parses a container's config from JSON and validates it with the default (safe) policy for bind mounts.
 ///
-/// A whole number may be written as a float (`512.0`), and fields with a default may be left out.
+/// A whole number may be written as a float (`512.0`), and fields with a default may be omitted.
 ///
 /// # Errors
-/// [`ConfigurationError`] with every violation: wrong syntax (with line and column), wrong types, unknown,
-/// missing and repeated fields, and all rules of [`validate_container_config`](crate::validate_container_config).
+/// [`ConfigurationError`] with every violation: invalid syntax (with line and column), wrong types, unknown,
+/// missing and duplicate fields, and all rules of [`validate_container_config`](crate::validate_container_config).
 ///
 /// ```
 /// use driver_interface_validation::parse_container_config;
@@ -41,7 +41,7 @@ use crate::{
 ///     .unwrap_err();
 /// let lines: Vec<String> = error.violations().iter().map(ToString::to_string).collect();
 /// assert_eq!(lines, [
-///     "sessionId: must be given: it has no default",
+///     "sessionId: is required: it has no default",
 ///     "resources.memory: must be a whole number of MiB, at least 6; got -5",
 ///     "session_id: is not a known field; did you mean `sessionId`?",
 /// ]);
@@ -51,10 +51,10 @@ pub fn parse_container_config(json: &str) -> Result<ContainerConfig, Configurati
     parse_container_config_with(json, &ValidationPolicy::default())
 }
 
-/// Reads a container's config from JSON and checks it with a policy of your own for bind mounts.
+/// Parses a container's config from JSON and validates it with a custom policy for bind mounts.
 ///
 /// # Errors
-/// As [`parse_container_config`].
+/// Same as [`parse_container_config`].
 ///
 /// ```
 /// use driver_interface_validation::{ValidationPolicy, parse_container_config_with};
@@ -73,10 +73,11 @@ pub fn parse_container_config_with(
     })
 }
 
-/// Reads a volume's config from JSON and checks it.
+/// Parses a volume's config from JSON and validates it.
 ///
 /// # Errors
-/// As [`parse_container_config`], with the rules of [`validate_volume_config`](crate::validate_volume_config).
+/// Same as [`parse_container_config`], with the rules of
+/// [`validate_volume_config`](crate::validate_volume_config).
 ///
 /// ```
 /// use driver_interface_validation::parse_volume_config;
@@ -91,10 +92,11 @@ pub fn parse_volume_config(json: &str) -> Result<VolumeConfig, ConfigurationErro
     })
 }
 
-/// Reads a network's config from JSON and checks it.
+/// Parses a network's config from JSON and validates it.
 ///
 /// # Errors
-/// As [`parse_container_config`], with the rules of [`validate_network_config`](crate::validate_network_config).
+/// Same as [`parse_container_config`], with the rules of
+/// [`validate_network_config`](crate::validate_network_config).
 ///
 /// ```
 /// use driver_interface_validation::parse_network_config;
@@ -115,12 +117,12 @@ fn parse<T>(
     check: impl FnOnce(&T) -> Vec<Violation>,
 ) -> Result<T, ConfigurationError> {
     let node: Node = serde_json::from_str(json).map_err(|error| {
-        let message = format!("must be JSON: {}", sentence(&error.to_string()));
+        let message = format!("must be valid JSON: {}", sentence(&error.to_string()));
         ConfigurationError::single("", codes::INVALID_JSON, message)
     })?;
     let mut found = Found::new();
     let value = read(node, &mut found);
-    // What could not be read is a default by now, which the rules must not judge.
+    // Fields that could not be parsed now hold defaults, which must not be validated.
     let broken: HashSet<String> = found.iter().map(|violation| violation.path.clone()).collect();
     let judged = check(&value);
     found.extend(
@@ -132,7 +134,7 @@ fn parse<T>(
     Ok(value)
 }
 
-/// A path, and every path that it lies below: `a.b[0]`, `a.b`, `a` and the root.
+/// Returns a path and all its parents: `a.b[0]`, `a.b`, `a` and the root.
 fn and_parents(path: &str) -> impl Iterator<Item = &str> {
     let parents = path
         .match_indices(['.', '['])
@@ -172,7 +174,7 @@ fn resource_limits(node: Node, path: &str, found: &mut Found) -> Option<Resource
     let mut fields = Fields::of(node, path, found);
     fields.optional("cpu", &mut resources.cpu, cores);
     fields.optional("memory", &mut resources.memory, whole(limits::MEMORY));
-    fields.optional("disk", &mut resources.disk, whole(limits::DISK));
+    fields.optional("disk", &mut resources.disk, maybe(whole(limits::DISK)));
     fields.optional("pids", &mut resources.pids, whole(limits::PIDS));
     fields.finish();
     Some(resources)

@@ -1,6 +1,6 @@
-//! Paths as texts: nothing here looks at a file system.
+//! Purely textual path functions: none of them accesses a file system.
 
-/// The path without empty parts, `.` and a closing slash; `None` if it is relative or has `..`.
+/// Returns the path without empty components, `.` and a trailing slash; `None` if it is relative or contains `..`.
 pub(crate) fn normalised(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     for part in path.strip_prefix('/')?.split('/') {
@@ -16,7 +16,7 @@ pub(crate) fn normalised(path: &str) -> Option<String> {
     Some(if out.is_empty() { "/".to_owned() } else { out })
 }
 
-/// Whether `path` is `folder` or inside it. Both are normalised.
+/// Returns whether `path` is `folder` or inside it. Both must be normalised.
 pub(crate) fn is_within(path: &str, folder: &str) -> bool {
     folder == "/"
         || path

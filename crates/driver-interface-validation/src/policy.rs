@@ -1,36 +1,38 @@
-//! Which directories of the host a container may be given, and which capabilities.
+//! The policy for bind mounts of host paths and for Linux capabilities.
 
 mod host;
 
 use crate::path::{is_within, normalised};
 use crate::text::shown;
 
-/// Says which paths of the host may be mounted into containers, and which capabilities may be added. The default is
-/// safe: no path of the host at all, and only capabilities that do not reach beyond the container.
+/// A policy that defines which host paths may be mounted into containers, and which capabilities may be added. The
+/// default is safe: no host path at all, and only capabilities whose effect stays within the container.
 ///
-/// Bind mounts are allowed by directory, with [`allow_bind_root`](Self::allow_bind_root), or altogether, with
-/// [`allow_any_bind`](Self::allow_any_bind). Some paths stay refused also then, because they would hand over the host or
-/// somebody's credentials; only [`allow_dangerous_bind`](Self::allow_dangerous_bind) lifts that, for one path at a time:
+/// Bind mounts are allowed per directory with [`allow_bind_root`](Self::allow_bind_root), or altogether with
+/// [`allow_any_bind`](Self::allow_any_bind). Some paths are refused even then, because they would give control
+/// over the host or expose credentials. Only [`allow_dangerous_bind`](Self::allow_dangerous_bind) permits them,
+/// one path at a time:
 ///
-/// | refused | because |
+/// | refused | reason |
 /// |---|---|
-/// | `/` and every other parent of a directory below, such as `/var` and `/var/lib` | it holds them |
+/// | `/` and every other parent of a directory below, such as `/var` and `/var/lib` | contains those directories |
 /// | `/proc`, `/sys`, `/dev`, `/cgroup` | kernel settings, other processes' memory, raw disks |
 /// | `/etc`, `/boot`, `/root`, `/lost+found` | accounts and passwords, the kernel, the administrator's keys |
 /// | `/run`, `/var/run`, `/var/lock` | the sockets of engines, of users' engines and of the init system |
 /// | `/bin`, `/sbin`, `/lib`, `/lib32`, `/lib64`, `/libx32`, `/usr`, `/var/spool` and package databases | the programs that the host runs |
-/// | `/var/log`, `/var/mail`, `/var/backups` | what all of the host writes, passwords among it |
+/// | `/var/log`, `/var/mail`, `/var/backups` | data of the whole host, including passwords |
 /// | the state of engines and clusters below `/var/lib` (`docker`, `containers`, `containerd`, `buildkit`, `crio`, `cni`, `kubelet`, `rancher`, `etcd`, `lxd`, `libvirt`, …), `/var/snap`, and what is [protected](Self::protect): the Docker driver adds its engine's storage | other containers' files and secrets |
-/// | `/home`, `/var/home`, `/Users` and each home directory in them | they hold the directories of the next line |
-/// | `.ssh`, `.gnupg`, `.aws`, `.azure`, `.kube`, `.docker`, `.netrc`, `.config/gcloud`, `.local/share/containers` and their like, wherever they are | credentials, and users' engines |
-/// | `/private/etc`, `/private/var` and others of macOS | where it keeps `/etc` and `/var` |
-/// | sockets (`….sock`, `….sock.ttrpc`) whose name says Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | whoever talks to an engine is root on its host |
+/// | `/home`, `/var/home`, `/Users` and each home directory in them | contain the directories of the next row |
+/// | `.ssh`, `.gnupg`, `.aws`, `.azure`, `.kube`, `.docker`, `.netrc`, `.config/gcloud`, `.local/share/containers` and similar, at any location | credentials, and users' engines |
+/// | `/private/etc`, `/private/var` and others of macOS | the locations of `/etc` and `/var` on macOS |
+/// | sockets (`….sock`, `….sock.ttrpc`) whose name contains Docker, Podman, containerd, CRI-O, BuildKit, kubelet or libvirt | access to an engine's socket is root access to its host |
 ///
-/// and everything inside these. Paths are compared as texts, without regard to case (a path of a case-insensitive host
-/// is refused in every spelling), after `//`, `/./` and a closing slash are gone; `..` is refused everywhere. The policy
-/// looks at no file system. A driver whose engine runs on this host follows symbolic links first and asks about both the
-/// path and what it leads to. Elsewhere links are not followed: allow only directories in which nobody makes links but
-/// those you trust.
+/// and everything inside these. Paths are compared as text, ignoring case (so a path on a case-insensitive host is
+/// refused in every spelling), after removing `//`, `/./` and a trailing slash. `..` is always refused.
+///
+/// The policy does not access a file system. A driver whose engine runs on the same host first resolves symbolic
+/// links and checks both the path and its target. In other cases links are not resolved: allow only directories in
+/// which only trusted users can create links.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -51,13 +53,13 @@ pub struct ValidationPolicy {
     any_bind: bool,
     roots: Vec<String>,
     dangerous: Vec<String>,
-    /// Directories of this engine and its host that are as dangerous as those every host has.
+    /// Directories of this engine and its host that are as dangerous as those that exist on every host.
     protected: Vec<String>,
     capabilities: Vec<String>,
 }
 
 impl ValidationPolicy {
-    /// The default policy, under a name that reads well.
+    /// Returns the default policy, under a more descriptive name.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -69,9 +71,9 @@ impl ValidationPolicy {
         Self::default()
     }
 
-    /// Allows bind mounts of this directory and of what is inside it, except for what is dangerous.
+    /// Allows bind mounts of this directory and everything inside it, except for dangerous paths.
     ///
-    /// A path that is not absolute, or has `..`, allows nothing.
+    /// A path that is not absolute, or contains `..`, allows nothing.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -87,8 +89,8 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows bind mounts of every path, except for what is dangerous. Whoever may create containers then reads and
-    /// writes most files of the host.
+    /// Allows bind mounts of every path, except for dangerous paths. Anyone who can create containers can then
+    /// read and write most files of the host.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -103,9 +105,9 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows bind mounts of this path, and of what is inside it, though it may hand over the host.
+    /// Allows bind mounts of this path and everything inside it, even if it gives control over the host.
     ///
-    /// Its parents stay refused. A path that is not absolute, or has `..`, allows nothing.
+    /// Its parents remain refused. A path that is not absolute, or contains `..`, allows nothing.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -120,8 +122,8 @@ impl ValidationPolicy {
         self
     }
 
-    /// Makes this directory dangerous: its bind mounts are refused, and those of what is inside it and of its parents.
-    /// Meant for an engine's storage, say.
+    /// Marks this directory as dangerous: bind mounts of it, of everything inside it and of its parents are
+    /// refused. It is intended, for example, for an engine's storage.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -136,8 +138,9 @@ impl ValidationPolicy {
         self
     }
 
-    /// The policy for a host whose symbolic links `resolve` follows: what it leads to is allowed, excepted and protected
-    /// as is the path itself. Drivers ask once, when they connect, so that a link that changes later changes nothing.
+    /// Returns the policy for a host whose symbolic links `resolve` follows: link targets are allowed, excepted
+    /// and protected like the paths themselves. Drivers resolve once, when they connect, so that a link that
+    /// changes later has no effect.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -156,7 +159,7 @@ impl ValidationPolicy {
         self
     }
 
-    /// Allows to add a capability that reaches beyond the container, such as `SYS_ADMIN` or `NET_RAW`.
+    /// Allows adding a capability that reaches beyond the container, such as `SYS_ADMIN` or `NET_RAW`.
     ///
     /// ```
     /// use driver_interface_types::{ContainerConfig, SecurityOptions};
@@ -179,7 +182,7 @@ impl ValidationPolicy {
         self.capabilities.iter().any(|allowed| allowed == name)
     }
 
-    /// Why this path of the host may not be mounted, and which call would allow it; `None` if it may.
+    /// Returns why this host path may not be mounted, and which call would allow it; `None` if it may.
     ///
     /// ```
     /// use driver_interface_validation::ValidationPolicy;
@@ -200,7 +203,7 @@ impl ValidationPolicy {
         if let Some(reason) = host::danger(&path.to_lowercase(), &protected) {
             let call = call("allow_dangerous_bind", &path);
             return Some(format!(
-                "must not be {}: {reason}; where that is wanted, allow it with {call}",
+                "must not be {}: {reason}; to allow it, use {call}",
                 shown(&path)
             ));
         }
@@ -209,18 +212,18 @@ impl ValidationPolicy {
         }
         let listed: Vec<String> = self.roots.iter().map(|root| shown(root)).collect();
         let allowed = match listed.as_slice() {
-            [] => "and it allows none".to_owned(),
-            listed => format!("and it allows {}", listed.join(", ")),
+            [] => "currently none".to_owned(),
+            listed => listed.join(", "),
         };
         let call = call("allow_bind_root", &path);
         Some(format!(
-            "must be inside a directory that this driver's policy allows, {allowed}: allow it with {call}, or a parent \
-             of it"
+            "must be inside a directory that this driver's policy allows ({allowed}); to allow it or a \
+             parent of it, use {call}"
         ))
     }
 }
 
-/// How to call a function of the policy for a path.
+/// Formats a call of a policy function for a path.
 fn call(function: &str, path: &str) -> String {
     let path = shown(path);
     format!("`ValidationPolicy::{function}(\"{}\")`", path.trim_matches('`'))

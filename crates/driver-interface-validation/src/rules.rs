@@ -1,7 +1,7 @@
-//! The rules of single texts, as garde calls them.
+//! The rules for single texts, as called by garde.
 
 use driver_interface_types::{
-    ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId, name_problem,
+    ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId,
 };
 
 use crate::ValidationPolicy;
@@ -10,7 +10,7 @@ use crate::codes;
 use crate::limits::{MAX_DRIVER_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME, TMPFS};
 use crate::text::{sentence, shown};
 
-/// What engines call their own networks, and modes that are no networks.
+/// Names that engines use for their own networks, and modes that are not networks.
 const RESERVED_NETWORKS: &[&str] = &[
     "default",
     "none",
@@ -31,8 +31,8 @@ pub(crate) fn refuse(code: &str, message: impl AsRef<str>) -> garde::Result {
     Err(refusal(code, message))
 }
 
-fn name(text: &str, min: usize, max: usize) -> garde::Result {
-    match name_problem(text, min, max) {
+fn name(text: &str, problem: fn(&str) -> Option<String>) -> garde::Result {
+    match problem(text) {
         None => Ok(()),
         Some(problem) if text.is_empty() => refuse(codes::EMPTY, problem),
         Some(problem) => refuse(codes::INVALID_NAME, sentence(&problem)),
@@ -40,24 +40,24 @@ fn name(text: &str, min: usize, max: usize) -> garde::Result {
 }
 
 pub(crate) fn session_id(text: &str, _: &ValidationPolicy) -> garde::Result {
-    name(text, SessionId::MIN_LEN, SessionId::MAX_LEN)
+    name(text, SessionId::problem)
 }
 
 pub(crate) fn operation_key(text: &str, _: &ValidationPolicy) -> garde::Result {
-    name(text, OperationKey::MIN_LEN, OperationKey::MAX_LEN)
+    name(text, OperationKey::problem)
 }
 
 pub(crate) fn volume_name(text: &str, _: &ValidationPolicy) -> garde::Result {
-    name(text, VolumeId::MIN_LEN, VolumeId::MAX_LEN)
+    name(text, VolumeId::problem)
 }
 
-/// A container's or network's name, which must not be taken for the id of another one.
+/// Checks the name of a container or network, which must not look like the id of another one.
 pub(crate) fn object_name(text: &str, _: &ValidationPolicy) -> garde::Result {
-    name(text, NetworkId::MIN_LEN, NetworkId::MAX_LEN)?;
+    name(text, NetworkId::problem)?;
     if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         return refuse(
             codes::RESERVED,
-            "must not be 64 hex digits: engines would take it for an id",
+            "must not be 64 hex digits: engines would treat it as an id",
         );
     }
     Ok(())
@@ -67,10 +67,7 @@ pub(crate) fn new_network_name(text: &str, policy: &ValidationPolicy) -> garde::
     if RESERVED_NETWORKS.contains(&text) {
         return refuse(
             codes::RESERVED,
-            format!(
-                "must not be {}: engines have a meaning of their own for it",
-                shown(text)
-            ),
+            format!("must not be {}: engines reserve this name", shown(text)),
         );
     }
     object_name(text, policy)
@@ -84,7 +81,7 @@ pub(crate) fn image(text: &str, _: &ValidationPolicy) -> garde::Result {
         .violations()
         .first()
         .map_or("is not an image reference", |violation| &violation.message);
-    // The reference quotes the whole text behind its problem; the path says enough.
+    // The error of `ImageRef` quotes the whole text after its problem; here the path identifies it already.
     let problem = problem
         .rsplit_once(" (in ")
         .map_or(problem, |(problem, _)| problem);
@@ -98,12 +95,12 @@ pub(crate) fn image(text: &str, _: &ValidationPolicy) -> garde::Result {
     )
 }
 
-/// The name of an engine's plugin: `local`, `bridge`, `vieux/sshfs:latest`.
+/// Checks the name of an engine plugin: `local`, `bridge`, `vieux/sshfs:latest`.
 pub(crate) fn driver_name(text: &str, _: &ValidationPolicy) -> garde::Result {
     if text.is_empty() {
         return refuse(
             codes::EMPTY,
-            "must not be empty; leave it out for the engine's default",
+            "must not be empty; omit it to use the engine's default",
         );
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | ':');
@@ -112,7 +109,7 @@ pub(crate) fn driver_name(text: &str, _: &ValidationPolicy) -> garde::Result {
         return refuse(
             codes::INVALID_NAME,
             format!(
-                "must be the name of an engine's driver, such as `local` or `bridge`; got {}",
+                "must be the name of an engine driver, such as `local` or `bridge`; got {}",
                 shown(text)
             ),
         );
@@ -128,7 +125,8 @@ pub(crate) fn network_driver(text: &str, policy: &ValidationPolicy) -> garde::Re
     refuse(
         codes::FORBIDDEN_NETWORK,
         format!(
-            "must be `bridge` or left out: any other kind of network joins the host's or another machine's; got {}",
+            "must be `bridge` or omitted: other drivers join the network of the host or of another machine; \
+             got {}",
             shown(text)
         ),
     )
@@ -144,18 +142,18 @@ pub(crate) fn network_mode(mode: &NetworkMode, _: &ValidationPolicy) -> garde::R
         "container" => "would share another container's network",
         "ns" | "pod" => "would share a network namespace of the host",
         "bridge" | "podman" => {
-            "is the engine's own network, on which containers of all sessions reach each other"
+            "is the engine's default network, on which containers of all sessions can reach each other"
         }
         "private" | "slirp4netns" | "pasta" | "nat" => {
-            "is a mode of one engine, outside the driver's isolation"
+            "is an engine-specific mode that bypasses the driver's isolation"
         }
         "" | "default" | "none" => {
             return refuse(
                 codes::RESERVED,
-                "must be the name of a network; `default` and `none` are modes of their own",
+                "must be the name of a network; `default` and `none` are separate modes",
             );
         }
-        _ => return name(text, NetworkId::MIN_LEN, NetworkId::MAX_LEN),
+        _ => return name(text, NetworkId::problem),
     };
     refuse(
         codes::FORBIDDEN_NETWORK,
@@ -170,7 +168,8 @@ pub(crate) fn user(text: &str, _: &ValidationPolicy) -> garde::Result {
     if text.is_empty() {
         return refuse(
             codes::EMPTY,
-            "must not be empty: the image would choose, and that is root for most; for root write `0`",
+            "must not be empty: the image's user would apply, which is root for most images; to run as root, \
+             use `0`",
         );
     }
     let (user, group) = match text.split_once(':') {
@@ -182,7 +181,7 @@ pub(crate) fn user(text: &str, _: &ValidationPolicy) -> garde::Result {
         .try_for_each(|part| user_part(part, text))
 }
 
-/// One side of `user:group`: a number or a name.
+/// Checks one side of `user:group`: a number or a name.
 fn user_part(part: &str, whole: &str) -> garde::Result {
     if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
         return match part.parse::<u64>() {
@@ -241,7 +240,7 @@ pub(crate) fn shm_size(mib: &u64, _: &ValidationPolicy) -> garde::Result {
     TMPFS.check(*mib)
 }
 
-/// `os/architecture` or `os/architecture/variant`.
+/// Checks a platform: `os/architecture` or `os/architecture/variant`.
 pub(crate) fn platform(text: &str, _: &ValidationPolicy) -> garde::Result {
     let parts: Vec<&str> = text.split('/').collect();
     let part = |part: &&str| {
@@ -253,7 +252,8 @@ pub(crate) fn platform(text: &str, _: &ValidationPolicy) -> garde::Result {
     };
     if !matches!(parts.len(), 2 | 3) || !parts.iter().all(part) {
         let message = format!(
-            "must be written as in `linux/arm64` or `linux/arm/v7`; got {}",
+            "must be `os/architecture` or `os/architecture/variant`, such as `linux/arm64` or \
+             `linux/arm/v7`; got {}",
             shown(text)
         );
         return refuse(codes::INVALID_NAME, message);
@@ -270,7 +270,7 @@ pub(crate) fn seccomp_profile(text: &str, _: &ValidationPolicy) -> garde::Result
         Ok(serde_json::Value::Object(_)) => Ok(()),
         _ => refuse(
             codes::INVALID_PROFILE,
-            "must be the JSON text of a seccomp profile; it cannot be turned off",
+            "must be a seccomp profile in JSON; seccomp cannot be turned off",
         ),
     }
 }
@@ -282,7 +282,8 @@ pub(crate) fn apparmor_profile(text: &str, _: &ValidationPolicy) -> garde::Resul
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "_.-/".contains(c));
     if !well_formed || text == "unconfined" {
-        let message = "must be the name of a profile that the host has loaded; it cannot be turned off";
+        let message = "must be the name of an AppArmor profile loaded on the host; AppArmor cannot be turned \
+                       off";
         return refuse(codes::INVALID_PROFILE, message);
     }
     Ok(())

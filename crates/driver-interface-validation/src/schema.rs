@@ -1,7 +1,8 @@
-//! The schemas: mirrors of the config types that borrow their values and that garde checks.
+//! The schemas: mirrors of the config types that borrow their values and are validated by garde.
 //!
-//! The types themselves know nothing of validation, so that who only sends configs does not pay for it. A schema
-//! serialises to the same JSON as what it mirrors: that is how a test sees that no field was forgotten.
+//! The types themselves have no validation code, so that programs that only send configs do not depend on it. A
+//! schema serialises to the same JSON as the type that it mirrors; a test uses this to check that no field is
+//! missing.
 
 mod container;
 mod exec;

@@ -1,19 +1,19 @@
-//! Texts of others, made fit for a message.
+//! Sanitises external text for messages.
 
-/// How many characters of a foreign text a message shows.
+/// The maximum number of characters of an external text that a message shows.
 const SHOWN: usize = 64;
 
-/// The text in backquotes, on one line, with control characters escaped, and shortened when it is long.
+/// Returns the text in backquotes, on one line, with control characters escaped, and truncated if it is long.
 pub(crate) fn shown(text: &str) -> String {
     format!("`{}`", escaped(text, SHOWN))
 }
 
-/// A key as a step of a path: `["A=B"]`.
+/// Formats a key as a step of a path: `["A=B"]`.
 pub(crate) fn key_step(key: &str) -> String {
     format!("[\"{}\"]", escaped(key, SHOWN))
 }
 
-/// A sentence made elsewhere, which may quote its subject at any length.
+/// Sanitises a sentence from another library, which may quote its input at any length.
 pub(crate) fn sentence(text: &str) -> String {
     escaped(text, 4 * SHOWN).replace("\\\"", "\"").replace("\\'", "'")
 }
@@ -26,10 +26,10 @@ fn escaped(text: &str, most: usize) -> String {
     out
 }
 
-/// The candidate that `text` was probably meant to be.
+/// Returns the candidate that `text` was probably meant to be.
 pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    // Nothing that long is a slip of the hand, and the distance is quadratic in the length.
+    // A text that long is not a typo, and the distance is quadratic in the length.
     let text = Some(text).filter(|text| text.len() <= SHOWN).map(bare)?;
     candidates
         .into_iter()
@@ -39,7 +39,8 @@ pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters have to be put in, left out or changed to make one text of the other.
+/// Returns the edit distance: how many characters have to be inserted, deleted or replaced to turn one text into
+/// the other.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -38,7 +38,7 @@ fn bounds_and_defaults_are_filled_in() {
     assert_eq!(resources["cpu"]["maximum"], limits::MAX_CPU);
     assert_eq!(resources["memory"]["minimum"], limits::MIN_MEMORY);
     assert_eq!(resources["pids"]["maximum"], limits::MAX_PIDS);
-    assert_eq!(resources["disk"]["default"], 1024);
+    assert_eq!(resources["disk"]["default"], serde_json::Value::Null);
     assert_eq!(schema["properties"]["volumes"]["maxItems"], limits::MAX_MOUNTS);
     assert_eq!(
         schema["$defs"]["LinuxCapabilities"]["properties"]["add"]["items"]["enum"]

@@ -44,25 +44,25 @@ fn mistakes_of_every_kind_are_reported_together() {
     assert_eq!(
         lines(&error),
         [
-            "sessionId: must be given: it has no default",
-            "command: must be a list; got a text",
-            "env[\"PORT\"]: must be a text; got a number",
+            "sessionId: is required: it has no default",
+            "command: must be a list; got a string",
+            "env[\"PORT\"]: must be a string; got a number",
             "resources.memory: must be a whole number of MiB, at least 6; got -5",
             "resources.cpus: is not a known field; did you mean `cpu`?",
-            "volumes[1].source: must be given: it has no default",
+            "volumes[1].source: is required: it has no default",
             "volumes[1].readonly: is not a known field; did you mean `readOnly`?",
-            "security.user: must be a text; got a number",
-            "security.capabilities.drop[1]: must be a text; got a number",
+            "security.user: must be a string; got a number",
+            "security.capabilities.drop[1]: must be a string; got a number",
             "pullPolicy: must be one of `missing`, `always`, `never`; got `sometimes`",
             "session: is not a known field; did you mean `sessionId`?",
-            "restart: is not a known field; there are `sessionId`, `image`, `name`, `command`, `env`, `labels`, \
+            "restart: is not a known field; the known fields are `sessionId`, `image`, `name`, `command`, `env`, `labels`, \
              `resources`, `volumes`, `network`, `security`, `pullPolicy`, `strictness`, `operationKey`, `entrypoint`, \
              `workingDir`, `hostname`, `tty`, `stopSignal`, `init`, `tmpfs`, `shmSize`, `ulimits`, `ports`, \
              `networkAliases`, `dns`, `extraHosts`, `healthCheck`, `platform`, `runtime`, `devices`, `gpus`",
-            "env[\"A=B\"]: must have a key without `=`, line breaks and other control characters",
-            "image: repository part \"Alpine\" must hold lower-case letters and digits, joined by `.`, `_`, `__` or `-`",
+            "env[\"A=B\"]: must have a key without `=`, line breaks or other control characters",
+            "image: repository component \"Alpine\" must consist of lower-case letters and digits, joined by `.`, `_`, `__` or `-`",
             "resources.pids: must be a whole number of processes, at least 1; got 0",
-            "security.capabilities.add[0]: must be written `CHOWN`, in capitals and without the `CAP_` prefix; got \
+            "security.capabilities.add[0]: must be written as `CHOWN`, in upper case and without the `CAP_` prefix; got \
              `CAP_CHOWN`",
             "volumes[1].target: must be an absolute path; got `data`",
         ]
@@ -129,7 +129,7 @@ fn whole_numbers_may_be_written_as_floats() {
             config.resources.disk,
             config.resources.cpu
         ),
-        (512, 1000, 2.0)
+        (512, Some(1000), 2.0)
     );
     refused(
         &with(r#""resources": { "memory": 512.5 }"#),
@@ -232,7 +232,7 @@ fn volume_and_network_configs_report_everything_too() {
         lines(&error),
         [
             "option: is not a known field; did you mean `options`?",
-            "name: must not be `host`: engines have a meaning of their own for it",
+            "name: must not be `host`: engines reserve this name",
             "sessionId: must not be empty",
         ]
     );

@@ -104,7 +104,8 @@ fn valid_config() -> impl Strategy<Value = ContainerConfig> {
         Just("none".to_owned()),
         Just("net-1".to_owned())
     ];
-    let names = (name, image, option::of(name), option::of(name));
+    let label_value = "[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,40}[a-zA-Z0-9])?";
+    let names = (label_value, image, option::of(name), option::of(label_value));
     (
         names,
         option::of(command),
@@ -198,7 +199,7 @@ const MISTAKES: &[Mistake] = &[
     }),
     ("resources.cpu", |config| config.resources.cpu = 0.0),
     ("resources.memory", |config| config.resources.memory = 1),
-    ("resources.disk", |config| config.resources.disk = 0),
+    ("resources.disk", |config| config.resources.disk = Some(0)),
     ("resources.pids", |config| config.resources.pids = u64::MAX),
     ("volumes[0].target", |config| {
         config.volumes.insert(0, VolumeMount::volume("data", "/proc/x"))

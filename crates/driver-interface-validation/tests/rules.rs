@@ -27,11 +27,11 @@ fn five_planted_mistakes_are_five_violations() {
     assert_eq!(
         lines,
         [
-            "env[\"A=B\"]: must have a key without `=`, line breaks and other control characters",
+            "env[\"A=B\"]: must have a key without `=`, line breaks or other control characters",
             "network: must be `default`, `none` or the name of a created network: `host` would share the host's \
              network and reach all its local services",
             "resources.cpu: must be a finite number above 0; got NaN",
-            "sessionId: must hold only letters, digits, `_`, `.` and `-`, has ' '",
+            "sessionId: must contain only letters, digits, `_`, `.` and `-`, has ' '",
             "volumes[1].target: must be an absolute path; got `data`",
         ]
     );
@@ -60,6 +60,16 @@ fn ids_and_names_hold_safe_characters_only() {
         refused(&config().name(text), "name", codes::INVALID_NAME);
         refused(&config().operation_key(text), "operationKey", codes::INVALID_NAME);
     }
+    // Every engine takes these as values of labels.
+    for text in ["a-", "a.", "a_", &"a".repeat(64)] {
+        refused(
+            &ContainerConfig::new(text, "alpine"),
+            "sessionId",
+            codes::INVALID_NAME,
+        );
+        refused(&config().operation_key(text), "operationKey", codes::INVALID_NAME);
+    }
+    accepted(&ContainerConfig::new("a".repeat(63), "alpine").operation_key("a-b_c.d"));
     refused(&config().name("a"), "name", codes::INVALID_NAME);
     refused(&config().name(""), "name", codes::EMPTY);
     refused(

@@ -154,7 +154,7 @@ fn defaults_are_safe() {
     let limits = config.resources;
     assert_eq!(
         (limits.cpu, limits.memory, limits.disk, limits.pids),
-        (2.0, 512, 1024, 100)
+        (2.0, 512, None, 100)
     );
     assert!(config.security.read_only && config.security.no_new_privileges);
     assert_eq!(config.security.user, "1000:1000");

@@ -232,10 +232,10 @@ fn mistakes_in_json_are_found_in_every_part() {
         [
             "stopSignal: must be a signal, such as `SIGTERM`; got `TERMINATE`",
             "ports[0].containerPort: must be a whole number, at most 65535; got 70000",
-            "ports[1].containerPort: must be given: it has no default",
+            "ports[1].containerPort: is required: it has no default",
             "dns[0]: must be an IP address; got `1.1.1`",
             "extraHosts[\"db\"]: must be an IP address; got `nowhere`",
-            "healthCheck.test: must be given: it has no default",
+            "healthCheck.test: is required: it has no default",
             "healthCheck.interval: must be a whole number of milliseconds, at least 0; got -1",
         ]
     );

@@ -1,4 +1,4 @@
-//! Writes a file into a container, runs a command on it, reads the result, and copies a folder out.
+//! Writes a file into a container, runs a command on it, reads the result, and copies a directory out.
 //!
 //! ```sh
 //! cargo run -p driver-interface --example files                                   # on a mock

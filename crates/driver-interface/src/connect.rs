@@ -1,4 +1,4 @@
-//! From a URI to a driver.
+//! Connecting a driver by URI.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use driver_interface_types::{ContainerDriver, Namespace};
 #[cfg(feature = "validation")]
 use driver_interface_validation::ValidationPolicy;
 
-/// The schemes that [`connect`] knows, whether their feature is on or not.
+/// The URI schemes that [`connect`] knows, regardless of enabled features.
 pub const SCHEMES: &[&str] = &[
     "mock-docker",
     "mock-local",
@@ -18,7 +18,7 @@ pub const SCHEMES: &[&str] = &[
     "http",
 ];
 
-/// What every driver is told, whatever it is.
+/// Options that apply to every driver.
 ///
 /// ```
 /// use driver_interface::{ConnectOptions, Namespace};
@@ -30,22 +30,23 @@ pub const SCHEMES: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// Whose objects the driver sees and touches; `default` without one.
+    /// The namespace whose resources the driver sees and changes; `default` unless set.
     pub namespace: Namespace,
-    /// Which paths of the host may be mounted, and which capabilities may be added; without one no path may be.
+    /// The host paths that may be mounted, and the Linux capabilities that may be added. By default no host
+    /// path may be mounted.
     #[cfg(feature = "validation")]
     pub policy: ValidationPolicy,
 }
 
 impl ConnectOptions {
-    /// Sets whose objects the driver sees and touches.
+    /// Sets the namespace whose resources the driver sees and changes.
     #[must_use]
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = namespace;
         self
     }
 
-    /// Sets which paths of the host may be mounted, and which capabilities may be added.
+    /// Sets the host paths that may be mounted, and the Linux capabilities that may be added.
     ///
     /// ```
     /// use driver_interface::{ConnectOptions, ValidationPolicy};
@@ -61,7 +62,7 @@ impl ConnectOptions {
     }
 }
 
-/// Makes the driver that a URI names, in the namespace `default`.
+/// Connects the driver that a URI names, in the namespace `default`.
 ///
 /// | URI | driver | feature |
 /// |---|---|---|
@@ -83,23 +84,23 @@ impl ConnectOptions {
 /// ```
 ///
 /// # Errors
-/// - `ConfigurationError`: the URI has a scheme that nobody knows, or is wrong behind it.
+/// - `ConfigurationError`: the URI's scheme is unknown, or the rest of the URI is invalid.
 /// - `UnsupportedError`: the scheme's feature is not compiled in.
-/// - What the driver says when it cannot reach its engine.
+/// - The driver's own error if it cannot reach its engine.
 ///
 /// # Cancel safety
-/// Nothing to undo.
+/// Dropping the future has no effect on the engine.
 pub async fn connect(uri: &str) -> Result<Arc<dyn ContainerDriver>> {
     connect_with(uri, ConnectOptions::default()).await
 }
 
-/// Makes the driver that a URI names; see [`connect`].
+/// Connects the driver that a URI names; see [`connect`].
 ///
 /// # Errors
 /// As [`connect`].
 ///
 /// # Cancel safety
-/// Nothing to undo.
+/// Dropping the future has no effect on the engine.
 pub async fn connect_with(uri: &str, options: ConnectOptions) -> Result<Arc<dyn ContainerDriver>> {
     let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
     match scheme {
@@ -160,7 +161,7 @@ async fn engine(uri: &str, _options: ConnectOptions) -> Result<Arc<dyn Container
     Err(not_compiled_in(uri.split(':').next().unwrap_or(uri), "docker"))
 }
 
-/// Names the schemes that would work, and how to get the one that does not.
+/// Lists the schemes that would work, and how to enable the requested one.
 #[cfg_attr(
     all(feature = "mock", feature = "docker"),
     allow(dead_code, reason = "every scheme is compiled in")

@@ -31,7 +31,7 @@ pub use driver_interface_validation::{
 #[cfg(all(feature = "conformance", feature = "mock"))]
 pub use mock_target::MockTarget;
 
-/// The pages of the repository, whose Rust code is compiled and run with the doc tests.
+/// The repository's pages. Their Rust code is compiled and run with the doc tests.
 #[cfg(doctest)]
 mod pages {
     macro_rules! page {

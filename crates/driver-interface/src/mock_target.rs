@@ -1,4 +1,4 @@
-//! The mocks as targets of the conformance suite.
+//! Conformance targets for the mocks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,10 +7,10 @@ use driver_interface_conformance::{Bystanders, Target};
 use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
-/// A mock for the conformance suite to run on, with a simulated engine of its own.
+/// A conformance target for a mock, with its own simulated engine.
 ///
-/// It is there to try checks of your own on, and to see that they fail: [`wrapped`](Self::wrapped) puts something
-/// with a fault between the suite and the mock.
+/// Use it to try your own checks and to see them fail: [`wrapped`](Self::wrapped) puts a faulty wrapper between
+/// the suite and the mock.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct MockTarget {
     wrap: Option<Wrap>,
 }
 
-/// Puts something between the suite and a driver.
+/// A function that wraps a driver before the suite uses it.
 type Wrap = Arc<dyn Fn(Arc<dyn ContainerDriver>) -> Arc<dyn ContainerDriver> + Send + Sync>;
 
 #[derive(Clone, Copy)]
@@ -42,17 +42,17 @@ enum Kind {
 }
 
 impl MockTarget {
-    /// `MockDockerDriver`, as `mock-docker:`.
+    /// Creates a target for `MockDockerDriver`, named `mock-docker:`.
     pub fn docker() -> Self {
         Self::new(Kind::Docker)
     }
 
-    /// `MockLocalDriver`, as `mock-local:`.
+    /// Creates a target for `MockLocalDriver`, named `mock-local:`.
     pub fn local() -> Self {
         Self::new(Kind::Local)
     }
 
-    /// `MockDockerDriver`, with whatever `wrap` makes of it.
+    /// Creates a target for `MockDockerDriver` whose drivers are wrapped by `wrap`.
     pub fn wrapped(wrap: Wrap) -> Self {
         Self {
             wrap: Some(wrap),
@@ -60,7 +60,7 @@ impl MockTarget {
         }
     }
 
-    /// The simulated engine.
+    /// Returns the simulated engine.
     pub fn engine(&self) -> &MockEngine {
         &self.engine
     }
@@ -106,7 +106,7 @@ impl Target for MockTarget {
     }
 
     fn registry_image(&self) -> Option<ImageRef> {
-        // Simulated registries have every image there could be.
+        // Simulated registries contain every possible image.
         ImageRef::new("registry.example/team/app:1").ok()
     }
 
@@ -118,7 +118,7 @@ impl Target for MockTarget {
     }
 }
 
-/// What other programs have on a simulated engine.
+/// Unmanaged resources on a simulated engine.
 struct MockBystanders {
     engine: MockEngine,
     names: Mutex<Vec<String>>,
@@ -175,7 +175,7 @@ impl Bystanders for MockBystanders {
     }
 
     async fn remove_all(&self) -> Result<(), String> {
-        // The engine goes with the target.
+        // The engine is dropped with the target.
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What most programs use: `use driver_interface::prelude::*`.
+//! The items that most programs use: `use driver_interface::prelude::*`.
 
 pub use driver_interface_errors::{
     DriverError, Effect, ErrorInfo, FileSystemErrorKind, Hint, Result, get_error_code, get_error_message,
@@ -7,16 +7,16 @@ pub use driver_interface_errors::{
 pub use driver_interface_types::{
     ByteStream, Bytes, Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerDriverExt,
     ContainerFilter, ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerPath,
-    ContainerState, ContainerStats, ContainerStatus, CreationPlan, DriverHealth, Enforcement,
+    ContainerRun, ContainerState, ContainerStats, ContainerStatus, CreationPlan, DriverHealth, Enforcement,
     EnforcementReport, Event, EventCursor, EventFilter, EventKind, EventStream, ExecConfig, ExecId,
     ExecOutcome, ExecOutput, ExecSession, ExecStatus, ExitInfo, FileContent, HealthCheck, HealthTest,
     ImageFilter, ImageInfo, ImageRef, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions,
     Namespace, Network, NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, PauseOutcome,
     PortMapping, Protocol, PublishedPort, PullOptions, PullPolicy, PullProgress, PullStream, ReadFileOptions,
-    RegistryCredentials, RemoveOptions, ResourceFilter, ResourceLimits, SecurityOptions, SessionId, Signal,
-    StartOutcome, StatsStream, StopOptions, StopOutcome, Strictness, TarStream, TmpfsMount, TtySize, Ulimit,
-    UnpackOptions, UnpauseOutcome, Volume, VolumeConfig, VolumeId, VolumeMount, WaitFor, WaitOptions,
-    Warning, WriteFile,
+    RegistryCredentials, RemoveOptions, ResourceFilter, ResourceLimits, RestartOutcome, RunOptions,
+    SecurityOptions, SessionId, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, Strictness,
+    TarStream, TmpfsMount, TtySize, Ulimit, UnpackOptions, UnpauseOutcome, Volume, VolumeConfig, VolumeId,
+    VolumeMount, WaitFor, WaitOptions, Warning, WriteFile,
 };
 
 pub use crate::connect;

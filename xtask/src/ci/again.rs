@@ -1,4 +1,4 @@
-//! What failed is run again, alone and once: two failures are red, a pass the second time is flaky.
+//! Reruns of failures, each once and alone: two failures are red, a pass on the rerun is flaky.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,17 +7,17 @@ use std::process::{Command, ExitStatus};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// More flaky ones than this are red: then it is not chance any more.
+/// The maximum number of flaky tests: more are red, because that is no longer chance.
 pub(super) const MOST_FLAKY: usize = 3;
-/// Of more failures none is run again: something is broken.
+/// The maximum number of failures to rerun: with more, something is broken.
 const MOST_FAILED: usize = 12;
 
-/// How a step went.
+/// The result of a step.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// What failed twice, or cannot be run again.
+    /// Tests that failed twice or cannot be rerun.
     pub(super) red: Vec<String>,
-    /// What failed and then passed.
+    /// Tests that failed and then passed.
     pub(super) flaky: Vec<String>,
 }
 
@@ -38,14 +38,14 @@ impl Verdict {
     }
 }
 
-/// Runs a command, and returns its output too, which is passed on as it comes.
+/// Runs a command, forwards its output as it arrives, and returns it.
 pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let (reader, writer) = std::io::pipe().context("no pipe")?;
     command
         .stdout(writer.try_clone().context("no pipe")?)
         .stderr(writer);
     let mut child = command.spawn().context("cargo did not start")?;
-    // The command itself still holds the writing ends.
+    // The command value still holds the write ends.
     command
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
@@ -53,14 +53,14 @@ pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> 
     let mut out = std::io::stdout();
     for line in BufReader::new(reader).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("its output broke off")?).into_owned();
-        // Nobody may be reading any more.
+        // The reader may have disconnected.
         let _ = writeln!(out, "{line}");
         lines.push(line);
     }
     Ok((child.wait().context("no exit status")?, lines))
 }
 
-/// Runs each failed test of `cargo test` again, by its name.
+/// Reruns each failed test of `cargo test` by name.
 pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let failed = failed_tests(lines);
     let stopped = lines
@@ -74,14 +74,15 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
         .iter()
         .filter(|line| line.starts_with("test result: FAILED"))
         .count();
-    // A binary that crashed has no names to run again.
+    // A crashed binary reports no test names to rerun.
     if stopped || failed.is_empty() || failed.len() > MOST_FAILED || crashed > reported {
         return Ok(Verdict::red(format!("the tests: {} failed", failed.len())));
     }
     let mut verdict = Verdict::default();
     for name in failed {
         println!("==> again: {name}");
-        // A doc test's name is not all of it, and such a test has no time in it: it fails again.
+        // A doc test's name is not a complete filter, and such a test does not depend on timing: it fails
+        // again.
         let passed = run(&["test", "--workspace", "--locked", "--", "--exact", &name])?;
         let what = format!("test {name}{}", why(lines, &name));
         verdict.add(what, passed && !name.contains(" - "));
@@ -89,7 +90,7 @@ pub(super) fn tests(lines: &[String], mut run: impl FnMut(&[&str]) -> Result<boo
     Ok(verdict)
 }
 
-/// What a test said the first time: where it panicked, and with what.
+/// Returns the message of a test's first failure: where it panicked, and with what.
 fn why(lines: &[String], name: &str) -> String {
     let head = format!("thread '{name}'");
     let panicked = lines
@@ -122,7 +123,7 @@ fn failed_tests(lines: &[String]) -> Vec<String> {
     failed
 }
 
-/// Runs each failed check of the conformance suite again, on its driver.
+/// Reruns each failed check of the conformance suite on its driver.
 pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let Ok(text) = std::fs::read(report) else {
         return Ok(Verdict::red("conformance: it left no report"));
@@ -158,7 +159,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
     Ok(verdict)
 }
 
-/// What makes a run fail besides its checks, and does not pass the second time.
+/// Returns the causes of a failed run other than its checks. These cannot pass on a rerun.
 fn beyond_checks(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {
@@ -176,7 +177,7 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + us
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Driver, check and message.
+/// Returns the driver, check and message of each failed check.
 fn failed_checks(report: &Value) -> Vec<(String, String, String)> {
     let mut failed = Vec::new();
     for driver in list(report, "drivers") {

@@ -1,4 +1,4 @@
-//! Objects of other programs on a real engine, made through its own API and past every driver.
+//! Unmanaged resources on a real engine, created through its own API and not through a driver.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -11,22 +11,22 @@ use driver_interface::ImageRef;
 use driver_interface_conformance::Bystanders;
 use serde_json::{Value, json};
 
-/// How long one answer of the engine may take.
+/// The timeout for one response of the engine.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The most that is read of an answer: far above any list of what an engine has.
+/// The maximum size of a response: far above any list an engine returns.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// Talks HTTP/1.0 to an engine's socket: the answer ends with the connection, and is never chunked.
+/// An HTTP/1.0 client for an engine's socket: the response ends with the connection and is never chunked.
 pub(super) struct EngineBystanders {
     socket: PathBuf,
-    /// What was made, or may have been made: noted before the engine is asked.
+    /// Resources that were or may have been created, recorded before the request is sent.
     made: Mutex<Vec<Made>>,
-    /// Held by each request until it is answered, also where nobody waits for it any more: what it makes can be removed
-    /// only after that.
+    /// Held by each request until its response arrives, even if its caller was dropped: only then can the
+    /// resource it creates be removed.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// By name.
+/// A created resource, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Made {
     Container(String),
@@ -35,7 +35,7 @@ enum Made {
 }
 
 impl Made {
-    /// Where the engine tells of it.
+    /// Returns the API path that inspects it.
     fn path(&self) -> String {
         match self {
             Self::Container(name) => format!("/containers/{name}"),
@@ -44,7 +44,7 @@ impl Made {
         }
     }
 
-    /// How the engine is asked to remove it.
+    /// Returns the API path that removes it.
     fn removal(&self) -> String {
         match self {
             Self::Container(_) => format!("{}?force=1&v=1", self.path()),
@@ -52,7 +52,7 @@ impl Made {
         }
     }
 
-    /// What must stay as it is, of all the engine tells.
+    /// Extracts the fields that must not change from the engine's response.
     fn facts(&self, answer: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Container(_) => &[
@@ -73,7 +73,7 @@ impl Made {
 }
 
 impl EngineBystanders {
-    /// For an engine at a Unix socket; other engines have none.
+    /// Creates a client for an engine at a Unix socket; returns none for other endpoints.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
@@ -82,13 +82,13 @@ impl EngineBystanders {
         })
     }
 
-    /// Removes an image, unless a container uses it. One that is not there is fine.
+    /// Removes an image, unless a container uses it. A missing image is no error.
     pub(super) async fn forget_image(&self, image: &ImageRef) -> Result<(), String> {
         self.delete(format!("/images/{image}")).await
     }
 
-    /// Removes everything with this in its name, whoever made it: containers, volumes, networks and images. Returns what
-    /// it was, and what could not be removed or looked for.
+    /// Removes all containers, volumes, networks and images whose name contains `part`, regardless of who
+    /// created them. Returns what they were, and what could not be removed or listed.
     pub(super) async fn remove_named(&self, part: &str) -> (Vec<String>, Vec<String>) {
         let (mut removed, mut problems) = (Vec::new(), Vec::new());
         for (what, list, options) in [
@@ -115,7 +115,7 @@ impl EngineBystanders {
         (removed, problems)
     }
 
-    /// What is not there is deleted already.
+    /// Deletes a resource; a missing one counts as deleted.
     async fn delete(&self, path: String) -> Result<(), String> {
         match self.request("DELETE", path, None).await {
             Err(problem) if !problem.contains(": 404 ") => Err(problem),
@@ -160,7 +160,7 @@ impl EngineBystanders {
     }
 }
 
-/// The names in the engine's answer to a question for all it has of one kind.
+/// Extracts the names from the engine's response to a list request.
 fn names(answer: &Value, what: &str) -> Vec<String> {
     let (list, field) = match what {
         "containers" => (Some(answer), "Names"),
@@ -265,7 +265,7 @@ impl Bystanders for EngineBystanders {
             };
             let line = match self.request("GET", path, None).await {
                 Ok(answer) => made.facts(&answer),
-                // That one is gone is a finding, not a failure to look.
+                // A missing resource is a finding, not a failed inspection.
                 Err(problem) => problem,
             };
             lines.push(line);
@@ -297,7 +297,8 @@ mod tests {
 
     use super::*;
 
-    /// An engine that gives these answers in turn, each after a while, and returns the first line of each request.
+    /// Starts an engine that sends these responses in turn, each after a delay, and returns the first line of
+    /// each request.
     fn engine(name: &str, answers: Vec<Vec<u8>>) -> (EngineBystanders, thread::JoinHandle<Vec<String>>) {
         let socket = std::env::temp_dir().join(format!("xtask-{name}-{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&socket);
@@ -316,7 +317,7 @@ mod tests {
                 requests.push(request.lines().next().unwrap_or_default().to_owned());
                 let early = accepted(&listener, Duration::from_millis(50));
                 assert!(early.is_none(), "the one before is not answered yet");
-                // A client that has read enough goes away.
+                // A client that has read enough may disconnect.
                 let _ = stream.write_all(&answer);
             }
             std::fs::remove_file(socket).unwrap();

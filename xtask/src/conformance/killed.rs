@@ -1,5 +1,5 @@
-//! Clears up after runs that were killed. Each run on an engine keeps a record of the namespaces it uses, locked as long
-//! as it lives; a record that is there and not locked is of a run that could not clean up itself.
+//! Clean-up after killed runs. Each run on an engine keeps a record of the namespaces it uses, locked for as
+//! long as the run lives. An unlocked record belongs to a run that could not clean up after itself.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use driver_interface::Namespace;
 
 use super::targets::random_seed;
 
-/// The record of a run that is alive.
+/// The record of a live run.
 pub(super) struct Record {
     path: PathBuf,
     file: File,
@@ -19,7 +19,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Begins a record of a run on the engine at this endpoint.
+    /// Creates the record of a run on the engine at this endpoint.
     pub(super) fn begin(folder: &Path, endpoint: &str) -> Result<Self> {
         let name = format!("{}-{:x}", std::process::id(), random_seed());
         let (draft, path) = (folder.join(format!("{name}.new")), folder.join(name));
@@ -28,7 +28,7 @@ impl Record {
             let mut file = File::create_new(&draft)?;
             file.lock()?;
             writeln!(file, "{endpoint}")?;
-            // It is seen only from now on, when it is locked.
+            // It becomes visible only now that it is locked.
             fs::rename(&draft, &path)?;
             Ok(file)
         };
@@ -40,7 +40,7 @@ impl Record {
         })
     }
 
-    /// Notes a namespace before it is used.
+    /// Records a namespace before it is used.
     pub(super) fn note(&self, namespace: &Namespace) -> std::io::Result<()> {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if !noted.contains(namespace) {
@@ -50,14 +50,14 @@ impl Record {
         Ok(())
     }
 
-    /// Gives the record up: the run has cleaned up after itself.
+    /// Deletes the record: the run has cleaned up after itself.
     pub(super) fn end(&self) {
-        // One that stays leads to a sweep that finds nothing.
+        // A leftover record only leads to a sweep that finds nothing.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// What a killed run has used, held so that nobody else sweeps it meanwhile.
+/// The namespaces used by a killed run, locked so that no other run sweeps them concurrently.
 pub(super) struct Abandoned {
     pub(super) namespaces: Vec<Namespace>,
     path: PathBuf,
@@ -65,13 +65,13 @@ pub(super) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Forgets the run: nothing is left of it.
+    /// Deletes the record: the run has no leftover resources.
     pub(super) fn forget(self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The runs that were killed on the engine at this endpoint.
+/// Returns the runs that were killed on the engine at this endpoint.
 pub(super) fn abandoned(folder: &Path, endpoint: &str) -> Vec<Abandoned> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -79,13 +79,14 @@ pub(super) fn abandoned(folder: &Path, endpoint: &str) -> Vec<Abandoned> {
     records.filter_map(|path| read(path, endpoint)).collect()
 }
 
-/// The record, if its run is dead and was on this engine.
+/// Returns the record if its run is dead and used this engine.
 fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
     let mut file = File::open(&path).ok()?;
     file.try_lock().ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    // The last line may be half a one, of a namespace that was not used yet, and half a name is in others' names.
+    // The last line may be incomplete. Its namespace was not used yet, and a partial name could match other
+    // namespaces.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let mut lines = whole.lines();
     if lines.next() != Some(endpoint) {

@@ -1,4 +1,4 @@
-//! What is printed, and what is written to files.
+//! Output on the terminal and in files.
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -12,7 +12,7 @@ use driver_interface_conformance::{NotRun, Observer, Report, SUITE_VERSION};
 use super::Format;
 use crate::engines_command::target_dir;
 
-/// How one check is run again.
+/// The command that reruns one check.
 const AGAIN: &str = "cargo xtask conformance --driver {uri} --filter {id} --seed {seed}";
 
 pub(super) struct Output {
@@ -28,13 +28,13 @@ impl Output {
         }
     }
 
-    /// Whether what is printed at the end may be coloured. `anstream` takes colours out for whoever cannot
-    /// show them; they are made only where people read.
+    /// Returns whether the final output may be coloured. `anstream` strips colours for terminals that cannot
+    /// show them; they are only produced for human-readable formats.
     pub(super) fn color(&self) -> bool {
         self.format == Format::Pretty
     }
 
-    /// Progress goes where it cannot get into a report that is read by a program.
+    /// Returns whether progress goes to stderr, so that it cannot get into a machine-readable report.
     fn progress_is_on_stderr(&self) -> bool {
         self.format != Format::Pretty
     }
@@ -45,7 +45,7 @@ impl Output {
         ));
     }
 
-    /// Says at once that a driver is not there, so that nobody takes its silence for success.
+    /// Reports immediately that a driver is unavailable, so that its silence is not mistaken for success.
     pub(super) fn absent(&self, target: &NotRun) {
         let must = if target.required { "it had to run: " } else { "" };
         self.say(&format!(
@@ -54,12 +54,12 @@ impl Output {
         ));
     }
 
-    /// A run on mocks alone is a good one, but nobody should take it for more.
+    /// Reports that only mocks were checked. Such a run is valid, but must not be mistaken for more.
     pub(super) fn no_engine(&self) {
         self.say("\u{1b}[1;33mno engine reachable\u{1b}[0m: only simulated drivers are checked\n");
     }
 
-    /// Says what runs that were killed had left on an engine.
+    /// Reports what killed runs had left on an engine.
     pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
         if !found.is_empty() {
             self.say(&format!(
@@ -92,7 +92,7 @@ impl Output {
         }
     }
 
-    /// Writes every format to the folder and prints the wanted one.
+    /// Writes every format to the output directory and prints the requested one.
     pub(super) fn finish(&self, report: &Report) -> Result<()> {
         let texts = [
             ("report.json", json(report)?),
@@ -120,7 +120,7 @@ impl Output {
         Ok(())
     }
 
-    /// Prints a text that ends with a newline. A reader that has gone away is no failure.
+    /// Prints a text that ends with a newline. A closed pipe is not a failure.
     pub(super) fn print(&self, text: &str) {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }

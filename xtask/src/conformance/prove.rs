@@ -1,4 +1,4 @@
-//! `cargo xtask conformance --self-test`: shows that the checks notice what they are there for.
+//! `cargo xtask conformance --self-test`: shows that the checks detect the faults they are meant to detect.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use driver_interface_conformance::{Cancellation, Check, Options, Selection, Test
 use super::output::Output;
 use super::{Args, INTERRUPTED, image_for, in_its_time, subjects};
 
-/// What is random in a check is the same in every self-test: a walk must not miss a fault now and then.
+/// The random choices of a check are the same in every self-test, so that a random walk does not miss a fault
+/// occasionally.
 const SEED: u64 = 1;
 
-/// Tries the faults on each driver in turn, on the checks that those before it could say nothing about.
+/// Tries the faults on each driver in turn, on the checks for which the earlier drivers gave no result.
 pub(super) fn prove(
     args: &Args,
     selected: &[Check],
@@ -24,7 +25,7 @@ pub(super) fn prove(
     for target in &absent {
         output.absent(target);
     }
-    // Some drivers panic on purpose; that the checks notice is all there is to say.
+    // Some drivers panic on purpose. The result of the checks is sufficient output.
     std::panic::set_hook(Box::new(|_| {}));
     let mut found = SelfTest::default();
     let mut imageless = false;

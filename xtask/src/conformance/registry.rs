@@ -1,4 +1,5 @@
-//! Puts a small image into the registry that `cargo xtask engines` starts, so that engines have something to pull.
+//! Pushes a small image to the registry that `cargo xtask engines` starts, so that engines have an image to
+//! pull.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,10 +15,10 @@ const TAG: &str = "1";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// More than any answer to an upload has.
+/// The maximum size of a response: more than any upload returns.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// The image, when the registry on this port has taken it.
+/// Pushes the image to the registry on this port. Returns it if the registry accepted it.
 pub(super) fn image(port: u16) -> Option<ImageRef> {
     let layer = layer().ok()?;
     let architecture = match std::env::consts::ARCH {
@@ -79,7 +80,7 @@ fn upload(port: u16, bytes: &[u8]) -> Option<()> {
         name.eq_ignore_ascii_case("location")
             .then(|| value.trim().to_owned())
     })?;
-    // The place is a whole URL or a path of it.
+    // The location is either a full URL or only its path.
     let path = place.split_once("//").map_or(place.as_str(), |(_, rest)| {
         rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
     });
@@ -88,7 +89,7 @@ fn upload(port: u16, bytes: &[u8]) -> Option<()> {
     exchange(port, "PUT", &path, "application/octet-stream", bytes).map(drop)
 }
 
-/// The head of the answer, if it is a good one.
+/// Sends a request. Returns the head of the response if it reports success.
 fn exchange(port: u16, method: &str, path: &str, kind: &str, body: &[u8]) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), TIMEOUT).ok()?;
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;

@@ -1,4 +1,4 @@
-//! The drivers that can be checked, and how they are made.
+//! The drivers that can be checked, and how to connect them.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ use super::bystanders::EngineBystanders;
 use super::killed::{self, Record};
 use crate::engines::registry_port;
 
-/// What can be required: the drivers' schemes, and the registry that other tests pull from.
+/// The valid requirements: the drivers' schemes, and the registry that other tests pull from.
 pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "podman", REGISTRY];
 const REGISTRY: &str = "registry";
 
@@ -27,13 +27,13 @@ const CONNECTS: Duration = Duration::from_secs(60);
 /// One driver to check.
 pub(super) struct Subject {
     pub(super) target: Arc<dyn Target>,
-    /// The same, where it is an engine that outlives the run.
+    /// The same target, if it is an engine that outlives the run.
     pub(super) engine: Option<Arc<EngineTarget>>,
     pub(super) clock: Clock,
     pub(super) required: bool,
 }
 
-/// Whose time a driver lives in.
+/// The clock that a driver runs on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clock {
     Real,
@@ -55,7 +55,7 @@ pub(super) fn random_seed() -> u64 {
     u64::from(now.subsec_nanos()) ^ now.as_secs()
 }
 
-/// The drivers named, or else the mocks and the engines that answer; and those that do not.
+/// Returns the named drivers, or else the mocks and the engines that respond, and the targets that do not.
 pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject>, Vec<NotRun>)> {
     let must = |uri: &str| {
         required
@@ -91,7 +91,7 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
     Ok((subjects, absent))
 }
 
-/// The registry on this port, where it has to be there and is not.
+/// Returns the registry on this port if it is required but unavailable.
 pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
     let wanted = required.iter().any(|name| name == REGISTRY);
     (wanted && super::registry::image(port).is_none()).then(|| {
@@ -102,7 +102,7 @@ pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun>
     })
 }
 
-/// Where the engine that a URI finds listens.
+/// Returns the endpoint of the engine that a URI selects.
 fn endpoint(uri: &str) -> Result<String, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -141,23 +141,23 @@ fn subject(uri: &str, required: bool) -> Subject {
     }
 }
 
-/// Whether a namespace has the random part by which nothing else can be named after it.
+/// Returns whether a namespace has the random part that makes it unique to the suite.
 fn is_of_the_suite(namespace: &Namespace) -> bool {
     let random = namespace.as_str().split('-').nth(1).unwrap_or_default();
     random.len() == 8 && random.chars().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// A driver for a real engine, by URI.
+/// A target for a real engine, by URI.
 pub(super) struct EngineTarget {
     uri: String,
     endpoint: Option<String>,
     registry_image: Option<ImageRef>,
-    /// What is noted for whoever has to clear up if this run is killed.
+    /// The record for a later clean-up if this run is killed.
     record: OnceLock<Record>,
 }
 
 impl EngineTarget {
-    /// Removes what runs that were killed have left on this engine. Returns what was found, and what could not be
+    /// Removes what killed runs have left on this engine. Returns what was found, and what could not be
     /// removed.
     pub(super) async fn clear_up(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -175,7 +175,7 @@ impl EngineTarget {
                 left.extend(kept);
             }
             if swept.is_err() {
-                // What drivers leave alone may have used what they were to remove.
+                // Unmanaged resources may have been using what the drivers were to remove.
                 swept = sweep(target(), &run.namespaces).await;
             }
             match swept {
@@ -190,8 +190,8 @@ impl EngineTarget {
         (found, problems)
     }
 
-    /// Removes what is named after a namespace and is no driver's: what checks made for other programs, and networks
-    /// that a driver keeps for itself. Returns what it was, and what could not be removed.
+    /// Removes resources that are named after a namespace but are not a driver's: unmanaged resources created
+    /// for checks, and a driver's internal networks. Returns what they were, and what could not be removed.
     async fn remove_named(&self, namespace: &Namespace) -> (Vec<String>, Vec<String>) {
         match self.engine() {
             Some(engine) if is_of_the_suite(namespace) => engine.remove_named(namespace.as_str()).await,
@@ -199,21 +199,21 @@ impl EngineTarget {
         }
     }
 
-    /// The engine's own API, where it can be reached.
+    /// Returns a client for the engine's own API, if it can be reached.
     fn engine(&self) -> Option<EngineBystanders> {
         EngineBystanders::at(self.endpoint.as_deref()?)
     }
 
-    /// Keeps a record from now on.
+    /// Starts the record.
     pub(super) fn begin_record(&self, records: &Path) -> Result<()> {
         if let Some(endpoint) = &self.endpoint {
-            // A target is checked once.
+            // A target is checked only once.
             let _ = self.record.set(Record::begin(records, endpoint)?);
         }
         Ok(())
     }
 
-    /// Gives the record up.
+    /// Deletes the record.
     pub(super) fn end_record(&self) {
         if let Some(record) = self.record.get() {
             record.end();
@@ -232,7 +232,7 @@ impl Target for EngineTarget {
             let noted = record.note(namespace);
             noted.map_err(|error| InternalError::new(format!("the record of the run: {error}")))?;
         }
-        // The self-test has containers with a directory of the host that nobody asked for.
+        // The self-test has containers that mount a host directory that the config did not request.
         let policy = ValidationPolicy::default().allow_bind_root("/srv");
         let options = ConnectOptions::default()
             .namespace(namespace.clone())
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_registry_that_has_to_be_there_is_missed() {
-        // The port of a listener that is gone again.
+        // The port of a listener that has been closed.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);

@@ -1,4 +1,4 @@
-//! What the machine is and has: who we are, what is mounted, which programs there are.
+//! Properties of the host: user, mounts, and installed programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// Where programs are that engines use: an ordinary user's `PATH` lacks some of these, every one lacks the last.
+/// Directories of programs that engines use: an ordinary user's `PATH` lacks some of these, and every `PATH`
+/// lacks the last.
 const PROGRAM_DIRS: [&str; 6] = [
     "/usr/sbin",
     "/usr/bin",
@@ -25,13 +26,14 @@ const PROGRAM_DIRS: [&str; 6] = [
     "/usr/libexec/podman",
 ];
 const CAP_SYS_RESOURCE: u32 = 24;
-/// Longer than installing and starting all engines takes.
+/// The lock timeout: longer than installing and starting all engines takes.
 const LOCK_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Holds the only right on this machine to start and end engines until the value is dropped.
+/// Acquires the machine-wide lock for starting and stopping engines. The lock is held until the value is
+/// dropped.
 ///
-/// The sockets are the machine's, so the right is too. It is an abstract socket: no two processes can have one of
-/// the same name, and the kernel takes it from a process that dies.
+/// The engines' sockets are machine-wide, so the lock is too. It is an abstract socket: no two processes can
+/// bind the same name, and the kernel releases it when a process dies.
 pub(super) fn lock() -> Result<UnixListener> {
     let name =
         SocketAddr::from_abstract_name("xtask-engines").context("abstract sockets are not supported")?;
@@ -50,7 +52,7 @@ pub(super) fn lock() -> Result<UnixListener> {
     }
 }
 
-/// Fails with `why` unless we are root.
+/// Fails with `why` unless running as root.
 pub(super) fn require_root(why: &str) -> Result<()> {
     let uid = fs::metadata("/proc/self")
         .context("cannot read /proc/self")?
@@ -59,21 +61,22 @@ pub(super) fn require_root(why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a program is installed.
+/// Returns whether a program is installed.
 pub(super) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
     dirs.any(|dir| dir.join(name).is_file())
 }
 
-/// `PATH` with the directories of system programs, which engines call without a path.
+/// Returns `PATH` plus the directories of system programs, which engines call without a path.
 pub(super) fn program_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(PROGRAM_DIRS.iter().map(PathBuf::from));
     env::join_paths(dirs).unwrap_or(path)
 }
 
-/// Whether limits may be raised. Many virtual machines and containers withhold this even from root.
+/// Returns whether this process may raise resource limits. Many virtual machines and containers deny this even
+/// to root.
 pub(super) fn may_raise_limits() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
@@ -82,34 +85,34 @@ pub(super) fn may_raise_limits() -> bool {
     mask.is_some_and(|mask| mask >> CAP_SYS_RESOURCE & 1 == 1)
 }
 
-/// Whether systemd runs this machine.
+/// Returns whether systemd is the machine's init system.
 pub(super) fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// The type of the file system that holds `path`, such as `ext4`.
+/// Returns the type of the file system that holds `path`, such as `ext4`.
 pub(super) fn file_system_of(path: &Path) -> Option<String> {
     let mounts = mounts();
-    // Of two mounts on the same place the later one is what is seen.
+    // Of two mounts at the same path, the later one is visible.
     let holder = mounts.into_iter().filter(|mount| path.starts_with(&mount.point));
     holder
         .max_by_key(|mount| mount.point.components().count())
         .map(|mount| mount.kind)
 }
 
-/// Whether something is mounted on exactly this place.
+/// Returns whether exactly this path is a mount point.
 pub(super) fn is_mount_point(path: &Path) -> bool {
     mounts().iter().any(|mount| mount.point == path)
 }
 
-/// Unmounts everything at or below `dir`, the deepest first.
+/// Unmounts everything at or below `dir`, deepest first.
 pub(super) fn unmount_below(dir: &Path) -> Result<()> {
     let mut points: Vec<PathBuf> = mounts().into_iter().map(|mount| mount.point).collect();
     points.retain(|point| point.starts_with(dir));
     points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
     for point in points {
         if !unmount(&point, &[])? {
-            // Something still has it open: take it out of the tree, the rest follows when that ends.
+            // It is still in use: detach it from the tree, and the kernel completes the unmount later.
             let gone = unmount(&point, &["--lazy"])?;
             ensure!(gone, "cannot unmount {}", point.display());
         }
@@ -142,7 +145,7 @@ fn mounts() -> Vec<Mount> {
         .collect()
 }
 
-/// Reads one line of `/proc/self/mountinfo`.
+/// Parses one line of `/proc/self/mountinfo`.
 fn parse_mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = unescape(fields.nth(4)?);
@@ -154,7 +157,7 @@ fn parse_mount(line: &[u8]) -> Option<Mount> {
     })
 }
 
-/// Undoes the kernel's `\040` for a space and the like.
+/// Decodes the kernel's octal escapes, such as `\040` for a space.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -173,7 +176,8 @@ fn unescape(field: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// The path as text for a configuration file in JSON or TOML, whose strings agree for all that paths hold.
+/// Quotes a path for a configuration file in JSON or TOML. Both share the string syntax for every character
+/// that occurs in paths.
 pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = std::str::from_utf8(path.as_os_str().as_bytes())
         .with_context(|| format!("{} is not UTF-8", path.display()))?;

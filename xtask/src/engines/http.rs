@@ -1,5 +1,5 @@
-//! The least HTTP that pings and cleans an engine: one HTTP/1.0 request a connection, so that the answer ends
-//! with the connection and is never chunked.
+//! A minimal HTTP client to ping and clean up an engine: one HTTP/1.0 request per connection, so that the
+//! response ends with the connection and is never chunked.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// The most that is read of an answer: far above any list of containers a test leaves behind.
+/// The maximum size of a response: far above any list of containers that a test leaves behind.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     /// A Unix socket.
@@ -49,7 +49,7 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Sends one request without a body; `timeout` bounds each wait for bytes.
+    /// Sends one request without a body. `timeout` applies to each wait for bytes.
     pub(super) fn request(&self, method: &str, path: &str, timeout: Duration) -> io::Result<Answer> {
         match self {
             Self::Unix(socket) => {
@@ -69,7 +69,7 @@ impl Address {
     }
 }
 
-/// A whole answer.
+/// A complete response.
 pub(super) struct Answer {
     /// The status code.
     pub(super) status: u16,
@@ -78,7 +78,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The value of the header, whose name is given in lower case.
+    /// Returns the value of a header. The name must be lower case.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .lines()
@@ -86,7 +86,7 @@ impl Answer {
             .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value.trim()))
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub(super) fn json(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::from_slice(&self.body)
     }

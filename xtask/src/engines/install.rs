@@ -1,4 +1,4 @@
-//! The engines' programs, from Debian's packages.
+//! Installation of the engines' programs from Debian's packages.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ use super::{Engine, host};
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Sees to it that all programs an engine needs are there, by installing packages where that is allowed.
+/// Ensures that all programs an engine needs exist, by installing packages if that is allowed.
 pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
     let missing = missing_programs(engine);
     if missing.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
     host::require_root(&format!("{what}, and installing needs root"))?;
 
     let policy = NoServices::enter()?;
-    // The lists may be absent, as in a container image, or name versions the mirror no longer has.
+    // The package lists may be absent, as in a container image, or name versions that the mirror no longer has.
     if install_packages(&packages).is_err() {
         apt_get(&["update"])?;
         install_packages(&packages)?;
@@ -80,8 +80,9 @@ fn missing_programs(engine: Engine) -> Vec<&'static str> {
         .collect()
 }
 
-/// Recommended packages are left out when installing, so those that matter are named: `catatonit` is Podman's
-/// `--init`, `aardvark-dns` its name service, `procps` has the `kill` we use ourselves.
+/// Returns the packages of an engine. Recommended packages are not installed automatically, so the required
+/// ones are named: `catatonit` is Podman's `--init`, `aardvark-dns` its DNS server, and `procps` has the `kill`
+/// that this program uses.
 fn packages(engine: Engine) -> Vec<&'static str> {
     match engine {
         Engine::Docker => vec!["docker.io", "iptables", "procps"],
@@ -131,8 +132,8 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// While it lives, packages do not start their services as they are installed: we start them ourselves, with our
-/// own data. This is Debian's way to say so, with or without systemd. A policy that is there already is kept.
+/// A guard that prevents newly installed packages from starting their services, because this program starts
+/// them with its own data. Debian's policy file works with or without systemd. An existing policy is kept.
 struct NoServices {
     ours: bool,
 }
@@ -158,7 +159,7 @@ impl NoServices {
 impl Drop for NoServices {
     fn drop(&mut self) {
         if self.ours {
-            // Nothing can be done about a failure here; the file is harmless to all but later installations.
+            // A failure cannot be handled here, and the file only affects later installations.
             let _ = fs::remove_file(POLICY);
         }
     }

@@ -1,4 +1,4 @@
-//! Starts an engine, detached and with its own directories.
+//! Starting an engine, detached and with its own directories.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileTypeExt;
@@ -18,7 +18,7 @@ use super::layout::{self, Layout};
 use super::process::{self, Record};
 use super::quota;
 
-/// Starts the engine on `address`, where nothing answers, and records its process.
+/// Starts the engine on `address`, where nothing responds, and records its process.
 pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     clear_the_way(layout, address)?;
     for dir in [&layout.data(), &layout.config(), layout.run()] {
@@ -33,15 +33,15 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
     spawn(layout, program, command, address)
 }
 
-/// Removes what a killed predecessor left and what would stop a new engine.
+/// Removes leftovers of a killed predecessor that would prevent a new engine from starting.
 ///
-/// Its containers and the data of its containerd stay: the engines find and settle those themselves.
+/// Its containers and containerd's data stay, because the engines recover those themselves.
 fn clear_the_way(layout: &Layout, address: &Address) -> Result<()> {
     if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
-        // Where /run is not emptied at boot, Podman would believe that its containers still run.
+        // If /run is not cleared at boot, Podman assumes that its containers still run.
         remove_dir(layout.run())?;
     }
-    // dockerd and its containerd trust a number in a pid file if any process has it.
+    // dockerd and its containerd trust the pid in a pid file if any process has it.
     for (file, program) in [
         ("docker.pid", "dockerd"),
         ("exec/containerd/containerd.pid", "containerd"),
@@ -83,19 +83,19 @@ pub(super) fn remove_stale_socket(socket: &Path) -> Result<()> {
     fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))
 }
 
-/// Removes a directory with everything in it; one that does not exist is no error.
+/// Removes a directory with its contents; a missing directory is no error.
 pub(super) fn remove_dir(dir: &Path) -> Result<()> {
     if !dir.exists() {
         return Ok(());
     }
-    // What is mounted in it is not ours to delete.
+    // The contents of mounts below it must not be deleted.
     host::unmount_below(dir)?;
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
 }
 
 fn docker(layout: &Layout, address: &Address) -> Result<Command> {
-    // dockerd sets the policy for forwarded packets to DROP if it is the one to turn forwarding on; then Podman's
-    // internal networks carry nothing, because bridged packets are filtered too. So we turn it on.
+    // dockerd sets the forwarding policy to DROP if it enables forwarding itself. Podman's internal networks
+    // then carry no traffic, because bridged packets are filtered too. So forwarding is enabled here first.
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot turn on IPv4 forwarding")?;
     let mut command = Command::new("dockerd");
     add_docker_directories(&mut command, layout, address)?;
@@ -107,15 +107,15 @@ fn docker_quota(layout: &Layout, address: &Address) -> Result<Command> {
     let mut command = quota::inside(layout, "dockerd");
     add_docker_directories(&mut command, layout, address)?;
     command.args(["--storage-driver", "btrfs"]);
-    // If the machine runs a containerd, dockerd uses that one instead of its own, and another dockerd there takes
-    // all containers under the usual names for its own.
+    // If the machine runs a containerd, dockerd uses it instead of its own, and another dockerd there treats
+    // all containers in the default namespaces as its own.
     command.args(["--containerd-namespace", "xtask-quota"]);
     command.args(["--containerd-plugins-namespace", "xtask-quota-plugins"]);
     Ok(command)
 }
 
 fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Address) -> Result<()> {
-    // An empty configuration instead of the machine's, which may name other hosts or directories.
+    // An empty configuration replaces the machine's, which may name other hosts or directories.
     let config = write_config(layout, "daemon.json", "{}")?;
     command.arg("--config-file").arg(config);
     command.arg("--data-root").arg(layout.data());
@@ -128,10 +128,11 @@ fn add_docker_directories(command: &mut Command, layout: &Layout, address: &Addr
 fn podman(layout: &Layout, address: &Address) -> Result<Command> {
     let mut containers = String::new();
     if !host::may_raise_limits() {
-        // Podman's own defaults are above what we may set, and every start would fail.
+        // Podman's defaults exceed the limits we may set, so every start would fail.
         containers.push_str("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n");
     }
-    // crun 1.8 cannot work with both cgroup versions mounted. Events go to a file: there may be no journal.
+    // crun 1.8 does not work if both cgroup versions are mounted. Events go to a file because there may be no
+    // journal.
     containers.push_str("[engine]\nruntime = \"runc\"\nevents_logger = \"file\"\n");
     if !host::has_systemd() {
         containers.push_str("cgroup_manager = \"cgroupfs\"\n");
@@ -148,12 +149,12 @@ fn podman(layout: &Layout, address: &Address) -> Result<Command> {
     let on_overlay = host::file_system_of(&layout.data()).as_deref() == Some("overlay");
     let storage = format!(
         "[storage]\ndriver = {:?}\ngraphroot = {}\nrunroot = {}\n",
-        // The kernel refuses an overlay whose upper directory is on one, as in a container.
+        // The kernel refuses an overlay whose upper directory is on an overlay, as in a container.
         if on_overlay { "vfs" } else { "overlay" },
         host::quoted(&layout.data().join("storage"))?,
         host::quoted(&layout.run().join("root"))?,
     );
-    // Unlike Docker, Podman asks loopback registries for TLS unless it is told not to.
+    // Unlike Docker, Podman requires TLS from loopback registries unless configured otherwise.
     let registries = format!(
         "[[registry]]\nlocation = \"127.0.0.1:{}\"\ninsecure = true\n",
         layout::registry_port()
@@ -183,7 +184,7 @@ fn registry(layout: &Layout, address: &Address) -> Result<Command> {
         Address::Loopback(port) => *port,
         Address::Unix(_) => layout::registry_port(),
     };
-    // It reads YAML, of which JSON is a part.
+    // The registry reads YAML, of which JSON is a subset.
     let config = json!({
         "version": "0.1",
         "log": { "level": "warn" },
@@ -199,7 +200,7 @@ fn registry(layout: &Layout, address: &Address) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the command, which is `program` or becomes it.
+/// Runs the command, which is `program` or executes it.
 fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address) -> Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(layout.log());
     let log = log.with_context(|| format!("cannot open {}", layout.log().display()))?;
@@ -209,11 +210,12 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
         .stdout(log.try_clone().context("cannot share the log")?)
         .stderr(log)
         .current_dir("/")
-        // Away from our process group, so that an interrupt at the terminal does not reach it.
+        // A separate process group, so that an interrupt at the terminal does not reach it.
         .process_group(0);
     let mut child = command.spawn().with_context(|| format!("cannot run {program}"))?;
     if let Err(error) = record(layout, &child, program, address) {
-        // Nobody would find it again. If it ended by itself, its log says why and the caller shows it.
+        // Without a record, nothing could find the process again. If it exited by itself, its log says why and
+        // the caller shows it.
         if child.try_wait().ok().flatten().is_none() {
             let _ = child.kill();
             return Err(error);
@@ -223,8 +225,8 @@ fn spawn(layout: &Layout, program: &str, mut command: Command, address: &Address
 }
 
 fn record(layout: &Layout, child: &Child, program: &str, address: &Address) -> Result<()> {
-    // `spawn` returns after the new program has been loaded on Linux, but nothing promises that, and the program may
-    // go on to become another one.
+    // On Linux `spawn` returns after the new program has been loaded, but this is not guaranteed, and the
+    // program may in turn execute another one.
     let deadline = Instant::now() + Duration::from_secs(2);
     while !process::runs_program(child.id(), program) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(2));

@@ -1,4 +1,4 @@
-//! Where everything of an engine is.
+//! The file layout of an engine.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,22 +7,23 @@ use std::process::Command;
 use super::Engine;
 use super::http::Address;
 
-/// Short-lived files are kept here and not in the state directory: their paths name Unix sockets, which may have
-/// 107 bytes, and Podman refuses a run root of more than 50.
+/// The root for short-lived files. They are not in the state directory because Unix socket paths are limited to
+/// 107 bytes and Podman refuses a run root longer than 50.
 const RUN: &str = "/run/xtask-engines";
 
 /// The directories of one engine.
 pub(super) struct Layout {
-    /// Whose they are.
+    /// The engine that the directories belong to.
     pub(super) engine: Engine,
     home: PathBuf,
     run: PathBuf,
 }
 
 impl Layout {
-    /// `state_dir` must be absolute.
+    /// Creates the layout below `state_dir`, which must be absolute.
     pub(super) fn new(engine: Engine, state_dir: &Path) -> Self {
-        // Each state directory has its own run directory: going down in one checkout must not touch another's.
+        // Each state directory has its own run directory: `down` in one checkout must not affect another's
+        // engines.
         let run = Path::new(RUN)
             .join(format!("{:08x}", short_hash(state_dir)))
             .join(engine.name());
@@ -33,41 +34,42 @@ impl Layout {
         }
     }
 
-    /// What outlives the engine: all of its state but the run directory.
+    /// Returns the directory for state that outlives the engine: everything but the run directory.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Sockets, pid files and other things that mean nothing once the engine's processes are gone.
+    /// Returns the directory for sockets, pid files and other files that are meaningless once the engine's
+    /// processes have exited.
     pub(super) fn run(&self) -> &Path {
         &self.run
     }
 
-    /// Images, containers and volumes.
+    /// Returns the directory for images, containers and volumes.
     pub(super) fn data(&self) -> PathBuf {
         self.home.join("data")
     }
 
-    /// Generated configuration.
+    /// Returns the directory for generated configuration.
     pub(super) fn config(&self) -> PathBuf {
         self.home.join("config")
     }
 
-    /// The engine's output.
+    /// Returns the file for the engine's output.
     pub(super) fn log(&self) -> PathBuf {
         self.home.join("log")
     }
 
-    /// Which process was started.
+    /// Returns the file with the record of the started process.
     pub(super) fn record(&self) -> PathBuf {
         self.home.join("process.json")
     }
 
-    /// Where the engine is looked for and started.
+    /// Returns the address at which the engine is expected and started.
     pub(super) fn usual_address(&self) -> Address {
         match self.engine {
             Engine::Docker => Address::Unix("/var/run/docker.sock".into()),
-            // Nobody else would look for it: each state directory has its own.
+            // No other program expects it at a fixed address, so each state directory has its own.
             Engine::DockerQuota => Address::Unix(self.run.join("docker.sock")),
             Engine::Podman => Address::Unix("/run/podman/podman.sock".into()),
             Engine::Registry => Address::Loopback(registry_port()),
@@ -75,7 +77,7 @@ impl Layout {
     }
 }
 
-/// The port of the registry: `XTASK_REGISTRY_PORT`, or 5000.
+/// Returns the port of the registry: `XTASK_REGISTRY_PORT`, or 5000.
 pub(crate) fn registry_port() -> u16 {
     env::var("XTASK_REGISTRY_PORT")
         .ok()
@@ -83,7 +85,7 @@ pub(crate) fn registry_port() -> u16 {
         .unwrap_or(5000)
 }
 
-/// The version of the installed registry; its API does not tell.
+/// Returns the version of the installed registry, which its API does not report.
 pub(super) fn registry_version() -> String {
     let output = Command::new("docker-registry").arg("--version").output();
     let text = output
@@ -92,7 +94,8 @@ pub(super) fn registry_version() -> String {
     text.split_whitespace().last().unwrap_or("unknown").to_owned()
 }
 
-/// FNV-1a: needs no crate and gives the same in every build, unlike the standard library's hashers.
+/// Computes the FNV-1a hash, which needs no crate and, unlike the standard library's hashers, is the same in
+/// every build.
 fn short_hash(path: &Path) -> u32 {
     path.as_os_str()
         .as_encoded_bytes()

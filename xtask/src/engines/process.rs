@@ -1,4 +1,4 @@
-//! Processes that outlive us, told apart from strangers that got their number.
+//! Processes that outlive this program, distinguished from unrelated processes that reuse their pid.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-/// The programs that engines start and that name one of their directories among their arguments.
+/// The helper programs of engines that have one of the engine's directories among their arguments.
 const HELPERS: [&str; 8] = [
     "aardvark-dns",
     "conmon",
@@ -20,17 +20,18 @@ const HELPERS: [&str; 8] = [
     "podman",
     "runc",
 ];
-/// How long a process may take to vanish after `SIGKILL`.
+/// How long a process may take to disappear after `SIGKILL`.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A process that was started, as written to disk.
+/// The on-disk record of a started process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Its number.
+    /// The process id.
     pub(super) pid: u32,
-    /// Where it was told to listen.
+    /// The endpoint it was started to listen on.
     pub(super) endpoint: String,
-    /// When it began, in clock ticks since the boot, and which boot: together with the number this is one process.
+    /// The start time in clock ticks since boot, and the boot id. Together with the pid they identify the
+    /// process.
     began: u64,
     boot: String,
     program: String,
@@ -50,7 +51,7 @@ impl Record {
         })
     }
 
-    /// Reads a record; one that is missing or damaged is none.
+    /// Reads a record; returns none if it is missing or damaged.
     pub(super) fn load(path: &Path) -> Option<Self> {
         let json: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let text = |key| Some(json.get(key)?.as_str()?.to_owned());
@@ -75,19 +76,19 @@ impl Record {
         fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Whether the machine is still in the boot in which the process was started.
+    /// Returns whether the machine has not rebooted since the process was started.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot == boot_id()
     }
 
-    /// Whether the very process that was recorded is still running.
+    /// Returns whether exactly the recorded process is still running.
     pub(super) fn is_alive(&self) -> bool {
         self.is_of_this_boot()
             && program_of(self.pid).is_some_and(|program| program == self.program)
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Asks the process to end, and kills it after `patience`. A process that is gone is no error.
+    /// Asks the process to exit, and kills it after `patience`. A process that has already exited is no error.
     pub(super) fn end(&self, patience: Duration) -> Result<()> {
         for (signal, patience) in [("TERM", patience), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
@@ -109,8 +110,8 @@ impl Record {
     }
 }
 
-/// Kills what a dead engine left running: its helper programs that name one of `dirs` among their arguments, and
-/// the processes right below those, which are the containers' first ones.
+/// Kills the processes that a dead engine left running: its helper programs, which name one of `dirs` among
+/// their arguments, and their direct children, which are the containers' main processes.
 pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {
@@ -123,16 +124,16 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
             "helper processes {helpers:?} do not end"
         );
         let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
-        // Containers first: without their parent they would be beyond finding.
+        // Containers first: without their parent they could not be found.
         for pid in pids().into_iter().filter(is_child).chain(helpers.iter().copied()) {
-            // It may have ended by itself meanwhile; who has not is found in the next round.
+            // It may have exited meanwhile. If not, the next round finds it.
             let _ = send("KILL", pid);
         }
         thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Whether `pid` is a live process running the program `name`.
+/// Returns whether `pid` is a live process that runs the program `name`.
 pub(super) fn runs_program(pid: u32, name: &str) -> bool {
     program_of(pid).is_some_and(|program| program == name)
 }
@@ -145,8 +146,8 @@ fn is_helper(pid: u32, dirs: &[&Path]) -> bool {
         && Stat::read(pid).is_some_and(|stat| !stat.ended)
 }
 
-/// Whether the argument holds the path of the directory or of something in it, but not of `docker-quota` if the
-/// directory is `docker`.
+/// Returns whether the argument contains the path of the directory or of a file in it, but not that of
+/// `docker-quota` if the directory is `docker`.
 fn names(argument: &str, dir: &Path) -> bool {
     let dir = dir.to_string_lossy();
     argument.ends_with(&*dir) || argument.contains(&format!("{dir}/"))
@@ -181,7 +182,7 @@ fn arguments(pid: u32) -> Vec<String> {
         .collect()
 }
 
-/// The name of the program a process was called as: unlike `comm` it is not cut at 15 bytes.
+/// Returns the program name from a process's command line. Unlike `comm`, it is not truncated to 15 bytes.
 fn program_of(pid: u32) -> Option<String> {
     let arguments = arguments(pid);
     Some(
@@ -199,12 +200,12 @@ fn boot_id() -> String {
         .to_owned()
 }
 
-/// What is read of `/proc/<pid>/stat`.
+/// The fields read from `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
     began: u64,
-    /// A zombie has ended, though its number is still taken until its parent asks for it.
+    /// A zombie has exited, though its pid stays in use until its parent reaps it.
     ended: bool,
 }
 
@@ -214,7 +215,8 @@ impl Stat {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+        // The second field is the program's name in parentheses, which may itself contain spaces and
+        // parentheses.
         let (_, rest) = line.rsplit_once(')')?;
         let mut fields = rest.split_whitespace();
         let state = fields.next()?;
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn a_process_is_told_from_another_with_its_number() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        // Between fork and exec the child still bears our name.
+        // Between fork and exec the child still has our name.
         while !runs_program(child.id(), "sleep") {
             thread::sleep(Duration::from_millis(1));
         }
@@ -285,7 +287,7 @@ mod tests {
             other.end(Duration::ZERO).unwrap();
         }
         assert!(record.is_alive());
-        // We do not collect the child before: a zombie counts as ended.
+        // The child is deliberately not reaped before: a zombie counts as exited.
         record.end(Duration::from_secs(10)).unwrap();
         assert!(!record.is_alive());
         child.wait().unwrap();

@@ -1,8 +1,9 @@
-//! What a Docker engine needs to hold containers to a disk limit beside the machine's own engine.
+//! The setup of a second Docker engine that enforces disk limits beside the machine's own engine.
 //!
-//! Its data are on btrfs, whose quotas Docker can use, in a file of their own. It runs in a network namespace of its
-//! own: two engines in one would remove each other's `docker0` and firewall rules. In there it has bridges and rules
-//! as usual, but no way to the outside, nor to the registry on the host's loopback: images have to be imported.
+//! Its data directory is a btrfs file system in an image file, because Docker can use btrfs quotas. The engine
+//! runs in its own network namespace: two engines in one would remove each other's `docker0` and firewall
+//! rules. Inside, it has bridges and rules as usual, but no route to the outside or to the registry on the
+//! host's loopback. Images must therefore be imported.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,19 +15,21 @@ use anyhow::{Context, Result, ensure};
 use super::host;
 use super::layout::Layout;
 
-/// The size of the file system. The file is sparse: it takes what is written, and gives back what is deleted.
+/// The size of the file system. The file is sparse: it occupies only what is written, and frees what is
+/// deleted.
 const DISK_SIZE: u64 = 2 << 30;
 
-/// Mounts the engine's data directory and makes its network namespace, where they are not there yet.
+/// Mounts the engine's data directory and creates its network namespace unless they exist.
 ///
-/// Both outlive the engine's processes, so that a new engine finds a killed one's containers in their networks.
+/// Both outlive the engine's processes, so that a new engine finds the containers of a killed one in their
+/// networks.
 pub(super) fn prepare(layout: &Layout) -> Result<()> {
     let disk = layout.home().join("disk.btrfs");
     if !disk.exists() {
         make_disk(&disk)?;
     }
     if !host::is_mount_point(&layout.data()) {
-        // umount gives a loop device back that mount has taken.
+        // umount releases a loop device that mount allocated.
         run(Command::new("mount")
             .args(["-t", "btrfs", "-o", "loop"])
             .arg(&disk)
@@ -36,7 +39,7 @@ pub(super) fn prepare(layout: &Layout) -> Result<()> {
     let namespace = namespace(layout);
     if !host::is_mount_point(&namespace) {
         fs::write(&namespace, "").with_context(|| format!("cannot create {}", namespace.display()))?;
-        // A fresh namespace's loopback is down.
+        // The loopback interface of a new namespace is down.
         run(Command::new("unshare")
             .arg(net_option(&namespace))
             .args(["ip", "link", "set", "lo", "up"]))?;
@@ -44,16 +47,17 @@ pub(super) fn prepare(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// A command that becomes `program`, under the same process number, in the engine's network namespace.
+/// Builds a command that executes `program`, with the same process id, in the engine's network namespace.
 ///
-/// It is not `ip netns exec`, which mounts `/sys` anew and so hides the cgroups.
+/// It does not use `ip netns exec`, which remounts `/sys` and so hides the cgroups.
 pub(super) fn inside(layout: &Layout, program: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(net_option(&namespace(layout))).arg(program);
     command
 }
 
-/// In the run directory, where unmounting and removing it is part of removing that.
+/// Returns the namespace's path in the run directory: removing that directory also unmounts and removes the
+/// namespace.
 fn namespace(layout: &Layout) -> PathBuf {
     layout.run().join("netns")
 }
@@ -65,7 +69,7 @@ fn net_option(namespace: &Path) -> OsString {
 }
 
 fn make_disk(disk: &Path) -> Result<()> {
-    // Renamed when done, so that what we find under the name is never half made.
+    // Renamed when complete, so that a file with the final name is never half written.
     let unfinished = disk.with_extension("new");
     let file =
         fs::File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;

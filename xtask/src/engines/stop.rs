@@ -1,4 +1,4 @@
-//! Ends an engine and removes what it made.
+//! Stops an engine and removes the resources it created.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use super::layout::Layout;
 use super::process::{self, Record};
 use super::{Engine, wait_until_it_answers};
 
-/// How long an emptied engine may take to end before it is killed.
+/// How long an empty engine may take to exit before it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Networks that every engine has and that cannot be removed.
+/// Built-in networks, which cannot be removed.
 const FIXED_NETWORKS: [&str; 4] = ["bridge", "host", "none", "podman"];
 
-/// Ends the engine and removes its directories; tells whether there was anything of it.
+/// Stops the engine and removes its directories. Returns whether there was anything to remove.
 pub(super) fn stop(layout: &Layout) -> Result<bool> {
     if !layout.home().exists() {
         return Ok(false);
@@ -28,7 +28,7 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         && let Some(dead) = record.take_if(|record| !record.is_alive() && record.is_of_this_boot())
     {
         kill_leftovers(layout)?;
-        // Where that fails, bridges, firewall rules and namespaces stay; nothing of ours can name them.
+        // If that fails, bridges, firewall rules and namespaces remain; we cannot identify them ourselves.
         let _ = revive(layout, &dead);
         record = Record::load(&layout.record());
     }
@@ -39,14 +39,14 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         }
         record.end(PATIENCE)?;
         if let Address::Unix(socket) = address {
-            // If another engine has taken the place meanwhile, its socket stays.
+            // If another engine has taken over the socket path meanwhile, its socket stays.
             let _ = remove_stale_socket(&socket);
         }
     }
     kill_leftovers(layout)?;
     remove_dir(layout.run())?;
     remove_dir(layout.home())?;
-    // The directories shared with other engines go with the last of them.
+    // The directories shared with other engines are removed with the last of them.
     for parent in [layout.home().parent(), layout.run().parent()]
         .into_iter()
         .flatten()
@@ -56,7 +56,8 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
     Ok(true)
 }
 
-/// Starts a killed engine once more: only it knows which networks, firewall rules and mounts it had made.
+/// Restarts a killed engine, because only the engine knows which networks, firewall rules and mounts it had
+/// created.
 fn revive(layout: &Layout, dead: &Record) -> Result<()> {
     let address = dead.endpoint.parse::<Address>()?;
     let child = launch::launch(layout, &address)?;
@@ -65,7 +66,7 @@ fn revive(layout: &Layout, dead: &Record) -> Result<()> {
 }
 
 fn kill_leftovers(layout: &Layout) -> Result<()> {
-    // Where they listen is written nowhere else, and the next engine throws it away.
+    // The socket paths are recorded nowhere else, and the next engine discards the record.
     let sockets = shim_sockets(layout);
     process::kill_leftovers(&[layout.home(), layout.run()])?;
     for socket in sockets {
@@ -74,8 +75,8 @@ fn kill_leftovers(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// The sockets of the containers' shims under dockerd's own containerd: wherever that one's directories are, these
-/// are all in `/run/containerd/s`, and a shim that is killed leaves its there.
+/// Returns the sockets of the container shims under dockerd's own containerd. Wherever that containerd's
+/// directories are, all sockets are in `/run/containerd/s`, and a killed shim leaves its socket there.
 fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
     let tasks = layout
         .run()
@@ -88,10 +89,11 @@ fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes all containers and networks through the engine's own API, as far as it can.
+/// Removes all containers and networks through the engine's own API, on a best-effort basis.
 ///
-/// Only the engine can take its firewall rules and bridges away, and an engine told to end would first wait 10 s
-/// for each container that ignores `SIGTERM`. What fails here is left to the harsher means that follow.
+/// Only the engine can remove its firewall rules and bridges. On shutdown, an engine would first wait 10 s for
+/// each container that ignores `SIGTERM`. Anything that fails here is left to the forcible clean-up that
+/// follows.
 fn empty(address: &Address) {
     for container in list(address, "/containers/json?all=true", "Id") {
         delete(address, &format!("/containers/{container}?force=true&v=true"));

@@ -1,4 +1,4 @@
-//! Archives into and out of containers.
+//! Checks of archives copied into and out of containers.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-/// What an archive has: name, kind, mode, and content or where a link leads.
+/// An archive entry: name, kind, mode, and content or link target.
 pub(super) type Entry = (String, tar::EntryType, u32, Vec<u8>);
 
 fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
@@ -75,7 +75,7 @@ fn header(kind: tar::EntryType, mode: u32, size: usize) -> tar::Header {
     header
 }
 
-/// A symbolic link.
+/// Builds a symbolic link entry.
 pub(super) fn link(name: &str, target: &str) -> Entry {
     (
         name.to_owned(),
@@ -147,7 +147,7 @@ pub(super) async fn put(
 
 pub(super) async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
     let stream = ctx.driver().copy_from_container(id, &path(at)?).await?;
-    let pieces = ctx.ends("the archive", stream.collect()).await??;
+    let pieces = ctx.ends("the archive", stream.collect_all()).await??;
     unpack(&pieces.concat())
 }
 
@@ -181,7 +181,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
             &seen,
             &entries,
         )?;
-        // A link at the path itself is followed; the name is the path's own.
+        // A link at the path itself is followed; the entry's name is the path's own.
         let seen = get(&ctx, id, "/home/tree/program").await?;
         let content = seen
             .first()
@@ -223,7 +223,7 @@ async fn owners(ctx: Ctx) -> CheckResult {
             .driver()
             .copy_from_container(id, &path("/home/owned")?)
             .await?;
-        let packed = ctx.ends("the archive", stream.collect()).await??.concat();
+        let packed = ctx.ends("the archive", stream.collect_all()).await??.concat();
         let (mut reader, mut seen) = (TarReader::default(), BTreeMap::new());
         reader.push(&packed);
         while let Ok(Some(part)) = reader.next() {
@@ -283,7 +283,7 @@ async fn large(ctx: Ctx) -> CheckResult {
 
 async fn hostile(ctx: Ctx) -> CheckResult {
     let mark = ctx.name();
-    // The `tar` crate refuses to make such names, so they are written into the header past it.
+    // The `tar` crate rejects such names, so they are written directly into the header.
     let raw = |name: &str, kind: tar::EntryType, link: &str, content: &[u8]| {
         let mut header = header(kind, 0o644, content.len());
         if let Some(field) = header.as_old_mut().name.get_mut(..name.len()) {
@@ -321,12 +321,12 @@ async fn hostile(ctx: Ctx) -> CheckResult {
     for (about, mut archive) in archives {
         archive.resize(archive.len() + 1024, 0);
         let made = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
-        // Refused or unpacked below the container's own root: both are fine.
+        // Both a refusal and unpacking below the container's own root are correct.
         let unpacked = ctx
             .driver()
             .copy_into_container(&made.id, &path("/home")?, archive.into())
             .await;
-        // What a broken driver left there is not left to the machine.
+        // A broken driver may have written a file to the host; remove it.
         let outside = std::fs::remove_file(std::env::temp_dir().join(&mark)).is_ok();
         ctx.ensure(format!("nothing is outside after {about}"), !outside, &unpacked)?;
         let passwd = read(&ctx, &made.id, "/etc/passwd").await?;

@@ -1,4 +1,4 @@
-//! Commands and other optional operations at once.
+//! Checks of concurrent commands and other optional operations.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Dropped calls leave nothing behind and break nothing.
+//! Checks that dropped calls leave nothing behind and break nothing.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -51,7 +51,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Polls a future at most `polls` times, and drops it. Whether it was done by then.
+/// Polls a future at most `polls` times and drops it. Returns its output if it completed.
 pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -65,7 +65,7 @@ pub(super) async fn polled<F: Future>(polls: usize, future: F) -> Option<F::Outp
     .await
 }
 
-/// Waits until the session has no container and stays so.
+/// Waits until the session has no container and no new one appears.
 async fn nothing_left(ctx: &Ctx) -> CheckResult {
     let settled = Duration::from_millis(1500);
     sleep(settled).await;
@@ -93,7 +93,7 @@ async fn create_by_polls(ctx: Ctx) -> CheckResult {
         let config = ctx.script("true");
         names.extend(config.name.clone());
         if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
-            // It was quicker than it was dropped, so it is here to stay.
+            // It completed before it could be dropped, so the container stays.
             let made = result?;
             ctx.driver()
                 .remove_container(&made.id, driver_interface_types::RemoveOptions::default())

@@ -1,9 +1,10 @@
-//! What a driver declares it keeps, and what it does not declare it refuses.
+//! Checks that a driver supports what it declares and refuses what it does not declare.
 
 use bytes::Bytes;
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, DriverError, ImageRef, ResourceFilter, Strictness,
+    Capability, ContainerConfig, ContainerDriver, ContainerInstance, DriverError, ImageRef, ResourceFilter,
+    Strictness,
 };
 
 use crate::{Check, CheckResult, Ctx, TestImage, Verdict, run};
@@ -34,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "capability/declared-limits-are-accepted",
-        "A declared limit or security option causes no warning.",
+        "A declared limit or security option causes no warning, and neither does a limit that was not asked for.",
         run!(declared_limits),
     ),
     Check::must(
@@ -66,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::ImageImport, Capability::ImageRemove]),
 ];
 
-/// The capabilities that are about a field of the config, and that field's path in warnings.
+/// The capabilities that correspond to a config field, and that field's path in warnings.
 const FIELDS: &[(Capability, &str)] = &[
     (Capability::CpuLimit, "resources.cpu"),
     (Capability::MemoryLimit, "resources.memory"),
@@ -152,9 +153,14 @@ fn undeclared(ctx: &Ctx) -> CheckResult<Vec<&'static str>> {
     Ok(paths)
 }
 
+/// Builds a config with all limits, including the optional ones.
+fn every_limit(ctx: &Ctx) -> ContainerConfig {
+    ctx.script("true").disk(64)
+}
+
 async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
     let undeclared = undeclared(&ctx)?;
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
     let again = ctx.get(&made.id).await?;
     for path in undeclared {
         for (when, instance) in [("creation", &made), ("a look-up", &again)] {
@@ -170,7 +176,7 @@ async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
 
 async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
     let undeclared = undeclared(&ctx)?;
-    let config = ctx.script("true").strictness(Strictness::Require);
+    let config = every_limit(&ctx).strictness(Strictness::Require);
     let result = ctx.driver().create_container(&config).await;
     let error = ctx.refused("a strict creation", result, &[codes::UNSUPPORTED_OPERATION])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
@@ -187,14 +193,25 @@ async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
 }
 
 async fn declared_limits(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let warns = |made: &ContainerInstance, path: &str| {
+        made.warnings.iter().any(|warning| warning.path.starts_with(path))
+    };
+    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
     for (capability, path) in FIELDS {
         if ctx.declares(*capability) {
-            let warned = made.warnings.iter().any(|warning| warning.path.starts_with(path));
-            ctx.ensure(format!("no warning about {path}"), !warned, &made.warnings)?;
+            ctx.ensure(
+                format!("no warning about {path}"),
+                !warns(&made, path),
+                &made.warnings,
+            )?;
         }
     }
-    ctx.equal("the container is made", made.name.is_empty(), false)
+    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    ctx.ensure(
+        "no warning about a disk limit that was not asked for",
+        !warns(&made, "resources.disk"),
+        &made.warnings,
+    )
 }
 
 async fn volume_list(ctx: Ctx) -> CheckResult {
@@ -239,7 +256,8 @@ async fn network_list(ctx: Ctx) -> CheckResult {
     ctx.equal("another session's networks", names(elsewhere).await?, Vec::new())
 }
 
-/// Imports an image of a check's own: its programs are empty, which is enough to create a container and no more.
+/// Imports an image specific to the check. Its programs are empty, which is enough to create a container but
+/// not to run one.
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {

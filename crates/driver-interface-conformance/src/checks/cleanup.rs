@@ -1,4 +1,4 @@
-//! A session can be found and removed as a whole, by whoever comes later.
+//! Checks that a later process can find and remove a whole session.
 
 use std::time::Duration;
 
@@ -159,7 +159,7 @@ async fn namespace(ctx: Ctx) -> CheckResult {
 }
 
 async fn idle_networks(ctx: Ctx) -> CheckResult {
-    // A session each, for the case that each has a network of its own.
+    // Separate sessions, in case each session has its own network.
     let of_a_session = |script: &str| -> CheckResult<_> {
         let mut config = ctx.script(script);
         config.session_id = ctx.new_session()?.to_string();
@@ -183,7 +183,7 @@ async fn idle_networks(ctx: Ctx) -> CheckResult {
             now.status,
             ContainerStatus::Running,
         )?;
-        ctx.ensure("it has an address", now.endpoint.is_some(), &now)?;
+        ctx.ensure("it has an address", now.ip_address.is_some(), &now)?;
     }
     Ok(())
 }
@@ -206,7 +206,7 @@ async fn idle_networks_at_once(ctx: Ctx) -> CheckResult {
             let made = driver.create_container(&ctx.script(SERVE)).await?;
             driver.start_container(&made.id).await?;
             let now = ctx.get(&made.id).await?;
-            ctx.ensure("a new container has an address", now.endpoint.is_some(), &now)?;
+            ctx.ensure("a new container has an address", now.ip_address.is_some(), &now)?;
             let removed = driver.remove_session(ctx.session()).await;
             let counts = (removed.containers, removed.failures.len());
             ctx.equal("removed containers and failures", counts, (1, 0))?;

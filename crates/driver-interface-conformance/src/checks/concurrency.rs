@@ -1,4 +1,4 @@
-//! Calls at once: one winner where there can be one, and no answer that means neither.
+//! Checks of concurrent calls: exactly one winner where only one is possible, and no ambiguous result.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 const RACERS: usize = 16;
 
-/// What a race's calls answered, counted: `1 × success, 15 × CONTAINER_NOT_FOUND`.
+/// Counts the results of a race's calls: `1 × success, 15 × CONTAINER_NOT_FOUND`.
 fn tally<T>(results: &[Result<T, DriverError>]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for result in results {
@@ -89,7 +89,7 @@ fn tally<T>(results: &[Result<T, DriverError>]) -> String {
     parts.join(", ")
 }
 
-/// What a race with one winner has to answer.
+/// Returns the expected tally of a race with one winner.
 fn one_winner(racers: usize, code: &str) -> String {
     format!("1 × success, {} × {code}", racers - 1)
 }
@@ -205,7 +205,8 @@ async fn start(ctx: Ctx) -> CheckResult {
         .iter()
         .filter(|result| matches!(result, Ok(StartOutcome::Started)))
         .count();
-    // Engines tell who was first only to whoever asks one at a time, so several may believe it; one must.
+    // Engines report the winner reliably only to sequential calls, so several callers may see a success; at
+    // least one must.
     ctx.ensure("somebody started it", started >= 1, started)?;
     ctx.printed(&made.id, "ready").await?;
     sleep(Duration::from_millis(500)).await;

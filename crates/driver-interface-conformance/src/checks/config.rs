@@ -1,4 +1,4 @@
-//! Bad input is refused before it reaches the engine, all of it at once.
+//! Checks that invalid input is rejected before it reaches the engine, with all violations reported together.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -84,18 +84,19 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// Names no driver may take, for anything.
+/// Names that no driver may accept for any resource.
 const HOSTILE: &[&str] = &[
     "", "a", " ", "a b", "a/b", "../a", "..", "/a", "-a", ".a", "_a", "a\nb", "a\0b", "a;id", "$(id)",
     "a?b=c", "a%2fb", "größe", "😀😀",
 ];
 
-/// A config that is right but for what a check changes. The image is never looked for: it is refused first.
+/// Builds a config that is valid except for the change a check makes. The config is rejected before the driver
+/// looks for the image.
 pub(super) fn config(ctx: &Ctx) -> ContainerConfig {
     ContainerConfig::new(ctx.session().as_str(), "localhost/never-looked-for:1").name(ctx.name())
 }
 
-/// Asserts that a config is refused without effect, with a violation at `path`.
+/// Asserts that a config is rejected without effect, with a violation at `path`.
 pub(super) async fn refused(
     ctx: &Ctx,
     about: &str,
@@ -123,7 +124,7 @@ async fn all_at_once(ctx: Ctx) -> CheckResult {
         .name("a/b")
         .env("A=B", "x")
         .cpu(f64::NAN)
-        // Some drivers have no writable mounts in a read-only container; that would be a sixth mistake.
+        // Some drivers refuse writable mounts in a read-only container, which would be a sixth violation.
         .security(super::volumes::writable())
         .mount(VolumeMount::volume("data-1", "relative"));
     config.image = "Not An Image".to_owned();
@@ -153,7 +154,7 @@ async fn names(ctx: Ctx) -> CheckResult {
 
 async fn sessions(ctx: Ctx) -> CheckResult {
     let long = "a".repeat(129);
-    // A session may have a single character; nothing else is laxer than for a name.
+    // A session may consist of a single character; otherwise the rules for names apply.
     let hostile = HOSTILE.iter().copied().filter(|name| *name != "a");
     for session in hostile.chain([long.as_str()]) {
         let mut config = config(&ctx);
@@ -184,7 +185,7 @@ async fn images(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Variables that nobody may pass to a process.
+/// Environment variables that no caller may pass to a process.
 pub(super) const BAD_VARIABLES: &[(&str, &str)] = &[
     ("", "x"),
     ("A=B", "x"),
@@ -291,7 +292,8 @@ async fn volume_names(ctx: Ctx) -> CheckResult {
 }
 
 async fn network_names(ctx: Ctx) -> CheckResult {
-    // The last ones mean something to a container's config, so a network of that name could not be used.
+    // The last names have a special meaning in a container's config, so a network of that name would be
+    // unusable.
     for name in HOSTILE.iter().copied().chain(["none", "host", "default"]) {
         let result = ctx.driver().create_network(&NetworkConfig::new(name)).await;
         let error = ctx.refused(format!("network {name:?}"), result, &[codes::CONFIGURATION_ERROR])?;

@@ -1,4 +1,4 @@
-//! Looking networks and volumes up, and attaching containers to networks.
+//! Checks of inspecting networks and volumes, and of attaching containers to networks.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -112,7 +112,7 @@ async fn network(ctx: &Ctx) -> CheckResult<Network> {
     Ok(ctx.driver().create_network(&ctx.network()).await?)
 }
 
-/// A created, a running and an ended container on a network of their own.
+/// Creates a created, a running and an exited container on a dedicated network.
 async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     let home = network(ctx).await?;
     let created = ctx
@@ -126,7 +126,7 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
     Ok([created, running, ended])
 }
 
-/// Asserts that a network is used by a container, or by none.
+/// Asserts that a network is in use by a container, or unused.
 async fn used(ctx: &Ctx, about: &str, network: &Network, yes: bool) -> CheckResult {
     let removed = ctx.driver().remove_network(&network.id).await;
     if yes {
@@ -152,7 +152,8 @@ async fn connect(ctx: Ctx) -> CheckResult {
             .await?;
         used(&ctx, &about("detached"), &network, false).await?;
     }
-    // What is attached before the start is still attached after it and after the end, and goes with the container.
+    // A container attached before its start is still attached after the start and after the exit. Its removal
+    // detaches it.
     let [created, ..] = containers(&ctx).await?;
     let network = network(&ctx).await?;
     ctx.driver()

@@ -1,4 +1,5 @@
-//! Dropped calls of the optional operations: what they began is ended, completed or undone, and nothing breaks.
+//! Checks of dropped calls to optional operations: their effect is ended, completed or rolled back, and nothing
+//! breaks.
 
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ async fn exec_by_polls(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
-        // The command goes on for ever, so the last poll may never come.
+        // The command runs forever, so the last poll may never happen.
         drop(timeout(Duration::from_secs(2), polled(polls, call)).await);
     }
     for millis in [1, 10, 50, 100, 200, 400, 800] {
@@ -121,7 +122,7 @@ async fn exec_by_polls(ctx: Ctx) -> CheckResult {
             .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
         drop(timeout(Duration::from_millis(millis), call).await);
     }
-    // One that did run, so that there is something to have ended.
+    // A call that did start its command, so that there is a command to end.
     let call = ctx
         .driver()
         .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
@@ -250,12 +251,12 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
         .await?;
-    let chunks = ctx.ends("the other stream", other.collect()).await??;
+    let chunks = ctx.ends("the other stream", other.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
     ctx.equal("what the other has read", text.as_str(), "ready\nbye\n")
 }
 
-/// Pieces that come one every 100 ms, and never end.
+/// Returns an endless stream with one piece every 100 ms.
 fn trickle() -> ByteStream {
     ByteStream::new(futures_util::stream::unfold((), |()| async {
         sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! What errors say, and that nothing but the exact thing is ever meant.
+//! Checks of errors, and that an id or name only ever refers to its exact match.
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
@@ -69,7 +69,7 @@ async fn prefixes(ctx: Ctx) -> CheckResult {
         parts.extend(prefixes.filter(|part| *part != whole).map(str::to_owned));
     }
     for part in parts {
-        // A name may not end in every character; a prefix that is no id cannot be sent at all.
+        // Not every character may end a name; a prefix that is not a valid id cannot be sent at all.
         let Ok(id) = ContainerId::new(part.as_str()) else {
             continue;
         };
@@ -114,7 +114,7 @@ async fn names(ctx: Ctx) -> CheckResult {
     )
 }
 
-/// Errors of different operations, with the operation and the id each is about.
+/// Provokes errors of different operations. Returns each with its operation and id.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
     let nobody = ContainerId::new(ctx.name())?;
@@ -220,7 +220,7 @@ async fn serialised(ctx: Ctx) -> CheckResult {
         let text = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
         ctx.equal(format!("code of {operation}"), text("code"), Some(code))?;
         ctx.equal("message", text("message"), Some(error.message().as_str()))?;
-        // None of these can be helped by a retry, and none has done anything.
+        // A retry helps none of these calls, and none of them had an effect.
         ctx.equal(
             format!("retryable ({code})"),
             json.get("retryable").and_then(serde_json::Value::as_bool),

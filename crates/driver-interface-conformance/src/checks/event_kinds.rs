@@ -1,4 +1,4 @@
-//! What is told of besides a container's life.
+//! Checks of events beyond a container's lifecycle.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ async fn oom(ctx: Ctx) -> CheckResult {
         kinds(&told),
         vec![EventKind::Stopped],
     )?;
-    // Engines begin to watch a container's memory just after its start.
+    // Engines start to watch a container's memory only shortly after its start.
     let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
     ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;

@@ -1,4 +1,4 @@
-//! What happens to containers, told as it happens.
+//! Checks of container events as they happen.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Eve
     Ok(item.ok_or_else(|| Failure::new("the next event", "one", "the stream has ended"))?)
 }
 
-/// Takes events up to and with the first of a kind.
+/// Reads events up to and including the first of a kind.
 pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) -> CheckResult<Vec<Event>> {
     let mut events = Vec::new();
     loop {
@@ -100,13 +100,13 @@ pub(super) async fn up_to(ctx: &Ctx, stream: &mut EventStream, kind: EventKind) 
     }
 }
 
-/// Asserts that nothing more is told for a while.
+/// Asserts that no further event arrives for a while.
 pub(super) async fn silence(ctx: &Ctx, about: &str, stream: &mut EventStream) -> CheckResult {
     let more = timeout(Duration::from_secs(3), stream.next()).await;
     ctx.ensure(about, more.is_err(), more)
 }
 
-/// The same of several streams at once.
+/// Asserts the same of several streams concurrently.
 async fn silence_of_all(ctx: &Ctx, streams: Vec<(String, EventStream)>) -> CheckResult {
     let waits = streams
         .into_iter()
@@ -118,7 +118,7 @@ pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
     events.iter().map(|event| event.kind).collect()
 }
 
-/// Makes a container, runs it to its end and removes it.
+/// Creates a container, runs it until it exits, and removes it.
 pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
     let (ended, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()
@@ -147,7 +147,7 @@ async fn life(ctx: Ctx) -> CheckResult {
     ctx.ensure("times do not go back", times.is_sorted(), times)?;
     silence(&ctx, "nothing more is told", &mut stream).await?;
 
-    // Each run is told, and a removal by force tells of the end.
+    // Each run is reported, and a forced removal reports the exit.
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
@@ -166,7 +166,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
     for code in [0, 3, 255] {
         let id = lived(&ctx, &format!("exit {code}")).await?;
         let mut told = false;
-        // A busy engine may tell the end of the one before only now.
+        // A busy engine may report the previous container's exit only now.
         while !told {
             let event = next(&ctx, &mut stream).await?;
             if event.kind != EventKind::Stopped {
@@ -232,7 +232,7 @@ async fn filter(ctx: Ctx) -> CheckResult {
         told.push((format!("{about}: nothing else is told"), stream));
     }
     silence_of_all(&ctx, told).await?;
-    // An id is known only when there is a container.
+    // The id is known only once the container exists.
     let made = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let by_id = EventFilter::default().container(made.id.clone());
     let mut stream = ctx.driver().events(&by_id).await?;
@@ -279,7 +279,7 @@ async fn since(ctx: Ctx) -> CheckResult {
             .all(|event| event.container_id.as_ref() == Some(&second)),
         &told,
     )?;
-    // A time to come leaves out everything until then, or is refused.
+    // A future time either skips all events until then or is refused.
     if let Ok(stream) = &mut late {
         silence(&ctx, "nothing is told before its time", stream).await?;
     }
@@ -291,10 +291,11 @@ async fn after(ctx: Ctx) -> CheckResult {
     lived(&ctx, "exit 1").await?;
     let mut seen = up_to(&ctx, &mut live, EventKind::Removed).await?;
     drop(live);
-    // Nobody listens.
+    // No stream is open.
     lived(&ctx, "exit 2").await?;
     let second = ctx.second_driver().await?;
-    // From each place of the first life the rest of it and the second are told, once each.
+    // Each cursor in the first container's events yields the rest of them and the second container's, once
+    // each.
     let mut streams = Vec::new();
     for (place, event) in seen.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
@@ -309,7 +310,7 @@ async fn after(ctx: Ctx) -> CheckResult {
         streams.push((format!("after {}: nothing is told twice", event.kind), stream));
     }
     silence_of_all(&ctx, streams).await?;
-    // And from the last one on, what happens next.
+    // The last cursor yields the events that follow.
     let Some(last) = seen.pop() else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! Commands in running containers: what goes in, what comes out, and how they end.
+//! Checks of commands in running containers: input, output, and exit.
 
 use driver_interface_types::{Bytes, Capability, ContainerDriver, ExecConfig, ExecOutcome, Signal, TtySize};
 
@@ -98,7 +98,7 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
         ctx.equal("outcome", done.outcome, ExecOutcome::Exited(code))?;
         ctx.equal("success", done.success(), code == 0)?;
     }
-    // A command that ends at once is where engines are too early with their answer.
+    // Engines tend to respond too early for a command that exits immediately.
     for number in 0..20 {
         let done = ctx.run_in(&running.id, "exit 7").await?;
         ctx.equal(
@@ -126,7 +126,10 @@ async fn arguments(ctx: Ctx) -> CheckResult {
     ];
     let script = "for word in \"$@\"; do printf '[%s]' \"$word\"; done";
     let argv = ["sh", "-c", script, "name"].into_iter().chain(words);
-    let done = ctx.driver().exec(&running.id, ExecConfig::new(argv)).await?;
+    let done = ctx
+        .driver()
+        .exec(&running.id, ExecConfig::new(argv.collect::<Vec<_>>()))
+        .await?;
     let wanted: String = words.iter().map(|word| format!("[{word}]")).collect();
     ctx.equal(
         "the words as the command got them",
@@ -276,7 +279,7 @@ async fn output_limit(ctx: Ctx) -> CheckResult {
         ctx.told(&running.id, "cat /tmp/done").await?.as_str(),
         "done\n",
     )?;
-    // Exactly as much as is kept is not too much.
+    // Output of exactly the limit is not truncated.
     let config = ExecConfig::new(["printf", "12345"]).output_limit(5);
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal(

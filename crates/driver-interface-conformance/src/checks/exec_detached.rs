@@ -1,4 +1,4 @@
-//! Commands that are left to themselves.
+//! Checks of detached exec.
 
 use std::time::Duration;
 

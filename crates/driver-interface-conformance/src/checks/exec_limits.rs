@@ -1,4 +1,4 @@
-//! Commands that are ended: by their timeout, by their container's memory, and nothing besides.
+//! Checks of commands that are ended: only by their timeout or by their container's memory limit.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// What a driver may need, on top of the timeout, to find and end what is to be ended.
+/// How long after the timeout a driver may take to find and end the processes.
 const SLACK: Duration = Duration::from_secs(15);
 
 async fn keeps_output(ctx: Ctx) -> CheckResult {
@@ -71,7 +71,8 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
 }
 
-/// Runs a command that starts something that beats in `/tmp/beat`, and asserts that the timeout ends it.
+/// Runs a command that starts a process that writes to `/tmp/beat`, and asserts that the timeout ends that
+/// process.
 async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);

@@ -1,4 +1,4 @@
-//! Commands that cannot run, or whose container does not let them.
+//! Checks of commands that cannot run, or that their container does not permit.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
         let error = ctx.refused(about, result, &[codes::EXEC_FAILED])?;
         ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
     }
-    // The same code from a command that does run is its own business.
+    // The same exit code from a command that did run is not an error.
     let done = ctx.run_in(&running.id, "no-such-program-here").await?;
     ctx.equal("the shell's own answer", done.outcome, ExecOutcome::Exited(127))
 }

@@ -1,4 +1,4 @@
-//! Commands one talks to while they run.
+//! Checks of interactive exec.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ fn broken(error: &std::io::Error) -> Verdict {
     Failure::new("a stream of the session", "no error", error.to_string()).into()
 }
 
-/// Reads up to and with the next newline.
+/// Reads up to and including the next newline.
 async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<String> {
     let mut text = Vec::new();
     let read = async {
@@ -190,7 +190,7 @@ async fn config_input(ctx: Ctx) -> CheckResult {
 
 async fn tty_resize(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    // Some engines set the first size behind the start, so the command waits a little before it looks.
+    // Some engines set the initial size after the start, so the command waits a little before it reads it.
     let script = "sleep 2; busybox stty size; read go; busybox stty size";
     let config = ExecConfig::shell(script).tty(TtySize {
         columns: 100,
@@ -205,12 +205,12 @@ async fn tty_resize(ctx: Ctx) -> CheckResult {
             rows: 43,
         })
         .await?;
-    // The terminal's own size is set behind the call on some engines.
+    // Some engines set the terminal's initial size only after the call.
     sleep(Duration::from_secs(1)).await;
     say(&mut session, b"go\n").await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
-    // The terminal also shows what was typed.
+    // The terminal also echoes the input.
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
     ctx.equal("the size after that", last, Some("43 132"))?;
     ctx.equal("outcome", session.wait().await?, ExecOutcome::Exited(0))
@@ -226,7 +226,7 @@ async fn resize_without_terminal(ctx: Ctx) -> CheckResult {
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }
 
-/// A command with a child in the background, which both say that they run.
+/// Starts a command with a background child, both of which report that they run.
 async fn family(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
     let script = format!("({}) & echo begun; sleep 600", beat("/tmp/beat"));
     let mut session = session(ctx, id, &script).await?;

@@ -1,4 +1,4 @@
-//! Terminals: what is typed into them is shown and read, and ends.
+//! Checks of terminals: input is echoed, read, and ended.
 
 use driver_interface_types::{
     Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, TtySize,
@@ -97,7 +97,7 @@ async fn say(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
     stdin.flush().await.map_err(|error| broken(&error))
 }
 
-/// Reads to the end of the output, and waits for the command's.
+/// Reads to the end of the output and waits for the command to exit.
 async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
     let mut bytes = Vec::new();
     let read = session.stdout.read_to_end(&mut bytes);
@@ -108,7 +108,7 @@ async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, Exec
     Ok((String::from_utf8_lossy(&bytes).into_owned(), outcome))
 }
 
-/// Reads until the output ends so.
+/// Reads until the output ends with `end`.
 async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<String> {
     let mut bytes = Vec::new();
     let read = async {

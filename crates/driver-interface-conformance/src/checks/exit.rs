@@ -1,4 +1,4 @@
-//! How a container's end is told.
+//! Checks of how a container's exit is reported.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ async fn stop_codes(ctx: Ctx) -> CheckResult {
 }
 
 async fn out_of_memory(ctx: Ctx) -> CheckResult {
-    // Engines begin to watch a container's memory just after its start.
+    // Engines start to watch a container's memory only shortly after its start.
     let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
     let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
     ctx.equal("exit code", ended.exit_code(), Some(137))?;

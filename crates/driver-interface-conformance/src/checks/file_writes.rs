@@ -1,4 +1,4 @@
-//! Files that are written into containers: whose they are, what they replace, where they cannot go.
+//! Checks of files written into containers: their owner, what they replace, and where they are refused.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ async fn mode_and_owner(ctx: Ctx) -> CheckResult {
         .write_file(&made.id, &path("/home/plain")?, WriteFile::new("x"))
         .await?;
     driver.start_container(&made.id).await?;
-    // One is written while it runs, where engines go another way.
+    // One file is written to a running container, for which engines use another code path.
     let deep = WriteFile::new("x")
         .mode(0o600)
         .owner(1000, 1000)

@@ -1,4 +1,4 @@
-//! Files of containers: written and read from outside, and seen from inside.
+//! Checks of files in containers: written and read through the driver, and seen from inside.
 
 use std::fmt::{Debug, Display};
 
@@ -10,7 +10,7 @@ use driver_interface_types::{
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-/// Names that are patterns too, each with one that it would fit.
+/// Names that are also patterns, each with a name it would match.
 pub(super) const PATTERNS: &[(&str, &str)] = &[
     ("[z]", "z"),
     ("[^a]", "b"),
@@ -86,7 +86,7 @@ pub(super) fn path(text: &str) -> CheckResult<ContainerPath> {
     Ok(ContainerPath::new(text)?)
 }
 
-/// A container that runs a script as root on a root file system that can be written to.
+/// Builds the config of a container that runs a script as root on a writable root file system.
 pub(super) fn writable(ctx: &Ctx, script: &str) -> ContainerConfig {
     ctx.script(script).security(super::volumes::writable())
 }
@@ -272,7 +272,7 @@ async fn links(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Asserts that a call fails with a kind, and returns the error.
+/// Asserts that a call fails with this kind of error, and returns the error.
 pub(super) fn fails_with<T: Debug>(
     ctx: &Ctx,
     about: impl Display,

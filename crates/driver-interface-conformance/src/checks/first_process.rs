@@ -1,4 +1,4 @@
-//! The first process of a container: what signals do to it, and what an init process in its place changes.
+//! Checks of a container's main process: how it handles signals, and what an init process changes.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 const GRACE: Duration = Duration::from_secs(20);
 
-/// A program that handles no signal.
+/// Builds a program that handles no signal.
 fn sleeper(ctx: &Ctx, init: bool) -> ContainerConfig {
     ctx.program(["sleep", "600"]).init(init)
 }
@@ -55,7 +55,7 @@ async fn stopped(
 ) -> CheckResult<(StopOutcome, ContainerInstance)> {
     let id = ctx.driver().create_container(config).await?.id;
     ctx.driver().start_container(&id).await?;
-    // Time for an init process to start what it is there for.
+    // Gives an init process time to start its child.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let outcome = ctx
         .driver()

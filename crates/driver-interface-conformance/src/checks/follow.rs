@@ -1,4 +1,4 @@
-//! Logs that are followed: they end when the container does.
+//! Checks of followed logs: they end when the container exits.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Follows in a task of its own, as most users do.
+/// Follows the logs in a separate task, as most users do.
 fn following(ctx: &Ctx, id: &ContainerId) -> tokio::task::JoinHandle<driver_interface_types::Result<String>> {
     let (driver, id) = (ctx.driver().clone(), id.clone());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! How the engine is, and how a container is.
+//! Checks of the health of the engine and of containers.
 
 use std::time::Duration;
 

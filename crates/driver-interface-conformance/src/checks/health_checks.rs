@@ -1,4 +1,4 @@
-//! Health checks that a config brings.
+//! Checks of health checks that a config defines.
 
 use std::time::Duration;
 

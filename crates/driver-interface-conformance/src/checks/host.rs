@@ -1,4 +1,4 @@
-//! What of the host a config may ask for: nothing that would hand it over.
+//! Checks of the host access that a config may request: nothing that would compromise the host.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -87,7 +87,7 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
         let result = ctx.driver().create_container(&config).await;
         ctx.refused(format!("a bind mount of {source:?}"), result, bind_refusals(&ctx))?;
     }
-    // A volume is not a way round: its name is never taken for a path.
+    // A volume must not bypass this: its name is never treated as a path.
     let mut disguised = VolumeMount::volume("/etc", "/host");
     disguised.kind = Some(MountType::Volume);
     refused(
@@ -100,7 +100,7 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// How a driver refuses a bind mount.
+/// Returns the codes with which a driver refuses a bind mount.
 fn bind_refusals(ctx: &Ctx) -> &'static [&'static str] {
     if ctx.declares(Capability::BindMount) {
         &[codes::CONFIGURATION_ERROR]
@@ -145,7 +145,8 @@ async fn host_network(ctx: Ctx) -> CheckResult {
     for network in ["host", "container:abc", "bridge", "ns:/proc/1/ns/net"] {
         let config = config(&ctx).network(NetworkMode::Named(network.to_owned()));
         let result = ctx.driver().create_container(&config).await;
-        // `bridge` is a good name for a network of one's own; the engine's is not ours, so it is not found.
+        // `bridge` is a valid name for a managed network. The engine's own is not managed by this driver, so it
+        // is not found.
         let refusals = [codes::CONFIGURATION_ERROR, codes::NETWORK_NOT_FOUND];
         ctx.refused(format!("network {network:?}"), result, &refusals)?;
     }

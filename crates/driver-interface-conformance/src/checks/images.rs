@@ -1,4 +1,4 @@
-//! Images: which there are, loading and pulling them.
+//! Checks of listing, loading and pulling images.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -77,11 +77,11 @@ fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
     archive.into_inner().map_err(broken)
 }
 
-/// Makes a saved image of the check's own, with a label `role`.
+/// Builds a saved image specific to the check, with the label `role`.
 pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
     let name = format!("localhost/{}:1", ctx.name());
     let reference = ImageRef::new(&name)?;
-    // The content differs from image to image, so that no two share an id or a layer.
+    // The content is unique to each image, so that no two share an id or a layer.
     let layer = tar(&[("etc/conformance", name.as_bytes())])?;
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -222,7 +222,7 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control without a filter", !all.is_empty(), all.len())
 }
 
-/// Whether a container can be made from an image without asking a registry.
+/// Asserts that a container can be created from an image without a registry.
 pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();
@@ -261,7 +261,7 @@ async fn load(ctx: Ctx) -> CheckResult {
             ctx.equal(format!("images with the label {role}"), found.len(), count)?;
         }
     }
-    // It is the engine's, so this driver has no business removing it.
+    // The image belongs to the engine, so this driver must not remove it.
     if ctx.declares(Capability::ImageRemove) {
         let removed = ctx.driver().remove_image(&saved.reference).await;
         ctx.refused("removing a loaded image", removed, &[codes::IMAGE_NOT_FOUND])?;

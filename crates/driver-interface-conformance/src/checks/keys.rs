@@ -1,4 +1,4 @@
-//! Operation keys: a creation that is tried again makes no twin.
+//! Checks of operation keys: a retried creation creates no duplicate.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{ContainerDriver, RemoveOptions};

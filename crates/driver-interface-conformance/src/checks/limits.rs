@@ -1,4 +1,4 @@
-//! Limits, measured from inside. Each has a control that the limit does not hold back.
+//! Checks of limits, measured from inside. Each has a control without the limit.
 
 use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, SecurityOptions};
 
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn memory(ctx: Ctx) -> CheckResult {
-    // `tail` keeps what it reads until the end, and there is no newline to let go of.
+    // `tail` buffers its input until the end, and without a newline it releases none of it.
     let hungry = |mib: u32| {
         format!("dd if=/dev/zero bs=1M count={mib} 2>/dev/null | tail -n 1 | wc -c; echo survived")
     };
@@ -77,10 +77,10 @@ async fn pids(ctx: Ctx) -> CheckResult {
     ctx.ensure("not all 40 could be started with a limit of 20", refused, logs)
 }
 
-/// Counts for four seconds of the wall clock and prints the processes' CPU time.
+/// A script that counts for four seconds of wall-clock time and prints the processes' CPU time.
 const BUSY: &str = "end=$(($(date +%s)+4)); while [ $(date +%s) -lt $end ]; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; times";
 
-/// The seconds of CPU in what the shell's `times` printed: two lines of two times like `0m1.234s`.
+/// Parses the CPU seconds from the output of the shell's `times`: two lines of two times like `0m1.234s`.
 fn cpu_seconds(printed: &str) -> Option<f64> {
     let mut sum = 0.0;
     for word in printed.split_whitespace() {
@@ -104,7 +104,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
             format!("the machine is too busy to tell: without a limit that holds it got {control:.2} s of 4");
         return Err(Verdict::NotApplicable(reason));
     }
-    // A tenth of four to five seconds, with room for the slice that was running when the time was over.
+    // A tenth of four to five seconds, with a margin for the slice that was running at the end.
     ctx.ensure(
         "0.1 cores give at most 0.8 s of CPU in 4 s",
         limited <= 0.8,

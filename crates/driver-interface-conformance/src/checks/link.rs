@@ -1,4 +1,4 @@
-//! Connections to the engine that are cut, go silent, slow down, or carry somebody else's answers.
+//! Checks of connections to the engine that break, go silent, slow down, or carry someone else's responses.
 
 use std::time::Duration;
 
@@ -78,12 +78,13 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// The deadline of the drivers behind the proxy.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How much later a call may end: it may need more than one request, and the host may be slow.
+/// How much later than the deadline a call may return: it may need more than one request, and the host may be
+/// slow.
 const MARGIN: Duration = Duration::from_secs(15);
-/// The methods of HTTP that change something.
+/// The HTTP methods that change state.
 const CHANGES: [&str; 4] = ["POST *", "PUT *", "PATCH *", "DELETE *"];
 
-/// A driver whose every request has a fault.
+/// Connects a driver with a fault in every request.
 async fn faulty(ctx: &Ctx, fault: Fault) -> CheckResult<(Link, Injected)> {
     let link = ctx.link(DEADLINE).await?;
     let rule = link.proxy.inject(Rule::any().fault(fault));
@@ -94,7 +95,7 @@ fn came_about(ctx: &Ctx, rule: &Injected) -> CheckResult {
     ctx.ensure("the fault came about", rule.hits() > 0, rule.hits())
 }
 
-/// Ways to lose an answer after the engine has acted on the request.
+/// Returns the faults that lose a response after the engine has acted on the request.
 fn losses() -> [Fault; 4] {
     let page = Answer::new(502)
         .header("Content-Type", "text/html")
@@ -107,7 +108,7 @@ fn losses() -> [Fault; 4] {
     ]
 }
 
-/// What a change did, as the driver reports it and as it is.
+/// Compares a change as the driver reports it with its actual effect.
 fn judge<T>(
     ctx: &Ctx,
     what: &str,
@@ -137,7 +138,7 @@ async fn lost_answers(ctx: Ctx) -> CheckResult {
     ctx.ensure("the faults came about", hits > 0, hits)
 }
 
-/// Every kind of change over a broken link, each judged by a look over a sound one.
+/// Performs every kind of change over a faulty connection, and verifies each over a working one.
 async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let (sound, broken) = (ctx.driver(), &link.driver);
     let config = ctx.script(SERVE);
@@ -156,7 +157,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     if ctx.declares(Capability::ContainerKill) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let killed = broken.kill_container(&running.id, Signal::KILL).await;
-        // Engines answer before the process is gone.
+        // Engines respond before the process has exited.
         let dead = ctx.ended(&running.id).await.is_ok();
         judge(ctx, "kill_container", fault, killed, dead)?;
     }
@@ -235,7 +236,7 @@ async fn refused(ctx: Ctx) -> CheckResult {
     ctx.equal("status", now.status, ContainerStatus::Created)
 }
 
-/// Prints at once, and again after the connection was cut.
+/// A script that prints immediately, and again after the connection was cut.
 const TALKS: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
 const CUT_AFTER: Duration = Duration::from_secs(2);
 
@@ -254,7 +255,7 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
                 output,
             )?,
             Err(error) => {
-                // The request before the command's own may be slow enough to be cut.
+                // An earlier request of the call may be slow enough to be cut.
                 let looked = ctx
                     .driver()
                     .exec(&running.id, ExecConfig::shell("rm /tmp/ran"))
@@ -279,7 +280,8 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
             .driver
             .exec_stream(&running.id, ExecConfig::shell(TALKS))
             .await;
-        // An error, as when a request before it is slow enough to be cut, is no complete output.
+        // An error is acceptable, as it is not a complete output: an earlier request may be slow enough to be
+        // cut.
         if let Ok(mut session) = opened {
             let mut output = Vec::new();
             let read = session.stdout.read_to_end(&mut output).await;

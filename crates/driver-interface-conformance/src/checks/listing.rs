@@ -1,4 +1,4 @@
-//! Listing: exactly what was asked for.
+//! Checks of listing: exactly what was requested.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn listed(ctx: &Ctx, filter: &ContainerFilter) -> CheckResult<Vec<String>>
     Ok(names(ctx.driver().list_containers(filter).await?))
 }
 
-/// One container each that is created, running, stopped and exited; their names in this order.
+/// Creates one container each that is created, running, stopped and exited. Returns their names in this order.
 async fn zoo(ctx: &Ctx) -> CheckResult<[String; 4]> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
@@ -217,10 +217,10 @@ async fn order(ctx: Ctx) -> CheckResult {
     let mut made = Vec::new();
     for _ in 0..5 {
         made.push(ctx.driver().create_container(&ctx.script("true")).await?);
-        // Engines that record whole seconds must still be able to tell them apart.
+        // Spaced so that even engines that record whole seconds can order them.
         sleep(Duration::from_millis(1050)).await;
     }
-    // A start must not move a container in the list.
+    // A start must not change a container's position in the list.
     if let Some(first) = made.first() {
         ctx.driver().start_container(&first.id).await?;
     }
@@ -236,6 +236,9 @@ async fn order(ctx: Ctx) -> CheckResult {
 
 async fn agrees(ctx: Ctx) -> CheckResult {
     zoo(&ctx).await?;
+    // Most engines warn of this limit.
+    let limited = ctx.script("true").disk(64);
+    ctx.driver().create_container(&limited).await?;
     for entry in ctx.driver().list_containers(&ctx.own()).await? {
         ctx.equal(
             format!("the look-up of {}", entry.name),

@@ -1,4 +1,4 @@
-//! Logs as a stream: every byte, in order, until the end.
+//! Checks of streamed logs: every byte, in order, until the end.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-/// Joins what a stream gives of one source, or of all.
+/// Joins a stream's chunks of one source, or of all.
 fn joined(chunks: &[LogChunk], source: Option<LogSource>) -> Vec<u8> {
     let wanted = chunks
         .iter()
@@ -118,7 +118,7 @@ fn text(chunks: &[LogChunk]) -> String {
 
 async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
     let stream = ctx.driver().stream_container_logs(id, options).await?;
-    Ok(ctx.ends("the stream", stream.collect()).await??)
+    Ok(ctx.ends("the stream", stream.collect_all()).await??)
 }
 
 fn all() -> LogStreamOptions {
@@ -162,7 +162,7 @@ async fn not_utf8(ctx: Ctx) -> CheckResult {
 async fn same_bytes(ctx: Ctx, script: &str, wanted: &[u8]) -> CheckResult {
     let (ended, _) = ctx.finished(&ctx.script(script)).await?;
     let seen = joined(&chunks(&ctx, &ended.id, all()).await?, None);
-    // Bytes are shown as people write them; text of them would be escaped twice.
+    // `Bytes` prints readably; a string would be escaped twice.
     ctx.equal("the bytes", Bytes::from(seen), Bytes::copy_from_slice(wanted))
 }
 
@@ -209,7 +209,7 @@ async fn tail(ctx: Ctx) -> CheckResult {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let options = all().follow(true).tail(tail);
         let stream = ctx.driver().stream_container_logs(&running.id, options).await?;
-        let task = tokio::spawn(stream.collect());
+        let task = tokio::spawn(stream.collect_all());
         sleep(Duration::from_secs(3)).await;
         ctx.driver()
             .stop_container(&running.id, StopOptions::default())
@@ -221,7 +221,7 @@ async fn tail(ctx: Ctx) -> CheckResult {
 }
 
 async fn since_and_until(ctx: Ctx) -> CheckResult {
-    // Some engines record whole seconds, so the lines are well apart and the times are between them.
+    // Some engines record whole seconds, so the lines are far apart and the times are between them.
     let (ended, logs) = ctx
         .finished(&ctx.script("echo first; sleep 4; echo second; sleep 4; echo third"))
         .await?;
@@ -343,10 +343,10 @@ async fn follow_live(ctx: Ctx) -> CheckResult {
 
 type Followed = JoinHandle<Result<Vec<LogChunk>, DriverError>>;
 
-/// Follows in a task of its own, from before this returns.
+/// Follows the logs in a separate task, which has started when this function returns.
 async fn following(ctx: &Ctx, id: &ContainerId) -> CheckResult<Followed> {
     let stream = ctx.driver().stream_container_logs(id, all().follow(true)).await?;
-    Ok(tokio::spawn(stream.collect()))
+    Ok(tokio::spawn(stream.collect_all()))
 }
 
 async fn follow_ends(ctx: Ctx) -> CheckResult {

@@ -1,4 +1,4 @@
-//! Logs: everything that was printed, and nothing else.
+//! Checks of logs: everything that was printed, and nothing else.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn order(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Where two texts differ, for messages about long ones.
+/// Describes where two texts first differ, for messages about long ones.
 pub(super) fn first_difference(actual: &str, expected: &str) -> String {
     let differs = actual
         .lines()
@@ -189,7 +189,7 @@ async fn tail_of_odd_lines(ctx: Ctx) -> CheckResult {
 }
 
 async fn since(ctx: Ctx) -> CheckResult {
-    // Some engines record whole seconds, so the lines are well apart and the time is between them.
+    // Some engines record whole seconds, so the lines are far apart and the time is between them.
     let (ended, all) = ctx
         .finished(&ctx.script("echo first; sleep 4; echo second"))
         .await?;
@@ -232,7 +232,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     for line in logs.lines() {
         let (time, text) = line.split_once(' ').unwrap_or((line, ""));
         ctx.ensure("each line begins with a time in UTC", is_utc_time(time), line)?;
-        // Fractions differ in length; up to the second the text sorts as the times do.
+        // Fractions differ in length; up to the second, the text sorts in the order of the times.
         times.push(time.get(..19).unwrap_or(time).to_owned());
         texts.push_str(text);
         texts.push('\n');
@@ -241,7 +241,7 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
     ctx.equal("the text behind the times", texts, plain)
 }
 
-/// `2026-11-24T06:40:00Z`, with or without a fraction.
+/// Returns whether a text has the form `2026-11-24T06:40:00Z`, with or without a fraction.
 fn is_utc_time(text: &str) -> bool {
     const FORM: &str = "dddd-dd-ddTdd:dd:dd";
     let fits = |(form, c): (char, char)| {

@@ -1,4 +1,4 @@
-//! Many of a kind: no list, stream or config ends at the size of some page.
+//! Checks with many resources of a kind: no list, stream or config is cut off at a page size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,12 +49,12 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// More than a page of a hundred.
+/// More than one page of a hundred entries.
 const COUNT: usize = 105;
-/// How many are created at once.
+/// How many are created concurrently.
 const AT_ONCE: usize = 6;
 
-/// Asserts that a list has each of the ids once.
+/// Asserts that a list contains each of the ids once.
 fn each_once<T: Ord + std::fmt::Debug>(
     ctx: &Ctx,
     about: &str,
@@ -79,7 +79,7 @@ async fn containers(ctx: Ctx) -> CheckResult {
     if ctx.declares(Capability::Events) {
         let mut events = driver.events(&own(&ctx).kind(EventKind::Created)).await?;
         let ctx = ctx.clone();
-        // Read meanwhile: engines drop events for those who are slow.
+        // Read concurrently, because engines drop events for slow readers.
         told = Some(tokio::spawn(async move {
             let mut ids = Vec::new();
             while ids.len() < COUNT {
@@ -195,7 +195,7 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
             ),
         ] {
             let stream = ctx.driver().stream_container_logs(&ended.id, options).await?;
-            let chunks = ctx.ends(about, stream.collect()).await??;
+            let chunks = ctx.ends(about, stream.collect_all()).await??;
             let text: String = chunks.iter().map(LogChunk::text).collect();
             same(about, &text, from)?;
         }
@@ -240,7 +240,7 @@ async fn values(ctx: Ctx) -> CheckResult {
     same_text(&ctx, "what a command was given", &logs, &wanted)?;
     if ctx.declares(Capability::Exec) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
-        let mut exec = ExecConfig::new(words()).timeout(Duration::from_secs(30));
+        let mut exec = ExecConfig::new(words().collect::<Vec<_>>()).timeout(Duration::from_secs(30));
         exec.env = map;
         let output = ctx.driver().exec(&running.id, exec).await?;
         same_text(&ctx, "what an exec was given", &output.stdout_text(), &wanted)?;

@@ -1,4 +1,4 @@
-//! The checks, one file an area.
+//! The checks, grouped by area.
 
 mod archives;
 mod at_once;
@@ -64,7 +64,7 @@ mod wait;
 
 use crate::Check;
 
-/// Every file's checks, in the order of reports: an area's files stand together.
+/// The checks of every file, in report order: the files of an area are adjacent.
 const FILES: &[&[Check]] = &[
     capability::CHECKS,
     operations::CHECKS,
@@ -129,7 +129,7 @@ const FILES: &[&[Check]] = &[
     cleanup::CHECKS,
 ];
 
-/// Every check of the suite.
+/// Returns every check of the suite.
 pub fn all() -> Vec<Check> {
     FILES.concat()
 }

@@ -1,4 +1,4 @@
-//! A seeded walk through a container's life, compared step by step with what the contract says.
+//! A seeded random walk through a container's lifecycle, compared step by step with the contract.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -37,7 +37,7 @@ enum Operation {
     RemoveForced,
 }
 
-/// What an operation answers: its outcome in a word, or the code of its error.
+/// The result of an operation: its outcome in a word, or the code of its error.
 type Answer = Result<&'static str, &'static str>;
 
 impl Model {
@@ -48,17 +48,17 @@ impl Model {
             (Absent, Create) => (Ok("created"), Created),
             (_, Create) => (Err(codes::CONTAINER_CREATION_FAILED), self),
             (Absent, _) => (Err(codes::CONTAINER_NOT_FOUND), Absent),
-            (Running, Start) => (Ok("already running"), Running),
+            (Running, Start) => (Ok("alreadyRunning"), Running),
             (_, Start) => (Ok("started"), Running),
             (Running, Stop) => (Ok("killed"), Ended),
-            (_, Stop) => (Ok("already stopped"), self),
+            (_, Stop) => (Ok("alreadyStopped"), self),
             (Running, Remove) => (Err(codes::CONTAINER_REMOVE_FAILED), Running),
             (_, Remove | RemoveForced) => (Ok("removed"), Absent),
         }
     }
 
-    /// The operations to choose from. Every one is possible in every state; the odds keep the walk from
-    /// staying where little can happen.
+    /// Returns the operations to choose from. Every operation is possible in every state; the weights keep the
+    /// walk away from states where little can happen.
     fn likely(self) -> &'static [Operation] {
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match self {
@@ -73,7 +73,7 @@ impl Model {
             Self::Absent => None,
             Self::Created => Some(ContainerStatus::Created),
             Self::Running => Some(ContainerStatus::Running),
-            // It is only ever killed, and that is no error.
+            // The walk only ever kills the container, which is not an error exit.
             Self::Ended => Some(ContainerStatus::Stopped),
         }
     }
@@ -127,19 +127,12 @@ async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<Ans
             .start_container(&id)
             .await
             .map_err(code)
-            .map(|outcome| match outcome {
-                StartOutcome::Started => "started",
-                StartOutcome::AlreadyRunning => "already running",
-            }),
+            .map(StartOutcome::as_str),
         Operation::Stop => driver
             .stop_container(&id, StopOptions::kill())
             .await
             .map_err(code)
-            .map(|outcome| match outcome {
-                StopOutcome::Stopped => "stopped",
-                StopOutcome::Killed => "killed",
-                StopOutcome::AlreadyStopped => "already stopped",
-            }),
+            .map(StopOutcome::as_str),
         Operation::Remove => remove(driver, &id, RemoveOptions::default()).await,
         Operation::RemoveForced => remove(driver, &id, RemoveOptions::force()).await,
     })

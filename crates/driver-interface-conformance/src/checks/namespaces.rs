@@ -1,4 +1,4 @@
-//! Drivers of different namespaces, and other programs, on one engine.
+//! Checks of drivers of different namespaces, and of unmanaged resources, on one engine.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(&[Need::Image, Need::Bystanders]),
 ];
 
-/// Asserts that every operation says "not found" about a container.
+/// Asserts that every operation returns "not found" for a container.
 async fn unreachable(ctx: &Ctx, driver: &TrackedDriver, id: &ContainerId) -> CheckResult {
     let missing = [codes::CONTAINER_NOT_FOUND];
     ctx.equal("get", driver.get_container(id).await?, None)?;
@@ -116,7 +116,7 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
             Vec::new(),
         )?;
     }
-    // Both are still there for their own driver.
+    // Both still exist for their own driver.
     ctx.driver().remove_volume(&volume.id).await?;
     ctx.driver().remove_network(&network.id).await?;
     Ok(())
@@ -167,7 +167,7 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
         .add_container(&plain, ctx.image(), &[])
         .await
         .map_err(broken)?;
-    // Neither the session's label nor the maker's makes it ours: the namespace is another one.
+    // Neither the session label nor the managed-by label makes it ours, because the namespace is another one.
     let foreign = ctx.foreign_namespace();
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),

@@ -1,4 +1,4 @@
-//! Networks: who reaches whom.
+//! Checks of networks: which containers can reach each other.
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
@@ -65,16 +65,17 @@ pub(super) const CHECKS: &[Check] = &[
 const PORT: u16 = 7070;
 const TRIES: u8 = 4;
 
-/// Answers every connection with a word.
+/// Returns a script that responds to every connection with a word.
 pub(super) fn server() -> String {
     format!("trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p {PORT}; done")
 }
 
-/// Tries to reach each of some hosts, all at once, and says of each whether it was heard from. It tries again where the
-/// server was between two connections.
+/// Returns a script that tries to reach these hosts concurrently and prints for each whether it responded. It
+/// retries in case the server was between two connections.
 ///
-/// An engine answers at once for the names it knows. For others it asks the machine's resolver, and without one there is
-/// never an answer: `nc` bounds each try, and since all hosts are tried at once, the tries together.
+/// An engine resolves the names it knows immediately. For others it asks the machine's resolver, and without
+/// one there is never a response. `nc` therefore bounds each try and, because the tries are concurrent, their
+/// total time.
 pub(super) fn client(hosts: &[&str]) -> String {
     let tries = hosts.iter().enumerate().map(|(number, host)| {
         format!(
@@ -104,9 +105,12 @@ pub(super) fn heard(hosts: &[&str], answer: bool) -> String {
         .collect()
 }
 
-fn address(container: &ContainerInstance) -> CheckResult<&str> {
+fn address(container: &ContainerInstance) -> CheckResult<String> {
     let none = || Failure::new(format!("the address of {}", container.name), "an address", "none").into();
-    container.endpoint.as_deref().ok_or_else(none)
+    container
+        .ip_address
+        .map(|address| address.to_string())
+        .ok_or_else(none)
 }
 
 async fn round_trip(ctx: Ctx) -> CheckResult {
@@ -191,7 +195,8 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
     let server = ctx
         .ready(&ctx.script(&server()).network(network.name.as_str()))
         .await?;
-    let hosts = [server.name.as_str(), address(&server)?];
+    let own = address(&server)?;
+    let hosts = [server.name.as_str(), &own];
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(network.name.as_str()))
         .await?;
@@ -199,17 +204,17 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
 }
 
 async fn names_apart(ctx: Ctx) -> CheckResult {
-    across_networks(&ctx, |server| Ok(vec![server.name.as_str()])).await
+    across_networks(&ctx, |server| Ok(vec![server.name.clone()])).await
 }
 
 async fn apart(ctx: Ctx) -> CheckResult {
-    across_networks(&ctx, |server| Ok(vec![server.name.as_str(), address(server)?])).await
+    across_networks(&ctx, |server| Ok(vec![server.name.clone(), address(server)?])).await
 }
 
-/// Asserts that a server is heard from on its own network, and not from another one.
+/// Asserts that a server is reachable on its own network, but not from another one.
 async fn across_networks(
     ctx: &Ctx,
-    hosts: impl for<'a> Fn(&'a ContainerInstance) -> CheckResult<Vec<&'a str>>,
+    hosts: impl Fn(&ContainerInstance) -> CheckResult<Vec<String>>,
 ) -> CheckResult {
     let here = ctx.driver().create_network(&ctx.network()).await?;
     let there = ctx.driver().create_network(&ctx.network()).await?;
@@ -217,6 +222,7 @@ async fn across_networks(
         .ready(&ctx.script(&server()).network(here.name.as_str()))
         .await?;
     let hosts = hosts(&server)?;
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(here.name.as_str()))
         .await?;
@@ -236,7 +242,7 @@ async fn none(ctx: Ctx) -> CheckResult {
         &logs,
     )?;
     let (_, logs) = ctx.finished(&ctx.script(list).network("none")).await?;
-    // Kernels add tunnels of their own to every network namespace; none of them is up.
+    // Kernels add tunnel devices to every network namespace; none of them is up.
     let devices: Vec<&str> = logs.lines().filter(|device| !is_kernel_tunnel(device)).collect();
     ctx.equal("devices", devices, vec!["lo"])?;
     let routes = "tail -n +2 /proc/net/route | wc -l";
@@ -254,7 +260,8 @@ fn is_kernel_tunnel(device: &str) -> bool {
 
 async fn sessions_apart(ctx: Ctx) -> CheckResult {
     let server = ctx.ready(&ctx.script(&server())).await?;
-    let host = [address(&server)?];
+    let own = address(&server)?;
+    let host = [own.as_str()];
     let mut inside = ctx.script(&client(&["127.0.0.1"]));
     inside.command = vec![
         "sh".to_owned(),

@@ -1,4 +1,4 @@
-//! What every operation says about something that does not exist: one check an operation.
+//! Checks of every operation on a resource that does not exist: one check per operation.
 
 use std::time::Duration;
 
@@ -120,7 +120,8 @@ not_found! {
     "stream-container-stats", StreamStats, "`stream_container_stats`", "ContainerNotFoundError", ContainerStatsStream;
 }
 
-/// Names that nothing has, also ones that look like ids: whole ones, short ones, and hex digits engines match by.
+/// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
+/// match as prefixes.
 fn nobody(ctx: &Ctx) -> Vec<String> {
     vec![
         ctx.name(),
@@ -149,7 +150,7 @@ async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
     Ok(())
 }
 
-/// The error of the call, and the code it must have.
+/// Returns the error of the call, and the code it must have.
 async fn provoke(
     ctx: &Ctx,
     operation: Operation,

@@ -1,4 +1,5 @@
-//! Each optional operation works when it is declared: one small check an operation, whose own area has the rest.
+//! Checks that each optional operation works if it is declared: one small check per operation. Each operation's
+//! own area has the rest.
 
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ operations! {
     "plan", "`plan` accepts a good config", Plan, plan;
 }
 
-/// What the operations that are not declared answer.
+/// Calls the operations that are not declared, and returns their errors.
 pub(super) async fn undeclared(ctx: &Ctx) -> CheckResult<Vec<(Capability, Option<DriverError>)>> {
     let driver = ctx.driver();
     let (container, name) = (ContainerId::new(ctx.name())?, ctx.name());
@@ -190,7 +191,7 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
         .driver()
         .stream_container_logs(&ended.id, LogStreamOptions::default())
         .await?;
-    let chunks = ctx.ends("the stream", stream.collect()).await??;
+    let chunks = ctx.ends("the stream", stream.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
     ctx.equal("what it printed", text.as_str(), "hello\n")
 }
@@ -207,12 +208,12 @@ async fn file_archive(ctx: Ctx) -> CheckResult {
         .driver()
         .copy_from_container(&made.id, &path("/home/passwd")?)
         .await?;
-    let copy = ctx.ends("the archive", copy.collect()).await??.concat();
+    let copy = ctx.ends("the archive", copy.collect_all()).await??.concat();
     let original = ctx
         .driver()
         .copy_from_container(&made.id, &passwd)
         .await?
-        .collect()
+        .collect_all()
         .await?
         .concat();
     ctx.ensure("the archive has something", original.len() >= 512, original.len())?;

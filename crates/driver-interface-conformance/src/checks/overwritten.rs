@@ -1,4 +1,4 @@
-//! What is written over something that is there: nothing of the old one stays.
+//! Checks of overwriting: nothing of the old content remains.
 
 use driver_interface_types::{Capability, ContainerDriver, ContainerId, WriteFile};
 
@@ -23,7 +23,8 @@ pub(super) const CHECKS: &[Check] = &[
 /// A file's content, permissions, and owner.
 type Version = (&'static str, u32, Option<(u32, u32)>);
 
-/// Versions of one file, each over the one before. Some owners are beyond 16 bits and beyond what seven octal digits hold.
+/// Versions of one file, each written over the previous one. Some owners exceed 16 bits and the range of seven
+/// octal digits.
 const VERSIONS: &[Version] = &[
     ("a long first content\n", 0o751, Some((12, 34))),
     ("short", 0o600, Some((70_000, 3_000_000))),
@@ -32,7 +33,7 @@ const VERSIONS: &[Version] = &[
     ("x", 0o1407, Some((0, 5))),
 ];
 
-/// Asserts that a file is as a version has it; the container's user owns what has no owner.
+/// Asserts that a file matches a version. The container's user owns a file without an explicit owner.
 async fn is(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));
@@ -65,7 +66,7 @@ async fn written(ctx: Ctx) -> CheckResult {
         write(&id, "/home/while", version).await?;
         is(&ctx, &id, "/home/while", version).await?;
     }
-    // In memory, where engines leave it to a process without the privilege to give files away.
+    // On a tmpfs, where some engines write through a process that lacks the privilege to change a file's owner.
     for (content, mode, _) in VERSIONS {
         let own = (*content, *mode, None);
         write(&id, "/tmp/file", &own).await?;

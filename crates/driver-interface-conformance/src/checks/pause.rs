@@ -1,4 +1,4 @@
-//! Pausing and going on.
+//! Checks of pausing and unpausing.
 
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ async fn stand_still(ctx: Ctx) -> CheckResult {
         (begun, moved),
     )?;
     ctx.driver().pause_container(&running.id).await?;
-    // What was written just before may still be on its way to the logs.
+    // Output written just before may not have reached the logs yet.
     sleep(Duration::from_secs(1)).await;
     let frozen = lines().await?;
     sleep(Duration::from_secs(4)).await;
@@ -145,7 +145,7 @@ async fn already(ctx: Ctx) -> CheckResult {
         ctx.get(&running.id).await?.status,
         ContainerStatus::Paused,
     )?;
-    // Once is enough to go on, however often it was paused.
+    // A single unpause is enough, however often it was paused.
     ctx.driver().unpause_container(&running.id).await?;
     ctx.equal(
         "status",

@@ -1,4 +1,4 @@
-//! What a creation would do, found out without doing it.
+//! Checks of plans: what a creation would do, determined without doing it.
 
 use driver_interface_types::{
     Capability, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, PullPolicy,
@@ -134,7 +134,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     let config = ctx.script("true").operation_key(&key);
     let missing = {
         let mut config = ctx.script("true").pull_policy(PullPolicy::Always);
-        // Asked from where images come from: simulated registries have every one there could be.
+        // The image is requested from the target's registry: simulated registries contain every possible image.
         let known = ctx.target().registry_image();
         let registry = known.as_ref().map_or("localhost", |image| image.registry());
         config.image = format!("{registry}/{}:1", ctx.name());
@@ -162,7 +162,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
             .await?;
         ctx.equal("images", found.len(), 0)?;
     }
-    // The name and the key are free: another config may have them.
+    // The name and the key are unused, so another config may use them.
     let made = ctx
         .driver()
         .create_container(&config.clone().env("OTHER", "1"))
@@ -202,10 +202,16 @@ async fn matches(ctx: Ctx) -> CheckResult {
 }
 
 async fn strictness(ctx: Ctx) -> CheckResult {
-    let lax = ctx.script("true");
-    let warned = planned(&ctx, &lax).await?.warnings;
+    for config in [ctx.script("true"), ctx.script("true").disk(64)] {
+        as_strict_as_its_warnings(&ctx, config).await?;
+    }
+    Ok(())
+}
+
+async fn as_strict_as_its_warnings(ctx: &Ctx, lax: ContainerConfig) -> CheckResult {
+    let warned = planned(ctx, &lax).await?.warnings;
     let strict = lax.strictness(Strictness::Require);
-    let plan = planned(&ctx, &strict).await?;
+    let plan = planned(ctx, &strict).await?;
     ctx.equal(
         "it is refused exactly if there was a warning",
         plan.is_accepted(),

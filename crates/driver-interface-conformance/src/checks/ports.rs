@@ -1,4 +1,4 @@
-//! Ports of containers, reached from the host.
+//! Checks of container ports, reached from the host.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -135,7 +135,7 @@ async fn picked(ctx: Ctx) -> CheckResult {
     ctx.ensure("they differ", one != other, (one, other))
 }
 
-/// What a server says to whoever connects, if there is one.
+/// Connects to a server and returns what it sends, if it is reachable.
 async fn heard(address: SocketAddr) -> Option<String> {
     let talk = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -146,7 +146,7 @@ async fn heard(address: SocketAddr) -> Option<String> {
     timeout(Duration::from_secs(5), talk).await.ok().flatten()
 }
 
-/// Asks until there is an answer, for the server is away between two connections.
+/// Retries until the server responds, because it is unavailable between two connections.
 async fn answers(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResult {
     let about = format!("an answer of {id} at {address}");
     let word = ctx
@@ -167,7 +167,7 @@ async fn reached(ctx: Ctx) -> CheckResult {
         .ready(&ctx.script(&server()).port(PortMapping::new(PORT)))
         .await?;
     answers(&ctx, &running.id, place(&ctx, &running.id).await?).await?;
-    // The next run may be elsewhere; the instance says where.
+    // The next run may use another port; the instance reports it.
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
@@ -175,7 +175,7 @@ async fn reached(ctx: Ctx) -> CheckResult {
     answers(&ctx, &running.id, place(&ctx, &running.id).await?).await
 }
 
-/// A port that is free, and somebody who holds it until it is dropped.
+/// Reserves a free port. The listener holds it until it is dropped.
 async fn free_port() -> CheckResult<(TcpListener, u16)> {
     let broken = |error: std::io::Error| Verdict::Broken(format!("there is no free port: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

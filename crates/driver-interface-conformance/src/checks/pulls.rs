@@ -1,4 +1,4 @@
-//! Pulling images.
+//! Checks of pulling images.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::images::usable;
 use crate::{Check, CheckResult, Ctx, Failure, Need, run};
 
-/// How long a pull from a registry near by may take.
+/// How long a pull from a local registry may take.
 const PULL: Duration = Duration::from_secs(80);
 
 pub(super) const CHECKS: &[Check] = &[
@@ -54,7 +54,7 @@ async fn pulled(
     image: &ImageRef,
     options: PullOptions,
 ) -> CheckResult<Result<Vec<PullProgress>, driver_interface_types::DriverError>> {
-    let pull = async { ctx.driver().pull_image(image, options).await?.collect().await };
+    let pull = async { ctx.driver().pull_image(image, options).await?.collect_all().await };
     let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it goes on").into();
     timeout(PULL, pull).await.map_err(late)
 }
@@ -89,7 +89,7 @@ async fn pull(ctx: Ctx) -> CheckResult {
 }
 
 async fn pull_missing(ctx: Ctx) -> CheckResult {
-    // Nobody listens there.
+    // No registry listens there.
     let image = ImageRef::new(format!("127.0.0.1:1/{}:does-not-exist", ctx.name()))?;
     let result = pulled(&ctx, &image, PullOptions::default()).await?;
     ctx.refused(
@@ -119,7 +119,7 @@ async fn pull_credentials(ctx: Ctx) -> CheckResult {
     let steps = pulled(&ctx, &image, PullOptions::default().credentials(credentials)).await?;
     match steps {
         Ok(steps) => ctx.equal("how often it is done", done(&steps).len(), 1)?,
-        // A registry may ask for nobody in particular and still refuse a password that it does not know.
+        // A registry may not require credentials and still reject ones it does not know.
         Err(error) => ctx.equal("the refusal", error.code(), codes::AUTHENTICATION_FAILED)?,
     }
     let steps = pulled(&ctx, &image, PullOptions::default()).await??;

@@ -1,4 +1,4 @@
-//! Removing.
+//! Checks of removal.
 
 use std::time::Duration;
 

@@ -1,9 +1,11 @@
-//! Restarting: a stop and a start in one call.
+//! Checks of restarting: a stop and a start in one call.
 
 use std::time::Duration;
 
 use driver_interface_errors::codes;
-use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, LogOptions, StopOptions};
+use driver_interface_types::{
+    Capability, ContainerDriver, ContainerStatus, LogOptions, RestartOutcome, StopOptions,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
@@ -49,9 +51,11 @@ pub(super) const CHECKS: &[Check] = &[
 async fn new_run(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let begun = Instant::now();
-    ctx.driver()
+    let outcome = ctx
+        .driver()
         .restart_container(&running.id, StopOptions::graceful(GRACE))
         .await?;
+    ctx.equal("the outcome", outcome, RestartOutcome::Stopped)?;
     ctx.took("the restart", begun, Duration::ZERO, GRACE)?;
     let now = ctx.get(&running.id).await?;
     ctx.equal("status when it returns", now.status, ContainerStatus::Running)?;
@@ -78,9 +82,11 @@ async fn new_run(ctx: Ctx) -> CheckResult {
 
 async fn stopped_starts(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    ctx.driver()
+    let outcome = ctx
+        .driver()
         .restart_container(&made.id, StopOptions::default())
         .await?;
+    ctx.equal("the outcome", outcome, RestartOutcome::Started)?;
     ctx.equal(
         "status of the new one",
         ctx.get(&made.id).await?.status,
@@ -123,9 +129,11 @@ async fn by_force(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
     let begun = Instant::now();
     let grace = Duration::from_secs(2);
-    ctx.driver()
+    let outcome = ctx
+        .driver()
         .restart_container(&running.id, StopOptions::kill_after(grace))
         .await?;
+    ctx.equal("the outcome", outcome, RestartOutcome::Killed)?;
     ctx.took("the restart with a grace", begun, grace, Duration::from_secs(40))?;
     let again = ctx.get(&running.id).await?;
     ctx.ensure("it runs anew", again.started_at > running.started_at, &again)?;
@@ -148,7 +156,7 @@ async fn dropped_then_stopped(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .restart_container(&running.id, StopOptions::kill_after(GRACE));
-        // It may have been quicker than it was dropped; the stop holds all the same.
+        // It may have completed before it was dropped; the stop takes effect in either case.
         drop(timeout(Duration::from_millis(millis), call).await);
         ctx.driver()
             .stop_container(&running.id, StopOptions::kill())

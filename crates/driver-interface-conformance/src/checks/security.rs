@@ -1,4 +1,4 @@
-//! Security, measured from inside: what `/proc` says, never what the engine claims to have set.
+//! Checks of security, measured from inside through `/proc`, never from what the engine claims to have set.
 
 use driver_interface_types::{Capability, SecurityOptions};
 
@@ -57,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::RealProcesses]),
 ];
 
-/// What `/proc/self/status` says under some keys, of a process with these options.
+/// Returns the values of these keys in `/proc/self/status`, for a process with these options.
 async fn status(ctx: &Ctx, security: SecurityOptions, keys: &[&str]) -> CheckResult<Vec<String>> {
     let (_, printed) = ctx
         .finished(&ctx.program(["cat", "/proc/self/status"]).security(security))
@@ -193,7 +193,7 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Where engines mount small files of their own or empty memory, and what the kernel provides.
+/// Where engines mount their own small files or empty tmpfs mounts, and kernel-provided mounts.
 const KNOWN_MOUNTS: &[&str] = &[
     "/",
     "/proc",
@@ -222,7 +222,7 @@ async fn own_processes(ctx: Ctx) -> CheckResult {
         .finished(&ctx.script("sleep 3 & ls /proc | grep -c '^[0-9]' ; wait"))
         .await?;
     let count: usize = logs.trim().parse().unwrap_or(usize::MAX);
-    // An init, the shell, the sleep, the two of the pipe.
+    // An init process, the shell, the sleep, and the two processes of the pipe.
     ctx.ensure("a handful of processes", (2..=6).contains(&count), logs)
 }
 

@@ -1,4 +1,4 @@
-//! The parts of a config beyond what every driver can do: how the process is set up, seen from inside.
+//! Checks of the optional parts of a config: how the process is set up, seen from inside.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -99,10 +99,10 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::TmpfsMount, Capability::RealProcesses]),
 ];
 
-/// A config that asks for one thing more, what it asks for, and the capability that takes.
+/// A config with one optional field, the field's name, and the capability it requires.
 pub(super) type Asking = (ContainerConfig, &'static str, Capability);
 
-/// Every field that takes a capability, each in a config of its own.
+/// Returns every field that requires a capability, each in its own config.
 pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
     let plain = || config(ctx);
     let mut seccomp = plain();
@@ -377,7 +377,7 @@ async fn ulimits(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control without them", logs != "123\n456\n", logs)
 }
 
-/// Says whether so many MiB can be written to a file.
+/// Returns a script that reports whether this many MiB can be written to a file.
 fn write(path: &str, mib: u64) -> String {
     format!(
         "dd if=/dev/zero of={path} bs=1M count={mib} 2>/dev/null && echo written || echo refused; rm -f {path}"

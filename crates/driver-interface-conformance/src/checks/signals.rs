@@ -1,4 +1,4 @@
-//! Signals to the main process.
+//! Checks of signals to the main process.
 
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ async fn ends(ctx: Ctx) -> CheckResult {
         (Signal::TERM, ContainerStatus::Stopped),
         (Signal::USR1, ContainerStatus::Exited),
     ] {
-        // A process that is PID 1 itself ignores what it has no handler for, so the end is made by a handler
-        // that says which signal it was, as a shell without one would.
+        // A process with PID 1 ignores signals without a handler. So the script's handler exits with the code
+        // that a shell would report for the signal.
         let code = signal.exit_code();
         let script = match signal {
             Signal::KILL => STUBBORN.to_owned(),

@@ -1,4 +1,4 @@
-//! Starting.
+//! Checks of starting.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ async fn idempotent(ctx: Ctx) -> CheckResult {
 }
 
 async fn again(ctx: Ctx) -> CheckResult {
-    // Without a file to remember by (the root is read-only), the two runs differ by how they are ended.
+    // The root is read-only, so no file can record the first run. The two runs differ in how they are ended.
     let script = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let first = ctx.ready(&ctx.script(script)).await?;
     ctx.driver()
@@ -140,14 +140,15 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
 
 async fn endpoint(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    ctx.equal("address before the start", made.endpoint, None)?;
+    ctx.equal("address before the start", made.ip_address, None)?;
     ctx.driver().start_container(&made.id).await?;
     let running = ctx.get(&made.id).await?;
-    let address = running.endpoint.as_deref().unwrap_or_default();
-    let parsed = address.parse::<std::net::IpAddr>();
-    ctx.ensure("the address is one", parsed.is_ok(), &running.endpoint)?;
+    let is_one = running
+        .ip_address
+        .is_some_and(|address| !address.is_unspecified());
+    ctx.ensure("it has an address", is_one, running.ip_address)?;
     ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
-    ctx.equal("address after the end", ctx.get(&made.id).await?.endpoint, None)?;
+    ctx.equal("address after the end", ctx.get(&made.id).await?.ip_address, None)?;
     let apart = ctx.started(&ctx.script(SERVE).network("none")).await?;
-    ctx.equal("address without a network", apart.endpoint, None)
+    ctx.equal("address without a network", apart.ip_address, None)
 }

@@ -1,4 +1,4 @@
-//! What containers use.
+//! Checks of stats.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
 const MIB: u64 = 1024 * 1024;
 
 async fn memory(ctx: Ctx) -> CheckResult {
-    // `tail` keeps what it reads until the end of its input, and there is no newline to let go of.
+    // `tail` buffers its input until the end, and without a newline it releases none of it.
     let holding = "echo ready; (head -c 50331648 /dev/zero; sleep 600) | tail -n 1";
     let idle = ctx.ready(&ctx.script(SERVE).memory(128)).await?;
     let busy = ctx.ready(&ctx.script(holding).memory(128)).await?;
@@ -124,7 +124,7 @@ async fn pids(ctx: Ctx) -> CheckResult {
     let many = ctx.ready(&ctx.script(script).pids(50)).await?;
     let few = ctx.driver().container_stats(&few.id).await?;
     let many = ctx.driver().container_stats(&many.id).await?;
-    // The shell, what it waits for, and perhaps an init process.
+    // The shell, its child, and perhaps an init process.
     ctx.ensure("the one with few", (1..=4).contains(&few.pids), &few)?;
     ctx.ensure("the one with ten more", (11..=13).contains(&many.pids), &many)
 }
@@ -206,7 +206,7 @@ async fn ends_after(ctx: &Ctx, id: &ContainerId, removal: bool) -> CheckResult {
     } else {
         ctx.driver().stop_container(id, StopOptions::kill()).await?;
     }
-    let rest = ctx.ends("the stream", stream.collect()).await?;
+    let rest = ctx.ends("the stream", stream.collect_all()).await?;
     ctx.ensure(
         format!("it ends without an error (removal: {removal})"),
         rest.is_ok(),
@@ -227,7 +227,7 @@ async fn stream_slow(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
     let first = next(&ctx, &mut stream).await?.time;
     tokio::time::sleep(Duration::from_secs(20)).await;
-    // A few may have been under way; twenty seconds of them were not kept.
+    // A few samples may have been in transit, but not twenty seconds' worth.
     let mut latest = first;
     for _ in 0..4 {
         latest = next(&ctx, &mut stream).await?.time;

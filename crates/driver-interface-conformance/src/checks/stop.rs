@@ -1,4 +1,4 @@
-//! Stopping: politely, by force, and never by surprise.
+//! Checks of stopping: gracefully, by force, and never unexpectedly.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// More than any driver's least grace, so that what ends by itself does so well within it.
+/// Longer than any driver's minimum grace period, so that a container that exits by itself does so within it.
 const GRACE: Duration = Duration::from_secs(20);
 
 async fn graceful(ctx: Ctx) -> CheckResult {
@@ -154,7 +154,7 @@ async fn force_after_grace(ctx: Ctx) -> CheckResult {
 }
 
 async fn force_with_grace(ctx: Ctx) -> CheckResult {
-    // It takes longer than the grace that is given where none is named, and ends well within the one that is.
+    // It takes longer than the default grace period, and exits well within the requested one.
     let script = "trap 'sleep 12; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
     let outcome = ctx

@@ -1,4 +1,5 @@
-//! Times and durations: none is cut to whole seconds, a zero is a zero, and all times are of the engine's clock.
+//! Checks of times and durations: none is truncated to whole seconds, zero means zero, and all times are on the
+//! engine's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Neither one second nor two.
 const SPAN: Duration = Duration::from_millis(1900);
-/// How late a call may come back; a default grace or timeout taken instead lasts longer.
+/// How late a call may return; a default grace period or timeout used instead would last longer.
 const LATE: Duration = Duration::from_secs(9);
 
 async fn graces_and_timeouts(ctx: Ctx) -> CheckResult {
@@ -194,7 +195,7 @@ async fn zero_is_zero(ctx: Ctx) -> CheckResult {
 
 async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
     let stream = ctx.driver().stream_container_logs(id, options).await?;
-    Ok(ctx.ends("the log stream", stream.collect()).await??)
+    Ok(ctx.ends("the log stream", stream.collect_all()).await??)
 }
 
 async fn streamed(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<String> {
@@ -207,7 +208,7 @@ fn has_fraction(time: &SystemTime) -> bool {
     since.subsec_nanos() != 0
 }
 
-/// Asserts that not all of some times are of whole seconds. Two of them are by chance once in a million runs.
+/// Asserts that not all of these times are whole seconds. Two of them are by chance once in a million runs.
 fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
     let fine = times.iter().any(has_fraction);
     ctx.ensure(format!("{about} has fractions of a second"), fine, times)
@@ -273,7 +274,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// The engine's clock, to the second below, as a command in a container tells it.
+/// Returns the engine's time, rounded down to the second, from a command in a container.
 async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
     let text = ctx.told(id, "date +%s").await?;
     let broken = |_| Verdict::Broken(format!("`date +%s` printed {text:?}"));
@@ -325,7 +326,7 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
         let stats = driver.container_stats(&clock).await?;
         times.push(("of stats".to_owned(), stats.time));
     }
-    // Engines write some of the times without fractions, as the clock here is.
+    // Engines report some of the times without fractions, like the clock here.
     let to = engine_time(&ctx, &clock).await? + Duration::from_secs(1);
     for (about, time) in times {
         let within = from <= time && time <= to;
@@ -335,7 +336,7 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
             (from, time, to),
         )?;
     }
-    // Times that the engine gave work as `since`.
+    // Times returned by the engine are valid for `since`.
     let Some(started) = ended.started_at else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
@@ -351,7 +352,7 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// The times of a container's log lines.
+/// Returns the times of a container's log lines.
 async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> {
     let options = LogOptions::default().timestamps(true);
     let logs = ctx.driver().get_container_logs(id, options).await?;
@@ -365,7 +366,7 @@ async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> 
     Ok(times)
 }
 
-/// Of five lines 0.3 s apart two are of one second, whatever the clock says.
+/// Of five lines 0.3 s apart, at least two fall into the same second.
 const FIVE_LINES: &str = "for number in 1 2 3 4 5; do echo $number; sleep 0.3; done";
 
 async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
@@ -376,14 +377,14 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
     for (number, pair) in (1..).zip(times.windows(2)) {
         let [earlier, later] = pair else { continue };
         if earlier == later {
-            // Nothing is known of their order within the whole second.
+            // Their order within the second is unknown.
             continue;
         }
         let middle = *earlier + later.duration_since(*earlier).unwrap_or_default() / 2;
         let before: String = (1..=number).map(|line| format!("{line}\n")).collect();
         let after: String = (number + 1..=5).map(|line| format!("{line}\n")).collect();
         let split = |about: &str, seen: String, wanted: &str| {
-            // A line of the same whole second may be on either side.
+            // A line in the same second may be on either side.
             let right = if fine {
                 seen == wanted
             } else {
@@ -444,7 +445,7 @@ async fn events_within_a_second(ctx: Ctx) -> CheckResult {
         let filter: EventFilter = own(&ctx).since(event.time);
         let mut replay = ctx.driver().events(&filter).await?;
         let first = next(&ctx, &mut replay).await?;
-        // Two events may have one and the same time.
+        // Two events may have the same time.
         let wanted = events
             .iter()
             .take(place + 1)
@@ -471,7 +472,7 @@ async fn health_check(ctx: Ctx) -> CheckResult {
             .await?
             .id;
         let about = format!("the health of {line:?}");
-        // The default interval, which engines take for none, is longer.
+        // An interval truncated to zero would select the engine's default interval, which is longer.
         let ask = || async {
             let now = ctx.get(&id).await?.health;
             let status = now.as_ref().map(|health| health.status);

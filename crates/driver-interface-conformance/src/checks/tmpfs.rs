@@ -1,4 +1,4 @@
-//! Tmpfs mounts: who can write to them, and what mode, owner and options they have.
+//! Checks of tmpfs mounts: who can write to them, and their mode, owner and options.
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{Capability, ContainerDriver, LogOptions, TmpfsMount};
@@ -24,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn over_image(ctx: Ctx) -> CheckResult {
-    // The suite's own image has a file in the first one.
+    // The suite's own image has a file in the first directory.
     for (target, user) in [("/opt", "1000:1000"), ("/home", "4321")] {
         let script = format!("ls -A {target}; touch {target}/x && echo written");
         let mut config = ctx.script(&script).tmpfs(target, 4);
@@ -35,8 +35,8 @@ async fn over_image(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// What is seen from inside, mode and owner and the options of the mount; none where the driver says that it does not do
-/// this.
+/// Returns the mount's mode, owner and options as seen from inside; none if the driver reports it as
+/// unsupported.
 async fn seen(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
     let target = mount.target.clone();
     let script = format!("stat -c '%a %u:%g' {target}; grep ' {target} ' /proc/mounts");

@@ -1,4 +1,4 @@
-//! Values that calls take: each comes through whole, and none is left over for the next call.
+//! Checks of call arguments: each arrives unchanged, and none is left over for the next call.
 
 use std::time::Duration;
 
@@ -41,11 +41,12 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::Exec]),
 ];
 
-/// An exec that prints its words, its variables and then its input.
+/// Builds an exec that prints its arguments, its variables and then its input.
 fn printing() -> ExecConfig {
     let script = print_values();
-    let words = ["sh", "-c", &script, "sh"].map(str::to_owned);
-    let mut config = ExecConfig::new(words.into_iter().chain(texts()));
+    let mut words = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+    words.extend(texts());
+    let mut config = ExecConfig::new(words);
     config.env = variables();
     config
 }
@@ -101,7 +102,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Names that something on the way may cut, quote, take for a pattern or for an option.
+/// Returns names that an intermediate layer may truncate, quote, or mistake for a pattern or an option.
 fn odd_names() -> Vec<String> {
     let names = [
         "  two\nlines\t ",
@@ -121,14 +122,14 @@ fn odd_names() -> Vec<String> {
         .collect()
 }
 
-/// Each name with what is in the file: all texts in the first, and one in each of the others.
+/// Returns each name with the file's content: all texts in the first, and one in each of the others.
 fn named_files() -> Vec<(String, String)> {
     let contents = [texts().concat()].into_iter().chain(texts().into_iter().rev());
     odd_names().into_iter().zip(contents).collect()
 }
 
 async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) -> CheckResult {
-    // What a pattern would find in place of `[z]`.
+    // The file that `[z]` would match as a pattern.
     write(ctx, id, &format!("{folder}/z"), "another file").await?;
     for (name, content) in named_files() {
         write(ctx, id, &format!("{folder}/{name}"), content).await?;
@@ -154,11 +155,9 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) 
 /// Asserts that a process sees the files.
 async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
-    let words = ["sh", "-c", script, "sh", folder].map(str::to_owned);
-    let output = ctx
-        .driver()
-        .exec(id, ExecConfig::new(words.into_iter().chain(odd_names())))
-        .await?;
+    let mut words = ["sh", "-c", script, "sh", folder].map(str::to_owned).to_vec();
+    words.extend(odd_names());
+    let output = ctx.driver().exec(id, ExecConfig::new(words)).await?;
     let wanted: String = named_files().into_iter().map(|(_, content)| content).collect();
     ctx.equal(format!("errors in {folder}"), output.stderr_text().as_ref(), "")?;
     same_text(
@@ -171,7 +170,7 @@ async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
 
 async fn file_names(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
-    // The root file system, and a directory in memory, which engines see only from inside.
+    // The root file system, and a tmpfs mount, which engines can only access from inside.
     for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
         round_trip(&ctx, &id, folder, as_stream).await?;
         if ctx.declares(Capability::Exec) {
@@ -211,7 +210,7 @@ async fn options(ctx: Ctx) -> CheckResult {
     logs_apart(&ctx, &id).await
 }
 
-/// Prints the variable `MARK`, the directory, the user and the input.
+/// A script that prints the variable `MARK`, the working directory, the user and the input.
 const SHOW: &str = "echo \"${MARK-unset} $(pwd) $(id -u)\"; cat";
 
 async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
@@ -232,7 +231,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         .stdin("input")
         .output_limit(14)
         .timeout(Duration::from_secs(1));
-    // A slow engine may end it by its timeout; what is asked about comes after.
+    // A slow engine may end it by its timeout; the tested calls come after.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
         "the exec before was another",
@@ -294,7 +293,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         (LogOptions::default().only_stdout(), 3),
         (LogOptions::default(), 4),
     ];
-    // One after another, and then all at once.
+    // Sequentially, and then concurrently.
     for (options, lines) in texts {
         let logs = ctx.driver().get_container_logs(id, options).await?;
         ctx.equal(format!("lines with {options:?}"), logs.lines().count(), lines)?;
@@ -312,7 +311,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         let mut of_stream = LogStreamOptions::default().timestamps(options.timestamps);
         (of_stream.tail, of_stream.stdout, of_stream.stderr) = (options.tail, options.stdout, options.stderr);
         let stream = ctx.driver().stream_container_logs(id, of_stream).await?;
-        let chunks = ctx.ends("the log stream", stream.collect()).await??;
+        let chunks = ctx.ends("the log stream", stream.collect_all()).await??;
         let text: String = chunks.iter().map(LogChunk::text).collect();
         ctx.equal(
             format!("lines of a stream with {options:?}"),

@@ -1,4 +1,4 @@
-//! Values that a config holds: each comes through whole, whatever is in it, and in its own case.
+//! Checks of config values: each arrives unchanged, whatever its content or case.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -72,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// Texts that something on the way may cut, trim, split, replace or take for something else.
+/// Texts that an intermediate layer may truncate, trim, split, replace or misinterpret.
 const TEXTS: &[&str] = &[
     "",
     "\n",
@@ -98,19 +98,19 @@ const TEXTS: &[&str] = &[
     "true",
 ];
 
-/// All of them, and a long one.
+/// Returns all texts, and a long one.
 pub(super) fn texts() -> Vec<String> {
     let texts = TEXTS.iter().map(|text| (*text).to_owned());
     texts.chain(["long ü ".repeat(2000)]).collect()
 }
 
-/// The texts as values of `V0`, `V1` and so on.
+/// Returns the texts as values of `V0`, `V1` and so on.
 pub(super) fn variables() -> BTreeMap<String, String> {
     let texts = texts().into_iter().enumerate();
     texts.map(|(number, text)| (format!("V{number}"), text)).collect()
 }
 
-/// A script that prints its words in brackets, and then the [`variables`] in braces.
+/// Returns a script that prints its arguments in brackets, and then the [`variables`] in braces.
 pub(super) fn print_values() -> String {
     let mut script = r#"printf '[%s]' "$@""#.to_owned();
     for number in 0..texts().len() {
@@ -119,7 +119,7 @@ pub(super) fn print_values() -> String {
     script
 }
 
-/// What [`print_values`] prints when it is given these words.
+/// Returns the output of [`print_values`] for these arguments.
 pub(super) fn printed_values(words: &[String]) -> String {
     let words = words.iter().map(|word| format!("[{word}]"));
     words
@@ -127,7 +127,7 @@ pub(super) fn printed_values(words: &[String]) -> String {
         .collect()
 }
 
-/// Asserts that two texts are the same; says where they are not, as they may be long.
+/// Asserts that two texts are equal. The message shows where they differ, because they may be long.
 pub(super) fn same_text(ctx: &Ctx, about: &str, seen: &str, wanted: &str) -> CheckResult {
     let same = seen
         .bytes()
@@ -170,7 +170,7 @@ async fn command(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Keys that something on the way may take for something else.
+/// Keys that an intermediate layer may misinterpret.
 const KEYS: &[&str] = &[
     "with blank",
     " around ",
@@ -192,13 +192,13 @@ const KEYS: &[&str] = &[
     "null",
 ];
 
-/// Each text as a label's value, and each key as a key.
+/// Returns labels with each text as a value, and with each key.
 fn odd_labels() -> BTreeMap<String, String> {
     let keys = KEYS.iter().map(|key| ((*key).to_owned(), format!("of {key}")));
     keys.chain(variables()).collect()
 }
 
-/// Labels of the same keys whose values are what is left of the others when they are cut, trimmed or lower-cased.
+/// Returns labels with the same keys, but with values that are truncated, trimmed or lower-cased.
 fn cut_labels() -> BTreeMap<String, String> {
     let cut = |(key, value): (String, String)| {
         let left = value.lines().next().unwrap_or_default().trim().to_lowercase();
@@ -208,8 +208,8 @@ fn cut_labels() -> BTreeMap<String, String> {
     odd_labels().into_iter().map(cut).collect()
 }
 
-/// Filters that only the first, and those that only the second of two objects with these labels passes: all labels at
-/// once, and each that cutting changes alone.
+/// Returns filters that match only the object with these labels, of two objects with the full and the cut
+/// labels: all labels together, and each label that cutting changes by itself.
 fn selecting(labels: &BTreeMap<String, String>) -> Vec<BTreeMap<String, String>> {
     let alone = ["V2", "V3", "V7", "V18", "Upper"];
     let alone = alone.iter().filter_map(|key| {
@@ -282,7 +282,7 @@ async fn labels(ctx: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Labels whose keys differ in case alone.
+/// Returns labels whose keys differ only in case.
 fn cases() -> BTreeMap<String, String> {
     let keys = ["Key", "key", "KEY", "kEy"];
     keys.map(|key| (key.to_owned(), format!("of {key}"))).into()
@@ -383,7 +383,7 @@ async fn paths(ctx: Ctx) -> CheckResult {
         .program(["sh", "-c", script, "sh", &outer, &inner, folder])
         .security(writable())
         .working_dir(folder)
-        // Whatever the order, what is mounted further in is not hidden.
+        // Whatever the order, the inner mount is not hidden.
         .mount(VolumeMount::volume(&second, &inner))
         .mount(VolumeMount::volume(&first, &outer))
         .tmpfs(folder, 8);
@@ -461,7 +461,7 @@ async fn extra_hosts(ctx: Ctx) -> CheckResult {
 
 async fn large_limits(ctx: Ctx) -> CheckResult {
     const MIB: u64 = 1024 * 1024;
-    // More bytes than 32 bits count, more processes than 16 bits count.
+    // More bytes than fit in 32 bits, and more processes than fit in 16 bits.
     let limits = ResourceLimits::default()
         .cpu(0.123)
         .memory(4097)
@@ -493,7 +493,7 @@ async fn large_ulimits(ctx: Ctx) -> CheckResult {
     let config = ctx
         .script("cat /proc/self/limits")
         .ulimit("fsize", 5 << 30, 6 << 30)
-        // Podman adds a limit of open files for whoever sets only others, and not every host lets it set that one.
+        // Podman adds an open-files limit if a config sets only other limits, and not every host permits that.
         .ulimit("nofile", 512, 1024);
     let (_, logs) = ctx.finished(&config).await?;
     let line = logs.lines().find(|line| line.starts_with("Max file size"));

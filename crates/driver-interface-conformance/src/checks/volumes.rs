@@ -1,4 +1,4 @@
-//! Volumes.
+//! Checks of volumes.
 
 use std::time::Duration;
 
@@ -57,13 +57,13 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// Root without capabilities on a writable root: what can write to a new volume in any image. Some drivers
-/// refuse writable mounts in a container whose own root is read-only.
+/// Returns options for root without capabilities on a writable root file system, which can write to a new
+/// volume in any image. Some drivers refuse writable mounts in a container whose own root is read-only.
 pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
 }
 
-/// A script with the volume at `/data`.
+/// Builds the config of a script with the volume at `/data`.
 fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types::ContainerConfig {
     ctx.script(script)
         .security(writable())
@@ -126,7 +126,7 @@ async fn survive(ctx: Ctx) -> CheckResult {
         .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
         .await?;
     ctx.equal("what the reader read", logs, "hello\n".to_owned())?;
-    // The same file is not there without the volume.
+    // The file does not exist without the volume.
     let (control, _) = ctx
         .finished(&ctx.script("cat /data/file").security(writable()))
         .await?;

@@ -1,4 +1,4 @@
-//! Waiting for a container's end: the facts are the instance's, and they are never lost.
+//! Checks of waiting for a container's exit: the result matches the instance and is never lost.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Capability::ContainerWait]),
 ];
 
-/// Ends with 7 when it is asked to.
+/// A script that exits with 7 on `SIGTERM`.
 const SEVEN: &str = "trap 'exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 pub(super) fn waiting(ctx: &Ctx, id: &ContainerId) -> JoinHandle<driver_interface_types::Result<ExitInfo>> {
@@ -147,7 +147,7 @@ async fn created(ctx: Ctx) -> CheckResult {
 }
 
 async fn next_run(ctx: Ctx) -> CheckResult {
-    // The first run ends with 4 and leaves a mark; the second finds it, and ends with 6.
+    // The first run exits with 4 and leaves a mark; the second finds it and exits with 6.
     let script = "[ -e /home/mark ] && sleep 3 && exit 6; touch /home/mark; exit 4";
     let config = ctx.script(script).security(super::volumes::writable());
     let (ended, _) = ctx.finished(&config).await?;

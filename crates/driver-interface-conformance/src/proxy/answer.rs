@@ -1,4 +1,4 @@
-//! Answers that no engine gave.
+//! Fabricated HTTP responses.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Break;
 use super::stream::Stream;
 
-/// What is sent in place of an engine's answer.
+/// A response that the proxy sends in place of the engine's.
 ///
 /// ```
 /// use driver_interface_conformance::proxy::Answer;
@@ -34,7 +34,7 @@ enum Body {
 }
 
 impl Answer {
-    /// An answer of this status without a body.
+    /// Creates a response with this status and no body.
     pub fn new(status: u16) -> Self {
         Self {
             status,
@@ -44,7 +44,7 @@ impl Answer {
         }
     }
 
-    /// Bytes in the place of an answer: no head is added.
+    /// Creates a response from raw bytes, without adding a head.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             body: Body::Raw(bytes.into()),
@@ -52,7 +52,7 @@ impl Answer {
         }
     }
 
-    /// An answer whose head never ends.
+    /// Creates a response whose head never ends.
     pub fn endless_head() -> Self {
         Self {
             body: Body::EndlessHead,
@@ -60,35 +60,35 @@ impl Answer {
         }
     }
 
-    /// Adds a header. `Content-Length` may say something else than the truth.
+    /// Adds a header. `Content-Length` may differ from the actual length.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets the body, whose length the head says.
+    /// Sets the body; the head states its length.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Body::Whole(body.into());
         self
     }
 
-    /// Sets a body of JSON.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &serde_json::Value) -> Self {
         self.header("Content-Type", "application/json")
             .body(body.to_string())
     }
 
-    /// Sets a body that is sent in these chunks.
+    /// Sets a chunked body with these chunks.
     #[must_use]
     pub fn chunks(mut self, chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
         self.body = Body::Chunks(chunks.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Sets a body of chunks that never ends: the first, and the other one again and again.
+    /// Sets an endless chunked body: the first chunk, followed by the other one repeatedly.
     #[must_use]
     pub fn endless(mut self, first: impl Into<Bytes>, again: impl Into<Bytes>) -> Self {
         self.body = Body::Endless {
@@ -98,14 +98,14 @@ impl Answer {
         self
     }
 
-    /// Sets how the connection ends behind the answer; closed without this call.
+    /// Sets how the connection ends after the response. By default it is closed.
     #[must_use]
     pub fn then(mut self, then: Break) -> Self {
         self.then = then;
         self
     }
 
-    /// Whether a receiver knows where it ends.
+    /// Returns whether a receiver can tell where the response ends.
     pub(super) fn is_delimited(&self) -> bool {
         matches!(self.body, Body::Whole(_) | Body::Chunks(_))
     }
@@ -114,7 +114,7 @@ impl Answer {
         self.then
     }
 
-    /// Sends it; an endless one until the receiver is gone.
+    /// Sends the response; an endless one until the receiver disconnects.
     pub(super) async fn send(&self, to: &Stream, without_body: bool) -> io::Result<()> {
         if let Body::Raw(bytes) = &self.body {
             return to.write_all(bytes).await;
@@ -154,7 +154,7 @@ impl Answer {
         match &self.body {
             Body::EndlessHead => return head,
             Body::Chunks(_) | Body::Endless { .. } => head.push_str("Transfer-Encoding: chunked\r\n"),
-            // An upgraded connection has no length.
+            // A response that upgrades the connection has no length.
             Body::Whole(bytes) if !says_length && self.status != 101 => {
                 head.push_str(&format!("Content-Length: {}\r\n", bytes.len()));
             }
@@ -165,7 +165,7 @@ impl Answer {
     }
 }
 
-/// An empty chunk would be the end of the body, so it is left out.
+/// Sends a chunk. Skips an empty one, which would end the body.
 async fn send_chunk(to: &Stream, chunk: &Bytes) -> io::Result<()> {
     if chunk.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The socket at which a proxy listens, and what can happen to it.
+//! The socket at which a proxy listens, and its faults.
 
 use std::fmt;
 use std::io;
@@ -11,21 +11,21 @@ use tokio::sync::mpsc;
 use super::relay::{Relay, serve};
 use super::stream::Stream;
 
-/// What has become of the socket at which a proxy listens. Connections that exist go on.
+/// The state of the socket at which a proxy listens. Existing connections are not affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// It is there and answered.
+    /// The socket exists and accepts connections.
     Listening,
-    /// It is there, and connections are refused.
+    /// The socket exists, but connections are refused.
     Refused,
-    /// There is no socket; on TCP, connections are refused.
+    /// The socket does not exist; on TCP, connections are refused.
     Removed,
-    /// A plain file is in its place; on TCP, connections are refused.
+    /// A regular file is in the socket's place; on TCP, connections are refused.
     NotASocket,
-    /// Another socket is in its place, as after a restart of the engine; on TCP, at the same port.
+    /// Another socket is in its place, as after an engine restart; on TCP, at the same port.
     Replaced,
-    /// It is there, and connections are made and never answered.
+    /// The socket exists, but connections are accepted and never served.
     Deaf,
 }
 
@@ -42,10 +42,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Asks for another state of the socket, and says what to call when it has come about.
+/// A request for a new state of the socket, and the callback for its completion.
 pub(super) type Command = (Endpoint, Box<dyn FnOnce(io::Result<()>) + Send>);
 
-/// Where a proxy listens.
+/// The address at which a proxy listens.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
     Unix(PathBuf),
@@ -70,7 +70,7 @@ impl Listener {
     pub(super) async fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Unix(path) => {
-                // Of an earlier one; if it cannot be removed, binding says why.
+                // A stale socket file may exist. If it cannot be removed, binding reports the reason.
                 let _ = std::fs::remove_file(path);
                 UnixListener::bind(path).map(Self::Unix)
             }
@@ -93,7 +93,7 @@ impl Listener {
     }
 }
 
-/// Accepts connections until nobody can give commands any more.
+/// Accepts connections until the command channel is closed.
 pub(super) async fn listen(
     listener: Listener,
     address: Address,
@@ -132,7 +132,7 @@ async fn accept(listener: Option<&Listener>) -> io::Result<Stream> {
 async fn change(listener: &mut Option<Listener>, address: &Address, wanted: Endpoint) -> io::Result<()> {
     match wanted {
         Endpoint::Listening | Endpoint::Deaf if listener.is_some() => return Ok(()),
-        // The socket's file outlives its listener.
+        // The socket file outlives its listener.
         Endpoint::Refused if listener.is_some() => {
             *listener = None;
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is behind a proxy: an engine, or a script that answers for one.
+//! The backend of a proxy: an engine, or a script in its place.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use super::http::{Inlet, Piece, Splitter};
 use super::stream::Stream;
 use super::{Answer, Break};
 
-/// A request as a script sees it.
+/// A request as passed to a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
@@ -20,7 +20,7 @@ pub struct Request {
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// What follows the question mark; empty without one.
+    /// The query string; empty without one.
     pub query: String,
     /// The whole body.
     pub body: Bytes,
@@ -36,7 +36,7 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// Reads `unix:///path`, `tcp://host:port` or `http://host:port`.
+    /// Parses `unix:///path`, `tcp://host:port` or `http://host:port`.
     pub(super) fn parse(uri: &str) -> io::Result<Self> {
         match uri.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
@@ -58,7 +58,7 @@ impl Engine {
                 let (near, far) = UnixStream::pair()?;
                 let script = script.clone();
                 tokio::spawn(async move {
-                    // It fails when whoever asked is gone.
+                    // This fails if the client has disconnected.
                     let _ = play(&*script, &far.into()).await;
                 });
                 Ok(near.into())
@@ -67,7 +67,7 @@ impl Engine {
     }
 }
 
-/// Answers requests until the connection ends.
+/// Responds to requests until the connection ends.
 async fn play(script: &Script, stream: &Stream) -> io::Result<()> {
     let mut inlet = Inlet::new(stream);
     while let Some(head) = inlet.head().await? {
@@ -94,7 +94,7 @@ async fn play(script: &Script, stream: &Stream) -> io::Result<()> {
                 break;
             }
             Break::HalfClose => stream.finish(),
-            // Another request may follow where the answer's length lets it.
+            // Another request may follow if the response is delimited.
             Break::Fin if answer.is_delimited() => {}
             Break::Fin | Break::Reset => break,
         }

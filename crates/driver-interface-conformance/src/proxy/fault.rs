@@ -1,126 +1,126 @@
-//! What a proxy can do to a connection.
+//! The faults that a proxy can inject into a connection.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{Answer, Endpoint};
 
-/// One thing that goes wrong with a request, its answer, or the stream behind it.
+/// A fault in a request, in its response, or in the stream that follows.
 ///
-/// Printed, it is one short phrase: `cut (RST) in chunk 2`.
+/// Displays as a short phrase: `cut (RST) in chunk 2`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Waits for so long at each such moment.
+    /// Waits for this long at each such stage.
     Delay(Stage, Duration),
-    /// Carries at most so many bytes a second, in each direction.
+    /// Limits the transfer to this many bytes per second in each direction.
     Throttle(u64),
-    /// Carries nothing for so long, once, after so many bytes of the answer's body.
+    /// Suspends the transfer once, after this many bytes of the response's body.
     Pause {
-        /// Bytes of the body that pass before.
+        /// The number of body bytes transferred before the pause.
         after: u64,
-        /// How long nothing is carried.
+        /// The duration of the pause.
         time: Duration,
     },
-    /// Ends the connection at this place.
+    /// Breaks the connection at this place.
     Break(Place, Break),
-    /// Says to the engine that no more bytes come, as soon as it has the whole request.
+    /// Closes the write side towards the engine as soon as the engine has the whole request.
     EndInput,
-    /// Answers in the engine's place.
+    /// Responds in the engine's place.
     Answer(When, Answer),
-    /// Passes the engine's answer on with another status.
+    /// Forwards the engine's response with another status.
     Status(u16),
-    /// Adds a header with a value of so many bytes to the engine's answer.
+    /// Adds a header with a value of this many bytes to the engine's response.
     HugeHeader(usize),
-    /// Passes the engine's answer on with a `Content-Length` that is so much more, or less, than the truth.
+    /// Forwards the engine's response with a `Content-Length` that is off by this much.
     Length(i64),
-    /// Passes the engine's answer on with this chunk, counted from 0, said to be so much longer than it is.
+    /// Forwards the engine's response with this chunk, counted from 0, declared longer than it is by this much.
     ChunkLength(usize, u64),
-    /// Changes the head of a frame, counted from 0, of a stream with Docker's frames.
+    /// Changes the head of a frame, counted from 0, in a stream of Docker frames.
     Frame(usize, FrameField),
-    /// Lets the request pass, after doing this to the socket at which the proxy listens.
+    /// Forwards the request after putting the listening socket into this state.
     Endpoint(Endpoint),
 }
 
-/// When to wait.
+/// The stage at which to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Before the engine is sent the request.
+    /// Before the proxy sends the request to the engine.
     BeforeRequest,
-    /// Before the driver is sent the answer.
+    /// Before the proxy sends the response to the driver.
     BeforeAnswer,
-    /// Before each chunk of the answer; for other bodies, before each piece as it comes.
+    /// Before each chunk of the response; for other bodies, before each piece as it arrives.
     EachChunk,
 }
 
-/// Where a connection is to end. What is counted is counted from 0.
+/// The place at which a connection breaks. All counts start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// When the head of the request is there, of which the engine sees nothing.
+    /// After the proxy has received the request's head. The engine sees none of it.
     BeforeRequest,
-    /// When the engine has so many bytes of the request's body.
+    /// After the engine has received this many bytes of the request's body.
     InRequest(u64),
-    /// When the engine has the whole request.
+    /// After the engine has received the whole request.
     AfterRequest,
-    /// When the engine has answered, of which the driver sees nothing.
+    /// After the engine has responded. The driver sees none of the response.
     BeforeAnswer,
-    /// In the middle of the answer's head.
+    /// In the middle of the response's head.
     InHead,
-    /// Behind the answer's head.
+    /// After the response's head.
     AfterHead,
-    /// In the middle of the line before a chunk.
+    /// In the middle of a chunk's size line.
     InChunkHead(usize),
-    /// In the middle of a chunk, or of the part of it that came first.
+    /// In the middle of a chunk, or of the part of it that arrived first.
     InChunk(usize),
-    /// Behind a chunk.
+    /// After a chunk.
     AfterChunk(usize),
-    /// Where the chunk that ends the body would begin.
+    /// Before the last chunk, which ends the body.
     BeforeLastChunk,
-    /// In the middle of the head of one of Docker's frames.
+    /// In the middle of a Docker frame's head.
     InFrameHead(usize),
-    /// In the middle of the content of one of Docker's frames.
+    /// In the middle of a Docker frame's content.
     InFrame(usize),
-    /// Behind one of Docker's frames.
+    /// After a Docker frame.
     AfterFrame(usize),
-    /// When so many bytes of the answer's body, or of the stream behind it, have passed.
+    /// After this many bytes of the response's body, or of the stream that follows it.
     AfterBytes(u64),
-    /// So long after the engine has the whole request.
+    /// This long after the engine has received the whole request.
     After(Duration),
 }
 
-/// How a connection ends.
+/// The way in which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Break {
-    /// Closed in both directions, as by a program that ended well.
+    /// Closed in both directions, as by a program that exited cleanly.
     Fin,
-    /// Reset, as by a host that has forgotten the connection.
+    /// Reset, as by a host that has lost the connection's state.
     Reset,
-    /// Open, with nothing carried any more in either direction. The engine does not learn of it.
+    /// Open, but with no more data in either direction. The engine is not notified.
     Silence,
-    /// Closed towards the driver; what the driver sends still reaches the engine.
+    /// Closed towards the driver; data from the driver still reaches the engine.
     HalfClose,
 }
 
-/// Whether the engine acts on a request that the proxy answers.
+/// Whether the engine acts on a request to which the proxy responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
-    /// The engine never sees the request.
+    /// The engine never receives the request.
     Instead,
-    /// The engine has answered, and its answer is thrown away.
+    /// The engine has responded, and the proxy discards its response.
     AfterEffect,
 }
 
-/// A part of the head of one of Docker's frames.
+/// A field in the head of a Docker frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameField {
-    /// Which stream it is of: 1 and 2 are the known ones.
+    /// The stream number; 1 and 2 are the known ones.
     Stream(u8),
-    /// How many bytes follow.
+    /// The length of the content in bytes.
     Length(u32),
 }
 

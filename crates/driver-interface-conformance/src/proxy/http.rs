@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a proxy has to understand: where heads, bodies and chunks begin and end.
+//! The parts of HTTP/1.1 that a proxy must understand: where heads, bodies and chunks start and end.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::stream::Stream;
 
-/// The longest head that is read.
+/// The maximum length of a head.
 const MAX_HEAD: usize = 1024 * 1024;
 
-/// The bytes that one end sends, with those that were received and not used yet.
+/// The incoming bytes of one peer, including those received but not yet consumed.
 #[derive(Debug)]
 pub(super) struct Inlet<'a> {
     stream: &'a Stream,
@@ -24,7 +24,7 @@ impl<'a> Inlet<'a> {
         }
     }
 
-    /// Receives more; `false` at the end. Cancel safe.
+    /// Receives more bytes; returns `false` at the end of the stream. Cancel safe.
     pub(super) async fn fill(&mut self) -> io::Result<bool> {
         let mut received = vec![0; 64 * 1024];
         let count = self.stream.read(&mut received).await?;
@@ -37,12 +37,12 @@ impl<'a> Inlet<'a> {
         self.buffer.len()
     }
 
-    /// What was received and not used yet.
+    /// Takes the bytes received but not yet consumed.
     pub(super) fn take(&mut self) -> Bytes {
         self.buffer.split().freeze()
     }
 
-    /// The next head; none if the stream ended before it began.
+    /// Reads the next head; returns none if the stream ended before it started.
     pub(super) async fn head(&mut self) -> io::Result<Option<Head>> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
@@ -62,7 +62,7 @@ impl<'a> Inlet<'a> {
     }
 }
 
-/// What comes before a body, as it was sent.
+/// The part of a message before its body, as it was sent.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     bytes: Bytes,
@@ -81,7 +81,8 @@ impl Head {
         String::from_utf8_lossy(&self.bytes)
     }
 
-    /// The words of the first line: method and target of a request, protocol and status of an answer.
+    /// Returns the words of the first line: method and target of a request, or protocol and status of a
+    /// response.
     pub(super) fn words(&self) -> (String, String) {
         let text = self.text();
         let line = text.lines().next().unwrap_or_default();
@@ -101,7 +102,7 @@ impl Head {
         })
     }
 
-    /// The same head without the headers of these names.
+    /// Returns the head without the headers of these names.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let text = self.text();
         let kept = text.split_inclusive("\r\n").filter(|line| {
@@ -111,26 +112,26 @@ impl Head {
         Self::new(Bytes::from(kept.collect::<String>()))
     }
 
-    /// The same head with a line more behind the first.
+    /// Returns the head with a header added after the first line.
     pub(super) fn with(&self, name: &str, value: &str) -> Self {
         let text = self.text();
         let (first, rest) = text.split_once("\r\n").unwrap_or_default();
         Self::new(Bytes::from(format!("{first}\r\n{name}: {value}\r\n{rest}")))
     }
 
-    /// The same head with another status.
+    /// Returns the head with another status.
     pub(super) fn with_status(&self, status: u16) -> Self {
         let text = self.text();
         let (_, rest) = text.split_once("\r\n").unwrap_or_default();
         Self::new(Bytes::from(format!("HTTP/1.1 {status} Replaced\r\n{rest}")))
     }
 
-    /// How the body of a request with this head is delimited.
+    /// Returns how the body of a request with this head is delimited.
     pub(super) fn request_body(&self) -> Framing {
         self.delimited().unwrap_or(Framing::Empty)
     }
 
-    /// How the body of an answer with this head to a request of this method is delimited.
+    /// Returns how the body of a response with this head, to a request with this method, is delimited.
     pub(super) fn answer_body(&self, method: &str) -> Framing {
         match self.status() {
             101 => Framing::Upgraded,
@@ -156,31 +157,31 @@ impl Head {
     }
 }
 
-/// How the end of a body is known.
+/// The way in which a body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is no body.
     Empty,
-    /// It has so many bytes.
+    /// The body has this many bytes.
     Length(u64),
-    /// It comes in chunks, the last of which is empty.
+    /// The body is chunked; the last chunk is empty.
     Chunked,
-    /// It ends with the connection.
+    /// The body ends with the connection.
     UntilClose,
     /// The connection has become a pair of byte streams.
     Upgraded,
 }
 
-/// A part of a body as it is on the wire. All pieces together are the wire's bytes.
+/// A part of a body as transmitted. The concatenation of all pieces is the transmitted body.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// The line before a chunk.
+    /// The size line of a chunk.
     ChunkHead(Bytes),
     /// Content.
     Data(Bytes),
-    /// The line's end behind a chunk.
+    /// The line break after a chunk.
     ChunkTail(Bytes),
-    /// The chunk that ends a body, with its trailers.
+    /// The last chunk, which ends the body, with its trailers.
     LastChunk(Bytes),
 }
 
@@ -194,7 +195,7 @@ impl Piece {
     }
 }
 
-/// Takes a body apart as it comes.
+/// A parser that splits a body into pieces as it arrives.
 #[derive(Debug)]
 pub(super) struct Splitter {
     framing: Framing,
@@ -220,7 +221,8 @@ impl Splitter {
         Self { framing, state }
     }
 
-    /// The next piece; none at the body's end, and an error if the stream ended before that. Cancel safe.
+    /// Returns the next piece, or none at the body's end. Returns an error if the stream ended before that.
+    /// Cancel safe.
     pub(super) async fn next(&mut self, inlet: &mut Inlet<'_>) -> io::Result<Option<Piece>> {
         loop {
             if matches!(self.state, State::Done) {
@@ -275,7 +277,7 @@ impl Splitter {
                     self.state = State::Data(size);
                     return Ok(Some(Piece::ChunkHead(buffer.split_to(end).freeze())));
                 }
-                // Without trailers the empty line follows at once.
+                // Without trailers, the empty line follows immediately.
                 let rest = buffer.get(end..).unwrap_or_default();
                 let trailers = if rest.starts_with(b"\r\n") {
                     Some(2)
@@ -298,7 +300,7 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-/// Where the first occurrence ends.
+/// Returns the end of the first occurrence.
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len())
         .position(|window| window == wanted)

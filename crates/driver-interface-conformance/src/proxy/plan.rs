@@ -1,19 +1,19 @@
-//! One fault, drawn from a seed, for one of the requests that an operation makes.
+//! Randomized fault plans: one fault, drawn from a seed, for one of an operation's requests.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Place, Rule, Stage, When};
 
-/// What goes wrong with one request of an operation.
+/// A fault in one request of an operation.
 ///
-/// Which requests an operation makes is learnt from a run without faults ([`FaultProxy::take_exchanges`]); the plan
-/// picks one of them and a fault that such a request and its answer can have. The same seed and requests give the
-/// same plan. It prints as one line that starts with the seed.
+/// A run without faults records the operation's requests ([`FaultProxy::take_exchanges`]). The plan picks one
+/// of them and a fault that applies to such a request and its response. The same seed and requests give the
+/// same plan. A plan displays as one line that starts with the seed.
 ///
-/// A driver can notice each of these faults. Lies that nobody could notice are not drawn: an engine's own refusal
-/// after it has acted, a plausible answer of the right form to a request that it never saw, or the clean end of a
-/// body whose only mark is the end of the connection.
+/// A driver can detect each of these faults. Undetectable ones are never drawn: the engine's own refusal after
+/// it has acted, a plausible and well-formed response to a request that the engine never received, or the clean
+/// end of a body that is delimited only by the end of the connection.
 ///
 /// [`FaultProxy::take_exchanges`]: super::FaultProxy::take_exchanges
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan; none without requests. `patience` is how long the driver's calls may take: delays are around it.
+    /// Draws a plan; returns none if there are no requests. `patience` is the deadline of the driver's calls;
+    /// delays are chosen around it.
     pub fn draw(seed: u64, requests: &[Exchange], patience: Duration) -> Option<Self> {
         let mut dice = Dice(seed);
         let index = dice.below(requests.len());
@@ -42,12 +43,13 @@ impl Plan {
         })
     }
 
-    /// The rule that makes it happen, for a proxy that no request has come to since it was cleared.
+    /// Returns the rule that injects the fault. The proxy must not have received a request since it was
+    /// cleared.
     pub fn rule(&self) -> Rule {
         Rule::any().skip(self.index).times(1).fault(self.fault.clone())
     }
 
-    /// What goes wrong.
+    /// Returns the fault.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
@@ -64,7 +66,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// A path without the ids in it, which differ from run to run.
+/// Removes the ids from a path, because they differ from run to run.
 fn shorten(path: &str) -> String {
     let parts = path.split('/').map(|part| {
         let is_id = part.len() >= 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -73,7 +75,7 @@ fn shorten(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Faults of a kind, by kind: each kind is as likely as the others, however many faults it has.
+/// Returns the applicable faults, grouped by kind. Each kind is equally likely, however many faults it has.
 fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
@@ -126,7 +128,7 @@ fn places_of_body(
     patience: Duration,
     dice: &mut Dice,
 ) -> Vec<Place> {
-    // There the end of the connection is the end of the body.
+    // In these cases, the end of the connection is the end of the body.
     if framing == Framing::UntilClose || !has_body {
         return Vec::new();
     }
@@ -157,7 +159,7 @@ fn has_frames(request: &Exchange) -> bool {
 
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
-/// Bodies of a refusal that are not the engine's, or say nothing.
+/// Builds a refusal whose body is not the engine's or carries no information.
 fn odd_body(status: u16, dice: &mut Dice) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
@@ -170,7 +172,8 @@ fn odd_body(status: u16, dice: &mut Dice) -> Answer {
     }
 }
 
-/// A refusal of a request that the engine never saw. To a `HEAD`, which has no body, "not found" would be the engine's.
+/// Builds a refusal of a request that the engine never received. It excludes "not found" for a `HEAD`, whose
+/// missing body makes it indistinguishable from the engine's own response.
 fn refusal(method: &str, dice: &mut Dice) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
@@ -181,7 +184,7 @@ fn refusal(method: &str, dice: &mut Dice) -> Answer {
     odd_body(status, dice)
 }
 
-/// A failure after the engine acted.
+/// Builds a failure response for after the engine has acted.
 fn failure(dice: &mut Dice) -> Answer {
     let status = dice.pick(&[500, 502, 503, 504], 500);
     if dice.below(4) == 0 {
@@ -190,7 +193,7 @@ fn failure(dice: &mut Dice) -> Answer {
     odd_body(status, dice)
 }
 
-/// Successes that are not the engine's.
+/// Returns success responses that are not the engine's.
 fn odd_successes(framing: Framing) -> Vec<Fault> {
     let page = Answer::new(200).header("Content-Type", "text/html").body(HTML);
     let mut all = vec![
@@ -199,7 +202,7 @@ fn odd_successes(framing: Framing) -> Vec<Fault> {
     ];
     match framing {
         Framing::Upgraded => all.push(Fault::Status(200)),
-        // To an answer without a body it would be the truth.
+        // For a response without a body, this would be correct.
         Framing::Empty => return all,
         _ => all.push(Fault::Answer(When::Instead, Answer::new(204))),
     }
@@ -239,7 +242,7 @@ fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
 
 fn slow(request: &Exchange, framing: Framing, patience: Duration, dice: &mut Dice) -> Vec<Fault> {
     let time = patience.mul_f64(dice.share() * 2.0);
-    // The answer takes up to twice the patience: a stream that flows may take its time.
+    // The response takes up to twice the patience: a stream that makes progress may take that long.
     let rate = (request.bytes + 1_000) as f64
         / patience
             .mul_f64(0.1 + dice.share() * 1.9)
@@ -274,7 +277,7 @@ fn frames(request: &Exchange, has_body: bool) -> Vec<Fault> {
     ]
 }
 
-/// SplitMix64: the same numbers from the same seed, for ever.
+/// A SplitMix64 generator: a seed gives the same numbers in every version.
 struct Dice(u64);
 
 impl Dice {
@@ -291,7 +294,7 @@ impl Dice {
         usize::try_from(number).unwrap_or_default()
     }
 
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     fn share(&mut self) -> f64 {
         self.below(1000) as f64 / 1000.0
     }

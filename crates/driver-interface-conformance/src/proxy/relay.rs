@@ -1,4 +1,4 @@
-//! Carries requests to the engine and answers back, with what is to go wrong.
+//! Relays requests to the engine and responses to the driver, and applies faults.
 
 use std::io;
 use std::pin::pin;
@@ -17,19 +17,19 @@ use super::shape::{Pace, Shape};
 use super::stream::Stream;
 use super::{Break, Endpoint, Exchange, Fault, Place, Stage, When};
 
-/// How long the rest of an answer that is thrown away is waited for.
+/// How long the proxy waits for the rest of a discarded response.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// The longest body that is sent again with another length.
+/// The maximum length of a body that is resent with another length.
 const MAX_REWRITTEN: usize = 64 * 1024 * 1024;
 
-/// What the connections of a proxy share.
+/// The state shared by the connections of a proxy.
 #[derive(Debug)]
 pub(super) struct Relay {
     engine: Engine,
     rules: Mutex<Vec<Injected>>,
     exchanges: Mutex<Vec<Exchange>>,
-    /// Counts the times that all connections were to end, and says how.
+    /// How often all connections were to be broken, and how.
     cuts: watch::Sender<(u64, Break)>,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -67,13 +67,13 @@ impl Relay {
         rules.iter().find(|rule| rule.takes(method, path)).cloned()
     }
 
-    /// Asks for another state of the socket; the answer comes when it has come about.
+    /// Requests a new state of the socket; the callback runs when the change is complete.
     pub(super) fn request_endpoint(
         &self,
         endpoint: Endpoint,
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) {
-        // Without a listener nobody answers.
+        // Without a listener, there is no reply.
         let _ = self.commands.send((endpoint, Box::new(done)));
     }
 
@@ -90,7 +90,7 @@ impl Relay {
     }
 }
 
-/// What becomes of a connection after an exchange.
+/// The state of a connection after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Another request may follow.
@@ -109,7 +109,7 @@ pub(super) async fn serve(relay: Arc<Relay>, client: Stream) {
             changed = cuts.changed() => {
                 let how = cuts.borrow().1;
                 match (changed, how) {
-                    // The conversation is not dropped: the engine learns nothing.
+                    // The engine's connection is kept open: the engine must not notice.
                     (Ok(()), Break::Silence) => {
                         client.ignore().await;
                         Break::Fin
@@ -135,13 +135,13 @@ async fn converse(relay: &Relay, client: &Stream) -> Break {
         match exchange(relay, client, &mut inlet, &mut engine).await {
             Ok(Next::Request) => {}
             Ok(Next::Close(how)) => return how,
-            // One of the ends is gone, or speaks no HTTP: the other one sees a close.
+            // One peer has disconnected or does not speak HTTP; the other one sees a close.
             Err(_) => return Break::Fin,
         }
     }
 }
 
-/// Waits until the engine closes a connection on which it has nothing to say.
+/// Waits until the engine closes an idle connection.
 async fn closed(engine: Option<&Stream>) {
     match engine {
         Some(engine) => drop(engine.read(&mut [0]).await),
@@ -206,7 +206,7 @@ async fn exchange(
     exchange.carry(engine, head, inlet).await
 }
 
-/// One request on its way.
+/// A request being relayed.
 struct Transfer<'a> {
     relay: &'a Relay,
     client: &'a Stream,
@@ -226,7 +226,7 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Ends the connection, as far as it can be ended while its two ends are still there.
+    /// Breaks the connection, as far as possible while both peers are still connected.
     async fn broken(&self, how: Break) -> io::Result<Next> {
         match how {
             Break::Silence => self.client.ignore().await,
@@ -253,7 +253,7 @@ impl<'a> Transfer<'a> {
                     biased;
                     how = &mut up, if !progress.up_ended() => match how? {
                         Some(how) => break how,
-                        // What goes on is the answer.
+                        // Only the response continues.
                         None => progress.end_up(),
                     },
                     next = &mut down, if !progress.down_ended() => match next? {
@@ -262,7 +262,7 @@ impl<'a> Transfer<'a> {
                             progress.end_down();
                         }
                         Carried::Broken(how) => break how,
-                        // The driver may have more to say to what it is connected to.
+                        // The driver may have more to send on the upgraded connection.
                         Carried::Upgraded => progress.end_down(),
                         Carried::Whole => {
                             let again = progress.is_sent() && !progress.is_last();
@@ -290,7 +290,7 @@ impl<'a> Transfer<'a> {
         *how
     }
 
-    /// Sends the request and, when the connection has been upgraded, all that follows.
+    /// Sends the request and, once the connection has been upgraded, everything that follows.
     async fn request(
         &self,
         engine: &Stream,
@@ -316,7 +316,7 @@ impl<'a> Transfer<'a> {
                 }
             }
             passed += piece.bytes().len() as u64;
-            // An engine that has answered already need not read on.
+            // An engine that has already responded need not read the rest.
             if pace.send(engine, piece.bytes()).await.is_err() {
                 return Ok(None);
             }
@@ -337,7 +337,8 @@ impl<'a> Transfer<'a> {
         Ok(None)
     }
 
-    /// Looks out for the driver's end and, once the connection has been upgraded, passes on what it sends.
+    /// Detects when the driver disconnects and, once the connection has been upgraded, forwards the driver's
+    /// data.
     async fn input(
         &self,
         engine: &Stream,
@@ -460,14 +461,14 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Reads an answer that nobody gets, so that the engine is done with it.
+/// Reads and discards a response so that the engine completes it.
 async fn drain(framing: Framing, inlet: &mut Inlet<'_>) {
     if framing == Framing::Upgraded {
         return;
     }
     let mut body = Splitter::new(framing);
     let rest = async { while let Ok(Some(_)) = body.next(inlet).await {} };
-    // An answer that goes on and on is of a request that has long had its effect.
+    // The request behind an endless response took effect long ago.
     let _ = timeout(DRAIN, rest).await;
 }
 
@@ -477,7 +478,7 @@ enum Carried {
     Broken(Break),
 }
 
-/// How far an exchange has come.
+/// The progress of an exchange.
 #[derive(Debug, Default)]
 struct Progress {
     sent: Notify,

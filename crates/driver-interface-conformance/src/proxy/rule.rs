@@ -1,4 +1,4 @@
-//! Which requests have which fault.
+//! Rules that assign faults to requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Fault;
 
-/// Requests, and what goes wrong with them.
+/// A set of requests and the fault injected into them.
 ///
 /// ```
 /// use driver_interface_conformance::proxy::{Break, Fault, Place, Rule};
@@ -26,8 +26,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Requests of a method and a path, without its query: `POST */containers/*/start`. `*` stands for any text,
-    /// also for any method; a pattern without a space is of a path alone.
+    /// Matches requests by method and path, without the query: `POST */containers/*/start`. `*` matches any
+    /// text, including any method. A pattern without a space matches the path alone.
     pub fn on(pattern: &str) -> Self {
         Self {
             pattern: pattern.to_owned(),
@@ -37,27 +37,26 @@ impl Rule {
         }
     }
 
-    /// Every request.
+    /// Matches every request.
     pub fn any() -> Self {
         Self::on("*")
     }
 
-    /// Lets so many of the requests pass first.
+    /// Forwards this many matching requests unchanged first.
     #[must_use]
     pub fn skip(mut self, count: usize) -> Self {
         self.skip = count;
         self
     }
 
-    /// Limits it to so many requests; all of them without this call.
+    /// Limits the rule to this many requests. By default it applies to all.
     #[must_use]
     pub fn times(mut self, count: usize) -> Self {
         self.times = Some(count);
         self
     }
 
-    /// Sets what goes wrong; nothing without this call, so that the rule counts requests and shields them from
-    /// later rules.
+    /// Sets the fault. Without one, the rule only counts requests and shields them from later rules.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
@@ -83,7 +82,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A rule of a proxy, and how often it was used.
+/// A handle to an injected rule, with its usage counts.
 #[derive(Clone, Debug)]
 pub struct Injected(Arc<State>);
 
@@ -103,18 +102,18 @@ impl Injected {
         }))
     }
 
-    /// How many requests it was meant for, those that it let pass first among them.
+    /// Returns the number of requests that the rule matched, including those it skipped.
     pub fn matched(&self) -> usize {
         self.0.matched.load(Ordering::SeqCst)
     }
 
-    /// How often its fault came about. A fault at a place that a connection never reaches is matched and not hit.
-    /// A test whose rule was never hit has tested nothing and should fail.
+    /// Returns how often the fault was applied. A request counts as matched but not as hit if its connection
+    /// never reaches the fault's place. A test whose rule was never hit has tested nothing and should fail.
     pub fn hits(&self) -> usize {
         self.0.hits.load(Ordering::SeqCst)
     }
 
-    /// Whether this request is one of those that the rule is for; each call counts.
+    /// Returns whether the rule applies to this request. Each call counts.
     pub(super) fn takes(&self, method: &str, path: &str) -> bool {
         let rule = &self.0.rule;
         if !rule.matches(method, path) {
@@ -135,7 +134,7 @@ impl Injected {
     }
 }
 
-/// Whether a text is of a pattern in which `*` stands for any text.
+/// Returns whether a text matches a pattern in which `*` stands for any text.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == text;

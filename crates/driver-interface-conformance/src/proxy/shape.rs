@@ -1,4 +1,4 @@
-//! An answer on its last way to the driver, where it is bent or broken.
+//! The last stage of a response on its way to the driver, where the proxy alters or breaks it.
 
 use std::io;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use super::rule::Injected;
 use super::stream::Stream;
 use super::{Break, Fault, FrameField, Place, Stage};
 
-/// Docker's frames: a head of a byte for the stream, three of nothing and four for the length, then the content.
+/// The length of a Docker frame's head: one byte for the stream, three zero bytes, and four bytes for the
+/// length. The content follows.
 const FRAME_HEAD: u64 = 8;
 
 pub(super) struct Shape<'a> {
     client: &'a Stream,
     claim: Option<&'a Injected>,
-    /// Bytes of content that have been seen.
+    /// The number of content bytes seen.
     passed: u64,
     chunk: usize,
     in_chunk: bool,
@@ -55,7 +56,7 @@ impl<'a> Shape<'a> {
         self.pace.send(self.client, bytes).await
     }
 
-    /// Sends the head; says how the connection is to break, if it is.
+    /// Sends the head; returns how to break the connection, if at all.
     pub(super) async fn head(&mut self, head: &Head) -> io::Result<Option<Break>> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
@@ -83,10 +84,10 @@ impl<'a> Shape<'a> {
         self.send(changed.bytes()).await.map(|()| None)
     }
 
-    /// Sends a piece of the body; says how the connection is to break, if it is.
+    /// Sends a piece of the body; returns how to break the connection, if at all.
     pub(super) async fn pass(&mut self, piece: Piece) -> io::Result<Option<Break>> {
         if let Some(how) = self.breaks_at(&piece) {
-            // Of what comes whole, half.
+            // Pieces that arrive whole are cut in half.
             let half = piece.bytes().len() / 2;
             let sent = match piece {
                 Piece::LastChunk(_) => 0,
@@ -120,7 +121,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// How the connection breaks in a piece whose kind alone decides.
+    /// Returns how the connection breaks in a piece, if the kind of piece alone decides it.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
         let Some(Fault::Break(place, how)) = self.fault() else {
             return None;
@@ -166,7 +167,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Sends content up to the place where something happens, which may be known only as its frames come.
+    /// Sends content up to the fault's place, which may become known only as frames arrive.
     async fn data(&mut self, bytes: Bytes) -> io::Result<Option<Break>> {
         let mut bytes = BytesMut::from(&bytes[..]);
         while !bytes.is_empty() {
@@ -193,8 +194,8 @@ impl<'a> Shape<'a> {
         Ok(None)
     }
 
-    /// How many bytes can be dealt with together: not beyond the end of a frame's head or content, nor beyond the
-    /// place of the fault.
+    /// Returns how many bytes can be handled in one step. A step ends at the latest where a frame's head or
+    /// content ends, or at the fault's place.
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
@@ -223,7 +224,7 @@ impl<'a> Shape<'a> {
         )
     }
 
-    /// Where in the content a place is, as soon as that is known.
+    /// Returns the offset of a place in the content, as soon as it is known.
     fn offset(&self, place: Place) -> Option<u64> {
         let frames = &self.frames;
         match place {
@@ -237,7 +238,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Changes the head of a frame, of which these bytes may be a part.
+    /// Changes the head of a frame. These bytes may hold only a part of it.
     fn change(&self, bytes: &mut BytesMut) {
         let Some(Fault::Frame(frame, field)) = self.fault() else {
             return;
@@ -262,21 +263,21 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Where Docker's frames begin and end in content.
+/// The boundaries of Docker frames in the content.
 #[derive(Debug, Default)]
 struct Frames {
     index: usize,
     start: u64,
     head: Vec<u8>,
-    /// Of the content; known with the whole head.
+    /// The length of the content; known once the head is complete.
     length: Option<u64>,
-    /// Where the part that is being received ends.
+    /// The end of the part being received.
     next: u64,
     seen: u64,
 }
 
 impl Frames {
-    /// Takes bytes that do not reach beyond `next` of a stream that is followed.
+    /// Processes bytes of a tracked stream that do not extend beyond `next`.
     fn see(&mut self, bytes: &[u8]) {
         self.seen += bytes.len() as u64;
         if self.length.is_none() {
@@ -298,7 +299,7 @@ impl Frames {
     }
 }
 
-/// Sends bytes at no more than a rate.
+/// A rate limiter for sending bytes.
 pub(super) struct Pace {
     rate: Option<u64>,
     due: Instant,
@@ -306,7 +307,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The rate that a fault asks for, if it does.
+    /// Creates the limiter for a fault; unlimited unless the fault is a throttle.
     pub(super) fn of(fault: Option<&Fault>) -> Self {
         let now = Instant::now();
         Self {
@@ -327,16 +328,16 @@ impl Pace {
         let Some(rate) = self.rate else {
             return to.write_all(bytes).await;
         };
-        // Twenty portions a second.
+        // Twenty portions per second.
         let portion = usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1);
         for part in bytes.chunks(portion) {
             let micros = (part.len() as u64)
                 .saturating_mul(1_000_000)
                 .div_ceil(rate.max(1));
-            // What the timer was late is made up for, or many small pieces would be slower than the rate. Time without
-            // anything to send is not.
+            // Timer delays are compensated, or many small pieces would be slower than the rate. Idle time is
+            // not.
             self.due += self.woke.elapsed() + Duration::from_micros(micros);
-            // First, so that the last portion does not come before its time.
+            // Sleeps first, so that the last portion is not sent early.
             sleep_until(self.due).await;
             self.woke = Instant::now();
             to.write_all(part).await?;

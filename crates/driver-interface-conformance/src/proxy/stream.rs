@@ -12,14 +12,14 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A connected socket.
 ///
-/// TCP has a reset of its own. A Unix socket resets its peer only if it is closed while bytes of the peer were not
-/// received, so a stream that [may reset](Self::resettable) leaves the last byte in the kernel and learns it by
-/// peeking.
+/// TCP has a native reset. A Unix socket resets its peer only if it is closed with unread data in its receive
+/// buffer. A stream that [may reset](Self::resettable) therefore leaves the last byte in the kernel and reads
+/// it by peeking.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
     resettable: bool,
-    /// Whether the first byte in the kernel was delivered already.
+    /// Whether the first byte in the kernel was already delivered.
     holds_last: AtomicBool,
     reset: AtomicBool,
 }
@@ -38,7 +38,7 @@ impl From<UnixStream> for Stream {
 
 impl From<TcpStream> for Stream {
     fn from(socket: TcpStream) -> Self {
-        // Only speed depends on it.
+        // This only affects speed.
         let _ = socket.set_nodelay(true);
         Self::new(Socket::Tcp(socket))
     }
@@ -54,18 +54,18 @@ impl Stream {
         }
     }
 
-    /// The same stream, able to [reset](Self::reset) its peer at any time after the first byte came.
+    /// Makes the stream able to [reset](Self::reset) its peer at any time after the first byte arrived.
     pub(super) fn resettable(mut self) -> Self {
         self.resettable = matches!(self.socket, Socket::Unix(_));
         self
     }
 
-    /// Reads what is there, at least one byte; 0 means that the peer sends no more.
+    /// Reads the available bytes, at least one; 0 means that the peer sends no more.
     pub(super) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let ready = self.ready(Interest::READABLE).await?;
             match self.try_io(Interest::READABLE, || self.receive(buffer)) {
-                // The byte that is held back hides the end of the stream behind it.
+                // The retained byte hides the end of the stream behind it.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.resettable && ready.is_read_closed() {
                         return Ok(0);
@@ -99,7 +99,7 @@ impl Stream {
         Ok(count)
     }
 
-    /// Takes so many bytes, which are there, out of the kernel.
+    /// Removes this many available bytes from the kernel.
     fn discard(&self, count: usize) -> io::Result<()> {
         let mut rest = vec![0; count];
         let mut rest = rest.as_mut_slice();
@@ -129,13 +129,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Says to the peer that no more bytes come; it can still send.
+    /// Closes the write side; the peer can still send.
     pub(super) fn finish(&self) {
-        // It fails if the peer is gone, who then needs no end.
+        // This fails if the peer has disconnected, which then needs no end of stream.
         let _ = shutdown(self, Shutdown::Write);
     }
 
-    /// Discards what the peer sends until it has closed its end, or on TCP until it sends no more.
+    /// Discards the peer's data until it has closed its end, or on TCP until it sends no more.
     pub(super) async fn ignore(&self) {
         let mut discarded = vec![0; 16 * 1024];
         while matches!(self.read(&mut discarded).await, Ok(1..)) {}
@@ -147,16 +147,16 @@ impl Stream {
                 Ok(ready) if !ready.is_write_closed() => {}
                 _ => return,
             }
-            // Forgets that it can be written to, so that the next event is the close.
+            // Clears the write readiness, so that the next event is the close.
             let _ = self.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
         }
     }
 
-    /// Closes the connection so that the peer sees a reset (`ECONNRESET`) behind what was sent.
+    /// Closes the connection so that the peer sees a reset (`ECONNRESET`) after the data already sent.
     pub(super) fn reset(self) {
         self.reset.store(true, Ordering::Relaxed);
         if let Socket::Tcp(_) = self.socket {
-            // It fails only where the peer has closed it already.
+            // This fails only if the peer has already closed the connection.
             let _ = set_socket_linger(&self, Some(Duration::ZERO));
         }
     }
@@ -190,7 +190,7 @@ impl Drop for Stream {
         if self.reset.load(Ordering::Relaxed) {
             return;
         }
-        // What was not received would make a reset of a clean end.
+        // Unread data would turn a clean end into a reset.
         let mut rest = vec![0; 16 * 1024];
         while matches!(recv(&*self, &mut rest[..], RecvFlags::DONTWAIT), Ok((1.., _))) {}
     }

@@ -1,11 +1,11 @@
-//! Makes foreign text harmless.
+//! Escaping of untrusted text.
 
 use std::fmt::Write;
 
-/// The longest text shown on one line.
+/// The maximum length of a text shown on one line.
 const LONGEST: usize = 600;
 
-/// On one line, with control and direction-changing characters shown as escapes.
+/// Formats a text on one line, with control and direction-changing characters escaped.
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().take(LONGEST) {
@@ -23,15 +23,17 @@ pub(crate) fn line(text: &str) -> String {
     out
 }
 
-/// Marks that change the direction of text or have no width: they can make a report say something else.
+/// Returns whether a character changes the direction of text or has no width. Such characters can falsify what
+/// a report appears to say.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The longest text shown where lines may follow each other.
+/// The maximum length of a multi-line text.
 const LONGEST_TEXT: usize = 10_000;
 
-/// For the text or a quoted attribute of HTML. Lines stay lines; other control characters are shown as escapes.
+/// Escapes for the text or a quoted attribute of HTML. Line breaks are kept; other control characters are
+/// escaped.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().take(LONGEST_TEXT) {
@@ -52,8 +54,9 @@ pub(super) fn html(text: &str) -> String {
     out
 }
 
-/// For a cell of a Markdown table, or a line of its text. Only what would be markup is escaped, so that the source can
-/// be read as well: a backslash before a letter, as in `\xff`, and an underscore within a word are none.
+/// Escapes for a cell of a Markdown table or a line of Markdown text. Only markup is escaped, so that the
+/// source stays readable: a backslash before a letter, as in `\xff`, and an underscore within a word are not
+/// markup.
 pub(super) fn markdown(text: &str) -> String {
     let text = line(text);
     let mut out = String::with_capacity(text.len());
@@ -79,7 +82,7 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
-/// For Markdown in which backticks mark code as they do in doc comments: only what would break out of a table
+/// Escapes for Markdown in which backticks mark code, as in doc comments. Only what would break out of a table
 /// or become HTML is escaped.
 pub(super) fn markdown_sentence(text: &str) -> String {
     line(text)
@@ -88,7 +91,7 @@ pub(super) fn markdown_sentence(text: &str) -> String {
         .replace('|', "\\|")
 }
 
-/// Characters that XML 1.0 does not have become U+FFFD.
+/// Replaces characters that XML 1.0 does not allow with U+FFFD.
 pub(super) fn xml(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -131,7 +134,7 @@ mod tests {
         assert_eq!(markdown(r#"got b"\xff\xfe\n""#), r#"got b"\xff\xfe\n""#);
         assert_eq!(markdown("declares real_processes"), "declares real_processes");
         assert_eq!(markdown("\u{1b}[1m"), r"\u{1b}\[1m");
-        // A backslash of the text must not take the next character's escape for its own.
+        // A backslash in the text must not consume the next character's escape.
         assert_eq!(markdown(r"a\|b \\ _x_ \"), r"a\\\|b \\\ \_x\_ \\");
     }
 

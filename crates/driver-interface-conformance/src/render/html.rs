@@ -1,7 +1,7 @@
-//! One HTML page that needs nothing but itself: for a browser, a build's artifacts, or paper.
+//! A self-contained HTML page for browsers, build artifacts, or print.
 //!
-//! Everything can be read without scripts; the script filters, and remembers light or dark. It works on what the page
-//! shows, so no data is embedded for it.
+//! The page is fully readable without scripts. The script filters, and remembers the light or dark theme. It
+//! works on the visible page, so no data is embedded for it.
 
 use std::fmt::{Result, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,7 +14,8 @@ use crate::{CheckReport, DriverReport, Level, Outcome, Report, Step, Summary};
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
-/// The report as a page. `again` is the command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+/// Renders the report as an HTML page. `again` is the command that reruns a single check, with the placeholders
+/// `{uri}`, `{id}` and `{seed}`.
 pub fn html(report: &Report, again: Option<&str>) -> String {
     let page = Page {
         report,
@@ -33,12 +34,12 @@ struct Page<'a> {
     headings: Vec<String>,
 }
 
-/// The class of an outcome, by which scripts find it: one word.
+/// Returns the one-word CSS class of an outcome, which the script uses.
 fn class(outcome: Outcome) -> String {
     outcome.as_str().replace(' ', "-")
 }
 
-/// How a check looks.
+/// Returns the CSS class for the tone of a check.
 fn tone(check: &CheckReport) -> &'static str {
     tone_class(Tone::of_check(check))
 }
@@ -52,7 +53,7 @@ fn tone_class(tone: Tone) -> &'static str {
     }
 }
 
-/// What passed first, then the worst.
+/// Returns the counts: passed checks first, then from worst to best.
 fn counts(summary: &Summary) -> Vec<(Outcome, usize)> {
     let mut counts = summary.counts();
     counts.sort_by_key(|(outcome, _)| *outcome != Outcome::Passed);
@@ -186,7 +187,7 @@ impl Page<'_> {
         out.write_str("</ul>\n</section>\n")
     }
 
-    /// What only works with a script is hidden until it runs.
+    /// Writes the filters. Controls that need the script are hidden until it runs.
     fn filters(&self, out: &mut String) -> Result {
         let all = self.report.summary();
         out.write_str(
@@ -240,7 +241,7 @@ impl Page<'_> {
         )
     }
 
-    /// An area is open where there is something to see.
+    /// Writes one area. It starts expanded if it contains findings.
     fn area(&self, out: &mut String, area: &AreaRow<'_>, rows: &[&CheckRow<'_>]) -> Result {
         let mut checks = area.cells.iter().flatten();
         let open = if checks.any(|check| check.outcome.is_problem()) {
@@ -344,7 +345,7 @@ impl Page<'_> {
         out.write_str("</tr>\n")
     }
 
-    /// What one driver did in one check.
+    /// Writes the result of one driver in one check.
     fn found(&self, out: &mut String, driver: &DriverReport, check: &CheckReport) -> Result {
         writeln!(
             out,
@@ -398,7 +399,7 @@ impl Page<'_> {
     }
 }
 
-/// The suite's own sentences mark code with backticks.
+/// Renders the backticks in the suite's own sentences as code.
 fn code(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(index, part)| {
         let part = escape(part);

@@ -1,10 +1,10 @@
-//! JSON, for other programs: the report as it is, and what it says about each driver.
+//! JSON for other programs: the report, plus the verdict on each driver.
 
 use serde::Serialize;
 
 use crate::{DriverReport, DriverVerdict, NotRun, Report};
 
-/// A report with its verdicts, which follow from the rest.
+/// A report with its verdicts, which are derived from the other fields.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Told<'a> {
@@ -28,10 +28,10 @@ struct ToldDriver<'a> {
     driver: &'a DriverReport,
 }
 
-/// The report as `report.json`, indented, with a final newline.
+/// Renders the report as `report.json`, indented, with a final newline.
 ///
 /// # Errors
-/// None that is known: every field of a report has a JSON form.
+/// No known case: every field of a report has a JSON form.
 pub fn json(report: &Report) -> serde_json::Result<String> {
     let Report {
         schema_version,

@@ -1,4 +1,4 @@
-//! JUnit's XML, for build servers: one suite for each area of each driver.
+//! JUnit XML for build servers: one suite for each area of each driver.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 use super::escape::xml;
 use crate::{CheckReport, DriverReport, Outcome, Report};
 
-/// The report as JUnit XML. What did not pass has a `<failure>`, `<error>` or `<skipped>` element; what was
-/// left on an engine and targets that had to run are errors of suites of their own.
+/// Renders the report as JUnit XML. A check that did not pass has a `<failure>`, `<error>` or `<skipped>`
+/// element. Leftover resources and required targets that did not run are errors in separate suites.
 ///
 /// # Errors
-/// None that is known: what XML cannot hold is replaced.
+/// No known case: characters that XML does not allow are replaced.
 pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut junit = Junit::new("driver-interface-conformance");
     for driver in &report.drivers {

@@ -1,4 +1,4 @@
-//! Markdown: the matrix that is kept in the documentation, made from reports only.
+//! Markdown: the matrix in the documentation, generated from reports only.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use super::matrix;
 use super::pretty::times;
 use crate::{Check, Level, Outcome, Report, SUITE_VERSION};
 
-/// The report as Markdown: areas by drivers, then every check that is not green everywhere with its reasons,
-/// then all checks with their rules.
+/// Renders the report as Markdown: the area matrix, then every check that did not pass on all drivers with its
+/// reasons, then all checks with their rules.
 pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -158,7 +158,7 @@ fn all_checks(out: &mut String, report: &Report) -> std::fmt::Result {
     write!(out, "\n## Every check\n\n{}", table(rows))
 }
 
-/// The rules of some checks, as they stand at the end of [`markdown`].
+/// Renders the rules of these checks, in the form in which they end [`markdown`].
 pub fn rules(checks: &[Check]) -> String {
     table(
         checks

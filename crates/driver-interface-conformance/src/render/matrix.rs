@@ -1,16 +1,16 @@
-//! Areas by drivers, and checks by drivers.
+//! The matrices of areas by drivers and of checks by drivers.
 
 use super::style::Tone;
 use crate::report::MINOR;
 use crate::{CheckReport, DriverReport, Outcome};
 
-/// One row of the matrix of areas: what each driver did there.
+/// One row of the area matrix: the results of each driver.
 pub(super) struct AreaRow<'a> {
     pub(super) area: &'a str,
     pub(super) cells: Vec<Vec<&'a CheckReport>>,
 }
 
-/// The areas in the order of the catalogue.
+/// Returns the areas, in the order of the catalogue.
 pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
     let mut names: Vec<&str> = Vec::new();
     for check in drivers.iter().flat_map(|driver| &driver.checks) {
@@ -36,7 +36,7 @@ pub(super) fn areas(drivers: &[DriverReport]) -> Vec<AreaRow<'_>> {
         .collect()
 }
 
-/// One check over all drivers; none where a driver's run does not have it.
+/// One check over all drivers; none for a driver whose run does not include it.
 pub(super) struct CheckRow<'a> {
     pub(super) first: &'a CheckReport,
     pub(super) cells: Vec<Option<&'a CheckReport>>,
@@ -50,7 +50,7 @@ impl CheckRow<'_> {
     }
 }
 
-/// Every check, in the order of the catalogue.
+/// Returns every check, in the order of the catalogue.
 pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
     let mut rows: Vec<CheckRow<'_>> = Vec::new();
     for check in drivers.iter().flat_map(|driver| &driver.checks) {
@@ -62,7 +62,7 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
     rows
 }
 
-/// What marks a check, the worst first, and what it means.
+/// Returns the symbols for a check, from worst to best, and their meanings.
 fn marks() -> Vec<(char, &'static str)> {
     let mut outcomes = Outcome::ALL;
     outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.badness()));
@@ -98,7 +98,7 @@ pub(super) fn cell(checks: &[&CheckReport]) -> String {
     parts.join(" · ")
 }
 
-/// How the worst of it looks.
+/// Returns the tone of the worst result.
 pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     let worst = [Tone::Bad, Tone::Warn]
         .into_iter()
@@ -110,7 +110,7 @@ pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     worst.or(outcome.map(Tone::of)).unwrap_or(Tone::Quiet)
 }
 
-/// What the symbols of a table mean, of those that occur: the usual one first, then the worst.
+/// Returns the legend for the symbols that occur: the usual one first, then from worst to best.
 pub(super) fn legend(drivers: &[DriverReport]) -> String {
     let seen = |mark: char| {
         let mut checks = drivers.iter().flat_map(|driver| &driver.checks);
@@ -126,7 +126,7 @@ pub(super) fn legend(drivers: &[DriverReport]) -> String {
     parts.join(", ")
 }
 
-/// The names under which drivers head a column: short ones where they are enough, such as `podman.sock`.
+/// Returns the drivers' column headings: short ones if they are unambiguous, such as `podman.sock`.
 pub(super) fn headings(drivers: &[DriverReport]) -> Vec<String> {
     let short = |uri: &str| {
         uri.trim_end_matches(':')

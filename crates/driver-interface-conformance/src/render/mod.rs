@@ -1,5 +1,5 @@
-//! Reports as text, for people and for other programs. What comes from drivers is untrusted: every renderer
-//! escapes what its form cannot hold.
+//! Renderers that turn reports into text, for people and for other programs. Text from drivers is untrusted:
+//! every renderer escapes what its format cannot represent.
 
 mod escape;
 mod html;
@@ -26,7 +26,7 @@ pub use self_test::self_test;
 
 use crate::{CheckReport, DriverReport, Report};
 
-/// The command that runs one check again, from one with `{uri}`, `{id}` and `{seed}` in it.
+/// Builds the command that reruns one check from a template with `{uri}`, `{id}` and `{seed}`.
 fn again(command: &str, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
     let seed = check.seed().unwrap_or(report.seed);
     command

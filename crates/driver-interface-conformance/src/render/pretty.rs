@@ -1,4 +1,4 @@
-//! The report for people at a terminal.
+//! The report's output for the terminal.
 
 use std::fmt::Write;
 
@@ -7,26 +7,27 @@ use super::matrix;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Level, Outcome, Report};
 
-/// Renders a report for a terminal: failures first, then the matrix, then what was not run, then one line.
+/// A renderer for the terminal: failures first, then the matrix, then the checks that were not run, then a
+/// summary line.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Pretty {
     /// Whether to use ANSI colours.
     pub color: bool,
-    /// The command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+    /// The command that reruns a single check, with the placeholders `{uri}`, `{id}` and `{seed}`.
     pub again: Option<String>,
 }
 
-/// How wide text is that follows the name of a field, so that it fits on every terminal.
+/// The width of the text after a field's name, chosen so that it fits on every terminal.
 const WIDTH: usize = 78 - 12;
 
-/// The width of a step's time: what goes on under it begins behind it.
+/// The width of a step's time column; continuation lines are indented by it.
 const STEP_HANG: usize = 10;
 
-/// How many checks of one reason are named.
+/// How many checks are named per reason.
 const NAMED: usize = 3;
 
-/// Checks that were skipped, or not run, for one reason.
+/// The checks that were skipped or not run for one reason.
 struct Group<'a> {
     reason: &'a str,
     drivers: Vec<&'a str>,
@@ -34,19 +35,19 @@ struct Group<'a> {
 }
 
 impl Pretty {
-    /// With or without colours.
+    /// Creates a renderer with or without colours.
     pub fn new(color: bool) -> Self {
         Self { color, again: None }
     }
 
-    /// Sets the command that runs a single check again, with `{uri}`, `{id}` and `{seed}` in it.
+    /// Sets the command that reruns a single check, with the placeholders `{uri}`, `{id}` and `{seed}`.
     #[must_use]
     pub fn again(mut self, command: impl Into<String>) -> Self {
         self.again = Some(command.into());
         self
     }
 
-    /// The report as text.
+    /// Renders the report as text.
     pub fn render(&self, report: &Report) -> String {
         let mut out = String::new();
         // Writing to a string cannot fail.
@@ -54,7 +55,7 @@ impl Pretty {
         out
     }
 
-    /// What is wrong with one check, as in the whole report.
+    /// Renders the problem of one check, as in the full report.
     #[cfg(feature = "harness")]
     pub(crate) fn one(&self, report: &Report, driver: &DriverReport, check: &CheckReport) -> String {
         let mut out = String::new();
@@ -141,7 +142,7 @@ impl Pretty {
         if let Some(rationale) = &check.rationale {
             field("because", rationale, None, 0)?;
         }
-        // The message of an expired deviation says more than what failed.
+        // The message of an expired deviation is more informative than the failure.
         if check.failure.is_none() || check.deviation.is_some() {
             let message = check.message.as_deref().unwrap_or("none");
             field("message", message, Some(Tone::Bad), 0)?;
@@ -169,7 +170,7 @@ impl Pretty {
             field(name, &text, None, STEP_HANG)?;
         }
         if let Some(again) = &self.again {
-            // Whole, to be copied.
+            // Not wrapped, so that it can be copied.
             let command = super::again(again, report, driver, check);
             writeln!(out, "  {}  {}", style.dim("again   "), line(&command))?;
         }
@@ -210,7 +211,7 @@ impl Pretty {
                 cells.chain([length(heading)]).max().unwrap_or(0)
             })
             .collect();
-        // Padded before it is coloured: what colours has no width.
+        // Padded before colouring, because the colour codes have no width.
         let padded = |column: usize, text: &str| {
             let width = widths.get(column).copied().unwrap_or(0);
             let last = column + 1 == widths.len();
@@ -255,7 +256,7 @@ impl Pretty {
         Ok(())
     }
 
-    /// Why checks ended so: each reason once, with the drivers and the checks it holds for.
+    /// Writes the reasons for an outcome: each reason once, with its drivers and checks.
     fn grouped(&self, out: &mut String, report: &Report, outcome: Outcome, title: &str) -> std::fmt::Result {
         let style = self.style();
         let mut groups: Vec<Group<'_>> = Vec::new();
@@ -346,7 +347,8 @@ impl Pretty {
     }
 }
 
-/// A text as lines, broken at spaces, all but the first further in by `hang`; a longer word has a line of its own.
+/// Wraps a text at spaces. All lines but the first are indented by `hang`. A word that is too long gets its own
+/// line.
 fn wrapped(text: &str, hang: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(' ') {
@@ -361,7 +363,7 @@ fn wrapped(text: &str, hang: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// `2 failed (seed 43, 47), 8 passed`: how a check ended in a run that was repeated.
+/// Formats the outcomes of a check in a repeated run: `2 failed (seed 43, 47), 8 passed`.
 pub(super) fn times(check: &CheckReport) -> String {
     let mut groups: Vec<(Outcome, Vec<u64>)> = Vec::new();
     for time in &check.repetitions {
@@ -383,7 +385,7 @@ pub(super) fn times(check: &CheckReport) -> String {
     groups.collect::<Vec<_>>().join(", ")
 }
 
-/// Checks as a list: id, level, what each needs, and its rule.
+/// Renders checks as a list: id, level, requirements, and rule.
 pub fn catalogue(checks: &[Check], color: bool) -> String {
     let style = Style::new(color);
     let width = checks.iter().map(|check| check.id.len()).max().unwrap_or(0);

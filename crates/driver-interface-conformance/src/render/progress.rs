@@ -1,4 +1,4 @@
-//! How a run goes, while it goes.
+//! Progress output during a run.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,8 @@ use super::escape::line;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
-/// Prints a line for each area when its last check has ended, and on a terminal one that says what runs now.
+/// An observer that prints a line for each area when its last check has ended, and on a terminal a live line
+/// with the running checks.
 pub struct Progress {
     style: Style,
     live: bool,
@@ -35,11 +36,11 @@ struct Area {
     done: Vec<CheckReport>,
 }
 
-/// The longest live line: what a narrow terminal shows without a wrap.
+/// The maximum length of the live line: what a narrow terminal shows without wrapping.
 const LIVE_WIDTH: usize = 78;
 
 impl Progress {
-    /// Prints to `out`; with colours, and with a line that is rewritten, as the terminal allows.
+    /// Creates an observer that prints to `out`, with colours and a live line if the terminal allows.
     pub fn new(out: Box<dyn Write + Send>, color: bool, live: bool) -> Self {
         let state = State {
             out,
@@ -59,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// What cannot be printed is no reason to stop a run: all writes may fail in silence.
+    /// Prints, and ignores write errors: they are no reason to stop a run.
     fn with(&self, work: impl FnOnce(&mut State) -> std::io::Result<()>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = work(&mut state);
@@ -117,7 +118,8 @@ impl Progress {
     }
 }
 
-/// `53 of 55 capabilities; not: disk_limit, host_network`: what is not declared is what will be skipped.
+/// Formats the declared capabilities: `53 of 55 capabilities; not: disk_limit, host_network`. Checks of
+/// undeclared ones will be skipped.
 fn declared(driver: &DriverReport) -> String {
     let missing: Vec<&str> = Capability::ALL
         .iter()
@@ -161,7 +163,7 @@ impl Observer for Progress {
                 self.style.bold(&line(&driver.uri)),
                 line(&driver.title())
             );
-            // A run that is repeated has said it already.
+            // In a repeated run, the title has already been printed.
             if state.title != title {
                 writeln!(state.out, "{title}\n  {}", self.style.dim(&declared(driver)))?;
                 state.title = title;

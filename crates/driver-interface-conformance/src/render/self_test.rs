@@ -1,4 +1,4 @@
-//! The self-test for people at a terminal.
+//! The self-test's output for the terminal.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,8 +8,8 @@ use super::style::Style;
 use crate::self_test::SelfTest;
 use crate::{SUITE_VERSION, areas};
 
-/// The self-test as text: each check with the faults that it notices, then what a fault got past, then what could not
-/// be tried, then one line.
+/// Renders the self-test as text: each check with the faults it detects, then the undetected faults, then the
+/// checks that could not be tried, then a summary line.
 pub fn self_test(found: &SelfTest, color: bool) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.

@@ -1,8 +1,8 @@
-//! Colours, or none.
+//! Styles with or without colours.
 
 use crate::{CheckReport, DriverVerdict, Outcome};
 
-/// What an outcome says at a glance.
+/// The visual tone of an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -21,7 +21,7 @@ impl Tone {
         }
     }
 
-    /// A failure of what is no MUST is less than one of what is.
+    /// Returns the tone of a check. A failed check whose level is not MUST gets a milder tone.
     pub(super) fn of_check(check: &CheckReport) -> Self {
         if check.is_minor() {
             Self::Warn
@@ -93,7 +93,7 @@ impl Style {
 
 /// `0.35 s`, `21.7 s`.
 pub(super) fn seconds(millis: u64) -> String {
-    // Durations of checks are far below the numbers at which a float loses milliseconds.
+    // The durations of checks are far too short for a float to lose milliseconds.
     #[allow(clippy::cast_precision_loss)]
     let seconds = millis as f64 / 1000.0;
     if seconds < 10.0 {

@@ -1,4 +1,4 @@
-//! The renderers on a report with everything in it, hostile text included.
+//! Tests of the renderers on a report that covers every feature, including hostile text.
 
 use driver_interface_types::Capability;
 
@@ -143,7 +143,7 @@ fn the_legend_explains_every_sign_that_stands_in_the_table() {
     );
 }
 
-/// A driver that passes whatever can be run without an image.
+/// Builds the report of a driver that passes every check that can run without an image.
 fn without_image() -> Report {
     let mut report = Report::new(7, false);
     let outcomes = [
@@ -271,7 +271,7 @@ fn markdown_keeps_its_tables_whatever_is_in_the_text() {
     );
 }
 
-/// The tags of a page, with the names of their attributes: what foreign text must not change.
+/// Returns the tags of a page and the names of their attributes, which untrusted text must not change.
 fn skeleton(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     let mut rest = page;
@@ -284,7 +284,7 @@ fn skeleton(page: &str) -> Vec<String> {
     tags
 }
 
-/// The report as it would be if all that drivers say was harmless.
+/// Returns the report as it would be if all text from drivers was harmless.
 fn harmless(report: &Report) -> Report {
     let text = json(report).unwrap();
     let hostile = serde_json::to_string(HOSTILE).unwrap();
@@ -306,7 +306,7 @@ fn a_page_is_the_same_page_whatever_drivers_say() {
             check.statement.push_str(HOSTILE);
         }
     }
-    // An odd number of backticks would be code, which is markup of ours.
+    // An unpaired backtick would start code, which is the renderer's own markup.
     let markup = |report: &Report| {
         let page = html(report, Some("run {uri} {id} {seed}"))
             .replace("<code>", "")

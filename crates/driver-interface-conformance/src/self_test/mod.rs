@@ -1,7 +1,8 @@
-//! Proves the suite: drivers with one thing wrong about them, and the checks that have to notice.
+//! The self-test of the suite: drivers with one injected fault each, and the checks that must detect it.
 //!
-//! A check that cannot fail says nothing. For each check there is at least one [`Fault`] that it alone, or with a few
-//! others, is there to find; [`self_test`] puts the faults into a driver that passes and looks whether the checks fail.
+//! A check that cannot fail proves nothing. Each check has at least one [`Fault`] that it must detect, alone or
+//! with a few others. [`self_test`] injects the faults into a driver that passes and verifies that the checks
+//! fail.
 
 mod faults;
 mod sabotage;
@@ -22,13 +23,13 @@ use crate::{
     run_checks, sweep,
 };
 
-/// One thing that can be wrong with a driver.
+/// A fault that can be injected into a driver.
 pub struct Fault {
-    /// What it is called, such as `start-again-fails`.
+    /// The name, such as `start-again-fails`.
     pub name: &'static str,
-    /// What is wrong, in one sentence.
+    /// A description of the fault, in one sentence.
     pub statement: &'static str,
-    /// The ids of the checks that have to notice.
+    /// The ids of the checks that must detect the fault.
     pub kills: &'static [&'static str],
     sabotages: &'static [Sabotage],
 }
@@ -48,7 +49,7 @@ impl Fault {
         }
     }
 
-    /// Every fault there is.
+    /// Returns every fault.
     pub fn all() -> Vec<&'static Self> {
         faults::all()
     }
@@ -67,18 +68,19 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// A target with a fault.
+/// A target with an injected fault.
 pub struct Saboteur {
     target: Arc<dyn Target>,
     fault: &'static Fault,
     memory: Memory,
     namespaces: Mutex<Vec<Namespace>>,
-    /// What the first driver was asked for: the run's own, so that two runs on one engine do not meet.
+    /// The namespace requested for the first driver: the run's own, so that two runs on one engine do not
+    /// collide.
     first: OnceLock<Namespace>,
 }
 
 impl Saboteur {
-    /// The same target with this fault in all its drivers.
+    /// Wraps a target and injects this fault into all its drivers.
     pub fn new(target: Arc<dyn Target>, fault: &'static Fault) -> Self {
         let memory = Memory::default();
         Self {
@@ -100,10 +102,10 @@ impl Saboteur {
         sabotage(driver, self.fault.sabotages, self.memory.clone())
     }
 
-    /// Removes what drivers with this fault could not remove themselves.
+    /// Removes the resources that drivers with this fault could not remove themselves.
     async fn clean_up(&self) {
         let used = std::mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner));
-        // Leaving something behind is no news of a broken driver.
+        // Leftover resources are expected from a faulty driver.
         let _ = sweep::sweep(Arc::clone(&self.target), &used).await;
     }
 }
@@ -157,7 +159,7 @@ impl Target for Saboteur {
     }
 }
 
-/// What became of a check when a fault was put in.
+/// The result of a check with an injected fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -165,36 +167,36 @@ pub struct Attempt {
     pub fault: &'static str,
     /// The check's id.
     pub check: &'static str,
-    /// How the check ended.
+    /// The outcome of the check.
     pub outcome: Outcome,
-    /// What it said.
+    /// The check's message.
     pub message: String,
 }
 
 impl Attempt {
-    /// Whether the check noticed the fault.
+    /// Returns whether the check detected the fault.
     pub fn is_kill(&self) -> bool {
         self.outcome.is_breach()
     }
 }
 
-/// What the self-test found out.
+/// The results of the self-test.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelfTest {
-    /// The checks that were to be proven.
+    /// The checks under test.
     pub checks: Vec<Check>,
-    /// Each fault with each check that has to notice it.
+    /// Each fault with each check that must detect it.
     pub attempts: Vec<Attempt>,
-    /// Checks that do not pass without a fault and noticed none, so that nothing can be said about them here, and why
-    /// they did not.
+    /// Checks that do not pass without a fault and detected none, with the reason why they did not pass. The
+    /// self-test is inconclusive for them.
     pub not_run: Vec<(&'static str, String)>,
     /// Faults that were not tried, or not with each of their checks, because the run was cancelled.
     pub not_tried: Vec<&'static str>,
 }
 
 impl SelfTest {
-    /// The faults that a check has noticed.
+    /// Returns the faults that a check has detected.
     pub fn killers(&self, check: &str) -> Vec<&'static str> {
         let mut killers = Vec::new();
         for attempt in &self.attempts {
@@ -205,7 +207,7 @@ impl SelfTest {
         killers
     }
 
-    /// Checks that did not notice a fault they are there for, on no target.
+    /// Iterates over the checks that did not detect, on any target, a fault they must detect.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
         let noticed = |fault, check| {
             let mut attempts = self.attempts.iter();
@@ -216,10 +218,11 @@ impl SelfTest {
             .filter(move |attempt| !noticed(attempt.fault, attempt.check))
     }
 
-    /// Whether each check that a fault was tried on is proven, and there is one: it noticed one at least, and none got
-    /// past it. A check that could not be tried is no failure; [`unproven`](Self::unproven) tells why it was not.
+    /// Returns whether every check with a tried fault is proven, and there is at least one such check. A proven
+    /// check has detected at least one fault and missed none. A check that could not be tried is not a failure;
+    /// [`unproven`](Self::unproven) returns the reason.
     pub fn is_proof(&self) -> bool {
-        // One that could not tell, on a machine that is too busy, is as good as its other faults.
+        // An inconclusive attempt on an overloaded host does not count against a check's other faults.
         let got_past =
             |attempt: &Attempt| attempt.outcome != Outcome::Error || self.killers(attempt.check).is_empty();
         self.attempts.iter().any(Attempt::is_kill)
@@ -232,7 +235,7 @@ impl SelfTest {
         !tried && self.not_run.iter().any(|(id, _)| *id == check)
     }
 
-    /// Checks of which nothing is known yet, and why: they did not run, or no fault is there for them.
+    /// Returns the checks without a result, and why: they did not run, or no fault exists for them.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
         let told = |attempt: &Attempt| attempt.is_kill() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
@@ -253,7 +256,7 @@ impl SelfTest {
         unproven.map(|check| (check.id, reason(check.id))).collect()
     }
 
-    /// Whether a fault is there for a check and was not tried.
+    /// Returns whether a fault exists for a check and was not tried.
     fn is_waiting(&self, check: &str) -> bool {
         let mut waiting = Fault::all()
             .into_iter()
@@ -261,7 +264,7 @@ impl SelfTest {
         waiting.any(|fault| fault.kills.contains(&check))
     }
 
-    /// Adds what was found out on another target.
+    /// Merges the results from another target.
     pub fn extend(&mut self, other: Self) {
         for check in other.checks {
             if !self.checks.iter().any(|known| known.id == check.id) {
@@ -274,15 +277,15 @@ impl SelfTest {
     }
 }
 
-/// Puts each fault into the drivers of a target that passes the checks, and looks whether the checks notice that have
-/// to. `options` select the checks; its seed and image are used. Where its cancellation stops the run, no further fault is
-/// tried.
+/// Injects each fault into the drivers of a target that passes the checks, and verifies that the corresponding
+/// checks detect it. `options` select the checks; the seed and the image in `options` are used. If its
+/// cancellation stops the run, no further fault is tried.
 ///
-/// A fault is tried on a check that passes without it. One that does not could not be tried, and one that is skipped
-/// only where the fault brings it to concern the driver.
+/// A fault is only tried on a check that passes without it. The exception is a skipped check, if the fault
+/// makes it apply to the driver.
 ///
 /// # Errors
-/// As [`run`](fn@crate::run). What is being tried with other faults is cleaned up first.
+/// As [`run`](fn@crate::run). Attempts in progress with other faults are cleaned up first.
 ///
 /// # Cancel safety
 /// As [`run`](fn@crate::run).
@@ -312,7 +315,7 @@ pub async fn self_test(
         let checks: Vec<Check> = fault.kills.iter().filter_map(|id| usable(id)).collect();
         (fault, checks)
     });
-    // Faults whose checks measure the machine are tried alone, as those checks run.
+    // Faults whose checks measure the machine are tried alone, because those checks run alone.
     let (together, alone): (Vec<_>, Vec<_>) = trials
         .filter(|(_, checks)| !checks.is_empty())
         .partition(|(_, checks)| checks.iter().all(|check| check.isolation == Isolation::Parallel));
@@ -349,7 +352,7 @@ pub async fn self_test(
             }
             found.attempts.extend(checks.iter().filter_map(|check| {
                 let seen = ended(check)?;
-                // One that no fault brings to concern the driver says nothing.
+                // A skipped check that no fault makes applicable gives no result.
                 let concerns = seen.outcome != Outcome::Skipped || outcome(&sound, check.id) != SKIPPED;
                 concerns.then(|| Attempt {
                     fault: fault.name,
@@ -375,7 +378,7 @@ async fn sabotaged(
     options: &Options,
 ) -> std::result::Result<DriverReport, RunError> {
     let saboteur = Arc::new(Saboteur::new(target, fault));
-    // Several faults are tried at once already.
+    // Several faults are already tried concurrently.
     let options = options.clone().jobs(1);
     let report = run_checks(checks, Arc::clone(&saboteur) as _, &options, Arc::new(Silent)).await;
     saboteur.clean_up().await;

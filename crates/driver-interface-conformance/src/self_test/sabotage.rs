@@ -1,4 +1,4 @@
-//! A driver with one thing wrong about it.
+//! A driver with one injected fault.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use futures_util::future::BoxFuture;
 
-/// The driver inside, and what a saboteur remembers about all that was asked of its target.
+/// The inner driver, and the state that a faulty driver keeps across the calls to its target.
 #[derive(Clone, Debug)]
 pub(super) struct Inside {
     pub(super) driver: Arc<dyn ContainerDriver>,
@@ -18,18 +18,18 @@ pub(super) struct Inside {
 }
 
 impl Inside {
-    /// A number that differs from driver to driver.
+    /// Returns a number unique to this driver.
     pub(super) fn number(&self) -> usize {
         Arc::as_ptr(&self.driver).cast::<()>() as usize
     }
 }
 
-/// What a saboteur remembers, whichever of its drivers was asked.
+/// The state shared by all drivers of a faulty target.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<String>>>);
 
 impl Memory {
-    /// Remembers something, and says how often it was remembered before.
+    /// Records an entry and returns how often it was recorded before.
     pub(super) fn note(&self, what: &str) -> usize {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.iter().filter(|noted| *noted == what).count();
@@ -37,20 +37,20 @@ impl Memory {
         before
     }
 
-    /// The end of what was remembered last with this beginning.
+    /// Returns the remainder of the latest entry with this prefix.
     pub(super) fn latest(&self, beginning: &str) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ends = all.iter().filter_map(|noted| noted.strip_prefix(beginning));
         ends.next_back().map(str::to_owned)
     }
 
-    /// How often something was remembered.
+    /// Returns how often an entry was recorded.
     pub(super) fn count(&self, what: &str) -> usize {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|noted| *noted == what).count()
     }
 
-    /// Whether something was remembered.
+    /// Returns whether an entry was recorded.
     pub(super) fn has(&self, what: &str) -> bool {
         self.count(what) > 0
     }
@@ -59,21 +59,21 @@ impl Memory {
 macro_rules! sabotage {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
-        /// What is done to a driver.
+        /// A fault injected into a driver.
         pub(super) enum Sabotage {
-            /// Containers are made and planned from a config that was changed.
+            /// Changes the config from which containers are created and planned.
             Config(fn(&mut ContainerConfig)),
-            /// Containers are shown otherwise than they are, whoever asks.
+            /// Changes the containers that any call returns.
             Instance(fn(&mut ContainerInstance)),
-            /// Commands are run otherwise than asked.
+            /// Changes the commands to run.
             Command(fn(&mut ExecConfig)),
-            /// What a command has put out comes back changed.
+            /// Changes the output of commands.
             Output(fn(&mut ExecOutput)),
-            /// The driver declares other things than it does.
+            /// Changes the declared capabilities.
             Capabilities(fn(&mut Capabilities)),
-            /// Errors come as others, whatever was asked.
+            /// Changes the errors of all calls.
             Error(fn(DriverError) -> DriverError),
-            /// Every driver works in the one namespace of the run that ends so, whichever it was asked for.
+            /// Makes every driver use the run's namespace with this suffix, regardless of the requested one.
             Namespace(&'static str),
             $(
                 #[doc = concat!("Does something else in `", stringify!($operation), "`.")]
@@ -107,19 +107,19 @@ macro_rules! sabotage {
 
 with_operations!(sabotage);
 
-/// Does something else in whole operations.
+/// A driver that replaces whole operations.
 struct Hooked {
     inside: Inside,
     sabotages: &'static [Sabotage],
 }
 
-/// Changes what goes in and out.
+/// A driver that changes arguments and results.
 struct Changed {
     driver: Arc<dyn ContainerDriver>,
     sabotages: &'static [Sabotage],
 }
 
-/// The driver with these things wrong about it.
+/// Wraps a driver and injects these faults.
 pub(super) fn sabotage(
     driver: Arc<dyn ContainerDriver>,
     sabotages: &'static [Sabotage],

@@ -91,7 +91,7 @@ fn several_requests_share_a_connection() {
 }
 
 fn echoing() -> Server {
-    // Says back in capitals what it is told; when told no more, it says goodbye.
+    // Says back in capitals what it receives; at the end of the input, it says goodbye.
     Server::with(|mut stream| {
         stream
             .write_all(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nready")

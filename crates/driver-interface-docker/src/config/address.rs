@@ -1,26 +1,30 @@
-//! Addresses as people write them.
+//! Parsing of engine addresses.
 
 use driver_interface_errors::{ConfigurationError, DriverError, Result, UnsupportedError};
 
 use crate::wire::Address;
 
-/// Where engines listen for plain HTTP.
+/// The port on which engines listen for plain HTTP.
 const PORT: u16 = 2375;
 
-/// Reads `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` says where the text comes from.
+/// Parses `unix:///path`, `tcp://host:port` or `http://host:port`. `origin` says where the text comes from.
 pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
     match text.split_once("://") {
         Some(("unix", path)) if path.starts_with('/') => Ok(Address::Unix(path.into())),
-        Some(("unix", _)) => Err(invalid(text, origin, "must name an absolute path: unix:///path")),
+        Some(("unix", _)) => Err(invalid(
+            text,
+            origin,
+            "must contain an absolute path: unix:///path",
+        )),
         Some(("tcp" | "http", rest)) => tcp(rest).map_err(|problem| invalid(text, origin, &problem)),
         Some(("https", _)) => Err(no_tls(text, origin)),
         Some(("ssh", _)) => Err(unsupported(
-            format!("{origin} names {text}, and connections over SSH are not offered yet"),
+            format!("{origin} names {text}, but connections over SSH are not supported yet"),
             "forward the engine's socket instead (`ssh -L /tmp/engine.sock:/var/run/docker.sock host`) and use \
              unix:///tmp/engine.sock",
         )),
         Some(("npipe", _)) => Err(unsupported(
-            format!("{origin} names {text}, and named pipes are not offered yet"),
+            format!("{origin} names {text}, but named pipes are not supported yet"),
             "expose the engine on a TCP port of the loopback interface and use tcp://127.0.0.1:2375",
         )),
         _ => Err(invalid(
@@ -31,10 +35,10 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Address> {
     }
 }
 
-/// Refuses a connection that is to be encrypted: to go on without would be worse than to stop.
+/// Rejects an address that asks for encryption: connecting without it would be worse than failing.
 pub(super) fn no_tls(text: &str, origin: &str) -> DriverError {
     unsupported(
-        format!("{origin} asks for TLS to {text}, and connections over TLS are not offered yet"),
+        format!("{origin} requires TLS for {text}, but connections over TLS are not supported yet"),
         "use a unix socket, or forward the port through SSH and use plain tcp:// on the loopback interface",
     )
 }
@@ -42,7 +46,7 @@ pub(super) fn no_tls(text: &str, origin: &str) -> DriverError {
 fn tcp(rest: &str) -> std::result::Result<Address, String> {
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains(['/', '@', '?', '#']) {
-        return Err("must be only a host and a port".to_owned());
+        return Err("must contain only a host and a port".to_owned());
     }
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -57,7 +61,7 @@ fn tcp(rest: &str) -> std::result::Result<Address, String> {
         },
     };
     if host.is_empty() {
-        return Err("must name a host".to_owned());
+        return Err("must contain a host".to_owned());
     }
     let port = match port {
         None => PORT,
@@ -74,9 +78,13 @@ fn tcp(rest: &str) -> std::result::Result<Address, String> {
 }
 
 fn invalid(text: &str, origin: &str, problem: &str) -> DriverError {
-    // What looks like a password is not repeated.
-    let shown = if text.contains('@') { "the address" } else { text };
-    ConfigurationError::single("uri", "invalid-uri", format!("{problem}; {origin} has {shown}")).into()
+    // Do not repeat text that may contain a password.
+    let shown = if text.contains('@') {
+        "an address with credentials"
+    } else {
+        text
+    };
+    ConfigurationError::single("uri", "invalid-uri", format!("{problem}; {origin} is {shown}")).into()
 }
 
 fn unsupported(what: String, remedy: &str) -> DriverError {

@@ -1,4 +1,4 @@
-//! The current `docker context`: which engine the `docker` command is set to.
+//! The current `docker context`: the engine that the `docker` command is set to.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use driver_interface_errors::{ConfigurationError, Result};
 use serde::Deserialize;
 
 use super::address;
-use super::detect::Surroundings;
+use super::detect::HostEnvironment;
 use crate::wire::Address;
 
-/// The one setting that is read of the `docker` command's file, which also holds credentials.
+/// The only setting read from the `docker` command's file, which also holds credentials.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
@@ -36,8 +36,8 @@ struct Endpoint {
     host: String,
 }
 
-/// The address of the current context; `None` when that is the default one.
-pub(super) fn current(host: &dyn Surroundings) -> Result<Option<Address>> {
+/// Returns the address of the current context, or `None` if that is the default context.
+pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     let Some(folder) = folder(host) else {
         return Ok(None);
     };
@@ -62,26 +62,26 @@ pub(super) fn current(host: &dyn Surroundings) -> Result<Option<Address>> {
         }
         Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),
         None => {
-            let problem = format!("{origin} does not exist; `docker context ls` shows those that do");
+            let problem = format!("{origin} does not exist; `docker context ls` lists those that do");
             Err(ConfigurationError::single("context", "unknown-context", problem).into())
         }
     }
 }
 
-fn folder(host: &dyn Surroundings) -> Option<PathBuf> {
+fn folder(host: &dyn HostEnvironment) -> Option<PathBuf> {
     match host.var("DOCKER_CONFIG") {
         Some(folder) => Some(folder.into()),
         None => host.home().map(|home| home.join(".docker")),
     }
 }
 
-fn settings(host: &dyn Surroundings, folder: &std::path::Path) -> Settings {
+fn settings(host: &dyn HostEnvironment, folder: &std::path::Path) -> Settings {
     host.read(&folder.join("config.json"))
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default()
 }
 
-/// Whether contexts keep certificates: then one over TCP is likely to be over TLS.
-fn has_certificates(host: &dyn Surroundings, folder: &std::path::Path) -> bool {
+/// Returns whether the contexts contain certificates. If so, a TCP context most likely uses TLS.
+fn has_certificates(host: &dyn HostEnvironment, folder: &std::path::Path) -> bool {
     !host.list(&folder.join("contexts/tls")).is_empty()
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How long each kind of call may take as a whole; past it the call ends with `TimeoutError`.
+/// The time limit of each kind of call as a whole. A call that exceeds it fails with `TimeoutError`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -12,23 +12,23 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// Finding the engine and agreeing on an API version; 10 s.
+    /// Finding the engine and negotiating an API version; 10 s.
     pub connect: Duration,
-    /// Lookups, listings and health checks; 30 s.
+    /// Inspecting, listing and health checks; 30 s.
     pub read: Duration,
-    /// Making a container, volume or network, apart from pulling an image; 2 min.
+    /// Creating a container, volume or network, not including the image pull; 2 min.
     pub create: Duration,
     /// Starting, signalling, pausing or unpausing a container; 1 min.
     pub start: Duration,
-    /// What a stop may take beyond its grace, and killing a command whose timeout is over; 20 s.
+    /// The time a stop may take beyond its grace period, and the time for killing a command that timed out; 20 s.
     pub stop_margin: Duration,
-    /// Removing something; 1 min.
+    /// Removing a resource; 1 min.
     pub remove: Duration,
     /// Pulling or importing an image; 15 min.
     pub pull: Duration,
     /// Copying files into a container, and loading images; 15 min.
     pub transfer: Duration,
-    /// Reading logs that are there; 2 min.
+    /// Reading existing logs; 2 min.
     pub logs: Duration,
     /// Following logs; 24 h.
     pub follow: Duration,
@@ -67,20 +67,21 @@ macro_rules! setters {
 }
 
 setters! {
-    connect: "Sets how long connecting may take.",
-    read: "Sets how long lookups, listings and health checks may take.",
-    create: "Sets how long making a container, volume or network may take, apart from pulling an image.",
-    start: "Sets how long starting, signalling, pausing or unpausing a container may take.",
-    stop_margin: "Sets what a stop may take beyond its grace, and killing a command whose timeout is over.",
-    remove: "Sets how long removing something may take.",
-    pull: "Sets how long pulling or importing an image may take.",
-    transfer: "Sets how long copying files into a container, and loading images, may take.",
-    logs: "Sets how long reading logs that are there may take.",
-    follow: "Sets how long logs may be followed.",
+    connect: "Sets the deadline of connecting to the engine.",
+    read: "Sets the deadline of inspecting and listing resources, and of health checks.",
+    create: "Sets the deadline of creating a container, volume or network, not including the image pull.",
+    start: "Sets the deadline of starting, signalling, pausing or unpausing a container.",
+    stop_margin: "Sets the time a stop may take beyond its grace period, and the time for killing a command \
+                  that timed out.",
+    remove: "Sets the deadline of removing a resource.",
+    pull: "Sets the deadline of pulling or importing an image.",
+    transfer: "Sets the deadline of copying files into a container, and of loading images.",
+    logs: "Sets the deadline of reading existing logs.",
+    follow: "Sets how long logs are followed at most.",
 }
 
 impl Deadlines {
-    /// The same time for every kind of call.
+    /// Sets the same deadline for every kind of call.
     pub fn all(deadline: Duration) -> Self {
         Self {
             connect: deadline,

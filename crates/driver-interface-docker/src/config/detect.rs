@@ -1,4 +1,4 @@
-//! Where an engine may be, in the order in which it is looked for.
+//! Engine detection: where an engine may be listening, in search order.
 
 use std::path::{Path, PathBuf};
 
@@ -10,25 +10,26 @@ use crate::wire::Address;
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
-/// Addresses to try, the best first.
+/// The addresses to try, in order of preference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
     pub(crate) wanted: Wanted,
-    /// Whether the address was named, so that no other will do and a failure is that one's.
+    /// Whether the address was configured explicitly. If so, no other address is tried, and the failure reported
+    /// is the one of this address.
     pub(crate) named: bool,
 }
 
-/// Which engine will do.
+/// Which kind of engine is acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Any,
     Podman,
 }
 
-/// What detection asks of the host; a fake one in tests.
-pub(super) trait Surroundings {
-    /// An environment variable that is set and not empty.
+/// The host facts that detection needs; tests use a fake implementation.
+pub(super) trait HostEnvironment {
+    /// Returns the value of an environment variable if it is set and not empty.
     fn var(&self, name: &str) -> Option<String>;
     fn home(&self) -> Option<PathBuf>;
     fn exists(&self, path: &Path) -> bool;
@@ -36,10 +37,10 @@ pub(super) trait Surroundings {
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 }
 
-/// The host that the program runs on.
+/// The host that the program is running on.
 pub(super) struct Host;
 
-impl Surroundings for Host {
+impl HostEnvironment for Host {
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
@@ -49,7 +50,8 @@ impl Surroundings for Host {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        // A socket in a folder that may not be looked into counts as there, so that the refusal is told.
+        // If the directory is not accessible, assume that the socket exists, so that the permission error gets
+        // reported.
         path.try_exists().unwrap_or(true)
     }
 
@@ -63,8 +65,8 @@ impl Surroundings for Host {
     }
 }
 
-/// Any engine.
-pub(super) fn any(host: &dyn Surroundings) -> Result<Candidates> {
+/// Returns the candidates for any engine.
+pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
     if let Some(named) = named(host)? {
         return Ok(named);
     }
@@ -74,13 +76,13 @@ pub(super) fn any(host: &dyn Surroundings) -> Result<Candidates> {
     Ok(search(host, paths, Wanted::Any))
 }
 
-/// What the `docker` command would use.
-pub(super) fn like_the_command(host: &dyn Surroundings) -> Result<Candidates> {
+/// Returns the engine that the `docker` command would use.
+pub(super) fn like_the_command(host: &dyn HostEnvironment) -> Result<Candidates> {
     Ok(named(host)?.unwrap_or_else(|| fixed(Address::Unix(DOCKER_SOCKET.into()), Wanted::Any)))
 }
 
-/// What a URI names.
-pub(super) fn uri(host: &dyn Surroundings, text: &str) -> Result<Candidates> {
+/// Returns the engine that a URI names.
+pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> {
     const ORIGIN: &str = "the URI";
     match text {
         "docker:" | "docker" => any(host),
@@ -96,8 +98,8 @@ pub(super) fn uri(host: &dyn Surroundings, text: &str) -> Result<Candidates> {
     }
 }
 
-/// What the environment names.
-fn named(host: &dyn Surroundings) -> Result<Option<Candidates>> {
+/// Returns the engine that the environment names.
+fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
     if let Some(text) = host.var("DOCKER_HOST") {
         if text.starts_with("tcp://") && host.var("DOCKER_TLS_VERIFY").is_some() {
             return Err(address::no_tls(&text, "DOCKER_TLS_VERIFY"));
@@ -115,8 +117,8 @@ fn fixed(address: Address, wanted: Wanted) -> Candidates {
     }
 }
 
-/// The sockets that exist, or all of them if none does, so that a failure names where it looked.
-fn search(host: &dyn Surroundings, paths: Vec<PathBuf>, wanted: Wanted) -> Candidates {
+/// Returns the sockets that exist, or all of them if none does, so that the error lists where the driver looked.
+fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, wanted: Wanted) -> Candidates {
     let there: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
     let chosen = if there.is_empty() { paths } else { there };
     Candidates {
@@ -126,11 +128,11 @@ fn search(host: &dyn Surroundings, paths: Vec<PathBuf>, wanted: Wanted) -> Candi
     }
 }
 
-fn runtime_folder(host: &dyn Surroundings) -> Option<PathBuf> {
+fn runtime_folder(host: &dyn HostEnvironment) -> Option<PathBuf> {
     host.var("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
-fn docker_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
     let user = runtime_folder(host).map(|folder| folder.join("docker.sock"));
     [Some(PathBuf::from(DOCKER_SOCKET)), user]
         .into_iter()
@@ -138,7 +140,7 @@ fn docker_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
         .collect()
 }
 
-fn podman_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+fn podman_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
     let user = runtime_folder(host).map(|folder| folder.join("podman/podman.sock"));
     [Some(PathBuf::from(PODMAN_SOCKET)), user]
         .into_iter()
@@ -146,7 +148,7 @@ fn podman_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
         .collect()
 }
 
-fn other_sockets(host: &dyn Surroundings) -> Vec<PathBuf> {
+fn other_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
     let Some(home) = host.home() else {
         return Vec::new();
     };
@@ -170,7 +172,7 @@ mod tests {
         files: BTreeMap<&'static str, &'static str>,
     }
 
-    impl Surroundings for Fake {
+    impl HostEnvironment for Fake {
         fn var(&self, name: &str) -> Option<String> {
             self.vars.get(name).map(|value| (*value).to_owned())
         }

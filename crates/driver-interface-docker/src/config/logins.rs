@@ -1,4 +1,4 @@
-//! What `docker login` has kept: who asks which registry.
+//! Registry credentials as stored by `docker login`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Docker Hub's name in the file.
+/// The key of Docker Hub in the file.
 const HUB: &str = "https://index.docker.io/v1/";
-/// What a helper gives as the user of an identity token.
+/// The user name that a credential helper returns for an identity token.
 const TOKEN_USER: &str = "<token>";
-/// How long a helper may take. It may have to ask its user.
+/// The timeout of a credential helper, which may have to prompt its user.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The part of the `docker` command's file that says how to log in.
+/// The part of the `docker` command's file that concerns registry credentials.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
@@ -36,7 +36,7 @@ struct Login {
     identitytoken: String,
 }
 
-/// What a credential helper answers.
+/// The response of a credential helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Answer {
@@ -44,14 +44,14 @@ struct Answer {
     secret: String,
 }
 
-/// The credentials that the `docker` command would use for a registry, from its file or from the helper that the
-/// file names. What cannot be read counts as none: then the registry is asked by nobody in particular.
+/// Returns the credentials that the `docker` command would use for a registry, from its file or from the helper
+/// that the file names. Credentials that cannot be read count as absent, and the registry is accessed anonymously.
 pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryCredentials> {
     let settings: Settings = match serde_json::from_str(&std::fs::read_to_string(file).ok()?) {
         Ok(settings) => settings,
         Err(error) => {
-            // The error names a place in the file and no secret.
-            tracing::warn!(file = %file.display(), %error, "the file with registry logins cannot be read");
+            // The error mentions a position in the file and no secret.
+            tracing::warn!(file = %file.display(), %error, "the file with registry credentials cannot be read");
             return None;
         }
     };
@@ -61,7 +61,7 @@ pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryC
     }
 }
 
-/// Where the `docker` command keeps its file.
+/// Returns the path of the `docker` command's configuration file.
 pub(super) fn file() -> Option<PathBuf> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
@@ -104,7 +104,7 @@ impl Settings {
     }
 }
 
-/// The host of an entry, which older versions wrote as a URL.
+/// Returns the host of an entry, which older versions wrote as a URL.
 fn host(key: &str) -> &str {
     let bare = key
         .strip_prefix("https://")
@@ -118,7 +118,7 @@ async fn ask(helper: &str, server: &str) -> Option<RegistryCredentials> {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if !plain {
-        tracing::warn!(helper, "a credential helper's name is none");
+        tracing::warn!(helper, "a credential helper's name is invalid");
         return None;
     }
     let answered = timeout(PATIENCE, run(&format!("docker-credential-{helper}"), server)).await;
@@ -133,13 +133,13 @@ async fn ask(helper: &str, server: &str) -> Option<RegistryCredentials> {
             None
         }
         Err(_) => {
-            tracing::warn!(helper, "a credential helper did not answer in time");
+            tracing::warn!(helper, "a credential helper did not respond in time");
             None
         }
     }
 }
 
-/// Runs a helper; none where it has nothing for that server.
+/// Runs a credential helper. Returns `None` if it has no credentials for that server.
 async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
     let mut child = Command::new(program)
         .arg("get")
@@ -149,7 +149,7 @@ async fn run(program: &str, server: &str) -> std::io::Result<Option<Answer>> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut input) = child.stdin.take() {
-        // One that does not read its input may still answer.
+        // A helper that does not read its input may still answer.
         let _ = input.write_all(server.as_bytes()).await;
     }
     let output = child.wait_with_output().await?;

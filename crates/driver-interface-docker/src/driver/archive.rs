@@ -1,4 +1,4 @@
-//! Archives into and out of containers.
+//! Copying archives into and out of containers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,15 @@ use futures_util::stream;
 use tokio::time::timeout;
 
 use super::inner::Inner;
-use super::place::{Asked, MAX_NAME, cut, refuse_read_only, unread};
+use super::place::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
 use super::task::{located, settled};
 use crate::engine::Download;
 use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
 use crate::wire::{EngineError, UploadError};
 
-/// Runs what takes a stream of the caller's: it ends with the caller, who alone can say when the stream does.
+/// Runs an operation that consumes a stream from the caller. It is dropped together with the caller, because only
+/// the caller knows when the stream ends.
 pub(super) async fn transfer<T>(
     operation: &'static str,
     deadline: Duration,
@@ -41,7 +42,7 @@ impl Inner {
         archive: TarStream,
     ) -> Result<()> {
         let record = self.container(container).await?;
-        let asked = Asked {
+        let asked = FileRequest {
             operation: "copy_into_container",
             container,
             record: &record,
@@ -53,9 +54,9 @@ impl Inner {
             return self.unpack_inside(asked, &place.path, archive).await;
         }
         match &place.stat {
-            None => return Err(unread(asked.path, Kind::NotFound, "there is no such folder").into()),
+            None => return Err(unread(asked.path, Kind::NotFound, "no such directory").into()),
             Some(stat) if !stat.is_folder() => {
-                return Err(unread(asked.path, Kind::NotADirectory, "it is no folder").into());
+                return Err(unread(asked.path, Kind::NotADirectory, "it is not a directory").into());
             }
             Some(_) => {}
         }
@@ -63,8 +64,13 @@ impl Inner {
         self.unpack(asked, &place.path, archive).await
     }
 
-    /// Has the engine unpack an archive.
-    pub(super) async fn unpack(&self, asked: Asked<'_>, folder: &str, archive: ByteStream) -> Result<()> {
+    /// Lets the engine unpack an archive.
+    pub(super) async fn unpack(
+        &self,
+        asked: FileRequest<'_>,
+        folder: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
         match self.engine.put_archive(&asked.record.id, folder, archive).await {
             Ok(()) => Ok(()),
             Err(UploadError::Content(error)) => Err(error),
@@ -83,7 +89,7 @@ impl Inner {
         path: &ContainerPath,
     ) -> Result<TarStream> {
         let record = self.container(container).await?;
-        let asked = Asked {
+        let asked = FileRequest {
             operation: "copy_from_container",
             container,
             record: &record,
@@ -95,7 +101,7 @@ impl Inner {
             return Ok(complete(archive, name.clone(), renamer(path, &name)));
         }
         if place.stat.is_none() {
-            return Err(unread(asked.path, Kind::NotFound, "there is nothing").into());
+            return Err(unread(asked.path, Kind::NotFound, "no such file or directory").into());
         }
         let download = self.download(asked, &place.path).await?;
         let archive = stream::try_unfold(download, |mut download| async move {
@@ -110,7 +116,7 @@ impl Inner {
         ))
     }
 
-    pub(super) async fn download(&self, asked: Asked<'_>, path: &str) -> Result<Download> {
+    pub(super) async fn download(&self, asked: FileRequest<'_>, path: &str) -> Result<Download> {
         let id = &asked.record.id;
         match self.engine.get_archive(id, path, self.deadlines.read).await {
             Ok(download) => Ok(download),
@@ -124,14 +130,16 @@ pub(super) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// The engine names things by where a link led; the caller knows them by the link.
+/// Returns the renamer for an archive whose entries the engine names after a link's target. The caller knows them
+/// by the name of the link.
 fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
     let wanted = asked.file_name().filter(|name| *name != led_to)?;
     Some(Renamer::new(led_to, wanted))
 }
 
-/// The same archive, renamed, and ended with an error where it is not whole or has something else than `name`.
+/// Returns the same archive with renamed entries. It ends with an error if it is truncated or contains anything
+/// other than `name`.
 fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
     let start = (archive, TarReader::default(), renamer, name);
     TarStream::new(stream::try_unfold(
@@ -146,18 +154,19 @@ fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarS
                     Ok(Some((data, (archive, reader, renamer, name))))
                 }
                 None if reader.is_complete() => Ok(None),
-                None => Err(broken("it ends too early")),
+                None => Err(broken("it is truncated")),
             }
         },
     ))
 }
 
-/// What the engine sent is no whole archive: the connection broke, though it does not look like it.
+/// Returns the error for a truncated archive: the connection broke without this being visible.
 pub(super) fn broken(why: &'static str) -> DriverError {
-    cut(EngineError::Garbled(format!("an archive: {why}")))
+    cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 
-/// Reads along, and says what is wrong. Everything in an archive is below what was asked for.
+/// Checks an archive as it passes through, and returns what is wrong with it. Every entry must lie below the
+/// requested path.
 fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
     reader.push(data);
     while let Some(part) = reader.next()? {
@@ -165,14 +174,14 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
             && !name.is_empty()
             && entry.name.split('/').find(|part| !matches!(*part, "" | ".")) != Some(name)
         {
-            return Err("it has something else than what was asked for");
+            return Err("it has an entry outside the requested path");
         }
     }
     Ok(())
 }
 
-/// The same archive, ended with an error where it is broken, ends too early or has names that lead out of the
-/// folder. The engine keeps everything inside the container anyway; this keeps it inside the folder.
+/// Returns the same archive, ending with an error if it is corrupt, ends too early or has names that lead out of
+/// the directory. The engine confines entries to the container in any case; this confines them to the directory.
 fn checked(folder: String, archive: TarStream) -> TarStream {
     let start = (archive, TarReader::default(), folder);
     TarStream::new(stream::try_unfold(
@@ -185,17 +194,20 @@ fn checked(folder: String, archive: TarStream) -> TarStream {
                 if reader.is_complete() {
                     return Ok(None);
                 }
-                return Err(broken("the archive ends too early"));
+                return Err(broken("the archive is truncated"));
             };
             reader.push(&data);
             while let Some(part) = reader.next().map_err(broken)? {
                 let TarPart::Entry(entry) = part else { continue };
                 if entry.name.split('/').any(|part| part == "..") {
-                    let why = format!("the archive has the name {:?}, which leads out", entry.name);
+                    let why = format!(
+                        "the archive contains the name {:?}, which leads out of the directory",
+                        entry.name
+                    );
                     return Err(broken(&why));
                 }
                 if entry.name.split('/').any(|part| part.len() > MAX_NAME) {
-                    let why = format!("the archive has a name of more than {MAX_NAME} bytes");
+                    let why = format!("the archive contains a name of more than {MAX_NAME} bytes");
                     return Err(refuse(Kind::InvalidFilename, &why));
                 }
             }

@@ -1,4 +1,4 @@
-//! Looking volumes and networks up, and containers on and off networks.
+//! Inspecting volumes and networks, and attaching containers to networks or detaching them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Inner {
             return Ok(());
         }
         if record.host_config.network_mode == "none" {
-            let text = "the container was made with no network";
+            let text = "the container was created without a network";
             return Err(NetworkConnectError::new(asked, container, text).into());
         }
         let joined = self
@@ -81,7 +81,8 @@ impl Inner {
         }
     }
 
-    /// Podman cannot show a container any more that is taken off a network while it is being cleared away.
+    /// Waits until the container is cleaned up. Podman can no longer inspect a container that is detached from a
+    /// network during its cleanup.
     async fn wait_until_cleared(&self, record: &ContainerRecord) {
         let cleared = async {
             while !status::lives(&record.state)
@@ -90,11 +91,12 @@ impl Inner {
                 sleep(Duration::from_millis(50)).await;
             }
         };
-        // One that is not cleared by then never will be.
+        // A container that is not cleaned up by then never will be.
         let _ = timeout(self.deadlines.remove / 2, cleared).await;
     }
 
-    /// The engine refused. Somebody else may have done it meanwhile, or removed one of the two.
+    /// Decides what to report after a refusal. Another process may have made the same change in the meantime, or
+    /// removed the container or the network.
     async fn not_changed(
         &self,
         asked: &str,

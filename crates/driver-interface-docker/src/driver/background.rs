@@ -1,9 +1,9 @@
-//! The driver's own runtime: a thread that finishes what was begun on an engine, whatever becomes of the caller's
-//! runtime.
+//! The driver's own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
+//! down.
 //!
-//! A request that was sent is carried out by the engine whether or not anybody waits for its answer. If the task that
-//! waits lived on the caller's runtime, shutting that runtime down would drop it, and with it the only knowledge of
-//! what has to be rolled back or killed.
+//! The engine carries out a request whether or not anyone waits for its response. If the waiting task lived on the
+//! caller's runtime, shutting that runtime down would drop the task, and with it the only knowledge of what must
+//! be rolled back or killed.
 
 use std::future::{Future, pending};
 use std::sync::OnceLock;
@@ -12,9 +12,10 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
 
-/// Spawns work that outlives the caller's runtime. It may be called outside any runtime.
+/// Spawns work that outlives the caller's runtime. May be called outside of any runtime.
 ///
-/// Where the machine refuses a thread, the work runs on the caller's runtime; without one it is dropped.
+/// If the thread cannot be spawned, the work runs on the caller's runtime. If there is no such runtime either, the
+/// work is dropped.
 pub(super) fn spawn<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<JoinHandle<T>> {
@@ -22,7 +23,7 @@ pub(super) fn spawn<T: Send + 'static>(
     let own = OWN.get_or_init(start);
     let runtime = own.clone().or_else(|| Handle::try_current().ok());
     if runtime.is_none() {
-        tracing::warn!("no thread for background work, and no runtime: clean-up was not done");
+        tracing::warn!("no thread for background work, and no runtime: cleanup was skipped");
     }
     Some(runtime?.spawn(work))
 }

@@ -1,4 +1,4 @@
-//! Whether the caller of a change is still there to see it.
+//! Tracks whether the caller of a change is still waiting for it.
 
 use std::future::Future;
 use std::sync::{Arc, Weak};
@@ -8,8 +8,8 @@ use driver_interface_errors::Result;
 
 use super::task::change;
 
-/// The caller of a change that takes several requests. Once it has left, no further one is sent: whoever calls next
-/// must be able to rely on what it finds.
+/// The caller of a change that takes several requests. Once the caller has gone, no further request is sent,
+/// because the next caller must be able to rely on the state it finds.
 #[derive(Clone, Debug)]
 pub(super) struct Caller(Weak<()>);
 
@@ -19,7 +19,8 @@ impl Caller {
     }
 }
 
-/// As [`change`], and tells the work when its caller leaves: by dropping this future, or when the deadline passes.
+/// Like [`change`], but lets the work know when its caller has gone, either by dropping this future or because the
+/// deadline passed.
 pub(super) async fn change_for<T: Send + 'static, F>(
     operation: &'static str,
     deadline: Duration,
@@ -41,7 +42,7 @@ mod tests {
     use tokio::sync::oneshot;
     use tokio::time::{sleep, timeout};
 
-    // In real time: a change runs on a runtime of its own, whose clock no test stops.
+    // Uses real time: a change runs on a separate runtime, whose clock no test pauses.
     async fn seen_after(time: Duration, caller: Caller, seen: oneshot::Sender<bool>) -> Result<()> {
         sleep(time).await;
         seen.send(caller.is_here()).unwrap();

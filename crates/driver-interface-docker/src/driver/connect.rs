@@ -1,4 +1,4 @@
-//! Finding the engine, and agreeing with it on how to speak.
+//! Finding the engine and negotiating an API version with it.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -17,14 +17,14 @@ use crate::DockerConfig;
 use crate::config::{Candidates, Wanted};
 use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
 use crate::quirks::keeps_mode;
-use crate::translate::capabilities::Abilities;
+use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
-use crate::translate::labels::Maker;
+use crate::translate::labels::Ownership;
 use crate::wire::{Address, Wire};
 
-/// The oldest API the driver works with: Docker 19.03's.
+/// The oldest API version that the driver supports, the one of Docker 19.03.
 const OLDEST: ApiVersion = ApiVersion::new(1, 40);
-/// The newest API the driver knows.
+/// The newest API version that the driver supports.
 const NEWEST: ApiVersion = ApiVersion::new(1, 53);
 
 const OPERATION: &str = "connect";
@@ -34,14 +34,14 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         Some(name) => NetworkId::new(name.as_str())?.to_string(),
         None => config.namespace.name_prefix(),
     };
-    let (engine, info, abilities, storage) =
+    let (engine, info, features, storage) =
         read(OPERATION, config.deadlines.connect, reach(&config.candidates)).await?;
     let files = HostFiles::of(engine.wire().address(), &storage);
     let mut policy = config.policy.protect(storage);
     if let Address::Unix(socket) = engine.wire().address() {
         policy = policy.protect(socket.to_string_lossy());
     }
-    // A user's engines keep their sockets there.
+    // Rootless engines keep their sockets there.
     if let Ok(directory) = std::env::var("XDG_RUNTIME_DIR") {
         policy = policy.protect(directory);
     }
@@ -53,8 +53,8 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     Ok(Inner {
         engine,
         info,
-        abilities,
-        maker: Maker {
+        features,
+        ownership: Ownership {
             namespace: config.namespace,
             owner,
         },
@@ -73,37 +73,37 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
     })
 }
 
-async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, Abilities, String)> {
+async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFeatures, String)> {
     let (address, version) = choose(candidates).await?;
     let agreed = agree(&version)?;
     let flavour = version.flavour();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
     let engine = Engine::new(address, &agreed, flavour);
     let system = engine.system().await.map_err(unusable)?;
-    let mut abilities = Abilities::of(&system, flavour, mounts(engine.wire().address()).as_deref());
-    abilities.keeps_mode = keeps_mode(version.runc());
+    let mut features = EngineFeatures::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    features.keeps_mode = keeps_mode(version.runc());
     let product = match flavour {
         Flavour::Docker => "Docker",
         Flavour::Podman => "Podman",
     };
     let info = EngineInfo::new(product, version.version, Some(agreed.to_string()));
     tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");
-    Ok((engine, info, abilities, system.docker_root_dir))
+    Ok((engine, info, features, system.docker_root_dir))
 }
 
-/// The first address at which a wanted engine answers.
+/// Returns the first address at which an acceptable engine answers.
 async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
             Ok(version) if candidates.wanted == Wanted::Podman && version.flavour() != Flavour::Podman => {
-                let problem = format!("must be Podman, and {address} is Docker {}", version.version);
+                let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }
             Ok(version) => return Ok((address.clone(), version)),
             Err(failure) => {
                 let error = errors::error(Operation::Read, "engine", failure);
-                // A socket that may not be opened tells more than one where nothing is.
+                // A permission error on a socket says more than a missing one.
                 let denied = error.hint() == Some(Hint::SocketPermission);
                 if denied || first_failure.is_none() {
                     first_failure = Some(error);
@@ -119,7 +119,7 @@ fn explain(candidates: &Candidates, failure: Option<DriverError>) -> DriverError
     match failure {
         Some(error) if candidates.named || error.hint() != Some(Hint::EngineNotRunning) => error,
         failure => {
-            let error = NetworkError::new(format!("no engine answers; looked at {}", looked.join(", ")))
+            let error = NetworkError::new(format!("no engine found; tried {}", looked.join(", ")))
                 .with_hint(Hint::EngineNotRunning);
             match failure {
                 Some(source) => error.with_source(source).into(),
@@ -129,18 +129,21 @@ fn explain(candidates: &Candidates, failure: Option<DriverError>) -> DriverError
     }
 }
 
-/// The newest API version that both sides speak.
+/// Returns the newest API version that both sides support.
 fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     let engine = &version.version;
     let Some(newest) = ApiVersion::parse(&version.api_version) else {
         let text = format!(
-            "the engine does not name its API version (it says {:?})",
+            "the engine reports an invalid API version: {:?}",
             version.api_version
         );
         return Err(NetworkError::new(text).with_retryable(false).into());
     };
     if newest < OLDEST {
-        let reason = format!("engine {engine} speaks API {newest}, and the driver needs {OLDEST} or newer");
+        let reason = format!(
+            "engine {engine} supports API {newest}, but the driver requires {OLDEST} or \
+                              newer"
+        );
         return Err(UnsupportedError::new(OPERATION, reason)
             .with_hint(Hint::ApiTooOld)
             .into());
@@ -148,7 +151,7 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     match ApiVersion::parse(&version.min_api_version) {
         Some(oldest) if oldest > NEWEST => {
             let reason = format!(
-                "engine {engine} speaks only API {oldest} and newer, and the driver {NEWEST} at most"
+                "engine {engine} requires API {oldest} or newer, but the driver supports {NEWEST} at most"
             );
             Err(UnsupportedError::new(OPERATION, reason)
                 .with_hint(Hint::ApiTooNew)
@@ -158,7 +161,7 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
     }
 }
 
-/// The table of mounts, where the engine's host is this one.
+/// Returns the mount table if the engine runs on this host.
 fn mounts(address: &Address) -> Option<String> {
     match address {
         Address::Unix(_) => std::fs::read_to_string("/proc/self/mounts").ok(),
@@ -166,18 +169,24 @@ fn mounts(address: &Address) -> Option<String> {
     }
 }
 
-/// Who we are, for a sweep: host, process, and something that no later process of that number has.
+/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process
+/// with the same id shares.
 fn owner() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok());
-    let host = host
-        .as_deref()
-        .map(str::trim)
-        .filter(|host| !host.is_empty())
-        .unwrap_or("unknown");
+    // With what follows it fits a label value of every engine: 63 characters without a slash.
+    let host: String = host
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(40)
+        .collect();
+    let host = host.trim_matches('-');
     format!(
-        "{host}/{}/{}",
+        "{}.{}.{}",
+        if host.is_empty() { "unknown" } else { host },
         std::process::id(),
         unique().get(..8).unwrap_or_default()
     )

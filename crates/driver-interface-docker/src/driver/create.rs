@@ -1,4 +1,4 @@
-//! Making containers, without leaks and without twins.
+//! Creating containers without leaks and without duplicates.
 
 mod binds;
 mod parts;
@@ -29,18 +29,18 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "create_container";
 
-/// How often a creation is tried whose network vanished under it.
+/// The maximum number of attempts if the default network disappears during the creation.
 const ATTEMPTS: usize = 4;
 
-/// When a container is looked for whose name is taken, in milliseconds: Podman takes the name first, and shows the
-/// container when it has made it.
+/// The pauses, in milliseconds, between looking for a container whose name is taken. Podman reserves the name
+/// first and shows the container only once it is created.
 const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
-/// What makes one creation recognisable.
+/// The operation key that identifies a creation.
 #[derive(Clone)]
 struct Key {
     text: String,
-    /// Whether the caller gave it, and so expects to find what an earlier try has made.
+    /// Whether the caller set the key, and so expects to get the container of an earlier attempt.
     given: bool,
 }
 
@@ -59,10 +59,10 @@ impl Key {
     }
 }
 
-/// What happened to a request for a container.
+/// The result of a create request.
 enum Requested {
     Made(String),
-    /// An earlier try with the same key has made it.
+    /// An earlier attempt with the same key created it.
     Found(String),
 }
 
@@ -92,20 +92,20 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Res
     change(OPERATION, deadline, work).await.map(Made::keep)
 }
 
-/// Everything that can be refused without asking the engine.
+/// Performs every check that can fail before anything is created.
 async fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     let violations = driver.violations(config).await;
     if !violations.is_empty() {
         return Err(ConfigurationError::new(violations).into());
     }
-    config.require(&driver.abilities.capabilities)?;
-    driver.abilities.check_runtime(config)?;
+    config.require(&driver.features.capabilities)?;
+    driver.features.check_runtime(config)?;
     if config.init == Some(true) && !driver.uses_init() {
         return Err(no_init().into());
     }
-    driver.abilities.check_tmpfs(config)?;
-    driver.abilities.check_limits(&config.resources)?;
-    driver.abilities.check_strictness(config)
+    driver.features.check_tmpfs(config)?;
+    driver.features.check_limits(&config.resources)?;
+    driver.features.check_strictness(config)
 }
 
 async fn lock(driver: &Inner, key: &Key, deadline: Duration) -> Result<OwnedMutexGuard<()>> {
@@ -114,17 +114,17 @@ async fn lock(driver: &Inner, key: &Key, deadline: Duration) -> Result<OwnedMute
 }
 
 impl Inner {
-    /// The container that an earlier creation with this key has made.
+    /// Returns the container that an earlier creation with this key created.
     async fn earlier(&self, config: &ContainerConfig, key: &Key) -> Result<Option<ContainerInstance>> {
-        let mut filters = self.maker.filters();
+        let mut filters = self.ownership.filters();
         filters.push(format!("{}={}", label::OPERATION, key.text));
         let listed = self.engine.list_containers(&filters, 0).await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, &key.text, failure))?;
-        for summary in listed.iter().filter(|summary| self.made(summary)) {
+        for summary in listed.iter().filter(|summary| self.owns(summary)) {
             if summary.labels.get(label::OPERATION) == Some(&key.text) {
                 self.same_config(config, key, &summary.labels)?;
                 if let Some(record) = self.find_container(&summary.id).await? {
-                    let found = instance::of(&record, &self.abilities);
+                    let found = instance::of(&record, &self.features);
                     return found
                         .map(Some)
                         .map_err(|failure| self.error(Operation::Read, &summary.id, failure));
@@ -134,19 +134,20 @@ impl Inner {
         Ok(None)
     }
 
-    /// Refuses to take a container for another config's.
+    /// Fails if the key was used for a different config.
     fn same_config(&self, config: &ContainerConfig, key: &Key, labels: &Labels) -> Result<()> {
-        if labels.get(label::FINGERPRINT) == Some(&config.fingerprint()) {
+        let found = labels.get(label::FINGERPRINT);
+        if found.is_some_and(|text| config.has_fingerprint(text)) {
             return Ok(());
         }
         let problem = format!(
-            "`{}` was used for another config; give each creation a key of its own",
+            "`{}` was already used with a different config; use a new key for each creation",
             key.text
         );
         Err(ConfigurationError::single("operationKey", "key-reused", problem).into())
     }
 
-    /// Makes the container. Runs to its end whatever becomes of the caller.
+    /// Creates the container. Runs to completion even if the caller is gone.
     async fn make(
         self: Arc<Self>,
         config: ContainerConfig,
@@ -159,12 +160,13 @@ impl Inner {
             Ok(Requested::Made(id)) => id,
             Ok(Requested::Found(id)) => {
                 let record = self.container(&id).await?;
-                let found = instance::of(&record, &self.abilities);
+                let found = instance::of(&record, &self.features);
                 return found
                     .map(Made::found)
                     .map_err(|failure| self.error(Operation::Read, &id, failure));
             }
             Err(error) => {
+                drop(awaited);
                 self.clear_after(&error, config, key, network, lock).await;
                 return Err(error);
             }
@@ -194,9 +196,9 @@ impl Inner {
         }
     }
 
-    /// The name of the network to join. A default network is made before the container where the engine needs it
-    /// for that. Other engines are told the name alone, and it is made after: once there is a container that uses
-    /// it, no clean-up of another process removes it.
+    /// Returns the name of the network to join. If the engine needs it, a default network is created before the
+    /// container. For other engines, the container is created with just the name, and the network follows. Once a
+    /// container uses the network, no cleanup of another process removes it.
     async fn join(self: &Arc<Self>, config: &ContainerConfig) -> Result<(String, Option<NetworkUse>)> {
         match network_mode(&config.network) {
             Some(name) => Ok((name.to_owned(), None)),
@@ -220,14 +222,14 @@ impl Inner {
         network: &str,
     ) -> Result<Requested> {
         let name = self.container_name(config, key);
-        let labels = self.maker.container(config, &name, &key.text, Some(network));
+        let labels = self.ownership.container(config, &name, &key.text, Some(network));
         let platform = config.platform.as_deref();
         let mut attempt = 0;
         loop {
             attempt += 1;
             let init = config.init.unwrap_or_else(|| self.uses_init());
             let real = self.with_real_sources(config).await?;
-            let body = request(&real, labels.clone(), network, &self.abilities, init);
+            let body = request(&real, labels.clone(), network, &self.features, init);
             let failure = match self.engine.create_container(&name, platform, &body).await {
                 Ok(id) => return Ok(Requested::Made(id)),
                 Err(failure) => failure,
@@ -268,7 +270,7 @@ impl Inner {
         }
     }
 
-    /// The name is taken: by an earlier try of the same creation, or by something else.
+    /// Handles a name conflict, caused either by an earlier attempt of the same creation or by another container.
     async fn name_taken(
         &self,
         config: &ContainerConfig,
@@ -297,7 +299,7 @@ impl Inner {
             .into())
     }
 
-    /// Looks the new container up, after making sure that it got what it was promised.
+    /// Inspects the new container after verifying that it got its volumes and tmpfs modes.
     async fn complete(&self, id: &str, config: &ContainerConfig, key: &Key) -> Result<ContainerInstance> {
         for mount in config
             .volumes
@@ -308,7 +310,7 @@ impl Inner {
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
-        instance::of(&record, &self.abilities)
+        instance::of(&record, &self.features)
             .map_err(|failure| self.error(Operation::CreateContainer, id, failure))
     }
 
@@ -316,23 +318,24 @@ impl Inner {
         config
             .name
             .clone()
-            .unwrap_or_else(|| format!("{}-{}", self.maker.namespace.name_prefix(), key.text))
+            .unwrap_or_else(|| format!("{}-{}", self.ownership.namespace.name_prefix(), key.text))
     }
 }
 
 fn no_init() -> UnsupportedError {
     UnsupportedError::new(
         OPERATION,
-        "`init` asks for an init process, and the engine has no program for it",
+        "`init` requires an init program, but the engine has none",
     )
 }
 
-/// A container's error for a default network that could not be made.
+/// Returns the container creation error for a default network that could not be created.
 fn no_network(error: DriverError) -> DriverError {
     let (hint, retryable) = (error.hint(), error.is_retryable());
-    let wrapped = ContainerCreationError::new(format!("its network could not be made: {}", error.message()))
-        .with_retryable(retryable)
-        .with_source(error);
+    let wrapped =
+        ContainerCreationError::new(format!("its network could not be created: {}", error.message()))
+            .with_retryable(retryable)
+            .with_source(error);
     match hint {
         Some(hint) => wrapped.with_hint(hint).into(),
         None => wrapped.into(),

@@ -1,4 +1,4 @@
-//! The driver's own network: made when its first container is, removed after its last.
+//! The driver's default network: created with its first container, removed after its last.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,22 +16,24 @@ use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
 use crate::wire::EngineError;
 
-/// How often, and how long apart, the network is removed that still holds on to a container that has gone.
+/// How many times, and how far apart, the driver retries removing a network to which a removed container still
+/// seems attached.
 const RELEASES: u32 = 5;
 const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 
-/// What became of an attempt to remove a default network.
+/// The result of an attempt to remove a default network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
     Removed,
-    /// It is used, or somebody else has removed it.
+    /// It is in use, or another process has removed it.
     Stays,
-    /// The engine says that it is used, though no container of ours uses it; or one has just begun to.
+    /// The engine reports it as in use although no container of this namespace uses it, or a container has just
+    /// begun to use it.
     Unsettled,
 }
 
 impl Inner {
-    /// The name of the default network of a session: on Docker one for the whole namespace.
+    /// Returns the name of a session's default network. On Docker, one network serves the whole namespace.
     pub(super) fn default_network_name(&self, session: &str) -> String {
         if quirks::network_per_session(self.engine.flavour()) {
             format!("{}-{session}", self.network)
@@ -40,8 +42,8 @@ impl Inner {
         }
     }
 
-    /// Makes the default network unless it is there. An engine that never answers must not keep others from trying,
-    /// so this gives up: what it may have made is the one that the next finds.
+    /// Creates the default network unless it exists. This gives up after a deadline, because an engine that never
+    /// answers must not block other callers. If the network was created after all, the next caller finds it.
     pub(super) async fn ensure_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         let deadline = self.deadlines.create;
         let made = timeout(deadline, async {
@@ -52,7 +54,8 @@ impl Inner {
             .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
-    /// Within the section. It goes on for as long as other processes make the network and remove it again.
+    /// Creates the default network within the critical section. Retries for as long as other processes create the
+    /// network and remove it again.
     async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         while self.default_networks(name).await?.is_empty() {
             let per_session = quirks::network_per_session(self.engine.flavour());
@@ -62,21 +65,22 @@ impl Inner {
                 name: name.to_owned(),
                 driver: "bridge".to_owned(),
                 labels: self
-                    .maker
+                    .ownership
                     .default_network(per_session.then_some(session), &operation),
                 options: [(key.to_owned(), value.to_owned())].into(),
                 internal: false,
             };
             match self.create_network_once(&plan).await? {
                 Settled::Won(_) => break,
-                // A clean-up of another process found it before it was used.
+                // The cleanup of another process removed it before it was used.
                 Settled::Gone => continue,
                 Settled::Lost => {}
             }
-            // The network of another process will do, and may have gone already; one that is not ours will not.
+            // A network created by another process of this namespace is fine, and may be gone again already. A
+            // network of anyone else is not.
             let same_name = self.networks_called(name).await?;
             if !same_name.is_empty() && !same_name.iter().any(|network| self.is_default(network)) {
-                let text = "something else has the name of the driver's own network";
+                let text = "another network has the name of the driver's default network";
                 return Err(NetworkCreationError::new(name, text)
                     .with_hint(Hint::NameTaken)
                     .into());
@@ -86,8 +90,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes the default network if no container uses it or is about to. A failure is left to the next one who
-    /// tries, or to a clean-up.
+    /// Removes the default network if no container uses it or is about to. If this fails, the next release or a
+    /// cleanup tries again.
     pub(super) async fn release_default_network(self: &Arc<Self>, name: &str) {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
             Ok(Ok(_)) => {}
@@ -96,8 +100,9 @@ impl Inner {
         }
     }
 
-    /// Removes every default network that no container uses, whoever left it behind; says how many. It goes on past
-    /// one that cannot be removed, and then fails with what was wrong with the first.
+    /// Removes every default network that no container uses, regardless of which process left it behind, and
+    /// returns how many were removed. If a network cannot be removed, continues with the others and then returns
+    /// the first error.
     pub(super) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
@@ -120,7 +125,7 @@ impl Inner {
         failure.map_or(Ok(removed), Err)
     }
 
-    /// Removes the default network unless it is used; says whether it did.
+    /// Removes the default network unless it is in use. Returns whether it was removed.
     async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
         let mut tries = 0;
         loop {
@@ -141,7 +146,7 @@ impl Inner {
         let mut release = Release::Stays;
         let mut session = None;
         for network in self.default_networks(name).await? {
-            // Somebody else's container may have been attached to it.
+            // An unmanaged container may have been attached to it.
             if self.has_containers(&network).await? {
                 return Ok(Release::Unsettled);
             }
@@ -159,7 +164,7 @@ impl Inner {
                 _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
             }
         }
-        // Another process may have created a container on it between the look and the removal.
+        // Another process may have created a container on it between the check and the removal.
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
             self.make_default_network(name, &session).await?;
@@ -168,9 +173,9 @@ impl Inner {
         Ok(release)
     }
 
-    /// Whether a container, in whatever status, was created to use the default network of this name.
+    /// Returns whether any container, whatever its status, was created to use the default network of this name.
     async fn has_users(&self, name: &str) -> Result<bool> {
-        let mut filters = self.maker.filters();
+        let mut filters = self.ownership.filters();
         filters.push(format!("{DEFAULT_NETWORK}={name}"));
         let users = self.engine.list_containers(&filters, 1).await;
         let users = users.map_err(|failure| self.error(Operation::Read, name, failure))?;
@@ -184,6 +189,6 @@ impl Inner {
     }
 
     fn is_default(&self, network: &NetworkRecord) -> bool {
-        self.maker.made(&network.labels) && network.labels.contains_key(DEFAULT_NETWORK)
+        self.ownership.owns(&network.labels) && network.labels.contains_key(DEFAULT_NETWORK)
     }
 }

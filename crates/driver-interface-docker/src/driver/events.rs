@@ -1,4 +1,4 @@
-//! What happens to containers, as it happens.
+//! The stream of container events.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -15,17 +15,17 @@ use crate::Deadlines;
 use crate::engine::{Engine, Flavour};
 use crate::translate::errors::{self, Operation};
 use crate::translate::event::{EventRecord, Position};
-use crate::translate::labels::Maker;
+use crate::translate::labels::Ownership;
 use crate::wire::{EngineError, ObjectStream};
 
 const OPERATION: &str = "events";
-/// How long an engine may be out of reach, or make no sense, before the stream ends with that: so many times as long as
-/// connecting may take.
+/// How long an engine may be unreachable, or send invalid responses, before the stream ends with an error, as a
+/// multiple of the connect deadline.
 const PATIENCE: u32 = 6;
-/// How long the event that one goes on behind may take to show up among those the engine still has, and how far from
-/// the order of their times engines tell events: each takes its time before it waits for its turn.
+/// How long to wait until the event of the cursor shows up among the events that the engine still has. Also, by
+/// how much events may arrive out of order: the engine timestamps an event before it queues it.
 const SEEKING: Duration = Duration::from_secs(2);
-/// Engines read times as floating-point numbers, which are off by less than this.
+/// Engines parse times as floating-point numbers, whose rounding error is smaller than this.
 const BLUR: Duration = Duration::from_micros(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ impl Inner {
     pub(super) async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
         let position = match (&filter.after, filter.since) {
             (Some(_), Some(_)) => {
-                let text = "must not be given together with `after`";
+                let text = "must not be set together with `after`";
                 return Err(ConfigurationError::single("since", "contradiction", text).into());
             }
             (Some(cursor), None) => Position::parse(cursor).ok_or_else(|| {
@@ -45,7 +45,12 @@ impl Inner {
             (None, None) => Position::from_time(self.engine_time().await?),
         };
         let is_new = filter.after.is_none() && filter.since.is_none();
-        let mut feed = Feed::new(self.engine.clone(), self.maker.clone(), filter.clone(), position);
+        let mut feed = Feed::new(
+            self.engine.clone(),
+            self.ownership.clone(),
+            filter.clone(),
+            position,
+        );
         feed.patience = self.deadlines.connect * PATIENCE;
         feed.begin(is_new)
             .await
@@ -59,7 +64,7 @@ impl Inner {
         )))
     }
 
-    /// The time by the engine's clock, which may be another host's.
+    /// Returns the time of the engine's clock, which may belong to another host.
     async fn engine_time(&self) -> Result<SystemTime> {
         let time = self.engine.time().await;
         time.map_err(|failure| self.error(Operation::Read, OPERATION, failure))
@@ -70,37 +75,38 @@ type Opening = BoxFuture<'static, std::result::Result<ObjectStream, EngineError>
 
 enum Connection {
     None,
-    /// Asked for; Podman answers with the first event.
+    /// Requested; Podman only responds with the first event.
     Opening(Opening),
     Open(ObjectStream),
 }
 
-/// The events of one namespace from some position on, over as many connections as it takes.
+/// The events of one namespace from a position on, across as many connections as necessary.
 struct Feed {
     engine: Engine,
-    maker: Maker,
+    ownership: Ownership,
     filter: EventFilter,
-    /// Behind the last event that came.
+    /// The position of the last event received.
     position: Position,
     connection: Connection,
-    /// Before this nothing is wanted, in nanoseconds since the epoch.
+    /// Events before this time are dropped, in nanoseconds since the epoch.
     floor: u64,
-    /// Until when the event at the position is looked for among those the engine still has.
+    /// The time until which the feed waits for the event at the position to show up among those the engine still
+    /// has.
     seeking: Option<Instant>,
-    /// What came while it was looked for.
+    /// The events that arrived in the meantime.
     held: Vec<EventRecord>,
     ready: VecDeque<Event>,
-    /// Since when no connection has come about.
+    /// The time since which no connection could be established.
     unreachable: Option<Instant>,
     patience: Duration,
     pause: Duration,
 }
 
 impl Feed {
-    fn new(engine: Engine, maker: Maker, filter: EventFilter, position: Position) -> Self {
+    fn new(engine: Engine, ownership: Ownership, filter: EventFilter, position: Position) -> Self {
         Self {
             engine,
-            maker,
+            ownership,
             filter,
             position,
             connection: Connection::None,
@@ -114,27 +120,27 @@ impl Feed {
         }
     }
 
-    /// Connects for the first time. `is_new` says that nothing from before is asked for.
+    /// Connects for the first time. `is_new` says that no past events are requested.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
         if self.engine.flavour() == Flavour::Podman {
-            // It keeps what happens until it is asked, and would not answer before something happens.
+            // Podman keeps events until they are requested, and would not respond before the first event.
             return Ok(());
         }
         if let Connection::Opening(opening) = &mut self.connection {
             self.connection = Connection::Open(opening.await?);
         }
-        // Not before: what it forgets until it has sent the rest would go unnoticed.
+        // Only now: events that the engine discards before it has sent the rest would go unnoticed.
         if is_new { Ok(()) } else { self.check_memory().await }
     }
 
-    /// Tells of a gap where the engine may have forgotten what happened since the position. Docker keeps a few
-    /// hundred events, and none over its own restart; Podman keeps all for long.
+    /// Reports a gap if the engine may have discarded events since the position. Docker keeps a few hundred events
+    /// and none across its own restart. Podman keeps all of them for a long time.
     async fn check_memory(&mut self) -> std::result::Result<(), EngineError> {
         if self.position.key.is_some() || self.engine.flavour() != Flavour::Docker {
             return Ok(());
         }
-        // Of a moment that is still to come nothing is forgotten; the engine would wait for it.
+        // Events of the future cannot have been discarded; the engine would wait for them.
         let remembers = timeout(SEEKING, self.engine.remembers(self.position.time())).await;
         if !remembers.unwrap_or(Ok(true))? {
             self.ready.extend(self.position.gap());
@@ -144,10 +150,11 @@ impl Feed {
 
     fn open(&mut self) {
         let engine = self.engine.clone();
-        let labels = self.maker.filters();
+        let labels = self.ownership.filters();
         let since = self.position.time() - self.position.key.map_or(BLUR, |_| SEEKING);
         self.connection = Connection::Opening(Box::pin(async move { engine.events(labels, since).await }));
-        // Behind an event it has to come first; before all from a moment on there is nothing to look for.
+        // After a cursor, the event of the cursor must show up first. After a point in time, there is nothing to
+        // wait for.
         self.seeking = self.position.key.map(|_| Instant::now() + SEEKING);
         self.held.clear();
     }
@@ -175,7 +182,8 @@ impl Feed {
         }
     }
 
-    /// The next event of the connection; none at its end. Dropping the future loses none.
+    /// Returns the next event of the connection, or `None` at its end. Cancel safe: dropping the future loses no
+    /// event.
     async fn receive(&mut self) -> std::result::Result<Option<EventRecord>, EngineError> {
         loop {
             match &mut self.connection {
@@ -187,8 +195,8 @@ impl Feed {
                 }
                 Connection::Open(events) => {
                     let event = events.next().await;
-                    // An engine that makes no sense is as good as none.
-                    if !matches!(event, Err(EngineError::Garbled(_))) {
+                    // An engine that sends invalid responses counts as unreachable.
+                    if !matches!(event, Err(EngineError::InvalidResponse(_))) {
                         self.unreachable = None;
                     }
                     return event;
@@ -217,7 +225,7 @@ impl Feed {
         }
     }
 
-    /// The event to go on behind is not among what the engine still has: goes on with what is later.
+    /// Stops waiting for the event of the cursor, which the engine no longer has, and continues with later events.
     fn give_up(&mut self) {
         self.seeking = None;
         self.ready.extend(self.position.gap());
@@ -231,21 +239,21 @@ impl Feed {
 
     fn tell(&mut self, record: &EventRecord) {
         self.position = record.position();
-        if let Some(event) = record.event(&self.maker)
+        if let Some(event) = record.event(&self.ownership)
             && self.filter.matches(&event)
         {
             self.ready.push_back(event);
         }
     }
 
-    /// Connects again, for as long as the engine may be restarting.
+    /// Reconnects, retrying for as long as the engine may be restarting.
     async fn reconnect(&mut self, failure: Option<EngineError>) -> Result<()> {
         self.connection = Connection::None;
         let mut failure = failure;
         loop {
             let since = *self.unreachable.get_or_insert_with(Instant::now);
             if let Some(failure) = failure.take() {
-                tracing::debug!(%failure, "the events' connection broke");
+                tracing::debug!(%failure, "the connection of the event stream broke");
                 if since.elapsed() > self.patience || is_final(&failure) {
                     return Err(unreachable(failure));
                 }
@@ -263,7 +271,7 @@ impl Feed {
     }
 }
 
-/// Whether the engine said no, and not that it is not ready.
+/// Returns whether the engine rejected the request, as opposed to not being ready.
 fn is_final(failure: &EngineError) -> bool {
     matches!(failure, EngineError::Refused(refusal) if refusal.status < 500)
 }

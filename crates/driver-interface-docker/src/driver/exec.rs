@@ -1,4 +1,4 @@
-//! Running commands in containers.
+//! Executing commands in containers.
 
 mod begin;
 mod detached;
@@ -10,7 +10,7 @@ mod run;
 mod sessions;
 mod stream;
 
-pub(super) use begin::{Begun, Input, begin};
+pub(super) use begin::{Input, StartedExec, begin};
 pub(super) use detached::{detached, status};
 pub(super) use kill::Tree;
 pub(super) use run::exec;

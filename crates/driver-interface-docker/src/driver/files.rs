@@ -1,4 +1,4 @@
-//! Single files of containers.
+//! Reading and writing single files of containers.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use futures_util::stream;
 
 use super::archive::{broken, last_part};
 use super::inner::Inner;
-use super::place::{Asked, Place, cut, refuse_read_only, unread};
+use super::place::{FileRequest, Place, cut, refuse_read_only, unread};
 use crate::engine::Download;
 use crate::translate::tar::{self, Rights};
 
-/// A file that is being read: the content of the one entry of an archive.
+/// A file being read: the content of the only entry of an archive.
 struct Reading {
     download: Download,
     reader: TarReader,
@@ -29,7 +29,7 @@ impl Inner {
         options: ReadFileOptions,
     ) -> Result<Bytes> {
         let record = self.container(container).await?;
-        let asked = Asked {
+        let asked = FileRequest {
             operation: "read_file",
             container,
             record: &record,
@@ -42,7 +42,7 @@ impl Inner {
         let (mut reading, size) = self.open_file(asked, &place).await?;
         if size > options.limit as u64 {
             let text = format!(
-                "it has {size} bytes, and at most {} were to be read",
+                "it has {size} bytes, which exceeds the limit of {} bytes",
                 options.limit
             );
             return Err(unread(asked.path, Kind::FileTooLarge, text).into());
@@ -60,7 +60,7 @@ impl Inner {
         path: &ContainerPath,
     ) -> Result<ByteStream> {
         let record = self.container(container).await?;
-        let asked = Asked {
+        let asked = FileRequest {
             operation: "read_file_stream",
             container,
             record: &record,
@@ -80,13 +80,15 @@ impl Inner {
         )))
     }
 
-    /// The file's content, and how long it is.
-    async fn open_file(&self, asked: Asked<'_>, place: &Place) -> Result<(Reading, u64)> {
+    /// Returns the file's content and its size.
+    async fn open_file(&self, asked: FileRequest<'_>, place: &Place) -> Result<(Reading, u64)> {
         let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match &place.stat {
-            None => return Err(refuse(Kind::NotFound, "there is nothing")),
-            Some(stat) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a folder")),
-            Some(stat) if !stat.is_file() => return Err(refuse(Kind::InvalidInput, "it is no file")),
+            None => return Err(refuse(Kind::NotFound, "no such file or directory")),
+            Some(stat) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a directory")),
+            Some(stat) if !stat.is_file() => {
+                return Err(refuse(Kind::InvalidInput, "it is not a regular file"));
+            }
             Some(_) => {}
         }
         let mut reading = Reading {
@@ -96,18 +98,18 @@ impl Inner {
         };
         match reading.part().await? {
             Some(TarPart::Entry(entry)) if entry.name != last_part(&place.path) => {
-                Err(broken("it has something else than what was asked for"))
+                Err(broken("it has an entry outside the requested path"))
             }
             Some(TarPart::Entry(entry)) if entry.kind == TarKind::File => {
                 reading.left = entry.size;
                 Ok((reading, entry.size))
             }
-            // What is there has become something else meanwhile.
+            // The file has been replaced in the meantime.
             Some(TarPart::Entry(entry)) if entry.kind == TarKind::Directory => {
-                Err(refuse(Kind::IsADirectory, "it is a folder"))
+                Err(refuse(Kind::IsADirectory, "it is a directory"))
             }
-            Some(_) => Err(refuse(Kind::InvalidInput, "it is no file")),
-            None => Err(broken("it ends too early")),
+            Some(_) => Err(refuse(Kind::InvalidInput, "it is not a regular file")),
+            None => Err(broken("it is truncated")),
         }
     }
 
@@ -118,7 +120,7 @@ impl Inner {
         file: WriteFile,
     ) -> Result<()> {
         let record = self.container(container).await?;
-        let asked = Asked {
+        let asked = FileRequest {
             operation: "write_file",
             container,
             record: &record,
@@ -132,10 +134,12 @@ impl Inner {
         let missing = missing(&place);
         let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match (&place.stat, missing.as_slice()) {
-            (Some(stat), _) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a folder")),
-            (_, []) => return Err(refuse(Kind::IsADirectory, "it is a folder")),
+            (Some(stat), _) if stat.is_folder() => {
+                return Err(refuse(Kind::IsADirectory, "it is a directory"));
+            }
+            (_, []) => return Err(refuse(Kind::IsADirectory, "it is a directory")),
             (_, [_, _, ..]) if !file.create_parents => {
-                return Err(refuse(Kind::NotFound, "there is no folder for it"));
+                return Err(refuse(Kind::NotFound, "its parent directory does not exist"));
             }
             _ => {}
         }
@@ -167,12 +171,13 @@ impl Reading {
                 self.left = self.left.saturating_sub(data.len() as u64);
                 Ok(Some(data))
             }
-            _ => Err(broken("it ends too early")),
+            _ => Err(broken("it is truncated")),
         }
     }
 }
 
-/// The parts of the path below the deepest folder that is there: folders to be made, and the file.
+/// Returns the components of the path below the deepest existing directory: the directories to create, and the
+/// file.
 fn missing(place: &Place) -> Vec<String> {
     let below = place
         .path
@@ -185,7 +190,7 @@ fn missing(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// The owner of what a container's user writes, where that is a number.
+/// Returns the owner of files written on behalf of a container's user, if that user is numeric.
 fn owner(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {
@@ -194,7 +199,7 @@ fn owner(user: &str) -> FileOwner {
     }
 }
 
-/// An archive of the folders to be made and the file, made while it is sent.
+/// Returns an archive of the directories to create and the file, generated while it is sent.
 fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> ByteStream {
     let rights = |mode| Rights {
         mode,
@@ -258,7 +263,7 @@ impl Packing {
 }
 
 pub(super) fn wrong_length(path: &str, length: u64, how: &str) -> DriverError {
-    let text = format!("the content has {how} bytes than the {length} it says");
+    let text = format!("the content has {how} bytes than its declared length of {length}");
     FileSystemError::new(path, Kind::InvalidData, text).into()
 }
 

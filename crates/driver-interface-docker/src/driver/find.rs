@@ -1,4 +1,4 @@
-//! Looking things up: exactly what was asked for, and only what this namespace made.
+//! Lookups that match exactly what was asked for, and only within this namespace.
 
 use driver_interface_errors::{ContainerNotFoundError, NetworkNotFoundError, Result, VolumeNotFoundError};
 
@@ -9,13 +9,13 @@ use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
 impl Inner {
-    /// The container of exactly that id or name, if we made it.
+    /// Returns the container with exactly that id or name, if this namespace created it.
     pub(super) async fn find_container(&self, asked: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(asked).await {
             Ok(record) => {
                 let name = record.plain_name();
-                if !record.is_exactly(asked) || !self.maker.made_container(name, &record.config.labels) {
+                if !record.is_exactly(asked) || !self.ownership.owns_container(name, &record.config.labels) {
                     return Ok(None);
                 }
                 Ok(Some(record))
@@ -25,7 +25,7 @@ impl Inner {
         }
     }
 
-    /// The same, where a missing one is an error.
+    /// Like `find_container`, but returns an error if there is no such container.
     pub(super) async fn container(&self, asked: &str) -> Result<ContainerRecord> {
         let found = self.find_container(asked).await?;
         found.ok_or_else(|| ContainerNotFoundError::new(asked).into())
@@ -35,7 +35,7 @@ impl Inner {
         const OPERATION: Operation = Operation::InspectVolume;
         match self.engine.inspect_volume(asked).await {
             Ok(record) => {
-                Ok(Some(record).filter(|found| found.name == asked && self.maker.made(&found.labels)))
+                Ok(Some(record).filter(|found| found.name == asked && self.ownership.owns(&found.labels)))
             }
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
             Err(failure) => Err(self.error(OPERATION, asked, failure)),
@@ -48,7 +48,7 @@ impl Inner {
             .ok_or_else(|| VolumeNotFoundError::new(asked).into())
     }
 
-    /// All networks we made, but the driver's own.
+    /// Returns all networks of this namespace except the default networks.
     pub(super) async fn own_networks(&self) -> Result<Vec<NetworkRecord>> {
         let found = self.all_own_networks().await?;
         Ok(found
@@ -57,16 +57,16 @@ impl Inner {
             .collect())
     }
 
-    /// All networks we made.
+    /// Returns all networks of this namespace.
     pub(super) async fn all_own_networks(&self) -> Result<Vec<NetworkRecord>> {
-        let listed = self.engine.list_networks("label", self.maker.filters()).await;
+        let listed = self.engine.list_networks("label", self.ownership.filters()).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, "networks", failure))?;
-        found.retain(|network| self.maker.made(&network.labels));
+        found.retain(|network| self.ownership.owns(&network.labels));
         Ok(found)
     }
 
-    /// The network of exactly that id or name. It is looked for in the list, where twins of one name and names
-    /// that are the beginning of another's id do no harm.
+    /// Returns the network with exactly that id or name. It is looked up in the list, so that duplicate names, and
+    /// names that are a prefix of another network's id, cause no ambiguity.
     pub(super) async fn network(&self, asked: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
         let found = own

@@ -1,4 +1,4 @@
-//! How the engine is doing.
+//! Health of the engine.
 
 use driver_interface_errors::{DriverError, DriverHealthError, Result};
 use driver_interface_types::{ContainerCounts, DriverHealth};
@@ -17,21 +17,21 @@ pub(super) async fn check(driver: &Inner, version: &str) -> Result<DriverHealth>
     match read(OPERATION, driver.deadlines.read, driver.count()).await {
         Ok(Ok(counts)) => Ok(DriverHealth::healthy(version, uptime, counts).with_engine(driver.info.clone())),
         Ok(Err(nonsense)) => Err(nonsense),
-        // With the remedy, which is what the reader needs next.
+        // Include the remedy, which is what the reader needs next.
         Err(error) => Ok(DriverHealth::unhealthy(version, uptime, format!("{error:#}"))),
     }
 }
 
 impl Inner {
-    /// Counts our containers. The outer error says that the engine cannot be worked with, the inner one that it
-    /// answers nonsense.
+    /// Counts the containers of this namespace. The outer error means that the engine is unusable, the inner one
+    /// that its response is invalid.
     async fn count(&self) -> Result<Result<ContainerCounts>> {
         if let Err(failure) = self.engine.ping().await {
             return Err(self.error(Operation::Read, "engine", failure));
         }
-        let own = match self.engine.list_containers(&self.maker.filters(), 0).await {
-            Ok(listed) => listed.into_iter().filter(|summary| self.made(summary)),
-            Err(failure @ EngineError::Garbled(_)) => {
+        let own = match self.engine.list_containers(&self.ownership.filters(), 0).await {
+            Ok(listed) => listed.into_iter().filter(|summary| self.owns(summary)),
+            Err(failure @ EngineError::InvalidResponse(_)) => {
                 let error =
                     DriverError::from(DriverHealthError::new(failure.to_string()).with_source(failure));
                 return Ok(Err(super::task::located(error, OPERATION)));

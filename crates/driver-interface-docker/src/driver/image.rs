@@ -1,4 +1,4 @@
-//! Images: there, pulled, imported, removed.
+//! Inspecting, pulling, importing and removing images.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::translate::records::ImageRecord;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Sees to it that the engine has the image, as the policy says; in the variant for a platform, where one is
-    /// given.
+    /// Ensures that the engine has the image, according to the pull policy, and in the variant for the platform if
+    /// one is given.
     pub(super) async fn ensure_image(
         &self,
         image: &ImageRef,
@@ -47,7 +47,7 @@ impl Inner {
 
     pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
         let before = self.find_image(&image).await?;
-        let changes = [format!("LABEL {IMPORTED_BY}={}", self.maker.namespace)];
+        let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace)];
         let imported = self
             .engine
             .import_image(&engine_name(image.as_str()), &changes, root)
@@ -59,8 +59,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Removes an image that has lost its name to a later import. One that a container uses stays, as the engine
-    /// refuses to remove it.
+    /// Removes an image that has lost its name to a later import. If a container uses the image, the engine
+    /// refuses to remove it and it stays.
     async fn remove_nameless(&self, id: &str) {
         let now = self.engine.inspect_image(id).await;
         if now.is_ok_and(|now| now.repo_tags.is_empty()) {
@@ -79,6 +79,6 @@ impl Inner {
 
     fn has_imported(&self, image: &ImageRecord) -> bool {
         let made_by = image.config.labels.get(IMPORTED_BY);
-        made_by.is_some_and(|made_by| made_by == self.maker.namespace.as_str())
+        made_by.is_some_and(|made_by| made_by == self.ownership.namespace.as_str())
     }
 }

@@ -11,23 +11,23 @@ use super::exec::Sessions;
 use super::locks::{KeyLocks, NetworkUses};
 use crate::Deadlines;
 use crate::engine::Engine;
-use crate::translate::capabilities::Abilities;
+use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
-use crate::translate::labels::Maker;
+use crate::translate::labels::Ownership;
 use crate::wire::{EngineError, effects};
 
-/// What every clone of a driver shares. Nothing of it is a record of containers: those are the engine's.
+/// The state shared by all clones of a driver. It holds no record of containers; the engine does.
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) info: EngineInfo,
-    pub(super) abilities: Abilities,
-    pub(super) maker: Maker,
+    pub(super) features: EngineFeatures,
+    pub(super) ownership: Ownership,
     pub(super) deadlines: Deadlines,
     pub(super) policy: ValidationPolicy,
     pub(super) files: HostFiles,
-    /// The name of the default network, or its beginning.
+    /// The name of the default network, or its prefix.
     pub(super) network: String,
-    /// The file with logins to registries.
+    /// The file with registry credentials.
     pub(super) logins: Option<PathBuf>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
@@ -35,13 +35,13 @@ pub(super) struct Inner {
     pub(super) removals: KeyLocks,
     pub(super) networks: NetworkUses,
     pub(super) sessions: Sessions,
-    /// Set once the engine has turned out to have no init program.
+    /// Set once the engine turns out to have no init program.
     pub(super) no_init: AtomicBool,
 }
 
 impl Inner {
-    /// The interface's error for what went wrong, with the effect that follows from what was sent: a change that the
-    /// engine did not refuse itself may have been applied, whatever fails after it.
+    /// Converts a failure into the interface's error, with the effect that follows from what was sent: unless the
+    /// engine itself rejected it, a change may have been applied no matter what fails afterwards.
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(operation, &failure);
         if refused && failure.effect_unknown() {
@@ -59,11 +59,11 @@ impl Inner {
     }
 
     pub(super) fn uses_init(&self) -> bool {
-        self.abilities.init && !self.no_init.load(Ordering::Relaxed)
+        self.features.init && !self.no_init.load(Ordering::Relaxed)
     }
 }
 
-/// A name that nothing else has.
+/// Returns a unique name.
 pub(super) fn unique() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -1,7 +1,8 @@
-//! Files that only a container's own programs reach: those in its memory, where the engine sees what lies below.
+//! Files that only a container's own processes can reach: those on tmpfs mounts, where the engine sees the files
+//! underneath.
 //!
-//! A shell of the container's passes them on, with the programs of its image. Its output begins with a line that
-//! says how it went, and content ends with a mark, so that content that was cut short is never taken for whole.
+//! A shell in the container transfers them with the programs of its image. Its output begins with a status line,
+//! and the content ends with a marker, so that truncated content is never mistaken for complete content.
 
 mod read;
 mod write;
@@ -16,20 +17,20 @@ use driver_interface_types::ExecConfig;
 use tokio::io::{WriteHalf, split};
 use tokio::time::timeout;
 
-use super::exec::{Begun, Input, Tree, begin};
+use super::exec::{Input, StartedExec, Tree, begin};
 use super::inner::{Inner, unique};
-use super::place::{Asked, cut, unread};
+use super::place::{FileRequest, cut, unread};
 use crate::engine::ExecReader;
 use crate::translate::file_error;
 use crate::wire::{Duplex, EngineError, Stream};
 
-/// Who may do most in a container.
+/// The most privileged user of a container.
 const ROOT: &str = "0:0";
-/// More of what a program complains about is not kept.
+/// Output on stderr beyond this size is dropped.
 const MAX_COMPLAINT: usize = 4 * 1024;
 
-/// What every script begins with: words to answer with, looks at a path that may be out of reach, and a walk along
-/// links, also to where nothing is.
+/// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
+/// links, including dangling ones.
 const PRELUDE: &str = r#"
 mark=$1 target=$2
 umask 022
@@ -59,30 +60,31 @@ follow() {
 }
 "#;
 
-/// A script that runs in a container, and what it says.
+/// A script that runs in a container, and its output.
 struct Inside {
     reader: ExecReader,
     tree: Tree,
     mark: String,
-    /// What came and was not passed on yet.
+    /// Output that was received and not yet forwarded.
     held: BytesMut,
     complaint: Vec<u8>,
     operation: &'static str,
-    /// The path as the caller knows it.
+    /// The path as given by the caller.
     path: String,
     user: String,
 }
 
 /// A script to run.
 struct Script<'a> {
-    asked: Asked<'a>,
+    asked: FileRequest<'a>,
     user: &'a str,
     text: &'static str,
     args: &'a [&'a str],
 }
 
 impl Inside {
-    /// Starts a script. Dropping it ends what it runs, unless it ends by itself with its input.
+    /// Starts a script. Dropping it kills the script's processes, unless closing the input already makes them
+    /// exit.
     async fn open(
         inner: &Arc<Inner>,
         script: &Script<'_>,
@@ -90,12 +92,12 @@ impl Inside {
     ) -> Result<(Self, WriteHalf<Duplex>)> {
         let mark = unique();
         let text = format!("{PRELUDE}{}", script.text);
-        let words = ["sh", "-c", &text, "sh", &mark];
-        let config = ExecConfig::new(words.iter().chain(script.args).copied())
+        let words = [&["sh", "-c", &text, "sh", &mark], script.args].concat();
+        let config = ExecConfig::new(words)
             .env("LC_ALL", "C")
             .working_dir("/")
             .user(script.user);
-        let Begun { io, tree } = begin(
+        let StartedExec { io, tree } = begin(
             inner,
             script.asked.operation,
             script.asked.container,
@@ -117,7 +119,7 @@ impl Inside {
         Ok((inside, write))
     }
 
-    /// Reads more of the output; false at its end.
+    /// Reads more of the output. Returns `false` at its end.
     async fn more(&mut self) -> Result<bool> {
         let Some(frame) = self.reader.next().await.map_err(cut)? else {
             return Ok(false);
@@ -133,7 +135,7 @@ impl Inside {
         Ok(true)
     }
 
-    /// The script's next word about how it gets on.
+    /// Returns the script's next status.
     async fn word(&mut self) -> Result<String> {
         loop {
             let line = self.held.iter().position(|byte| *byte == b'\n');
@@ -150,7 +152,7 @@ impl Inside {
         }
     }
 
-    /// The error for a script that ended without a word.
+    /// Returns the error for a script that exited without a status.
     async fn silent(&mut self) -> DriverError {
         let ended = match self.tree.ended().await {
             Ok(ended) => ended,
@@ -159,17 +161,17 @@ impl Inside {
         self.tree.disarm();
         match ended.and_then(|ended| ended.failure(&self.held, &self.complaint)) {
             Some(text) => {
-                let error = self.tree.not_begun(text).await;
+                let error = self.tree.start_error(text).await;
                 if error.hint() == Some(Hint::CommandNotFound) {
                     return self.lacks("sh");
                 }
                 error
             }
-            None => cut(EngineError::Broken("the command ended too early".into())),
+            None => cut(EngineError::Broken("the command ended unexpectedly".into())),
         }
     }
 
-    /// The next piece of content; none when all of it came.
+    /// Returns the next chunk of content, or `None` once all of it was received.
     async fn content(&mut self, longest: std::time::Duration) -> Result<Option<Bytes>> {
         loop {
             let free = self.held.len().saturating_sub(self.mark.len());
@@ -177,7 +179,7 @@ impl Inside {
                 return Ok(Some(self.held.split_to(free).freeze()));
             }
             let more = timeout(longest, self.more()).await;
-            let more = more.map_err(|_| cut(EngineError::Broken("nothing came in time".into())))?;
+            let more = more.map_err(|_| cut(EngineError::Broken("no data arrived in time".into())))?;
             if !more? {
                 self.tree.disarm();
                 if self.held.as_ref() == self.mark.as_bytes() {
@@ -185,33 +187,33 @@ impl Inside {
                 }
                 let why = String::from_utf8_lossy(&self.complaint).trim().to_owned();
                 return Err(cut(EngineError::Broken(
-                    format!("the content ended too early. {why}").into(),
+                    format!("the content is truncated: {why}").into(),
                 )));
             }
         }
     }
 
-    /// The error for a word that is no success.
+    /// Returns the error for a status other than success.
     fn refused(&self, word: &str) -> DriverError {
         let refuse = |kind, why: &str| unread(&self.path, kind, why).into();
         match word.split_once(' ').unwrap_or((word, "")) {
             ("tool", tool) => return self.lacks(tool),
-            ("nothing", _) => return refuse(Kind::NotFound, "there is nothing"),
-            ("missing", _) => return refuse(Kind::NotFound, "there is no folder for it"),
-            ("none", _) => return refuse(Kind::NotADirectory, "something above it is no folder"),
-            ("folder", _) => return refuse(Kind::IsADirectory, "it is a folder"),
-            ("nofile", _) => return refuse(Kind::InvalidInput, "it is no file"),
-            ("loop", _) => return refuse(Kind::FilesystemLoop, "its links lead nowhere"),
+            ("nothing", _) => return refuse(Kind::NotFound, "no such file or directory"),
+            ("missing", _) => return refuse(Kind::NotFound, "its parent directory does not exist"),
+            ("none", _) => return refuse(Kind::NotADirectory, "a parent of it is not a directory"),
+            ("folder", _) => return refuse(Kind::IsADirectory, "it is a directory"),
+            ("nofile", _) => return refuse(Kind::InvalidInput, "it is not a regular file"),
+            ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
             _ => {}
         }
         let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
-        // The programs end their lines with the kernel's words.
+        // Programs end their messages with the kernel's error text.
         let mut said = complaint
             .lines()
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
         match (said.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
-            // No program took the file's place for a folder's: something above it is one.
+            // This is never about the file itself: something above it is a file instead of a directory.
             (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &complaint),
             (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &complaint),
             (Some(Kind::StorageFull), _) => {
@@ -226,7 +228,8 @@ impl Inside {
 
     fn denied(&self) -> DriverError {
         let text = format!(
-            "it is in memory, where a command of the container passes files on, and its user {} may not do it there",
+            "it is on a tmpfs mount, where files are accessed by a command in the container, and user {} has \
+             no permission",
             self.user
         );
         unread(&self.path, Kind::PermissionDenied, text).into()
@@ -234,7 +237,8 @@ impl Inside {
 
     fn lacks(&self, tool: &str) -> DriverError {
         let text = format!(
-            "`{}` is in memory, where a command of the container passes files on, and its image has no `{tool}`",
+            "`{}` is on a tmpfs mount, where files are accessed by a command in the container, and the image \
+             has no `{tool}`",
             self.path
         );
         UnsupportedError::new(self.operation, text).into()

@@ -1,11 +1,11 @@
-//! What tasks of one process need to keep out of each other's way. Between processes the engine decides.
+//! Synchronization between tasks of one process. Between processes, the engine arbitrates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// One lock a key. With operation keys, a creation that is retried waits until what became of the earlier try is
+/// One lock per key. With operation keys, a retried creation waits until the outcome of the earlier attempt is
 /// settled.
 #[derive(Debug, Default)]
 pub(super) struct KeyLocks {
@@ -30,11 +30,12 @@ impl KeyLocks {
     }
 }
 
-/// Which default networks are about to get a container: one that looks unused is not removed under it.
+/// The default networks that are about to get a container, so that none of them is removed because it looks
+/// unused.
 #[derive(Debug, Default)]
 pub(super) struct NetworkUses {
     counts: Arc<Mutex<HashMap<String, usize>>>,
-    /// Held while a network is looked for and made, or looked at and removed.
+    /// Held while a network is looked up and created, or checked and removed.
     pub(super) section: AsyncMutex<()>,
 }
 
@@ -71,7 +72,7 @@ impl Drop for NetworkUse {
     }
 }
 
-/// A count or a map of locks stays usable whatever happened while it was held.
+/// Ignores poisoning: a count or a map of locks stays usable even if a thread panicked while holding it.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Reading what containers print: one reader, for the text of a log and for its stream.
+//! Reading container logs: one reader for both the text of a log and its stream.
 
 mod get;
 mod read;

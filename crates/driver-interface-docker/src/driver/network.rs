@@ -1,4 +1,4 @@
-//! Networks that were asked for.
+//! Networks that callers create.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,24 +19,24 @@ use crate::wire::EngineError;
 
 const CREATE: &str = "create_network";
 
-/// How long the lowest of several twins waits for the others to leave.
+/// How long the duplicate with the lowest id waits for the others to be removed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a creation is tried that the engine's own races break.
+/// The maximum number of attempts if the engine's own race conditions break a creation.
 const TRIES: u32 = 5;
 
-/// How a race for a name ended.
+/// The outcome of a race for a network name.
 pub(super) enum Settled {
     Won(NetworkRecord),
     Lost,
-    /// It was made, and somebody else has removed it since.
+    /// It was created, and another process has removed it since.
     Gone,
 }
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
     validate_network_config(config).map_err(|error| located(error.into(), CREATE))?;
     config
-        .require(&driver.abilities.capabilities)
+        .require(&driver.features.capabilities)
         .map_err(|error| located(error.into(), CREATE))?;
     change(
         CREATE,
@@ -58,7 +58,7 @@ impl Inner {
             options.entry(key.to_owned()).or_insert_with(|| value.to_owned());
         }
         let labels = self
-            .maker
+            .ownership
             .resource(&config.labels, config.session_id.as_deref(), &operation);
         let plan = NetworkPlan {
             name: config.name.clone(),
@@ -82,11 +82,11 @@ impl Inner {
         }
     }
 
-    /// Makes a network such that of all who try at once, in whatever process, at most one wins.
+    /// Creates a network such that if several processes race for the name, at most one succeeds.
     ///
-    /// The engine's own check lets several through. Whoever sees its network alone under the name has won: of
-    /// two who made one, the later sees the earlier. Whoever sees others stays only if its id is the lowest,
-    /// until the others have left.
+    /// The engine's own check lets several requests through. A process that sees only its own network under the
+    /// name has won: if two processes create one, the later one sees the earlier one. A process that sees several
+    /// networks keeps its own only if its id is the lowest, and waits until the others are removed.
     pub(super) async fn create_network_once(self: &Arc<Self>, plan: &NetworkPlan) -> Result<Settled> {
         let mut tries = 0;
         let id = loop {
@@ -94,7 +94,7 @@ impl Inner {
             match self.engine.create_network(plan).await {
                 Ok(id) => break id,
                 Err(EngineError::Refused(refusal))
-                    if tries < TRIES && cause(Operation::CreateNetwork, &refusal) == Cause::Passing =>
+                    if tries < TRIES && cause(Operation::CreateNetwork, &refusal) == Cause::Transient =>
                 {
                     sleep(Duration::from_millis(50) * tries).await;
                 }
@@ -156,7 +156,7 @@ impl Inner {
         .await;
     }
 
-    /// Everybody's networks of exactly this name.
+    /// Returns all networks of exactly this name, including unmanaged ones.
     pub(super) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
@@ -183,7 +183,7 @@ impl Inner {
         removed.map_err(|failure| self.error(Operation::RemoveNetwork, &asked, failure))
     }
 
-    /// Whether any container is attached, running or not: Docker itself looks only at those that run.
+    /// Returns whether any container is attached, running or not. Docker itself only checks running containers.
     pub(super) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
         for value in [&network.id, &network.name] {
             let listed = self.engine.containers_on_network(value).await;
@@ -197,7 +197,7 @@ impl Inner {
 }
 
 fn removed(name: &str) -> NetworkCreationError {
-    NetworkCreationError::new(name, "somebody removed it as soon as it was made").with_retryable(true)
+    NetworkCreationError::new(name, "it was removed right after it was created").with_retryable(true)
 }
 
 fn taken(name: &str) -> NetworkCreationError {

@@ -1,4 +1,4 @@
-//! The trait: what each operation is run as, and for how long.
+//! The implementation of the driver trait: how each operation is run, and its deadline.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use driver_interface_types::{
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
-    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
-    VolumeId, WaitOptions, WriteFile,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
+    Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
+    VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use super::archive::transfer;
@@ -20,7 +20,7 @@ use super::caller::change_for;
 use super::task::{DRIVER, change, located, read};
 use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
 
-// Operations that are not written out here answer "unsupported", as the trait's defaults do.
+// Operations not implemented here return "unsupported", the default of the trait.
 #[async_trait]
 impl ContainerDriver for DockerDriver {
     fn name(&self) -> &str {
@@ -32,7 +32,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.abilities.capabilities
+        self.inner.features.capabilities
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
@@ -95,7 +95,7 @@ impl ContainerDriver for DockerDriver {
         change("unpause_container", self.inner.deadlines.start, work).await
     }
 
-    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let deadlines = &self.inner.deadlines;
         let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
         let driver = Arc::clone(&self.inner);
@@ -303,8 +303,8 @@ impl ContainerDriver for DockerDriver {
     }
 }
 
-/// The error for what an engine records too little of.
+/// Returns the error for an operation for which the engine records too little.
 fn undeclared(operation: &'static str) -> DriverError {
-    let text = "this engine does not record the end of a command that nobody is connected to";
+    let text = "this engine does not record the exit of a detached command";
     located(UnsupportedError::new(operation, text).into(), operation)
 }

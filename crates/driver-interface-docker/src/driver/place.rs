@@ -1,4 +1,4 @@
-//! Where a path of a container leads, and what can be done there.
+//! Resolving paths in a container, and which access they allow.
 
 use driver_interface_errors::{
     DriverError, Effect, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, UnsupportedError,
@@ -13,34 +13,34 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::{file_error, status};
 use crate::wire::{EngineError, Refusal};
 
-/// More links than that in one path go round in circles.
+/// A path with more links than this counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
-/// The longest name of a file that Linux has. Engines answer a longer one in many ways.
+/// The maximum length of a file name on Linux. Engines respond to longer names inconsistently.
 pub(super) const MAX_NAME: usize = 255;
 
 /// A file operation on a container.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    /// What was called, such as `write_file`.
+pub(super) struct FileRequest<'a> {
+    /// The operation called, such as `write_file`.
     pub(super) operation: &'static str,
-    /// The container as the caller named it.
+    /// The container id or name as given by the caller.
     pub(super) container: &'a str,
     pub(super) record: &'a ContainerRecord,
-    /// The path as the caller knows it.
+    /// The path as given by the caller.
     pub(super) path: &'a str,
 }
 
-/// A path with every link in it followed inside the container.
+/// A path whose links have all been resolved inside the container.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// Without links, as far as there is something.
+    /// The path without links, as far as it exists.
     pub(super) path: String,
-    /// What is there; none where there is nothing.
+    /// The file at the path, or `None` if there is none.
     pub(super) stat: Option<PathStat>,
-    /// The deepest folder above it that is there.
+    /// The deepest existing directory above it.
     pub(super) base: String,
-    /// Whether only the container's own programs reach it. Then no link below was followed, and whether there is
-    /// something was not looked at.
+    /// Whether only the container's own processes can reach it. If so, links below were not resolved and the
+    /// existence of the file was not checked.
     pub(super) in_memory: bool,
 }
 
@@ -56,12 +56,12 @@ impl Place {
 }
 
 impl Inner {
-    /// Follows a path from the root, one part after the other: engines follow links by themselves, but do not say
-    /// where that led, and what can be done there depends on it.
-    pub(super) async fn locate(&self, asked: Asked<'_>) -> Result<Place> {
+    /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
+    /// the result, which determines what can be done with the path.
+    pub(super) async fn locate(&self, asked: FileRequest<'_>) -> Result<Place> {
         let mut parts: Vec<String> = parts(asked.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
-            let text = format!("a name has more than {MAX_NAME} bytes");
+            let text = format!("a path component has more than {MAX_NAME} bytes");
             return Err(unread(asked.path, Kind::InvalidFilename, text).into());
         }
         let mut place = Place::root();
@@ -92,9 +92,14 @@ impl Inner {
             if stat.is_link() {
                 links += 1;
                 let Some(target) = stat.link_target().filter(|_| links <= MAX_LINKS) else {
-                    return Err(unread(asked.path, Kind::FilesystemLoop, "its links lead nowhere").into());
+                    return Err(unread(
+                        asked.path,
+                        Kind::FilesystemLoop,
+                        "its symbolic links cannot be resolved",
+                    )
+                    .into());
                 };
-                // Targets begin at the container's root.
+                // Link targets start at the container's root.
                 parts.extend(self::parts(target).rev());
                 place = Place::root();
                 continue;
@@ -102,7 +107,12 @@ impl Inner {
             if stat.is_folder() {
                 place.base.clone_from(&here);
             } else if !parts.is_empty() {
-                return Err(unread(asked.path, Kind::NotADirectory, format!("{here} is no folder")).into());
+                return Err(unread(
+                    asked.path,
+                    Kind::NotADirectory,
+                    format!("{here} is not a directory"),
+                )
+                .into());
             }
             place.path = here;
             place.stat = Some(stat);
@@ -114,21 +124,27 @@ impl Inner {
         Ok(place)
     }
 
-    async fn stat(&self, asked: Asked<'_>, path: &str) -> Result<Option<PathStat>> {
+    async fn stat(&self, asked: FileRequest<'_>, path: &str) -> Result<Option<PathStat>> {
         let stat = match self.engine.stat_path(&asked.record.id, path).await {
             Ok(stat) => stat,
             Err(EngineError::Refused(refusal)) => return Err(self.refused(asked, refusal, false).await),
             Err(failure) => return Err(self.error(Operation::InspectContainer, asked.container, failure)),
         };
         if stat.is_none() {
-            // A container that is gone has no paths either.
+            // The container may be gone rather than the path.
             self.container(&asked.record.id).await?;
         }
         Ok(stat)
     }
 
-    /// The error for a refusal: about the file where the engine says so, and else about the engine.
-    pub(super) async fn refused(&self, asked: Asked<'_>, refusal: Refusal, writes: bool) -> DriverError {
+    /// Returns the error for a rejected request: a file system error if the engine's message describes one,
+    /// otherwise an engine error.
+    pub(super) async fn refused(
+        &self,
+        asked: FileRequest<'_>,
+        refusal: Refusal,
+        writes: bool,
+    ) -> DriverError {
         if let Err(gone) = self.container(&asked.record.id).await {
             return gone;
         }
@@ -145,7 +161,7 @@ impl Inner {
             Kind::StorageFull => error.with_hint(Hint::NoSpaceLeft),
             _ => error,
         };
-        // An archive that was refused half-way has left what came before.
+        // An archive rejected half-way has left the entries before.
         let is_whole = !writes || kind == Kind::ReadOnlyFilesystem;
         let error = if is_whole {
             error.with_effect(Effect::NotApplied)
@@ -155,17 +171,18 @@ impl Inner {
         error.with_source(EngineError::Refused(refusal)).into()
     }
 
-    /// Whether a path is in memory and so out of the engine's reach: what it would write goes below and is lost, and
-    /// what it would read is not there. A running container's own programs reach it; without them it is refused.
-    fn is_in_memory(&self, asked: Asked<'_>, path: &str) -> Result<bool> {
+    /// Returns whether a path lies on a tmpfs mount that the engine cannot reach: the engine would write to the
+    /// directory underneath, and would not find files to read. Processes of a running container can reach the
+    /// path. If the container is not running, this returns an error.
+    fn is_in_memory(&self, asked: FileRequest<'_>, path: &str) -> Result<bool> {
         let flavour = self.engine.flavour();
         let refuse = |text: String| Err(UnsupportedError::new(asked.operation, text).into());
         let lives = status::lives(&asked.record.state);
         let (mount, target) = mount_of(asked.record, path);
         if !lives && mount != Mount::Root && quirks::pattern_of(flavour, target) != target {
             return refuse(format!(
-                "`{path}` is mounted at a path with pattern characters, which the engine misreads unless the \
-                 container runs"
+                "`{path}` is on a mount whose path has pattern characters, which the engine misinterprets \
+                 unless the container is running"
             ));
         }
         let reaches = quirks::reaches_memory(flavour) && lives && !quirks::leaves_out(flavour, path);
@@ -176,32 +193,32 @@ impl Inner {
             return Ok(true);
         }
         refuse(format!(
-            "`{path}` is in memory, where files are read and written only while the container runs"
+            "`{path}` is on a tmpfs mount, which is accessible only while the container is running"
         ))
     }
 }
 
-/// Refuses to write where the engine cannot.
-pub(super) fn refuse_read_only(asked: Asked<'_>, path: &str) -> Result<()> {
+/// Returns an error if the path is read-only.
+pub(super) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()> {
     let why = match mount_of(asked.record, path).0 {
         Mount::Root if asked.record.host_config.readonly_rootfs => "the root file system is read-only",
-        Mount::ReadOnly => "what is mounted there is read-only",
+        Mount::ReadOnly => "the mount is read-only",
         _ => return Ok(()),
     };
     Err(unread(asked.path, Kind::ReadOnlyFilesystem, why).into())
 }
 
-/// A file system error of a call that has changed nothing.
+/// Creates a file system error for a call that changed nothing.
 pub(super) fn unread(path: &str, kind: Kind, message: impl Into<String>) -> FileSystemError {
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }
 
-/// A download that broke, for the reader of a stream.
+/// Creates the error that the reader of a stream gets for an interrupted download.
 pub(super) fn cut(failure: EngineError) -> DriverError {
     crate::translate::errors::error(Operation::Read, "archive", failure)
 }
 
-/// The parts of a path. What goes up can only be judged when it is known what is a link.
+/// Splits a path into its components. `..` can only be resolved once it is known which components are links.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
     let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     parts.map(str::to_owned).collect::<Vec<_>>().into_iter()
@@ -211,7 +228,7 @@ fn or_root(path: &str) -> String {
     if path.is_empty() { "/" } else { path }.to_owned()
 }
 
-/// What a path without links lies on.
+/// The kind of mount that a link-free path lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mount {
     Root,
@@ -220,7 +237,7 @@ enum Mount {
     Writable,
 }
 
-/// What a path lies on, and where that is mounted.
+/// Returns the mount that a path lies on, and its mount point.
 fn mount_of<'a>(record: &'a ContainerRecord, path: &str) -> (Mount, &'a str) {
     let of_volumes = record.mounts.iter().map(|mount| {
         let kind = match (mount.kind.as_str(), mount.writable) {

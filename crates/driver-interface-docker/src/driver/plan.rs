@@ -1,4 +1,4 @@
-//! What a creation would do, found out without doing any of it.
+//! Dry run: what a creation would do, without doing any of it.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::inner::Inner;
 use crate::translate::enforcement::{self, Facts};
 use crate::translate::tmpfs;
 
-/// The path and code of what the engine lacks for a config.
+/// The codes of refusals.
 const NOT_FOUND: &str = "not-found";
 const UNSUPPORTED: &str = "unsupported";
 
 impl Inner {
     pub(super) async fn plan(self: &Arc<Self>, config: &ContainerConfig) -> Result<CreationPlan> {
         let facts = Facts::of_config(config);
-        let report = enforcement::report(&self.abilities, facts);
+        let report = enforcement::report(&self.features, facts);
         let mut plan = CreationPlan::new(self.filled_in(config), report);
-        plan.warnings = self.abilities.warnings(facts);
+        plan.warnings = self.features.warnings(facts);
         let violations = self.violations(config).await.into_iter();
         plan.refusals
             .extend(violations.map(|found| Warning::new(found.path, found.code, found.message)));
@@ -29,7 +29,7 @@ impl Inner {
             let weak = plan.warnings.drain(..);
             plan.refusals.extend(weak);
         }
-        // Only what could be asked of the engine is asked: no id in it is a hostile one.
+        // Query the engine only for a valid config, so that no malicious name ends up in a request.
         if plan.refusals.iter().all(|refusal| refusal.code == UNSUPPORTED) {
             self.refuse_missing(config, &mut plan).await?;
         }
@@ -37,7 +37,7 @@ impl Inner {
     }
 
     fn refuse_unsupported(&self, config: &ContainerConfig, plan: &mut CreationPlan) {
-        let can = &self.abilities.capabilities;
+        let can = &self.features.capabilities;
         for (path, needed) in config.needs() {
             if !can.supports(needed) {
                 let message = format!("needs `{needed}`, which this driver does not declare");
@@ -48,29 +48,32 @@ impl Inner {
             let message = "the engine has no init program";
             plan.refusals.push(Warning::new("init", UNSUPPORTED, message));
         }
-        if let Err(error) = self.abilities.check_runtime(config) {
+        if let Err(error) = self.features.check_runtime(config) {
             let message = error.message().to_owned();
             plan.refusals
                 .push(Warning::new("runtime", "unknown-runtime", message));
         }
-        plan.refusals.extend(self.abilities.unsupported_tmpfs(config));
-        if let Err(error) = self.abilities.check_limits(&config.resources) {
+        plan.refusals.extend(self.features.unsupported_tmpfs(config));
+        if let Err(error) = self.features.check_limits(&config.resources) {
             let path = format!("resources.{}", error.resource());
             plan.refusals
                 .push(Warning::new(path, "limit-exceeded", error.message()));
         }
     }
 
-    /// What the config names and is not there, and names that are taken.
+    /// Adds refusals for resources that the config names and that do not exist, and for names that are taken.
     async fn refuse_missing(&self, config: &ContainerConfig, plan: &mut CreationPlan) -> Result<()> {
         for index in self.missing_sources(config).await {
             let path = format!("volumes[{index}].source");
-            plan.refusals
-                .push(Warning::new(path, NOT_FOUND, "nothing is there on the host"));
+            plan.refusals.push(Warning::new(
+                path,
+                NOT_FOUND,
+                "the path does not exist on the host",
+            ));
         }
         for (index, mount) in config.volumes.iter().enumerate() {
             if mount.mount_type() != MountType::Bind && self.find_volume(&mount.source).await?.is_none() {
-                let message = format!("there is no volume `{}`", mount.source);
+                let message = format!("volume `{}` does not exist", mount.source);
                 let path = format!("volumes[{index}].source");
                 plan.refusals.push(Warning::new(path, NOT_FOUND, message));
             }
@@ -84,7 +87,7 @@ impl Inner {
             && let Ok(image) = ImageRef::new(config.image.as_str())
             && self.find_image(&image).await?.is_none()
         {
-            let message = "the engine does not have it, and it is not to be pulled";
+            let message = "the image is not present, and the pull policy forbids pulling it";
             plan.refusals.push(Warning::new("image", NOT_FOUND, message));
         }
         if config.operation_key.is_none()
@@ -97,7 +100,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The config with what the driver adds written out.
+    /// Returns the config with the driver's defaults filled in.
     fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut config = config.clone();
         config.init.get_or_insert(self.uses_init());

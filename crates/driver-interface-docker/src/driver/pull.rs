@@ -1,4 +1,4 @@
-//! Getting images: pulled with progress, loaded, and what there is.
+//! Pulling images with progress, loading them, and listing them.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ use crate::wire::{EngineError, ObjectStream, UploadError};
 
 const PULL: &str = "pull_image";
 const LOAD: &str = "load_image";
-/// How many images are looked up at once for a listing.
+/// How many images a listing inspects concurrently.
 const AT_ONCE: usize = 8;
 
-/// A pull under way.
+/// A pull in progress.
 struct Pull {
     driver: Arc<Inner>,
     image: ImageRef,
@@ -42,7 +42,7 @@ struct Pull {
 }
 
 impl Inner {
-    /// Pulls an image for a creation.
+    /// Pulls an image in order to create a container.
     pub(super) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
         let auth = self.auth(image, None).await?;
         let (name, version) = pull_parts(image);
@@ -99,7 +99,7 @@ impl Inner {
         })
     }
 
-    /// The header that says who asks: who is given, or who has logged in.
+    /// Returns the header with the registry credentials: those given, or those stored by `docker login`.
     async fn auth(
         &self,
         image: &ImageRef,
@@ -125,18 +125,19 @@ impl Inner {
             }
             _ => {
                 return Err(
-                    AuthenticationError::new("the driver cannot pass on credentials of this kind").into(),
+                    AuthenticationError::new("the driver does not support credentials of this kind").into(),
                 );
             }
         };
         let header = HeaderValue::from_str(&URL_SAFE.encode(who.to_string()));
         let mut header =
-            header.map_err(|_| AuthenticationError::new("the credentials cannot be passed on"))?;
+            header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
         header.set_sensitive(true);
         Ok(Some(header))
     }
 
-    /// A pull says of an image that does not exist and of one that may not be seen the same, as registries do.
+    /// Returns the error for a failed pull. Like a registry, it does not distinguish between an image that does
+    /// not exist and one that the caller may not see.
     fn not_pulled(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(Operation::PullImage, &failure);
         let error = self.pull_error(image, authorised, failure);
@@ -154,7 +155,7 @@ impl Inner {
         let message = refusal.message.clone();
         match cause(Operation::PullImage, refusal) {
             Cause::AccessDenied if authorised && !message.contains("does not exist") => {
-                let text = format!("the registry of `{image}` does not take the credentials: {message}");
+                let text = format!("the registry of `{image}` rejected the credentials: {message}");
                 AuthenticationError::new(text).with_source(failure).into()
             }
             Cause::NotFound | Cause::ImageMissing => ImagePullError::new(image.as_str(), message)
@@ -179,7 +180,7 @@ impl Inner {
             }
             match self.engine.inspect_image(&summary.id).await {
                 Ok(record) => Ok(Some(info(&record))),
-                // Removed while the list is made.
+                // The image was removed during the listing.
                 Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
                 Err(failure) => Err(self.error(Operation::Read, &summary.id, failure)),
             }
@@ -191,7 +192,7 @@ impl Inner {
             let by_name = a.references.first().cmp(&b.references.first());
             by_name.then_with(|| a.id.cmp(&b.id))
         });
-        // Podman lists an image once for each of its names.
+        // Podman lists an image once per name.
         found.dedup_by(|a, b| a.id == b.id);
         Ok(found)
     }
@@ -220,7 +221,7 @@ impl Inner {
                 self.error(
                     Operation::ImportImage,
                     LOAD,
-                    EngineError::Garbled(error.to_string()),
+                    EngineError::InvalidResponse(error.to_string()),
                 )
             })?;
             told.push_str(report.stream.as_deref().unwrap_or_default());
@@ -229,7 +230,7 @@ impl Inner {
             }
         }
         if !told.contains("Loaded image") {
-            return Err(refused("the archive has no image").into());
+            return Err(refused("the archive contains no image").into());
         }
         Ok(loaded(&told))
     }
@@ -273,16 +274,18 @@ impl Pull {
 
     async fn finished(&mut self) -> Result<PullProgress> {
         self.done = true;
-        // Whatever this look says, the pull is over and may have worked.
+        // Whatever this inspection returns, the pull is over and may have succeeded.
         let found = self.driver.get_image(&self.image).await;
         match found.map_err(|error| error.with_effect(Effect::Unknown))? {
             Some(image) => Ok(PullProgress::Done(image)),
-            // Somebody removed it at once, or the connection ended without the engine's last word.
-            None => Err(
-                ImagePullError::new(self.image.as_str(), "the pull ended without the image")
-                    .with_effect(Effect::Unknown)
-                    .into(),
-            ),
+            // Another client removed the image right away, or the connection ended before the engine's final
+            // report.
+            None => Err(ImagePullError::new(
+                self.image.as_str(),
+                "the pull completed, but the image is not present",
+            )
+            .with_effect(Effect::Unknown)
+            .into()),
         }
     }
 }

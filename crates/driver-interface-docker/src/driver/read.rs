@@ -1,4 +1,4 @@
-//! Looking at containers.
+//! Inspecting and listing containers.
 
 use driver_interface_errors::Result;
 use driver_interface_types::{ContainerFilter, ContainerInstance};
@@ -9,7 +9,7 @@ use crate::translate::errors::Operation;
 use crate::translate::records::SummaryRecord;
 use crate::translate::{instance, labels};
 
-/// How many containers are looked up at once for a listing.
+/// How many containers a listing inspects concurrently.
 const AT_ONCE: usize = 8;
 
 impl Inner {
@@ -17,13 +17,14 @@ impl Inner {
         let Some(record) = self.find_container(asked).await? else {
             return Ok(None);
         };
-        let instance = instance::of(&record, &self.abilities);
+        let instance = instance::of(&record, &self.features);
         instance
             .map(Some)
             .map_err(|failure| self.error(Operation::InspectContainer, asked, failure))
     }
 
-    /// Each entry is looked up like a single one: a summary says neither how a container ended nor when.
+    /// Lists containers. Each one is inspected individually, because a summary contains neither how a container
+    /// exited nor when.
     pub(super) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let summaries = self.own_summaries().await?;
         let chosen: Vec<SummaryRecord> = summaries
@@ -39,20 +40,20 @@ impl Inner {
     }
 
     pub(super) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
-        let listed = self.engine.list_containers(&self.maker.filters(), 0).await;
+        let listed = self.engine.list_containers(&self.ownership.filters(), 0).await;
         let mut own = listed.map_err(|failure| self.error(Operation::Read, "containers", failure))?;
-        own.retain(|summary| self.made(summary));
+        own.retain(|summary| self.owns(summary));
         Ok(own)
     }
 
-    pub(super) fn made(&self, summary: &SummaryRecord) -> bool {
+    pub(super) fn owns(&self, summary: &SummaryRecord) -> bool {
         let names = summary
             .names
             .iter()
             .map(|name| name.strip_prefix('/').unwrap_or(name));
         names
             .into_iter()
-            .any(|name| self.maker.made_container(name, &summary.labels))
+            .any(|name| self.ownership.owns_container(name, &summary.labels))
     }
 
     pub(super) async fn is_healthy(&self, asked: &str) -> Result<bool> {
@@ -62,7 +63,7 @@ impl Inner {
     }
 }
 
-/// Whether a container may pass, as far as its labels tell.
+/// Returns whether a container may match the filter, judging by its labels.
 fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
     let session = labels::session(&summary.labels);
     let own = labels::of_config(&summary.labels);

@@ -14,16 +14,16 @@ use crate::translate::labels;
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// How long a removal waits for the default network to follow.
+/// How long a removal waits for the removal of the default network.
 const RELEASE: Duration = Duration::from_secs(5);
 
-/// How often a forced removal is tried.
+/// The maximum number of attempts at a forced removal.
 const TRIES: usize = 10;
 
 impl Inner {
     pub(super) async fn remove(self: Arc<Self>, asked: String, options: RemoveOptions) -> Result<()> {
         let found = self.container(&asked).await?;
-        // Podman lets several removals of one container succeed.
+        // If several removals of one container race, Podman lets more than one succeed.
         let _turn = self.removals.lock(&found.id).await;
         let Some(record) = self.find_container(&found.id).await? else {
             return Err(ContainerNotFoundError::new(asked).into());
@@ -43,13 +43,13 @@ impl Inner {
         let mut tries = 0;
         while let Err(failure) = self.engine.remove_container(&record.id, how).await {
             tries += 1;
-            // Podman's kill does not take it that the container ended by itself meanwhile.
+            // Podman's kill fails if the container exits by itself in the meantime.
             if options.force && tries < TRIES && refused_for(&failure) == Some(Cause::StillRunning) {
                 sleep(Duration::from_millis(50)).await;
                 continue;
             }
             if failure.effect_unknown() {
-                // Should the container be gone, its network follows; if not, that is seen.
+                // If the container is gone, its default network is released; if not, the release notices.
                 let (driver, labels) = (Arc::clone(&self), record.config.labels.clone());
                 tokio::spawn(async move {
                     if let Some(network) = labels::default_network(&labels) {
@@ -60,14 +60,15 @@ impl Inner {
             return self.not_removed(&asked, &record.id, failure).await;
         }
         if let Some(network) = labels::default_network(&record.config.labels).cloned() {
-            // The container is gone, whatever becomes of the network.
+            // The container is removed whether or not releasing the network succeeds.
             let release = tokio::spawn(async move { self.release_default_network(&network).await });
             let _ = timeout(RELEASE, release).await;
         }
         Ok(())
     }
 
-    /// Who did not remove it may still be waiting for another who does, and then finds nothing.
+    /// Decides what to report after a failed removal. Another removal may still be in progress; this waits for it
+    /// and then reports that there is no such container.
     async fn not_removed(&self, asked: &str, id: &str, failure: EngineError) -> Result<()> {
         let Some(found) = refused_for(&failure) else {
             return Err(self.error(Operation::RemoveContainer, asked, failure));
@@ -78,7 +79,7 @@ impl Inner {
             }
             return Err(ContainerNotFoundError::new(asked).into());
         }
-        // Gone, and perhaps by this very request: the effect is then unknown.
+        // The container is gone, perhaps because of this request, so the effect is unknown.
         if found == Cause::Other && self.find_container(id).await?.is_none() {
             return Err(ContainerNotFoundError::new(asked).with_source(failure).into());
         }

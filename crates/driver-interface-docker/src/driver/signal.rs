@@ -1,9 +1,11 @@
-//! Signals, freezing and running again.
+//! Signals, pausing and unpausing.
 
 use std::sync::Arc;
 
 use driver_interface_errors::{ContainerNotRunningError, DriverError, Effect, Result};
-use driver_interface_types::{ContainerStatus, PauseOutcome, Signal, StopOptions, UnpauseOutcome};
+use driver_interface_types::{
+    ContainerStatus, PauseOutcome, RestartOutcome, Signal, StopOptions, UnpauseOutcome,
+};
 
 use super::caller::Caller;
 use super::inner::Inner;
@@ -22,11 +24,12 @@ impl Inner {
         if signal == Signal::KILL {
             self.sessions.drain(&record.id);
         }
-        // By number: engines do not know every signal's name.
+        // Send the number, because engines do not know every signal's name.
         let number = signal.number().to_string();
         let sent = self.engine.signal_container(&record.id, &number);
         let sent = if signal == Signal::KILL {
-            // Podman answers a kill once the container does not run, and never when it is started again at once.
+            // Podman responds to a kill once the container is not running, and so never if it is restarted right
+            // away.
             tokio::select! {
                 sent = sent => sent,
                 () = self.wait_for_end(&record) => Ok(()),
@@ -38,7 +41,7 @@ impl Inner {
             return Err(self.not_signalled(&asked, &record, failure).await?);
         }
         if frozen {
-            // Docker lets a frozen process run by itself when it is killed, Podman does not.
+            // Docker unpauses a paused container when it is killed, Podman does not.
             let _ = self.engine.unpause_container(&record.id).await;
         }
         Ok(())
@@ -60,7 +63,7 @@ impl Inner {
             return Ok(not_running(asked, &now.state));
         }
         if !status::lives(&now.state) {
-            // By this very signal, perhaps.
+            // This very signal may be the reason.
             let error = not_running(asked, &now.state);
             return Ok(match failure.effect_unknown() {
                 true => error.with_effect(Effect::Unknown),
@@ -80,7 +83,7 @@ impl Inner {
         let Err(failure) = self.engine.pause_container(&record.id).await else {
             return Ok(PauseOutcome::Paused);
         };
-        // Engines say no for every state that does not fit; which it is decides.
+        // Engines reject the request in every unsuitable state; the current state decides which error to return.
         let refused = errors::is_refusal(Operation::PauseContainer, &failure);
         let now = self.container(&record.id).await?;
         match status::status(&now.state) {
@@ -111,22 +114,24 @@ impl Inner {
         }
     }
 
-    /// Without its caller, it ends where it is: a stop by somebody else that has returned stays true.
+    /// Stops and starts a container. If the caller goes away, it does not continue, so that a stop by another
+    /// caller that has returned is not undone.
     pub(super) async fn restart(
         self: Arc<Self>,
         asked: String,
         options: StopOptions,
         caller: Caller,
-    ) -> Result<()> {
-        Arc::clone(&self).stop(asked.clone(), options).await?;
-        self.start(asked, caller).await.map(drop)
+    ) -> Result<RestartOutcome> {
+        let stopped = Arc::clone(&self).stop(asked.clone(), options).await?;
+        self.start(asked, caller).await?;
+        Ok(stopped.into())
     }
 }
 
-/// The error for a container in a state in which it runs nothing.
+/// Returns the error for a container in a state in which it runs no process.
 pub(super) fn not_running(asked: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
-        // It ended when the engine looked and runs again now, or the other way round.
+        // The container was stopped when the engine checked and is running again now, or the other way round.
         ContainerStatus::Running => "its state was changing".to_owned(),
         status => format!("it is {status}"),
     };

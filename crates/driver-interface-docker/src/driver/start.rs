@@ -1,4 +1,4 @@
-//! Running a container's main process.
+//! Starting a container's main process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// How long a state that is about to change is waited for.
+/// How long to wait for a transitional state to change.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Inner {
@@ -27,7 +27,7 @@ impl Inner {
                 .with_retryable(false)
                 .into());
         }
-        // Docker tells each of several starts that meet that it was the one.
+        // If several starts race, Docker tells each of them that it started the container.
         let _turn = self.starts.lock(&record.id).await;
         self.refuse_moved_binds(&asked, &record).await?;
         self.refuse_missing_program(&asked, &record).await?;
@@ -39,7 +39,7 @@ impl Inner {
             && repairs > 0
             && let Some(network) = labels::default_network(&record.config.labels)
         {
-            // The container it was made anew for may have gone meanwhile.
+            // The container for which the network was recreated may be gone by now.
             self.release_default_network(network).await;
         }
         outcome
@@ -54,9 +54,9 @@ impl Inner {
     ) -> Result<StartOutcome> {
         let began = Instant::now();
         loop {
-            // Decided in this start's turn: a stop that finds nothing running waits for the turn to end.
+            // Check this while holding the start lock: a stop that finds nothing running waits for the lock.
             if !caller.is_here() {
-                let text = "its caller has left before it was started";
+                let text = "the caller dropped the call before the container was started";
                 return Err(ContainerStartError::new(asked, text)
                     .with_effect(Effect::NotApplied)
                     .into());
@@ -70,7 +70,7 @@ impl Inner {
                 Cause::NetworkMissing if *repairs < 2 && self.repair_network(record, *repairs).await? => {
                     *repairs += 1
                 }
-                // It is being started, stopped or removed by somebody else: what comes of it decides.
+                // Another client is starting, stopping or removing it; wait for the outcome.
                 Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < PATIENCE => {
                     let Some(now) = self.find_container(&record.id).await? else {
                         return Err(ContainerNotFoundError::new(asked).into());
@@ -85,8 +85,9 @@ impl Inner {
         }
     }
 
-    /// Refuses to start what cannot run. With an init process the engine starts that, and it is the init process
-    /// that finds no program: an ended container is then all that is to be seen.
+    /// Refuses to start a container whose program is missing. With an init process, the engine starts that
+    /// process, and only the init process notices that the program is missing. The caller would merely see a
+    /// container that has exited.
     async fn refuse_missing_program(&self, asked: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
             return Ok(());
@@ -99,13 +100,14 @@ impl Inner {
             match self.is_executable(&record.id, &place).await {
                 Ok(None) => {}
                 Ok(Some(false)) => (why, hint) = ("it is not executable:", Hint::CommandNotExecutable),
-                // What keeps the engine from looking keeps it from starting, and then it says why.
+                // If the engine cannot stat the file, it cannot start the container either, and will report the
+                // reason.
                 Ok(Some(true)) | Err(_) => return Ok(()),
             }
         }
         match self.find_container(&record.id).await? {
             None => return Err(ContainerNotFoundError::new(asked).into()),
-            // Its files go before it does.
+            // The container's files are removed before the container is.
             Some(now) if now.state.status != record.state.status => return Ok(()),
             Some(_) => {}
         }
@@ -113,7 +115,7 @@ impl Inner {
         Err(ContainerStartError::new(asked, message).with_hint(hint).into())
     }
 
-    /// Whether what is at a path can be executed by somebody; `None` if nothing is there.
+    /// Returns whether the file at a path can be executed by any user, or `None` if there is no such file.
     async fn is_executable(&self, id: &str, path: &str) -> Result<Option<bool>, EngineError> {
         let Some(mut found) = self.engine.stat_path(id, path).await? else {
             return Ok(None);
@@ -127,7 +129,8 @@ impl Inner {
         Ok(Some(found.is_executable()))
     }
 
-    /// Makes the default network anew if it is the one that is missing; says whether that is worth another try.
+    /// Recreates the default network if it is the one that is missing. Returns whether another attempt is
+    /// worthwhile.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
         let (Some(name), Some(session)) = (labels::default_network(own), labels::session(own)) else {
@@ -135,7 +138,7 @@ impl Inner {
         };
         self.ensure_default_network(name, session.as_str()).await?;
         if repairs == 0 {
-            // Enough for a container that never ran. One that did remembers the old network's id.
+            // Sufficient for a container that never ran. One that did refers to the old network's id.
             return Ok(true);
         }
         Ok(self.engine.reconnect(&record.id, name).await.is_ok())

@@ -1,4 +1,4 @@
-//! What a container uses.
+//! Resource usage of a container.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::translate::{labels, status};
 use crate::wire::EngineError;
 
 const STREAM: &str = "stream_container_stats";
-/// The time from one measurement to the next. Engines' own streams differ in that (Podman's has 5 s), so the
-/// driver asks for one after the other.
+/// The interval between measurements. The interval of the engines' own streams varies (5 s on Podman), so the
+/// driver requests single measurements.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// A container that is being measured.
@@ -36,7 +36,7 @@ impl Inner {
         let mut meter = self.meter(&asked, &record).await?;
         match meter.next().await? {
             Some(stats) => Ok(stats),
-            // It ended meanwhile.
+            // The container exited in the meantime.
             None => {
                 let now = self.container(&record.id).await?;
                 Err(not_running(&asked, status::status(&now.state)).into())
@@ -80,12 +80,12 @@ impl Inner {
         })
     }
 
-    /// One measurement; none of a container that does not run or is gone.
+    /// Takes one measurement. Returns `None` if the container is gone or not running.
     async fn measure(&self, id: &str) -> Result<Option<UsageRecord>> {
         let failed = |failure| self.error(Operation::InspectContainer, id, failure);
         let measured = timeout(self.deadlines.read, self.engine.usage(id)).await;
         let measured =
-            measured.unwrap_or_else(|_| Err(EngineError::Broken("no measurement came in time".into())));
+            measured.unwrap_or_else(|_| Err(EngineError::Broken("no measurement arrived in time".into())));
         match measured {
             Ok(found) => Ok(found.filter(|usage| usage.time().is_some())),
             Err(EngineError::Refused(refusal)) => {
@@ -108,12 +108,12 @@ impl Inner {
 impl Meter {
     async fn next(&mut self) -> Result<Option<ContainerStats>> {
         sleep_until(self.next).await;
-        // What nobody was there to read is left out.
+        // Skip measurements that nobody was waiting for.
         self.next = Instant::now() + PERIOD;
         let Some(usage) = self.driver.measure(&self.id).await? else {
             return Ok(None);
         };
-        // A new run counts from the start again, and belongs to another stream.
+        // A new run restarts the counters and belongs to another stream.
         let stats = usage.after(&self.earlier, self.pids_limit);
         self.earlier = usage;
         Ok(stats)

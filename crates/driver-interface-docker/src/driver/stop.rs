@@ -1,4 +1,4 @@
-//! Ending a container's main process.
+//! Stopping a container's main process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,22 +13,22 @@ use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::status;
 use crate::wire::EngineError;
 
-/// The exit code of a process that was killed.
+/// The exit code of a killed process.
 const KILLED: i64 = 137;
-/// How often a run that should end is looked at beside waiting for it.
+/// How often to inspect a run that should exit, in addition to waiting for it.
 const RECHECK: Duration = Duration::from_secs(1);
 const KILL: &str = "SIGKILL";
 const DEFAULT_SIGNAL: &str = "SIGTERM";
 
-/// Whether a signal reached the process.
+/// Whether a signal was delivered to the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signalled {
     Yes,
-    /// There was none any more.
+    /// The process had already exited.
     Ended,
 }
 
-/// The grace of a stop: how long its process has before it is killed or left alone.
+/// Returns the grace period of a stop: how long the process has before it is killed or left running.
 pub(super) fn grace(options: StopOptions) -> Duration {
     match options {
         StopOptions {
@@ -43,7 +43,8 @@ impl Inner {
     pub(super) async fn stop(self: Arc<Self>, asked: String, options: StopOptions) -> Result<StopOutcome> {
         let mut record = self.container(&asked).await?;
         if !status::lives(&record.state) {
-            // A start that is under way, also one whose caller has left, has its effect before this says that nothing runs.
+            // A start in progress, even one whose caller has gone, must take effect before this can report that
+            // nothing is running.
             drop(self.starts.lock(&record.id).await);
             let Some(now) = self.find_container(&record.id).await? else {
                 return Err(ContainerNotFoundError::new(asked).into());
@@ -69,7 +70,7 @@ impl Inner {
             Some(state) => Ok(outcome(&state)),
             None if options.force => self.kill(&asked, &record).await,
             None => {
-                let text = format!("it still runs {grace:?} after the stop signal");
+                let text = format!("it was still running {grace:?} after the stop signal");
                 Err(ContainerStopError::new(asked, text)
                     .with_hint(Hint::StillRunning)
                     .into())
@@ -80,7 +81,8 @@ impl Inner {
     async fn kill(&self, asked: &str, record: &ContainerRecord) -> Result<StopOutcome> {
         let patience = self.deadlines.stop_margin / 2;
         let killed = async {
-            // Podman answers a kill once the container does not run, and never when it is started again at once.
+            // Podman responds to a kill once the container is not running, and so never if it is restarted right
+            // away.
             tokio::select! {
                 sent = self.signal(asked, record, KILL) => {
                     sent?;
@@ -93,26 +95,27 @@ impl Inner {
         timeout(patience, killed).await.unwrap_or(Ok(()))?;
         match self.run_ended(asked, record).await? {
             Some(state) => Ok(outcome(&state)),
-            None => Err(ContainerStopError::new(asked, "it was killed and has not ended")
+            None => Err(ContainerStopError::new(asked, "it was killed but has not exited")
                 .with_effect(Effect::Unknown)
                 .with_hint(Hint::VerifyFirst)
                 .into()),
         }
     }
 
-    /// Sends a signal, and lets a frozen process run so that it can take it.
+    /// Sends a signal, and unpauses a paused container so that the process can handle it.
     async fn signal(&self, asked: &str, record: &ContainerRecord, signal: &str) -> Result<Signalled> {
         let sent = self.engine.signal_container(&record.id, signal).await;
         let signalled = self.accepted(asked, record, sent).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
-            // Docker lets it run by itself when it is signalled, Podman does not.
+            // Docker unpauses the container when it is signalled, Podman does not.
             let thawed = self.engine.unpause_container(&record.id).await;
             self.accepted(asked, record, thawed).await?;
         }
         Ok(signalled)
     }
 
-    /// Whether the engine did it. A process that is gone, or not frozen, is no error here.
+    /// Returns whether the engine delivered the signal. It is not an error if the process has exited or the
+    /// container is not paused.
     async fn accepted(
         &self,
         asked: &str,
@@ -129,23 +132,24 @@ impl Inner {
         if matches!(found, Cause::NotRunning | Cause::WrongState) {
             return Ok(Signalled::Ended);
         }
-        // Whatever the engine complains of: a run that is over needs no signal.
+        // Whatever the engine's error is, a run that has exited needs no signal.
         match self.run_ended(asked, record).await? {
             Some(_) => Ok(Signalled::Ended),
             None => Err(self.error(Operation::StopContainer, asked, failure)),
         }
     }
 
-    /// Returns when this run is over for every reader. Podman ends its wait a moment before its records show it.
+    /// Waits until every reader sees that this run has exited. Podman's wait returns a moment before its records
+    /// show the exit.
     pub(super) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
-            // The engine's wait goes on when the container is started again at once.
+            // The engine's wait keeps waiting if the container is restarted right away.
             let waited = timeout(RECHECK, self.engine.wait_container(&record.id)).await;
             match self.find_container(&record.id).await {
                 Ok(Some(now)) if !is_over(&record.state, &now.state) => {}
                 Ok(_) => return,
                 Err(error) => {
-                    tracing::debug!(id = record.id, %error, "looking up a stopping container failed")
+                    tracing::debug!(id = record.id, %error, "inspecting a stopping container failed")
                 }
             }
             let pause = if matches!(waited, Ok(Err(_))) { 200 } else { 20 };
@@ -153,7 +157,8 @@ impl Inner {
         }
     }
 
-    /// The state after this run; none while it goes on. An end that the engine has begun to record is waited for.
+    /// Returns the state after this run, or `None` if it is still running. If the engine has begun to record the
+    /// exit, this waits until it has finished.
     async fn run_ended(&self, asked: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
         let began = Instant::now();
         loop {
@@ -171,7 +176,7 @@ impl Inner {
     }
 }
 
-/// Whether the run that `then` shows is over `now`: nothing runs, or a later run does.
+/// Returns whether the run shown by `then` is over in `now`: nothing is running, or a later run is.
 fn is_over(then: &StateRecord, now: &StateRecord) -> bool {
     !status::lives(now) || status::started_at(now) != status::started_at(then)
 }

@@ -1,4 +1,5 @@
-//! How calls are run: reads end when their caller leaves, changes go on to their end, and both have a deadline.
+//! How operations are executed: reads are dropped with their caller, changes run to completion, and both have a
+//! deadline.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use tokio::time::timeout;
 use super::background;
 use crate::wire::effects;
 
-/// The driver's name, in errors and to the outside.
+/// The driver's name in errors and in the public API.
 pub(super) const DRIVER: &str = "docker";
 
-/// How much longer than its caller's deadline a change may go on in the background, so that what it made is
-/// still undone when the engine answers late.
+/// How much longer than its caller's deadline a change may continue in the background, so that it can still be
+/// rolled back if the engine responds late.
 const AFTERMATH: Duration = Duration::from_secs(5 * 60);
 
-/// Runs what changes nothing. Dropping it drops the work.
+/// Runs an operation that changes nothing. Dropping the future drops the work.
 pub(super) async fn read<T>(
     operation: &'static str,
     deadline: Duration,
@@ -33,15 +34,15 @@ pub(super) async fn read<T>(
     .map_err(|error| located(error, operation))
 }
 
-/// Runs what changes something: on the driver's own runtime, where it goes on when the caller leaves, its runtime is
-/// shut down or the deadline passes. A request that was sent is carried out by the engine anyway, so its answer has to
-/// be waited for.
+/// Runs an operation that changes something. It runs on the driver's own runtime and continues there if the caller
+/// is gone, its runtime is shut down or the deadline passes. The engine carries out a request once it is sent, so
+/// the response must be awaited.
 pub(super) async fn change<T: Send + 'static>(
     operation: &'static str,
     deadline: Duration,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    // The timer has to be the other runtime's too.
+    // The timer must belong to the driver's runtime as well.
     let work = async move { timeout(deadline.saturating_add(AFTERMATH), settled(work)).await };
     let task = background::spawn(work)
         .ok_or_else(|| InternalError::new("no thread for background work").with_effect(Effect::NotApplied))?;
@@ -56,8 +57,8 @@ pub(super) async fn change<T: Send + 'static>(
     done.map_err(|error| located(error, operation))
 }
 
-/// Runs one operation and counts what it asks the engine to change. What is missing after a change was sent may be
-/// missing because of it.
+/// Runs one operation and tracks the changes it requests from the engine. If a resource is missing after a change
+/// was requested, that change may be the reason.
 pub(super) async fn settled<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let work = async {
         work.await.map_err(|error| {
@@ -75,8 +76,8 @@ pub(super) fn located(error: DriverError, operation: &'static str) -> DriverErro
     error.with_driver(DRIVER).with_operation(operation)
 }
 
-/// Something that was made for a caller who may not be there any more: unless it is [kept](Self::keep), it is
-/// undone. It reaches the caller as the output of a task, which is dropped if nobody takes it.
+/// A resource that was created for a caller who may be gone by now. Unless it is [kept](Self::keep), the creation
+/// is rolled back. It is passed to the caller as the output of a task, which is dropped if nobody takes it.
 pub(super) struct Made<T> {
     value: T,
     guard: Guard,
@@ -84,7 +85,7 @@ pub(super) struct Made<T> {
 
 struct Guard {
     undo: Option<BoxFuture<'static, ()>>,
-    /// Held until it is settled whether the thing stays.
+    /// Held until it is settled whether the resource is kept.
     key: Option<OwnedMutexGuard<()>>,
 }
 
@@ -99,7 +100,7 @@ impl<T> Made<T> {
         }
     }
 
-    /// Something that was there before, and stays whoever leaves.
+    /// Wraps a resource that existed before. It is kept even if the caller is gone.
     pub(super) fn found(value: T) -> Self {
         Self {
             value,
@@ -129,14 +130,14 @@ impl Drop for Guard {
         };
         let key = self.key.take();
         background::spawn(async move {
-            // In time or not, a sweep by labels finds what is left.
+            // If this times out, a sweep by labels finds the leftovers.
             let _ = timeout(AFTERMATH, undo).await;
             drop(key);
         });
     }
 }
 
-/// Looks for something again and again, for as long as the engine may still be making it.
+/// Polls for a resource for as long as the engine may still be creating it.
 pub(super) async fn repeatedly<F: Future<Output = bool>>(mut settled: impl FnMut() -> F) {
     for pause in [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000] {
         tokio::time::sleep(Duration::from_millis(pause)).await;

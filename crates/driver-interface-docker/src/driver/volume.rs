@@ -32,7 +32,7 @@ impl Inner {
     async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Made<Volume>> {
         let operation = unique();
         let labels = self
-            .maker
+            .ownership
             .resource(&config.labels, config.session_id.as_deref(), &operation);
         let request = VolumeCreateRequest {
             name: Some(config.name.clone()),
@@ -44,7 +44,8 @@ impl Inner {
             Ok(record) => record,
             Err(failure) => self.not_created_volume(&config.name, &operation, failure).await?,
         };
-        // A name that is taken is answered with the volume that has it, which knows nothing of this operation.
+        // If the name is taken, the engine returns the existing volume, which does not carry this operation's
+        // label.
         if record.labels.get(label::OPERATION) != Some(&operation) {
             return Err(taken(&config.name).into());
         }
@@ -65,7 +66,8 @@ impl Inner {
         if let EngineError::Refused(refusal) = &failure
             && cause(Operation::CreateVolume, refusal) == Cause::NameTaken
         {
-            // Podman answers so to all but one of several at once, and sometimes to the one as well.
+            // If several creations race, Podman returns this to all but the successful one, and sometimes to that
+            // one as well.
             let found = self.find_volume(name).await?;
             return found.ok_or_else(|| taken(name).with_source(failure).into());
         }
@@ -76,7 +78,7 @@ impl Inner {
         Err(self.error(Operation::CreateVolume, name, failure))
     }
 
-    /// Removes a volume if this operation has made it; says whether it did.
+    /// Removes a volume if this operation created it. Returns whether it did.
     async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
         match self.find_volume(name).await {
             Ok(Some(record))
@@ -92,9 +94,9 @@ impl Inner {
     }
 
     pub(super) async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
-        let listed = self.engine.list_volumes(self.maker.filters()).await;
+        let listed = self.engine.list_volumes(self.ownership.filters()).await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, "volumes", failure))?;
-        let own = listed.iter().filter(|record| self.maker.made(&record.labels));
+        let own = listed.iter().filter(|record| self.ownership.owns(&record.labels));
         let found: Result<Vec<Volume>, EngineError> = own.map(resource::volume).collect();
         let mut found = found.map_err(|failure| self.error(Operation::Read, "volumes", failure))?;
         found.retain(|volume| filter.matches_volume(volume));

@@ -1,4 +1,4 @@
-//! Waiting for the end of a container's run.
+//! Waiting for a container to exit.
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,21 +16,21 @@ use crate::wire::EngineError;
 
 const OPERATION: &str = "wait_container";
 
-/// How often the container is looked at beside the engine's own wait: at first often, for the engine may not have
-/// begun to wait yet; then seldom, for what a wait does not see.
+/// How often to inspect the container while the engine's wait is pending: frequently at first, because the engine
+/// may not have begun to wait yet; then rarely, for what a wait does not notice.
 const FIRST_LOOKS: Duration = Duration::from_millis(50);
 const LATER_LOOKS: Duration = Duration::from_secs(2);
-/// How long the engine's wait may still answer when the run it waits for is over.
+/// How long to wait for the response of the engine's wait once the run is over.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
-/// How long after the engine's wait its records may still show the run.
+/// How long after the engine's wait has returned its records may still show the run.
 const LATE_RECORD: Duration = Duration::from_secs(5);
-/// How long to leave an engine alone that did not take a wait.
+/// How long to pause before retrying after a failed wait.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// What a look at the container tells.
+/// The result of inspecting the container.
 enum Seen {
     Ended(ExitInfo),
-    /// The run that was waited for is over, and nothing here says how.
+    /// The run is over, and the record does not say how it exited.
     Over,
     GoesOn,
 }
@@ -50,7 +50,7 @@ pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> R
     }
     .map_err(|error| located(error, OPERATION));
     let (last, exit) = waited?;
-    // An exit that is known is not lost to the timeout.
+    // Do not lose a known exit to the timeout.
     let left = options
         .timeout
         .map_or(Duration::MAX, |longest| longest.saturating_sub(began.elapsed()));
@@ -60,7 +60,8 @@ pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> R
 }
 
 impl Inner {
-    /// The facts with what the engine's events say of memory, where its record does not say it.
+    /// Completes the exit info with the out-of-memory state from the engine's events if the container's record
+    /// lacks it.
     async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, patience: Duration) -> ExitInfo {
         if exit.oom_killed.is_none() {
             let started = status::started_at(&last.state).or_else(|| time::parse(&last.created));
@@ -73,14 +74,14 @@ impl Inner {
         exit
     }
 
-    /// The facts of the run that goes on, or of the next one where none ever was.
+    /// Returns the exit info of the current run, or of the next run if the container has never run.
     async fn run_end(&self, asked: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
         if let Some(exit) = exit(last) {
             return Ok(exit);
         }
         loop {
-            // Opened before the next look, so that whatever happens after that look is answered by it: when the
-            // container is removed, nothing else knows the code any more.
+            // Opened before the next inspection, so that it covers everything that happens after that inspection.
+            // Once the container is removed, the code is known nowhere else.
             let id = last.id.clone();
             let answer = self.engine.wait_next_exit(&id);
             if let Some(exit) = self.answer_or_look(asked, last, answer).await? {
@@ -90,7 +91,8 @@ impl Inner {
         }
     }
 
-    /// The facts from the engine's wait or from a look, whichever has them first; none when the wait failed.
+    /// Returns the exit info from the engine's wait or from an inspection, whichever comes first. Returns `None`
+    /// if the wait failed.
     async fn answer_or_look(
         &self,
         asked: &str,
@@ -121,7 +123,7 @@ impl Inner {
         }
     }
 
-    /// Looks at the container, and keeps what was seen of it last.
+    /// Inspects the container, and remembers the latest record.
     async fn look(&self, last: &mut ContainerRecord) -> Result<Seen> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -132,7 +134,7 @@ impl Inner {
         Ok(seen)
     }
 
-    /// The facts that go with the code of the engine's wait.
+    /// Returns the exit info for the code returned by the engine's wait.
     async fn facts_of(&self, asked: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
         let told = || ExitInfo::new(code, None, SystemTime::now());
         let began = Instant::now();
@@ -140,13 +142,13 @@ impl Inner {
         loop {
             let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
             match looked {
-                // Removed while it was waited for. Docker also says 0 of one that never ran.
+                // The container was removed during the wait. Docker also returns 0 for a container that never ran.
                 None if ran || code != 0 => return Ok(told()),
                 None => return Err(ContainerNotFoundError::new(asked).into()),
                 Some(now) => match seen(last, &now) {
                     Seen::Ended(exit) => return Ok(exit),
                     Seen::Over => return Ok(told()),
-                    // Podman's records show the end a moment later.
+                    // Podman's records show the exit a moment later.
                     Seen::GoesOn if began.elapsed() > LATE_RECORD => return Ok(told()),
                     Seen::GoesOn => sleep(Duration::from_millis(20)).await,
                 },
@@ -154,7 +156,7 @@ impl Inner {
         }
     }
 
-    /// What to make of it that the engine's wait ended without a code.
+    /// Decides how to proceed after the engine's wait ended without a code.
     async fn without_answer(
         &self,
         asked: &str,
@@ -165,8 +167,8 @@ impl Inner {
             Seen::Ended(exit) => Ok(Some(exit)),
             Seen::Over => Err(ContainerNotFoundError::new(asked).into()),
             Seen::GoesOn => match failure {
-                // A broken connection or a passing trouble of the engine: waited for anew.
-                EngineError::Broken(_) | EngineError::Garbled(_) => Ok(None),
+                // After a broken connection or a transient engine error, the wait is repeated.
+                EngineError::Broken(_) | EngineError::InvalidResponse(_) => Ok(None),
                 EngineError::Refused(refusal) if refusal.status >= 500 => Ok(None),
                 failure => Err(self.error(Operation::InspectContainer, asked, failure)),
             },
@@ -179,7 +181,8 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
     status::exit(&record.state, created_at)
 }
 
-/// What a record says of the run that an earlier one showed, or of the first run where that showed none.
+/// Returns what a record says about the run in an earlier record of the same container, or about the first run if
+/// the container had not run.
 fn seen(then: &ContainerRecord, now: &ContainerRecord) -> Seen {
     if is_later_run(&then.state, &now.state) {
         return Seen::Over;

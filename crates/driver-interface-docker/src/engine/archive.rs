@@ -1,4 +1,4 @@
-//! Files of containers, which engines move as tar archives.
+//! Files of containers, which engines transfer as tar archives.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::quirks;
 use crate::translate::path_stat::PathStat;
 use crate::wire::{EngineError, Payload, Query, UploadError, answered};
 
-/// How long an archive that is searched for a link may pause.
+/// The maximum pause in an archive that is searched for a link.
 const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes that are being received. Dropping it closes the connection.
+/// A download in progress. Dropping it closes the connection.
 pub(crate) struct Download {
     body: Incoming,
-    /// How long nothing may come.
+    /// The maximum time without data.
     patience: Duration,
 }
 
 impl Engine {
-    /// Returns what is at a path, and of a link where it leads; none where there is nothing.
+    /// Returns the file at a path, with the target if it is a link, or `None` if it does not exist.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
         let asked = quirks::exact_path(self.flavour, path);
         let Some(mut stat) = self.stat_as(id, &asked).await? else {
-            // Where something is mounted, which is no link, Podman knows the place by nothing but its plain path.
+            // Podman only recognizes a mount point, which is never a link, by its plain path.
             return match asked == path || quirks::is_pattern(path) {
                 true => Ok(None),
                 false => self.stat_as(id, path).await,
@@ -52,29 +52,32 @@ impl Engine {
             .method(Method::HEAD)
             .uri(target.as_str())
             .body(Empty::<Bytes>::new())
-            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let answer = self.wire.send(request).await?;
         match answer.status() {
-            // Podman answers so for a link that leads to nothing, and describes the link all the same.
+            // Podman responds with this for a dangling link, but describes the link nevertheless.
             StatusCode::NOT_FOUND => PathStat::found(answer.headers()),
             status if status.is_success() => described(&answer).map(Some),
             _ => Err(self.explained(&target, answered(answer).await.err()).await),
         }
     }
 
-    /// An answer to a look at a path has no body. The same question for the content is refused with a text.
+    /// Returns the error with a message. The response to a stat has no body, but the engine rejects a request for
+    /// the content with a message.
     async fn explained(&self, target: &Query, failure: Option<EngineError>) -> EngineError {
         let text = self.wire.open(Method::GET, target, Payload::Nothing).await.err();
         match (text, failure) {
             (Some(EngineError::Refused(refusal)), _) => EngineError::Refused(refusal),
             (_, Some(failure)) => failure,
             (Some(failure), None) => failure,
-            (None, None) => EngineError::Garbled("a look at a path failed without a reason".to_owned()),
+            (None, None) => {
+                EngineError::InvalidResponse("inspecting a path failed without a reason".to_owned())
+            }
         }
     }
 
-    /// Where Podman says that a link leads, with all further links followed. It says so only where the path is no
-    /// pattern, and not of every link of a container that does not run.
+    /// Returns the target that Podman reports for a link, with all further links resolved. Podman reports it only
+    /// if the path is not a pattern, and not for every link of a container that is not running.
     async fn evaluated(&self, id: &str, path: &str) -> Option<String> {
         if quirks::is_pattern(path) {
             return None;
@@ -84,7 +87,7 @@ impl Engine {
         (target != path).then(|| target.to_owned())
     }
 
-    /// Where a link leads, as an archive of its directory has it.
+    /// Returns a link's target as recorded in an archive of its directory.
     async fn link_in_archive(&self, id: &str, path: &str) -> Result<Option<String>, EngineError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (above, wanted) = match above.rsplit_once('/') {
@@ -97,7 +100,7 @@ impl Engine {
             reader.push(&data);
             while let Some(part) = reader
                 .next()
-                .map_err(|why| EngineError::Garbled(why.to_owned()))?
+                .map_err(|why| EngineError::InvalidResponse(why.to_owned()))?
             {
                 let TarPart::Entry(entry) = part else { continue };
                 if entry.kind == TarKind::Symlink && entry.name == wanted {
@@ -112,7 +115,7 @@ impl Engine {
         Ok(None)
     }
 
-    /// Packs what is at a path.
+    /// Downloads an archive of the file or directory at a path.
     pub(crate) async fn get_archive(
         &self,
         id: &str,
@@ -128,23 +131,23 @@ impl Engine {
         })
     }
 
-    /// Unpacks an archive into a folder. No folder takes the place of a file, nor the other way round.
+    /// Unpacks an archive into a directory. A directory never replaces a file, nor the other way round.
     pub(crate) async fn put_archive(
         &self,
         id: &str,
         folder: &str,
         archive: ByteStream,
     ) -> Result<(), UploadError> {
-        // Podman takes this path as it is.
+        // Podman interprets this path literally.
         let target = archive_of(id, folder).flag("noOverwriteDirNonDir", true);
         let answer = self.wire.upload(Method::PUT, &target, None, archive).await?;
         answer.done().map_err(UploadError::Engine)
     }
 }
 
-/// What an engine says of every path in the head of its answer.
+/// Parses the description of a path that engines send in the response headers.
 fn described(answer: &Response<Incoming>) -> Result<PathStat, EngineError> {
-    let missing = || EngineError::Garbled("it does not describe the path".to_owned());
+    let missing = || EngineError::InvalidResponse("it has no description of the path".to_owned());
     PathStat::found(answer.headers())?.ok_or_else(missing)
 }
 
@@ -153,11 +156,11 @@ fn archive_of(id: &str, path: &str) -> Query {
 }
 
 impl Download {
-    /// The next bytes; none at the end.
+    /// Returns the next bytes, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
             let Ok(frame) = timeout(self.patience, self.body.frame()).await else {
-                let silence = format!("nothing came for {:?}", self.patience);
+                let silence = format!("no data for {:?}", self.patience);
                 return Err(EngineError::Broken(silence.into()));
             };
             match frame {

@@ -1,4 +1,4 @@
-//! Containers. Ids are whole ids of the engine, looked up and checked beforehand.
+//! Containers. Ids are the engine's full ids, looked up and validated beforehand.
 
 use bollard::models::ContainerCreateBody;
 use http::{Method, StatusCode};
@@ -8,12 +8,12 @@ use super::{Engine, Flavour, filters};
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
-/// How a container is to be removed.
+/// How to remove a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
-    /// Only if it does not run.
+    /// Only if it is not running.
     Gentle,
-    /// Killed if it runs.
+    /// Kills it if it is running.
     Forced,
 }
 
@@ -41,13 +41,13 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Returns a container by anything the engine takes for one.
+    /// Returns a container by any id, id prefix or name that the engine accepts.
     pub(crate) async fn inspect_container(&self, id: &str) -> Result<ContainerRecord, EngineError> {
         let target = Query::new(format!("/containers/{id}/json"));
         self.ask(&target).await?.json()
     }
 
-    /// Lists containers with all of these labels, in every state. `limit` 0 means all.
+    /// Lists containers with all of these labels, in every state. A `limit` of 0 means no limit.
     pub(crate) async fn list_containers(
         &self,
         labels: &[String],
@@ -79,7 +79,7 @@ impl Engine {
         self.ask_list(&target).await?.json()
     }
 
-    /// Starts a container; says whether this call did.
+    /// Starts a container. Returns whether this call started it.
     pub(crate) async fn start_container(&self, id: &str) -> Result<bool, EngineError> {
         let target = Query::new(format!("/containers/{id}/start"));
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
@@ -102,8 +102,8 @@ impl Engine {
         self.wire.change(Method::POST, &target).await
     }
 
-    /// The exit code of the run that goes on or, where none does, of the next one. It is still told when the
-    /// container is removed meanwhile.
+    /// Returns the exit code of the current run or, if the container is not running, of the next one. The code is
+    /// reported even if the container is removed in the meantime.
     pub(crate) async fn wait_next_exit(&self, id: &str) -> Result<i64, EngineError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -126,11 +126,11 @@ impl Engine {
             .unwrap_or_default()
         {
             trouble if trouble.is_empty() => Ok(ended.status_code),
-            trouble => Err(EngineError::Garbled(trouble)),
+            trouble => Err(EngineError::InvalidResponse(trouble)),
         }
     }
 
-    /// Returns when the container does not run (any more).
+    /// Waits until the container is not running.
     pub(crate) async fn wait_container(&self, id: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "not-running");
         self.wire
@@ -139,8 +139,8 @@ impl Engine {
             .map(drop)
     }
 
-    /// Whether what a container's run has left behind, its networks among it, is cleared away. On Podman that is
-    /// done by a program of its own some time after the run's end.
+    /// Returns whether the engine has cleaned up after a container's run, including its networks. On Podman, a
+    /// separate program does this some time after the exit.
     pub(crate) async fn is_cleared(&self, id: &str) -> Result<bool, EngineError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -155,7 +155,7 @@ impl Engine {
         if self.flavour == Flavour::Docker {
             return Ok(true);
         }
-        // Docker's form of this answer has one word for both.
+        // Docker's form of this response does not distinguish the two states.
         let target = Query::new(format!("/v4.0.0/libpod/containers/{id}/json"));
         let answer = self.ask(&target).await?;
         Ok(answer.json::<Container>()?.state.status != "stopped")
@@ -172,11 +172,11 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Over Podman's own endpoint: Docker's has no say in how long a container may take to stop before it is killed, and
-    /// gives it the stop timeout it was created with.
+    /// Removes a container using Podman's own endpoint. Docker's endpoint has no parameter for how long the
+    /// container may take to stop before it is killed, and uses the stop timeout from its creation.
     async fn remove_from_podman(&self, id: &str, how: Removal) -> Result<(), EngineError> {
         let forced = how == Removal::Forced;
-        // What is `v` on Docker's endpoint is ignored here.
+        // What is called `v` on Docker's endpoint is ignored here.
         let mut target = Query::new(format!("/v4.0.0/libpod/containers/{id}"))
             .flag("force", forced)
             .flag("volumes", true);
@@ -188,17 +188,17 @@ impl Engine {
     }
 }
 
-/// What Podman says of one container that was to be removed.
+/// Podman's report about one container that was to be removed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RemovalReport {
     id: String,
-    /// Left out where it was removed. Many of Podman's errors have no text here.
+    /// Absent if the container was removed. Many of Podman's errors have no text here.
     #[serde(default)]
     err: Option<serde_json::Value>,
 }
 
-/// What became of a container, of which an answer of 200 alone says nothing.
+/// Returns the result of a removal, because a status of 200 alone says nothing about it.
 fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
     match reports.iter().find(|report| report.id == id) {
         Some(RemovalReport { err: None, .. }) => Ok(()),
@@ -206,8 +206,8 @@ fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
             let text = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
             Err(EngineError::refused(500, text))
         }
-        None => Err(EngineError::Garbled(
-            "no report on the container that was to be removed".to_owned(),
+        None => Err(EngineError::InvalidResponse(
+            "no report on the removed container".to_owned(),
         )),
     }
 }
@@ -243,7 +243,7 @@ mod tests {
         }
         for answer in ["[]", r#"[{"Id":"another"}]"#] {
             assert!(
-                matches!(removal(answer), Err(EngineError::Garbled(_))),
+                matches!(removal(answer), Err(EngineError::InvalidResponse(_))),
                 "{answer}"
             );
         }

@@ -1,4 +1,4 @@
-//! What happens on the engine.
+//! Engine events.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -13,16 +13,16 @@ use crate::translate::time;
 use crate::wire::{EngineError, ObjectStream, Payload, Query};
 
 impl Engine {
-    /// Events of containers with these labels, first those since a moment that the engine still has, then those to
-    /// come. Podman answers only once there is one.
+    /// Streams events of containers with these labels: first the past events since a point in time that the engine
+    /// still has, then new ones. Podman only responds once there is an event.
     pub(crate) async fn events(
         &self,
         labels: Vec<String>,
         since: SystemTime,
     ) -> Result<ObjectStream, EngineError> {
         let filters = HashMap::from([("type", vec!["container".to_owned()]), ("label", labels)]);
-        let filters =
-            serde_json::to_string(&filters).map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let filters = serde_json::to_string(&filters)
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let target = Query::new("/events")
             .pair("since", time::query(since))
             .pair("filters", filters);
@@ -30,7 +30,7 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Whether the engine still has an event from before a moment, whoever's it is: then it has all since.
+    /// Returns whether the engine still has any event from before a point in time. If so, it has all events since.
     pub(crate) async fn remembers(&self, moment: SystemTime) -> Result<bool, EngineError> {
         let target = Query::new("/events")
             .pair("since", "1")
@@ -40,10 +40,10 @@ impl Engine {
         Ok(events.next::<EventRecord>().await?.is_some())
     }
 
-    /// Whether memory ran out in a run that was killed, of which the engine's record does not say so. Its events of the
-    /// run do, where it may learn of it after the exit; `None` where that is not so, where it no longer has all events of
-    /// the run, and where it does not answer within `patience`. Without an event of either kind the answer comes a moment
-    /// after the exit, and not before.
+    /// Determines whether a run that was killed ran out of memory although the engine's record does not say so. If
+    /// the engine can learn of this after the exit, the events of the run tell. Returns `None` if it cannot, if
+    /// the engine no longer has all events of the run, or if it does not respond within `patience`. Without an
+    /// event of either kind, the answer is delayed until a moment after the exit.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,
@@ -56,7 +56,7 @@ impl Engine {
             Ok::<_, EngineError>(
                 match self.first_oom_or_kill(id, started, finished + late).await? {
                     Some(Reason::OutOfMemory) => Some(true),
-                    // That there is no earlier one holds only if none was forgotten.
+                    // The absence of an earlier event only counts if the engine has discarded none.
                     Some(Reason::Killed) | None => self.remembers(started).await?.then_some(false),
                 },
             )

@@ -1,4 +1,5 @@
-//! Commands in containers. Over the wire: the request holds the environment, and the connection is handed over.
+//! Commands in containers. These calls use the wire module directly, because the request contains the environment
+//! and the connection is handed over.
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::translate::exec::ExecRecord;
 use crate::translate::time;
 use crate::wire::{Address, Demux, Duplex, EngineError, Frame, ObjectStream, Payload, Query, Stream};
 
-/// What to run.
+/// The command to run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ExecRequest {
@@ -38,7 +39,7 @@ struct Start {
     tty: bool,
 }
 
-/// How long after the end of its output the event of a command's exit may come.
+/// How late the event of a command's exit may arrive after the end of its output.
 const EVENT_LATE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
@@ -62,25 +63,25 @@ struct ExecFacts {
     code: String,
 }
 
-/// How much is read at once.
+/// How much to read at once.
 const PIECE: usize = 32 * 1024;
 
-/// The output of a command. Dropping it closes our reading end.
+/// The output of a command. Dropping it closes the reading end.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
     flavour: Flavour,
-    /// Whether a reset says no more than an end: the kernel reports a Unix connection as reset that was closed with
-    /// input in it that nobody had read, after everything that was sent on it.
+    /// Whether a reset means the same as end of file. The kernel reports a Unix connection as reset if it was
+    /// closed with unread input, and does so after everything that was sent on it.
     reset_ends: bool,
     demux: Option<Demux>,
     piece: Vec<u8>,
     ended: bool,
-    /// Whether the engine said that it may have lost some of the output.
+    /// Whether the engine reported that it may have lost some of the output.
     lost: bool,
 }
 
 impl Engine {
-    /// Prepares a command, which does nothing yet, and returns its id.
+    /// Prepares a command without starting it, and returns its id.
     pub(crate) async fn create_exec(
         &self,
         container: &str,
@@ -99,13 +100,13 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Starts a prepared command and hands its streams over. The command may begin only after this returns.
+    /// Starts a prepared command and returns its streams. The command may begin only after this returns.
     pub(crate) async fn attach_exec(&self, exec: &str, tty: bool) -> Result<Duplex, EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
         self.wire.upgrade(&target, &Start { detach: false, tty }).await
     }
 
-    /// Reads what a command prints. `input` says that the connection carries input too.
+    /// Creates a reader of a command's output. `input` says whether the connection carries input too.
     pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool, input: bool) -> ExecReader {
         ExecReader {
             half,
@@ -118,7 +119,7 @@ impl Engine {
         }
     }
 
-    /// Starts a prepared command without its streams; it has begun when this returns.
+    /// Starts a prepared command without its streams. It has begun when this returns.
     pub(crate) async fn detach_exec(&self, exec: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/exec/{exec}/start"));
         let start = Payload::json(&Start {
@@ -128,7 +129,7 @@ impl Engine {
         self.wire.call(Method::POST, &target, start).await?.done()
     }
 
-    /// What the engine knows of a command; none when it knows nothing.
+    /// Returns the engine's record of a command, or `None` if it does not know the command.
     pub(crate) async fn inspect_exec(&self, exec: &str) -> Result<Option<ExecRecord>, EngineError> {
         let target = Query::new(format!("/exec/{exec}/json"));
         match self.ask(&target).await {
@@ -138,8 +139,8 @@ impl Engine {
         }
     }
 
-    /// The exit code in the engine's event of a command's exit; none where the engine no longer has the event. An event
-    /// that is late is waited for, for a second.
+    /// Returns the exit code from the engine's event of a command's exit, or `None` if the engine no longer has
+    /// the event. Waits up to a second for a late event.
     pub(crate) async fn exec_exit_event(
         &self,
         container: &str,
@@ -174,13 +175,13 @@ impl Engine {
 }
 
 impl ExecReader {
-    /// Whether the engine may have lost some of the output.
+    /// Returns whether the engine may have lost some of the output.
     pub(crate) fn lost(&self) -> bool {
         self.lost
     }
 
-    /// The next piece of output, without what the engine says there of itself; none at the end. Dropping the future
-    /// loses nothing.
+    /// Returns the next chunk of output without the engine's own messages, or `None` at the end. Cancel safe:
+    /// dropping the future loses no data.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         while let Some(mut frame) = self.piece().await? {
             let Some(own) = quirks::own_complaint(self.flavour, &frame.data) else {

@@ -20,7 +20,8 @@ impl Engine {
             .json()
     }
 
-    /// Begins to pull one image. Dropping what is returned ends the pull. `auth` is the header of who asks.
+    /// Begins to pull an image. Dropping the returned stream ends the pull. `auth` is the header with the registry
+    /// credentials.
     pub(crate) async fn pull_image(
         &self,
         name: &str,
@@ -40,24 +41,24 @@ impl Engine {
         }
         let request = request
             .body(Empty::<Bytes>::new())
-            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let answer = answered(self.wire.send(request).await?).await?;
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Every image that has a name.
+    /// Lists every image that has a name.
     pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
         self.wire.list(&Query::new("/images/json")).await?.json()
     }
 
-    /// Loads images from an archive, and returns what the engine reported.
+    /// Loads images from an archive, and returns the engine's reports.
     pub(crate) async fn load_images(&self, archive: ByteStream) -> Result<Bytes, UploadError> {
         let target = Query::new("/images/load").flag("quiet", true);
         let answer = self.wire.upload(Method::POST, &target, None, archive).await?;
         Ok(answer.body)
     }
 
-    /// Makes an image from the tar archive of a root file system.
+    /// Creates an image from the tar archive of a root file system.
     pub(crate) async fn import_image(
         &self,
         name: &str,
@@ -77,19 +78,19 @@ impl Engine {
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let target = Query::new(format!("/images/{image}"));
         let answer = self.wire.call(Method::DELETE, &target, Payload::Nothing).await?;
-        // The layers that went with it.
+        // The layers removed along with it.
         answer.json::<Vec<IgnoredAny>>().map(drop)
     }
 }
 
-/// One report of a pull, a load or an import.
+/// One report of a pull, load or import.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Report {
-    /// The layer it is about.
+    /// The layer that the report is about.
     pub(crate) id: Option<String>,
     pub(crate) status: Option<String>,
-    /// What a load says of each image.
+    /// What a load reports about each image.
     pub(crate) stream: Option<String>,
     pub(crate) progress_detail: Option<ProgressDetail>,
     error: Option<String>,
@@ -110,17 +111,17 @@ struct ErrorDetail {
 }
 
 impl Report {
-    /// The error that it reports.
+    /// Returns the error contained in the report.
     pub(crate) fn failure(self) -> Option<String> {
         self.error.or(self.error_detail.and_then(|detail| detail.message))
     }
 }
 
-/// Reads a stream of progress reports: JSON objects, one after the other. An error in it is a refusal like any other,
-/// only that its status was 200 (Podman always, Docker once the work has begun).
+/// Parses a stream of progress reports, which are concatenated JSON objects. An error among them is an ordinary
+/// refusal, except that its status was 200 (always on Podman, on Docker once the work has begun).
 fn progress(body: &[u8]) -> Result<(), EngineError> {
     for report in serde_json::Deserializer::from_slice(body).into_iter::<Report>() {
-        let report = report.map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let report = report.map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         if let Some(message) = report.failure() {
             return Err(EngineError::refused(200, message));
         }
@@ -149,6 +150,9 @@ mod tests {
             other => panic!("{other:?}"),
         }
         progress(b"").unwrap();
-        assert!(matches!(progress(b"{\"status\":"), Err(EngineError::Garbled(_))));
+        assert!(matches!(
+            progress(b"{\"status\":"),
+            Err(EngineError::InvalidResponse(_))
+        ));
     }
 }

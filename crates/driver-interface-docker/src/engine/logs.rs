@@ -1,4 +1,5 @@
-//! What containers print. Over the wire: bollard takes cut frames for a clean end, and plain output for frames.
+//! Container logs. These calls use the wire module directly: bollard treats truncated frames as a clean end, and
+//! unframed output as frames.
 
 use std::time::SystemTime;
 
@@ -10,19 +11,20 @@ use super::Engine;
 use crate::translate::time;
 use crate::wire::{Demux, EngineError, Frame, Payload, Query, Stream};
 
-/// Which part of a log to send.
+/// Which part of a log to request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogRequest {
     pub(crate) follow: bool,
-    /// Whether each entry is to start with its time.
+    /// Whether each entry is to start with its timestamp.
     pub(crate) stamps: bool,
     pub(crate) since: Option<SystemTime>,
-    /// Only so many entries from the end. Entries of both streams count, whichever are sent; so both are.
+    /// The number of entries from the end. Engines count entries of both streams, whichever are requested, so both
+    /// are requested.
     pub(crate) tail: Option<u64>,
     pub(crate) streams: (bool, bool),
 }
 
-/// A log that is being read. Dropping it closes the connection.
+/// A log being read. Dropping it closes the connection.
 pub(crate) struct Output {
     body: Incoming,
     demux: Option<Demux>,
@@ -51,7 +53,7 @@ impl Engine {
             None => target.pair("tail", "all"),
         };
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
-        // Only the output of a container without a terminal comes in frames; nothing in it tells.
+        // Only the output of a container without a terminal is framed, and nothing in the response says so.
         Ok(Output {
             body: answer.into_body(),
             demux: (!tty).then(Demux::default),
@@ -61,7 +63,7 @@ impl Engine {
 }
 
 impl Output {
-    /// The next piece of output; none at the end.
+    /// Returns the next chunk of output, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         loop {
             if let Some(demux) = &mut self.demux

@@ -10,7 +10,7 @@ use super::{Engine, Flavour, filters};
 use crate::translate::records::NetworkRecord;
 use crate::wire::{EngineError, Payload, Query};
 
-/// What network to make.
+/// The configuration of a network to create.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkPlan {
     pub(crate) name: String,
@@ -25,7 +25,7 @@ pub(crate) struct NetworkPlan {
 struct DockerRequest<'a> {
     name: &'a str,
     driver: &'a str,
-    /// Engines before API 1.44 make a twin without it; bollard's model has dropped it.
+    /// Without it, engines before API 1.44 create a duplicate. bollard's model no longer has the field.
     check_duplicate: bool,
     internal: bool,
     labels: &'a BTreeMap<String, String>,
@@ -43,8 +43,8 @@ struct PodmanRequest<'a> {
 }
 
 impl Engine {
-    /// Makes a network and returns its id. Podman's own endpoint is used on Podman: the one that is Docker's
-    /// drops the options without which its networks are not kept apart.
+    /// Creates a network and returns its id. On Podman, its own endpoint is used, because the Docker-compatible
+    /// one drops the options that isolate networks from each other.
     pub(crate) async fn create_network(&self, plan: &NetworkPlan) -> Result<String, EngineError> {
         #[derive(Deserialize)]
         struct Created {
@@ -87,14 +87,14 @@ impl Engine {
         answer.json::<Created>().map(|created| created.id)
     }
 
-    /// Lists networks by one of the engine's filters, such as `label` or `name` (which matches parts of names).
+    /// Lists networks by one of the engine's filters, such as `label` or `name` (which matches substrings).
     pub(crate) async fn list_networks(
         &self,
         filter: &str,
         values: Vec<String>,
     ) -> Result<Vec<NetworkRecord>, EngineError> {
         let target = Query::new("/networks").pair("filters", filters(filter, &values));
-        // Of one name there are a few at most.
+        // Only a few networks can share a name.
         let answer = match filter {
             "name" => self.ask(&target).await?,
             _ => self.ask_list(&target).await?,
@@ -107,7 +107,7 @@ impl Engine {
         self.wire.change(Method::DELETE, &target).await
     }
 
-    /// Attaches a container, under these names besides its own.
+    /// Attaches a container, with these aliases in addition to its own name.
     pub(crate) async fn connect_network(
         &self,
         network: &str,
@@ -133,7 +133,8 @@ impl Engine {
         self.attach_to(network, "disconnect", &leave).await
     }
 
-    /// Forgets a container's place on a network that is gone and gives it one on the network that has its name now.
+    /// Detaches a container from a network that no longer exists and attaches it to the network that now has its
+    /// name.
     pub(crate) async fn reconnect(&self, container: &str, network: &str) -> Result<(), EngineError> {
         let leave = NetworkDisconnectRequest {
             container: container.to_owned(),

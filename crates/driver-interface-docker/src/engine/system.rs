@@ -1,4 +1,4 @@
-//! The engine itself: which one it is and what it can do.
+//! The engine itself: its identity and features.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,14 +11,14 @@ use crate::translate::records::nullable;
 use crate::translate::time;
 use crate::wire::{EngineError, Payload, Query, Wire};
 
-/// Whose engine it is, where the two differ.
+/// The kind of engine, where the two differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
     Docker,
     Podman,
 }
 
-/// What `/version` says.
+/// The response to `/version`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct VersionRecord {
@@ -41,7 +41,7 @@ pub(crate) struct ComponentRecord {
     pub(crate) version: String,
 }
 
-/// What `/info` says that matters here.
+/// The relevant part of the response to `/info`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct SystemRecord {
@@ -66,7 +66,7 @@ pub(crate) struct SystemRecord {
     pub(crate) docker_root_dir: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) system_time: String,
-    /// By name. Podman lists those that it was built to know, there or not.
+    /// The runtimes by name. Podman lists all that it was built to know, installed or not.
     #[serde(deserialize_with = "nullable")]
     pub(crate) runtimes: BTreeMap<String, IgnoredAny>,
 }
@@ -87,7 +87,7 @@ impl VersionRecord {
         if podman { Flavour::Podman } else { Flavour::Docker }
     }
 
-    /// The version of runc, where that runs containers; empty where another runtime does.
+    /// Returns the version of runc if it runs the containers, or an empty string if another runtime does.
     pub(crate) fn runc(&self) -> &str {
         let of_runc = |name: &str| name == "runc" || name == "OCI Runtime (runc)";
         let found = self.components.iter().find(|component| of_runc(&component.name));
@@ -95,7 +95,7 @@ impl VersionRecord {
     }
 }
 
-/// Asks an engine for its version, before any API version is agreed on.
+/// Requests an engine's version, before an API version is negotiated.
 pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
     wire.call(Method::GET, &Query::new("/version"), Payload::Nothing)
         .await?
@@ -103,17 +103,17 @@ pub(crate) async fn version(wire: &Wire) -> Result<VersionRecord, EngineError> {
 }
 
 impl super::Engine {
-    /// Whether the engine answers.
+    /// Pings the engine.
     pub(crate) async fn ping(&self) -> Result<(), EngineError> {
         let answer = self.ask(&Query::new("/_ping")).await?;
         answer.done()
     }
 
-    /// The time by the engine's clock.
+    /// Returns the time of the engine's clock.
     pub(crate) async fn time(&self) -> Result<SystemTime, EngineError> {
         let system = self.system().await?;
         let time = time::parse(&system.system_time);
-        time.ok_or_else(|| EngineError::Garbled("it does not tell the time".to_owned()))
+        time.ok_or_else(|| EngineError::InvalidResponse("it has no valid system time".to_owned()))
     }
 
     pub(crate) async fn system(&self) -> Result<SystemRecord, EngineError> {

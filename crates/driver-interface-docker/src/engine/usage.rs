@@ -1,4 +1,4 @@
-//! Measurements of containers.
+//! Resource usage of containers.
 
 use http::Method;
 
@@ -7,7 +7,8 @@ use crate::translate::usage::UsageRecord;
 use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// One measurement; none where the engine answers with nothing, as Podman does of a container that ended.
+    /// Takes one measurement. Returns `None` if the response is empty, as Podman's is for a container that has
+    /// exited.
     pub(crate) async fn usage(&self, id: &str) -> Result<Option<UsageRecord>, EngineError> {
         let target = Query::new(format!("/containers/{id}/stats"))
             .pair("stream", "false")

@@ -9,7 +9,7 @@ use crate::translate::records::{VolumeRecord, nullable};
 use crate::wire::{EngineError, Payload, Query};
 
 impl Engine {
-    /// Creates a volume, or returns the one that has the name already: engines answer both alike.
+    /// Creates a volume, or returns the existing one of that name. Engines respond to both in the same way.
     pub(crate) async fn create_volume(
         &self,
         request: VolumeCreateRequest,

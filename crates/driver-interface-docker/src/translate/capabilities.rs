@@ -1,4 +1,4 @@
-//! What an engine's own report says it enforces, and what follows for a config.
+//! Which features the engine reports that it enforces, and what follows for a config.
 
 use std::path::Path;
 
@@ -11,31 +11,31 @@ use super::enforcement::Facts;
 use super::tmpfs;
 use crate::engine::{Flavour, SystemRecord};
 
-/// The least memory engines take, in MiB.
+/// The smallest memory limit that engines accept, in MiB.
 const MIN_MEMORY: u64 = 6;
 
-/// What is known of an engine's abilities, once, when the driver connects.
+/// The features of an engine, determined once when the driver connects.
 #[derive(Clone, Debug)]
-pub(crate) struct Abilities {
+pub(crate) struct EngineFeatures {
     pub(crate) capabilities: Capabilities,
     pub(crate) flavour: Flavour,
-    /// Whether a tmpfs mount has the mode of the directory that the image has at its place, whatever is asked for; see
+    /// Whether a tmpfs mount gets the mode of the image's directory at that path, whatever mode is requested; see
     /// [`keeps_mode`](crate::quirks::keeps_mode).
     pub(crate) keeps_mode: bool,
-    /// The host's memory in MiB; 0 when the engine does not say.
+    /// The host's memory in MiB; 0 if the engine does not report it.
     pub(crate) host_memory: u64,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
-    /// Whether the engine keeps no logs that could be read, unless told to.
+    /// Whether the engine keeps no readable logs by default.
     pub(crate) logs_off: bool,
-    /// The runtimes that a config may name.
+    /// The runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
-    /// The limit of processes that has to be given along with any other of the kernel's limits; see
+    /// The process limit that must be sent along with any other ulimit; see
     /// [`process_limit`](crate::quirks::process_limit).
     pub(crate) process_limit: Option<u64>,
 }
 
-impl Abilities {
+impl EngineFeatures {
     pub(crate) fn of(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> Self {
         let yes = |flag: Option<bool>| flag.unwrap_or(false);
         let mut can = Capabilities::none();
@@ -66,7 +66,7 @@ impl Abilities {
         can.session_isolation = crate::quirks::isolates_networks(flavour);
         can.network_isolation = crate::quirks::isolates_networks(flavour);
         can.real_processes = true;
-        // Counts of processors are far below 2^52.
+        // CPU counts are far below 2^52.
         can.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
         can.min_memory = MIN_MEMORY;
         Self {
@@ -84,7 +84,7 @@ impl Abilities {
         }
     }
 
-    /// Refuses a runtime that the engine does not know.
+    /// Rejects a runtime that the engine does not know.
     pub(crate) fn check_runtime(&self, config: &ContainerConfig) -> Result<(), ContainerCreationError> {
         let Some(runtime) = config
             .runtime
@@ -100,7 +100,7 @@ impl Abilities {
         Err(ContainerCreationError::new(text).with_hint(Hint::UnknownRuntime))
     }
 
-    /// Refuses what the engine cannot give a tmpfs mount.
+    /// Rejects tmpfs options that the engine does not support.
     pub(crate) fn check_tmpfs(&self, config: &ContainerConfig) -> Result<(), UnsupportedError> {
         match self.unsupported_tmpfs(config).first() {
             None => Ok(()),
@@ -111,7 +111,7 @@ impl Abilities {
         }
     }
 
-    /// What of a config's tmpfs mounts the engine cannot do.
+    /// Returns the tmpfs options of a config that the engine does not support.
     pub(crate) fn unsupported_tmpfs(&self, config: &ContainerConfig) -> Vec<Warning> {
         let mounts = config.tmpfs.iter().enumerate();
         let lacking = mounts.filter_map(|(index, mount)| {
@@ -125,13 +125,13 @@ impl Abilities {
         lacking.collect()
     }
 
-    /// Refuses limits that this engine's host cannot give.
+    /// Rejects limits that exceed the resources of the engine's host.
     pub(crate) fn check_limits(&self, limits: &ResourceLimits) -> Result<(), ResourceLimitError> {
         if let Some(most) = self.capabilities.max_cpu.filter(|most| limits.cpu > *most) {
             return Err(ResourceLimitError::new("cpu", most, limits.cpu));
         }
         if self.host_memory > 0 && limits.memory > self.host_memory {
-            // Mebibytes of memory are far below 2^52.
+            // Memory sizes in MiB are far below 2^52.
             return Err(ResourceLimitError::new(
                 "memory",
                 self.host_memory as f64,
@@ -141,7 +141,7 @@ impl Abilities {
         Ok(())
     }
 
-    /// What this engine does not do of what these ask.
+    /// Returns warnings about requested features that this engine does not enforce.
     pub(crate) fn warnings(&self, facts: Facts) -> Vec<Warning> {
         let can = &self.capabilities;
         let mut warnings = Vec::new();
@@ -167,30 +167,31 @@ impl Abilities {
         );
         warn(
             "resources.disk",
-            can.disk_limit,
-            "the engine's storage has no quota per container; it has with overlay2 on xfs mounted with `pquota`, \
-             with btrfs and with zfs",
+            can.disk_limit || !facts.disk_limit,
+            "the engine's storage has no quota per container; overlay2 on xfs mounted with `pquota`, btrfs \
+             and zfs have one",
         );
         warn(
             "security",
             can.seccomp,
-            "the engine filters no system calls: its seccomp profile is off",
+            "the engine does not filter system calls: its seccomp profile is off",
         );
         warn(
             "network",
             can.session_isolation || !facts.default_network,
-            "the engine does not reliably keep containers of different sessions apart on the default network; use \
-             `none` where that matters",
+            "the engine does not reliably isolate containers of different sessions on the default network; \
+             use `none` where that matters",
         );
         warn(
             "network",
             can.network_isolation || facts.default_network || facts.no_network,
-            "the engine does not reliably keep containers of different networks apart; use `none` where that matters",
+            "the engine does not reliably isolate containers of different networks; use `none` where that \
+             matters",
         );
         warnings
     }
 
-    /// Refuses a strict config of which something would not be enforced.
+    /// Rejects a strict config if part of it would not be enforced.
     pub(crate) fn check_strictness(&self, config: &ContainerConfig) -> Result<(), DriverError> {
         if config.strictness != Strictness::Require {
             return Ok(());
@@ -201,7 +202,7 @@ impl Abilities {
         }
         let reasons: Vec<String> = warnings
             .iter()
-            .map(|warning| format!("`{}` would not hold: {}", warning.path, warning.message))
+            .map(|warning| format!("`{}` would not be enforced: {}", warning.path, warning.message))
             .collect();
         let mut error = UnsupportedError::new("create_container", reasons.join("; "));
         if let [only] = warnings.as_slice()
@@ -213,7 +214,7 @@ impl Abilities {
     }
 }
 
-/// What of a config beyond the basics each engine does.
+/// Declares which of the optional parts of a config the engine supports.
 fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.volume_inspect = true;
     can.network_inspect = true;
@@ -238,15 +239,16 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.name_resolution = true;
     can.platform_select = true;
     let docker = flavour == Flavour::Docker;
-    // Podman leaves health checks to timers of systemd, which most hosts of its service do not have; takes the
-    // path of a seccomp profile on its host and not its text; and lets no container choose its runtime.
+    // Podman runs health checks with systemd timers, which most hosts of its service lack. It takes the path of a
+    // seccomp profile on its host and not the profile's text. It does not let a container choose its runtime.
     can.health_check_run = docker;
     can.seccomp_profile = docker;
     can.runtime_select = docker;
 }
 
-/// Whether containers' writable layers can be limited, by the storage driver and what it lies on. The engine
-/// does not say how its xfs is mounted; the host's table of mounts does, where the engine is local.
+/// Returns whether the size of containers' writable layers can be limited, given the storage driver and its
+/// backing file system. The engine does not report the mount options of its xfs; the host's mount table does, if
+/// the engine is local.
 fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     let backing = system
         .driver_status
@@ -264,7 +266,7 @@ fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
     }
 }
 
-/// Whether the file system that a folder lies on is an xfs with project quotas.
+/// Returns whether a directory lies on an xfs with project quotas.
 fn has_quota(mounts: &str, folder: &str) -> bool {
     let folder = Path::new(folder);
     let on = mounts.lines().filter_map(|line| {
@@ -272,7 +274,7 @@ fn has_quota(mounts: &str, folder: &str) -> bool {
         let (_, at, kind, options) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
         folder.starts_with(at).then_some((at.len(), kind, options))
     });
-    // Of mounts over one another the last one counts.
+    // If several mounts share a mount point, the last one counts.
     on.max_by_key(|(length, ..)| *length)
         .is_some_and(|(_, kind, options)| {
             kind == "xfs"
@@ -293,7 +295,7 @@ fn filters_calls(system: &SystemRecord) -> bool {
 mod tests {
     use super::*;
 
-    /// What the two engines this was written against say of themselves.
+    /// The responses of the two engines that this was written against.
     const DOCKER: &str = r#"{"Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]],
         "MemoryLimit":true,"SwapLimit":true,"CpuCfsQuota":true,"PidsLimit":true,"LoggingDriver":"json-file","NCPU":2,
         "MemTotal":25276502016,"SecurityOptions":["name=seccomp,profile=default"],"InitBinary":"docker-init",
@@ -305,20 +307,20 @@ mod tests {
 
     #[test]
     fn an_engine_is_taken_at_its_word() {
-        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
-        let can = &abilities.capabilities;
+        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let can = &features.capabilities;
         assert!(can.cpu_limit && can.memory_limit && can.pids_limit && can.seccomp && can.session_isolation);
         assert!(!can.disk_limit);
         assert_eq!(
-            (can.max_cpu, abilities.host_memory, abilities.init),
+            (can.max_cpu, features.host_memory, features.init),
             (Some(2.0), 24105, true)
         );
     }
 
     #[test]
     fn what_is_not_said_is_not_declared() {
-        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
-        let can = &abilities.capabilities;
+        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let can = &features.capabilities;
         assert!(!can.cpu_limit && !can.memory_limit && !can.pids_limit && !can.disk_limit && !can.seccomp);
         assert_eq!(can.max_cpu, None);
     }
@@ -330,7 +332,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !Abilities::of(&system, Flavour::Docker, None)
+            !EngineFeatures::of(&system, Flavour::Docker, None)
                 .capabilities
                 .memory_limit
         );
@@ -346,7 +348,11 @@ mod tests {
             security_options: options,
             ..docker()
         };
-        assert!(!Abilities::of(&system, Flavour::Docker, None).capabilities.seccomp);
+        assert!(
+            !EngineFeatures::of(&system, Flavour::Docker, None)
+                .capabilities
+                .seccomp
+        );
     }
 
     #[test]
@@ -382,11 +388,17 @@ mod tests {
 
     #[test]
     fn a_strict_config_is_refused_for_what_would_not_hold() {
-        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
         let lax = ContainerConfig::new("s", "busybox");
-        assert!(abilities.check_strictness(&lax).is_ok());
-        let error = abilities
-            .check_strictness(&lax.strictness(Strictness::Require))
+        let limited = lax.clone().disk(64);
+        assert!(features.check_strictness(&limited).is_ok());
+        assert!(
+            features
+                .check_strictness(&lax.strictness(Strictness::Require))
+                .is_ok()
+        );
+        let error = features
+            .check_strictness(&limited.strictness(Strictness::Require))
             .unwrap_err();
         assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
         assert!(error.message().contains("resources.disk"), "{error}");
@@ -394,8 +406,8 @@ mod tests {
 
     #[test]
     fn limits_beyond_the_host_are_named() {
-        let abilities = Abilities::of(&docker(), Flavour::Docker, None);
-        let check = |limits: ResourceLimits| abilities.check_limits(&limits);
+        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let check = |limits: ResourceLimits| features.check_limits(&limits);
         assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());
         let error = check(ResourceLimits::default().cpu(2.5)).unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Log frames as chunks: bytes as they were written, cut and filtered by lines only where that is asked for.
+//! Log frames as chunks: the bytes as they were written, split and filtered by line only if requested.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,15 +8,15 @@ use driver_interface_types::{LogChunk, LogSource, LogStreamOptions};
 use super::time;
 use crate::wire::{Frame, Stream};
 
-/// The longest text at a line's beginning that is searched for its time.
+/// The maximum length of a line's beginning that is searched for a timestamp.
 const LONGEST_STAMP: usize = 64;
 
-/// Makes chunks of frames. It holds no more than the beginning of a line, and that only of a terminal.
+/// Converts frames to chunks. It buffers no more than the beginning of a line, and only for a terminal.
 #[derive(Debug)]
 pub(crate) struct Chunks {
     options: LogStreamOptions,
     tty: bool,
-    /// How many lines to leave out at the beginning.
+    /// How many lines to skip at the beginning.
     skip: u64,
     lines: u64,
     stdout: Line,
@@ -28,18 +28,18 @@ struct Line {
     open: bool,
     dropped: bool,
     stamp: Option<Stamp>,
-    /// A line's beginning that may be a time, of a terminal's output.
+    /// The beginning of a line of terminal output that may be a timestamp.
     held: BytesMut,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Stamp {
     time: SystemTime,
-    /// A time without a fraction stands for its whole second.
+    /// Whether the timestamp has no fraction and stands for its whole second.
     whole: bool,
 }
 
-/// Whether the engine has to stamp its entries.
+/// Returns whether the engine has to add timestamps to its entries.
 pub(crate) fn needs_stamps(options: &LogStreamOptions) -> bool {
     options.timestamps || options.since.is_some() || options.until.is_some()
 }
@@ -56,16 +56,16 @@ impl Chunks {
         }
     }
 
-    /// How many lines came, of those that are wanted by stream and time. One without an end yet counts.
+    /// Returns how many of the received lines match the requested streams and times. An unfinished line counts.
     pub(crate) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// The chunks of a frame.
+    /// Converts a frame to chunks.
     pub(crate) fn push(&mut self, frame: Frame) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let wanted = match frame.stream {
-            // A terminal's output is all there is.
+            // The output of a terminal is a single stream.
             Stream::Stdout => self.options.stdout || self.tty,
             Stream::Stderr => self.options.stderr,
         };
@@ -88,7 +88,7 @@ impl Chunks {
         let line = self.line(frame.stream);
         let in_dropped = line.open && line.dropped;
         if !stamped && self.lines >= self.skip && !in_dropped {
-            // Nothing has to be left out any more, so lines do not matter.
+            // Nothing is left to skip, so line boundaries do not matter.
             push(&mut out, self.source(frame.stream), rest, None);
             return out;
         }
@@ -99,7 +99,7 @@ impl Chunks {
         out
     }
 
-    /// What is still held at the end.
+    /// Returns what is still buffered at the end.
     pub(crate) fn finish(&mut self) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let held = self.stdout.held.split().freeze();
@@ -109,7 +109,7 @@ impl Chunks {
         out
     }
 
-    /// A terminal's output is not framed: each line of it begins with its time.
+    /// Processes terminal output, which is not framed: each line begins with its timestamp.
     fn terminal(&mut self, mut rest: Bytes, out: &mut Vec<LogChunk>) {
         if !self.stdout.held.is_empty() {
             self.stdout.held.extend_from_slice(&rest);
@@ -126,7 +126,7 @@ impl Chunks {
                 self.stdout.stamp = stamp;
                 rest = rest.slice(after..);
                 if rest.is_empty() {
-                    // The line goes on with the next bytes, whose beginning is no time.
+                    // The line continues with the next bytes, which do not begin with a timestamp.
                     self.open(Stream::Stdout);
                     return;
                 }
@@ -151,7 +151,7 @@ impl Chunks {
         }
     }
 
-    /// Begins a line, and decides whether it is wanted.
+    /// Begins a line, and decides whether it is requested.
     fn open(&mut self, stream: Stream) {
         let (since, until) = (self.options.since, self.options.until);
         let line = self.line(stream);
@@ -164,10 +164,10 @@ impl Chunks {
         }
     }
 
-    /// A line or a piece of one.
+    /// Processes a line or a part of one.
     fn part(&mut self, stream: Stream, part: Bytes, out: &mut Vec<LogChunk>) {
         let begins = !self.line(stream).open;
-        // A terminal's line may have been opened without a byte of it.
+        // A terminal's line may have been opened before any of its bytes arrived.
         let fresh = begins || (self.tty && self.line(stream).stamp.is_some());
         if begins {
             self.open(stream);
@@ -196,7 +196,7 @@ impl Stamp {
     }
 }
 
-/// Adds bytes in pieces that are no longer than a chunk may be.
+/// Appends bytes, split into pieces of at most the maximum chunk size.
 fn push(out: &mut Vec<LogChunk>, source: LogSource, mut bytes: Bytes, mut stamp: Option<SystemTime>) {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(LogChunk::MAX_LEN));
@@ -208,13 +208,13 @@ fn push(out: &mut Vec<LogChunk>, source: LogSource, mut bytes: Bytes, mut stamp:
     }
 }
 
-/// Takes the first line, with its end, or all where there is no end.
+/// Takes the first line including its line end, or everything if there is no line end.
 fn first_line(rest: &mut Bytes) -> Bytes {
     let end = rest.iter().position(|byte| *byte == b'\n');
     rest.split_to(end.map_or(rest.len(), |end| end + 1))
 }
 
-/// The time at the beginning, and where what follows it begins.
+/// Returns the timestamp at the beginning, and the offset of the text after it.
 fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
     let head = data.get(..LONGEST_STAMP).unwrap_or(data);
     let space = head.iter().position(|byte| *byte == b' ');
@@ -307,7 +307,7 @@ mod tests {
             (Stdout, b"2026-11-24T08:17:06Z new\n"),
         ];
         assert_eq!(since(frames), "exact\nnew\n");
-        // Whole seconds cannot tell, so they are kept.
+        // Whole seconds cannot tell, so the lines are kept.
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
     }

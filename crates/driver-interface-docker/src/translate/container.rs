@@ -1,4 +1,4 @@
-//! A config as the engine's request for a container.
+//! Conversion of a config to the engine's create request.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use bollard::models::{
 };
 use driver_interface_types::{ContainerConfig, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount};
 
-use super::capabilities::Abilities;
+use super::capabilities::EngineFeatures;
 use super::image;
 use super::labels::to_map;
 use super::records::Labels;
@@ -16,16 +16,16 @@ use super::{setup, tmpfs};
 
 const MIB: u64 = 1024 * 1024;
 pub(crate) const TMP: &str = "/tmp";
-/// What a stop from outside the driver gives a container before it kills it, in seconds. Podman's own is 0.
+/// The time in seconds that a stop by another client gives a container before it is killed. Podman's default is 0.
 const STOP_TIMEOUT: i64 = StopOptions::DEFAULT_GRACE.as_secs().cast_signed();
 
-/// The request for a container. `network` is the name of the network to join, `init` whether to run the
-/// engine's init program as the first process.
+/// Returns the create request for a container. `network` is the name of the network to join, `init` whether to run
+/// the engine's init program as the first process.
 pub(crate) fn request(
     config: &ContainerConfig,
     labels: Labels,
     network: &str,
-    abilities: &Abilities,
+    features: &EngineFeatures,
     init: bool,
 ) -> ContainerCreateBody {
     let mut body = ContainerCreateBody {
@@ -41,15 +41,15 @@ pub(crate) fn request(
         user: Some(config.security.user.clone()),
         open_stdin: Some(false),
         stop_timeout: Some(STOP_TIMEOUT),
-        host_config: Some(host_config(config, &labels, network, abilities, init)),
+        host_config: Some(host_config(config, &labels, network, features, init)),
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
     };
-    setup::add_to(&mut body, config, network, abilities.process_limit);
+    setup::add_to(&mut body, config, network, features.process_limit);
     body
 }
 
-/// The name of the network in the engine's terms, if it is not the driver's own.
+/// Returns the engine's name of the network, unless it is the default network.
 pub(crate) fn network_mode(mode: &NetworkMode) -> Option<&str> {
     match mode {
         NetworkMode::None => Some("none"),
@@ -62,23 +62,24 @@ fn host_config(
     config: &ContainerConfig,
     labels: &Labels,
     network: &str,
-    abilities: &Abilities,
+    features: &EngineFeatures,
     init: bool,
 ) -> HostConfig {
     let limits = &config.resources;
     let security = &config.security;
     let memory = bytes(limits.memory);
-    let can = &abilities.capabilities;
+    let can = &features.capabilities;
     HostConfig {
         nano_cpus: can.cpu_limit.then(|| nano_cpus(limits.cpu)),
         memory: Some(memory),
         memory_swap: Some(memory),
         pids_limit: Some(i64::try_from(limits.pids).unwrap_or(i64::MAX)),
-        storage_opt: can
-            .disk_limit
-            .then(|| HashMap::from([("size".to_owned(), format!("{}m", limits.disk))])),
+        storage_opt: limits
+            .disk
+            .filter(|_| can.disk_limit)
+            .map(|mib| HashMap::from([("size".to_owned(), format!("{mib}m"))])),
         readonly_rootfs: Some(security.read_only),
-        tmpfs: in_memory(config, abilities),
+        tmpfs: in_memory(config, features),
         cap_drop: Some(security.capabilities.drop.clone()),
         cap_add: Some(security.capabilities.add.clone()),
         security_opt: security
@@ -99,8 +100,8 @@ fn host_config(
                 .map(|volume| mount(volume, labels))
                 .collect(),
         ),
-        // Left to the engine, unless its choice is to keep nothing.
-        log_config: abilities.logs_off.then(|| HostConfigLogConfig {
+        // Leave it to the engine, unless its default is to keep no logs.
+        log_config: features.logs_off.then(|| HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
             config: None,
         }),
@@ -108,9 +109,9 @@ fn host_config(
     }
 }
 
-fn in_memory(config: &ContainerConfig, abilities: &Abilities) -> Option<HashMap<String, String>> {
+fn in_memory(config: &ContainerConfig, features: &EngineFeatures) -> Option<HashMap<String, String>> {
     let mounts = tmpfs::all(config);
-    let options = |mount: &TmpfsMount| tmpfs::options(mount, &config.security, abilities.flavour);
+    let options = |mount: &TmpfsMount| tmpfs::options(mount, &config.security, features.flavour);
     let mounts: HashMap<String, String> = mounts
         .iter()
         .map(|mount| (mount.target.clone(), options(mount)))
@@ -118,7 +119,8 @@ fn in_memory(config: &ContainerConfig, abilities: &Abilities) -> Option<HashMap<
     (!mounts.is_empty()).then_some(mounts)
 }
 
-/// Whether the container gets the driver's `/tmp`: its root is read-only, and the config mounts nothing there.
+/// Returns whether the container gets the driver's `/tmp`: its root file system is read-only, and the config
+/// mounts nothing there.
 pub(crate) fn own_tmp(config: &ContainerConfig) -> bool {
     config.security.read_only
         && !config
@@ -134,8 +136,8 @@ pub(crate) fn own_tmp(config: &ContainerConfig) -> bool {
 fn mount(volume: &VolumeMount, labels: &Labels) -> Mount {
     let (typ, volume_options) = match volume.mount_type() {
         MountType::Bind => (EngineMountType::BIND, None),
-        // Were the volume to vanish before the container is made, the engine would make an empty one: with
-        // these labels it can be told from the one that was meant.
+        // If the volume disappears before the container is created, the engine creates an empty one. These labels
+        // distinguish it from the volume requested.
         _ => {
             let options = MountVolumeOptions {
                 labels: Some(to_map(labels.clone())),
@@ -158,7 +160,8 @@ fn bytes(mib: u64) -> i64 {
     i64::try_from(mib.saturating_mul(MIB)).unwrap_or(i64::MAX)
 }
 
-/// Cores in billionths. Validated limits are finite, above 0 and far below the largest `i64`.
+/// Converts a number of cores to billionths. Validated limits are finite, positive and far below the largest
+/// `i64`.
 fn nano_cpus(cores: f64) -> i64 {
     (cores * 1e9).round() as i64
 }
@@ -174,8 +177,8 @@ mod tests {
             cpu_cfs_quota: Some(true),
             ..SystemRecord::default()
         };
-        let abilities = Abilities::of(&system, Flavour::Docker, None);
-        request(config, Labels::new(), "di", &abilities, true)
+        let features = EngineFeatures::of(&system, Flavour::Docker, None);
+        request(config, Labels::new(), "di", &features, true)
             .host_config
             .unwrap()
     }
@@ -183,8 +186,8 @@ mod tests {
     #[test]
     fn the_defaults_are_the_safe_ones() {
         let config = ContainerConfig::new("s", "busybox");
-        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
-        let body = request(&config, Labels::new(), "di", &abilities, true);
+        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let body = request(&config, Labels::new(), "di", &features, true);
         assert_eq!(body.user.as_deref(), Some("1000:1000"));
         assert_eq!(body.image.as_deref(), Some("busybox:latest"));
         assert_eq!((body.cmd, body.tty), (None, Some(false)));

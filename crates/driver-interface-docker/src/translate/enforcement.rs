@@ -1,25 +1,28 @@
-//! Which limits and security options hold on this engine.
+//! Which limits and security options this engine enforces.
 
 use driver_interface_types::{ContainerConfig, Enforcement, EnforcementReport, NetworkMode};
 
-use super::capabilities::Abilities;
+use super::capabilities::EngineFeatures;
 use super::labels;
 use super::records::ContainerRecord;
 
-/// What of a container decides, beside the engine, whether its limits hold.
+/// The properties of a container that, besides the engine, determine whether its limits are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// It is on the driver's own network.
+    /// It has a disk limit.
+    pub(crate) disk_limit: bool,
+    /// It is attached to the default network.
     pub(crate) default_network: bool,
-    /// It is on no network.
+    /// It is not attached to any network.
     pub(crate) no_network: bool,
-    /// It has a system call filter of its own.
+    /// It has a custom seccomp profile.
     pub(crate) own_filter: bool,
 }
 
 impl Facts {
     pub(crate) fn of_config(config: &ContainerConfig) -> Self {
         Self {
+            disk_limit: config.resources.disk.is_some(),
             default_network: config.network == NetworkMode::Default,
             no_network: config.network == NetworkMode::None,
             own_filter: config.security.seccomp_profile.is_some(),
@@ -29,6 +32,7 @@ impl Facts {
     pub(crate) fn of_container(record: &ContainerRecord) -> Self {
         let options = &record.host_config.security_opt;
         Self {
+            disk_limit: labels::resources(&record.config.labels).disk.is_some(),
             default_network: labels::default_network(&record.config.labels).is_some(),
             no_network: record.host_config.network_mode == "none",
             own_filter: options.iter().any(|option| option.starts_with("seccomp")),
@@ -36,9 +40,10 @@ impl Facts {
     }
 }
 
-/// The report for a container: what the engine does is the same for all, what is asked for is not.
-pub(crate) fn report(abilities: &Abilities, facts: Facts) -> EnforcementReport {
-    let can = &abilities.capabilities;
+/// Returns the report for a container. The engine's part is the same for all containers, the requested part is
+/// not.
+pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementReport {
+    let can = &features.capabilities;
     let holds = |yes: bool| {
         if yes {
             Enforcement::Enforced
@@ -50,7 +55,7 @@ pub(crate) fn report(abilities: &Abilities, facts: Facts) -> EnforcementReport {
     report.cpu = holds(can.cpu_limit);
     report.memory = holds(can.memory_limit);
     report.pids = holds(can.pids_limit);
-    report.disk = holds(can.disk_limit);
+    report.disk = holds(can.disk_limit || !facts.disk_limit);
     report.capabilities = holds(can.capability_drop);
     report.no_new_privileges = holds(can.no_new_privileges);
     report.seccomp = holds(can.seccomp || facts.own_filter);
@@ -58,12 +63,12 @@ pub(crate) fn report(abilities: &Abilities, facts: Facts) -> EnforcementReport {
     report.read_only = holds(can.read_only_root);
     if facts.default_network && !can.session_isolation {
         report.network = Enforcement::weakened(
-            "containers of different sessions have networks of their own, which this engine does not reliably \
-             keep apart",
+            "containers of different sessions are on separate networks, which this engine does not reliably \
+             isolate",
         );
     } else if !facts.no_network && !can.network_isolation {
         report.network =
-            Enforcement::weakened("the engine does not reliably keep containers of different networks apart");
+            Enforcement::weakened("the engine does not reliably isolate containers of different networks");
     }
     report
 }
@@ -74,10 +79,14 @@ mod tests {
     use crate::engine::{Flavour, SystemRecord};
 
     fn of(flavour: Flavour, facts: Facts) -> EnforcementReport {
-        report(&Abilities::of(&SystemRecord::default(), flavour, None), facts)
+        report(
+            &EngineFeatures::of(&SystemRecord::default(), flavour, None),
+            facts,
+        )
     }
 
     const PLAIN: Facts = Facts {
+        disk_limit: true,
         default_network: true,
         no_network: false,
         own_filter: false,
@@ -99,26 +108,27 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_holds() {
         let facts = Facts {
+            disk_limit: false,
             default_network: false,
             no_network: true,
             own_filter: true,
         };
         let podman = of(Flavour::Podman, facts);
-        assert!(podman.network.holds() && podman.seccomp.holds());
+        assert!(podman.network.holds() && podman.seccomp.holds() && podman.disk.holds());
     }
     #[test]
     fn whoever_is_told_that_a_network_does_not_hold_is_warned_of_it() {
         for flavour in [Flavour::Docker, Flavour::Podman] {
-            let abilities = Abilities::of(&SystemRecord::default(), flavour, None);
+            let features = EngineFeatures::of(&SystemRecord::default(), flavour, None);
             for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
                 let facts = Facts {
                     default_network,
                     no_network,
-                    own_filter: false,
+                    ..PLAIN
                 };
-                let warned = abilities.warnings(facts);
+                let warned = features.warnings(facts);
                 let warned = warned.iter().filter(|warning| warning.path == "network").count();
-                let weak = !report(&abilities, facts).network.holds();
+                let weak = !report(&features, facts).network.holds();
                 assert_eq!(warned, usize::from(weak), "{flavour:?} {facts:?}");
             }
         }

@@ -1,9 +1,9 @@
-//! What an engine's error means for an operation.
+//! Interpretation of the engine's errors.
 //!
-//! Two steps, both pure: [`cause`] reads operation, text and status as a well-known cause; [`error`] makes the
-//! interface's error from it. Docker's statuses mostly tell; Podman answers 500 for nearly everything, and its texts
-//! end with one of a fixed set of phrases. Texts are compared only where the engine itself speaks, never in what
-//! the user wrote; see `message`.
+//! There are two steps, both pure. [`cause`] derives a well-known cause from operation, text and status; [`error`]
+//! converts it to the interface's error. Docker's statuses are mostly conclusive. Podman responds with 500 to
+//! nearly everything, and its texts end with one of a fixed set of phrases. Only the engine's own words are
+//! compared, never text from the user; see `message`.
 
 mod cause;
 mod message;
@@ -21,19 +21,19 @@ use driver_interface_errors::{
 
 use crate::wire::EngineError;
 
-/// What was asked of the engine.
+/// The operation requested from the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Anything that only reads.
+    /// Any operation that only reads.
     Read,
     InspectContainer,
     CreateContainer,
     StartContainer,
     /// Signals, waits and unpausing: the steps of a stop.
     StopContainer,
-    /// Freezing and unfreezing.
+    /// Pausing and unpausing.
     PauseContainer,
-    /// Running a command in a container.
+    /// Executing a command in a container.
     Exec,
     RemoveContainer,
     ReadLogs,
@@ -59,17 +59,17 @@ impl Operation {
     }
 }
 
-/// Whether the engine itself said that it did not do what was asked. An error of the engine's own (5xx) says so only
-/// where its cause is known: Podman has no other status for most of what it refuses.
+/// Returns whether the engine itself said that it did not carry out the request. An internal error of the engine
+/// (5xx) only says so if its cause is known, because Podman has no other status for most of its refusals.
 pub(crate) fn is_refusal(operation: Operation, failure: &EngineError) -> bool {
     let EngineError::Refused(refusal) = failure else {
         return false;
     };
     !operation.reads()
-        && (refusal.status < 500 || !matches!(cause(operation, refusal), Cause::Other | Cause::Passing))
+        && (refusal.status < 500 || !matches!(cause(operation, refusal), Cause::Other | Cause::Transient))
 }
 
-/// The interface's error for what went wrong with `operation` on `subject` (an id, a name, or an image).
+/// Returns the interface's error for a failure of `operation` on `subject` (an id, a name or an image).
 pub(crate) fn error(operation: Operation, subject: &str, failure: EngineError) -> DriverError {
     let refusal = match &failure {
         EngineError::Refused(refusal) => refusal.clone(),
@@ -89,7 +89,7 @@ pub(crate) fn error(operation: Operation, subject: &str, failure: EngineError) -
     .with_source(failure)
 }
 
-/// The error for a call without a usable answer.
+/// Returns the error for a call without a usable response.
 fn connection(operation: Operation, failure: EngineError) -> DriverError {
     if let EngineError::Unreachable { source, .. } = &failure
         && source.kind() == std::io::ErrorKind::PermissionDenied
@@ -109,7 +109,7 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
     .into()
 }
 
-/// The error for who may not ask at all, whatever the operation.
+/// Returns the error for missing access to the engine, whatever the operation.
 fn access(status: u16, cause: &Cause, message: &str) -> Option<DriverError> {
     match (status, cause) {
         (401, Cause::Other) => Some(AuthenticationError::new(message).into()),
@@ -145,7 +145,7 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         }
         Operation::Exec => exec(subject, cause, message),
         Operation::PauseContainer | Operation::WriteFiles => {
-            NetworkError::new(format!("the engine answered with an error: {message}")).into()
+            NetworkError::new(format!("the engine returned an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
         Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {
@@ -170,7 +170,7 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         | Operation::ReadLogs
         | Operation::InspectImage
         | Operation::InspectVolume => {
-            let error = NetworkError::new(format!("the engine answered with an error: {message}"));
+            let error = NetworkError::new(format!("the engine returned an error: {message}"));
             error.with_effect(Effect::NotApplied).into()
         }
         Operation::StopContainer | Operation::RemoveContainer => ContainerNotFoundError::new(subject).into(),
@@ -208,7 +208,7 @@ fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {
     }
 }
 
-/// Adds what is known about the cause: the hint, and that a retry cannot help.
+/// Adds what follows from the cause: the hint, and that retrying cannot help.
 fn with_hint(error: DriverError, cause: Cause) -> DriverError {
     let hint = match cause {
         Cause::NameTaken => Hint::NameTaken,
@@ -238,7 +238,7 @@ fn with_hint(error: DriverError, cause: Cause) -> DriverError {
         | Cause::NotRunning
         | Cause::RemovalUnderWay
         | Cause::WrongState
-        | Cause::Passing
+        | Cause::Transient
         | Cause::Other => return error,
     };
     error.with_hint(hint)

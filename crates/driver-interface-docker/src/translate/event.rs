@@ -1,14 +1,14 @@
-//! The engine's events as the interface's, and where in the stream one stands.
+//! Conversion of the engine's events, and cursors into the event stream.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use driver_interface_types::{ContainerId, Event, EventCursor, EventKind};
 use serde::Deserialize;
 
-use super::labels::{self, Maker};
+use super::labels::{self, Ownership};
 use super::records::{Labels, nullable};
 
-/// An event, as engines give it.
+/// An event as sent by the engine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct EventRecord {
@@ -25,32 +25,32 @@ pub(crate) struct EventRecord {
 struct ActorRecord {
     #[serde(rename = "ID", deserialize_with = "nullable")]
     id: String,
-    /// The container's labels, its name, and what belongs to the event.
+    /// The container's labels and name, and the attributes of the event.
     #[serde(deserialize_with = "nullable")]
     attributes: Labels,
 }
 
-/// A place in the stream of events: behind one event, or before all from a moment on.
+/// A position in the event stream: after an event, or before all events since a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// Since the epoch, by the engine's clock.
+    /// Nanoseconds since the epoch, by the engine's clock.
     pub(crate) nanos: u64,
-    /// Which of the events at that moment.
+    /// Identifies the event among those with the same time.
     pub(crate) key: Option<u32>,
 }
 
-/// Why a container's process was killed.
+/// The reason why a container's process was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     OutOfMemory,
-    /// Somebody asked the engine for it.
+    /// A client asked the engine to kill it.
     Killed,
 }
 
 const FROM: &str = "from";
 
 impl Position {
-    /// Before everything that happens from a moment on.
+    /// Returns the position before all events since a point in time.
     pub(crate) fn from_time(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -83,7 +83,7 @@ impl Position {
         EventCursor::new(text).ok()
     }
 
-    /// The event that says that others may be missing here.
+    /// Returns the event that reports a gap at this position.
     pub(crate) fn gap(self) -> Option<Event> {
         Some(Event::new(EventKind::Gap, self.time(), self.cursor()?))
     }
@@ -98,7 +98,7 @@ impl EventRecord {
         }
     }
 
-    /// Why a process was killed, where the event says that.
+    /// Returns why a process was killed, if the event says so.
     pub(crate) fn reason(&self) -> Option<Reason> {
         let signal = self.actor.attributes.get("signal").map(String::as_str);
         match self.action.as_str() {
@@ -108,11 +108,12 @@ impl EventRecord {
         }
     }
 
-    /// The event of one of our containers; none for somebody else's, and for what the interface does not tell.
-    pub(crate) fn event(&self, maker: &Maker) -> Option<Event> {
+    /// Converts an event of a container of this namespace. Returns `None` for other containers, and for events
+    /// that the interface does not report.
+    pub(crate) fn event(&self, ownership: &Ownership) -> Option<Event> {
         let attributes = &self.actor.attributes;
         let name = attributes.get("name").map_or("", String::as_str);
-        if !maker.made_container(name, attributes) {
+        if !ownership.owns_container(name, attributes) {
             return None;
         }
         let position = self.position();
@@ -135,14 +136,16 @@ impl EventRecord {
     }
 }
 
-/// The FNV-1a hash: equal in every program, and enough to tell events of one nanosecond apart.
+/// Computes the FNV-1a hash. It is stable across programs, and sufficient to distinguish events of the same
+/// nanosecond.
 fn fingerprint(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
 }
 
-/// What an engine's word stands for. Podman says `died` and `remove` where Docker says `die` and `destroy`.
+/// Returns the kind of event for an engine's action. Podman says `died` and `remove` where Docker says `die` and
+/// `destroy`.
 fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
     let (word, detail) = match action.split_once(':') {
         Some((word, detail)) => (word, detail.trim()),
@@ -178,8 +181,8 @@ mod tests {
     use super::*;
     use driver_interface_types::{ContainerConfig, Namespace};
 
-    fn maker() -> Maker {
-        Maker {
+    fn ownership() -> Ownership {
+        Ownership {
             namespace: Namespace::default(),
             owner: "o".to_owned(),
         }
@@ -187,7 +190,7 @@ mod tests {
 
     fn record(action: &str, more: &[(&str, &str)]) -> EventRecord {
         let config = ContainerConfig::new("s1", "busybox").label("team", "core");
-        let mut attributes = maker().container(&config, "web", "op", None);
+        let mut attributes = ownership().container(&config, "web", "op", None);
         attributes.insert("name".to_owned(), "web".to_owned());
         attributes.insert("image".to_owned(), "busybox".to_owned());
         for (key, value) in more {
@@ -222,14 +225,14 @@ mod tests {
             ("init", None),
             ("exec_die", None),
         ] {
-            let event = record(action, &[]).event(&maker());
+            let event = record(action, &[]).event(&ownership());
             assert_eq!(event.map(|event| event.kind), expected, "{action}");
         }
     }
 
     #[test]
     fn an_event_tells_whose_it_is_and_how_it_ended() {
-        let event = record("die", &[("exitCode", "137")]).event(&maker()).unwrap();
+        let event = record("die", &[("exitCode", "137")]).event(&ownership()).unwrap();
         assert_eq!((event.exit_code, event.name.as_deref()), (Some(137), Some("web")));
         assert_eq!(event.session_id.unwrap().as_str(), "s1");
         assert_eq!(event.labels.get("team").map(String::as_str), Some("core"));
@@ -238,7 +241,7 @@ mod tests {
 
     #[test]
     fn somebody_else_s_are_not_ours() {
-        let stranger = Maker {
+        let stranger = Ownership {
             namespace: Namespace::new("other").unwrap(),
             owner: "o".to_owned(),
         };
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_cursor_says_where_it_is() {
-        let event = record("start", &[]).event(&maker()).unwrap();
+        let event = record("start", &[]).event(&ownership()).unwrap();
         assert_eq!(
             Position::parse(&event.cursor),
             Some(record("start", &[]).position())

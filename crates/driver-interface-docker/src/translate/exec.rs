@@ -1,4 +1,4 @@
-//! What the engine records of a command in a container.
+//! The engine's record of a command in a container.
 
 use driver_interface_types::{ExecOutcome, Signal};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ pub(crate) use driver_interface_validation::validate_exec_config as check;
 use super::records::nullable;
 use crate::engine::Flavour;
 
-/// A command, as inspect has it.
+/// A command as returned by inspect.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ExecRecord {
@@ -16,17 +16,17 @@ pub(crate) struct ExecRecord {
     pub(crate) container: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) running: bool,
-    /// None on Docker until it has ended; 0 on Podman.
+    /// On Docker, `None` until the command has exited; on Podman, 0.
     pub(crate) exit_code: Option<i64>,
-    /// 0 on Docker until it has begun; on Podman also after its end.
+    /// On Docker, 0 until the command has begun; on Podman, also after its exit.
     #[serde(deserialize_with = "nullable")]
     pub(crate) pid: i64,
-    /// On Podman whether it has ended.
+    /// On Podman, whether the command has exited.
     #[serde(deserialize_with = "nullable")]
     pub(crate) can_remove: bool,
 }
 
-/// Where a command is in its life.
+/// The phase of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Prepared,
@@ -34,11 +34,12 @@ pub(crate) enum Phase {
     Ended(Ended),
 }
 
-/// How a command ended, as far as the engine says.
+/// How a command exited, as far as the engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) code: i64,
-    /// Whether it had begun; none where the engine does not tell that from a failure of the command.
+    /// Whether the command had begun; `None` if the engine does not distinguish this from a failure of the
+    /// command.
     pub(crate) begun: Option<bool>,
 }
 
@@ -46,7 +47,7 @@ impl ExecRecord {
     pub(crate) fn phase(&self, flavour: Flavour) -> Phase {
         let code = self.exit_code.unwrap_or_default();
         match flavour {
-            // It counts as running from when it is asked for.
+            // Docker reports it as running from the moment it is requested.
             Flavour::Docker if self.running && self.pid == 0 => Phase::Prepared,
             _ if self.running => Phase::Runs,
             Flavour::Docker => match self.exit_code {
@@ -63,7 +64,8 @@ impl ExecRecord {
 }
 
 impl Ended {
-    /// What the engine says of a command that it could not begin. It says it in the command's own output.
+    /// Returns the engine's message about a command that it could not start. The engine writes it to the command's
+    /// own output.
     pub(crate) fn failure(self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
         match self.begun {
             Some(true) => None,
@@ -80,7 +82,7 @@ impl Ended {
         }
     }
 
-    /// What the code says; whether it is the whole truth is found out elsewhere.
+    /// Returns the outcome that the code alone suggests; other code verifies it.
     pub(crate) fn outcome(self) -> ExecOutcome {
         match Signal::from_number(self.code - 128) {
             Some(signal) => ExecOutcome::Signaled(signal),
@@ -88,7 +90,7 @@ impl Ended {
         }
     }
 
-    /// Whether more than the command itself may have brought this about.
+    /// Returns whether something other than the command itself may have caused this exit.
     pub(crate) fn is_suspicious(self) -> bool {
         self.code == Signal::KILL.exit_code() || self.code < 0
     }

@@ -1,13 +1,15 @@
-//! What an engine's refusal says about a file.
+//! Interpretation of an engine's refusals about files.
 //!
-//! Engines answer 500 for nearly everything about files. Their texts end with what the kernel or the reader of the
-//! archive said, behind names that users have chosen; so only the end counts, or a beginning that is the engine's own.
+//! Engines respond with 500 to nearly every error about files. Their texts end with the message of the kernel or
+//! of the archive reader, after names chosen by users. Therefore only the end counts, or a beginning that is the
+//! engine's own.
 
 use driver_interface_errors::FileSystemErrorKind as Kind;
 
 use crate::wire::Refusal;
 
-/// The kind of failure; none where the refusal is not about a file, such as that of an engine in trouble.
+/// Returns the kind of failure, or `None` if the refusal is not about a file but, for example, about the engine's
+/// state.
 pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     let text = refusal.message.trim_end();
     if is_missing(text) {
@@ -16,7 +18,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     if text.starts_with("evalSymlinksInScope: too many links in /") {
         return Some(Kind::FilesystemLoop);
     }
-    // Docker's, from the program that unpacks. The rest is quoted names.
+    // Docker's text, from the program that unpacks. The rest are quoted names.
     if let Some(("Error processing tar file(exit status 1", said)) = text.split_once("): ") {
         if said.starts_with("cannot overwrite directory \"") {
             return Some(Kind::IsADirectory);
@@ -32,7 +34,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
             Some(Kind::ReadOnlyFilesystem)
         }
         "unexpected EOF" | "invalid tar header" => Some(Kind::InvalidData),
-        // Podman's, where a file and a folder are to take each other's place.
+        // Podman's text if a file is to replace a directory, or the other way round.
         "file exists" => {
             let call = before.rsplit(": ").next().unwrap_or_default();
             Some(match call.split_once(' ') {
@@ -45,7 +47,7 @@ pub(crate) fn kind(refusal: &Refusal) -> Option<Kind> {
     }
 }
 
-/// The kind that the kernel's own words have, in any case.
+/// Returns the kind for a kernel error message, ignoring case.
 pub(crate) fn of_kernel(words: &str) -> Option<Kind> {
     Some(match words.to_ascii_lowercase().as_str() {
         "no such file or directory" => Kind::NotFound,
@@ -62,7 +64,7 @@ pub(crate) fn of_kernel(words: &str) -> Option<Kind> {
     })
 }
 
-/// Docker's words for a path where nothing is.
+/// Returns whether the text is Docker's message for a path that does not exist.
 fn is_missing(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("Could not find the file /") else {
         return false;

@@ -1,11 +1,11 @@
-//! Image references as engines take them.
+//! Image references in the engine's format.
 
 use driver_interface_types::{ImageInfo, ImageRef};
 
 use super::records::ImageRecord;
 use super::time;
 
-/// The reference with its tag written out. Without one a pull would fetch every tag there is.
+/// Returns the reference with an explicit tag. Without one, a pull would fetch every tag.
 pub(crate) fn engine_name(text: &str) -> String {
     if has_version(text) {
         text.to_owned()
@@ -14,7 +14,7 @@ pub(crate) fn engine_name(text: &str) -> String {
     }
 }
 
-/// The two parts of a pull: what, and which version of it (a tag or a digest).
+/// Returns the two parts of a pull: the name, and the tag or digest.
 pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
     let text = image.as_str();
     let (name, digest) = match text.split_once('@') {
@@ -28,7 +28,8 @@ pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
     (bare.to_owned(), digest.or(tag).unwrap_or("latest").to_owned())
 }
 
-/// Whether an image is the variant for a platform, given as `os/architecture` or `os/architecture/variant`.
+/// Returns whether an image is the variant for a platform, given as `os/architecture` or
+/// `os/architecture/variant`.
 pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
     let mut parts = platform.split('/');
     let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
@@ -37,13 +38,13 @@ pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
         && (image.variant.is_empty() || is(parts.next(), &image.variant))
 }
 
-/// An image as the interface has it.
+/// Converts an image record to the interface's type.
 pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
     let mut info = ImageInfo::new(
         with_kind(&record.id),
         u64::try_from(record.size).unwrap_or_default(),
     );
-    // Engines write `<none>:<none>` for no name.
+    // Engines write `<none>:<none>` for an untagged image.
     info.references = record
         .repo_tags
         .iter()
@@ -68,7 +69,7 @@ pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
     info
 }
 
-/// An id with the kind of its digest, which Podman leaves out in places.
+/// Prefixes an id with its digest algorithm, which Podman omits in places.
 fn with_kind(id: &str) -> String {
     if id.contains(':') {
         id.to_owned()
@@ -77,8 +78,8 @@ fn with_kind(id: &str) -> String {
     }
 }
 
-/// The names in what an engine says when it has loaded images: `Loaded image: a:1`, or with several names on
-/// Podman. Images without a name are told by their id.
+/// Parses the names in an engine's report on loaded images: `Loaded image: a:1`, or with several names on Podman.
+/// Images without a name are reported by id.
 pub(crate) fn loaded(text: &str) -> Vec<ImageRef> {
     let names = text.lines().filter_map(|line| {
         let line = line.trim();
@@ -95,7 +96,8 @@ fn has_version(text: &str) -> bool {
     text.contains('@') || tag_colon(text).is_some()
 }
 
-/// Where the tag starts: a colon behind the last slash. One before it belongs to the registry's port.
+/// Returns the position of the tag's colon, after the last slash. A colon before it belongs to the registry's
+/// port.
 fn tag_colon(name: &str) -> Option<usize> {
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
     name.get(last..)?.find(':').map(|colon| last + colon)

@@ -1,4 +1,4 @@
-//! The engine's record of a container as the interface's instance.
+//! Conversion of the engine's container record to the interface's instance.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,16 +9,19 @@ use driver_interface_types::{
     PublishedPort,
 };
 
-use super::capabilities::Abilities;
+use super::capabilities::EngineFeatures;
 use super::enforcement::{self, Facts};
 use super::records::{BindingRecord, ContainerRecord, HealthRecord};
 use super::{labels, status, time};
 use crate::wire::EngineError;
 
-/// The instance that a record of one of our containers stands for.
-pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<ContainerInstance, EngineError> {
+/// Converts the record of a container of this namespace to an instance.
+pub(crate) fn of(
+    record: &ContainerRecord,
+    features: &EngineFeatures,
+) -> Result<ContainerInstance, EngineError> {
     let own = &record.config.labels;
-    let incomplete = |what: &str| EngineError::Garbled(format!("a container without a usable {what}"));
+    let incomplete = |what: &str| EngineError::InvalidResponse(format!("a container without a valid {what}"));
     let id = ContainerId::new(record.id.as_str()).map_err(|_| incomplete("id"))?;
     let session = labels::session(own).ok_or_else(|| incomplete("session"))?;
     let image = own.get(labels::IMAGE).unwrap_or(&record.config.image);
@@ -29,7 +32,7 @@ pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<Cont
         .with_status(status);
     instance.started_at = status::started_at(state).filter(|_| status != ContainerStatus::Created);
     instance.exit = status::exit(state, created_at);
-    instance.endpoint = status::lives(state).then(|| address(record)).flatten();
+    instance.ip_address = status::lives(state).then(|| address(record)).flatten();
     instance.labels = labels::of_config(own);
     instance.resources = labels::resources(own);
     if status::lives(state) {
@@ -37,12 +40,12 @@ pub(crate) fn of(record: &ContainerRecord, abilities: &Abilities) -> Result<Cont
     }
     instance.health = state.health.as_ref().and_then(health);
     let facts = Facts::of_container(record);
-    instance.enforcement = Some(enforcement::report(abilities, facts));
-    instance.warnings = abilities.warnings(facts);
+    instance.enforcement = Some(enforcement::report(features, facts));
+    instance.warnings = features.warnings(facts);
     Ok(instance)
 }
 
-/// Whether a container runs and its health check, where there is one, passes.
+/// Returns whether a container is running and its health check, if it has one, passes.
 pub(crate) fn is_healthy(record: &ContainerRecord) -> bool {
     let checked = record
         .state
@@ -52,7 +55,8 @@ pub(crate) fn is_healthy(record: &ContainerRecord) -> bool {
     status::status(&record.state) == ContainerStatus::Running && matches!(checked, "" | "none" | "healthy")
 }
 
-/// Where ports are reached. One that is reached nowhere, or at something that is no address, is left out.
+/// Returns the published ports. Ports that are not published, or only at something that is not an address, are
+/// left out.
 fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<PublishedPort> {
     let mut ports = Vec::new();
     for (inside, bindings) in records {
@@ -80,7 +84,7 @@ fn ports(records: &BTreeMap<String, Option<Vec<BindingRecord>>>) -> Vec<Publishe
     ports
 }
 
-/// What health checks have found; none where there are none.
+/// Returns the health check results, or `None` if there is no health check.
 fn health(record: &HealthRecord) -> Option<ContainerHealth> {
     let status = match record.status.as_str() {
         "starting" => ContainerHealthStatus::Starting,
@@ -95,11 +99,11 @@ fn health(record: &HealthRecord) -> Option<ContainerHealth> {
     health.reason = match (status, last) {
         (ContainerHealthStatus::Healthy, _) => None,
         (_, Some(last)) if last.exit_code < 0 => Some(format!(
-            "the last {} checks failed, and the last one did not end in time or could not be run",
+            "the last {} checks failed; the most recent one timed out or could not be run",
             record.failing_streak
         )),
         (_, Some(last)) if record.failing_streak > 0 => Some(format!(
-            "the last {} checks failed, the last one with exit code {}",
+            "the last {} checks failed, the most recent one with exit code {}",
             record.failing_streak, last.exit_code
         )),
         _ => Some("no check has passed yet".to_owned()),
@@ -107,17 +111,17 @@ fn health(record: &HealthRecord) -> Option<ContainerHealth> {
     Some(health)
 }
 
-fn address(record: &ContainerRecord) -> Option<String> {
+fn address(record: &ContainerRecord) -> Option<IpAddr> {
     let ends = record.network_settings.networks.values();
     let texts = ends.flat_map(|end| [end.ip_address.as_str(), end.ipv6_address.as_str()]);
-    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+    texts.into_iter().find_map(|text| text.parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::{Flavour, SystemRecord};
-    use crate::translate::labels::Maker;
+    use crate::translate::labels::Ownership;
     use driver_interface_types::{ContainerConfig, Namespace};
 
     fn record(state: &str) -> ContainerRecord {
@@ -128,12 +132,12 @@ mod tests {
             "a".repeat(64)
         );
         let mut record: ContainerRecord = serde_json::from_str(&text).unwrap();
-        let maker = Maker {
+        let ownership = Ownership {
             namespace: Namespace::default(),
             owner: "o".to_owned(),
         };
-        record.config.labels = maker.container(
-            &ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2),
+        record.config.labels = ownership.container(
+            &ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2).disk(64),
             "web",
             "op",
             Some("di"),
@@ -144,7 +148,7 @@ mod tests {
     fn instance(state: &str) -> ContainerInstance {
         of(
             &record(state),
-            &Abilities::of(&SystemRecord::default(), Flavour::Docker, None),
+            &EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None),
         )
         .unwrap()
     }
@@ -158,7 +162,7 @@ mod tests {
         );
         assert_eq!(instance.resources.cpu, 0.1 + 0.2);
         assert_eq!(
-            (instance.started_at, instance.exit, instance.endpoint),
+            (instance.started_at, instance.exit, instance.ip_address),
             (None, None, None)
         );
         assert!(
@@ -178,13 +182,13 @@ mod tests {
         let exit = instance.exit.unwrap();
         assert_eq!(exit.code, 7);
         assert_eq!(Some(exit.finished_at), instance.started_at);
-        assert_eq!(instance.endpoint, None);
+        assert_eq!(instance.ip_address, None);
     }
 
     #[test]
     fn an_address_is_given_while_it_runs() {
         let instance = instance(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
-        assert_eq!(instance.endpoint.as_deref(), Some("172.18.0.2"));
+        assert_eq!(instance.ip_address, Some([172, 18, 0, 2].into()));
     }
 
     #[test]
@@ -192,8 +196,8 @@ mod tests {
         let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
         found.network_settings.ports = serde_json::from_str(ports).unwrap();
-        let abilities = Abilities::of(&SystemRecord::default(), Flavour::Docker, None);
-        let instance = of(&found, &abilities).unwrap();
+        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let instance = of(&found, &features).unwrap();
         assert_eq!(
             instance.ports,
             [

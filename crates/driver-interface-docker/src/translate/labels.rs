@@ -1,4 +1,4 @@
-//! The labels by which the driver knows what it made, and those that keep what the engine would not.
+//! The labels by which the driver recognises its resources, and those that preserve what the engine would lose.
 
 use std::collections::BTreeMap;
 
@@ -6,29 +6,29 @@ use driver_interface_types::{ContainerConfig, Namespace, NetworkMode, ResourceLi
 
 use super::records::Labels;
 
-/// Holds the image as the config named it.
+/// The image as the config named it.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
-/// Holds the limits as JSON: engines round the CPU and know no disk limit.
+/// The limits as JSON: engines round the CPU limit and do not know a disk limit.
 pub(crate) const RESOURCES: &str = "io.driver-interface.resources";
-/// Holds the keys of the config's own labels as JSON: the engine mixes the image's labels with them.
+/// The keys of the config's own labels as JSON: the engine merges the image's labels with them.
 pub(crate) const LABEL_KEYS: &str = "io.driver-interface.label-keys";
-/// On a container: the driver's own network that it uses. On a network: marks it as the driver's own.
+/// On a container, the name of the default network that it uses. On a network, marks it as a default network.
 pub(crate) const DEFAULT_NETWORK: &str = "io.driver-interface.default-network";
-/// The container's own name. A container inherits the labels of its image, so one that somebody else makes from a
-/// snapshot of ours has them all; its name is another.
+/// The container's own name. A container inherits the labels of its image, so a container that another client
+/// creates from a snapshot of one of ours has all of our labels, but a different name.
 pub(crate) const NAME: &str = "io.driver-interface.name";
-/// On an image: the namespace that imported it. Containers inherit their image's labels, so this is none of
-/// the labels by which a container is known.
+/// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
+/// labels that identify a container.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
 
-/// Who makes things: part of every label set.
+/// The owner of resources, which is part of every label set.
 #[derive(Clone, Debug)]
-pub(crate) struct Maker {
+pub(crate) struct Ownership {
     pub(crate) namespace: Namespace,
     pub(crate) owner: String,
 }
 
-impl Maker {
+impl Ownership {
     fn base(&self, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = Labels::from([
             (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
@@ -42,7 +42,8 @@ impl Maker {
         labels
     }
 
-    /// The labels of a container. Ours win, though validation has refused such keys already.
+    /// Returns the labels of a container. The driver's labels win, though validation has already rejected such
+    /// keys.
     pub(crate) fn container(
         &self,
         config: &ContainerConfig,
@@ -61,7 +62,7 @@ impl Maker {
             json(&config.labels.keys().collect::<Vec<_>>()),
         );
         let own_network = network.filter(|_| config.network == NetworkMode::Default);
-        // Empty rather than left out: the image may have one.
+        // Empty rather than left out, because the image may have one.
         labels.insert(
             DEFAULT_NETWORK.to_owned(),
             own_network.unwrap_or_default().to_owned(),
@@ -69,21 +70,21 @@ impl Maker {
         labels
     }
 
-    /// The labels of a volume or of a network that was asked for.
+    /// Returns the labels of a volume or of a network that a caller created.
     pub(crate) fn resource(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         labels.extend(self.base(session, operation));
         labels
     }
 
-    /// The labels of a network of the driver's own.
+    /// Returns the labels of a default network.
     pub(crate) fn default_network(&self, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = self.base(session, operation);
         labels.insert(DEFAULT_NETWORK.to_owned(), "true".to_owned());
         labels
     }
 
-    /// What the engine is to filter by to list only what is ours.
+    /// Returns the engine filters that restrict a list to this namespace.
     pub(crate) fn filters(&self) -> Vec<String> {
         vec![
             format!("{}={}", label::MANAGED_BY, label::MANAGED_BY_VALUE),
@@ -91,17 +92,17 @@ impl Maker {
         ]
     }
 
-    /// Whether something with these labels was made in our namespace.
-    pub(crate) fn made(&self, labels: &Labels) -> bool {
+    /// Returns whether a resource with these labels was created in this namespace.
+    pub(crate) fn owns(&self, labels: &Labels) -> bool {
         let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
         has(label::MANAGED_BY, label::MANAGED_BY_VALUE)
             && has(label::NAMESPACE, self.namespace.as_str())
             && labels.contains_key(label::OPERATION)
     }
 
-    /// Whether a container of this name with these labels is one that we made.
-    pub(crate) fn made_container(&self, name: &str, labels: &Labels) -> bool {
-        self.made(labels)
+    /// Returns whether a container with this name and these labels was created in this namespace.
+    pub(crate) fn owns_container(&self, name: &str, labels: &Labels) -> bool {
+        self.owns(labels)
             && labels.contains_key(label::FINGERPRINT)
             && labels.get(NAME).is_some_and(|own| own == name)
             && session(labels).is_some()
@@ -112,12 +113,12 @@ pub(crate) fn session(labels: &Labels) -> Option<SessionId> {
     SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
 }
 
-/// The driver's own network that a container uses.
+/// Returns the default network that a container uses.
 pub(crate) fn default_network(labels: &Labels) -> Option<&String> {
     labels.get(DEFAULT_NETWORK).filter(|name| !name.is_empty())
 }
 
-/// The labels that the config of a container gave it.
+/// Returns the labels that the config set on the container.
 pub(crate) fn of_config(labels: &Labels) -> Labels {
     let keys = labels
         .get(LABEL_KEYS)
@@ -132,7 +133,7 @@ pub(crate) fn of_config(labels: &Labels) -> Labels {
     }
 }
 
-/// All labels but the drivers'.
+/// Returns all labels except the drivers' own.
 pub(crate) fn without_ours(labels: &Labels) -> Labels {
     labels
         .iter()
@@ -153,11 +154,11 @@ fn cloned((key, value): (&String, &String)) -> (String, String) {
 }
 
 fn json(value: &impl serde::Serialize) -> String {
-    // Plain data in memory always serialises.
+    // Serializing plain data in memory cannot fail.
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// Labels as bollard wants them.
+/// Converts labels to bollard's type.
 pub(crate) fn to_map(labels: BTreeMap<String, String>) -> std::collections::HashMap<String, String> {
     labels.into_iter().collect()
 }
@@ -166,10 +167,10 @@ pub(crate) fn to_map(labels: BTreeMap<String, String>) -> std::collections::Hash
 mod tests {
     use super::*;
 
-    fn maker(namespace: &str) -> Maker {
-        Maker {
+    fn ownership(namespace: &str) -> Ownership {
+        Ownership {
             namespace: Namespace::new(namespace).unwrap(),
-            owner: "host/1/x".to_owned(),
+            owner: "host.1.x".to_owned(),
         }
     }
 
@@ -178,7 +179,7 @@ mod tests {
         let config = ContainerConfig::new("s1", "busybox")
             .label("team", "core")
             .label("empty", "");
-        let mut labels = maker("a").container(&config, "web", "op", Some("di-a"));
+        let mut labels = ownership("a").container(&config, "web", "op", Some("di-a"));
         labels.insert("maintainer".to_owned(), "the image's".to_owned());
         assert_eq!(of_config(&labels), config.labels);
         assert_eq!(resources(&labels), config.resources);
@@ -187,21 +188,21 @@ mod tests {
 
     #[test]
     fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
-        let labels = maker("a").container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
-        assert!(maker("a").made_container("web", &labels));
-        assert!(!maker("b").made_container("web", &labels));
-        assert!(!maker("a").made_container("made-from-a-snapshot-of-it", &labels));
+        let labels = ownership("a").container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+        assert!(ownership("a").owns_container("web", &labels));
+        assert!(!ownership("b").owns_container("web", &labels));
+        assert!(!ownership("a").owns_container("made-from-a-snapshot-of-it", &labels));
         let image = Labels::from([
             (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
             (label::NAMESPACE.to_owned(), "a".to_owned()),
         ]);
-        assert!(!maker("a").made(&image));
+        assert!(!ownership("a").owns(&image));
     }
 
     #[test]
     fn a_config_cannot_forge_our_labels() {
         let config = ContainerConfig::new("s1", "busybox").label(label::SESSION, "other");
-        let labels = maker("a").container(&config, "web", "op", None);
+        let labels = ownership("a").container(&config, "web", "op", None);
         assert_eq!(session(&labels).unwrap().as_str(), "s1");
     }
 }

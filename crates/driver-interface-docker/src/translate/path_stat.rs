@@ -1,4 +1,4 @@
-//! What an engine says about a path of a container.
+//! The engine's description of a path in a container.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,10 +8,10 @@ use serde::Deserialize;
 use crate::wire::EngineError;
 
 const HEADER: &str = "x-docker-container-path-stat";
-/// The engines are written in Go, whose file modes have bits of their own above the permissions.
+/// Engines are written in Go, whose file modes use their own bits above the permissions.
 const DIRECTORY: u32 = 1 << 31;
 const LINK: u32 = 1 << 27;
-/// Folder, link, device, pipe, socket, character device, or something else that is no file.
+/// Directory, link, device, pipe, socket, character device, or irregular file.
 const KIND: u32 = DIRECTORY | LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -22,13 +22,13 @@ pub(crate) struct PathStat {
 }
 
 impl PathStat {
-    /// What an answer says; none where it says nothing.
+    /// Parses the description in the headers, or returns `None` if there is none.
     pub(crate) fn found(headers: &HeaderMap) -> Result<Option<Self>, EngineError> {
-        let garbled = |what: &str| EngineError::Garbled(format!("its header {HEADER} {what}"));
+        let garbled = |what: &str| EngineError::InvalidResponse(format!("its header {HEADER} {what}"));
         let Some(text) = headers.get(HEADER) else {
             return Ok(None);
         };
-        // Podman writes the alphabet for URLs, Docker the usual one.
+        // Podman uses the URL-safe alphabet, Docker the standard one.
         let usual = text.as_bytes().iter().map(|byte| match byte {
             b'-' => b'+',
             b'_' => b'/',
@@ -36,8 +36,8 @@ impl PathStat {
         });
         let json = STANDARD
             .decode(usual.collect::<Vec<u8>>())
-            .map_err(|_| garbled("is no base64"))?;
-        let stat = serde_json::from_slice(&json).map_err(|_| garbled("is no JSON"))?;
+            .map_err(|_| garbled("is not base64"))?;
+        let stat = serde_json::from_slice(&json).map_err(|_| garbled("is not JSON"))?;
         Ok(Some(stat))
     }
 
@@ -45,12 +45,12 @@ impl PathStat {
         self.link_target = target;
     }
 
-    /// What the engine gives as the target, which Podman does of everything.
+    /// Returns the link target that the engine reports. Podman reports one for every path.
     pub(crate) fn link_target_or_self(&self) -> Option<&str> {
         Some(self.link_target.as_str()).filter(|target| !target.is_empty())
     }
 
-    /// Where the link leads, if it is one. Engines follow chains of links to their end.
+    /// Returns the target of a link. Engines follow chains of links to their end.
     pub(crate) fn link_target(&self) -> Option<&str> {
         (self.mode & LINK != 0 && !self.link_target.is_empty()).then_some(self.link_target.as_str())
     }
@@ -63,12 +63,12 @@ impl PathStat {
         self.mode & DIRECTORY != 0
     }
 
-    /// Whether it is a plain file, and no device, pipe or socket.
+    /// Returns whether this is a regular file and not a device, pipe or socket.
     pub(crate) fn is_file(&self) -> bool {
         self.mode & KIND == 0
     }
 
-    /// The permissions as `chmod` has them.
+    /// Returns the permissions as used by `chmod`.
     pub(crate) fn permissions(&self) -> u32 {
         let high = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
         let high = high.into_iter().filter(|(bit, _)| self.mode & bit != 0);

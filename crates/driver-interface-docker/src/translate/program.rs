@@ -1,17 +1,18 @@
-//! Where the program of a container may be.
+//! Where the program of a container may be located.
 
 use super::records::ContainerRecord;
 
-/// Where a program is looked for when the container does not say.
+/// The search path used if the container does not set one.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The program that an init process is to start, and every path it may be at, the likely ones first. `None` when
-/// no init process is between the engine and the program: the engine then finds out itself.
+/// Returns the program that an init process is to start, and every path where it may be located, likely ones
+/// first. Returns `None` if there is no init process in front of the program, because the engine then detects a
+/// missing program itself.
 pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>)> {
     if !record.host_config.init {
         return None;
     }
-    // Podman puts its init program before the command, Docker shows the command alone.
+    // Podman prepends its init program to the command, Docker only shows the command.
     let program = match record.args.iter().position(|word| word == "--") {
         Some(end) if record.path.ends_with("-init") => record.args.get(end + 1)?,
         _ => &record.path,
@@ -32,7 +33,7 @@ fn places(program: &str, record: &ContainerRecord) -> Vec<String> {
     }
     let path = record.config.search_path.as_deref().unwrap_or(USUAL_PATH);
     let mut folders: Vec<&str> = path.split(':').collect();
-    // Whether it is in any of them is asked, not in which: most programs are in the last ones.
+    // It only matters whether the program is in any of them. Most programs are in the last ones.
     folders.sort_by_key(|folder| !matches!(*folder, "/bin" | "/usr/bin"));
     folders
         .into_iter()

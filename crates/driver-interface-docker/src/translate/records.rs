@@ -1,11 +1,11 @@
-//! What the engine records, as far as the driver needs it. Everything is optional and every word is text, so
-//! that an engine with a new field or a new state is still read.
+//! The engine's records, reduced to what the driver needs. Every field is optional and every enumeration is plain
+//! text, so that responses of an engine with new fields or states can still be parsed.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads `null` as the default: engines write it for empty maps, lists and texts.
+/// Deserializes `null` as the default: engines write it for empty maps, lists and strings.
 pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     input: D,
 ) -> Result<T, D::Error> {
@@ -14,7 +14,7 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// A container, as inspect has it. Of the environment only the search path is kept, on purpose.
+/// A container as returned by inspect. Of the environment, only the search path is kept, on purpose.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ContainerRecord {
@@ -26,7 +26,7 @@ pub(crate) struct ContainerRecord {
     pub(crate) created: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) state: StateRecord,
-    /// The program of the main process: of the image's entrypoint and the command, the first word.
+    /// The program of the main process: the first word of the image's entrypoint and the command.
     #[serde(deserialize_with = "nullable")]
     pub(crate) path: String,
     /// Its arguments.
@@ -42,7 +42,7 @@ pub(crate) struct ContainerRecord {
     pub(crate) mounts: Vec<MountRecord>,
 }
 
-/// A place that is mounted into a container.
+/// A mount of a container.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct MountRecord {
@@ -117,7 +117,7 @@ pub(crate) struct ConfigRecord {
     pub(crate) working_dir: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) user: String,
-    /// Where programs are looked for.
+    /// The search path for programs.
     #[serde(rename = "Env", deserialize_with = "search_path")]
     pub(crate) search_path: Option<String>,
 }
@@ -133,7 +133,7 @@ pub(crate) struct HostConfigRecord {
     pub(crate) security_opt: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub(crate) readonly_rootfs: bool,
-    /// Folders in memory, with their options.
+    /// The tmpfs mounts with their options.
     #[serde(deserialize_with = "nullable")]
     pub(crate) tmpfs: BTreeMap<String, String>,
 }
@@ -143,7 +143,7 @@ pub(crate) struct HostConfigRecord {
 pub(crate) struct NetworkSettingsRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) networks: BTreeMap<String, EndpointRecord>,
-    /// By container port and protocol, as in `80/tcp`: where it is reached.
+    /// The published ports, by container port and protocol, as in `80/tcp`.
     #[serde(deserialize_with = "nullable")]
     pub(crate) ports: BTreeMap<String, Option<Vec<BindingRecord>>>,
 }
@@ -168,7 +168,7 @@ pub(crate) struct EndpointRecord {
     pub(crate) ipv6_address: String,
 }
 
-/// A container, as listings have it.
+/// A container as returned by listings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct SummaryRecord {
@@ -214,7 +214,7 @@ pub(crate) struct NetworkRecord {
     pub(crate) internal: bool,
 }
 
-/// An image, as inspect has it.
+/// An image as returned by inspect.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ImageRecord {
@@ -238,7 +238,7 @@ pub(crate) struct ImageRecord {
     pub(crate) config: ImageConfigRecord,
 }
 
-/// An image, as listings have it.
+/// An image as returned by listings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ImageSummaryRecord {
@@ -256,18 +256,18 @@ pub(crate) struct ImageConfigRecord {
 }
 
 impl ContainerRecord {
-    /// The name without the slash that Docker puts before it.
+    /// Returns the name without the slash that Docker prepends.
     pub(crate) fn plain_name(&self) -> &str {
         self.name.strip_prefix('/').unwrap_or(&self.name)
     }
 
-    /// Whether this is exactly what was asked for. Engines also take prefixes of an id for it.
+    /// Returns whether this is exactly the container asked for. Engines also accept prefixes of an id.
     pub(crate) fn is_exactly(&self, asked: &str) -> bool {
         self.id == asked || self.plain_name() == asked
     }
 }
 
-/// The value of `PATH` among the variables; the others are not kept.
+/// Deserializes the value of `PATH` and drops the other variables.
 fn search_path<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     let variables = Option::<Vec<String>>::deserialize(input)?.unwrap_or_default();
     Ok(variables

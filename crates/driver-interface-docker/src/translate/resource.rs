@@ -1,4 +1,4 @@
-//! The engine's records of volumes and networks as the interface's.
+//! Conversion of the engine's volume and network records.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,8 @@ use super::{labels, time};
 use crate::wire::EngineError;
 
 pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
-    let unusable = |_| EngineError::Garbled(format!("a volume with the name {:?}", record.name));
+    let unusable =
+        |_| EngineError::InvalidResponse(format!("a volume with the invalid name {:?}", record.name));
     let id = VolumeId::new(record.name.as_str()).map_err(unusable)?;
     let created_at = time::parse(&record.created_at).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut volume = Volume::new(id, record.driver.as_str(), created_at);
@@ -20,7 +21,7 @@ pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
 }
 
 pub(crate) fn network(record: &NetworkRecord) -> Result<Network, EngineError> {
-    let unusable = |_| EngineError::Garbled(format!("a network with the id {:?}", record.id));
+    let unusable = |_| EngineError::InvalidResponse(format!("a network with the invalid id {:?}", record.id));
     let id = NetworkId::new(record.id.as_str()).map_err(unusable)?;
     let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut network = Network::new(id, record.name.as_str(), record.driver.as_str(), created_at);

@@ -1,4 +1,4 @@
-//! The parts of a config that not every driver has, as the engine's request has them.
+//! The optional parts of a config in the engine's create request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use bollard::models::{
 use driver_interface_types::{ContainerConfig, HealthCheck, HealthTest, NetworkMode};
 
 const MIB: u64 = 1024 * 1024;
-/// By which engines are told to leave an entrypoint out. Podman takes an empty list for "the image's own".
+/// Tells engines to use no entrypoint. Podman takes an empty list for "the image's own".
 const NO_ENTRYPOINT: &str = "";
 
-/// Adds to a request what the config says of the process and its surroundings. `network` is the name of the
-/// network that the container joins.
+/// Adds the config's process and environment settings to a request. `network` is the name of the network that the
+/// container joins.
 pub(crate) fn add_to(
     body: &mut ContainerCreateBody,
     config: &ContainerConfig,
@@ -84,7 +84,7 @@ fn add_to_host(host: &mut HostConfig, config: &ContainerConfig, process_limit: O
     host.runtime = config.runtime.clone();
 }
 
-/// The ports without which engines publish nothing, whatever the bindings say.
+/// Returns the ports to expose. Engines publish no port that is not exposed, whatever the bindings say.
 fn exposed(config: &ContainerConfig) -> Vec<String> {
     let ports = config
         .ports
@@ -99,7 +99,7 @@ fn bindings(config: &ContainerConfig) -> BTreeMap<String, Option<Vec<PortBinding
     for port in &config.ports {
         let binding = PortBinding {
             host_ip: Some(port.host_ip.to_string()),
-            // Nothing stands for a port that the engine picks.
+            // An empty string lets the engine pick a port.
             host_port: Some(port.host_port.map_or_else(String::new, |port| port.to_string())),
         };
         bindings

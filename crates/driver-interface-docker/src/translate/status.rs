@@ -1,4 +1,4 @@
-//! The engine's words for a container's state, as the interface's status and facts.
+//! Conversion of the engine's container states.
 
 use std::time::SystemTime;
 
@@ -7,12 +7,12 @@ use driver_interface_types::{ContainerStatus, ExitInfo};
 use super::records::StateRecord;
 use super::time;
 
-/// When the last run started; none if there was none.
+/// Returns when the last run started, or `None` if the container has never run.
 pub(crate) fn started_at(state: &StateRecord) -> Option<SystemTime> {
     time::parse(&state.started_at)
 }
 
-/// The status, for every word any engine may say.
+/// Returns the status for any state that an engine may report.
 pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
     let ran = started_at(state).is_some();
     let ended = || ContainerStatus::of_exit(state.exit_code, oom_killed(state));
@@ -22,7 +22,7 @@ pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
         "removing" => ContainerStatus::Removing,
         "dead" => ContainerStatus::Dead,
         "exited" | "stopped" => ended(),
-        // Podman prepares a further run in these states too.
+        // Podman also prepares a later run in these states.
         "created" | "initialized" | "configured" if !ran => ContainerStatus::Created,
         "created" | "initialized" | "configured" => ended(),
         _ if state.paused => ContainerStatus::Paused,
@@ -33,12 +33,12 @@ pub(crate) fn status(state: &StateRecord) -> ContainerStatus {
     }
 }
 
-/// How the last run ended; none while it runs or if there was none.
+/// Returns how the last run exited, or `None` if it is still running or there was none.
 pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitInfo> {
     let over = match status(state) {
         ContainerStatus::Stopped | ContainerStatus::Exited => true,
         ContainerStatus::Dead | ContainerStatus::Removing => started_at(state).is_some(),
-        ContainerStatus::Created | ContainerStatus::Running | ContainerStatus::Paused => false,
+        _ => false,
     };
     over.then(|| {
         let started = started_at(state).unwrap_or(created_at);
@@ -47,18 +47,18 @@ pub(crate) fn exit(state: &StateRecord, created_at: SystemTime) -> Option<ExitIn
     })
 }
 
-/// Whether memory ran out in the last run. A record proves only that it did: Docker's own note can come too late for it,
-/// and Podman makes none on cgroup v1.
+/// Returns whether the last run ran out of memory. A record only proves that it did: Docker may write it too late,
+/// and Podman does not write it on cgroup v1.
 fn oom_killed(state: &StateRecord) -> Option<bool> {
     state.oom_killed.then_some(true)
 }
 
-/// When the last run ended, which Docker stamps before its start where it was short.
+/// Returns when the last run exited. If it was short, Docker's time may be before its start.
 fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
     time::parse(&state.finished_at).map(|finished| finished.max(started))
 }
 
-/// Whether the main process lives, as far as the engine knows.
+/// Returns whether the main process is alive, as far as the engine knows.
 pub(crate) fn lives(state: &StateRecord) -> bool {
     matches!(status(state), ContainerStatus::Running | ContainerStatus::Paused)
 }

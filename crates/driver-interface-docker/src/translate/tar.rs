@@ -1,4 +1,4 @@
-//! Tar archives: small ones put together, and names changed as they stream by.
+//! Tar archives: creating small ones, and renaming entries while they are streamed.
 
 mod rename;
 
@@ -6,7 +6,7 @@ use driver_interface_types::tar::{BLOCK, checksum};
 
 pub(crate) use rename::Renamer;
 
-/// Whose an entry is, and what others may do with it.
+/// The owner and permissions of an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rights {
     pub(crate) mode: u32,
@@ -14,17 +14,17 @@ pub(crate) struct Rights {
     pub(crate) gid: u32,
 }
 
-/// The head of a folder in an archive.
+/// Returns the header of a directory in an archive.
 pub(crate) fn folder(name: &str, rights: Rights) -> Vec<u8> {
     head(&format!("{}/", name.trim_end_matches('/')), b'5', rights, 0)
 }
 
-/// The head of a file; its content follows, and then [`padding`].
+/// Returns the header of a file. Its content follows, and then [`padding`].
 pub(crate) fn file(name: &str, rights: Rights, size: u64) -> Vec<u8> {
     head(name, b'0', rights, size)
 }
 
-/// The zeros behind a content of this size, and the blocks that end an archive.
+/// Returns the padding after content of this size, and the blocks that end an archive.
 pub(crate) fn ending(size: u64) -> Vec<u8> {
     let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
     vec![0; (BLOCK - over) % BLOCK + 2 * BLOCK]
@@ -80,7 +80,7 @@ fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
     }
 }
 
-/// A number in octal digits with a NUL behind, or in binary where those do not suffice.
+/// Writes a number in NUL-terminated octal digits, or in binary if those do not suffice.
 fn put_number(block: &mut [u8; BLOCK], at: usize, length: usize, number: u64) {
     let digits = length - 1;
     let text = format!("{number:0digits$o}");

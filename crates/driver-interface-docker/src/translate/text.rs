@@ -1,4 +1,4 @@
-//! Chunks of a log as text: lines put together.
+//! Log chunks as text, joined into lines.
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,17 @@ use driver_interface_types::{LogChunk, LogSource};
 
 use super::time;
 
-/// Puts lines together from chunks: parts of one stream's line may have another stream's between them. A line counts
-/// when it is complete, and bytes become text only then, so that no character is cut.
+/// Joins chunks into lines. Parts of a line may be interleaved with the other stream. A line counts once it is
+/// complete, and is only decoded then, so that no character is split.
 #[derive(Debug)]
 pub(crate) struct Text {
-    /// The most lines to keep; all of them without it.
+    /// The maximum number of lines to keep, or `None` for all of them.
     last: Option<u64>,
-    /// Lines without their end yet: of standard output or the terminal, and of standard error.
+    /// Unfinished lines: of standard output or the terminal, and of standard error.
     open: [Vec<u8>; 2],
-    /// Text, as all that is in it was made so.
+    /// The kept lines, which are valid UTF-8.
     kept: VecDeque<u8>,
-    /// How long each kept line is, where only the last ones are kept.
+    /// The length of each kept line, if only the last ones are kept.
     lengths: VecDeque<usize>,
     completed: u64,
 }
@@ -63,7 +63,7 @@ impl Text {
 
     fn complete(&mut self, line: &[u8]) {
         self.completed += 1;
-        // What is held is what is returned: bytes that are no text take more room as text.
+        // Buffer the decoded text, because invalid bytes grow when they are decoded.
         let line = String::from_utf8_lossy(line);
         self.kept.extend(line.as_bytes());
         let Some(last) = self.last else {
@@ -76,17 +76,17 @@ impl Text {
         }
     }
 
-    /// How many complete lines came, also those that are not kept.
+    /// Returns how many complete lines were received, including those not kept.
     pub(crate) fn completed(&self) -> u64 {
         self.completed
     }
 
-    /// How many bytes are held.
+    /// Returns the number of bytes buffered.
     pub(crate) fn bytes(&self) -> usize {
         self.kept.len() + self.open.iter().map(Vec::len).sum::<usize>()
     }
 
-    /// Everything, with what has no line end yet at its end.
+    /// Returns the whole text, including an unfinished line at its end.
     pub(crate) fn finish(mut self) -> String {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
@@ -173,7 +173,8 @@ mod tests {
                 text.push(&LogChunk::new(Stdout, part.clone()));
             }
             let whole: Vec<u8> = parts.concat();
-            // Cut at line ends, bytes become the same text as a whole: a line end is never part of a character.
+            // If split at line ends, bytes decode to the same text as the whole: a line end is never part of a
+            // character.
             prop_assert_eq!(text.finish(), String::from_utf8_lossy(&whole).into_owned());
         }
     }

@@ -1,10 +1,10 @@
-//! Times as engines write them.
+//! Times in the engine's format.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Reads an RFC 3339 time with any offset. `None` for what is none, and for the year 1, by which engines say
-/// "never".
+/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for the year 1, which engines
+/// use for "never".
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let (local, offset) = split_offset(text)?;
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     (time > UNIX_EPOCH).then_some(time)
 }
 
-/// The text before the offset, and the offset east of UTC in seconds.
+/// Returns the text before the offset, and the offset east of UTC in seconds.
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     if let Some(local) = text.strip_suffix(['Z', 'z']) {
         return Some((local, 0));
@@ -31,15 +31,15 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     }
 }
 
-/// Writes a time as RFC 3339 in UTC, with nanoseconds.
+/// Formats a time as RFC 3339 in UTC, with nanoseconds.
 pub(crate) fn format(time: SystemTime) -> String {
     humantime::format_rfc3339_nanos(time.min(*LAST)).to_string()
 }
 
-/// The last second of the year 9999: there is no way to write a later one.
+/// The last second of the year 9999; RFC 3339 cannot represent a later one.
 static LAST: LazyLock<SystemTime> = LazyLock::new(|| UNIX_EPOCH + Duration::from_secs(253_402_300_799));
 
-/// Writes a time as engines take it in a query: seconds since the epoch and nine digits of nanoseconds.
+/// Formats a time for a query: seconds since the epoch and nine digits of nanoseconds.
 pub(crate) fn query(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:09}", since.as_secs(), since.subsec_nanos())

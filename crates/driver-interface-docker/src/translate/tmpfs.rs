@@ -1,4 +1,4 @@
-//! Tmpfs mounts in the engine's terms.
+//! Tmpfs mounts in the engine's format.
 
 use driver_interface_types::{ContainerConfig, SecurityOptions, TmpfsMount};
 
@@ -6,16 +6,17 @@ use super::container::{TMP, own_tmp};
 use super::path_stat::PathStat;
 use crate::engine::Flavour;
 
-/// All tmpfs mounts of a container: the config's, and the driver's own.
+/// Returns all tmpfs mounts of a container: the config's, and the driver's own.
 pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
     let own = own_tmp(config).then(|| TmpfsMount::new(TMP, SecurityOptions::TMP_SIZE_MIB));
     config.tmpfs.iter().cloned().chain(own).collect()
 }
 
-/// The options of a mount, as `mount` has them.
+/// Returns the options of a mount in the syntax of `mount`.
 ///
-/// Without owner and mode the container's user can write to it: runtimes may give it the mode of the directory that the
-/// image has there (see [`keeps_mode`](crate::quirks::keeps_mode)), but never its owner, so that user owns it.
+/// Without an owner and mode, the container's user can write to it. Runtimes may give it the mode of the image's
+/// directory at that path (see [`keeps_mode`](crate::quirks::keeps_mode)), but never its owner, so the mount is
+/// owned by that user.
 pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, flavour: Flavour) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
     let mut options = vec![
@@ -32,19 +33,20 @@ pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, flavour: F
             options.extend(uid.map(|uid| format!("uid={uid}")));
             options.extend(gid.map(|gid| format!("gid={gid}")));
         }
-        // It takes no numbers, only whether it is to be the user's; and it would copy what the image has there.
+        // Podman takes no numeric owner, only whether the mount belongs to the user. By default it would also copy
+        // the image's files to the mount.
         Flavour::Podman => options.extend(["U".to_owned(), "notmpcopyup".to_owned()]),
     }
     options.join(",")
 }
 
-/// The owner and group of a mount, each where its number is known.
+/// Returns the owner and group of a mount, as far as they are known as numbers.
 fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option<u32>) {
     let (uid, gid) = security.user_ids();
     (mount.uid.or(uid), mount.gid.or(gid))
 }
 
-/// The field of a mount that the engine cannot give it, and why.
+/// Returns the field of a mount that the engine does not support, and why.
 pub(crate) fn unsupported(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -58,13 +60,13 @@ pub(crate) fn unsupported(
         Flavour::Podman if foreign(mount.gid, gid) => "gid",
         Flavour::Podman => return None,
     };
-    let why = "Podman gives a tmpfs mount to the container's user and group and to nobody else; leave it out, or give \
-               `security.user` the same number";
+    let why = "Podman assigns tmpfs mounts only to the container's user and group; omit it, or set \
+               `security.user` to the same number";
     Some((field, why.to_owned()))
 }
 
-/// What does not come true of a mount over this directory of the image, where the runtime gives the mount that
-/// directory's mode.
+/// Returns which option of a mount cannot be honoured on top of this directory of the image, if the runtime gives
+/// the mount that directory's mode.
 pub(crate) fn misfit(
     mount: &TmpfsMount,
     security: &SecurityOptions,
@@ -73,12 +75,10 @@ pub(crate) fn misfit(
 ) -> Option<String> {
     let has = below.permissions();
     match mount.mode {
-        Some(wanted) if wanted != has => {
-            Some(format!("it would have the mode {has:o} instead of {wanted:o}"))
-        }
+        Some(wanted) if wanted != has => Some(format!("it would have mode {has:o} instead of {wanted:o}")),
         Some(_) => None,
         None => {
-            // On Podman it is the user's, on Docker where that user's number is known.
+            // On Podman it belongs to the user, on Docker only if that user's number is known.
             let (uid, gid) = security.user_ids();
             let (own, group) = owner(mount, security);
             let writable = |bits: u32| has & bits == bits;
@@ -90,7 +90,7 @@ pub(crate) fn misfit(
                 (false, false) => writable(0o003),
             };
             (!can).then(|| {
-                format!("it would have the mode {has:o}, with which the container's user cannot write to it")
+                format!("it would have mode {has:o}, which does not let the container's user write to it")
             })
         }
     }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn below(mode: u32) -> PathStat {
-        // As Go writes it: the sticky bit lies elsewhere.
+        // In Go's format, which has the sticky bit elsewhere.
         let sticky = if mode & 0o1000 == 0 { 0 } else { 1 << 20 };
         serde_json::from_str(&format!(
             r#"{{"mode":{}}}"#,

@@ -1,4 +1,4 @@
-//! What engines measure of a container, in the interface's units.
+//! Conversion of the engine's resource usage to the interface's units.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::records::nullable;
 use super::time;
 
-/// One measurement, as engines give it.
+/// One measurement as returned by the engine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct UsageRecord {
@@ -51,8 +51,8 @@ struct MemoryRecord {
     stats: CacheRecord,
 }
 
-/// The part of the file cache that the kernel would give back first: by the first name on control groups of
-/// version 1, whose second name is about the container without its children; by the second on version 2.
+/// The part of the page cache that the kernel would reclaim first. On cgroup v1 it is the first field, because the
+/// second excludes the container's child groups; on v2 it is the second field.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CacheRecord {
@@ -93,12 +93,13 @@ struct TransferRecord {
 }
 
 impl UsageRecord {
-    /// When it was measured; never where there was nothing to measure.
+    /// Returns when the measurement was taken, or `None` if there was nothing to measure.
     pub(crate) fn time(&self) -> Option<SystemTime> {
         time::parse(&self.read)
     }
 
-    /// The measurement after an earlier one. `pids_limit` holds where the engine does not say.
+    /// Returns the stats since an earlier measurement. `pids_limit` is used if the engine does not report the
+    /// limit.
     pub(crate) fn after(&self, earlier: &Self, pids_limit: u64) -> Option<ContainerStats> {
         let time = self.time()?;
         let passed = time.duration_since(earlier.time()?).ok()?;
@@ -141,7 +142,7 @@ impl UsageRecord {
     }
 }
 
-/// Whether a number is one: 0 and the largest ones stand for none.
+/// Returns whether a number is a limit: 0 and the largest numbers mean "unlimited".
 fn is_limit(number: u64) -> bool {
     number > 0 && number < 1 << 62
 }

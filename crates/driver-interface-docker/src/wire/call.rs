@@ -9,18 +9,19 @@ use serde::{Deserialize, Serialize};
 use super::transport::is_engines;
 use super::{EngineError, Query, Wire};
 
-/// The longest list that is read: some eight thousand containers.
+/// The maximum size of a list, enough for some eight thousand containers.
 const MAX_LIST: usize = 12 * 1024 * 1024;
-/// The longest answer about one thing: a container with its environment and labels.
+/// The maximum size of a response about one object, such as a container with its environment and labels.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
-/// The longest answer to a change: an id, a word, or nothing.
+/// The maximum size of the response to a change: an id, a word, or nothing.
 const MAX_SHORT: usize = 64 * 1024;
-/// By how much the memory for a long answer grows. What it grows from is mapped anew and not copied.
+/// By how much the buffer for a long response grows. Buffers of this size are remapped when they grow, and not
+/// copied.
 const GROWTH: usize = 1024 * 1024;
-/// More of an error's text helps nobody.
+/// The maximum length of an error's text that is kept.
 const MAX_ERROR_TEXT: usize = 4 * 1024;
 
-/// What a request carries.
+/// The body of a request.
 pub(crate) enum Payload {
     Nothing,
     Json(Vec<u8>),
@@ -31,11 +32,11 @@ impl Payload {
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, EngineError> {
         serde_json::to_vec(value)
             .map(Self::Json)
-            .map_err(|error| EngineError::Garbled(error.to_string()))
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))
     }
 }
 
-/// A whole answer whose status is no error.
+/// A complete response whose status is not an error.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -53,13 +54,13 @@ impl Answer {
         Ok(Self { status, body })
     }
 
-    /// Checks that the answer says "done" and nothing else. Podman puts a word or an empty line where Docker puts
-    /// nothing; anything longer is not an answer to a change.
+    /// Checks that the response says nothing but "done". Podman sends a word or an empty line where Docker sends
+    /// nothing. Anything longer is not the response to a change.
     pub(crate) fn done(self) -> Result<(), EngineError> {
         match self.body.trim_ascii() {
             b"" | b"OK" => Ok(()),
-            other => Err(EngineError::Garbled(format!(
-                "status {} with a body where none belongs: {}",
+            other => Err(EngineError::InvalidResponse(format!(
+                "status {} with an unexpected body: {}",
                 self.status,
                 message(other)
             ))),
@@ -67,12 +68,12 @@ impl Answer {
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
-        serde_json::from_slice(&self.body).map_err(|error| EngineError::Garbled(error.to_string()))
+        serde_json::from_slice(&self.body).map_err(|error| EngineError::InvalidResponse(error.to_string()))
     }
 }
 
 impl Wire {
-    /// Makes a call and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -86,17 +87,17 @@ impl Wire {
         Answer::read(self.open(method, target, payload).await?, limit).await
     }
 
-    /// Reads a list.
+    /// Requests a list.
     pub(crate) async fn list(&self, target: &Query) -> Result<Answer, EngineError> {
         Answer::read(self.open(Method::GET, target, Payload::Nothing).await?, MAX_LIST).await
     }
 
-    /// Makes a call that changes something and is answered with nothing.
+    /// Sends a request that changes something and whose response is empty.
     pub(crate) async fn change(&self, method: Method, target: &Query) -> Result<(), EngineError> {
         self.call(method, target, Payload::Nothing).await?.done()
     }
 
-    /// Makes a call and returns its answer with the body still to be read, once the status is no error.
+    /// Sends a request and returns the response with its body unread, unless the status is an error.
     pub(crate) async fn open(
         &self,
         method: Method,
@@ -117,26 +118,26 @@ impl Wire {
         };
         let request = request
             .body(Full::new(body))
-            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         answered(self.send(request).await?).await
     }
 }
 
-/// The answer, unless its status is an error or it is not the engine's own.
+/// Returns the response, unless its status is an error or it is not from the engine itself.
 pub(crate) async fn answered(answer: Response<Incoming>) -> Result<Response<Incoming>, EngineError> {
     let status = answer.status();
     let engines = is_engines(&answer);
     if engines && (status.is_success() || status == StatusCode::NOT_MODIFIED) {
         return Ok(answer);
     }
-    // It is a refusal whatever becomes of its text.
+    // It counts as a refusal even if its text cannot be read.
     let body = Limited::new(answer.into_body(), MAX_SHORT).collect().await;
     let text = body.map(|whole| message(&whole.to_bytes())).unwrap_or_default();
     Err(if engines {
         EngineError::refused(status.as_u16(), text)
     } else {
-        EngineError::Garbled(format!(
-            "status {status} from something that is not the engine: {text}"
+        EngineError::InvalidResponse(format!(
+            "status {status} from a server that is not the engine: {text}"
         ))
     })
 }
@@ -147,9 +148,11 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
         let frame = frame.map_err(|error| EngineError::Broken(Box::new(error)))?;
         if let Ok(data) = frame.into_data() {
             if whole.len() + data.len() > limit {
-                return Err(EngineError::Garbled(format!("it is longer than {limit} bytes")));
+                return Err(EngineError::InvalidResponse(format!(
+                    "it is longer than {limit} bytes"
+                )));
             }
-            // A large one does not take twice its size.
+            // Avoids doubling the buffer of a large response.
             if whole.capacity() - whole.len() < data.len() {
                 whole.reserve_exact(data.len().max(whole.len()).min(GROWTH).max(data.len()));
             }
@@ -159,8 +162,9 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, EngineError> {
     Ok(whole.into())
 }
 
-/// The text of an error answer: its `message` if it is JSON, else the beginning of what came. Other JSON is not shown: it
-/// may be an answer under a wrong status, with environment variables in it.
+/// Returns the text of an error response: its `message` if it is JSON, otherwise the beginning of the body. Other
+/// JSON is not shown, because it may be a regular response under a wrong status that contains environment
+/// variables.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {
@@ -169,7 +173,7 @@ fn message(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Message>(body) {
         Ok(Message { message }) => message,
         Err(_) if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => {
-            "it gave JSON without a message".to_owned()
+            "JSON without a message".to_owned()
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };

@@ -2,15 +2,15 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::EngineError;
 
-/// Which of a process's two outputs bytes come from.
+/// The output of a process that bytes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Stdout,
     Stderr,
 }
 
-/// Some bytes of one stream. A frame that is longer than [`Demux::MAX_PIECE`] comes in several pieces, of which
-/// only the first is marked as the frame's start.
+/// Some bytes of one stream. A frame longer than [`Demux::MAX_PIECE`] is split into several pieces, of which only
+/// the first is marked as the frame's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) stream: Stream,
@@ -18,10 +18,10 @@ pub(crate) struct Frame {
     pub(crate) data: Bytes,
 }
 
-/// Takes the engine's multiplexed output apart: frames of an eight-byte header (stream, three zeros, length)
-/// and their content, cut anywhere by the transport.
+/// A decoder for the engine's multiplexed output: frames with an eight-byte header (stream, three zeros, length)
+/// and their content, split arbitrarily by the transport.
 ///
-/// A frame's length is never believed: at most one piece is held back, however long the frame claims to be.
+/// A frame's length is not trusted: at most one piece is buffered, whatever length the frame claims.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     buffer: BytesMut,
@@ -38,15 +38,15 @@ struct Open {
 const HEADER: usize = 8;
 
 impl Demux {
-    /// The most bytes of a frame that are handed on at once.
+    /// The maximum number of bytes of a frame that are returned at once.
     pub(crate) const MAX_PIECE: usize = 64 * 1024;
 
-    /// Takes in what the transport brought.
+    /// Adds bytes received from the transport.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next piece, or `None` when more has to come first.
+    /// Returns the next piece, or `None` if more data is needed first.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         let Some(open) = &mut self.current else {
             let Some(open) = header(&mut self.buffer)? else {
@@ -72,17 +72,20 @@ impl Demux {
         Ok(Some(frame))
     }
 
-    /// Says whether the stream may end here.
+    /// Checks that the stream may end here.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
         if self.buffer.is_empty() && self.current.is_none() {
             Ok(())
         } else {
-            Err(EngineError::Garbled("the output ends inside a frame".to_owned()))
+            Err(EngineError::InvalidResponse(
+                "the output ends inside a frame".to_owned(),
+            ))
         }
     }
 }
 
-/// No engine puts more into a frame: 1 GiB. Most have 32 KiB; Podman puts a whole line of a log into one.
+/// The maximum length of a frame that any engine sends: 1 GiB. Most send 32 KiB; Podman sends a whole line of a
+/// log as one frame.
 const MAX_FRAME: u32 = 1 << 30;
 
 fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
@@ -90,8 +93,8 @@ fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
         let Some(&[kind, 0, 0, 0, a, b, c, d]) = buffer.first_chunk::<HEADER>() else {
             return match buffer.len() {
                 0..HEADER => Ok(None),
-                _ => Err(EngineError::Garbled(
-                    "the output has no frame header where one has to be".to_owned(),
+                _ => Err(EngineError::InvalidResponse(
+                    "the output has an invalid frame header".to_owned(),
                 )),
             };
         };
@@ -99,13 +102,17 @@ fn header(buffer: &mut BytesMut) -> Result<Option<Open>, EngineError> {
             // 0 is standard input, which engines only ever use for standard output.
             0 | 1 => Stream::Stdout,
             2 => Stream::Stderr,
-            other => return Err(EngineError::Garbled(format!("the output names a stream {other}"))),
+            other => {
+                return Err(EngineError::InvalidResponse(format!(
+                    "the output has an unknown stream {other}"
+                )));
+            }
         };
         buffer.advance(HEADER);
         let left = u32::from_be_bytes([a, b, c, d]);
         if left > MAX_FRAME {
-            return Err(EngineError::Garbled(format!(
-                "the output has a frame of {left} bytes"
+            return Err(EngineError::InvalidResponse(format!(
+                "the output has a frame of {left} bytes, which is too long"
             )));
         }
         let left = usize::try_from(left).unwrap_or(usize::MAX);

@@ -1,8 +1,9 @@
-//! What one operation has asked the engine to change: the one rule by which an error says `NotApplied` or `Unknown`.
+//! Tracks the changes that one operation has requested from the engine. This decides whether an error says
+//! `NotApplied` or `Unknown`.
 //!
-//! Every request that may change something counts from the moment it is sent until the engine itself refuses it. While
-//! the count is not zero, whatever goes wrong next (a lost answer, a look-up that fails, a later step) may not claim
-//! that nothing was applied.
+//! Every request that may change something counts from the moment it is sent until the engine itself rejects it.
+//! While the count is not zero, no later failure (a lost response, a failed lookup, a later step) may claim that
+//! nothing was applied.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,28 +14,28 @@ tokio::task_local! {
     static SENT: Cell<usize>;
 }
 
-/// Runs one operation and counts what it asks the engine to change.
+/// Runs one operation and tracks the changes that it requests from the engine.
 pub(crate) fn tracked<T>(operation: impl Future<Output = T>) -> impl Future<Output = T> {
     SENT.scope(Cell::new(0), operation)
 }
 
-/// Whether the operation under way has sent a change that the engine has not refused.
+/// Returns whether the current operation has sent a change that the engine has not rejected.
 pub(crate) fn may_have_changed() -> bool {
     SENT.try_with(|sent| sent.get() > 0).unwrap_or(false)
 }
 
-/// A request that changes something is about to be sent.
+/// Records that a request that changes something is about to be sent.
 pub(super) fn sent() {
     let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
 }
 
-/// The engine itself refused a request that was counted.
+/// Records that the engine itself rejected a counted request.
 pub(crate) fn refused() {
     let _ = SENT.try_with(|sent| sent.set(sent.get().saturating_sub(1)));
 }
 
-/// Whether a request may change a container, image, volume or network. Waiting, resizing a terminal and preparing a
-/// command, which does nothing until it is started, are also `POST`.
+/// Returns whether a request may change a container, image, volume or network. Waiting, resizing a terminal and
+/// preparing a command, which does nothing until it is started, also use `POST`.
 pub(super) fn changes(method: &Method, path: &str) -> bool {
     let harmless = ["/wait", "/resize", "/exec"];
     !matches!(*method, Method::GET | Method::HEAD) && !harmless.iter().any(|end| path.ends_with(end))

@@ -1,21 +1,21 @@
 use std::fmt;
 use std::io;
 
-/// Why a call to the engine gave no usable answer. It says what is known about the call, and nothing yet about
-/// what it means for the operation; `translate::errors` decides that.
+/// The reason why a call to the engine yielded no usable response. It states what is known about the call, not
+/// what that means for the operation; `translate::errors` decides that.
 #[derive(Debug)]
 pub(crate) enum EngineError {
-    /// The engine answered with an error status.
+    /// The engine responded with an error status.
     Refused(Refusal),
-    /// No connection came about, so nothing was sent.
+    /// No connection could be established, so nothing was sent.
     Unreachable { address: String, source: io::Error },
     /// The connection broke after the request may have been sent.
     Broken(Box<dyn std::error::Error + Send + Sync>),
-    /// The answer came, but is not what the API says.
-    Garbled(String),
+    /// A response was received, but does not match the API.
+    InvalidResponse(String),
 }
 
-/// An answer with an error status.
+/// A response with an error status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -30,12 +30,12 @@ impl EngineError {
         })
     }
 
-    /// Whether the engine may have done what was asked although there is no usable answer.
+    /// Returns whether the engine may have carried out the request although there is no usable response.
     pub(crate) fn effect_unknown(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.status >= 500,
             Self::Unreachable { .. } => false,
-            Self::Broken(_) | Self::Garbled(_) => true,
+            Self::Broken(_) | Self::InvalidResponse(_) => true,
         }
     }
 }
@@ -44,14 +44,14 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(Refusal { status, message }) if message.is_empty() => {
-                write!(f, "the engine answered with status {status}")
+                write!(f, "the engine returned status {status}")
             }
             Self::Refused(Refusal { status, message }) => {
-                write!(f, "the engine answered with status {status}: {message}")
+                write!(f, "the engine returned status {status}: {message}")
             }
-            Self::Unreachable { address, source } => write!(f, "no connection to {address}: {source}"),
+            Self::Unreachable { address, source } => write!(f, "cannot connect to {address}: {source}"),
             Self::Broken(source) => write!(f, "the connection to the engine broke: {source}"),
-            Self::Garbled(what) => write!(f, "the engine's answer makes no sense: {what}"),
+            Self::InvalidResponse(what) => write!(f, "the engine sent an invalid response: {what}"),
         }
     }
 }
@@ -59,14 +59,14 @@ impl fmt::Display for EngineError {
 impl std::error::Error for EngineError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Refused(_) | Self::Garbled(_) => None,
+            Self::Refused(_) | Self::InvalidResponse(_) => None,
             Self::Unreachable { source, .. } => Some(source),
             Self::Broken(source) => Some(source.as_ref()),
         }
     }
 }
 
-/// What goes wrong between a request and the head of its answer.
+/// An error between sending a request and receiving the response headers.
 #[derive(Debug)]
 pub(crate) enum TransportError {
     Connect { address: String, source: io::Error },
@@ -77,7 +77,7 @@ pub(crate) enum TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { address, source } => write!(f, "no connection to {address}: {source}"),
+            Self::Connect { address, source } => write!(f, "cannot connect to {address}: {source}"),
             Self::Exchange(source) => source.fmt(f),
             Self::Request(source) => source.fmt(f),
         }
@@ -99,7 +99,7 @@ impl From<TransportError> for EngineError {
         match error {
             TransportError::Connect { address, source } => Self::Unreachable { address, source },
             TransportError::Exchange(source) => Self::Broken(Box::new(source)),
-            TransportError::Request(source) => Self::Garbled(source.to_string()),
+            TransportError::Request(source) => Self::InvalidResponse(source.to_string()),
         }
     }
 }

@@ -5,19 +5,19 @@ use serde::de::DeserializeOwned;
 
 use super::EngineError;
 
-/// The longest object that is taken for one of an engine's reports.
+/// The maximum size of a single report of an engine.
 const MAX_OBJECT: usize = 4 * 1024 * 1024;
-/// From this length on an object is read again only where it may have ended, so that a long one is not read once for
-/// each piece of it.
+/// Objects longer than this are only parsed again if they may be complete, so that a long object is not parsed
+/// once per chunk.
 const LONG_OBJECT: usize = 64 * 1024;
 
-/// Reads JSON objects as they come: one after the other, with or without anything between them, cut anywhere.
+/// A streaming parser for concatenated JSON objects, with or without separators, split arbitrarily.
 ///
-/// Each is handed on as soon as it is there. At most one is held back.
+/// Each object is returned as soon as it is complete. At most one is buffered.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     buffer: BytesMut,
-    /// Whether an end of an object came since it was last read.
+    /// Whether the end of an object may have arrived since the last parse.
     may_be_whole: bool,
 }
 
@@ -27,9 +27,9 @@ impl Objects {
         self.may_be_whole |= bytes.contains(&b'}');
     }
 
-    /// The next object, or `None` when more has to come first.
+    /// Returns the next object, or `None` if more data is needed first.
     pub(crate) fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
-        let garbled = |error: serde_json::Error| EngineError::Garbled(error.to_string());
+        let garbled = |error: serde_json::Error| EngineError::InvalidResponse(error.to_string());
         if !self.may_be_whole && (LONG_OBJECT..=MAX_OBJECT).contains(&self.buffer.len()) {
             return Ok(None);
         }
@@ -42,7 +42,7 @@ impl Objects {
             Some(Err(error)) if error.is_eof() => {
                 self.may_be_whole = false;
                 if self.buffer.len() > MAX_OBJECT {
-                    return Err(EngineError::Garbled(format!(
+                    return Err(EngineError::InvalidResponse(format!(
                         "a report is longer than {MAX_OBJECT} bytes"
                     )));
                 }
@@ -55,13 +55,13 @@ impl Objects {
         Ok(Some(value))
     }
 
-    /// Whether the stream may end here.
+    /// Returns whether the stream may end here.
     pub(crate) fn is_complete(&self) -> bool {
         self.buffer.iter().all(u8::is_ascii_whitespace)
     }
 }
 
-/// A stream of JSON objects that is being received. Dropping it closes the connection.
+/// A stream of JSON objects being received. Dropping it closes the connection.
 pub(crate) struct ObjectStream {
     body: Incoming,
     objects: Objects,
@@ -75,7 +75,7 @@ impl ObjectStream {
         }
     }
 
-    /// The next object; none at the end. Dropping the future loses none.
+    /// Returns the next object, or `None` at the end. Cancel safe: dropping the future loses no object.
     pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, EngineError> {
         loop {
             if let Some(object) = self.objects.next()? {
@@ -85,7 +85,7 @@ impl ObjectStream {
                 None if self.objects.is_complete() => return Ok(None),
                 None => {
                     let text = "the stream ends inside a report".to_owned();
-                    return Err(EngineError::Garbled(text));
+                    return Err(EngineError::InvalidResponse(text));
                 }
                 Some(Err(error)) => return Err(EngineError::Broken(Box::new(error))),
                 Some(Ok(frame)) => {

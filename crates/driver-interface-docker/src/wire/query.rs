@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-/// A path with its query, every value percent-encoded.
+/// A path with its query, in which every value is percent-encoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     text: String,

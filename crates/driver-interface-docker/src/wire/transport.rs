@@ -15,15 +15,15 @@ use tokio::net::TcpStream;
 
 use super::{TransportError, effects};
 
-/// How long a TCP connection may carry nothing before it is probed, and how far apart the probes are. A peer that has
-/// vanished without a word is then noticed within about a minute and a half.
+/// How long a TCP connection may be idle before it is probed, and the interval between probes. A peer that
+/// vanished silently is thus noticed within about a minute and a half.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: Duration = Duration::from_secs(10);
 
-/// How much of an answer is held that was not asked for yet, and the longest head of one.
+/// How much unread response data is buffered, and the maximum size of the response headers.
 const MAX_BUFFER: usize = 128 * 1024;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Unix(PathBuf),
@@ -40,8 +40,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// The way to one engine. Each request has a connection of its own: none is stale after the engine restarted,
-/// and dropping a request closes it.
+/// The connection to one engine. Each request uses a connection of its own, so none is stale after the engine
+/// restarts, and dropping a request closes its connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
     address: Arc<Address>,
@@ -49,7 +49,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A way that does not name an API version yet.
+    /// Creates a connection without an API version.
     pub(crate) fn new(address: Address) -> Self {
         Self {
             address: Arc::new(address),
@@ -57,7 +57,7 @@ impl Wire {
         }
     }
 
-    /// The same way, with the API version named in every path, such as `1.41`.
+    /// Returns the same connection with an API version, such as `1.41`, in every path.
     pub(crate) fn with_version(&self, version: &str) -> Self {
         Self {
             address: self.address.clone(),
@@ -69,8 +69,8 @@ impl Wire {
         &self.address
     }
 
-    /// Sends a request and returns as soon as the head of the answer is there. A request that changes something counts
-    /// from now on; see [`effects`].
+    /// Sends a request and returns as soon as the response headers are received. A request that changes something
+    /// counts from now on; see [`effects`].
     pub(crate) async fn send<B>(&self, mut request: Request<B>) -> Result<Response<Incoming>, TransportError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -118,16 +118,16 @@ impl Wire {
                 let keepalive = TcpKeepalive::new()
                     .with_time(KEEPALIVE)
                     .with_interval(KEEPALIVE_PROBES);
-                // Without it a dead peer is still noticed by the deadlines, only later.
+                // Without it, a dead peer is still noticed by the deadlines, only later.
                 if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
-                    tracing::debug!(%error, "no keepalive on the connection");
+                    tracing::debug!(%error, "keepalive could not be enabled on the connection");
                 }
                 over(stream, request, changes).await
             }
         }
     }
 
-    /// The path and query to send: with the API version before them unless they name one themselves.
+    /// Returns the path and query to send, prefixed with the API version unless they contain one.
     fn target(&self, uri: &Uri) -> Result<Uri, TransportError> {
         let given = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let text = if names_version(given) {
@@ -161,7 +161,7 @@ where
     protocol.max_buf_size(MAX_BUFFER);
     let handshake = protocol.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(TransportError::Exchange)?;
-    // It ends by itself when the answer has been read or dropped, and its error is the body's error too.
+    // The task ends by itself once the response has been read or dropped, and its error shows up in the body too.
     tokio::spawn(async move {
         let _ = connection.with_upgrades().await;
     });
@@ -178,8 +178,8 @@ where
     Ok(answer)
 }
 
-/// Whether the engine itself gave an answer, and not something between it and us. Docker and Podman name their API
-/// version in every answer, errors included; only the switch of protocols may come without it.
+/// Returns whether a response is from the engine itself and not from an intermediary. Docker and Podman state
+/// their API version in every response, errors included; only a protocol switch may lack it.
 pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
 }

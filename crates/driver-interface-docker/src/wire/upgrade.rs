@@ -8,14 +8,15 @@ use serde::Serialize;
 use super::call::answered;
 use super::{EngineError, Query, Wire};
 
-/// A connection that has become a pair of byte streams. Shutting it down ends what we send and nothing else;
-/// dropping it closes it.
+/// A connection turned into a pair of byte streams. Shutting it down only ends the sending direction; dropping it
+/// closes the connection.
 pub(crate) type Duplex = TokioIo<Upgraded>;
 
 impl Wire {
-    /// Makes a call after which the connection belongs to the two ends.
+    /// Sends a request after which the connection becomes a raw byte stream.
     pub(crate) async fn upgrade(&self, target: &Query, body: &impl Serialize) -> Result<Duplex, EngineError> {
-        let body = serde_json::to_vec(body).map_err(|error| EngineError::Garbled(error.to_string()))?;
+        let body =
+            serde_json::to_vec(body).map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let request = Request::builder()
             .method(Method::POST)
             .uri(target.as_str())
@@ -23,7 +24,7 @@ impl Wire {
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "tcp")
             .body(Full::new(bytes::Bytes::from(body)))
-            .map_err(|error| EngineError::Garbled(error.to_string()))?;
+            .map_err(|error| EngineError::InvalidResponse(error.to_string()))?;
         let answer = self.send(request).await?;
         let status = answer.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -33,9 +34,9 @@ impl Wire {
                 .map_err(|error| EngineError::Broken(Box::new(error)));
         }
         let answer = answered(answer).await?;
-        // What follows could be read and not answered.
-        Err(EngineError::Garbled(format!(
-            "status {} where the connection was to be handed over",
+        // Output would be readable, but no input could be sent.
+        Err(EngineError::InvalidResponse(format!(
+            "status {} instead of a connection upgrade",
             answer.status()
         )))
     }

@@ -11,17 +11,17 @@ use hyper::body::Frame;
 use super::call::{Answer, answered};
 use super::{EngineError, Query, Wire};
 
-/// Why an upload did not get through.
+/// The reason why an upload failed.
 #[derive(Debug)]
 pub(crate) enum UploadError {
-    /// The engine did not take it.
+    /// The engine rejected it.
     Engine(EngineError),
-    /// What was to be sent ended with this error.
+    /// The content to send ended with this error.
     Content(DriverError),
 }
 
 impl Wire {
-    /// Sends a stream as fast as the engine takes it, and reads the answer. Dropping the future ends both.
+    /// Sends a stream as fast as the engine reads it, and returns the response. Dropping the future aborts both.
     pub(crate) async fn upload(
         &self,
         method: Method,
@@ -31,7 +31,7 @@ impl Wire {
     ) -> Result<Answer, UploadError> {
         let broken = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&broken);
-        // Of what the body ends with, hyper keeps the text alone.
+        // hyper only keeps the text of an error that ends the body, so the error itself is stored here.
         let frames = content.map(move |piece| match piece {
             Ok(data) => Ok(Frame::data(data)),
             Err(error) => {
@@ -48,7 +48,7 @@ impl Wire {
         }
         let request = request
             .body(StreamBody::new(frames))
-            .map_err(|error| UploadError::Engine(EngineError::Garbled(error.to_string())))?;
+            .map_err(|error| UploadError::Engine(EngineError::InvalidResponse(error.to_string())))?;
         let sent = match self.send(request).await {
             Ok(answer) => answered(answer).await,
             Err(failure) => Err(failure.into()),

@@ -14,7 +14,7 @@ use super::world::{DEADLINE, World};
 use crate::one_layer::{OneLayer, archive};
 use crate::registry::serving_whole;
 
-/// A program that goes on until it is told to end, and can be told.
+/// A program that goes on until it is asked to exit, and can be asked.
 pub(crate) const SERVES: &str = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 
 async fn status(world: &World, subject: &Subject) -> Option<ContainerStatus> {

@@ -184,7 +184,7 @@ fn what_cannot_be_attached_is_a_typed_error() {
 #[test]
 fn a_plan_says_what_a_creation_would_do_and_does_nothing() {
     on_each("plan", |bench| async move {
-        let config = bench.config("true");
+        let config = bench.config("true").disk(64);
         let plan = bench.driver.plan(&config).await.unwrap();
         assert!(plan.is_accepted(), "{:?}", plan.refusals);
         assert!(

@@ -91,7 +91,7 @@ fn a_directory_that_is_replaced_by_a_link_before_the_start_is_not_followed() {
             (codes::CONTAINER_START_FAILED, false),
             "{error:?}"
         );
-        assert!(error.to_string().contains("leads to `/etc`"), "{error}");
+        assert!(error.to_string().contains("resolves to `/etc`"), "{error}");
         std::fs::remove_file(&source).unwrap();
         std::fs::create_dir(&source).unwrap();
         driver.start_container(&made.id).await.unwrap();

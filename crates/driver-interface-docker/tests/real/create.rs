@@ -62,7 +62,7 @@ fn words_and_variables_reach_the_process_as_they_are() {
                 "--",
             ];
             let script = "for word; do printf '<%s>' \"$word\"; done; printf '%s' \"$ODD\"";
-            let words = ["sh", "-c", script, "sh"].into_iter().chain(odd);
+            let words = [&["sh", "-c", script, "sh"][..], &odd].concat();
             let config = bench
                 .config("")
                 .command(words)
@@ -185,7 +185,7 @@ fn what_does_not_exist_is_refused_and_nothing_is_left() {
                 (base.clone().memory(1 << 24), codes::RESOURCE_LIMIT_EXCEEDED),
                 (base.clone().cpu(-1.0), codes::CONFIGURATION_ERROR),
                 (
-                    base.clone().strictness(Strictness::Require),
+                    base.clone().disk(64).strictness(Strictness::Require),
                     codes::UNSUPPORTED_OPERATION,
                 ),
             ];
@@ -233,7 +233,8 @@ fn a_disk_limit_that_does_not_hold_is_told_each_time() {
     on_each(
         "a_disk_limit_that_does_not_hold_is_told_each_time",
         async |bench| {
-            let made = bench.created("true").await;
+            let limited = bench.config("true").disk(64);
+            let made = bench.driver.create_container(&limited).await.unwrap();
             let told = |warnings: &[driver_interface_types::Warning]| {
                 warnings
                     .iter()

@@ -14,7 +14,7 @@ use super::engine::{Bench, connections, on_each};
 use super::exec::exec;
 use super::files::{MIB, path, plain};
 
-/// One folder is the engine's to reach, the other, in memory, only the container's own programs' on Docker.
+/// One directory is the engine's to reach, the other, in memory, only the container's own programs' on Docker.
 const FOLDERS: [&str; 2] = ["/srv", "/tmp"];
 
 async fn writable(bench: &Bench) -> ContainerInstance {

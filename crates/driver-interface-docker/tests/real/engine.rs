@@ -232,7 +232,7 @@ pub(crate) fn connections() -> usize {
         .count()
 }
 
-/// What is required and not there fails the test; anything else is told.
+/// What is required and not there fails the test; anything else is reported.
 pub(crate) fn absent(name: &str, what: &str, why: &str) {
     let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
     assert!(

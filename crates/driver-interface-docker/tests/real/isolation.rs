@@ -59,14 +59,20 @@ fn sessions_cannot_reach_each_other() {
         bench.ready(&control).await;
         let name = control.name.as_str();
         assert_eq!(
-            ask(&bench, "s1", open.clone(), control.endpoint.as_deref().unwrap()).await,
+            ask(
+                &bench,
+                "s1",
+                open.clone(),
+                &control.ip_address.unwrap().to_string()
+            )
+            .await,
             "hello\nend\n"
         );
         assert_eq!(ask(&bench, "s1", open, name).await, "hello\nend\n", "by name");
 
         let server = bench.running(SERVE).await;
         bench.ready(&server).await;
-        let address = server.endpoint.clone().unwrap();
+        let address = server.ip_address.unwrap().to_string();
         if !bench.driver.capabilities().session_isolation {
             assert!(server.warnings.iter().any(|warning| warning.path == "network"));
             eprintln!("that sessions are apart was not tried: the driver does not promise it on this engine");
@@ -78,7 +84,7 @@ fn sessions_cannot_reach_each_other() {
                 &bench,
                 "s2",
                 NetworkMode::Default,
-                control.endpoint.as_deref().unwrap()
+                &control.ip_address.unwrap().to_string()
             )
             .await,
             "end\n"

@@ -301,7 +301,7 @@ fn clean_ups_do_not_disturb_containers_that_are_created_meanwhile() {
                 let made = driver.create_container(&config).await.unwrap();
                 driver.start_container(&made.id).await.unwrap();
                 let now = driver.get_container(&made.id).await.unwrap().unwrap();
-                assert!(now.endpoint.is_some(), "{now:?}");
+                assert!(now.ip_address.is_some(), "{now:?}");
                 driver
                     .remove_container(&made.id, RemoveOptions::force())
                     .await

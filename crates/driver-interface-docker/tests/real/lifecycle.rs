@@ -26,7 +26,7 @@ fn a_container_s_whole_life() {
             (ContainerStatus::Created, ContainerState::Terminated)
         );
         assert_eq!(
-            (made.started_at, made.exit.clone(), made.endpoint.clone()),
+            (made.started_at, made.exit.clone(), made.ip_address),
             (None, None, None)
         );
         assert_eq!(made.image, bench.image);
@@ -53,7 +53,7 @@ fn a_container_s_whole_life() {
             (ContainerStatus::Running, ContainerState::Running)
         );
         assert!(
-            running.started_at.is_some() && running.endpoint.is_some(),
+            running.started_at.is_some() && running.ip_address.is_some(),
             "{running:?}"
         );
         assert!(driver.is_container_healthy(&made.id).await.unwrap());
@@ -79,7 +79,7 @@ fn a_container_s_whole_life() {
             (stopped.status, stopped.exit_code()),
             (ContainerStatus::Stopped, Some(0))
         );
-        assert_eq!(stopped.endpoint, None);
+        assert_eq!(stopped.ip_address, None);
         assert_eq!(
             driver.stop_container(&made.id, stop).await.unwrap(),
             StopOutcome::AlreadyStopped

@@ -18,7 +18,7 @@ async fn open(bench: &Bench, id: &ContainerId, options: LogStreamOptions) -> Log
 }
 
 async fn all(stream: LogStream) -> Vec<LogChunk> {
-    timeout(WITHIN, stream.collect()).await.unwrap().unwrap()
+    timeout(WITHIN, stream.collect_all()).await.unwrap().unwrap()
 }
 
 fn bytes(chunks: &[LogChunk], source: LogSource) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! The engine's API without the driver: an independent witness, and a stranger on the same engine.
+//! The engine's API without the driver: an independent view, and another program on the same engine.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

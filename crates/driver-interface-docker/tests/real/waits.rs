@@ -146,7 +146,7 @@ fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
                     "{error}"
                 );
                 assert!(error.to_string().contains(says), "{error}");
-                assert!(error.to_string().contains("its log ends: "), "{error}");
+                assert!(error.to_string().contains("its log ends with: "), "{error}");
                 assert!(begun.elapsed() < WITHIN / 2, "{error}");
             }
         },

@@ -20,7 +20,7 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         NetworkCreationError::new("net", "engine answered 500").into(),
         NetworkNotFoundError::new("net").into(),
         NetworkRemoveError::new("net", "container `web` is connected").into(),
-        NetworkConnectError::new("net", "web", "it was made with no network").into(),
+        NetworkConnectError::new("net", "web", "it was created without a network").into(),
         DriverHealthError::new("answer is not JSON").into(),
         TimeoutError::new("create_container", Duration::from_secs(30)).into(),
         NetworkError::new("connection reset").into(),

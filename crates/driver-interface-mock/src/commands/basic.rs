@@ -1,10 +1,10 @@
-//! Programs that do little: wait, succeed, fail.
+//! Trivial programs: waiting, succeeding, failing.
 
 use std::time::Duration;
 
 use crate::process::MockProcess;
 
-/// Sleeps until a signal ends it.
+/// Sleeps until it is killed by a signal.
 pub(crate) async fn idle(_: MockProcess) -> u8 {
     std::future::pending().await
 }
@@ -17,7 +17,7 @@ pub(crate) async fn fail(_: MockProcess) -> u8 {
     1
 }
 
-/// Sleeps for the sum of its arguments, each with a unit or in seconds.
+/// Sleeps for the sum of its arguments, each in seconds unless it has a unit.
 pub(crate) async fn sleep(process: MockProcess) -> u8 {
     let mut total = Duration::ZERO;
     for arg in process.args().iter().skip(1) {
@@ -34,7 +34,7 @@ pub(crate) async fn sleep(process: MockProcess) -> u8 {
         return 1;
     }
     if total == Duration::MAX {
-        // A timer would make a paused clock jump to it when nothing else goes on.
+        // With a timer, a paused clock would jump to it when nothing else is running.
         return std::future::pending().await;
     }
     process.sleep(total).await;
@@ -59,7 +59,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * unit).ok()
 }
 
-/// Sleeps for so many microseconds.
+/// Sleeps for a number of microseconds.
 pub(crate) async fn usleep(process: MockProcess) -> u8 {
     let micros = process
         .args()

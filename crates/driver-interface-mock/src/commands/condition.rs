@@ -3,7 +3,7 @@
 use crate::fs::{Access, Node};
 use crate::process::MockProcess;
 
-/// How deep a condition may be nested.
+/// The maximum nesting depth of a condition.
 const MAX_DEPTH: usize = 50;
 
 pub(crate) async fn test(process: MockProcess) -> u8 {
@@ -21,7 +21,7 @@ pub(crate) async fn test(process: MockProcess) -> u8 {
     let verdict = match words.as_slice() {
         [] => Ok(false),
         [word] => Ok(!word.is_empty()),
-        // With three words the middle one decides, whatever the others look like.
+        // If there are three words, the middle one decides, whatever the others look like.
         [left, operator, right] if is_binary(operator) => reader.compare(left, operator, right),
         _ => reader.any(),
     };

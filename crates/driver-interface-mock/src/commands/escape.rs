@@ -1,7 +1,7 @@
-//! Backslash escapes, as `printf` and `echo -e` know them.
+//! Backslash escapes as in `printf` and `echo -e`.
 
-/// Replaces backslash escapes. Octal numbers may have a leading zero on top of their three digits, as `%b`
-/// and `echo -e` have them, when `zero_first` is set. Returns the bytes, and whether `\c` cut them off.
+/// Replaces backslash escapes. If `zero_first` is set, octal numbers may have a leading zero in addition to their
+/// three digits, as in `%b` and `echo -e`. Returns the bytes, and whether `\c` ended them.
 pub(crate) fn unescape(text: &str, zero_first: bool) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -55,7 +55,7 @@ pub(crate) fn unescape(text: &str, zero_first: bool) -> (Vec<u8>, bool) {
     (out, false)
 }
 
-/// A number of up to `longest` digits, and how many it has.
+/// Parses a number of up to `longest` digits. Returns it with the number of its digits.
 fn number(text: &[u8], radix: u32, longest: usize) -> (u8, usize) {
     let digits: Vec<u32> = text
         .iter()

@@ -1,4 +1,4 @@
-//! Programs for files and folders.
+//! Programs for files and directories.
 
 use super::options::Line;
 use super::owners::{new_mode, permissions};
@@ -233,7 +233,7 @@ fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Resu
         .files
         .meta(&from)
         .map_or(Meta::FILE.mode, |meta| meta.mode);
-    // Where the file is somebody else's, it keeps its own.
+    // If the file belongs to another user, it keeps its own permissions.
     let _ = process
         .files
         .change(&process.path(target), |meta| meta.mode = mode);

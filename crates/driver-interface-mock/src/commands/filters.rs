@@ -1,4 +1,4 @@
-//! Programs that pass data on, all of it or a part.
+//! Programs that forward data, all of it or a part.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use crate::process::{Input, MockProcess, Output};
 
 /// How much is read at once.
 pub(super) const CHUNK: usize = 64 * 1024;
-/// How often a followed file is looked at.
+/// How often a followed file is checked.
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
-/// The CPU time of handling so many bytes: a gigabyte takes a second.
+/// Returns the CPU time for processing a number of bytes: a gigabyte takes a second.
 pub(super) fn cost(bytes: usize) -> Duration {
     Duration::from_nanos(bytes as u64)
 }
 
-/// The inputs a command line names; standard input when it names none.
+/// Opens the inputs that a command line names, or standard input if it names none.
 pub(super) async fn inputs(process: &MockProcess, names: &[String]) -> (Vec<(String, Input)>, u8) {
     if names.is_empty() {
         return (vec![(String::new(), process.stdin.clone())], 0);
@@ -95,7 +95,8 @@ pub(crate) async fn head(process: MockProcess) -> u8 {
     status
 }
 
-/// Keeps all it has read until the last line feed in memory, so `tail /dev/zero` runs out of it.
+/// Prints the end of its input. It buffers everything since the last line feed, so `tail /dev/zero` runs out of
+/// memory.
 pub(crate) async fn tail(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "n:c:fFqs:").await else {
         return 1;
@@ -156,7 +157,7 @@ fn start_of_tail(data: &[u8], limit: usize, in_bytes: bool, from_start: bool) ->
     }
 }
 
-/// Prints what is appended to a file, for ever.
+/// Prints what is appended to a file, forever.
 async fn follow(process: &MockProcess, names: &[String]) {
     let path = names.last().map(|name| process.path(name)).unwrap_or_default();
     let length = || process.read_path(&path).map_or(0, |data| data.len());

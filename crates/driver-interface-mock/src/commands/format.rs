@@ -3,7 +3,7 @@
 use super::escape::unescape;
 use crate::process::MockProcess;
 
-/// One directive: flags, width and precision, and what it formats.
+/// One directive: flags, width, precision and conversion.
 #[derive(Default)]
 struct Directive {
     left: bool,
@@ -14,7 +14,7 @@ struct Directive {
     kind: char,
 }
 
-/// The widest a field may be.
+/// The maximum field width.
 const MAX_WIDTH: usize = 16 << 20;
 
 pub(crate) async fn printf(process: MockProcess) -> u8 {
@@ -37,7 +37,7 @@ pub(crate) async fn printf(process: MockProcess) -> u8 {
     loop {
         let before = printer.args.len();
         printer.print(format);
-        // The format is used again for what is left, unless it takes nothing.
+        // The format is reused for the remaining arguments, unless it consumes none.
         if printer.done || printer.args.is_empty() || printer.args.len() == before {
             break;
         }
@@ -90,7 +90,7 @@ impl<'a> Printer<'a> {
         self.done |= cut;
     }
 
-    /// Does one directive; returns what follows it.
+    /// Processes one directive. Returns the text after it.
     fn directive<'f>(&mut self, text: &'f str) -> &'f str {
         let mut directive = Directive::default();
         let mut chars = text.char_indices().peekable();

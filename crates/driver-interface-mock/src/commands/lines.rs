@@ -5,7 +5,7 @@ use super::options::Line;
 use super::regex::Pattern;
 use crate::process::MockProcess;
 
-/// Patterns that are not known are refused, not half understood.
+/// Searches lines for a pattern. Unsupported patterns are rejected rather than misinterpreted.
 pub(crate) async fn grep(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "qcvioFEnhHs").await else {
         return 2;
@@ -108,7 +108,7 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
     }
 }
 
-/// The bytes of a set such as `a-z`, `\n` or `[:upper:]`.
+/// Returns the bytes of a set such as `a-z`, `\n` or `[:upper:]`.
 fn byte_set(text: &str) -> Vec<u8> {
     let class = |range: std::ops::RangeInclusive<u8>| range.collect::<Vec<u8>>();
     match text {
@@ -182,7 +182,7 @@ pub(crate) async fn cut(process: MockProcess) -> u8 {
     status
 }
 
-/// Whether a list such as `1,3-5,7-` has a number.
+/// Returns whether a list such as `1,3-5,7-` contains a number.
 fn in_list(list: &str, number: usize) -> bool {
     list.split(',').any(|part| match part.split_once('-') {
         None => part.parse() == Ok(number),

@@ -1,4 +1,4 @@
-//! Programs that ask for names. Nothing is sent anywhere: what has a name is there.
+//! Programs that resolve names. Nothing is sent anywhere: a name that resolves counts as reachable.
 
 use crate::process::MockProcess;
 
@@ -6,7 +6,7 @@ fn last_word(process: &MockProcess) -> String {
     process.args().last().cloned().unwrap_or_default()
 }
 
-/// `getent hosts NAME`.
+/// Implements `getent hosts NAME`.
 pub(crate) async fn getent(process: MockProcess) -> u8 {
     let name = last_word(&process);
     match process.host.address_of(&name) {

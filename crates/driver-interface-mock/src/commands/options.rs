@@ -1,18 +1,18 @@
-//! Command lines: flags first, then operands.
+//! Command-line parsing: flags first, then operands.
 
 use std::collections::BTreeMap;
 
 use crate::process::MockProcess;
 
-/// A command line, taken apart.
+/// A parsed command line.
 pub(super) struct Line {
     flags: BTreeMap<char, String>,
     pub(super) operands: Vec<String>,
 }
 
 impl Line {
-    /// Takes a command line apart. `known` lists the flags, with a `:` behind those that have a value. A flag
-    /// that is not known is said and gives nothing.
+    /// Parses a command line. `known` lists the flags, with a `:` after those that take a value. An unknown flag
+    /// is reported, and the result is `None`.
     pub(super) async fn parse(process: &MockProcess, known: &str) -> Option<Self> {
         let args = process.args().get(1..).unwrap_or_default();
         match parse(args, known) {
@@ -49,7 +49,7 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
             line.operands.extend(rest.by_ref().cloned());
             break;
         }
-        // `head -5` is the old way to say `head -n 5`.
+        // `head -5` is the obsolete form of `head -n 5`.
         if flags.chars().all(|c| c.is_ascii_digit()) && known.contains("n:") {
             line.flags.insert('n', flags.to_owned());
             continue;
@@ -76,7 +76,7 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
     Ok(line)
 }
 
-/// A count with the suffixes of `head`, `tail` and `dd`.
+/// Parses a count with the suffixes of `head`, `tail` and `dd`.
 pub(super) fn count(text: &str) -> Option<u64> {
     let (digits, factor) = match text.char_indices().last()? {
         (at, 'b') => (text.get(..at)?, 512),

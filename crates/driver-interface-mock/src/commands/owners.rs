@@ -1,10 +1,10 @@
-//! Programs for whose files are, what they are, and links.
+//! Programs for owners, permissions, file status and links.
 
 use super::options::Line;
 use crate::fs::{Errno, Meta, Node};
 use crate::process::MockProcess;
 
-/// `rwxr-xr-x` and the like.
+/// Formats a mode as `rwxr-xr-x`.
 pub(super) fn permissions(mode: u32) -> String {
     let bit = |shift: u32, shown: char| if mode >> shift & 1 == 1 { shown } else { '-' };
     let mut text: String = (0..9)
@@ -26,7 +26,7 @@ pub(super) fn permissions(mode: u32) -> String {
     text
 }
 
-/// Sets permissions, in octal digits or as in `u+x,go-w`.
+/// Sets permissions, given in octal digits or as in `u+x,go-w`.
 pub(crate) async fn chmod(process: MockProcess) -> u8 {
     change(process, |asked, meta, _| {
         meta.mode = new_mode(asked, meta.mode).ok_or(Refused::Unclear)?;
@@ -35,7 +35,7 @@ pub(crate) async fn chmod(process: MockProcess) -> u8 {
     .await
 }
 
-/// Sets owners, as numbers or root.
+/// Sets owners, given as numbers or root.
 pub(crate) async fn chown(process: MockProcess) -> u8 {
     change(process, |asked, meta, may_give| {
         let (user, group) = asked
@@ -69,13 +69,13 @@ pub(crate) async fn chown(process: MockProcess) -> u8 {
     .await
 }
 
-/// Why a file was left as it was.
+/// The reason why a file was left unchanged.
 enum Refused {
     Unclear,
     NotPermitted,
 }
 
-/// Changes files as the command line asks, where it is told whether the user may give files away.
+/// Changes files as the command line requests. `apply` receives whether the user may change owners.
 async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> Result<(), Refused>) -> u8 {
     let Some(line) = Line::parse(&process, "Rvf").await else {
         return 1;
@@ -150,7 +150,7 @@ pub(super) fn new_mode(asked: &str, old: u32) -> Option<u32> {
     Some(mode)
 }
 
-/// Prints with `-c` what a format asks for; without it, name and size.
+/// Prints the status of files: with `-c` in the given format, otherwise name and size.
 pub(crate) async fn stat(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "c:tL").await else {
         return 1;
@@ -213,7 +213,7 @@ pub(crate) async fn stat(process: MockProcess) -> u8 {
     status
 }
 
-/// Makes symbolic links. There are no others.
+/// Creates symbolic links. Hard links are not supported.
 pub(crate) async fn ln(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "sfn").await else {
         return 1;

@@ -1,5 +1,5 @@
-//! The regular expressions that `grep` in tests uses: characters, `.`, sets, `^`, `$` and `*`; with `-E` also
-//! `+`, `?` and `|` between whole alternatives. Groups are not known.
+//! The subset of regular expressions that `grep` needs in tests: characters, `.`, sets, `^`, `$` and `*`; with
+//! `-E` also `+`, `?` and `|` between whole alternatives. Groups are not supported.
 
 use crate::shell::glob::set_fits;
 
@@ -28,7 +28,7 @@ enum One {
 }
 
 impl Pattern {
-    /// Reads a pattern; nothing when it has something that is not known.
+    /// Parses a pattern, or returns `None` if part of it is not supported.
     pub(super) fn parse(text: &str, fixed: bool, extended: bool, any_case: bool) -> Option<Self> {
         let text = if any_case {
             text.to_lowercase()
@@ -53,7 +53,7 @@ impl Pattern {
         })
     }
 
-    /// Whether a line has it somewhere.
+    /// Returns whether a line contains a match.
     pub(super) fn fits(&self, line: &str) -> bool {
         let chars: Vec<char> = if self.any_case {
             line.to_lowercase()
@@ -140,7 +140,7 @@ impl Branch {
     }
 
     fn fits(&self, line: &[char]) -> bool {
-        // All places the items so far can end at, instead of backtracking: no pattern takes long.
+        // Tracks all positions at which the items so far can end. Without backtracking, no pattern is slow.
         let mut ends: Vec<bool> = (0..=line.len()).map(|at| at == 0 || !self.at_start).collect();
         for item in &self.items {
             let mut next = vec![false; line.len() + 1];
@@ -155,7 +155,7 @@ impl Branch {
                     .and_then(|before| ends.get(before))
                     .copied()
                     .unwrap_or(false);
-                // What was taken at least once may be taken again.
+                // An item that matched at least once may match again.
                 carried = step && (from_before || (carried && item.many));
                 let skipped = item.least == 0 && ends.get(at).copied().unwrap_or(false);
                 *slot = carried || skipped;

@@ -66,7 +66,7 @@ pub(crate) async fn uname(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// The engine's time: `+%s`, `+%s%N`, `+%N`, or RFC 3339.
+/// Prints the engine's time: `+%s`, `+%s%N`, `+%N`, or RFC 3339.
 pub(crate) async fn date(process: MockProcess) -> u8 {
     let now = process.host.clock.now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(crate) async fn date(process: MockProcess) -> u8 {
     process.answer(format!("{text}\n")).await
 }
 
-/// Prints the environment, or runs a program with more of it.
+/// Prints the environment, or runs a program with additional variables.
 pub(crate) async fn env(mut process: MockProcess) -> u8 {
     let mut rest = process.args().get(1..).unwrap_or_default().to_vec();
     if rest.first().is_some_and(|arg| arg == "-i" || arg == "-") {
@@ -102,7 +102,7 @@ pub(crate) async fn env(mut process: MockProcess) -> u8 {
     run_instead(process, rest, "env").await
 }
 
-/// Goes on as another program in the same process.
+/// Replaces the program of the same process.
 async fn run_instead(mut process: MockProcess, words: Vec<String>, name: &str) -> u8 {
     let program = words.first().cloned().unwrap_or_default();
     match process.launcher().load_as_script(&program, &words) {
@@ -122,7 +122,7 @@ async fn cannot_execute(process: &MockProcess, name: &str, program: &str, proble
     problem.exit_code()
 }
 
-/// Runs a program as if it were in a session of its own; the simulation has none to leave.
+/// Runs a program as if in its own session; the simulation has no sessions.
 pub(crate) async fn setsid(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default().to_vec();
     run_instead(process, words, "setsid").await
@@ -134,7 +134,7 @@ pub(crate) async fn nohup(process: MockProcess) -> u8 {
     run_instead(process, words, "nohup").await
 }
 
-/// Says where the terminal is that it reads from, if it does.
+/// Prints the path of the terminal on standard input, if there is one.
 pub(crate) async fn tty(process: MockProcess) -> u8 {
     let there = process.stdin.is_terminal();
     process
@@ -143,7 +143,8 @@ pub(crate) async fn tty(process: MockProcess) -> u8 {
     u8::from(!there)
 }
 
-/// Prints the terminal's size with `size`, and sets what [`Modes`] knows of; all else it takes and does nothing about.
+/// Prints the terminal's size with `size`, and sets the modes in [`Modes`]. Accepts all other settings and ignores
+/// them.
 pub(crate) async fn stty(process: MockProcess) -> u8 {
     let Some(terminal) = process.terminal.clone().filter(|_| process.stdin.is_terminal()) else {
         process
@@ -213,7 +214,7 @@ pub(crate) async fn ps(process: MockProcess) -> u8 {
     process.answer(text).await
 }
 
-/// Sends a signal to processes by their numbers; with `-l` it lists signals.
+/// Sends a signal to processes by id; with `-l` it lists signals.
 pub(crate) async fn kill(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Some(Signal::Term);
@@ -255,7 +256,7 @@ pub(crate) async fn kill(process: MockProcess) -> u8 {
             status = 1;
         }
     }
-    // A signal to itself has to do its work before the next command runs.
+    // A signal to itself must take effect before the next command runs.
     tokio::task::yield_now().await;
     status
 }
@@ -280,7 +281,7 @@ async fn list_signals(process: &MockProcess, of: Option<&String>) -> u8 {
     process.answer(text).await
 }
 
-/// Runs a program and ends it after a time: with `TERM`, or with what `-s` names.
+/// Runs a program and terminates it after a time, with `TERM` or the signal given by `-s`.
 pub(crate) async fn timeout(process: MockProcess) -> u8 {
     let mut args = process.args().get(1..).unwrap_or_default().to_vec();
     let mut signal = Signal::Term;
@@ -315,7 +316,7 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
         Err(_) => {
             entry.send(signal);
             let exit = run.await;
-            // It is one process with the program in it, so what ends the program ends it.
+            // It shares a process with the program, so a signal that ends the program ends both.
             if let Some(signal) = exit.signal {
                 process.entry.send(signal);
                 tokio::task::yield_now().await;
@@ -325,7 +326,7 @@ pub(crate) async fn timeout(process: MockProcess) -> u8 {
     }
 }
 
-/// Prints a limit of the kernel on each process: the soft one, or with `-H` the hard one.
+/// Prints a ulimit: the soft limit, or with `-H` the hard limit.
 pub(crate) async fn ulimit(process: MockProcess) -> u8 {
     const NAMES: [(char, &str); 8] = [
         ('n', "nofile"),

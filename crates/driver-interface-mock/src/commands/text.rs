@@ -1,9 +1,9 @@
-//! Programs that print what they are told.
+//! Programs that print text.
 
 use super::escape::unescape;
 use crate::process::MockProcess;
 
-/// Bytes of output that are written at once.
+/// The number of bytes written at once.
 const CHUNK: usize = 8 * 1024;
 
 pub(crate) async fn echo(process: MockProcess) -> u8 {
@@ -65,7 +65,7 @@ pub(crate) async fn dirname(process: MockProcess) -> u8 {
     process.answer(format!("{folder}\n")).await
 }
 
-/// Prints a line for ever, or until nobody reads it.
+/// Prints a line forever, or until nobody reads it.
 pub(crate) async fn yes(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default();
     let line = format!(

@@ -1,10 +1,10 @@
-//! What the engine behind the driver would have said: the source of the driver's errors.
+//! The simulated engine's responses, which are the source of the driver's errors.
 
 use std::fmt;
 
 use crate::profile::Kind;
 
-/// An engine's refusal. As mock-docker it has Docker's words.
+/// A refusal of the engine. For mock-docker it uses Docker's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NameTaken { name: String, by: String },
@@ -25,7 +25,7 @@ pub(crate) enum Refusal {
     BadArchive(&'static str),
 }
 
-/// An engine's answer, as the source of an error.
+/// A response of the engine, as the source of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EngineAnswer {
     status: Option<u16>,

@@ -1,4 +1,4 @@
-//! Looking volumes and networks up, and attaching containers to networks.
+//! Inspecting volumes and networks, and attaching containers to networks.
 
 use driver_interface_errors::{
     ConfigurationError, NetworkConnectError, NetworkNotFoundError, Result, Violation,
@@ -13,7 +13,7 @@ use crate::Operation;
 use crate::engine::{Attachment, State};
 use crate::profile::Kind;
 
-/// The longest name that a name server takes.
+/// The maximum length of a name that DNS servers accept.
 const MAX_ALIAS: usize = 253;
 
 impl<K: Kind> MockDriver<K> {
@@ -69,7 +69,7 @@ impl<K: Kind> MockDriver<K> {
                 return Err(no_such_container(container));
             };
             if target.config.network == NetworkMode::None {
-                let reason = "it was made with no network";
+                let reason = "it was created without a network";
                 return Err(NetworkConnectError::new(network.as_str(), container.as_str(), reason).into());
             }
             if target.networks.iter().any(|attached| attached.network == wanted) {
@@ -79,14 +79,14 @@ impl<K: Kind> MockDriver<K> {
                 network: wanted.clone(),
                 aliases: options.aliases.clone(),
             });
-            if target.run().is_some() && target.endpoint().is_none() {
+            if target.run().is_some() && target.ip_address().is_none() {
                 let address = state.address_on(&format!("network/{wanted}"));
                 let run = state
                     .containers
                     .get_mut(&found)
                     .and_then(|target| target.run_mut());
                 if let Some(run) = run {
-                    run.endpoint = Some(address);
+                    run.address = Some(address);
                 }
             }
             Ok(())
@@ -107,7 +107,7 @@ impl<K: Kind> MockDriver<K> {
                 && target.networks.is_empty()
                 && let Some(run) = target.run_mut()
             {
-                run.endpoint = None;
+                run.address = None;
             }
             Ok(())
         };
@@ -117,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// The whole ids of a network and a container of this namespace.
+    /// Returns the full ids of a network and a container of this namespace.
     fn both(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! Containers: started, removed, looked up.
+//! Starting, removing and inspecting containers.
 
 use driver_interface_errors::{
     ContainerNotFoundError, ContainerRemoveError, ContainerStartError, DriverError, Effect, Hint, Result,
@@ -21,7 +21,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Starts what does not run, in one step.
+    /// Starts a container that is not running, in one step.
     pub(super) fn start_now(&self, id: &ContainerId) -> Result<StartOutcome> {
         let engine = &self.core.engine;
         let mut state = engine.state();
@@ -173,7 +173,7 @@ fn start_failed<K: Kind>(id: &ContainerId, problem: StartProblem) -> DriverError
         .into()
 }
 
-/// Why a program does not run: in words, as a hint, and as the engine says it.
+/// Explains why a program does not run: in words, as a hint, and as the engine reports it.
 pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
     match problem {
         StartProblem::NoSuchProgram(program) => (
@@ -187,7 +187,7 @@ pub(super) fn explained(problem: StartProblem) -> (String, Hint, Refusal) {
             Refusal::NotExecutable(program),
         ),
         StartProblem::PortInUse(port) => (
-            format!("port {port} of the host is in use"),
+            format!("host port {port} is in use"),
             Hint::PortInUse,
             Refusal::PortInUse(port),
         ),

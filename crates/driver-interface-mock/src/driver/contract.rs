@@ -1,4 +1,4 @@
-//! The trait, forwarded to where each operation is done.
+//! The driver trait, forwarded to the implementation of each operation.
 
 #![deny(clippy::missing_trait_methods)]
 
@@ -10,9 +10,9 @@ use driver_interface_types::{
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, Signal,
-    StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume, VolumeConfig,
-    VolumeId, WaitOptions, WriteFile,
+    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
+    Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
+    VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use super::MockDriver;
@@ -116,7 +116,7 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
         self.unpause(id).await
     }
 
-    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         self.restart(id, options).await
     }
 

@@ -1,4 +1,4 @@
-//! Making containers: checked as a whole, then made in one step.
+//! Creating containers: the config is checked as a whole, then the container is created in one step.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || self.check(config), work).await
     }
 
-    /// Everything that is refused before the engine is asked.
+    /// Performs every check that can fail before the engine is involved.
     fn check(&self, config: &ContainerConfig) -> Result<()> {
         let violations = self.violations(config);
         if !violations.is_empty() {
@@ -59,7 +59,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// What of the config is invalid.
+    /// Returns what is invalid in the config.
     pub(super) fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.core.options.policy) {
             Ok(()) => Vec::new(),
@@ -72,24 +72,25 @@ impl<K: Kind> MockDriver<K> {
                 .enumerate()
                 .filter(|(_, mount)| !mount.read_only);
             violations.extend(writable.map(|(index, _)| {
-                let message = "must be true: this driver has no writable mounts in a container whose root file \
-                               system is read-only (`security.readOnly`)";
+                let message = "must be true: this driver does not support writable mounts in a container whose \
+                               root file system is read-only (`security.readOnly`)";
                 Violation::new(format!("volumes[{index}].readOnly"), "writable-mount-in-read-only", message)
             }));
         }
         violations
     }
 
-    /// What the config asks for and a mock does not do. It is the disk limit, as on most Docker hosts.
+    /// Returns warnings about what the config requests and a mock does not enforce. This is the disk limit, as on
+    /// most Docker hosts.
     pub(super) fn unenforced(&self, config: &ContainerConfig) -> Vec<Warning> {
-        let message = format!(
-            "the limit of {} MiB is not enforced by a simulated engine",
-            config.resources.disk
-        );
-        vec![Warning::new("resources.disk", "not-enforced", message)]
+        let limit = config.resources.disk.map(|mib| {
+            let message = format!("the limit of {mib} MiB is not enforced by a simulated engine");
+            Warning::new("resources.disk", "not-enforced", message)
+        });
+        limit.into_iter().collect()
     }
 
-    /// The container an earlier creation with this key made.
+    /// Returns the container that an earlier creation with this key created.
     fn made_before(
         &self,
         state: &State,
@@ -100,9 +101,10 @@ impl<K: Kind> MockDriver<K> {
         let Some(container) = own.first() else {
             return Ok(None);
         };
-        if container.labels.get(label::FINGERPRINT) != Some(&config.fingerprint()) {
+        let same = container.labels.get(label::FINGERPRINT);
+        if !same.is_some_and(|text| config.has_fingerprint(text)) {
             let message = format!(
-                "must be new: container `{}` was made with it from another config",
+                "must be new: container `{}` was created with it from a different config",
                 container.name
             );
             return Err(ConfigurationError::single("operationKey", "key-reused", message).into());
@@ -110,7 +112,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(container.instance())
     }
 
-    /// Makes the container in one step: until then nothing has happened, and after it everything.
+    /// Creates the container in one step: before it, nothing has changed, and after it, everything has.
     fn commit(&self, config: &ContainerConfig, key: &str, image: &ImageRef) -> Result<ContainerInstance> {
         let engine = &self.core.engine;
         let mut state = engine.state();
@@ -151,7 +153,7 @@ impl<K: Kind> MockDriver<K> {
         let command = full_command(config, &found);
         if command.is_empty() {
             return Err(
-                ContainerCreationError::new("neither the config nor the image names a command")
+                ContainerCreationError::new("neither the config nor the image defines a command")
                     .with_hint(Hint::NoCommand)
                     .with_source(Refusal::NoCommand.answer::<K>())
                     .into(),
@@ -188,7 +190,7 @@ impl<K: Kind> MockDriver<K> {
             started_at: None,
             healthy: true,
             health: None,
-            enforcement: enforcement(),
+            enforcement: enforcement(config),
             changed: watch::Sender::default(),
         };
         let instance = container.instance();
@@ -214,7 +216,7 @@ impl<K: Kind> MockDriver<K> {
         Ok(())
     }
 
-    /// A new object's labels: the user's, and those by which drivers find it again.
+    /// Returns the labels of a new resource: the user's, and those by which drivers find it again.
     pub(super) fn labels(
         &self,
         own: &BTreeMap<String, String>,
@@ -229,7 +231,7 @@ impl<K: Kind> MockDriver<K> {
         mark(
             label::OWNER,
             format!(
-                "{}/{}/{:x}",
+                "{}.{}.{:x}",
                 K::PROFILE.name,
                 std::process::id(),
                 self.core.options.seed
@@ -246,8 +248,8 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// The words a container runs: the entrypoint, then the command, each its own or the image's. An entrypoint of its own,
-/// an empty one too, leaves the image's command out.
+/// Returns the command line that a container runs: the entrypoint followed by the command, each from the config or
+/// else the image. If the config sets an entrypoint, even an empty one, the image's command is not used.
 fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     let entrypoint = config.entrypoint.as_ref().unwrap_or(&image.entrypoint);
     let command = if config.command.is_empty() && config.entrypoint.is_none() {
@@ -258,7 +260,7 @@ fn full_command(config: &ContainerConfig, image: &Image) -> Vec<String> {
     entrypoint.iter().chain(command).cloned().collect()
 }
 
-/// The config with what the image has where it says nothing.
+/// Returns the config with the image's values filled in where it has none.
 pub(super) fn with_image(config: &ContainerConfig, image: &Image) -> ContainerConfig {
     let mut full = config.clone();
     full.stop_signal = full.stop_signal.or(image.stop_signal);
@@ -286,7 +288,7 @@ fn resolver_file(config: &ContainerConfig) -> String {
         .collect()
 }
 
-/// A config in short, without anything that may be secret.
+/// Returns a summary of a config without anything that may be secret.
 pub(super) fn summary_of(config: &ContainerConfig) -> String {
     let program = config
         .command

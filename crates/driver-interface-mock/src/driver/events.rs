@@ -10,7 +10,7 @@ use crate::engine::Position;
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// Where one reader of the events stands.
+/// A reader of the events, and its position.
 struct Reader {
     engine: MockEngine,
     namespace: Namespace,
@@ -23,8 +23,7 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn follow_events(&self, filter: &EventFilter) -> Result<EventStream> {
         let check = || {
             if filter.since.is_some() && filter.after.is_some() {
-                let violation =
-                    Violation::new("after", "conflict", "must not be given together with `since`");
+                let violation = Violation::new("after", "conflict", "must not be set together with `since`");
                 return Err(ConfigurationError::new(vec![violation]).into());
             }
             Ok(())
@@ -62,7 +61,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 impl Reader {
-    /// The next event that passes; none once the engine starts over.
+    /// Returns the next event that matches, or `None` once the engine is reset.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let found = {
@@ -75,7 +74,7 @@ impl Reader {
             match found {
                 Some(event) if self.passes(&event) => return Some(event),
                 Some(_) => {}
-                // It was marked as seen when the reader was made or waited last, so nothing is missed.
+                // It was marked as seen when the reader was created or last waited, so no event is missed.
                 None => self.arrived.changed().await.ok()?,
             }
         }

@@ -1,4 +1,4 @@
-//! Commands in running containers: run and waited for, or left to themselves.
+//! Commands in running containers: waiting for them, and detached exec.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::engine::{Exec, ExecProblem, ExecRequest, State};
 use crate::process::{Client, Input, Output, Terminal};
 use crate::profile::Kind;
 
-/// One stream of output as it is kept.
+/// The kept part of one output stream.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
     ended: bool,
@@ -55,7 +55,8 @@ impl<K: Kind> MockDriver<K> {
                     }
                 }
             };
-            // All that it wrote is there now. What others still write who have its streams is not its own.
+            // All of its own output has arrived by now. Output that other processes still write to its streams
+            // does not count.
             out.drain();
             err.drain();
             let truncated = out.truncated || err.truncated;
@@ -91,7 +92,7 @@ impl<K: Kind> MockDriver<K> {
                 ("tty", config.tty.is_some()),
             ];
             for (path, _) in refused.iter().filter(|(_, given)| *given) {
-                let message = "must not be given: nobody stays with a detached command to see to it";
+                let message = "must not be set for a detached command";
                 violations.push(Violation::new(*path, "detached", message));
             }
             if violations.is_empty() {
@@ -116,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Runs a command in a container of this namespace.
+    /// Starts a command in a container of this namespace.
     pub(super) fn start_command(
         &self,
         state: &mut State,
@@ -154,7 +155,7 @@ impl Kept {
         }
     }
 
-    /// Takes what is there.
+    /// Takes the chunks that have already arrived.
     fn drain(&mut self) {
         while let Ok(chunk) = self.chunks.try_recv() {
             self.keep(&chunk);
@@ -169,7 +170,7 @@ impl Kept {
     }
 }
 
-/// What is recorded of a command: its program, and neither words nor values behind it.
+/// Returns the record of a command: its program, without arguments or values.
 pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfig) -> Call {
     let program = config.argv.first().map_or("", String::as_str);
     let program = program.rsplit('/').next().unwrap_or(program);
@@ -181,7 +182,7 @@ pub(super) fn call_of(operation: Operation, id: &ContainerId, config: &ExecConfi
     Call::new(operation).on(id).summary(summary)
 }
 
-/// What to run, with a terminal in place of the input and the error stream where there is one.
+/// Returns the request. A terminal, if requested, replaces the input and the error stream.
 pub(super) fn request(
     config: &ExecConfig,
     terminal: Option<Arc<Terminal>>,
@@ -216,12 +217,12 @@ fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
         ExecProblem::NotRunning => return not_running(id),
         ExecProblem::Paused => return paused(id),
         ExecProblem::NoSuchFolder(folder) => (
-            format!("no such folder: `{folder}`"),
+            format!("no such directory: `{folder}`"),
             Hint::WorkingDirNotFound,
             Refusal::NoSuchFolder(folder),
         ),
         ExecProblem::TooManyProcesses => {
-            return ExecError::new(id.as_str(), "it has as many processes as it may")
+            return ExecError::new(id.as_str(), "it has reached its limit of processes")
                 .with_effect(Effect::NotApplied)
                 .into();
         }

@@ -1,4 +1,4 @@
-//! Commands that one talks to.
+//! Interactive exec sessions.
 
 use std::io;
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use crate::engine::Exec;
 use crate::process::{Client, Input, Output, Terminal, pipe};
 use crate::profile::Kind;
 
-/// How much of the input may be on its way.
+/// The maximum amount of buffered input.
 const BUFFER: usize = 64 * 1024;
 
-/// What a command writes.
+/// The output of a command.
 struct Reader {
     chunks: mpsc::Receiver<Bytes>,
     rest: Bytes,
@@ -52,7 +52,7 @@ impl<K: Kind> MockDriver<K> {
             let keys = if has_terminal {
                 Keys::Terminal(screen)
             } else {
-                // Only while somebody types is the output kept open by that.
+                // Nothing is echoed without a terminal, and this sender would keep the output open.
                 drop(screen);
                 Keys::Pipe(sink)
             };
@@ -79,16 +79,16 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Where the input of a session goes.
+/// The destination of a session's input.
 enum Keys {
-    /// To a pipe that the command reads.
+    /// A pipe that the command reads.
     Pipe(Option<Output>),
-    /// To its terminal, which shows it here.
+    /// The command's terminal, which echoes it here.
     Terminal(Client),
 }
 
 impl Keys {
-    /// Passes a piece on; says whether there is somebody who may read more.
+    /// Forwards a chunk. Returns whether anyone may read more.
     async fn pass(&self, bytes: &[u8], exec: &Exec) -> bool {
         match self {
             Self::Pipe(Some(sink)) => sink.write(bytes).await.is_ok(),
@@ -107,14 +107,14 @@ impl Keys {
     }
 }
 
-/// Waits for the end of a command that somebody else holds.
+/// Waits for the exit of a command that someone else holds.
 async fn ended(exec: &Weak<Exec>) {
     if let Some(exec) = exec.upgrade() {
         exec.wait().await;
     }
 }
 
-/// Passes what is written to the session on to the command, until either has ended.
+/// Forwards the session's input to the command until either of them ends.
 async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     let mut piece = vec![0; BUFFER];
     let pass = async {
@@ -137,7 +137,7 @@ async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
     }
 }
 
-/// Types an input that was given at once.
+/// Types input that was passed as a whole.
 async fn give(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
     let pass = async {
         if let Some(exec) = exec.upgrade()

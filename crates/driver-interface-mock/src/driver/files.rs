@@ -1,4 +1,4 @@
-//! Files of containers: read, written, packed and unpacked.
+//! Files of containers: reading and writing them, and copying archives.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl<K: Kind> MockDriver<K> {
             let data = self.file(id, path)?;
             if data.len() > options.limit {
                 let message = format!(
-                    "it has {} bytes, and at most {} were to be read",
+                    "it has {} bytes, which exceeds the limit of {} bytes",
                     data.len(),
                     options.limit
                 );
@@ -63,11 +63,14 @@ impl<K: Kind> MockDriver<K> {
             .on(id)
             .summary(format!("{path}, {length} bytes"));
         let work = async {
-            // Whether it may be written is looked at before the content is read, and once more after that.
+            // Check for write access before the content is read, and once more afterwards.
             self.files(id)?;
             let content = all_of(file.content.into_stream()).await?;
             if content.len() as u64 != length {
-                let message = format!("its content has {} bytes and was to have {length}", content.len());
+                let message = format!(
+                    "the content has {} bytes, but its declared length is {length}",
+                    content.len()
+                );
                 return Err(refused(path.as_str(), FileSystemErrorKind::InvalidData, message).into());
             }
             let (files, user) = self.files(id)?;
@@ -114,7 +117,7 @@ impl<K: Kind> MockDriver<K> {
             }
             let archive = all_of(archive).await?.freeze();
             let (files, _) = self.files(id)?;
-            // What was unpacked before it failed stays.
+            // Files unpacked before the failure stay.
             unpack(&files, at, &archive).map_err(|problem| {
                 let error = match problem.errno {
                     Some(errno) => failed(&problem.path, errno),
@@ -146,7 +149,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// A container's files as the engine sees them, and whose new ones are.
+    /// Returns a container's files as the engine sees them, and the owner of new files.
     fn files(&self, id: &ContainerId) -> Result<(FileSystem, FileOwner)> {
         let mut state = self.core.engine.state();
         let container = state
@@ -158,7 +161,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// Whose the files of a user are; root's where it is a name.
+/// Returns the owner of a user's files; root if the user is given by name.
 fn owner_of(user: &str) -> FileOwner {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     match (uid.parse(), gid.parse()) {
@@ -181,7 +184,7 @@ async fn all_of(mut stream: ByteStream) -> Result<BytesMut> {
     Ok(all)
 }
 
-/// The error of a call that has changed nothing.
+/// Returns the error for a call that changed nothing.
 fn refused(path: &str, kind: FileSystemErrorKind, message: String) -> FileSystemError {
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }

@@ -1,4 +1,4 @@
-//! Images: fetched, imported, removed.
+//! Pulling, importing and removing images.
 
 use bytes::{Bytes, BytesMut};
 use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, ImagePullError, Result};
@@ -14,7 +14,7 @@ use crate::fs::{Tree, read_tar};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
-    /// Sees to it that the engine has an image, as the config's policy says.
+    /// Ensures that the engine has an image, according to the config's pull policy.
     pub(super) async fn ensure_image(&self, image: &ImageRef, config: &ContainerConfig) -> Result<()> {
         let is_there = self.core.engine.state().images.get(image).is_some();
         match config.pull_policy {
@@ -25,7 +25,7 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// Pulls an image, which takes as long as another operation.
+    /// Pulls an image, which takes as long as any other operation.
     async fn pull(&self, image: &ImageRef) -> Result<()> {
         self.pass_time(Duration::ZERO).await;
         let mut state = self.core.engine.state();

@@ -17,18 +17,18 @@ use crate::engine::{self, Changes, LogStore, Next, Phase, Wanted};
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// One reader of a container's logs.
+/// A reader of a container's logs.
 struct Reader {
     engine: MockEngine,
     id: ContainerId,
     logs: Arc<LogStore>,
     wanted: Wanted,
     timestamps: bool,
-    /// Where it stands.
+    /// Its position.
     position: u64,
-    /// Where it ends at the latest.
+    /// The position at which it ends at the latest.
     before: u64,
-    /// Which run it reads to the end of, counted from 1.
+    /// The run at whose end it stops, counted from 1.
     run: usize,
     live: Option<Live>,
     /// The rest of a line that is too long for one piece.
@@ -102,7 +102,7 @@ impl Reader {
             return Some(Ok(self.piece(source, bytes, None)));
         }
         loop {
-            // Whether it is over is looked at first, so that nothing written before that is missed.
+            // Check for the end first, so that no line written before it is missed.
             let over = self.live.is_none() || self.is_over();
             match self.logs.next(self.position, self.before, self.run, &self.wanted) {
                 Next::Line {
@@ -120,7 +120,7 @@ impl Reader {
                     return Some(Ok(self.piece(source, bytes, self.timestamps.then_some(time))));
                 }
                 Next::Lost => {
-                    let message = "the engine no longer keeps the lines that come next";
+                    let message = "the engine no longer has the next lines of the log";
                     return Some(Err(NetworkError::new(message).into()));
                 }
                 Next::Nothing { then } => self.position = then,
@@ -132,7 +132,7 @@ impl Reader {
         }
     }
 
-    /// A piece of a line, whose rest comes next.
+    /// Returns a piece of a line; the rest follows.
     fn piece(&mut self, source: LogSource, mut bytes: Bytes, time: Option<SystemTime>) -> LogChunk {
         if bytes.len() > LogChunk::MAX_LEN {
             let rest = bytes.split_off(LogChunk::MAX_LEN);
@@ -145,7 +145,7 @@ impl Reader {
         }
     }
 
-    /// Whether nothing more can come: the run is over, the container gone, or the time is up.
+    /// Returns whether nothing more can come: the run is over, the container is gone, or `until` is reached.
     fn is_over(&self) -> bool {
         if self.wanted.until.is_some_and(|until| self.engine.now() >= until) {
             return true;
@@ -160,7 +160,7 @@ impl Reader {
         }
     }
 
-    /// Waits for a line, a change of the container, or the end of the time.
+    /// Waits for a line, a change of the container, or `until`.
     async fn change(&mut self) {
         let time_left = self.wanted.until.map(|until| {
             let left = until.duration_since(self.engine.now());

@@ -1,4 +1,4 @@
-//! Logs: a look at them, or following them to the end.
+//! Logs: reading the existing ones, or following them to the end.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl<K: Kind> MockDriver<K> {
         })
     }
 
-    /// Waits until the run that goes on, or the first one to come, has ended or the container is gone.
+    /// Waits until the current run, or else the first one to come, has ended or the container is gone.
     async fn until_its_end(&self, followed: &mut Followed) -> Result<()> {
         let mut followed_run = None;
         loop {

@@ -1,4 +1,4 @@
-//! The drivers: the trait over the engine, the same for both kinds.
+//! The drivers: the trait implemented over the simulated engine, shared by both kinds.
 
 mod answer;
 mod attach;
@@ -37,20 +37,21 @@ use crate::profile::{Docker, Kind, Local};
 use crate::sync::lock;
 use crate::{Faults, Latency, MockBuilder, MockEngine, Operation, RecordedCall};
 
-/// A driver that behaves as one for Docker does, over a simulated engine.
+/// A driver that behaves like one for Docker, over a simulated engine.
 ///
-/// Named `mock-docker`; at most 4 cores a container; operations take 100 to 200 ms; a graceful stop
-/// without a timeout has a grace of 10 s. Its errors carry what Docker's engine would have answered.
+/// It is named `mock-docker`. Containers get at most 4 cores, operations take 100 to 200 ms, and a graceful stop
+/// without a timeout has a grace period of 10 s. Its errors carry the response that Docker's engine would have
+/// sent.
 pub type MockDockerDriver = MockDriver<Docker>;
 
-/// A driver that behaves as one that runs containers by itself, over a simulated engine.
+/// A driver that behaves like one that runs containers by itself, over a simulated engine.
 ///
-/// Named `mock-local`; at most 2 cores a container; operations take 200 to 300 ms; a graceful stop without
-/// a timeout has a grace of 15 s. A container with a read-only root file system may have no
-/// writable mounts: they are refused with `ConfigurationError` at `volumes[n].readOnly`.
+/// It is named `mock-local`. Containers get at most 2 cores, operations take 200 to 300 ms, and a graceful stop
+/// without a timeout has a grace period of 15 s. A container with a read-only root file system must not have
+/// writable mounts: they are rejected with `ConfigurationError` at `volumes[n].readOnly`.
 pub type MockLocalDriver = MockDriver<Local>;
 
-/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. Clones are the same driver.
+/// A simulated driver; see [`MockDockerDriver`] and [`MockLocalDriver`]. A clone is the same driver.
 pub struct MockDriver<K> {
     core: Arc<Core>,
     kind: PhantomData<K>,
@@ -72,21 +73,21 @@ struct Core {
     recorder: Recorder,
     faults: Faults,
     rng: Mutex<StdRng>,
-    /// What the generator starts from: drivers of one engine must not make the same keys.
+    /// The initial seed of the generator. Drivers of one engine must not generate the same keys.
     rng_seed: u64,
     connected_at: Instant,
 }
 
-/// How long a call may follow logs.
+/// The deadline of a call that follows logs.
 const FOLLOW_DEADLINE: Duration = Duration::from_secs(3600);
 
 impl<K: Kind> MockDriver<K> {
-    /// A driver on an engine of its own, with everything at its default.
+    /// Creates a driver with its own engine and default settings.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Sets one up.
+    /// Returns a builder.
     pub fn builder() -> MockBuilder<K> {
         MockBuilder::new()
     }
@@ -108,28 +109,28 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// The engine it works on.
+    /// Returns the engine that the driver uses.
     pub fn engine(&self) -> &MockEngine {
         &self.core.engine
     }
 
-    /// The calls it got, in the order in which they began, also those still going on.
+    /// Returns the calls received, in the order in which they began, including those in progress.
     pub fn calls(&self) -> Vec<RecordedCall> {
         self.core.recorder.all()
     }
 
-    /// Forgets the calls it got.
+    /// Clears the recorded calls.
     pub fn clear_calls(&self) {
         self.core.recorder.clear();
     }
 
-    /// Scripts what goes wrong.
+    /// Returns the driver's scripted faults.
     pub fn faults(&self) -> &Faults {
         &self.core.faults
     }
 
-    /// Makes it as it was when it was new, together with its [engine](MockEngine::reset): no objects, no
-    /// calls, no faults, and everything random starts over from the seed.
+    /// Resets the driver and its [engine](MockEngine::reset) to their initial state: no resources, no calls, no
+    /// faults, and all randomness restarts from the seed.
     pub fn reset(&self) {
         self.core.engine.reset();
         self.core.recorder.clear();
@@ -141,11 +142,12 @@ impl<K: Kind> MockDriver<K> {
         &self.core.options.namespace
     }
 
-    /// Runs one operation as every operation runs: recorded, after its time, with the scripted faults, on an
-    /// engine that can be reached, within the deadline, and with its errors saying where they are from.
+    /// Runs one operation with everything that operations have in common: the call is recorded, takes its latency,
+    /// obeys scripted faults, requires a reachable engine, has a deadline, and its errors say which operation they
+    /// are from.
     ///
-    /// Input is checked by `check` first, which takes no time. The work starts after the operation's time, so
-    /// dropping the call earlier has no effect.
+    /// `check` first validates the input, which takes no time. The work starts after the latency, so dropping the
+    /// call earlier has no effect.
     async fn call<T>(
         &self,
         call: Call,
@@ -211,7 +213,7 @@ impl<K: Kind> MockDriver<K> {
         };
         let time = own.saturating_add(delay);
         if time.is_zero() {
-            // Even then others get their turn, or a caller that polls would keep containers from running.
+            // Yield even then, or a caller that polls would keep containers from running.
             tokio::task::yield_now().await;
         } else {
             sleep(time).await;
@@ -225,13 +227,13 @@ impl<K: Kind> MockDriver<K> {
         }
     }
 
-    /// A text of hex digits that differs from every other one of this driver.
+    /// Returns a string of hex digits that is unique to this driver.
     fn random_text(&self) -> String {
         format!("{:016x}", lock(&self.core.rng).random::<u64>())
     }
 
-    /// What a mock can do. It says nothing of real processes: its limits hold because simulated processes
-    /// have no way past them.
+    /// Returns the capabilities of a mock. They say nothing about real processes: the limits hold because
+    /// simulated processes cannot evade them.
     fn declared() -> Capabilities {
         let mut can = Capabilities::none();
         can.image_pull = true;
@@ -293,13 +295,13 @@ fn unreachable_engine(reason: &str) -> DriverError {
         .into()
 }
 
-/// What is recorded of a call, and how much longer than usual it may take.
+/// How a call is recorded, and how much longer than usual it may take.
 struct Call {
     operation: Operation,
     target: Option<String>,
     summary: String,
     extra_time: Duration,
-    /// Whether the deadline holds only until the work begins.
+    /// Whether the deadline only applies until the work begins.
     unbounded: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Saying what a creation would do.
+//! Dry runs of a creation.
 
 use driver_interface_errors::Result;
 use driver_interface_types::{
@@ -11,10 +11,12 @@ use super::{Call, MockDriver};
 use crate::Operation;
 use crate::profile::Kind;
 
-/// Which limits and security options hold in a simulated container: all but the disk limit.
-pub(super) fn enforcement() -> EnforcementReport {
+/// Returns which limits and security options a simulated container enforces: all but the disk limit.
+pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
     let mut report = EnforcementReport::default();
-    report.disk = Enforcement::Unsupported;
+    if config.resources.disk.is_some() {
+        report.disk = Enforcement::Unsupported;
+    }
     report
 }
 
@@ -22,7 +24,7 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn plan_creation(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let call = Call::new(Operation::Plan).summary(super::create::summary_of(config));
         let work = async {
-            let mut plan = CreationPlan::new(self.filled_in(config), enforcement());
+            let mut plan = CreationPlan::new(self.filled_in(config), enforcement(config));
             plan.warnings = self.unenforced(config);
             plan.refusals = self.refused(config);
             if plan.refusals.is_empty() {
@@ -33,7 +35,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// The config with what is done where it says nothing, as far as that is known without fetching the image.
+    /// Returns the config with defaults filled in, as far as they are known without pulling the image.
     fn filled_in(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut full = config.clone();
         full.init.get_or_insert(true);
@@ -45,7 +47,7 @@ impl<K: Kind> MockDriver<K> {
         full
     }
 
-    /// What is refused before the engine is asked, each by its path.
+    /// Returns what is rejected before the engine is involved, each with its path.
     fn refused(&self, config: &ContainerConfig) -> Vec<Warning> {
         let violations = self.violations(config).into_iter();
         let mut found: Vec<Warning> = violations
@@ -69,14 +71,14 @@ impl<K: Kind> MockDriver<K> {
         found
     }
 
-    /// What the engine would refuse as it is now.
+    /// Returns what the engine would reject in its current state.
     fn missing(&self, config: &ContainerConfig) -> Vec<Warning> {
         let state = self.core.engine.state();
         let mut found = Vec::new();
         if let Some(name) = &config.name
             && let Some(holder) = state.containers.named(name)
         {
-            // With its own key it is not another container, but the same one again.
+            // If it has the same key, it is not another container but the one requested.
             let key = holder.labels.get(label::OPERATION);
             let repeats = config.operation_key.is_some() && config.operation_key.as_ref() == key;
             if !repeats {
@@ -90,7 +92,7 @@ impl<K: Kind> MockDriver<K> {
         for (index, mount) in config.volumes.iter().enumerate() {
             let is_volume = mount.mount_type() == MountType::Volume;
             if is_volume && state.volume(self.namespace(), &mount.source).is_none() {
-                let message = format!("there is no volume `{}`", mount.source);
+                let message = format!("volume `{}` does not exist", mount.source);
                 found.push(Warning::new(
                     format!("volumes[{index}].source"),
                     "not-found",
@@ -104,14 +106,14 @@ impl<K: Kind> MockDriver<K> {
             found.push(Warning::new(
                 "network",
                 "not-found",
-                format!("there is no network `{name}`"),
+                format!("network `{name}` does not exist"),
             ));
         }
         if let Ok(image) = ImageRef::new(&config.image)
             && config.pull_policy == PullPolicy::Never
             && state.images.get(&image).is_none()
         {
-            let message = format!("the engine has no image `{image}`, and it may not be pulled");
+            let message = format!("image `{image}` is not present, and the pull policy forbids pulling it");
             found.push(Warning::new("image", "not-found", message));
         }
         found

@@ -17,7 +17,7 @@ use crate::Operation;
 use crate::engine::PullRefusal;
 use crate::profile::Kind;
 
-/// What a pull tells before the image is there: layer, step, and how many of its bytes are done.
+/// The progress that a pull reports: layer, step, and how many of its bytes are done.
 const STEPS: [(&str, &str, Option<u64>); 6] = [
     ("5a1d0c6f3e27", "Pulling fs layer", None),
     ("c0ffee0badd1", "Pulling fs layer", None),
@@ -28,7 +28,7 @@ const STEPS: [(&str, &str, Option<u64>); 6] = [
 ];
 const LAYER_BYTES: u64 = 2 << 20;
 
-/// A pull under way.
+/// A pull in progress.
 struct Pull<K> {
     driver: MockDriver<K>,
     image: ImageRef,
@@ -43,7 +43,7 @@ impl<K: Kind> MockDriver<K> {
         let check = || match &options.platform {
             None => Ok(()),
             Some(platform) => {
-                let reason = format!("there is no way to choose platform `{platform}`");
+                let reason = format!("platform `{platform}` cannot be selected");
                 Err(UnsupportedError::new(Operation::PullImage.as_str(), reason).into())
             }
         };
@@ -113,7 +113,7 @@ impl<K: Kind> Pull<K> {
     }
 }
 
-/// What a registry's refusal is to the caller of a pull.
+/// Converts a registry's refusal to the error of a pull.
 pub(super) fn pull_refused<K: Kind>(image: &ImageRef, refusal: PullRefusal) -> DriverError {
     match refusal {
         PullRefusal::Missing => no_such_image::<K>(image),
@@ -122,7 +122,7 @@ pub(super) fn pull_refused<K: Kind>(image: &ImageRef, refusal: PullRefusal) -> D
             .with_source(Refusal::PullDenied(image.canonical()).answer::<K>())
             .into(),
         PullRefusal::WrongCredentials => {
-            let message = format!("registry `{}` does not take the credentials", image.registry());
+            let message = format!("registry `{}` rejected the credentials", image.registry());
             AuthenticationError::new(message).into()
         }
     }

@@ -15,9 +15,9 @@ use crate::Operation;
 use crate::engine::{Container, belongs, new_network, new_volume};
 use crate::profile::Kind;
 
-/// The engine's one volume driver.
+/// The engine's only volume driver.
 const VOLUME_DRIVER: &str = "local";
-/// The engine's one network driver.
+/// The engine's only network driver.
 const NETWORK_DRIVER: &str = "bridge";
 
 impl<K: Kind> MockDriver<K> {
@@ -180,7 +180,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// The networks of sessions are simulated with their containers, so none outlives its last one.
+    /// Removes nothing: session networks are simulated along with their containers, so none outlives its last one.
     pub(super) async fn drop_idle_networks(&self) -> Result<usize> {
         self.call(Call::new(Operation::RemoveIdleNetworks), || Ok(()), async {
             Ok(0)

@@ -1,4 +1,4 @@
-//! Measuring what containers use.
+//! Resource usage of containers.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::engine::Changes;
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
-/// The time between two measurements.
+/// The interval between measurements.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// What a process has without saying so: its code, its stack.
+/// The memory that every process uses without declaring it, such as its code and stack.
 const PROCESS_BYTES: u64 = 384 * 1024;
 
-/// One run of a container that is measured again and again.
+/// One run of a container that is measured periodically.
 struct Meter {
     engine: MockEngine,
     id: ContainerId,
@@ -75,7 +75,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 impl Meter {
-    /// The next measurement; none once the run is over.
+    /// Returns the next measurement, or `None` once the run is over.
     async fn next(&mut self) -> Option<ContainerStats> {
         loop {
             tokio::select! {
@@ -88,7 +88,7 @@ impl Meter {
                 () = sleep_until(self.next) => break,
             }
         }
-        // Where nobody has read for a while, what would have been measured then is left out.
+        // If nobody has read for a while, the measurements of that time are skipped.
         self.next = Instant::now() + INTERVAL;
         self.measure()
     }
@@ -102,7 +102,7 @@ impl Meter {
         run.is_some_and(|run| run.number == self.run)
     }
 
-    /// Measures now; the share of CPU is that since the last measurement.
+    /// Takes a measurement. The CPU share covers the time since the last one.
     fn measure(&mut self) -> Option<ContainerStats> {
         let state = self.engine.state();
         let container = state.containers.get(&self.id)?;
@@ -121,7 +121,7 @@ impl Meter {
             let used = stats.cpu_time.saturating_sub(self.before.cpu_time);
             stats.cpu_cores = used.as_secs_f64() / passed.as_secs_f64();
         }
-        if container.endpoint().is_some() {
+        if container.ip_address().is_some() {
             // Nothing is sent over simulated networks.
             (stats.network_received_bytes, stats.network_sent_bytes) = (Some(0), Some(0));
         }

@@ -1,10 +1,10 @@
-//! Stopping: asking, waiting, and killing where that was asked for.
+//! Stopping containers: sending the signal, waiting and, if requested, killing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{ContainerStopError, Hint, Result};
-use driver_interface_types::{ContainerId, EventKind, StopOptions, StopOutcome};
+use driver_interface_types::{ContainerId, EventKind, RestartOutcome, StopOptions, StopOutcome};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use crate::engine::{Changes, Run};
 use crate::process::{Entry, Signal};
 use crate::profile::Kind;
 
-/// The run that a stop is about.
+/// The run to be stopped.
 struct Target {
     id: ContainerId,
     number: u64,
@@ -36,8 +36,8 @@ impl<K: Kind> MockDriver<K> {
         self.call(call, || Ok(()), work).await
     }
 
-    /// Ends the run and starts another one.
-    pub(super) async fn restart(&self, id: &ContainerId, options: StopOptions) -> Result<()> {
+    /// Stops the current run and starts a new one.
+    pub(super) async fn restart(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let grace = grace_of::<K>(options);
         let how = if options.force { "force" } else { "graceful" };
         let call = Call::new(Operation::RestartContainer)
@@ -45,8 +45,9 @@ impl<K: Kind> MockDriver<K> {
             .summary(format!("{how}, grace {grace:?}"))
             .extra_time(grace);
         let work = async {
-            self.end_run(id, options, grace).await?;
-            self.start_now(id).map(|_| ())
+            let stopped = self.end_run(id, options, grace).await?;
+            self.start_now(id)?;
+            Ok(stopped.into())
         };
         self.call(call, || Ok(()), work).await
     }
@@ -63,7 +64,7 @@ impl<K: Kind> MockDriver<K> {
                 return over.map(|()| StopOutcome::Stopped);
             }
             if !options.force {
-                let message = format!("it still runs {grace:?} after the stop signal");
+                let message = format!("it was still running {grace:?} after the stop signal");
                 return Err(ContainerStopError::new(id.as_str(), message)
                     .with_hint(Hint::StillRunning)
                     .into());
@@ -73,7 +74,7 @@ impl<K: Kind> MockDriver<K> {
         self.over(&mut target).await.map(|()| StopOutcome::Killed)
     }
 
-    /// Lets a frozen run go on, so that it can take the signal.
+    /// Unpauses a paused run so that it can handle the signal.
     fn thaw(&self, target: &Target) {
         let mut state = self.core.engine.state();
         let state = &mut *state;
@@ -103,7 +104,7 @@ impl<K: Kind> MockDriver<K> {
         }))
     }
 
-    /// Waits until the run is over for every reader. Somebody may have started the container again by then.
+    /// Waits until the run is over for every reader. By then, another caller may have restarted the container.
     async fn over(&self, target: &mut Target) -> Result<()> {
         loop {
             {
@@ -122,7 +123,7 @@ impl<K: Kind> MockDriver<K> {
     }
 }
 
-/// The grace of a stop: the caller's, or the default of a graceful stop without one.
+/// Returns the grace period of a stop: the caller's, or the default of a graceful stop.
 fn grace_of<K: Kind>(options: StopOptions) -> Duration {
     let default = if options.force {
         Duration::ZERO

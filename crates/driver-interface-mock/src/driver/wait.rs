@@ -1,4 +1,4 @@
-//! Waiting for a container's end, signalling it, freezing it.
+//! Waiting for a container's exit, sending signals, and pausing.
 
 use driver_interface_errors::{
     ContainerNotRunningError, DriverError, Result, UnsupportedError, WaitTimeoutError,
@@ -74,7 +74,7 @@ impl<K: Kind> MockDriver<K> {
             let known = process::Signal::of(signal).ok_or_else(|| {
                 UnsupportedError::new(
                     Operation::KillContainer.as_str(),
-                    format!("simulated processes do not know {signal}"),
+                    format!("simulated processes do not support {signal}"),
                 )
             })?;
             run.main.send(known);
@@ -110,7 +110,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    /// Freezes a container or lets it go on; says whether that changed anything.
+    /// Pauses or unpauses a container. Returns whether that changed anything.
     fn freeze(&self, id: &ContainerId, yes: bool) -> Result<bool> {
         let mut state = self.core.engine.state();
         let container = state
@@ -139,7 +139,7 @@ impl<K: Kind> MockDriver<K> {
 }
 
 pub(super) fn not_running(id: &ContainerId) -> DriverError {
-    ContainerNotRunningError::new(id.as_str(), "it was not started, or has ended").into()
+    ContainerNotRunningError::new(id.as_str(), "it was not started, or has exited").into()
 }
 
 pub(super) fn paused(id: &ContainerId) -> DriverError {

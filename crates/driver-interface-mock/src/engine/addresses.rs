@@ -1,14 +1,15 @@
 //! The addresses of containers on simulated networks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 
-/// The last part of the first and the last address of a network that containers get.
+/// The range of the last byte of the addresses that containers get.
 const HOSTS: std::ops::RangeInclusive<u8> = 2..=254;
 
-/// The networks that containers have had addresses on.
+/// The networks on which containers have had addresses.
 #[derive(Debug, Default)]
 pub(super) struct Subnets(BTreeMap<String, Subnet>);
 
@@ -20,16 +21,15 @@ struct Subnet {
 
 type Taken = Arc<Mutex<BTreeSet<u8>>>;
 
-/// An address of a container that runs; free again when it is dropped.
+/// An address of a running container. Dropping it frees the address.
 #[derive(Debug)]
 pub(crate) struct Address {
-    text: String,
-    host: u8,
+    ip: Ipv4Addr,
     taken: Taken,
 }
 
 impl Subnets {
-    /// Takes an address on a network that no running container has.
+    /// Allocates an address on a network that no running container has.
     pub(super) fn take(&mut self, network: &str) -> Address {
         let next = u16::try_from(self.0.len()).unwrap_or(u16::MAX).saturating_add(1);
         let subnet = self.0.entry(network.to_owned()).or_insert_with(|| Subnet {
@@ -44,21 +44,21 @@ impl Subnets {
         taken.insert(host);
         let [high, low] = subnet.number.to_be_bytes();
         Address {
-            text: format!("10.{high}.{low}.{host}"),
-            host,
+            ip: Ipv4Addr::new(10, high, low, host),
             taken: Arc::clone(&subnet.taken),
         }
     }
 }
 
 impl Address {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.ip.into()
     }
 }
 
 impl Drop for Address {
     fn drop(&mut self) {
-        lock(&self.taken).remove(&self.host);
+        let [.., host] = self.ip.octets();
+        lock(&self.taken).remove(&host);
     }
 }

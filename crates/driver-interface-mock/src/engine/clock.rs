@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The engine's wall clock: a fixed start plus tokio's time, so that it stands still when tokio's does.
+/// The engine's wall clock: a fixed start plus tokio's time, so that it stands still when tokio's clock is paused.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     epoch: SystemTime,
@@ -10,7 +10,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts now; the real time where no start is given, cut to what goes over the wire.
+    /// Starts the clock now. Without a start time it uses the real time, truncated to the precision of the wire
+    /// format.
     pub(crate) fn starting_at(epoch: Option<SystemTime>) -> Self {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

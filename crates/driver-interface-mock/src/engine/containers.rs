@@ -1,4 +1,4 @@
-//! The containers of an engine, found by id, name and labels without looking at the others.
+//! The containers of an engine, indexed by id, name and labels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use driver_interface_types::ContainerId;
 
 use super::state::Container;
 
-/// Every container there is. Names and labels are fixed at creation, so the indexes change only with the set.
+/// All containers. Names and labels are fixed at creation, so the indexes only change with the set.
 #[derive(Debug, Default)]
 pub(crate) struct Containers {
     by_id: BTreeMap<ContainerId, Container>,
@@ -15,7 +15,7 @@ pub(crate) struct Containers {
     by_label: HashMap<String, HashMap<String, InOrder>>,
 }
 
-/// Containers in the order of their creation: no two have the same time.
+/// Containers in the order of their creation. No two have the same creation time.
 type InOrder = BTreeMap<SystemTime, ContainerId>;
 
 impl Containers {
@@ -27,13 +27,13 @@ impl Containers {
         self.by_id.get_mut(id)
     }
 
-    /// The container with exactly this name.
+    /// Returns the container with exactly this name.
     pub(crate) fn named(&self, name: &str) -> Option<&Container> {
         self.by_id.get(self.by_name.get(name)?)
     }
 
-    /// The containers that carry all of these labels, in the order of their creation. Only those that carry the rarest
-    /// of them are looked at.
+    /// Returns the containers that have all of these labels, in the order of their creation. Only containers with
+    /// the rarest of the labels are checked.
     pub(crate) fn labelled(&self, wanted: &[(&str, &str)]) -> Vec<&Container> {
         let carriers = |(key, value): &(&str, &str)| self.by_label.get(*key)?.get(*value);
         let sets: Option<Vec<&InOrder>> = wanted.iter().map(carriers).collect();
@@ -47,7 +47,7 @@ impl Containers {
         found.filter(has_all).collect()
     }
 
-    /// Every container, by id.
+    /// Returns all containers, by id.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Container> {
         self.by_id.values()
     }
@@ -56,7 +56,7 @@ impl Containers {
         self.by_id.len()
     }
 
-    /// Adds a container, whose id and name are new.
+    /// Adds a container whose id and name are not in use.
     pub(crate) fn insert(&mut self, container: Container) {
         let id = &container.id;
         self.by_name.insert(container.name.clone(), id.clone());

@@ -1,4 +1,4 @@
-//! What has happened to containers, kept for a while.
+//! The recent history of container events.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use super::state::{Container, belongs, users_labels};
 
-/// How many events are kept; beyond it the oldest goes, as with a real engine.
+/// How many events are kept. Beyond that, the oldest are discarded, as in a real engine.
 const KEPT: usize = 1024;
-/// What cursors of this engine begin with, before the event's number.
+/// The prefix of this engine's cursors, followed by the event's number.
 const CURSOR_PREFIX: &str = "mock-";
 
-/// The events of an engine, numbered from 0 on.
+/// The events of an engine, numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     kept: VecDeque<Record>,
-    /// How many there were before the oldest that is kept.
+    /// The number of events before the oldest one kept.
     dropped: u64,
     arrived: watch::Sender<u64>,
 }
@@ -25,16 +25,16 @@ pub(crate) struct EventLog {
 #[derive(Debug)]
 struct Record {
     event: Event,
-    /// Whose container it is; none for what no driver made.
+    /// The namespace of the container; `None` for unmanaged containers.
     namespace: Option<String>,
 }
 
-/// Where a reader of the events stands.
+/// The position of a reader of the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position(u64);
 
 impl Position {
-    /// The place after the event of a cursor; none where the cursor is none of a mock's.
+    /// Returns the position after the event of a cursor, or `None` if the cursor is not from a mock.
     pub(crate) fn after(cursor: &EventCursor) -> Option<Self> {
         let number = cursor.as_str().strip_prefix(CURSOR_PREFIX)?;
         number.parse::<u64>().ok()?.checked_add(1).map(Self)
@@ -46,7 +46,7 @@ impl Position {
 }
 
 impl EventLog {
-    /// Takes an event of a container down.
+    /// Records an event of a container.
     pub(crate) fn emit(
         &mut self,
         container: &Container,
@@ -57,7 +57,7 @@ impl EventLog {
         let Some(cursor) = Position::cursor(self.end()) else {
             return;
         };
-        // Nobody sees an event before one that came earlier.
+        // No event may have an earlier time than the one before it.
         let last = self.kept.back().map_or(time, |record| record.event.time);
         let mut event = Event::new(kind, time.max(last), cursor);
         event.container_id = Some(container.id.clone());
@@ -86,18 +86,18 @@ impl EventLog {
         self.dropped + self.kept.len() as u64
     }
 
-    /// Whether a place is one that a reader can stand at.
+    /// Returns whether a position is valid for a reader.
     pub(crate) fn has(&self, position: Position) -> bool {
         position.0 <= self.end()
     }
 
-    /// The place of the next event.
+    /// Returns the position of the next event.
     pub(crate) fn now(&self) -> Position {
         Position(self.end())
     }
 
-    /// The place of the first event at or after a time, which is before the first that is kept where more
-    /// may have been.
+    /// Returns the position of the first event at or after a time. If older events may have been discarded, this
+    /// is before the first one kept.
     pub(crate) fn at(&self, time: SystemTime) -> Position {
         let earlier = self.kept.iter().take_while(|record| record.event.time < time);
         match earlier.count() as u64 {
@@ -106,13 +106,13 @@ impl EventLog {
         }
     }
 
-    /// Tells of new events.
+    /// Returns a receiver that is notified of new events.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.arrived.subscribe()
     }
 
-    /// The next event of a namespace from a place on, and the place behind it. Where events are no longer
-    /// kept, a gap comes first.
+    /// Returns the next event of a namespace from a position on, and the position after it. If events were
+    /// discarded, a gap comes first.
     pub(crate) fn next(
         &self,
         from: Position,

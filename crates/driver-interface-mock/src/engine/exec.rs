@@ -15,7 +15,7 @@ use crate::process::{
 };
 use crate::sync::lock;
 
-/// What to run, and where its streams go.
+/// The command to run, and where its streams go.
 pub(crate) struct ExecRequest {
     pub(crate) argv: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
@@ -26,11 +26,11 @@ pub(crate) struct ExecRequest {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     pub(crate) terminal: Option<Arc<Terminal>>,
-    /// Whether it is an event that it starts; a health check's is none.
+    /// Whether starting it emits an event. Health checks emit none.
     pub(crate) told: bool,
 }
 
-/// Why a command was not run.
+/// The reason why a command was not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExecProblem {
     NotRunning,
@@ -40,7 +40,7 @@ pub(crate) enum ExecProblem {
     TooManyProcesses,
 }
 
-/// A command that was run. Dropped while it runs, it is killed with everything it has started.
+/// A started command. Dropping it while it runs kills it with every process it has started.
 #[derive(Debug)]
 pub(crate) struct Exec {
     host: Arc<Host>,
@@ -50,7 +50,7 @@ pub(crate) struct Exec {
     detached: bool,
 }
 
-/// What is kept of a command.
+/// The record that is kept of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct ExecRecord {
     started_at: SystemTime,
@@ -68,28 +68,28 @@ impl ExecRecord {
 }
 
 impl Exec {
-    /// Waits for its end.
+    /// Waits for the command to exit.
     pub(crate) async fn wait(&self) -> ExecOutcome {
         let mut outcome = self.record.outcome.clone();
         let ended = outcome.wait_for(Option::is_some).await;
-        // Its task is only lost with the runtime that the container ran on.
+        // Its task is only lost together with the runtime that the container ran on.
         ended
             .ok()
             .and_then(|outcome| *outcome)
             .unwrap_or(ExecOutcome::ContainerGone)
     }
 
-    /// Kills it with everything it has started.
+    /// Kills the command with every process it has started.
     pub(crate) fn kill(&self) {
         self.host.kill_exec(self.entry.pid);
     }
 
-    /// Sends a signal to it and everything it has started.
+    /// Sends a signal to the command and every process it has started.
     pub(crate) fn signal(&self, signal: crate::process::Signal) {
         self.host.signal_exec(self.entry.pid, signal);
     }
 
-    /// Sets its terminal's size; says whether it has one.
+    /// Resizes its terminal. Returns whether it has one.
     pub(crate) fn resize(&self, size: driver_interface_types::TtySize) -> bool {
         let Some(terminal) = &self.terminal else {
             return false;
@@ -99,7 +99,7 @@ impl Exec {
         true
     }
 
-    /// Types on its terminal, where it has one: its signals reach everything that it has started.
+    /// Types on its terminal, if it has one. Signals from keys reach every process that the command has started.
     pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal
@@ -108,14 +108,14 @@ impl Exec {
         }
     }
 
-    /// Types the end of file on its terminal, where it has one.
+    /// Types end of file on its terminal, if it has one.
     pub(crate) async fn type_end(&self, screen: &Client) {
         if let Some(terminal) = &self.terminal {
             terminal.end(screen).await;
         }
     }
 
-    /// Types an input given at once and the end of file behind it; nothing where none was given.
+    /// Types input that was passed as a whole, followed by end of file. Does nothing if there is no input.
     pub(crate) async fn type_all(&self, input: Option<&[u8]>, screen: Client) {
         if let Some(input) = input {
             self.type_in(input, &screen).await;
@@ -123,14 +123,14 @@ impl Exec {
         }
     }
 
-    /// Kills it with everything it has started, if it still runs.
+    /// Kills the command with every process it has started, if it is still running.
     pub(crate) fn abandon(&self) {
         if self.record.outcome.borrow().is_none() {
             self.kill();
         }
     }
 
-    /// Leaves it to itself.
+    /// Detaches the command.
     pub(crate) fn detach(mut self) -> ExecRecord {
         self.detached = true;
         self.record.clone()
@@ -146,7 +146,8 @@ impl Drop for Exec {
 }
 
 impl MockEngine {
-    /// Runs a command in a container that runs. The caller holds the state, so this is one step for all others.
+    /// Starts a command in a running container. The caller holds the state's lock, so this is atomic for all
+    /// others.
     pub(crate) fn start_exec(
         &self,
         state: &mut State,
@@ -231,7 +232,7 @@ impl MockEngine {
     }
 }
 
-/// Runs a command to its end, or to the end of its time and of everything it has started.
+/// Runs a command until it exits, or until its timeout, when it is killed with every process it has started.
 async fn run_within(
     host: &Arc<Host>,
     entry: &Arc<Entry>,
@@ -256,7 +257,7 @@ fn outcome_of(host: &Host, entry: &Entry, exit: Exit, timed_out: bool) -> ExecOu
     if timed_out {
         return ExecOutcome::TimedOut;
     }
-    // The shell that ran out of memory in a child says so with the child's code.
+    // If a child of the shell ran out of memory, the shell exits with the child's code.
     if entry.ran_out_of_memory() || exit.code == 137 && host.exec_ran_out_of_memory(entry.pid) {
         return ExecOutcome::OomKilled;
     }

@@ -1,4 +1,4 @@
-//! Health checks: the test run again and again, and what it amounts to.
+//! Health checks: running the test periodically, and evaluating the results.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::sync::lock;
 /// How much of a test's output is kept.
 const KEPT_OUTPUT: usize = 4096;
 
-/// What one test found.
+/// The result of one test.
 struct Finding {
     passed: bool,
     output: String,
 }
 
 impl MockEngine {
-    /// Begins to check a run of a container, if there is something to check it with.
+    /// Starts the health checks of a container's run, if it has any.
     pub(super) fn start_checks(
         &self,
         id: &ContainerId,
@@ -48,7 +48,7 @@ impl MockEngine {
         Some(task.abort_handle())
     }
 
-    /// Runs the test once; none while the container is frozen.
+    /// Runs the test once. Returns `None` while the container is paused.
     async fn test(&self, id: &ContainerId, run: u64, check: &HealthCheck) -> Option<Finding> {
         let (output, mut chunks) = Client::new(None);
         let argv = match &check.test {
@@ -119,7 +119,7 @@ fn keep(chunk: &[u8], kept: &mut Vec<u8>) {
     kept.extend(chunk.iter().take(room));
 }
 
-/// Adds a finding to a container's health.
+/// Adds a result to a container's health.
 fn note(shared: &Shared, id: &ContainerId, run: u64, check: &HealthCheck, finding: Finding) {
     let now = shared.clock.now();
     let mut state = lock(&shared.state);

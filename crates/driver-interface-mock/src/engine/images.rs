@@ -5,34 +5,35 @@ use driver_interface_types::{HealthCheck, ImageInfo, ImageRef, Namespace, Regist
 
 use crate::fs::{Tree, open_folders, stock_root};
 
-/// The program of every stock image that names no other: it sleeps until it is signalled.
+/// The default program of stock images: it sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
 
-/// Words that mark a reference, in its repository or tag, as one that does not exist.
+/// Words in a repository or tag that mark an image as nonexistent.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
-/// The word that marks a repository nobody may read.
+/// The word that marks a repository that nobody may read.
 const DENIED_WORD: &str = "denied";
-/// The word that marks a repository that only those with credentials may read.
+/// The word that marks a repository that requires credentials.
 const PRIVATE_WORD: &str = "private";
-/// The one secret that no registry takes.
+/// The only secret that every registry rejects.
 const WRONG_SECRET: &str = "wrong";
 
-/// The images the engine has, and what its registries hold.
+/// The images of the engine and of its registries.
 #[derive(Debug)]
 pub(crate) struct Images {
     local: BTreeMap<String, Image>,
-    /// All there is to pull, when the user has said so; otherwise all that sounds as if it existed.
+    /// All images that can be pulled, if the user has listed them. Otherwise every image can be pulled whose name
+    /// does not mark it as nonexistent.
     registry: Option<BTreeSet<String>>,
     next: u64,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
-    /// Which image it is, whatever name it has.
+    /// Identifies the image, regardless of its name.
     pub(crate) number: u64,
-    /// As it was named when it came.
+    /// The name under which it was added.
     pub(crate) reference: ImageRef,
-    /// Who imported it; none for one that was pulled or was there.
+    /// The namespace that imported it; `None` for an image that was pulled or existed from the start.
     pub(crate) importer: Option<Namespace>,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
@@ -41,15 +42,15 @@ pub(crate) struct Image {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) stop_signal: Option<Signal>,
     pub(crate) health_check: Option<HealthCheck>,
-    /// The digest of its configuration, in hex digits, where it came with one.
+    /// The digest of its configuration, in hex digits, if it came with one.
     pub(crate) digest: Option<String>,
     pub(crate) created_at: Option<SystemTime>,
-    /// What its layers weigh.
+    /// The size of its layers.
     pub(crate) size: u64,
     pub(crate) root: Tree,
 }
 
-/// What a registry says to a pull.
+/// A registry's refusal of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PullRefusal {
     Missing,
@@ -58,7 +59,7 @@ pub(crate) enum PullRefusal {
 }
 
 impl Images {
-    /// What a new engine has: `busybox` and `alpine`.
+    /// Returns the images of a new engine: `busybox` and `alpine`.
     pub(crate) fn stock() -> Self {
         let mut images = Self {
             local: BTreeMap::new(),
@@ -81,12 +82,12 @@ impl Images {
         self.local.values()
     }
 
-    /// Puts an image with the stock files and the idle command in place.
+    /// Adds an image with the stock files and the idle command.
     pub(crate) fn add_stock(&mut self, reference: &ImageRef) {
         self.add(reference, None, vec![IDLE.to_owned()], stock_root());
     }
 
-    /// Puts an imported root file system in place, over whatever had the name.
+    /// Adds an imported root file system, replacing any image of that name.
     pub(crate) fn import(&mut self, reference: &ImageRef, importer: Namespace, mut root: Tree) {
         for folder in ["dev", "proc", "sys", "tmp", "etc"] {
             root.mkdir_all(folder);
@@ -107,7 +108,7 @@ impl Images {
         self.local.insert(image.reference.canonical(), image);
     }
 
-    /// Puts a loaded image in place under each of its names, over whatever had them.
+    /// Adds a loaded image under each of its names, replacing any images of those names.
     pub(crate) fn load(&mut self, names: &[ImageRef], image: &Image) {
         let number = self.next;
         self.next += 1;
@@ -121,7 +122,7 @@ impl Images {
         }
     }
 
-    /// What is told of an image.
+    /// Returns information about an image.
     pub(crate) fn info(&self, reference: &ImageRef) -> Option<ImageInfo> {
         let image = self.get(reference)?;
         let same = self.local.values().filter(|other| other.number == image.number);
@@ -138,7 +139,7 @@ impl Images {
         Some(info)
     }
 
-    /// What is told of every image that has a name, by the first of them.
+    /// Returns information about every image that has a name, ordered by its first name.
     pub(crate) fn infos(&self) -> Vec<ImageInfo> {
         let mut seen = BTreeSet::new();
         let first = self.local.values().filter(|image| seen.insert(image.number));
@@ -157,7 +158,7 @@ impl Images {
             .insert(reference.canonical());
     }
 
-    /// Fetches an image from its registry. One that is there and was pulled before stays the same.
+    /// Pulls an image from its registry. An image that was pulled before stays the same.
     pub(crate) fn pull(
         &mut self,
         reference: &ImageRef,
@@ -170,7 +171,7 @@ impl Images {
         Ok(())
     }
 
-    /// What the registry would say to a pull.
+    /// Returns how the registry would refuse a pull, if it would.
     pub(crate) fn check(
         &self,
         reference: &ImageRef,
@@ -228,7 +229,7 @@ fn are_wrong(credentials: &RegistryCredentials) -> bool {
 }
 
 impl Image {
-    /// An image of files alone.
+    /// Creates an image that consists of files only.
     pub(crate) fn new(reference: ImageRef, root: Tree) -> Self {
         Self {
             number: 0,
@@ -248,7 +249,7 @@ impl Image {
         }
     }
 
-    /// Its own digest, or one that follows from its name and number.
+    /// Returns its own digest, or one derived from its name and number.
     fn digest(&self) -> String {
         if let Some(digest) = &self.digest {
             return digest.clone();

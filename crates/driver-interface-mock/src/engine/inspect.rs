@@ -1,4 +1,4 @@
-//! What a test sees of the engine past every driver, and what it can do to it.
+//! The test interface of the engine, which bypasses the drivers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
 use crate::sync::lock;
 
-/// A container, volume or network as it is on the engine, whoever made it.
+/// A container, volume or network on the engine, whoever created it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineObject {
-    /// Its id; a volume's is its name.
+    /// The id; for a volume, its name.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its labels, those of the drivers among them.
+    /// The labels, including those of the drivers.
     pub labels: BTreeMap<String, String>,
-    /// Where a container is in its life; none for other objects.
+    /// The status of a container; `None` for other resources.
     pub status: Option<ContainerStatus>,
 }
 
 impl EngineObject {
-    /// Whether no driver of this interface made it.
+    /// Returns whether the resource is unmanaged, that is, not created by a driver of this interface.
     pub fn is_foreign(&self) -> bool {
         self.labels
             .get(label::MANAGED_BY)
@@ -38,7 +38,7 @@ impl EngineObject {
 }
 
 impl MockEngine {
-    /// Every container there is, by id.
+    /// Returns all containers, by id.
     pub fn containers(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.containers.values().map(|container| EngineObject {
@@ -50,7 +50,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// Every volume there is, by name.
+    /// Returns all volumes, by name.
     pub fn volumes(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.volumes.values().map(|record| EngineObject {
@@ -62,7 +62,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// Every network there is but the engine's own, by id.
+    /// Returns all networks except the engine's own, by id.
     pub fn networks(&self) -> Vec<EngineObject> {
         let state = self.state();
         let all = state.networks.values().map(|record| EngineObject {
@@ -74,7 +74,7 @@ impl MockEngine {
         all.collect()
     }
 
-    /// The images the engine has, as they were named when they came.
+    /// Returns the engine's images, under the names with which they were added.
     pub fn images(&self) -> Vec<ImageRef> {
         self.state()
             .images
@@ -83,11 +83,11 @@ impl MockEngine {
             .collect()
     }
 
-    /// Adds a container that some other client made: no driver may list or touch it, but its name is taken.
-    /// It is never run. Labels may be anything, those that only look like the drivers' too.
+    /// Adds an unmanaged container. No driver may list or change it, but its name is taken. It never runs. It may
+    /// have any labels, including some that merely resemble the drivers' labels.
     ///
     /// # Errors
-    /// `ConfigurationError` when the name is none, or is taken.
+    /// `ConfigurationError` if the name is invalid or taken.
     pub fn add_foreign_container(
         &self,
         name: &str,
@@ -124,10 +124,10 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Adds a volume that some other client made.
+    /// Adds an unmanaged volume.
     ///
     /// # Errors
-    /// `ConfigurationError` when the name is none, or is taken.
+    /// `ConfigurationError` if the name is invalid or taken.
     pub fn add_foreign_volume(
         &self,
         name: &str,
@@ -145,10 +145,10 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Adds a network that some other client made. Engines let networks have the same name.
+    /// Adds an unmanaged network. Engines allow several networks with the same name.
     ///
     /// # Errors
-    /// `ConfigurationError` when the name is none.
+    /// `ConfigurationError` if the name is invalid.
     pub fn add_foreign_network(
         &self,
         name: &str,
@@ -165,19 +165,19 @@ impl MockEngine {
         Ok(id)
     }
 
-    /// Sets whether a container's image would say that it is healthy. It is, until this says otherwise.
-    /// Returns whether there is such a container.
+    /// Sets whether the image's health check would report a container as healthy, which is the default. Returns
+    /// whether there is such a container.
     pub fn set_container_healthy(&self, id: &ContainerId, healthy: bool) -> bool {
         let mut state = self.state();
         let container = state.containers.get_mut(id);
         container.map(|container| container.healthy = healthy).is_some()
     }
 
-    /// Makes the engine unreachable: every operation fails with `NetworkError`, and `health_check` says why.
-    /// Containers go on running.
+    /// Makes the engine unreachable: every operation fails with `NetworkError`, and `health_check` reports the
+    /// reason. Containers keep running.
     pub fn go_down(&self) {
         let mut state = self.state();
-        state.down = Some("the simulated engine does not run".to_owned());
+        state.down = Some("the simulated engine is not running".to_owned());
         for container in state.containers.values() {
             container.poke();
         }
@@ -188,12 +188,12 @@ impl MockEngine {
         self.state().down = None;
     }
 
-    /// Makes it as it was when it was new: nothing runs and nothing exists but the stock images and what
-    /// builders gave it. Ids start over.
+    /// Resets the engine to its initial state: nothing runs, and nothing exists except the stock images and those
+    /// added by builders. Ids restart.
     pub fn reset(&self) {
         let fresh = self.fresh_state();
         let old = std::mem::replace(&mut *lock(&self.shared().state), fresh);
-        // Ending what ran touches only the processes; still, not while others wait for the state.
+        // Dropping the runs only affects processes, but should not happen while others wait for the state.
         drop(old);
     }
 }
@@ -202,7 +202,7 @@ fn taken(name: &str) -> ConfigurationError {
     ConfigurationError::single(
         "name",
         "name-taken",
-        format!("must be free on the engine, `{name}` is taken"),
+        format!("must be unused on the engine; `{name}` is taken"),
     )
 }
 

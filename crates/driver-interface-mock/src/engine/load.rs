@@ -1,4 +1,4 @@
-//! Images from an archive as `docker save` writes it.
+//! Images from an archive in the format of `docker save`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::Image;
 use crate::fs::{Entries, EntryKind, Tree, absolute, apply_layer};
 
-/// What is wrong with an archive.
+/// A description of what is wrong with an archive.
 type Problem = String;
 
-/// The images of an archive, each with its names.
+/// Returns the images of an archive, each with its names.
 pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>, Problem> {
     let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
     for entry in Entries::new(archive) {
@@ -23,7 +23,7 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
             EntryKind::File(data) => {
                 files.insert(name, data);
             }
-            // Older archives have layers that are links to those of other images.
+            // In older archives, layers can be links to those of other images.
             EntryKind::Link(target) => {
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 if let Some(data) = files.get(&absolute(&format!("/{folder}"), &target)).cloned() {
@@ -35,14 +35,14 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
     }
     let file = |name: &str| {
         let found = files.get(&absolute("/", name));
-        found.ok_or_else(|| format!("it has no `{name}`"))
+        found.ok_or_else(|| format!("`{name}` is missing"))
     };
     let json = |name: &str| {
         serde_json::from_slice::<Value>(file(name)?)
             .map_err(|error| format!("`{name}` cannot be read: {error}"))
     };
     let manifest = json("manifest.json")?;
-    let images = manifest.as_array().ok_or("`manifest.json` is no list")?;
+    let images = manifest.as_array().ok_or("`manifest.json` is not a list")?;
     let mut found = Vec::new();
     for image in images {
         let config_name = image
@@ -56,7 +56,7 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
             let data = file(&layer)?;
             if data.starts_with(&[0x1f, 0x8b]) || data.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
                 return Err(format!(
-                    "layer `{layer}` is compressed, which a simulated engine does not read"
+                    "layer `{layer}` is compressed, which a simulated engine does not support"
                 ));
             }
             size += data.len() as u64;
@@ -76,7 +76,7 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
     Ok(found)
 }
 
-/// The hex digits in the name of a configuration: `<hex>.json` or `blobs/sha256/<hex>`.
+/// Returns the hex digits in the name of a configuration: `<hex>.json` or `blobs/sha256/<hex>`.
 fn digest_of(config_name: &str) -> Option<String> {
     let name = config_name.rsplit('/').next()?;
     let digits = name.strip_suffix(".json").unwrap_or(name);
@@ -90,7 +90,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// An image with what its configuration says.
+/// Returns an image with the settings of its configuration.
 fn described(mut image: Image, config: &Value) -> Image {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     image.created_at = text(config.get("created")).and_then(|time| humantime::parse_rfc3339(&time).ok());

@@ -9,18 +9,19 @@ use tokio::sync::watch;
 use super::Clock;
 use crate::sync::lock;
 
-/// How much of a container's output is kept; beyond it the oldest goes, as with an engine that rotates logs.
+/// How much of a container's output is kept. Beyond that, the oldest is discarded, as in an engine that rotates
+/// logs.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogStream {
     Stdout,
     Stderr,
-    /// Both of a container with a terminal.
+    /// Both, for a container with a terminal.
     Tty,
 }
 
-/// Which of a container's lines are wanted.
+/// Which of a container's lines are requested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) stdout: bool,
@@ -34,7 +35,7 @@ impl Wanted {
         let selected = match line.stream {
             LogStream::Stdout => self.stdout,
             LogStream::Stderr => self.stderr,
-            // It is one stream, whichever is asked for.
+            // A terminal has a single stream, whichever one is requested.
             LogStream::Tty => true,
         };
         selected
@@ -43,23 +44,23 @@ impl Wanted {
     }
 }
 
-/// What a reader finds at a place.
+/// What a reader finds at a position.
 #[derive(Debug)]
 pub(crate) enum Next {
     Line {
         time: SystemTime,
         stream: LogStream,
         bytes: Bytes,
-        /// Where to go on.
+        /// The position at which to continue.
         then: u64,
     },
-    /// Nothing that is wanted, up to this place.
+    /// No requested line up to this position.
     Nothing { then: u64 },
-    /// It is no longer kept.
+    /// The line is no longer kept.
     Lost,
 }
 
-/// What a container has written, line by line.
+/// The output of a container, line by line.
 #[derive(Debug)]
 pub(crate) struct LogStore {
     clock: Clock,
@@ -71,7 +72,7 @@ pub(crate) struct LogStore {
 #[derive(Debug, Default)]
 struct Lines {
     kept: VecDeque<Line>,
-    /// How many lines there were before the oldest that is kept.
+    /// The number of lines before the oldest one kept.
     dropped: u64,
     bytes: usize,
     partial: [Vec<u8>; 3],
@@ -95,7 +96,7 @@ impl LogStore {
         }
     }
 
-    /// Takes output. A line counts once it is complete, as engines keep their logs.
+    /// Adds output. A line counts once it is complete, as in real engines.
     pub(crate) fn write(&self, stream: LogStream, bytes: &[u8]) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -116,24 +117,24 @@ impl LogStore {
             .send_if_modified(|seen| std::mem::replace(seen, end) != end);
     }
 
-    /// Begins a run: what comes now is its own.
+    /// Begins a run, to which all further output belongs.
     pub(crate) fn begin_run(&self) {
         let mut lines = lock(&self.lines);
         let first = lines.end();
         lines.runs.push(first);
     }
 
-    /// How many runs have begun.
+    /// Returns how many runs have begun.
     pub(crate) fn runs(&self) -> usize {
         lock(&self.lines).runs.len()
     }
 
-    /// Tells of new lines.
+    /// Returns a receiver that is notified of new lines.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.arrived.subscribe()
     }
 
-    /// The number of the first line that a tail has, among the wanted ones that are there.
+    /// Returns the number of the first line of a tail among the requested lines so far.
     pub(crate) fn tail(&self, wanted: &Wanted, count: u64) -> u64 {
         let lines = lock(&self.lines);
         let own = lines.kept.iter().enumerate().rev();
@@ -146,7 +147,8 @@ impl LogStore {
         }
     }
 
-    /// The first wanted line from a place on, before another place and the end of a run, and the place behind it.
+    /// Returns the first requested line from a position on, before another position and the end of a run, and the
+    /// position after it.
     pub(crate) fn next(&self, from: u64, before: u64, run: usize, wanted: &Wanted) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
@@ -169,7 +171,7 @@ impl LogStore {
         }
     }
 
-    /// Ends both streams: what has no line feed yet gets none any more.
+    /// Ends both streams: an unfinished line counts as complete.
     pub(crate) fn end_of_run(&self) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
@@ -183,12 +185,12 @@ impl LogStore {
         self.tell(&lines);
     }
 
-    /// The number of the next line, from which to go on later.
+    /// Returns the number of the next line, from which to continue later.
     pub(crate) fn position(&self) -> u64 {
         lock(&self.lines).end()
     }
 
-    /// The lines an option asks for: the last of those before `now_at`, and all from there on.
+    /// Returns the lines that the options request: the last ones before `now_at`, and all from there on.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> Vec<u8> {
         let lines = lock(&self.lines);
         let selected = Wanted {

@@ -1,4 +1,4 @@
-//! The simulated engine: what exists, what runs, and what a test can see and do past the drivers.
+//! The simulated engine: its resources and processes, and the test interface that bypasses the drivers.
 
 mod addresses;
 mod clock;
@@ -40,8 +40,8 @@ use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};
 use crate::sync::lock;
 
-/// A simulated engine. Drivers made on the same one, of either kind, see the same objects, as two processes
-/// do that look at one real engine. Clones are the same engine.
+/// A simulated engine. Drivers of the same engine, of either kind, see the same resources, like two processes that
+/// use one real engine. A clone is the same engine.
 ///
 /// ```
 /// use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
@@ -59,11 +59,11 @@ pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     clock: Clock,
     setup: Mutex<Setup>,
-    /// How many drivers were made on it.
+    /// The number of drivers created on it.
     drivers: AtomicU64,
 }
 
-/// What a reset goes back to.
+/// The state that a reset restores.
 struct Setup {
     seed: u64,
     commands: CommandTable,
@@ -72,18 +72,18 @@ struct Setup {
 }
 
 impl MockEngine {
-    /// An engine with the seed 0 whose clock starts at the real time.
+    /// Creates an engine with seed 0 whose clock starts at the real time.
     pub fn new() -> Self {
         Self::with_seed(0)
     }
 
-    /// An engine whose ids come from this seed.
+    /// Creates an engine whose ids are derived from this seed.
     pub fn with_seed(seed: u64) -> Self {
         Self::start(seed, None)
     }
 
-    /// An engine whose clock starts at a fixed time, so that every time it tells is the same in every run of
-    /// a test with paused time.
+    /// Creates an engine whose clock starts at a fixed time, so that all its times are the same in every run of a
+    /// test with paused time.
     pub fn with_seed_and_time(seed: u64, time: SystemTime) -> Self {
         Self::start(seed, Some(time))
     }
@@ -103,12 +103,13 @@ impl MockEngine {
         }))
     }
 
-    /// The number of a driver that is being made on it, from 0.
+    /// Returns the number of a driver being created on it, starting at 0.
     pub(crate) fn next_driver(&self) -> u64 {
         self.0.drivers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The engine's wall clock, by which it tells every time: its start plus tokio's time since.
+    /// Returns the time of the engine's wall clock, which is the source of all its times: its start plus tokio's
+    /// time since then.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()
     }
@@ -163,7 +164,7 @@ impl Default for MockEngine {
 }
 
 impl fmt::Debug for MockEngine {
-    /// Counts only: what containers were made from may be secret.
+    /// Only shows counts, because the configs of containers may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("MockEngine")

@@ -1,4 +1,4 @@
-//! What is mounted into containers.
+//! The mounts of containers.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::state::State;
 use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
 use crate::sync::lock;
 
-/// The size of `/dev/shm` where nothing is said, in MiB.
+/// The default size of `/dev/shm`, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
 
-/// What a run of a container sees, whose main process is this user's: its root, volumes and host folders, and new
-/// folders in memory.
+/// Returns the mounts of a container's run whose main process has this user: its root, volumes and host
+/// directories, and new tmpfs mounts.
 pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Vec<Mount> {
     let mut mounts = lasting_mounts(state, id);
     let Some(container) = state.containers.get(id) else {
@@ -20,7 +20,7 @@ pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Ve
     };
     let config = &container.config;
     let taken: Vec<String> = mounts.iter().map(|mount| mount.target.clone()).collect();
-    // It is made by the engine, and shared by whoever runs in the container.
+    // The engine creates it, and all processes in the container share it.
     let shm = TmpfsMount::new("/dev/shm", config.shm_size.unwrap_or(SHM_SIZE_MIB))
         .uid(0)
         .gid(0);
@@ -68,7 +68,7 @@ fn options(mount: &TmpfsMount) -> &'static str {
     }
 }
 
-/// What of a container is there whether it runs or not.
+/// Returns the mounts of a container that exist whether it runs or not.
 fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     let Some(container) = state.containers.get(id) else {
         return Vec::new();
@@ -85,7 +85,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
         let tree = match mount.mount_type() {
             MountType::Bind => state.host_folder(&mount.source),
             _ => {
-                // It was there at creation, and what is in use cannot be removed.
+                // The volume existed at creation, and cannot be removed while in use.
                 let Some(record) = state.volumes.get(&mount.source) else {
                     continue;
                 };
@@ -104,7 +104,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     mounts
 }
 
-/// A new volume gets what the image has at its place, and the owner of that.
+/// Copies the image's files at its mount point to a new volume, together with their owner.
 fn take_over(volume: &SharedTree, root: &SharedTree, target: &str) {
     let mut volume = lock(volume);
     if volume.is_empty() {
@@ -113,7 +113,8 @@ fn take_over(volume: &SharedTree, root: &SharedTree, target: &str) {
 }
 
 impl State {
-    /// A container's files as the engine sees them, which is root: of its run, or what is there without one.
+    /// Returns a container's files as seen by the engine, which is root: those of its run, or those that exist
+    /// without one.
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {

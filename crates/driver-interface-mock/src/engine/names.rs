@@ -1,4 +1,4 @@
-//! How containers find each other by name.
+//! Name resolution between containers.
 
 use driver_interface_types::{ContainerId, NetworkMode};
 
@@ -6,7 +6,7 @@ use super::Shared;
 use super::state::{Container, State};
 use crate::sync::lock;
 
-/// The address that a container resolves a name to.
+/// Returns the address to which a container resolves a name.
 pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> Option<String> {
     let state = lock(&shared.state);
     let container = state.containers.get(asking)?;
@@ -17,14 +17,14 @@ pub(crate) fn address_of(shared: &Shared, asking: &ContainerId, name: &str) -> O
         return Some(address.to_string());
     }
     if name == container.hostname() {
-        return container.endpoint().map(str::to_owned);
+        return container.ip_address().map(|address| address.to_string());
     }
     let mut peers = state.containers.values().filter(|peer| peer.run().is_some());
     let found = peers.find(|peer| is_called(&state, container, peer, name))?;
-    found.endpoint().map(str::to_owned)
+    found.ip_address().map(|address| address.to_string())
 }
 
-/// Whether a container finds another one under a name, on some network of both.
+/// Returns whether a container can resolve another one under a name, on a network that both share.
 fn is_called(state: &State, asking: &Container, peer: &Container, name: &str) -> bool {
     let own_name = peer.name == name;
     let both_on_sessions = asking.config.network == NetworkMode::Default

@@ -1,4 +1,4 @@
-//! Ports that are reached from the simulated host.
+//! Ports published on the simulated host.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,10 @@ use driver_interface_types::{ContainerId, Protocol, PublishedPort};
 use super::run::StartProblem;
 use super::state::State;
 
-/// The ports that are given out where none is asked for.
+/// The ports that are allocated if none is requested.
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 49_153..=65_535;
 
-/// The host's ports of a container that starts.
+/// Returns the host ports of a container that is being started.
 pub(super) fn ports_of(state: &State, id: &ContainerId) -> Result<Vec<PublishedPort>, StartProblem> {
     let Some(container) = state.containers.get(id) else {
         return Ok(Vec::new());

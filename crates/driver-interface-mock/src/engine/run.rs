@@ -1,4 +1,4 @@
-//! Running containers: from a config to a simulated kernel with a main process, and its end.
+//! Running containers: from a config to a simulated kernel with a main process, up to its exit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::process::{
 };
 use crate::sync::lock;
 
-/// Why a container did not start.
+/// The reason why a container did not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StartProblem {
     NoSuchProgram(String),
@@ -28,17 +28,16 @@ pub(crate) enum StartProblem {
 }
 
 impl MockEngine {
-    /// Starts a container that does not run. The caller holds the state, so this is one step for all others.
+    /// Starts a container that is not running. The caller holds the state's lock, so this is atomic for all
+    /// others.
     pub(crate) fn start_run(&self, state: &mut State, id: &ContainerId) -> Result<(), StartProblem> {
-        let endpoint_network = state.containers.get(id).map(network_of);
+        let its_network = state.containers.get(id).map(network_of);
         let Some(container) = state.containers.get(id) else {
             return Ok(());
         };
         let user = find_user(&container.config.security.user, container)?;
         let mounts = mounts_of(state, id, user.caller(&container.config.security));
-        let endpoint = endpoint_network
-            .flatten()
-            .map(|network| state.address_on(&network));
+        let address = its_network.flatten().map(|network| state.address_on(&network));
         let ports = ports_of(state, id)?;
         let now = self.clock().now();
         let Some(container) = state.containers.get_mut(id) else {
@@ -49,7 +48,7 @@ impl MockEngine {
         let commands = self.commands();
         let hostname = container.hostname();
         let working_dir = absolute("/", &container.working_dir);
-        // The runtime makes it where it is missing.
+        // The runtime creates it if it is missing.
         lock(&container.root).mkdir_all(working_dir.trim_start_matches('/'));
         let env = environment(container, &user, &hostname);
         let launcher = Launcher {
@@ -71,7 +70,7 @@ impl MockEngine {
             self.clock().clone(),
             (Arc::downgrade(self.shared()), id.clone()),
         ));
-        // The first process of a kernel is never one too many.
+        // The first process of a kernel never exceeds the process limit.
         let Ok(main) = host.spawn(None, &program) else {
             return Ok(());
         };
@@ -90,18 +89,18 @@ impl MockEngine {
         );
         process.cwd = working_dir;
         if config.tty {
-            // Nobody has said how large it is, and nobody types.
+            // Its size is unknown, and nobody types.
             let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
             process.stdin = terminal.input();
             process.terminal = Some(terminal);
         }
-        // Every change of phase counts up, so no two runs have the same number.
+        // Every change of phase increments the count, so no two runs have the same number.
         let number = container.changed.borrow().count;
         let run = Run {
             number,
             host: Arc::clone(&host),
             main: Arc::clone(&main),
-            endpoint,
+            address,
             execs: BTreeMap::new(),
             ports,
             checks: self.start_checks(id, number, config.health_check.as_ref()),
@@ -122,7 +121,7 @@ impl MockEngine {
             exit: None,
         };
         tokio::spawn(async move {
-            // The whole of it has to live in the task, for it to be dropped with it.
+            // The task must own all of it, so that it is dropped with the task.
             let mut ending = ending;
             ending.exit = Some(run_main(&host, &main, command, process).await);
         });
@@ -130,8 +129,9 @@ impl MockEngine {
     }
 }
 
-/// Loads a container's or an exec's program. One that is missing or may not be run is refused before anything runs;
-/// one that the kernel then cannot run ends at once, with a word from the init process or the runtime.
+/// Loads the program of a container or an exec. If the program is missing or not executable, this fails before
+/// anything runs. If only the kernel cannot run it, the process exits immediately, with a message from the init
+/// process or the runtime.
 pub(super) fn launch(
     launcher: &Launcher<'_>,
     words: &[String],
@@ -178,7 +178,7 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Tells the engine that a run has ended, also when the runtime drops the run's task.
+/// Notifies the engine that a run has ended, even if the runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,
@@ -206,7 +206,8 @@ impl Drop for Ending {
     }
 }
 
-/// The network a container gets an address on. Sessions have one each, which keeps them apart.
+/// Returns the network on which a container gets an address. Each session has its own, which isolates it from
+/// others.
 pub(crate) fn network_of(container: &Container) -> Option<String> {
     match &container.config.network {
         NetworkMode::None => None,
@@ -228,7 +229,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     env
 }
 
-/// Finds who to run as: numbers as they are, names in the image's `/etc/passwd` and `/etc/group`.
+/// Resolves a user: numbers are used directly, names are looked up in the image's `/etc/passwd` and `/etc/group`.
 pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {

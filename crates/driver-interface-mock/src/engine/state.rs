@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,18 +22,18 @@ use super::{Clock, LogStore};
 use crate::fs::{Meta, SharedTree, Tree};
 use crate::process::{Host, Signal};
 
-/// Labels as they are on the engine, the drivers' own among them.
+/// Labels as stored on the engine, including the drivers' own.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// All that the simulated engine knows.
+/// The complete state of the simulated engine.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Why the engine cannot be reached, when it cannot.
+    /// The reason why the engine is unreachable; `None` while it is reachable.
     pub(crate) down: Option<String>,
     pub(crate) containers: Containers,
     pub(crate) volumes: BTreeMap<String, VolumeRecord>,
     pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
-    /// The folders of the simulated host that containers have mounted.
+    /// The directories of the simulated host that containers have mounted.
     pub(crate) host_folders: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
     pub(crate) events: EventLog,
@@ -49,12 +50,12 @@ pub(crate) struct Container {
     pub(crate) labels: Labels,
     pub(crate) created_at: SystemTime,
     pub(crate) image: u64,
-    /// The networks it is attached to, besides its session's own.
+    /// The networks it is attached to, besides its session's network.
     pub(crate) networks: Vec<Attachment>,
     pub(crate) command: Vec<String>,
     /// The image's environment.
     pub(crate) env: BTreeMap<String, String>,
-    /// Where its processes start.
+    /// The directory in which its processes start.
     pub(crate) working_dir: String,
     pub(crate) root: SharedTree,
     pub(crate) logs: Arc<LogStore>,
@@ -63,24 +64,24 @@ pub(crate) struct Container {
     pub(crate) phase: Phase,
     pub(crate) started_at: Option<SystemTime>,
     pub(crate) healthy: bool,
-    /// What its health checks have found in its last run.
+    /// The health check results of its last run.
     pub(crate) health: Option<ContainerHealth>,
-    /// What has become of its runs. Its end tells those who wait that the container is gone.
+    /// The changes of its runs. Once the sender is dropped, receivers know that the container is gone.
     pub(crate) changed: watch::Sender<Changes>,
 }
 
-/// What has become of a container's runs so far; outlives the container for those who watch it.
+/// The changes of a container's runs so far. They outlive the container for those who watch it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
     /// Counts every change, so that no two runs have the same number.
     pub(crate) count: u64,
     /// How many runs have ended.
     pub(crate) ends: u64,
-    /// How the last one that ended did.
+    /// How the last completed run exited.
     pub(crate) exit: Option<ExitInfo>,
 }
 
-/// A network that a container is attached to, and its names there besides its own.
+/// A network that a container is attached to, and its aliases there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attachment {
     pub(crate) network: NetworkId,
@@ -94,18 +95,18 @@ pub(crate) enum Phase {
     Ended(ExitInfo),
 }
 
-/// One run of a container; ended when it is dropped.
+/// One run of a container, which ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) number: u64,
     pub(crate) host: Arc<Host>,
     pub(crate) main: Arc<crate::process::Entry>,
-    pub(crate) endpoint: Option<Address>,
-    /// The commands that were left to themselves.
+    pub(crate) address: Option<Address>,
+    /// The detached commands.
     pub(crate) execs: BTreeMap<ExecId, ExecRecord>,
-    /// The ports that are reached from the host.
+    /// The ports published on the host.
     pub(crate) ports: Vec<PublishedPort>,
-    /// What checks its health.
+    /// The task that runs its health checks.
     pub(crate) checks: Option<AbortHandle>,
 }
 
@@ -147,14 +148,14 @@ impl State {
         }
     }
 
-    /// A new engine-wide id: 64 hex digits.
+    /// Generates an id that is unique on the engine: 64 hex digits.
     pub(crate) fn new_id(&mut self) -> String {
         (0..4)
             .map(|_| format!("{:016x}", self.rng.random::<u64>()))
             .collect()
     }
 
-    /// The time of a creation, later than that of every one before it.
+    /// Returns the time of a creation, which is later than that of every earlier creation.
     pub(crate) fn creation_time(&mut self, clock: &Clock) -> SystemTime {
         let now = clock.now();
         let time = self
@@ -164,7 +165,7 @@ impl State {
         time
     }
 
-    /// Finds a container of a namespace by its whole id or its exact name.
+    /// Finds a container of a namespace by its full id or exact name.
     pub(crate) fn container(&self, namespace: &Namespace, id: &ContainerId) -> Option<&Container> {
         let found = self
             .containers
@@ -173,7 +174,7 @@ impl State {
         found.filter(|container| belongs(&container.labels, namespace))
     }
 
-    /// The containers of a namespace with these labels, in the order of their creation.
+    /// Returns the containers of a namespace with these labels, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
         let own = [
             (label::MANAGED_BY, label::MANAGED_BY_VALUE),
@@ -189,7 +190,7 @@ impl State {
             .filter(|record| belongs(&record.labels, namespace))
     }
 
-    /// Finds a network of a namespace by its whole id or its exact name.
+    /// Finds a network of a namespace by its full id or exact name.
     pub(crate) fn network(&self, namespace: &Namespace, id: &str) -> Option<&NetworkRecord> {
         let own = || {
             self.networks
@@ -210,7 +211,7 @@ impl State {
         Arc::clone(folder)
     }
 
-    /// An address on a network that no running container has.
+    /// Allocates an address on a network that no running container has.
     pub(crate) fn address_on(&mut self, network: &str) -> Address {
         self.subnets.take(network)
     }
@@ -240,20 +241,20 @@ impl Container {
         }
     }
 
-    /// The name it knows itself by.
+    /// Returns its host name.
     pub(crate) fn hostname(&self) -> String {
         let own = || self.id.as_str().chars().take(12).collect();
         self.config.hostname.clone().unwrap_or_else(own)
     }
 
-    /// The signal that asks its main process to end.
+    /// Returns the signal that asks its main process to exit.
     pub(crate) fn stop_signal(&self) -> Signal {
         let asked = self.config.stop_signal.and_then(Signal::of);
         asked.unwrap_or(Signal::Term)
     }
 
-    pub(crate) fn endpoint(&self) -> Option<&str> {
-        Some(self.run()?.endpoint.as_ref()?.as_str())
+    pub(crate) fn ip_address(&self) -> Option<IpAddr> {
+        Some(self.run()?.address.as_ref()?.ip())
     }
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {
@@ -271,7 +272,7 @@ impl Container {
         });
     }
 
-    /// Ends the run that goes on, and every process that is left with it.
+    /// Ends the current run, including every process that is still running in it.
     pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
         self.logs.end_of_run();
         let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.oom_killed == Some(true));
@@ -282,19 +283,19 @@ impl Container {
         events.emit(self, EventKind::Stopped, Some(code), time);
     }
 
-    /// Tells those who wait to look again.
+    /// Wakes all waiting tasks so that they check again.
     pub(crate) fn poke(&self) {
         self.changed.send_modify(|changes| changes.count += 1);
     }
 
-    /// What a reader is told. `None` for what no driver made.
+    /// Returns the instance that readers see, or `None` for an unmanaged container.
     pub(crate) fn instance(&self) -> Option<ContainerInstance> {
         let session = SessionId::new(self.labels.get(label::SESSION)?).ok()?;
         let image = self.config.image.as_str();
         let mut instance =
             ContainerInstance::new(self.id.clone(), &self.name, session, image, self.created_at)
                 .with_status(self.status());
-        instance.endpoint = self.endpoint().map(str::to_owned);
+        instance.ip_address = self.ip_address();
         instance.started_at = self.started_at;
         instance.exit = match &self.phase {
             Phase::Ended(exit) => Some(exit.clone()),
@@ -310,7 +311,7 @@ impl Container {
     }
 }
 
-/// Whether labels say that a driver of this namespace made the object.
+/// Returns whether the labels say that a driver of this namespace created the resource.
 pub(crate) fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
     labels
         .get(label::MANAGED_BY)
@@ -320,7 +321,7 @@ pub(crate) fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
             .is_some_and(|owner| owner == namespace.as_str())
 }
 
-/// Labels without the drivers' own.
+/// Returns the labels without the drivers' own.
 pub(crate) fn users_labels(labels: &Labels) -> Labels {
     labels
         .iter()
@@ -329,12 +330,12 @@ pub(crate) fn users_labels(labels: &Labels) -> Labels {
         .collect()
 }
 
-/// The session an object belongs to, if it does.
+/// Returns the session that a resource belongs to, if any.
 pub(crate) fn session_of(labels: &Labels) -> Option<SessionId> {
     SessionId::new(labels.get(label::SESSION)?).ok()
 }
 
-/// A volume as the engine keeps it.
+/// Creates the engine's record of a volume.
 pub(crate) fn new_volume(id: VolumeId, labels: Labels, created_at: SystemTime) -> VolumeRecord {
     let mut volume = Volume::new(id, "local", created_at);
     volume.mountpoint = format!("/var/lib/mock-engine/volumes/{}/_data", volume.name);
@@ -347,7 +348,7 @@ pub(crate) fn new_volume(id: VolumeId, labels: Labels, created_at: SystemTime) -
     }
 }
 
-/// A network as the engine keeps it.
+/// Creates the engine's record of a network.
 pub(crate) fn new_network(
     id: NetworkId,
     name: &str,

@@ -8,7 +8,7 @@ use super::{Errno, FileSystem, Meta, Node, absolute};
 const BROKEN: &str = "archive/tar: invalid tar header";
 const CUT: &str = "unexpected EOF";
 
-/// One file of an archive.
+/// An entry of an archive.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -21,13 +21,13 @@ pub(crate) enum EntryKind {
     Folder,
     File(Bytes),
     Link(String),
-    /// Another name of an entry that came before.
+    /// A hard link to an earlier entry.
     SameAs(String),
     /// A device or a pipe.
     Other,
 }
 
-/// Reads the entries of an uncompressed archive, until something is wrong with it.
+/// An iterator over the entries of an uncompressed archive, which ends at the first error.
 pub(crate) struct Entries {
     reader: TarReader,
     count: usize,
@@ -47,14 +47,14 @@ impl Entries {
 
     fn read(&mut self) -> Result<Option<Entry>, &'static str> {
         let Some(TarPart::Entry(entry)) = self.reader.next().map_err(|_| BROKEN)? else {
-            // An archive of nothing but padding is empty; anything shorter than a block is none.
+            // An archive of nothing but padding is empty; anything shorter than a block is invalid.
             let whole = self.reader.is_complete() && (self.reader.has_ended() || self.count > 0);
             return if whole { Ok(None) } else { Err(CUT) };
         };
         self.count += 1;
         let data = match entry.size {
             0 => Bytes::new(),
-            // All of the archive is there, and so all of the content comes at once.
+            // The whole archive is available, so the content arrives in one piece.
             size => match self.reader.next().map_err(|_| BROKEN)? {
                 Some(TarPart::Data(data)) if data.len() as u64 == size => data,
                 _ => return Err(CUT),
@@ -93,7 +93,7 @@ impl Iterator for Entries {
     }
 }
 
-/// Why an archive was not unpacked to its end: a file could not be made, or the archive is broken.
+/// The reason why an archive was not unpacked completely: a file could not be created, or the archive is corrupt.
 #[derive(Debug)]
 pub(crate) struct UnpackProblem {
     pub(crate) path: String,
@@ -101,7 +101,7 @@ pub(crate) struct UnpackProblem {
     pub(crate) text: &'static str,
 }
 
-/// Unpacks an archive into a folder. Names and links that lead out of it are followed inside the container.
+/// Unpacks an archive into a directory. Names and links that lead out of it are resolved inside the container.
 pub(crate) fn unpack(files: &FileSystem, folder: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
     for entry in Entries::new(archive) {
         let entry = entry.map_err(|text| UnpackProblem {
@@ -144,7 +144,7 @@ pub(crate) fn unpack(files: &FileSystem, folder: &str, archive: &Bytes) -> Resul
     Ok(())
 }
 
-/// Packs what is at a path and below it, under a name. The pieces share the files' memory.
+/// Creates an archive of the file or directory at a path, under a name. The chunks share the files' memory.
 pub(crate) fn pack(files: &FileSystem, path: &str, name: &str) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     pack_into(&mut pieces, files, path, name, true);
@@ -178,7 +178,7 @@ fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str
     }
 }
 
-/// A file's memory, shared.
+/// The shared content of a file.
 pub(crate) struct SharedFile(pub(crate) std::sync::Arc<Vec<u8>>);
 
 impl AsRef<[u8]> for SharedFile {
@@ -187,7 +187,7 @@ impl AsRef<[u8]> for SharedFile {
     }
 }
 
-/// The header of an entry, with the extra entries that long names need before it.
+/// Returns the header of an entry, preceded by the extra entries that long names need.
 fn header(name: &str, kind: u8, size: u64, meta: Meta, link: &str) -> Bytes {
     let mut out = BytesMut::new();
     for (long, mark) in [(name, b'L'), (link, b'K')] {

@@ -2,7 +2,7 @@ use std::{fmt, io};
 
 use driver_interface_errors::FileSystemErrorKind;
 
-/// Why a simulated system call failed, in the words of Linux.
+/// The error of a simulated system call, in Linux's wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errno {
     NotFound,
@@ -70,7 +70,7 @@ impl From<Errno> for io::Error {
 impl From<Errno> for FileSystemErrorKind {
     fn from(errno: Errno) -> Self {
         match errno {
-            // The one that `std` has no stable name for.
+            // The kind for which `std` has no stable name.
             Errno::TooManyLinks => Self::FilesystemLoop,
             errno => io::Error::from(errno).kind().into(),
         }

@@ -1,12 +1,12 @@
 use super::Tree;
 
-/// The folders that everybody writes to in a usual image.
+/// Returns the world-writable directories of a typical image.
 pub(crate) fn open_folders() -> &'static [&'static str] {
     &["tmp", "var/tmp", "dev/shm"]
 }
 
-/// The root file system of a stock image: what a small Linux image has, apart from programs, which the
-/// command table stands for.
+/// Returns the root file system of a stock image: that of a small Linux image without programs, which the command
+/// table provides.
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
     for folder in [

@@ -1,15 +1,15 @@
-//! Symbolic links: followed inside the container, whatever they say.
+//! Symbolic links, which are always resolved inside the container.
 
 use std::collections::VecDeque;
 
 use super::{Errno, FileSystem, Meta, Node};
 use crate::sync::lock;
 
-/// How many links one path may lead through.
+/// The maximum number of links in one path.
 const MOST_LINKS: u32 = 40;
 
 impl FileSystem {
-    /// The path without links; its last part is followed only if asked to.
+    /// Resolves the links in a path. A link in the last component is only resolved on request.
     pub(super) fn resolve(&self, path: &str, follow_last: bool) -> Result<String, Errno> {
         if !self.mounts.iter().any(|mount| lock(&mount.tree).has_links()) {
             return Ok(path.to_owned());
@@ -20,7 +20,7 @@ impl FileSystem {
         while let Some(part) = rest.pop_front() {
             match part.as_str() {
                 "" | "." => continue,
-                // Above the root there is only the root.
+                // The parent of the root is the root.
                 ".." => {
                     let above = done.rfind('/').unwrap_or(0);
                     done.truncate(above);
@@ -49,13 +49,13 @@ impl FileSystem {
         Ok(if done.is_empty() { "/".to_owned() } else { done })
     }
 
-    /// What is at a path whose folders are no links; it may be one itself.
+    /// Returns the node at a path whose directories are not links. The node itself may be a link.
     pub(crate) fn plain_node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.below(path).ok()?;
         lock(&mount.tree).node(&rest)
     }
 
-    /// Where the link at a path leads, and whose it is; none where there is no link.
+    /// Returns the target and metadata of the link at a path, or `None` if it is not a link.
     pub(crate) fn link(&self, path: &str) -> Option<(String, Meta)> {
         let path = self.resolve(path, false).ok()?;
         let (mount, rest) = self.below(&path).ok()?;
@@ -69,7 +69,7 @@ impl FileSystem {
         }
     }
 
-    /// Where the link at a path leads; none where there is no link.
+    /// Returns the target of the link at a path, or `None` if it is not a link.
     pub(crate) fn link_target(&self, path: &str) -> Option<String> {
         self.link(path).map(|(target, _)| target)
     }

@@ -1,27 +1,27 @@
-/// Whose a file is, and who may do what with it.
+/// The owner and permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// The permissions, as `chmod` has them.
+    /// The permissions as used by `chmod`.
     pub(crate) mode: u32,
 }
 
-/// Who asks.
+/// The user who accesses a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// What it may do besides: a bit for each capability, by its number.
+    /// Its capabilities, as a bit mask by number.
     pub(crate) capabilities: u64,
 }
 
-/// Permissions of files do not hold for it.
+/// The capability to bypass file permission checks.
 const DAC_OVERRIDE: u64 = 1 << 1;
-/// It may change what only a file's owner may.
+/// The capability to perform operations reserved for a file's owner.
 const FOWNER: u64 = 1 << 3;
 
-/// What may be done.
+/// The kind of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read = 4,
@@ -30,21 +30,21 @@ pub(crate) enum Access {
 }
 
 impl Meta {
-    /// A folder that everybody may write to.
+    /// A world-writable directory.
     pub(crate) const SHARED: Self = Self {
         uid: 0,
         gid: 0,
         mode: 0o1777,
     };
 
-    /// A folder of root's.
+    /// A directory owned by root.
     pub(crate) const FOLDER: Self = Self {
         uid: 0,
         gid: 0,
         mode: 0o755,
     };
 
-    /// A file of root's.
+    /// A file owned by root.
     pub(crate) const FILE: Self = Self {
         uid: 0,
         gid: 0,
@@ -64,19 +64,19 @@ impl Meta {
 }
 
 impl Caller {
-    /// The engine itself.
+    /// The caller for operations of the engine itself.
     pub(crate) const ROOT: Self = Self {
         uid: 0,
         gid: 0,
         capabilities: u64::MAX,
     };
 
-    /// Whether it may change a file's permissions.
+    /// Returns whether the caller may change a file's permissions.
     pub(super) fn may_change(self, meta: Meta) -> bool {
         self.uid == meta.uid || self.capabilities & FOWNER != 0
     }
 
-    /// What it makes is its own.
+    /// Returns the metadata with the caller as the owner, for files that it creates.
     pub(crate) fn owning(self, meta: Meta) -> Meta {
         Meta {
             uid: self.uid,

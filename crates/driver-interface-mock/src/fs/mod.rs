@@ -1,4 +1,4 @@
-//! A container's files: trees in memory, mounted over one another.
+//! A container's file system: trees in memory, mounted on top of one another.
 
 mod archive;
 mod errno;
@@ -19,24 +19,24 @@ pub(crate) use tree::{Node, SharedTree, Tree};
 
 use crate::sync::lock;
 
-/// The longest name of a file, in bytes.
+/// The maximum length of a file name, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// A tree at a place.
+/// A tree mounted at a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount {
-    /// Absolute and normal; `/` for the root.
+    /// Absolute and normalized; `/` for the root.
     pub(crate) target: String,
     pub(crate) tree: SharedTree,
     pub(crate) read_only: bool,
-    /// Its further options, as `/proc/mounts` has them: none, or each with a comma before it.
+    /// Further options in the format of `/proc/mounts`: empty, or each preceded by a comma.
     pub(crate) options: &'static str,
 }
 
-/// What the processes of a container see.
+/// The file system as seen by the processes of a container.
 #[derive(Clone, Debug)]
 pub(crate) struct FileSystem {
-    /// The longest target first, so that the first that fits is the one on top.
+    /// Sorted by descending length of the target, so that the first match is the topmost mount.
     mounts: Arc<[Mount]>,
     caller: Caller,
 }
@@ -65,7 +65,7 @@ impl FileSystem {
         }
     }
 
-    /// The same files, as another user sees them.
+    /// Returns the same file system as seen by another user.
     pub(crate) fn seen_by(&self, caller: Caller) -> Self {
         Self {
             mounts: Arc::clone(&self.mounts),
@@ -73,7 +73,7 @@ impl FileSystem {
         }
     }
 
-    /// The place of a path behind any links, whether or not something is there.
+    /// Returns a path with its links resolved, whether or not it exists.
     pub(crate) fn behind_links(&self, path: &str) -> Result<String, Errno> {
         if path.split('/').any(|name| name.len() > LONGEST_NAME) {
             return Err(Errno::NameTooLong);
@@ -81,13 +81,13 @@ impl FileSystem {
         self.resolve(path, true)
     }
 
-    /// What is at a path, behind any links.
+    /// Returns the node at a path, following links.
     pub(crate) fn node(&self, path: &str) -> Option<Node> {
         let (mount, rest) = self.at(path).ok()?;
         lock(&mount.tree).node(&rest)
     }
 
-    /// Whose what is at a path is.
+    /// Returns the metadata of the file at a path.
     pub(crate) fn meta(&self, path: &str) -> Option<Meta> {
         let (mount, rest) = self.at(path).ok()?;
         let tree = lock(&mount.tree);
@@ -107,7 +107,7 @@ impl FileSystem {
         lock(&mount.tree).list(&rest)
     }
 
-    /// Opens a file for writing and makes it if need be.
+    /// Opens a file for writing, creating it if necessary.
     pub(crate) fn create(&self, path: &str, truncate: bool) -> Result<(SharedTree, String), Errno> {
         let (mount, rest) = self.writable(path)?;
         let mut tree = lock(&mount.tree);
@@ -131,7 +131,7 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
         let (mount, rest) = self.own_place(path)?;
         let mut tree = lock(&mount.tree);
@@ -145,7 +145,7 @@ impl FileSystem {
         )
     }
 
-    /// Sets the permissions or the owner of what is at a path.
+    /// Changes the permissions or the owner of the file at a path.
     pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Meta)) -> Result<(), Errno> {
         let (mount, rest) = self.at(path)?;
         let mut tree = lock(&mount.tree);
@@ -173,8 +173,8 @@ impl FileSystem {
         lock(&mount.tree).remove(&rest, recursive)
     }
 
-    /// Puts something at a path in place of what is there. A folder is never put in another thing's place nor
-    /// another thing in a folder's.
+    /// Puts a node at a path, replacing any existing one. A directory never replaces anything else, nor the other
+    /// way round.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         let (mount, rest) = self.own_place(path)?;
         let mut tree = lock(&mount.tree);
@@ -190,7 +190,7 @@ impl FileSystem {
         tree.insert(&rest, node, meta)
     }
 
-    /// Everything that is mounted; the root first.
+    /// Returns all mounts, the root first.
     pub(crate) fn mounts(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter().rev()
     }
@@ -199,18 +199,18 @@ impl FileSystem {
         self.writable(path).is_ok()
     }
 
-    /// Whether what is at a path lies on something that is mounted read-only.
+    /// Returns whether a path lies on a read-only mount.
     pub(crate) fn is_read_only(&self, path: &str) -> bool {
         self.at(path).is_ok_and(|(mount, _)| mount.read_only)
     }
 
-    /// Why nothing is at a path.
+    /// Returns the reason why a path does not exist.
     pub(crate) fn absence(&self, path: &str) -> Errno {
         let missing = |(mount, rest): (&Mount, String)| lock(&mount.tree).missing(&rest);
         self.at(path).map_or_else(|errno| errno, missing)
     }
 
-    /// Whether the user may do something with what is at a path.
+    /// Returns whether the user has a kind of access to the file at a path.
     pub(crate) fn may(&self, path: &str, access: Access) -> bool {
         self.meta(path)
             .is_some_and(|meta| meta.allows(self.caller, access))
@@ -224,7 +224,7 @@ impl FileSystem {
         }
     }
 
-    /// The place of a path itself, which may be a link, in a folder that can be written to.
+    /// Returns the location of a path itself, which may be a link, in a writable directory.
     fn own_place(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
@@ -241,7 +241,7 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// The place of a path, where what is there, or else its folder, can be written to.
+    /// Returns the location of a path if the existing file, or otherwise its directory, is writable.
     fn writable(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let (mount, rest) = self.at(path)?;
         let tree = lock(&mount.tree);
@@ -259,13 +259,13 @@ impl FileSystem {
         Ok((mount, rest))
     }
 
-    /// The place of a path, behind any links.
+    /// Returns the location of a path, following links.
     fn at(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, true)?;
         self.below(&path)
     }
 
-    /// The place of a path without links.
+    /// Returns the location of a path without links.
     fn below(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let found = self
             .mounts
@@ -275,7 +275,7 @@ impl FileSystem {
     }
 }
 
-/// What is left of a path below a folder; `None` when it is not below it.
+/// Returns the rest of a path below a directory, or `None` if it is not below it.
 fn rest_of(path: &str, folder: &str) -> Option<String> {
     let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
     if rest.is_empty() {
@@ -284,7 +284,7 @@ fn rest_of(path: &str, folder: &str) -> Option<String> {
     rest.strip_prefix('/').map(str::to_owned)
 }
 
-/// Makes a path absolute and normal: no `.`, `..`, or doubled slash.
+/// Makes a path absolute and normalizes it: no `.`, `..` or double slash.
 pub(crate) fn absolute(cwd: &str, path: &str) -> String {
     let base = if path.starts_with('/') { "" } else { cwd };
     let mut parts: Vec<&str> = Vec::new();

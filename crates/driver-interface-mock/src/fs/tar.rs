@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::archive::{Entries, EntryKind};
 use super::{Meta, Node, Tree};
 
-/// Reads an uncompressed tar archive into a tree, over what is there. Devices, which the simulation has no use
-/// for, are left out.
+/// Unpacks an uncompressed tar archive into a tree, replacing existing files. Skips devices, which the simulation
+/// does not need.
 pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     for entry in Entries::new(archive) {
         let entry = entry?;
@@ -34,15 +34,16 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
             }
             EntryKind::Other => continue,
         };
-        // What layers put over a folder takes its place.
+        // A layer's entry replaces a directory at its path.
         let _ = tree.remove(place, true);
         tree.insert(place, node, entry.meta)
-            .map_err(|_| "the archive has a file where it also has a folder")?;
+            .map_err(|_| "the archive has a file and a directory at the same path")?;
     }
     Ok(())
 }
 
-/// Takes what a layer of an image deletes out of the tree below it, and the marks of it out of the layer.
+/// Applies a layer of an image: removes what the layer deletes from the tree below it, and the whiteout markers
+/// from the layer.
 pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     const DELETED: &str = ".wh.";
     const EMPTIED: &str = ".wh..wh..opq";
@@ -64,7 +65,8 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 }
 
 impl Tree {
-    /// Gives folders that everybody writes to in a usual image their permissions, where nothing says others.
+    /// Makes the directories that are usually world-writable in an image so, unless they have explicit
+    /// permissions.
     pub(crate) fn open(&mut self, folders: &[&str]) {
         for folder in folders {
             if matches!(self.node(folder), Some(Node::Dir)) && !self.has_meta(folder) {

@@ -3,17 +3,17 @@ use std::sync::{Arc, Mutex};
 
 use super::{Errno, Meta};
 
-/// A tree that several containers may have mounted.
+/// A tree that several containers may mount.
 pub(crate) type SharedTree = Arc<Mutex<Tree>>;
 
-/// One file system: an image's root, a volume, a tmpfs. Paths in it are relative and have no `.` or `..`;
-/// its root is the empty path.
+/// One file system: an image's root, a volume or a tmpfs. Its paths are relative and contain no `.` or `..`; its
+/// root is the empty path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
-    /// Where it differs from what root makes.
+    /// Only contains entries that differ from root's defaults.
     metas: BTreeMap<String, Meta>,
-    /// Whether there ever was a link.
+    /// Whether the tree has ever contained a link.
     has_links: bool,
     used: u64,
     capacity: Option<u64>,
@@ -22,9 +22,9 @@ pub(crate) struct Tree {
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Dir,
-    /// Shared until written, so that a container costs nothing of its image's size.
+    /// Copy-on-write, so that a container costs no memory for its image's files.
     File(Arc<Vec<u8>>),
-    /// A symbolic link, and where it leads.
+    /// A symbolic link with its target.
     Link(String),
 }
 
@@ -80,7 +80,8 @@ impl Tree {
         self.nodes.is_empty()
     }
 
-    /// Puts something in a folder, in place of a file or link that is there. Without the space for it that stays.
+    /// Puts a node into a directory, replacing an existing file or link. If there is no space for it, the existing
+    /// one stays.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
         self.check_parent(path)?;
         let length = |node: Option<&Node>| match node {
@@ -102,7 +103,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes over what is below a folder of another tree, and the folder's owner.
+    /// Copies everything below a directory of another tree, and the directory's owner.
     pub(crate) fn copy_of(&mut self, other: &Self, folder: &str) {
         if let Some(node) = other.node(folder) {
             self.set_meta("", other.meta(folder, &node));
@@ -117,13 +118,13 @@ impl Tree {
         }
     }
 
-    /// Takes everything out whose own name says so.
+    /// Removes every node whose file name matches.
     pub(super) fn forget_names(&mut self, unwanted: impl Fn(&str) -> bool) {
         self.nodes
             .retain(|path, _| !unwanted(path.rsplit('/').next().unwrap_or_default()));
     }
 
-    /// How many bytes its files have.
+    /// Returns the total size of its files in bytes.
     pub(crate) fn size(&self) -> u64 {
         let sizes = self.nodes.values().map(|node| match node {
             Node::File(data) => data.len() as u64,
@@ -132,7 +133,7 @@ impl Tree {
         sizes.sum()
     }
 
-    /// Makes the file if need be, and empties it if asked to.
+    /// Creates the file if it does not exist, and truncates it on request.
     pub(crate) fn create(&mut self, path: &str, truncate: bool) -> Result<(), Errno> {
         match self.node(path) {
             Some(Node::Dir) => Err(Errno::IsADirectory),
@@ -152,8 +153,8 @@ impl Tree {
         }
     }
 
-    /// Writes at an offset (at the end without one) and returns the offset behind what was written. A file
-    /// that was removed while open takes what is written to it nowhere.
+    /// Writes at an offset, or at the end if there is none. Returns the offset after the written data. Writes to a
+    /// file that was removed while open are discarded.
     pub(crate) fn write(&mut self, path: &str, offset: Option<u64>, bytes: &[u8]) -> Result<u64, Errno> {
         let Some(Node::File(data)) = self.nodes.get_mut(path) else {
             return Ok(offset.unwrap_or_default().saturating_add(bytes.len() as u64));
@@ -188,7 +189,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes a folder and those above it; what is in the way stays.
+    /// Creates a directory and its parents. Existing files in the way stay.
     pub(crate) fn mkdir_all(&mut self, path: &str) {
         let mut at = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -200,7 +201,7 @@ impl Tree {
         }
     }
 
-    /// Puts a file and the folders above it in place, for images.
+    /// Adds a file and its parent directories, for images.
     pub(crate) fn put(&mut self, path: &str, data: Vec<u8>) {
         if let Some((parent, _)) = path.rsplit_once('/') {
             self.mkdir_all(parent);
@@ -208,7 +209,7 @@ impl Tree {
         self.nodes.insert(path.to_owned(), Node::File(Arc::new(data)));
     }
 
-    /// Removes a file, or a folder and all below it.
+    /// Removes a file, or a directory with everything below it.
     pub(crate) fn remove(&mut self, path: &str, recursive: bool) -> Result<(), Errno> {
         match self.node(path) {
             None => return Err(self.missing(path)),
@@ -231,7 +232,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The names in a folder, sorted.
+    /// Returns the names in a directory, sorted.
     pub(crate) fn list(&self, path: &str) -> Result<Vec<String>, Errno> {
         match self.node(path) {
             Some(Node::Dir) => {}
@@ -259,7 +260,8 @@ impl Tree {
         }
     }
 
-    /// A path through a file fails differently from one through nothing.
+    /// Returns the error for a missing path: a path through a file fails differently from one through a missing
+    /// directory.
     pub(super) fn missing(&self, path: &str) -> Errno {
         let through_file = path.match_indices('/').any(|(at, _)| {
             path.get(..at)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::MockProcess;
 
-/// A program that simulated containers can run. Every `async` function or closure from [`MockProcess`] to an
-/// exit code is one.
+/// A program that simulated containers can run. It is implemented for every `async` function or closure from
+/// [`MockProcess`] to an exit code.
 ///
 /// ```
 /// use driver_interface_mock::{MockDockerDriver, MockProcess};
@@ -20,8 +20,8 @@ use super::MockProcess;
 /// let driver = MockDockerDriver::builder().command("greet", greet).build();
 /// ```
 pub trait MockCommand: Send + Sync + 'static {
-    /// Runs it to its end and returns its exit code. The future is dropped when a signal that the program
-    /// does not [catch](MockProcess::on_signal) ends it.
+    /// Runs the program to completion and returns its exit code. The future is dropped if the process is ended by
+    /// a signal that it does not [catch](MockProcess::on_signal).
     fn run(&self, process: MockProcess) -> Pin<Box<dyn Future<Output = u8> + Send>>;
 }
 
@@ -35,11 +35,12 @@ where
     }
 }
 
-/// The programs there are, by name. Clones share them until one is changed: each run of a container has one.
+/// The available programs by name. Clones share the table until one is modified. Each run of a container has its
+/// own.
 #[derive(Clone, Default)]
 pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
-/// Where programs are looked for; the table is what is in every one of them.
+/// The usual program directories. Every program of the table is considered to be in all of them.
 const PROGRAM_FOLDERS: [&str; 6] = [
     "/bin/",
     "/usr/bin/",
@@ -58,12 +59,12 @@ impl CommandTable {
         Arc::make_mut(&mut self.0).insert(name.to_owned(), command);
     }
 
-    /// Whether a path is in one of the usual folders.
+    /// Returns whether a path is in one of the usual program directories.
     pub(crate) fn stands_for(path: &str) -> bool {
         PROGRAM_FOLDERS.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// Finds a program by its name or by its path in one of the usual folders.
+    /// Finds a program by its name, or by its path in one of the usual program directories.
     pub(crate) fn find(&self, program: &str) -> Option<Arc<dyn MockCommand>> {
         let name = PROGRAM_FOLDERS
             .iter()

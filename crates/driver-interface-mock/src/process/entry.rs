@@ -7,11 +7,11 @@ use tokio::sync::{Notify, watch};
 use super::{Signal, SignalAction};
 use crate::sync::lock;
 
-/// How a process ended.
+/// How a process exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) code: u8,
-    /// The signal that ended it, when one did; a code above 128 alone does not say so.
+    /// The signal that ended it, if any. A code above 128 does not imply one.
     pub(crate) signal: Option<Signal>,
 }
 
@@ -28,25 +28,25 @@ impl Exit {
     }
 }
 
-/// A process as the others see it: something to signal and to wait for.
+/// A process as seen by others, who can signal it and wait for it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
-    /// The user it runs as, which decides who may signal it.
+    /// The user id, which decides who may signal it.
     pub(crate) uid: u32,
-    /// The process of the exec it came from, through whatever parents; none for those of the main process.
+    /// The first process of the exec it descends from; `None` for descendants of the main process.
     pub(crate) exec: Option<u32>,
     out_of_memory: AtomicBool,
-    /// Whether signals that it neither catches nor ignores leave it alone, as they do the first process.
+    /// Whether it is immune to signals that it neither catches nor ignores, like the first process of a container.
     protected: AtomicBool,
     name: Mutex<String>,
     signals: Mutex<Signals>,
     arrived: Notify,
     fatal: watch::Sender<Option<Signal>>,
-    /// Whether it was killed, which also ends what is frozen.
+    /// Whether it was killed, which also ends a paused process.
     killed: watch::Sender<bool>,
-    /// Whether `STOP` holds it until `CONT`.
+    /// Whether it is stopped by `STOP` until `CONT`.
     stopped: watch::Sender<bool>,
     exit: watch::Sender<Option<Exit>>,
 }
@@ -58,12 +58,12 @@ struct Signals {
 }
 
 impl Entry {
-    /// The first process of a container.
+    /// Creates the first process of a container.
     pub(crate) fn first(pid: u32, uid: u32, name: &str) -> Self {
         Self::new(pid, uid, None, name)
     }
 
-    /// A process that another one has started.
+    /// Creates a child of another process.
     pub(crate) fn child(pid: u32, parent: &Self, name: &str) -> Self {
         Self::new(pid, parent.uid, Some(parent), name)
     }
@@ -93,7 +93,7 @@ impl Entry {
         }
     }
 
-    /// The first process of an exec.
+    /// Creates the first process of an exec.
     pub(crate) fn of_exec(pid: u32, uid: u32, name: &str) -> Self {
         Self {
             exec: Some(pid),
@@ -105,7 +105,7 @@ impl Entry {
         self.protected.store(true, Ordering::Relaxed);
     }
 
-    /// Kills it for the memory it has.
+    /// Kills the process because of its memory usage.
     pub(crate) fn kill_for_memory(&self) {
         self.out_of_memory.store(true, Ordering::Relaxed);
         self.send(Signal::Kill);
@@ -169,7 +169,7 @@ impl Entry {
         lock(&self.signals).actions.get(&signal) == Some(&SignalAction::Ignore)
     }
 
-    /// What a new program in the same process starts with: nothing caught.
+    /// Resets the signal actions for a new program in the same process: nothing is caught.
     pub(crate) fn reset_caught(&self) {
         let mut signals = lock(&self.signals);
         signals
@@ -182,12 +182,12 @@ impl Entry {
         lock(&self.signals).pending.pop_front()
     }
 
-    /// The signal that will be taken next.
+    /// Returns the signal that will be taken next.
     pub(crate) fn first_signal(&self) -> Option<Signal> {
         lock(&self.signals).pending.front().copied()
     }
 
-    /// Waits until a caught signal is there to be [taken](Self::take_signal).
+    /// Waits until a caught signal can be [taken](Self::take_signal).
     pub(crate) async fn signal_arrived(&self) {
         loop {
             if !lock(&self.signals).pending.is_empty() {
@@ -200,7 +200,7 @@ impl Entry {
     /// Waits for a signal that ends the process.
     pub(crate) async fn fatal(&self) -> Signal {
         let mut fatal = self.fatal.subscribe();
-        // The sender lives as long as this borrow of it, so the wait only ends with a signal.
+        // The sender outlives this borrow, so the wait only ends with a signal.
         fatal
             .wait_for(Option::is_some)
             .await
@@ -209,13 +209,13 @@ impl Entry {
             .unwrap_or(Signal::Kill)
     }
 
-    /// Waits until it is killed.
+    /// Waits until the process is killed.
     pub(crate) async fn killed(&self) {
-        // The sender lives as long as this borrow of it, so the wait only ends with the fact.
+        // The sender outlives this borrow, so the wait only ends when the process is killed.
         let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
     }
 
-    /// Tells whether `STOP` holds it.
+    /// Returns a receiver for whether the process is stopped.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.subscribe()
     }
@@ -228,7 +228,7 @@ impl Entry {
         self.exit.send_replace(Some(exit));
     }
 
-    /// Waits until the process has ended.
+    /// Waits until the process has exited.
     pub(crate) async fn ended(&self) -> Exit {
         let mut exit = self.exit.subscribe();
         exit.wait_for(Option::is_some)

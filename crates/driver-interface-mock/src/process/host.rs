@@ -13,7 +13,7 @@ use crate::engine::{Clock, Shared, address_of};
 use crate::fs::{Caller, Errno, FileSystem};
 use crate::sync::lock;
 
-/// The simulated kernel of one run of one container: its processes, files and limits.
+/// The simulated kernel of one run of a container: its processes, files and limits.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) commands: CommandTable,
@@ -24,15 +24,15 @@ pub(crate) struct Host {
     pub(crate) security: SecurityOptions,
     pub(crate) clock: Clock,
     pub(crate) ulimits: Vec<Ulimit>,
-    /// Whether the main process is not the first one.
+    /// Whether the main process is not the first process.
     has_init: bool,
-    /// The container and its engine, for what goes beyond it.
+    /// The container and its engine, for everything outside this kernel.
     place: (Weak<Shared>, ContainerId),
     table: Mutex<Table>,
     frozen: watch::Sender<bool>,
 }
 
-/// Who the processes of a container run as.
+/// The user of a container's processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) uid: u32,
@@ -41,7 +41,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// The user as one who asks for files, in a container with these options.
+    /// Returns the user as a caller of file operations, in a container with these options.
     pub(crate) fn caller(&self, security: &SecurityOptions) -> Caller {
         Caller {
             uid: self.uid,
@@ -59,17 +59,18 @@ struct Table {
     cpu: BTreeMap<u32, Duration>,
     out_of_memory: bool,
     closed: bool,
-    /// The execs that were killed: what they still start is killed too.
+    /// The execs that were killed. Processes that they still start are killed too.
     killed_execs: BTreeSet<u32>,
-    /// The execs a process of which was killed for its memory.
+    /// The execs of which a process was killed because of its memory usage.
     starved_execs: BTreeSet<u32>,
     period: Instant,
     used_in_period: Duration,
 }
 
-/// How long the kernel counts CPU time before a container gets more of it.
+/// The period of the CPU limit.
 const CPU_PERIOD: Duration = Duration::from_millis(100);
-/// The main process's id; the init process has 1, and the runtime took those between.
+/// The main process's id if there is an init process. The init process has id 1, and the runtime used those in
+/// between.
 const MAIN_PID: u32 = 7;
 
 impl Host {
@@ -111,7 +112,7 @@ impl Host {
         }
     }
 
-    /// Makes a process. The init process counts towards the limit, as it does in a real container.
+    /// Creates a process. The init process counts towards the limit, as in a real container.
     pub(crate) fn spawn(&self, parent: Option<&Entry>, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         if parent.is_some() {
@@ -122,14 +123,14 @@ impl Host {
             || Entry::first(pid, self.user.uid, name),
             |parent| Entry::child(pid, parent, name),
         );
-        // What the first process of a container does not catch does not reach it.
+        // Signals that the first process of a container does not catch do not reach it.
         if entry.pid == 1 {
             entry.protect();
         }
         Ok(table.add(entry))
     }
 
-    /// Makes the first process of an exec.
+    /// Creates the first process of an exec.
     pub(crate) fn spawn_exec(&self, user: &User, name: &str) -> Result<Arc<Entry>, Errno> {
         let mut table = lock(&self.table);
         self.check_room(&table)?;
@@ -144,7 +145,7 @@ impl Host {
         Ok(())
     }
 
-    /// Kills an exec with all that came from it, what made itself independent included.
+    /// Kills an exec with all its descendants, including those that have detached from their parents.
     pub(crate) fn kill_exec(&self, exec: u32) {
         let mut table = lock(&self.table);
         table.killed_execs.insert(exec);
@@ -161,18 +162,18 @@ impl Host {
         }
     }
 
-    /// Whether a process of an exec was killed for the memory it had.
+    /// Returns whether a process of an exec was killed because of its memory usage.
     pub(crate) fn exec_ran_out_of_memory(&self, exec: u32) -> bool {
         lock(&self.table).starved_execs.contains(&exec)
     }
 
-    /// Whether the run is over.
+    /// Returns whether the run is over.
     pub(crate) fn is_over(&self) -> bool {
         lock(&self.table).closed
     }
 
-    /// Runs a process's body until it returns or a signal ends it. However this ends, also by being dropped,
-    /// the process is gone afterwards.
+    /// Runs a process's body until it returns or a signal ends it. However this ends, even by being dropped, the
+    /// process is removed afterwards.
     pub(crate) async fn supervise(&self, entry: &Arc<Entry>, body: impl Future<Output = u8>) -> Exit {
         let mut reaper = Reaper {
             host: self,
@@ -187,7 +188,7 @@ impl Host {
         reaper.exit
     }
 
-    /// Waits for a signal that ends a process. While it stands still only a kill does.
+    /// Waits for a signal that ends a process. While the process is stopped, only a kill does.
     async fn fatal(&self, entry: &Entry) -> Signal {
         let mut still = self.still(entry);
         loop {
@@ -202,8 +203,7 @@ impl Host {
         }
     }
 
-    /// Runs a body, and leaves it alone while its process stands still. Times go on meanwhile, as they do for
-    /// real processes.
+    /// Polls a body, except while its process is stopped. Timers keep running meanwhile, as for real processes.
     async fn while_moving(&self, entry: &Entry, body: impl Future<Output = u8>) -> u8 {
         let mut body = std::pin::pin!(body);
         let mut still = self.still(entry);
@@ -224,7 +224,7 @@ impl Host {
         }
     }
 
-    /// Freezes every process, or lets them go on.
+    /// Pauses or unpauses all processes.
     pub(crate) fn freeze(&self, yes: bool) {
         self.frozen.send_replace(yes);
     }
@@ -233,7 +233,7 @@ impl Host {
         *self.frozen.borrow()
     }
 
-    /// What a name resolves to in the container.
+    /// Resolves a name in the container.
     pub(crate) fn address_of(&self, name: &str) -> Option<String> {
         let (engine, id) = &self.place;
         address_of(&*engine.upgrade()?, id, name)
@@ -247,13 +247,13 @@ impl Host {
         lock(&self.table).live.values().cloned().collect()
     }
 
-    /// Whether a process of this user has a capability.
+    /// Returns whether a process of this user has a capability.
     pub(crate) fn is_capable(&self, uid: u32, name: &str) -> bool {
         effective_capabilities(&self.security, uid) & capability(name) != 0
     }
 
-    /// Sends a signal from a process of the container to another one. The first process of a container cannot be
-    /// killed or stopped from within, also not by itself; the init process passes on all else that it gets.
+    /// Sends a signal from one process of the container to another. The first process of a container cannot be
+    /// killed or stopped from within, not even by itself. The init process forwards all other signals.
     pub(crate) fn kill(&self, from: &Entry, pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
         let to = if pid == 1 && self.has_init { MAIN_PID } else { pid };
         let entry = self.find(to).ok_or(Errno::Search)?;
@@ -268,7 +268,7 @@ impl Host {
         Ok(())
     }
 
-    /// Ends every process, as the kernel does when the first one of a container has ended.
+    /// Ends every process, as the kernel does when the first process of a container exits.
     pub(crate) fn kill_all(&self) {
         let mut table = lock(&self.table);
         table.closed = true;
@@ -277,7 +277,7 @@ impl Host {
         }
     }
 
-    /// Says how much memory a process has. Past the container's limit the process is killed.
+    /// Sets the memory usage of a process. If the container exceeds its limit, the process is killed.
     pub(crate) fn use_memory(&self, entry: &Entry, bytes: u64) {
         let mut table = lock(&self.table);
         table.memory.insert(entry.pid, bytes);
@@ -293,7 +293,8 @@ impl Host {
         lock(&self.table).out_of_memory
     }
 
-    /// Takes CPU time: as long as it says, and longer once the container has used its share of a period.
+    /// Uses CPU time. This takes as long as the given time, and longer once the container has used up its share of
+    /// a period.
     pub(crate) async fn use_cpu(&self, entry: &Entry, time: Duration) {
         sleep(time).await;
         let throttled_until = {
@@ -312,18 +313,18 @@ impl Host {
         }
     }
 
-    /// The memory its processes say they have.
+    /// Returns the memory usage that its processes have declared.
     pub(crate) fn memory_used(&self) -> u64 {
         lock(&self.table).memory.values().sum()
     }
 
-    /// The CPU time a process and those that have ended used.
+    /// Returns the CPU time used by its processes, including those that have exited.
     pub(crate) fn cpu_used(&self) -> Duration {
         lock(&self.table).cpu.values().sum()
     }
 }
 
-/// Whether a process stands still, because its container is frozen or because it was stopped.
+/// Whether a process is stopped, because its container is paused or it received a stop signal.
 struct Still {
     frozen: watch::Receiver<bool>,
     stopped: watch::Receiver<bool>,
@@ -336,7 +337,7 @@ impl Still {
 
     async fn until(&mut self, still: bool) {
         while self.now() != still {
-            // The senders live as long as the process, so neither wait fails.
+            // The senders outlive the process, so neither wait fails.
             tokio::select! {
                 _ = self.frozen.changed() => {}
                 _ = self.stopped.changed() => {}

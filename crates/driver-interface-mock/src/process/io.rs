@@ -9,14 +9,14 @@ use crate::engine::{LogStore, LogStream};
 use crate::fs::{Errno, SharedTree};
 use crate::sync::lock;
 
-/// How many chunks a pipe holds before its writer waits.
+/// How many chunks a pipe buffers before its writer waits.
 const PIPE_CHUNKS: usize = 16;
-/// How much the C library reads of a pipe at once.
+/// How much the C library reads from a pipe at once.
 const STDIO_BLOCK: u64 = 4096;
-/// The largest chunk that is read from something that never ends.
+/// The maximum chunk read from an endless source.
 const CHUNK: usize = 64 * 1024;
 
-/// Where a process's output goes.
+/// The destination of a process's output.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
     Null,
@@ -28,16 +28,16 @@ pub(crate) enum Output {
     Client(Client),
 }
 
-/// Somebody outside of the container who reads. What they do not read any more is dropped.
+/// A reader outside of the container. Once it stops reading, the output is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     chunks: mpsc::Sender<Bytes>,
-    /// The terminal that it looks at, where it does.
+    /// The terminal that it is connected to, if any.
     terminal: Option<Arc<Terminal>>,
 }
 
 impl Client {
-    /// A way out. Writers wait while the reader is behind.
+    /// Creates a connection to a reader. Writers wait while the reader is behind.
     pub(crate) fn new(terminal: Option<Arc<Terminal>>) -> (Self, mpsc::Receiver<Bytes>) {
         let (chunks, receiver) = mpsc::channel(PIPE_CHUNKS);
         (Self { chunks, terminal }, receiver)
@@ -59,7 +59,7 @@ impl Client {
     }
 }
 
-/// What a terminal makes of line feeds.
+/// Converts line feeds as a terminal does.
 pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(bytes.len());
     for byte in bytes {
@@ -75,7 +75,8 @@ pub(crate) fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct FileOutput {
     tree: SharedTree,
     path: String,
-    /// Shared by all who got it from one opening, as a file description is. None when appending.
+    /// Shared by everyone who inherited it from the same open call, like a file description. `None` in append
+    /// mode.
     offset: Option<Arc<AtomicU64>>,
 }
 
@@ -90,7 +91,7 @@ impl FileOutput {
 }
 
 impl Output {
-    /// Whether it is a terminal.
+    /// Returns whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
             Self::Log(_, stream) => *stream == LogStream::Tty,
@@ -136,7 +137,7 @@ impl Output {
     }
 }
 
-/// Where a process's input comes from. Clones read from the same place, one after the other.
+/// The source of a process's input. Clones share it, so each byte is read once.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Null,
@@ -154,13 +155,14 @@ pub(crate) struct Reader {
     pipe: Option<mpsc::Receiver<Bytes>>,
 }
 
-/// Makes the input of a terminal and the way to it, which an empty piece marks the end of a file in.
+/// Creates the input of a terminal and its sender. An empty chunk means end of file.
 pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     let (keys, receiver) = mpsc::channel(PIPE_CHUNKS);
     (keys, Input::Terminal(Reader::of(receiver)))
 }
 
-/// Makes a pipe. Writers wait while it is full and fail once nobody can read it; it ends once nobody can write.
+/// Creates a pipe. Writers wait while it is full and fail once nobody can read it. It ends once nobody can write
+/// to it.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);
     (Output::Pipe(sender), Input::Stream(Reader::of(receiver)))
@@ -176,7 +178,7 @@ impl Input {
         Self::Stream(Arc::new(Mutex::new(reader)))
     }
 
-    /// Whether it is a terminal.
+    /// Returns whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Terminal(_))
     }
@@ -185,7 +187,7 @@ impl Input {
         Self::Random(Arc::new(StdMutex::new(seed | 1)))
     }
 
-    /// Reads up to `max` bytes; none at the end.
+    /// Reads up to `max` bytes; empty at the end.
     pub(crate) async fn read(&self, max: usize) -> Vec<u8> {
         match self {
             Self::Null => Vec::new(),
@@ -203,7 +205,8 @@ impl Input {
         }
     }
 
-    /// Drops what a program that reads in blocks has already taken of a pipe or terminal, beyond the bytes that it used.
+    /// Discards what a program that reads in blocks has consumed from a pipe or terminal beyond the bytes that it
+    /// used.
     pub(crate) async fn drop_block(&self, used: u64) {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return;
@@ -219,7 +222,7 @@ impl Input {
         }
     }
 
-    /// Reads up to and including the next line feed; what is left at the end; nothing after that.
+    /// Reads up to and including the next line feed, or the rest at the end; empty after that.
     pub(crate) async fn read_line(&self) -> Vec<u8> {
         let (Self::Stream(reader) | Self::Terminal(reader)) = self else {
             return Vec::new();
@@ -264,7 +267,7 @@ impl Reader {
         match pipe.recv().await {
             Some(chunk) if chunk.is_empty() => false,
             Some(chunk) => {
-                // What was read goes only now, so that reading line by line does not move the rest each time.
+                // Only drain now, so that reading line by line does not move the rest each time.
                 self.buffer.drain(..self.taken);
                 self.taken = 0;
                 self.buffer.extend_from_slice(&chunk);
@@ -278,7 +281,7 @@ impl Reader {
     }
 }
 
-/// A xorshift step: noise that is the same in every run.
+/// Performs a xorshift step: noise that is the same in every run.
 fn next_random(state: &mut u64) -> u8 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

@@ -29,7 +29,7 @@ use crate::fs::{Errno, FileSystem, absolute};
 
 /// A simulated process, as its program sees it: arguments, environment, streams, files, signals, time.
 ///
-/// It is cheap to clone; clones are the same process.
+/// It is cheap to clone, and a clone is the same process.
 #[derive(Clone)]
 pub struct MockProcess {
     pub(crate) host: Arc<Host>,
@@ -39,16 +39,16 @@ pub struct MockProcess {
     pub(crate) cwd: String,
     pub(crate) user: Arc<User>,
     pub(crate) files: FileSystem,
-    /// Where it has one.
+    /// Its terminal, if it has one.
     pub(crate) terminal: Option<Arc<Terminal>>,
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    /// CPU time used but not yet waited for, in microseconds: timers are not finer than a millisecond.
+    /// CPU time used and not yet waited for, in microseconds, because timers have a resolution of a millisecond.
     debt: Arc<AtomicU64>,
 }
 
-/// CPU time below this is only noted, not yet waited for.
+/// CPU time below this is accumulated before it is waited for.
 const CPU_GRAIN: Duration = Duration::from_millis(1);
 
 impl MockProcess {
@@ -77,7 +77,7 @@ impl MockProcess {
         }
     }
 
-    /// A child process with the same streams.
+    /// Creates a child process with the same streams.
     pub(crate) fn fork(&self, args: Vec<String>) -> Result<Self, Errno> {
         let name = args.first().map_or("sh", String::as_str);
         let entry = self.host.spawn(Some(&self.entry), name)?;
@@ -89,7 +89,7 @@ impl MockProcess {
         })
     }
 
-    /// How it finds programs.
+    /// Returns the launcher that finds programs for this process.
     pub(crate) fn launcher(&self) -> Launcher<'_> {
         Launcher {
             commands: &self.host.commands,
@@ -99,22 +99,22 @@ impl MockProcess {
         }
     }
 
-    /// Its number in the container.
+    /// Returns its process id in the container.
     pub fn pid(&self) -> u32 {
         self.entry.pid
     }
 
-    /// The program's name and its arguments, as in `argv`.
+    /// Returns the program's name and its arguments, as in `argv`.
     pub fn args(&self) -> &[String] {
         &self.args
     }
 
-    /// The value of an environment variable.
+    /// Returns the value of an environment variable.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
     }
 
-    /// The numbers of the user and group it runs as.
+    /// Returns the ids of the user and group that it runs as.
     pub fn user(&self) -> (u32, u32) {
         (self.user.uid, self.user.gid)
     }
@@ -122,7 +122,7 @@ impl MockProcess {
     /// Writes to its standard output.
     ///
     /// # Errors
-    /// When the output is a pipe that nobody reads, or a file system that is full.
+    /// If the output is a pipe that nobody reads, or the file system is full.
     pub async fn print(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
         Ok(self.stdout.write(text.as_ref()).await?)
     }
@@ -130,23 +130,23 @@ impl MockProcess {
     /// Writes to its standard error.
     ///
     /// # Errors
-    /// As for [`print`](Self::print).
+    /// The same as [`print`](Self::print).
     pub async fn eprint(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
         Ok(self.stderr.write(text.as_ref()).await?)
     }
 
-    /// Reads the next line of its standard input, with its line feed; `None` at the end.
+    /// Reads the next line of its standard input, including its line feed. Returns `None` at the end.
     pub async fn read_line(&self) -> Option<String> {
         let line = self.stdin.read_line().await;
         (!line.is_empty()).then(|| String::from_utf8_lossy(&line).into_owned())
     }
 
-    /// Lets time pass.
+    /// Sleeps for a duration.
     pub async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
-    /// Uses CPU time: as much time passes, and more when the container's CPU limit is below what it would use.
+    /// Uses CPU time. This takes as long as the given time, and longer if the container's CPU limit is exceeded.
     pub async fn work(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let debt = Duration::from_micros(
@@ -160,13 +160,13 @@ impl MockProcess {
         }
     }
 
-    /// Says how many bytes of memory it has now. When the container's processes together have more than its
-    /// memory limit, this one is killed.
+    /// Sets its memory usage in bytes. If the container's processes together exceed its memory limit, this one is
+    /// killed.
     pub fn use_memory(&self, bytes: u64) {
         self.host.use_memory(&self.entry, bytes);
     }
 
-    /// Says what a signal does. [`Signal::Kill`] ends the process whatever is said.
+    /// Sets the action for a signal. [`Signal::Kill`] always ends the process.
     pub fn on_signal(&self, signal: Signal, action: SignalAction) {
         self.entry.set_action(signal, action);
     }
@@ -184,32 +184,32 @@ impl MockProcess {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it does not exist or is a folder.
+    /// If it does not exist or is a directory.
     pub fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
         Ok(self.files.read(&self.path(path))?.to_vec())
     }
 
-    /// Makes a file with this content, in place of what it had.
+    /// Creates a file with this content, replacing any existing content.
     ///
     /// # Errors
-    /// When the folder does not exist, the file system is read-only or full, or the user may not.
+    /// If the directory does not exist, the file system is read-only or full, or the user lacks permission.
     pub fn write_file(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
         let (tree, place) = self.files.create(&self.path(path), true)?;
         crate::sync::lock(&tree).write(&place, Some(0), content)?;
         Ok(())
     }
 
-    /// A path as an absolute one.
+    /// Returns a path as an absolute path.
     pub(crate) fn path(&self, path: &str) -> String {
         absolute(&self.cwd, path)
     }
 
     pub(crate) async fn say(&self, text: impl fmt::Display + Send) {
-        // What cannot be told has nobody to be told to.
+        // If this fails, there is nobody to report it to.
         let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
     }
 
-    /// Prints; returns the exit code of a program that does nothing else.
+    /// Prints, and returns the exit code of a program that does nothing else.
     pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> u8 {
         match self.stdout.write(bytes.as_ref()).await {
             Ok(()) => 0,
@@ -217,9 +217,9 @@ impl MockProcess {
         }
     }
 
-    /// What a program does when its output fails: a broken pipe ends it, as its default action is.
+    /// Handles failed output: a broken pipe ends the program, unless the signal is handled.
     pub(crate) async fn write_failed(&self, errno: Errno) -> u8 {
-        // What the shell runs by itself complains in the shell's name.
+        // Builtins report errors under the shell's name.
         let name = self.args.first().map_or("sh", String::as_str);
         let name = if crate::commands::builtin_command(name).is_some() {
             "sh"

@@ -1,4 +1,4 @@
-//! Opening files, among them those that the kernel makes up.
+//! Opening files, including those that the kernel generates.
 
 use driver_interface_types::SecurityOptions;
 
@@ -6,7 +6,7 @@ use super::{FileOutput, Input, MockProcess, Output};
 use crate::fs::{Errno, Node};
 
 impl MockProcess {
-    /// Opens a file to read it.
+    /// Opens a file for reading.
     pub(crate) fn open_input(&self, path: &str) -> Result<Input, Errno> {
         let path = self.path(path);
         match path.as_str() {
@@ -18,7 +18,7 @@ impl MockProcess {
         }
     }
 
-    /// Opens a file to write to it.
+    /// Opens a file for writing.
     pub(crate) fn open_output(&self, path: &str, append: bool) -> Result<Output, Errno> {
         let path = self.path(path);
         match path.as_str() {
@@ -34,7 +34,7 @@ impl MockProcess {
         }
     }
 
-    /// The content of a file by its absolute path.
+    /// Returns the content of a file by its absolute path.
     pub(crate) fn read_path(&self, path: &str) -> Result<Vec<u8>, Errno> {
         if let Some(text) = self.kernel_file(path) {
             return Ok(text.into_bytes());
@@ -74,7 +74,8 @@ impl MockProcess {
         }
     }
 
-    /// What `/proc/self/status` says of user, capabilities and filters, as the container's config has them.
+    /// Returns what `/proc/self/status` says about user, capabilities and seccomp filters, according to the
+    /// container's config.
     fn proc_status(&self) -> String {
         let (security, (uid, gid)) = (&self.host.security, self.user());
         let bounding = capability_mask(security);
@@ -103,7 +104,7 @@ impl MockProcess {
     }
 }
 
-/// The capabilities by their numbers.
+/// The capabilities in order of their numbers.
 const CAPABILITIES: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -147,15 +148,15 @@ const CAPABILITIES: [&str; 41] = [
     "BPF",
     "CHECKPOINT_RESTORE",
 ];
-/// What engines leave a container that drops nothing.
+/// The capabilities that engines grant a container by default.
 const DEFAULT_MASK: u64 = 0xa804_25fb;
 
-/// What a process of this user may do in such a container: a bit for each capability.
+/// Returns the capabilities of a process of this user in such a container, as a bit mask.
 pub(super) fn effective_capabilities(security: &SecurityOptions, uid: u32) -> u64 {
     if uid == 0 { capability_mask(security) } else { 0 }
 }
 
-/// The bit of a capability, by its name without `CAP_`.
+/// Returns the bit of a capability, by its name without `CAP_`.
 pub(super) fn capability(name: &str) -> u64 {
     let at = CAPABILITIES.iter().position(|known| *known == name);
     at.map_or(0, |at| 1 << at)

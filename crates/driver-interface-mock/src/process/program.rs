@@ -1,4 +1,4 @@
-//! From the words of a command to the program that runs: places, permissions, scripts and their interpreters.
+//! Finding the program of a command line: locations, permissions, scripts and their interpreters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::{CommandTable, MockCommand};
 use crate::fs::{Access, FileSystem, Node, absolute};
 
-/// Where programs are looked for when the environment does not say.
+/// The search path if the environment has none.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a file that is run by an interpreter starts with.
+/// The beginning of a script with an interpreter.
 const SHEBANG: &[u8] = b"#!";
 /// How much of a script's first line the kernel reads.
 const LONGEST_SHEBANG: usize = 255;
-/// How many interpreters in a row may be scripts themselves.
+/// The maximum depth of interpreters that are scripts themselves.
 const MOST_INTERPRETERS: u32 = 4;
 
-/// Why a program cannot be run, in the words of Linux.
+/// The reason why a program cannot be run, in Linux's wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaunchError {
     NotFound,
@@ -37,27 +37,28 @@ impl fmt::Display for LaunchError {
 }
 
 impl LaunchError {
-    /// The exit code of a shell that could not run it.
+    /// Returns the exit code of a shell that could not run the program.
     pub(crate) fn exit_code(self) -> u8 {
         if self == Self::NotFound { 127 } else { 126 }
     }
 }
 
-/// A program and the words it gets: those of the command, behind those of a script's interpreter.
+/// A program and its arguments: those of the command, preceded by those of a script's interpreter.
 pub(crate) struct Program {
     pub(crate) command: Arc<dyn MockCommand>,
     pub(crate) argv: Vec<String>,
 }
 
-/// A program that is there and may be run.
+/// A program that exists and is executable.
 #[derive(Clone)]
 pub(crate) enum Located {
     Command(Arc<dyn MockCommand>),
-    /// A file, by the path that it is run under.
+    /// A file, by the path under which it is run.
     File(String),
 }
 
-/// Finds programs as a process sees them: in the table, which stands for what is in the usual folders, and in files.
+/// Finds programs as a process sees them: in the table, which provides the usual program directories, and in
+/// files.
 pub(crate) struct Launcher<'a> {
     pub(crate) commands: &'a CommandTable,
     pub(crate) files: &'a FileSystem,
@@ -67,7 +68,7 @@ pub(crate) struct Launcher<'a> {
 }
 
 impl Launcher<'_> {
-    /// Finds what a word stands for.
+    /// Locates the program that a word names.
     pub(crate) fn locate(&self, word: &str) -> Result<Located, LaunchError> {
         if word.is_empty() {
             return Err(LaunchError::NotFound);
@@ -80,7 +81,8 @@ impl Launcher<'_> {
             .map(|folder| if folder.is_empty() { "." } else { folder })
             .map(|folder| format!("{}/{word}", folder.trim_end_matches('/')))
             .collect();
-        // The table is in all of the usual folders at once, so a script in any of them goes first.
+        // The table counts as being in all of the usual directories at once, so a script in any of them takes
+        // precedence.
         if let Some(script) = paths.iter().find(|path| self.is_script(path)) {
             return Ok(Located::File(script.clone()));
         }
@@ -104,7 +106,7 @@ impl Launcher<'_> {
             return Ok(Located::Command(command));
         }
         match self.files.node(&place) {
-            // Among the programs of an image those that the table does not have cannot be simulated.
+            // Programs of an image that are not in the table cannot be simulated.
             Some(Node::File(_)) if CommandTable::stands_for(&place) => Err(LaunchError::NotFound),
             Some(Node::File(_)) if self.may_execute(&place) => Ok(Located::File(path.to_owned())),
             Some(Node::File(_) | Node::Dir) => Err(LaunchError::Denied),
@@ -119,13 +121,14 @@ impl Launcher<'_> {
         has_shebang && self.may_execute(&place)
     }
 
-    /// Not even root runs what nobody may run.
+    /// Returns whether the user may execute a file. Not even root may execute a file without any execute
+    /// permission.
     fn may_execute(&self, place: &str) -> bool {
         let anybody = self.files.meta(place).is_some_and(|meta| meta.mode & 0o111 != 0);
         anybody && self.files.may(place, Access::Execute)
     }
 
-    /// Loads what was located: a script becomes its interpreter with the script's path behind it.
+    /// Loads a located program. A script is replaced by its interpreter with the script's path as an argument.
     pub(crate) fn load(&self, located: Located, words: &[String]) -> Result<Program, LaunchError> {
         let (mut located, mut argv) = (located, words.to_vec());
         for _ in 0..=MOST_INTERPRETERS {
@@ -137,13 +140,13 @@ impl Launcher<'_> {
             let rest = argv.into_iter().skip(1);
             let start = [Some(interpreter.clone()), argument, Some(path)];
             argv = start.into_iter().flatten().chain(rest).collect();
-            // The kernel looks at the path alone, never along `PATH`.
+            // The kernel only uses the path and never searches `PATH`.
             located = self.at(&interpreter)?;
         }
         Err(LaunchError::TooManyLinks)
     }
 
-    /// The interpreter that the first line of a script names, and its one argument.
+    /// Returns the interpreter that the first line of a script names, and its only argument.
     fn interpreter_of(&self, path: &str) -> Result<(String, Option<String>), LaunchError> {
         let Some(Node::File(data)) = self.files.node(&absolute(self.cwd, path)) else {
             return Err(LaunchError::NotFound);
@@ -163,7 +166,7 @@ impl Launcher<'_> {
         ))
     }
 
-    /// Loads as the C library's `execvp` does: what has no format the kernel knows is a script of the shell's.
+    /// Loads a program as the C library's `execvp` does: a file in an unknown format is run as a shell script.
     pub(crate) fn load_as_script(&self, word: &str, words: &[String]) -> Result<Program, LaunchError> {
         let located = self.locate(word)?;
         match (self.load(located.clone(), words), located) {

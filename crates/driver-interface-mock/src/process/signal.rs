@@ -1,18 +1,18 @@
 use std::fmt;
 
-/// What can be sent to a simulated process.
+/// A signal that can be sent to a simulated process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Signal {
-    /// The terminal has gone.
+    /// Hangup of the terminal.
     Hup = 1,
-    /// Ctrl-C.
+    /// Interrupt (Ctrl-C).
     Int = 2,
     /// Quit.
     Quit = 3,
     /// Illegal instruction.
     Ill = 4,
-    /// A trap of a debugger.
+    /// Trap of a debugger.
     Trap = 5,
     /// Abort.
     Abrt = 6,
@@ -20,68 +20,68 @@ pub enum Signal {
     Bus = 7,
     /// Arithmetic error.
     Fpe = 8,
-    /// Ends a process whatever it does.
+    /// Kills a process unconditionally.
     Kill = 9,
-    /// The user's first.
+    /// User-defined signal 1.
     Usr1 = 10,
-    /// Bad memory access.
+    /// Invalid memory access.
     Segv = 11,
-    /// The user's second.
+    /// User-defined signal 2.
     Usr2 = 12,
-    /// Nobody reads what is written.
+    /// Write to a pipe without readers.
     Pipe = 13,
-    /// A timer.
+    /// Timer.
     Alrm = 14,
-    /// The polite request to end: what a stop sends.
+    /// Request to terminate, as sent by a stop.
     Term = 15,
     /// Stack fault.
     Stkflt = 16,
-    /// A child has ended. Ignored unless caught.
+    /// A child has exited. Ignored unless caught.
     Chld = 17,
-    /// Go on. Ignored unless caught.
+    /// Continue. Ignored unless caught.
     Cont = 18,
-    /// Stand still until [`Cont`](Self::Cont), whatever the process does about it.
+    /// Stop until [`Cont`](Self::Cont). Cannot be caught or ignored.
     Stop = 19,
-    /// Stand still, from the terminal. As [`Stop`](Self::Stop), unless caught or ignored.
+    /// Stop from the terminal. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Tstp = 20,
-    /// Reading in the background. As [`Stop`](Self::Stop), unless caught or ignored.
+    /// Terminal input in the background. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Ttin = 21,
-    /// Writing in the background. As [`Stop`](Self::Stop), unless caught or ignored.
+    /// Terminal output in the background. Acts like [`Stop`](Self::Stop) unless caught or ignored.
     Ttou = 22,
     /// Urgent data. Ignored unless caught.
     Urg = 23,
-    /// Too much CPU time.
+    /// CPU time limit exceeded.
     Xcpu = 24,
-    /// Too large a file.
+    /// File size limit exceeded.
     Xfsz = 25,
-    /// A timer of CPU time.
+    /// CPU time timer.
     Vtalrm = 26,
-    /// A timer of a profiler.
+    /// Profiling timer.
     Prof = 27,
-    /// The window has another size. Ignored unless caught.
+    /// The window was resized. Ignored unless caught.
     Winch = 28,
-    /// Input or output is possible.
+    /// I/O is possible.
     Io = 29,
-    /// The power fails.
+    /// Power failure.
     Pwr = 30,
-    /// Bad system call.
+    /// Invalid system call.
     Sys = 31,
 }
 
-/// What a process does with a signal.
+/// The action of a process for a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignalAction {
-    /// End, or nothing for those that are ignored unless caught.
+    /// Ends the process, or does nothing for signals that are ignored unless caught.
     #[default]
     Default,
-    /// Nothing. Child processes inherit this.
+    /// Does nothing. Child processes inherit this.
     Ignore,
-    /// Hand it to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
+    /// Passes it to [`MockProcess::next_signal`](crate::MockProcess::next_signal).
     Catch,
 }
 
 impl Signal {
-    /// Every signal.
+    /// All signals.
     pub const ALL: [Self; 31] = [
         Self::Hup,
         Self::Int,
@@ -116,24 +116,24 @@ impl Signal {
         Self::Sys,
     ];
 
-    /// The interface's signal as one that can be sent to a simulated process: any but those of real time.
+    /// Converts a signal of the interface. Real-time signals are not supported.
     pub(crate) fn of(signal: driver_interface_types::Signal) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|known| known.number() == signal.number())
     }
 
-    /// Its number on Linux.
+    /// Returns its number on Linux.
     pub fn number(self) -> u8 {
         self as u8
     }
 
-    /// The exit code of a process that it ended.
+    /// Returns the exit code of a process that it ended.
     pub fn exit_code(self) -> u8 {
         128 + self.number()
     }
 
-    /// Its name without `SIG`.
+    /// Returns its name without `SIG`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hup => "HUP",
@@ -187,17 +187,18 @@ impl Signal {
             .find(|signal| signal.name() == name || signal.number().to_string() == text)
     }
 
-    /// Whether it does nothing to a process that does nothing about it.
+    /// Returns whether its default action is to ignore it.
     pub(crate) fn is_harmless(self) -> bool {
         matches!(self, Self::Chld | Self::Cont | Self::Urg | Self::Winch)
     }
 
-    /// Whether a process that does nothing about it stands still.
+    /// Returns whether its default action is to stop the process.
     pub(crate) fn is_stop(self) -> bool {
         matches!(self, Self::Stop | Self::Tstp | Self::Ttin | Self::Ttou)
     }
 
-    /// What a shell says of a child that it ended; some end too often to be worth a word.
+    /// Returns the message that a shell prints about a child ended by this signal. Some signals are too common to
+    /// be reported.
     pub(crate) fn obituary(self) -> Option<&'static str> {
         match self {
             Self::Hup => Some("Hangup"),

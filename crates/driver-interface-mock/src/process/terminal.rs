@@ -1,4 +1,4 @@
-//! Terminals: what becomes of what is typed, as Linux's line discipline has it.
+//! Terminals: processing of typed input like Linux's line discipline.
 
 use std::sync::Mutex;
 
@@ -18,14 +18,14 @@ const ERASE_WORD: u8 = 0x17;
 const SUSPEND: u8 = 0x1a;
 const QUIT: u8 = 0x1c;
 const ERASE: u8 = 0x7f;
-/// How much of a line is kept; of a longer one the rest is dropped, but for its end.
+/// The maximum length of a line. The rest of a longer line is dropped, except for its end.
 const LONGEST_LINE: usize = 4095;
 
 /// The terminal of a process and its children.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     state: Mutex<State>,
-    /// Held as long as the terminal is there: nobody hangs up on a program that waits for more.
+    /// Held as long as the terminal exists, so that a program waiting for input sees no hangup.
     keys: mpsc::Sender<Bytes>,
     input: Input,
 }
@@ -34,16 +34,16 @@ pub(crate) struct Terminal {
 struct State {
     size: TtySize,
     modes: Modes,
-    /// The line that is being typed.
+    /// The line being typed.
     line: Vec<u8>,
 }
 
-/// What `stty` changes.
+/// The modes that `stty` changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Modes {
-    /// What is typed is shown.
+    /// Typed input is echoed.
     pub(crate) echo: bool,
-    /// Lines are edited, and read once they are complete.
+    /// Lines are edited, and can be read once they are complete.
     pub(crate) canonical: bool,
     /// Some keys send signals.
     pub(crate) signals: bool,
@@ -61,7 +61,7 @@ impl Modes {
         maps_returns: true,
         processes_output: true,
     };
-    /// Bytes as they are; whether they are shown is left alone by `stty raw`.
+    /// No processing of bytes. `stty raw` leaves the echo mode unchanged.
     pub(crate) const RAW: Self = Self {
         echo: true,
         canonical: false,
@@ -71,11 +71,11 @@ impl Modes {
     };
 }
 
-/// What typing does.
+/// The effects of typed input.
 #[derive(Debug, Default)]
 struct Typed {
     shown: Vec<u8>,
-    /// What readers get, piece by piece; an empty piece is an end of file.
+    /// The chunks that readers get. An empty chunk means end of file.
     read: Vec<Bytes>,
     signals: Vec<Signal>,
 }
@@ -95,7 +95,7 @@ impl Terminal {
         }
     }
 
-    /// What a process reads on it.
+    /// Returns the input of processes on this terminal.
     pub(crate) fn input(&self) -> Input {
         self.input.clone()
     }
@@ -116,19 +116,19 @@ impl Terminal {
         change(&mut lock(&self.state).modes);
     }
 
-    /// Types: shows it to the one who types, sends the signals of its keys, and hands it to whoever reads. Waits while
-    /// nobody reads what was typed before.
+    /// Types input: echoes it, sends the signals of its keys, and passes it to readers. Waits while earlier input
+    /// has not been read.
     pub(crate) async fn type_in(&self, bytes: &[u8], screen: &Client, signal: impl Fn(Signal)) {
         let typed = lock(&self.state).take(bytes);
         screen.write(&typed.shown).await;
         typed.signals.into_iter().for_each(signal);
         for piece in typed.read {
-            // The terminal reads itself, so the way to its readers is open.
+            // The terminal itself holds a receiver, so the channel is open.
             let _ = self.keys.send(piece).await;
         }
     }
 
-    /// Types the end of file. In the middle of a line the first one only hands over what was typed of it.
+    /// Types end of file. In the middle of a line, the first one only flushes what was typed so far.
     pub(crate) async fn end(&self, screen: &Client) {
         let in_line = !lock(&self.state).line.is_empty();
         let keys: &[u8] = if in_line {
@@ -166,7 +166,7 @@ impl State {
             _ => None,
         };
         if let Some(signal) = signal.filter(|_| self.modes.signals) {
-            // What was typed and not yet read or shown goes with it.
+            // Discards what was typed and not yet read or echoed.
             self.line.clear();
             typed.shown.clear();
             show(key, &mut typed.shown);
@@ -224,7 +224,7 @@ impl State {
     }
 }
 
-/// Shows a key as terminals do: control characters as `^` and a letter.
+/// Echoes a key as terminals do: control characters as `^` and a letter.
 fn show(key: u8, shown: &mut Vec<u8>) {
     match key {
         b'\t' | b'\n' => shown.push(key),
@@ -237,7 +237,7 @@ fn show(key: u8, shown: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// What typing at once shows, and what is then read.
+    /// Returns what typing all of it at once echoes, what is then read, and the signals sent.
     fn typed(bytes: &[u8]) -> (String, Vec<String>, Vec<Signal>) {
         let mut state = State {
             size: TtySize::default(),

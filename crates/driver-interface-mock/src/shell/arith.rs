@@ -1,22 +1,22 @@
 //! `$((…))`: 64-bit integers with the operators of C.
 
-/// Why an expression has no value.
+/// The reason why an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ArithError {
     Syntax,
     DivideByZero,
 }
 
-/// The variables an expression reads and sets.
+/// The variables that an expression reads and sets.
 pub(crate) trait Variables {
     fn get(&self, name: &str) -> String;
     fn set(&mut self, name: &str, value: i64);
 }
 
-/// How deep an expression may be nested.
+/// The maximum nesting depth of an expression.
 const MAX_DEPTH: usize = 60;
 
-/// The binary operators by precedence, the loosest first; longer ones before those they start with.
+/// The binary operators by ascending precedence. Longer ones come before their prefixes.
 const LEVELS: [&[&str]; 10] = [
     &["||"],
     &["&&"],
@@ -30,7 +30,7 @@ const LEVELS: [&[&str]; 10] = [
     &["*", "/", "%"],
 ];
 const ASSIGNMENTS: [&str; 11] = ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="];
-/// Operators, so that the longest that fits can be taken.
+/// The operators, ordered such that the longest match is found first.
 const OPERATORS: [&str; 35] = [
     "<<=", ">>=", "||", "&&", "==", "!=", "<=", ">=", "<<", ">>", "++", "--", "+=", "-=", "*=", "/=", "%=",
     "&=", "|=", "^=", "=", "|", "^", "&", "<", ">", "+", "-", "*", "/", "%", "!", "~", "?", ":",
@@ -58,7 +58,7 @@ struct Reader<'a> {
     rest: &'a str,
     variables: &'a mut dyn Variables,
     depth: usize,
-    /// Whether the value does not count, so nothing may be set: the other branch of `?:`, `&&`, `||`.
+    /// Whether the value is not needed, so that nothing may be assigned: the other branch of `?:`, `&&` and `||`.
     skipping: bool,
 }
 
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number in C's notation.
+/// Parses a number in C notation.
 fn number(digits: &str) -> Option<i64> {
     let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => (16, hex),

@@ -1,8 +1,8 @@
-//! What a script means, once parsed.
+//! The syntax tree of a script.
 
 use std::sync::Arc;
 
-/// Commands to run one after the other.
+/// A sequence of commands.
 pub(crate) type List = Arc<[Item]>;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -15,21 +15,21 @@ pub(crate) struct Item {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     Simple(Simple),
-    /// Two commands or more, the output of each the input of the next.
+    /// Two or more commands, where the output of each is the input of the next.
     Pipeline(Vec<Command>),
     Not(Box<Command>),
-    /// Commands joined by `&&` and `||`, from the left to the right.
+    /// Commands joined by `&&` and `||`, evaluated from left to right.
     Chain(Box<Command>, Vec<(Join, Command)>),
     Compound(Compound, Vec<Redirect>),
     Function(String, Arc<Command>),
 }
 
-/// When a command of a chain runs.
+/// The condition for running a command of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Join {
-    /// `&&`: when what was before it succeeded.
+    /// `&&`: if the preceding part succeeded.
     And,
-    /// `||`: when it failed.
+    /// `||`: if the preceding part failed.
     Or,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Compound {
         condition: List,
         body: List,
     },
-    /// Without words it goes over the arguments.
+    /// Without words, it iterates over the arguments.
     For {
         variable: String,
         words: Option<Vec<Word>>,
@@ -76,7 +76,7 @@ pub(crate) enum Target {
     Read(Word),
     Write(Word),
     Append(Word),
-    /// `2>&1`: the same as another one.
+    /// `2>&1`: a duplicate of another descriptor.
     Same(u8),
     Close,
     /// A here-document.
@@ -89,9 +89,9 @@ pub(crate) struct Word(pub(crate) Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
-    /// As written, with `*`, `?` and `[` meaning something.
+    /// As written, where `*`, `?` and `[` are special.
     Plain(String),
-    /// Quoted in any way: it means itself.
+    /// Quoted in any way, so nothing in it is special.
     Quoted(String),
     /// In double quotes: expanded, but not split.
     Double(Vec<Part>),
@@ -111,13 +111,13 @@ pub(crate) struct Parameter {
 pub(crate) enum Form {
     Plain,
     Length,
-    /// `-`, `=`, `?` or `+`; with `colon` an empty value counts as none.
+    /// `-`, `=`, `?` or `+`; with `colon`, an empty value counts as unset.
     Instead {
         operator: char,
         colon: bool,
         word: Word,
     },
-    /// `#`, `##`, `%` or `%%`: cut what a pattern fits off an end.
+    /// `#`, `##`, `%` or `%%`: removes a prefix or suffix that matches a pattern.
     Cut {
         suffix: bool,
         longest: bool,
@@ -126,7 +126,7 @@ pub(crate) enum Form {
 }
 
 impl Word {
-    /// The text of a word in which nothing is expanded or quoted.
+    /// Returns the text of a word in which nothing is expanded or quoted.
     pub(crate) fn plain(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Part::Plain(text)] => Some(text),

@@ -1,4 +1,4 @@
-//! Parsing of commands that hold others.
+//! Parsing of compound commands.
 
 use super::ast::{Command, Compound, List};
 use super::parser::{ParseError, Parsed, Parser, unknown};

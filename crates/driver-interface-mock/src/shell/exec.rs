@@ -1,4 +1,4 @@
-//! Running commands.
+//! Executing commands.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::ast::{Command, Compound, Item, Join, List, Simple, Word};
 use super::glob;
 use super::state::{Run, Running, Shell, Stop};
 
-/// The CPU time of a command that the shell runs by itself.
+/// The CPU time of a builtin.
 const BUILTIN_COST: Duration = Duration::from_micros(2);
-/// How deep commands and functions may be nested while they run.
+/// The maximum nesting depth of commands and functions during execution.
 const MAX_DEPTH: u32 = 64;
 
 impl Shell {
@@ -25,7 +25,7 @@ impl Shell {
         })
     }
 
-    /// Runs a command, and then the traps of the signals that came meanwhile.
+    /// Runs a command, and then the traps of signals received meanwhile.
     pub(super) fn run<'a>(&'a mut self, command: &'a Command) -> Running<'a> {
         Box::pin(async move {
             self.depth += 1;
@@ -76,7 +76,7 @@ impl Shell {
     }
 
     async fn run_chain(&mut self, first: &Command, rest: &[(Join, Command)]) -> Run {
-        // The one that decides for the whole chain is the last; failing in the others is what they are for.
+        // Only the last command determines the status of the chain. The others are expected to fail.
         self.run_tested(first).await?;
         for (index, (join, command)) in rest.iter().enumerate() {
             if (*join == Join::And) != (self.status == 0) {
@@ -161,7 +161,7 @@ impl Shell {
     async fn run_loop(&mut self, until: bool, condition: &List, body: &List) -> Run {
         let mut status = 0;
         loop {
-            // A loop of nothing but conditions takes time as well.
+            // Even a loop of nothing but conditions takes time.
             self.process.work(BUILTIN_COST).await;
             match self.test_list(condition).await {
                 Ok(holds) if holds != until => {}
@@ -211,11 +211,11 @@ impl Shell {
         Ok(())
     }
 
-    /// Runs a command that is the last thing its process does: a program takes the process over.
+    /// Runs the last command of the process: a program replaces the shell.
     pub(super) async fn run_last(mut self, command: &Command) -> u8 {
         // However it stopped, the exit code is `$?`.
         let _ = match command {
-            // A shell with traps stays to run them.
+            // A shell with traps must stay to run them.
             Command::Simple(simple) if self.traps.is_empty() => {
                 self.process.work(BUILTIN_COST).await;
                 match self.run_simple_as(simple, true).await {
@@ -236,7 +236,7 @@ impl Shell {
         Box::pin(async move {
             let words = self.expand_all(&simple.words).await?;
             let Some(name) = words.first().cloned() else {
-                // What a command substitution in an assignment returns is the status of the assignment.
+                // The status of a command substitution in an assignment is the status of the assignment.
                 self.status = 0;
                 return self.run_assignments(simple).await;
             };
@@ -315,7 +315,7 @@ impl Shell {
     }
 }
 
-/// What a loop does when its body stopped: whether it ends, or a stop of those around it.
+/// Decides how a loop continues after its body: returns whether it ends, or a stop for an enclosing loop.
 fn leaves_loop(result: Run) -> Result<bool, Stop> {
     match result {
         Ok(()) | Err(Stop::Continue(0 | 1)) => Ok(false),

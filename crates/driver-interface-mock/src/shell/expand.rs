@@ -1,4 +1,4 @@
-//! From words to texts: parameters, substitutions, fields, file names.
+//! Expansion of words: parameters, substitutions, fields and file names.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,9 +9,9 @@ use super::glob::{self, Symbol};
 use super::state::{Shell, Stop};
 use crate::fs::Node;
 
-/// A piece of a word, expanded.
+/// An expanded part of a word.
 enum Piece {
-    /// Not split; quoted it is no pattern either.
+    /// Not split; if quoted, not a pattern either.
     Text(String, bool),
     /// Split at the separators.
     Split(String),
@@ -22,7 +22,7 @@ enum Piece {
 type Pieces = Result<Vec<Piece>, Stop>;
 
 impl Shell {
-    /// Expands words into fields, file names among them.
+    /// Expands words into fields, including file names.
     pub(super) async fn expand_all(&mut self, words: &[Word]) -> Result<Vec<String>, Stop> {
         let mut fields = Vec::new();
         for word in words {
@@ -34,7 +34,7 @@ impl Shell {
         Ok(fields)
     }
 
-    /// Expands a word into one text.
+    /// Expands a word into a single string.
     pub(super) async fn expand_text(&mut self, word: &Word) -> Result<String, Stop> {
         let pieces = self.pieces(&word.0, false).await?;
         Ok(pieces
@@ -174,7 +174,7 @@ impl Shell {
         Ok(())
     }
 
-    /// A value, or nothing for a variable without one; with `set -u` that ends the shell.
+    /// Returns a value, or an empty string for an unset variable. With `set -u`, an unset variable ends the shell.
     async fn needed(&mut self, name: &str, value: Option<String>) -> Result<String, Stop> {
         match value {
             Some(value) => Ok(value),
@@ -220,7 +220,7 @@ impl Shell {
         fields
     }
 
-    /// Adds a field, or the files it is a pattern of.
+    /// Adds a field, or the files that match it as a pattern.
     fn push_field(&self, field: Vec<Symbol>, fields: &mut Vec<String>) {
         if glob::is_pattern(&field) && !self.options.noglob {
             let files = self.files_like(&field);
@@ -271,7 +271,7 @@ impl Shell {
         found
     }
 
-    /// Whether a path is a folder, for `cd` and tests.
+    /// Returns whether a path is a directory, for `cd` and tests.
     pub(super) fn is_folder(&self, path: &str) -> bool {
         matches!(self.process.node(path), Some(Node::Dir))
     }
@@ -296,7 +296,7 @@ fn result_piece(text: String, quoted: bool) -> Piece {
     }
 }
 
-/// Cuts what a pattern fits off an end of a text.
+/// Removes a prefix or suffix that matches a pattern.
 fn cut(value: &str, pattern: &[Symbol], suffix: bool, longest: bool) -> String {
     let chars: Vec<char> = value.chars().collect();
     let length = chars.len();

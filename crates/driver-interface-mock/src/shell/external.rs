@@ -1,4 +1,4 @@
-//! Programs that the shell runs.
+//! Running external programs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::process::{LaunchError, Launcher, MockProcess, Program};
 const SPAWN_COST: Duration = Duration::from_millis(1);
 
 impl Shell {
-    /// Runs a program: as a child, or in the place of the shell when nothing comes after it.
+    /// Runs a program: as a child, or in place of the shell if it is the last command.
     pub(super) fn run_external<'a>(
         &'a mut self,
         words: Vec<String>,
@@ -50,7 +50,7 @@ impl Shell {
         })
     }
 
-    /// `exec`: a program takes over, and no trap runs any more.
+    /// Implements `exec`: the program replaces the shell, and no further trap runs.
     pub(super) async fn exec(&mut self, words: &[String]) -> Run {
         let Some(name) = words.first() else {
             self.status = 0;
@@ -69,7 +69,7 @@ impl Shell {
         Err(Stop::Exit)
     }
 
-    /// The process of this shell with another program in it.
+    /// Returns the process of this shell with another program in it.
     fn replaced(
         &mut self,
         words: Vec<String>,
@@ -90,7 +90,7 @@ impl Shell {
         self.launcher().load_as_script(name, words)
     }
 
-    /// How the shell finds programs: as its process does, along its own `PATH`.
+    /// Returns the launcher of its process, but with the shell's own `PATH`.
     pub(super) fn launcher(&self) -> Launcher<'_> {
         let path = self.variables.get("PATH");
         Launcher {
@@ -99,7 +99,7 @@ impl Shell {
         }
     }
 
-    /// Says why a program does not run.
+    /// Reports why a program cannot be run.
     async fn cannot_run(&mut self, name: &str, place: &str, problem: LaunchError) {
         let reason = match problem {
             LaunchError::NotFound => "not found".to_owned(),

@@ -1,11 +1,11 @@
 //! Patterns: `*`, `?` and `[…]`.
 
-/// A character, and whether it means itself.
+/// A character, and whether it is literal.
 pub(crate) type Symbol = (char, bool);
 
-/// Whether a pattern fits a whole text.
+/// Returns whether a pattern matches a whole string.
 pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
-    // Where to go on when a `*` has to take one character more: backtracking only ever to the last one.
+    // Where to continue if a `*` must match one more character. Backtracking never goes beyond the last `*`.
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -40,7 +40,7 @@ pub(crate) fn fits(pattern: &[Symbol], text: &[char]) -> bool {
         .all(|symbol| *symbol == ('*', false))
 }
 
-/// Where the pattern goes on when its part at `p` fits a character.
+/// Returns where the pattern continues if its item at `p` matches a character.
 fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
     match *pattern.get(p)? {
         ('?', false) => Some(p + 1),
@@ -53,7 +53,8 @@ fn fits_one(pattern: &[Symbol], p: usize, c: char) -> Option<usize> {
     }
 }
 
-/// Whether a set has a character, and how long the set is; `None` when it does not end and so is none.
+/// Returns whether a set contains a character, and the length of the set. Returns `None` if it is unterminated and
+/// so not a set.
 pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     let negated = matches!(set.first(), Some(('!' | '^', false)));
     let mut at = usize::from(negated);
@@ -78,7 +79,7 @@ pub(crate) fn set_fits(set: &[Symbol], c: char) -> Option<(bool, usize)> {
     }
 }
 
-/// Whether anything in a pattern means more than itself.
+/// Returns whether a pattern contains special characters.
 pub(crate) fn is_pattern(symbols: &[Symbol]) -> bool {
     symbols
         .iter()

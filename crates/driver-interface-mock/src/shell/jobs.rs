@@ -1,4 +1,4 @@
-//! Other processes of the shell: subshells, pipelines, jobs.
+//! Subprocesses of the shell: subshells, pipelines, jobs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::process::{Entry, Exit, Input, MockProcess, Output, Signal, SignalActi
 const CHUNK: usize = 64 * 1024;
 
 impl Shell {
-    /// Makes a child process that goes on with a copy of this shell.
+    /// Forks a child process that continues with a copy of this shell.
     pub(super) async fn fork(&mut self) -> Result<Self, Stop> {
         match self.process.fork(vec![self.name.clone()]) {
             Ok(process) => Ok(self.subshell(process)),
@@ -32,7 +32,7 @@ impl Shell {
         })
     }
 
-    /// Takes over how a child ended, with a word on the signal if one did it.
+    /// Sets the status to that of a child, with a message if a signal ended it.
     pub(super) async fn note_exit(&mut self, exit: Exit) {
         self.status = exit.code;
         if let Some(obituary) = exit.signal.and_then(Signal::obituary) {
@@ -83,7 +83,7 @@ impl Shell {
         })
     }
 
-    /// `$(…)`: what a list prints, without the line feeds at its end.
+    /// Expands `$(…)`: returns the output of a list without trailing line feeds.
     pub(super) async fn substitute(&mut self, list: &List) -> Result<String, Stop> {
         let mut child = self.fork().await?;
         let (output, input) = pipe();
@@ -107,7 +107,7 @@ impl Shell {
         Ok(text.trim_end_matches('\n').to_owned())
     }
 
-    /// Waits for jobs; a signal with a trap ends the wait.
+    /// Waits for jobs. A signal with a trap ends the wait.
     pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
         let wanted: Vec<Arc<Entry>> = if pids.is_empty() {
             self.jobs.clone()
@@ -148,7 +148,7 @@ impl Shell {
     }
 }
 
-/// Runs a command as a process of its own.
+/// Runs a command as a separate process.
 fn spawn(child: Shell, command: Command) -> Arc<Entry> {
     let (host, entry) = (Arc::clone(&child.process.host), Arc::clone(&child.process.entry));
     let process = Arc::clone(&entry);
@@ -157,14 +157,14 @@ fn spawn(child: Shell, command: Command) -> Arc<Entry> {
 }
 
 impl Shell {
-    /// The shell as a program it runs by itself sees it: the same process with other arguments.
+    /// Returns the shell's process as a builtin sees it: the same process with other arguments.
     pub(super) fn as_process(&self, args: &[String]) -> MockProcess {
         let mut process = self.process.clone();
         process.args = args.into();
         process
     }
 
-    /// The output of the shell itself.
+    /// Returns the output of the shell itself.
     pub(super) fn stdout(&self) -> &Output {
         &self.process.stdout
     }

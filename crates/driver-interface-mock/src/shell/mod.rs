@@ -1,4 +1,4 @@
-//! A small shell: the part of busybox's `sh` that scripts in tests use, run on simulated processes.
+//! A small shell: the subset of busybox's `sh` that test scripts use, run on simulated processes.
 
 mod arith;
 mod ast;

@@ -1,4 +1,4 @@
-//! Builtins that set what names stand for: variables, arguments, options, the current folder.
+//! Builtins that set variables, arguments, options and the current directory.
 
 use super::state::{Shell, Stop};
 use crate::fs::absolute;
@@ -72,7 +72,7 @@ impl Shell {
         Ok(0)
     }
 
-    /// Does what `name=value` or `name` asks for; returns the name.
+    /// Processes an argument `name=value` or `name`. Returns the name.
     async fn assign_argument(&mut self, argument: &str) -> Result<String, Stop> {
         match argument.split_once('=') {
             Some((name, value)) => {

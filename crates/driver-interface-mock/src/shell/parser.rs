@@ -1,21 +1,21 @@
-//! From text to commands.
+//! The parser of scripts.
 
 use std::sync::Arc;
 
 use super::ast::{Command, Item, Join, List, Simple, Word};
 
-/// Why a script cannot be run.
+/// The reason why a script cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ParseError {
-    /// The shell's own words, as busybox has them.
+    /// A syntax error, in busybox's wording.
     Syntax(String),
-    /// A shell would run it, this one does not know it.
+    /// Valid shell syntax that this shell does not support.
     Unknown(String),
 }
 
 pub(super) type Parsed<T> = Result<T, ParseError>;
 
-/// How deep commands and expansions may be nested, so that no script can exhaust the stack.
+/// The maximum nesting depth of commands and expansions, so that no script can overflow the stack.
 pub(super) const MAX_DEPTH: usize = 60;
 
 const RESERVED: [&str; 16] = [
@@ -75,7 +75,7 @@ impl Parser {
         fits
     }
 
-    /// Runs a nested parse, unless it is nested too deep.
+    /// Runs a nested parse, unless the nesting is too deep.
     pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             return unknown(format!("commands nested more than {MAX_DEPTH} deep"));
@@ -132,7 +132,7 @@ impl Parser {
         }
     }
 
-    /// The reserved word that comes next, if one does.
+    /// Returns the reserved word that comes next, if any.
     pub(super) fn reserved(&self) -> Option<&'static str> {
         let ends = |length: usize| {
             self.peek_at(length)
@@ -171,7 +171,7 @@ impl Parser {
         Err(self.expected(word))
     }
 
-    /// That something else comes than has to.
+    /// Returns the error for an unexpected token.
     pub(super) fn expected(&self, word: &str) -> ParseError {
         match self.unexpected() {
             ParseError::Syntax(message) => ParseError::Syntax(format!("{message} (expecting \"{word}\")")),
@@ -199,7 +199,7 @@ impl Parser {
         }
     }
 
-    /// A list that has to have something in it, and what has to follow it.
+    /// Parses a non-empty list and the word that must follow it.
     pub(super) fn body(&mut self, end: &str) -> Parsed<List> {
         let list = self.nested(Self::list)?;
         match (list.is_empty(), self.peek()) {
@@ -297,7 +297,7 @@ impl Parser {
         Ok(Command::Function(name, Arc::new(body)))
     }
 
-    /// A name at this place: letters, digits and `_`, no digit first.
+    /// Parses a name: letters, digits and `_`, not starting with a digit.
     pub(super) fn name(&mut self) -> Option<String> {
         let first = self.peek().filter(|c| c.is_ascii_alphabetic() || *c == '_')?;
         let mut name = String::from(first);
@@ -331,7 +331,7 @@ mod tests {
 
     use super::*;
 
-    /// Pieces that scripts are made of, so that random ones get past the first character.
+    /// Fragments of scripts, so that random scripts get past the first character.
     fn piece() -> impl Strategy<Value = String> {
         let words = [
             "if", "then", "else", "fi", "while", "do", "done", "for", "in", "case", "esac", "{", "}", "(",

@@ -89,7 +89,7 @@ impl Parser {
         }
     }
 
-    /// Takes a here-document's lines out of the text: they start behind the line that names it.
+    /// Removes a here-document's lines from the text. They start after the line that announces it.
     fn document(&mut self, strip_tabs: bool) -> Parsed<Target> {
         self.blanks();
         let Some(name) = self.word()? else {

@@ -7,30 +7,30 @@ use super::parser::{ParseError, parse};
 use super::traps::Trap;
 use crate::process::{Entry, MockProcess};
 
-/// A shell that runs: what it knows between two commands.
+/// A running shell: its state between two commands.
 pub(super) struct Shell {
-    /// Itself, with the streams and folder that its next command gets.
+    /// Its own process, with the streams and directory of its next command.
     pub(super) process: MockProcess,
     pub(super) name: String,
     pub(super) args: Vec<String>,
     pub(super) variables: BTreeMap<String, Variable>,
-    /// What functions that run have to put back, the innermost last.
+    /// The variables that running functions must restore, innermost last.
     pub(super) locals: Vec<Vec<(String, Option<Variable>)>>,
     pub(super) functions: BTreeMap<String, Arc<Command>>,
     pub(super) traps: BTreeMap<Trap, String>,
-    /// Whether it ends on `INT` by itself where there is no trap for it.
+    /// Whether it ends on `INT` if there is no trap for it.
     pub(super) takes_interrupts: bool,
     pub(super) jobs: Vec<Arc<Entry>>,
     pub(super) last_job: Option<u32>,
-    /// `$$`: the main shell's number, in subshells too.
+    /// `$$`: the process id of the main shell, in subshells too.
     pub(super) shell_pid: u32,
     /// `$?`.
     pub(super) status: u8,
     pub(super) options: Options,
-    /// How many conditions the command is part of: inside of one, failing is no reason to end.
+    /// How many conditions the command is part of. Inside one, a failure does not end the shell.
     pub(super) tested: u32,
     pub(super) depth: u32,
-    /// How many loops the command is in, up to the function it is in.
+    /// How many loops the command is in, within the current function.
     pub(super) loops: u32,
 }
 
@@ -50,22 +50,22 @@ pub(super) struct Options {
     pub(super) pipefail: bool,
 }
 
-/// Why the command after this one does not run.
+/// The reason why the following command is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// Out of so many loops.
+    /// Leaves this many loops.
     Break(u32),
-    /// To the next turn of the loop so many out.
+    /// Continues with the next iteration of the loop this many levels up.
     Continue(u32),
-    /// Out of the function.
+    /// Returns from the function.
     Return,
-    /// Out of the shell, with `$?` as its exit code.
+    /// Leaves the shell, with `$?` as its exit code.
     Exit,
 }
 
 pub(super) type Run = Result<(), Stop>;
 
-/// A command that runs. Each is on the heap by itself: commands nest, and stacks are short.
+/// A running command. Each one is boxed, because commands nest and stacks are small.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Run> + Send + 'a>>;
 
 impl Shell {
@@ -112,7 +112,7 @@ impl Shell {
         }
     }
 
-    /// A copy that runs as another process. Its traps are those that ignore.
+    /// Returns a copy that runs as another process. It only inherits the traps that ignore a signal.
     pub(super) fn subshell(&self, process: MockProcess) -> Self {
         let ignored = self.traps.iter().filter(|(_, action)| action.is_empty());
         Self {
@@ -155,7 +155,7 @@ impl Shell {
         self.leave().await
     }
 
-    /// Runs the text of `-c`. A program that is its last command takes the shell's process over.
+    /// Runs the script given by `-c`. If its last command is a program, the program replaces the shell.
     pub(super) async fn run_text(mut self, text: &str) -> u8 {
         let Some(list) = self.parsed(text).await else {
             return self.leave().await;
@@ -169,13 +169,13 @@ impl Shell {
         self.run_last(&last.command).await
     }
 
-    /// Runs a list as the whole of a process, and what it trapped for its end.
+    /// Runs a list as a whole process, followed by its exit trap.
     pub(super) async fn run_to_end(mut self, list: List) -> u8 {
         let _ = self.run_list(&list).await;
         self.leave().await
     }
 
-    /// Parses a script; says what is wrong when that fails.
+    /// Parses a script. If that fails, reports the error.
     pub(super) async fn parsed(&mut self, script: &str) -> Option<List> {
         let error = match parse(script) {
             Ok(list) => return Some(list),
@@ -194,7 +194,7 @@ impl Shell {
         None
     }
 
-    /// Says something as the shell does.
+    /// Prints an error message of the shell.
     pub(super) async fn complain(&self, message: &str) {
         self.process.say(format!("{}: {message}", self.name)).await;
     }

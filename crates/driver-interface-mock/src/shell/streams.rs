@@ -1,4 +1,4 @@
-//! Redirections, as they are done.
+//! Applying redirections.
 
 use super::ast::{Redirect, Target};
 use super::state::{Shell, Stop};
@@ -13,7 +13,8 @@ pub(super) struct Streams {
 }
 
 impl Shell {
-    /// Redirects and returns what was before; nothing when a file cannot be opened, which was said then.
+    /// Applies redirections and returns the previous streams. If a file cannot be opened, reports the error and
+    /// returns `None`.
     pub(super) async fn redirect(&mut self, redirects: &[Redirect]) -> Result<Option<Streams>, Stop> {
         let process = &self.process;
         let saved = Streams {
@@ -86,7 +87,7 @@ impl Shell {
     }
 }
 
-/// The shell has words of its own for what does not exist.
+/// Returns the reason in words. The shell has its own wording for missing files.
 fn reason(errno: Errno, missing: &str) -> String {
     match errno {
         Errno::NotFound | Errno::NotADirectory => missing.to_owned(),

@@ -1,9 +1,9 @@
-//! Traps: what is done when a signal comes, or at the end.
+//! Traps: actions for signals and for the exit of the shell.
 
 use super::state::{Run, Shell, Stop};
 use crate::process::{Signal, SignalAction};
 
-/// What a trap is for.
+/// The event that a trap handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trap {
     Exit,
@@ -20,7 +20,7 @@ impl Trap {
 }
 
 impl Shell {
-    /// Sets a trap; without an action the signal does again what it did before.
+    /// Sets a trap. Without an action, the signal regains its previous effect.
     pub(super) fn set_trap(&mut self, trap: Trap, action: Option<&str>) {
         if let Trap::Signal(signal) = trap {
             let does = match action {
@@ -37,7 +37,7 @@ impl Shell {
         };
     }
 
-    /// Runs the traps of the signals that have come.
+    /// Runs the traps of the signals received.
     pub(super) async fn run_traps(&mut self) -> Run {
         while let Some(signal) = self.process.entry.take_signal() {
             match self.traps.get(&Trap::Signal(signal)).cloned() {
@@ -55,7 +55,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Begins to take `INT` for the end of the script: once the command before it has ended, as ash does.
+    /// Begins to handle `INT` as the end of the script, after the current command has finished, as ash does.
     pub(super) fn take_interrupts(&mut self) {
         self.takes_interrupts = true;
         if !self.process.entry.ignores(Signal::Int) {
@@ -63,17 +63,17 @@ impl Shell {
         }
     }
 
-    /// Ends the shell by the signal, or where that cannot end it, because it is the first process, by itself.
+    /// Ends the shell by the signal. If the signal cannot end it because it is the first process, the shell exits.
     async fn interrupt(&mut self) -> Run {
         self.process.on_signal(Signal::Int, SignalAction::Default);
         self.process.entry.send(Signal::Int);
-        // The signal has to do its work before the next command runs.
+        // The signal must take effect before the next command runs.
         tokio::task::yield_now().await;
         self.status = Signal::Int.exit_code();
         Err(Stop::Exit)
     }
 
-    /// Ends the shell: the last trap, and then the exit code.
+    /// Ends the shell: runs the exit trap and returns the exit code.
     pub(super) async fn leave(&mut self) -> u8 {
         if let Some(action) = self.traps.remove(&Trap::Exit) {
             let status = self.status;

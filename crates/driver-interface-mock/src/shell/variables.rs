@@ -4,7 +4,7 @@ use super::arith::Variables;
 use super::state::{Run, Shell, Stop, Variable};
 
 impl Shell {
-    /// The value of a variable or parameter; `None` when it has none.
+    /// Returns the value of a variable or parameter, or `None` if it is unset.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         match name {
             "?" => Some(self.status.to_string()),
@@ -34,7 +34,7 @@ impl Shell {
             .collect()
     }
 
-    /// Sets a variable. One that is read-only ends the shell.
+    /// Sets a variable. If it is read-only, the shell ends.
     pub(super) async fn assign(&mut self, name: &str, value: String) -> Run {
         let variable = self.variables.entry(name.to_owned()).or_default();
         if variable.read_only {
@@ -46,7 +46,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Sets and exports variables for one command; returns what was there before.
+    /// Sets and exports variables for one command. Returns their previous state.
     pub(super) async fn assign_for_a_while(
         &mut self,
         assignments: Vec<(String, String)>,
@@ -72,7 +72,7 @@ impl Shell {
         }
     }
 
-    /// The environment of the programs it runs.
+    /// Returns the environment of the programs it runs.
     pub(super) fn environment(&self) -> std::collections::BTreeMap<String, String> {
         let exported = self.variables.iter().filter(|(_, variable)| variable.exported);
         exported

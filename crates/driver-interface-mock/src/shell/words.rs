@@ -1,31 +1,31 @@
-//! Parsing of words: quotes, escapes and what starts with `$`.
+//! Parsing of words: quotes, escapes and `$` expansions.
 
 use super::ast::{Form, List, Parameter, Part, Word};
 use super::parser::{Parsed, Parser, syntax, unknown};
 use crate::commands::unescape;
 
-/// Where a word's parts stop.
+/// The end of a word's parts.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
     /// At a blank or an operator.
     Word,
-    /// At the closing double quote, which is left.
+    /// At the closing double quote, which is not consumed.
     Quote,
-    /// At the closing brace of `${…}`, which is left; in double quotes or not.
+    /// At the closing brace of `${…}`, which is not consumed, inside double quotes or not.
     Brace { quoted: bool },
     /// At the end of the text.
     End,
 }
 
 impl Parser {
-    /// The word that comes next, if one does.
+    /// Parses the word that comes next, if any.
     pub(super) fn word(&mut self) -> Parsed<Option<Word>> {
         let start = self.at;
         let parts = self.parts(Until::Word)?;
         Ok((self.at > start).then_some(Word(parts)))
     }
 
-    /// Parses a text of its own as if it stood in double quotes.
+    /// Parses a separate text as if it were in double quotes.
     pub(super) fn double_quoted_text(&mut self, text: &str) -> Parsed<Word> {
         self.nested(|outer| {
             let mut inner = Parser::new(text);
@@ -71,7 +71,7 @@ impl Parser {
         Ok(parts)
     }
 
-    /// A backslash: it quotes the next character, in double quotes only those that mean something there.
+    /// Parses a backslash. It quotes the next character; in double quotes, only a special one.
     fn escape(&mut self, in_quotes: bool, until: Until) -> Option<Part> {
         let next = self.peek_at(1);
         let quotes = match next {
@@ -143,7 +143,7 @@ impl Parser {
         })
     }
 
-    /// What a `$` starts; nothing when it is only a dollar.
+    /// Parses what a `$` starts, or returns `None` if it is a literal dollar sign.
     fn dollar(&mut self, in_quotes: bool) -> Parsed<Option<Part>> {
         let part = match self.peek_at(1) {
             Some('(') if self.peek_at(2) == Some('(') => self.arithmetic()?,
@@ -199,7 +199,7 @@ impl Parser {
         Ok(Part::Quoted(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// `$((…))`: its text is expanded as in double quotes and then worked out.
+    /// Parses `$((…))`. Its text is expanded as in double quotes and then evaluated.
     fn arithmetic(&mut self) -> Parsed<Part> {
         self.at += 3;
         let start = self.at;
@@ -226,7 +226,7 @@ impl Parser {
         Ok(Part::Arithmetic(self.double_quoted_text(&text)?))
     }
 
-    /// What is between `${` and `}`.
+    /// Parses what is between `${` and `}`.
     fn braced(&mut self, quoted: bool) -> Parsed<Part> {
         if self.peek() == Some('#') && self.peek_at(1) != Some('}') {
             self.at += 1;
@@ -255,7 +255,7 @@ impl Parser {
                 if longest {
                     self.at += 1;
                 }
-                // A pattern is a pattern in double quotes too.
+                // A pattern is a pattern even in double quotes.
                 let pattern = Word(self.parts(Until::Brace { quoted: false })?);
                 Form::Cut {
                     suffix: end == '%',

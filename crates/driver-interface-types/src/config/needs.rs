@@ -1,11 +1,11 @@
-//! What a config asks for beyond what every driver can do.
+//! The capabilities that a config requires.
 
 use driver_interface_errors::UnsupportedError;
 
 use crate::{Capabilities, Capability, ContainerConfig};
 
 impl ContainerConfig {
-    /// What of the config is beyond what every driver can do: each path with the capability it needs.
+    /// Returns the parts of the config that not every driver supports: each path with the capability it requires.
     ///
     /// ```
     /// use driver_interface_types::{Capability, ContainerConfig, PortMapping};
@@ -54,11 +54,11 @@ impl ContainerConfig {
         asked.map(|(_, path, capability)| (path, capability)).collect()
     }
 
-    /// Refuses a config that asks for what a driver does not declare. Drivers call it before anything else, so
-    /// that nothing that was asked for is dropped in silence.
+    /// Refuses a config that requires a capability the driver does not declare. Drivers call it first, so that no
+    /// part of a config is silently ignored.
     ///
     /// # Errors
-    /// [`UnsupportedError`] that names the first path and its capability.
+    /// [`UnsupportedError`], which names the first such path and its capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
         let lacking = self
             .needs()

@@ -1,21 +1,21 @@
-//! Why a container exited before it was ready, as far as its exit and its log tell.
+//! Why a container exited before it was ready, as far as its exit code and its log tell.
 
 use driver_interface_errors::Hint;
 
 use crate::{ContainerDriver, ContainerInstance, ExitInfo, LogOptions, Signal};
 
-/// How many lines from the end of its log an error has, and how much of them.
+/// How many lines, and how many characters, of the end of the log an error includes.
 const LINES: usize = 5;
 const LENGTH: usize = 400;
 
-/// An exit that somebody did not wait for.
+/// An exit that happened before the awaited condition held.
 pub(super) struct EarlyExit<'a> {
     exit: &'a ExitInfo,
     log: String,
 }
 
 impl<'a> EarlyExit<'a> {
-    /// Reads the end of the log. Where it cannot be read, the exit has to do.
+    /// Reads the end of the log. If the log cannot be read, only the exit is used.
     pub(super) async fn read<D>(driver: &D, container: &ContainerInstance, exit: &'a ExitInfo) -> Self
     where
         D: ContainerDriver + ?Sized,
@@ -31,35 +31,35 @@ impl<'a> EarlyExit<'a> {
         }
     }
 
-    /// To be read after "it".
+    /// Describes the exit, to be read after "it".
     pub(super) fn how(&self) -> String {
         let code = self.exit.code;
         let signal = self.exit.signal.and_then(Signal::from_number);
         match signal {
-            _ if self.exit.oom_killed == Some(true) => "exited with code 137 (its memory ran out)".to_owned(),
+            _ if self.exit.oom_killed == Some(true) => "exited with code 137 (out of memory)".to_owned(),
             Some(signal) => format!("exited with code {code} ({signal})"),
             None => format!("exited with code {code}"),
         }
     }
 
-    /// The end of its log on one line, after a separator; nothing where it wrote nothing.
+    /// Returns the end of the log on one line, after a separator; empty if the container wrote nothing.
     pub(super) fn log(&self) -> String {
         let lines: Vec<&str> = self.lines().collect();
         let text = lines.join(" | ");
         match text.char_indices().rev().nth(LENGTH) {
             _ if text.is_empty() => String::new(),
-            Some((cut, _)) => format!("; its log ends: …{}", text.get(cut..).unwrap_or_default()),
-            None => format!("; its log ends: {text}"),
+            Some((cut, _)) => format!("; its log ends with: …{}", text.get(cut..).unwrap_or_default()),
+            None => format!("; its log ends with: {text}"),
         }
     }
 
-    /// The well-known cause. The exit is a fact; what a program says of itself before it fails is only a good guess, and
-    /// so no more than a hint.
+    /// Returns the well-known cause, if there is one. The exit code is a fact, but a program's last output is only
+    /// an indication of the cause, and is therefore used for no more than a hint.
     pub(super) fn hint(&self) -> Option<Hint> {
         match self.exit.code {
             _ if self.exit.oom_killed == Some(true) => Some(Hint::OutOfMemory),
             0 => None,
-            // What shells say of a program, and init programs too.
+            // Shells, and also init programs, use these exit codes.
             127 => Some(Hint::CommandNotFound),
             126 => Some(Hint::CommandNotExecutable),
             _ => {
@@ -74,11 +74,11 @@ impl<'a> EarlyExit<'a> {
     }
 }
 
-/// What a line of a failing program is known to mean: the words of libc, and of programs that change their user.
+/// Maps a line of a failing program's log to a hint: messages of libc, and of programs that switch users.
 fn hint_of(line: &str) -> Option<Hint> {
     let line = line.to_ascii_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
-    // The runtime's own words, in the log because the container had begun.
+    // The runtime's own message; it is in the log because the container had already started.
     if line.starts_with("exec ") && line.ends_with(": exec format error") {
         return Some(Hint::CommandNotExecutable);
     }
@@ -131,7 +131,7 @@ mod tests {
         EarlyExit { exit: &exit(1), log }.log()
     }
 
-    /// The last words of programs, as busybox, nginx, PostgreSQL, Python, the JVM and runc say them.
+    /// The last log lines of programs, as written by busybox, nginx, PostgreSQL, Python, the JVM and runc.
     const LAST_WORDS: &[(i64, &str, Hint)] = &[
         (
             1,
@@ -208,7 +208,7 @@ mod tests {
         let log = "Permission denied".to_owned();
         let early = EarlyExit { exit: &exit, log };
         assert_eq!(early.hint(), Some(Hint::OutOfMemory));
-        assert_eq!(early.how(), "exited with code 137 (its memory ran out)");
+        assert_eq!(early.how(), "exited with code 137 (out of memory)");
     }
 
     #[test]
@@ -228,11 +228,11 @@ mod tests {
     #[test]
     fn the_log_is_one_line_of_limited_length_with_its_end() {
         assert_eq!(log("\n \n"), "");
-        assert_eq!(log("one\r\n\n two\n"), "; its log ends: one | two");
+        assert_eq!(log("one\r\n\n two\n"), "; its log ends with: one | two");
         let long = format!("{}é the end", "é".repeat(3 * LENGTH));
         let text = log(&long);
         assert!(
-            text.starts_with("; its log ends: …é") && text.ends_with("é the end"),
+            text.starts_with("; its log ends with: …é") && text.ends_with("é the end"),
             "{text}"
         );
         assert!(text.chars().count() < LENGTH + 20, "{text}");

@@ -1,4 +1,4 @@
-//! Looking at a container until the caller's time is over.
+//! Polling a container until the caller's deadline.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ use super::early_exit::EarlyExit;
 use super::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::{ContainerDriver, ContainerId, ContainerInstance, ContainerStatus, ExitInfo};
 
-/// A caller that waits for something to become true of a container.
+/// A caller that waits for a condition of a container.
 pub(crate) struct Watch<'a, D: ?Sized> {
     driver: &'a D,
     operation: &'static str,
@@ -39,7 +39,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         }
     }
 
-    /// The container as it is now.
+    /// Returns the current state of the container.
     pub(crate) async fn look(&self) -> Result<ContainerInstance> {
         let found = self.driver.get_container(self.id).await?;
         let now = found.ok_or_else(|| ContainerNotFoundError::new(self.id.as_str()))?;
@@ -47,7 +47,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         Ok(now)
     }
 
-    /// Waits between two looks, longer each time.
+    /// Waits between two polls, with increasing intervals.
     pub(crate) async fn pause(&self) {
         let pause = {
             let mut seen = self.seen();
@@ -58,7 +58,8 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         sleep(pause).await;
     }
 
-    /// Runs `work`, which looks, for no longer than `deadline`. `awaited` is to be read after "had not".
+    /// Runs `work`, which polls the container, for no longer than `deadline`. `awaited` is to be read after "had
+    /// not".
     pub(crate) async fn within<T>(
         &self,
         deadline: Duration,
@@ -71,7 +72,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         }
     }
 
-    /// The error for a container that exited, after which it cannot become what is `wanted`.
+    /// Returns the error for a container that has exited and can no longer become `wanted`.
     pub(crate) async fn exited(
         &self,
         now: &ContainerInstance,
@@ -88,7 +89,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
     }
 
     async fn overdue(&self, deadline: Duration, awaited: &str) -> DriverError {
-        // An engine that has not said once how the container is hangs.
+        // If the engine has not reported the container's state even once, the engine is hanging.
         let Some(last) = self.seen().last.take() else {
             return TimeoutError::new(self.operation, deadline)
                 .with_effect(Effect::NotApplied)

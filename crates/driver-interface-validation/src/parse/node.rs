@@ -3,7 +3,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-/// JSON as it was written: unlike `serde_json::Value` it keeps a field that is given twice.
+/// A JSON value as written: unlike `serde_json::Value` it keeps duplicate fields.
 pub(super) enum Node {
     Null,
     Bool(bool),
@@ -14,13 +14,13 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// What it is, for messages. Never its content, which may be secret.
+    /// Returns the type of the value, for messages. Never returns its content, which may be secret.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
         }
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for AnyNode {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        // JSON has no number that is not finite.
+        // JSON has no non-finite numbers.
         Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
     }
 

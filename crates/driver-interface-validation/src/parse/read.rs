@@ -10,13 +10,13 @@ use crate::codes;
 use crate::limits::{self, Bounds};
 use crate::text::{key_step, nearest, shown};
 
-/// What is wrong so far. Reading goes on with a default where it finds something wrong.
+/// The violations found so far. Parsing continues with a default in place of an invalid value.
 pub(super) type Found = Vec<Violation>;
 
-/// Whole numbers above this are not exact as floats.
+/// Whole numbers above this cannot be represented exactly as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// An object while its fields are taken out one by one.
+/// An object whose fields are taken out one by one.
 pub(super) struct Fields<'a> {
     path: &'a str,
     left: Vec<(String, Node)>,
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field out and reads it; without it nothing changes.
+    /// Takes out a field and parses it; if it is missing, the target is unchanged.
     pub(super) fn optional<T>(
         &mut self,
         name: &'static str,
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
             self.found.push(Violation::new(
                 &path,
                 codes::DUPLICATE_FIELD,
-                "must be given once only",
+                "must appear only once",
             ));
         }
         let Some((_, node)) = given.pop() else {
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         true
     }
 
-    /// Takes a field out and reads it; it has to be there.
+    /// Takes out a required field and parses it.
     pub(super) fn required<T>(
         &mut self,
         name: &'static str,
@@ -84,17 +84,20 @@ impl<'a> Fields<'a> {
             self.found.push(Violation::new(
                 path,
                 codes::MISSING_FIELD,
-                "must be given: it has no default",
+                "is required: it has no default",
             ));
         }
     }
 
-    /// Reports what nobody asked for.
+    /// Reports the fields that were not taken out as unknown.
     pub(super) fn finish(self) {
         for (name, _) in self.left {
             let message = match nearest(&name, self.asked.iter().copied()) {
                 Some(likely) => format!("is not a known field; did you mean `{likely}`?"),
-                None => format!("is not a known field; there are `{}`", self.asked.join("`, `")),
+                None => format!(
+                    "is not a known field; the known fields are `{}`",
+                    self.asked.join("`, `")
+                ),
             };
             self.found.push(Violation::new(
                 field_path(self.path, &name),
@@ -128,7 +131,7 @@ pub(super) fn text(node: Node, path: &str, found: &mut Found) -> Option<String> 
     match node {
         Node::Text(text) => Some(text),
         other => {
-            wrong_type(found, path, "a text", other.kind());
+            wrong_type(found, path, "a string", other.kind());
             None
         }
     }
@@ -144,7 +147,7 @@ pub(super) fn flag(node: Node, path: &str, found: &mut Found) -> Option<bool> {
     }
 }
 
-/// A field that may be null.
+/// Parses a field that may be null.
 pub(super) fn maybe<T>(
     read: impl FnOnce(Node, &str, &mut Found) -> Option<T>,
 ) -> impl FnOnce(Node, &str, &mut Found) -> Option<Option<T>> {
@@ -165,7 +168,7 @@ pub(super) fn cores(node: Node, path: &str, found: &mut Found) -> Option<f64> {
     number
 }
 
-/// A whole number; `512.0` is one.
+/// Parses a whole number, which may be written as a float such as `512.0`.
 pub(super) fn whole(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<u64> {
     move |node, path, found| {
         let Node::Number(number) = node else {
@@ -193,7 +196,7 @@ pub(super) fn whole(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Op
     }
 }
 
-/// One of an enum's names.
+/// Parses a variant name of an enum.
 pub(super) fn choice<T: DeserializeOwned>(
     names: &'static [&'static str],
 ) -> impl FnOnce(Node, &str, &mut Found) -> Option<T> {
@@ -212,7 +215,7 @@ pub(super) fn choice<T: DeserializeOwned>(
     }
 }
 
-/// A text that stands for something: an address, a signal.
+/// Parses a text with a typed meaning, such as an address or a signal.
 pub(super) fn parsed<T: DeserializeOwned>(
     what: &'static str,
 ) -> impl Fn(Node, &str, &mut Found) -> Option<T> {
@@ -231,7 +234,7 @@ pub(super) fn parsed<T: DeserializeOwned>(
     }
 }
 
-/// A whole number that has to fit a smaller type.
+/// Parses a whole number that must fit into a smaller type.
 pub(super) fn small<T: TryFrom<u64>>(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<T> {
     move |node, path, found| {
         let value = whole(bounds)(node, path, found)?;
@@ -251,7 +254,7 @@ pub(super) fn millis(node: Node, path: &str, found: &mut Found) -> Option<Durati
     whole(limits::MILLIS)(node, path, found).map(Duration::from_millis)
 }
 
-/// A list of what has no default. A wrong item is left out, behind which no item is judged any more.
+/// Parses a list whose items have no default. An invalid item is dropped; no item after it is validated any more.
 pub(super) fn items<T>(
     read: impl Fn(Node, &str, &mut Found) -> Option<T>,
 ) -> impl FnOnce(Node, &str, &mut Found) -> Option<Vec<T>> {
@@ -261,7 +264,7 @@ pub(super) fn items<T>(
     }
 }
 
-/// An object of texts that stand for something.
+/// Parses an object whose values are texts with a typed meaning.
 pub(super) fn parsed_map<T: DeserializeOwned>(
     what: &'static str,
 ) -> impl FnOnce(Node, &str, &mut Found) -> Option<BTreeMap<String, T>> {
@@ -277,7 +280,8 @@ pub(super) fn parsed_map<T: DeserializeOwned>(
     }
 }
 
-/// A list, whose items are read one by one. A wrong item leaves a default, so that the others keep their places.
+/// Parses a list item by item. An invalid item is replaced by a default, so that the other items keep their
+/// indices.
 pub(super) fn list<T: Default>(
     read: impl Fn(Node, &str, &mut Found) -> Option<T>,
 ) -> impl FnOnce(Node, &str, &mut Found) -> Option<Vec<T>> {
@@ -291,10 +295,10 @@ pub(super) fn list<T: Default>(
     }
 }
 
-/// An object of texts. Messages never show a value.
+/// Parses an object of strings. Messages never show a value.
 pub(super) fn texts(node: Node, path: &str, found: &mut Found) -> Option<BTreeMap<String, String>> {
     let Node::Object(entries) = node else {
-        wrong_type(found, path, "an object of texts", node.kind());
+        wrong_type(found, path, "an object of strings", node.kind());
         return None;
     };
     let mut map = BTreeMap::new();
@@ -304,7 +308,7 @@ pub(super) fn texts(node: Node, path: &str, found: &mut Found) -> Option<BTreeMa
             found.push(Violation::new(
                 &path,
                 codes::DUPLICATE_FIELD,
-                "must be given once only",
+                "must appear only once",
             ));
         }
         let value = text(value, &path, found).unwrap_or_default();

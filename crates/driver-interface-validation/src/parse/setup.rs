@@ -1,4 +1,4 @@
-//! Reads the optional parts of a container's config.
+//! Parses the optional parts of a container's config.
 
 use driver_interface_types::{
     ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, HealthTest, PortMapping, TmpfsMount, Ulimit,

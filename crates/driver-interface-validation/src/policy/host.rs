@@ -1,8 +1,8 @@
-//! Which paths of a host would hand it over, or somebody's credentials.
+//! Host paths that would give control over the host or expose credentials.
 
 use crate::path::is_within;
 
-/// Directories whose content is the host itself: its kernel, devices, settings, secrets, logs and engines.
+/// Directories that make up the host itself: its kernel, devices, settings, secrets, logs and engines.
 const DIRECTORIES: &[&str] = &[
     "/proc",
     "/sys",
@@ -75,11 +75,11 @@ const DIRECTORIES: &[&str] = &[
     "/library",
 ];
 
-/// Where home directories are.
+/// The parent directories of home directories.
 const HOMES: &[&str] = &["/home", "/var/home", "/users"];
 
-/// Directories and files, wherever they are, in which people's programs keep credentials and their engines sockets,
-/// images and containers.
+/// Directories and files, at any location, in which users' programs keep credentials, and users' engines keep
+/// sockets, images and containers.
 const PRIVATE: &[&str] = &[
     ".ssh",
     ".gnupg",
@@ -147,7 +147,7 @@ const PRIVATE: &[&str] = &[
     ".local/share/systemd",
 ];
 
-/// Names in the names of sockets through which anybody is root on the host, wherever they are.
+/// Substrings in the names of sockets, at any location, that give root access to the host.
 const ENGINES: &[&str] = &[
     "docker",
     "podman",
@@ -162,24 +162,25 @@ const ENGINES: &[&str] = &[
     "incus",
 ];
 
-/// What a normalised lower-case path would hand over. `protected` are further directories like those of every host.
+/// Returns what a normalised lower-case path would expose. `protected` are additional directories to treat like
+/// those of every host.
 pub(super) fn danger(path: &str, protected: &[String]) -> Option<String> {
     if is_engine_socket(path) {
-        return Some("whoever can talk to an engine's socket controls its host".to_owned());
+        return Some("access to an engine's socket gives control over its host".to_owned());
     }
     match private(path) {
         Some(Private::Inside(name)) => {
-            return Some(format!("`{name}` holds credentials, or a user's engine"));
+            return Some(format!("`{name}` contains credentials or a user's engine"));
         }
         Some(Private::Above(name)) => {
             return Some(format!(
-                "it holds `{name}`, where there are credentials, or a user's engine"
+                "it contains `{name}`, which holds credentials or a user's engine"
             ));
         }
         None => {}
     }
     if is_home(path) {
-        return Some("it holds credentials (`.ssh`, `.aws`, `.docker` and their like)".to_owned());
+        return Some("it contains credentials (such as `.ssh`, `.aws` and `.docker`)".to_owned());
     }
     let directories = || {
         DIRECTORIES
@@ -188,12 +189,14 @@ pub(super) fn danger(path: &str, protected: &[String]) -> Option<String> {
             .chain(protected.iter().map(String::as_str))
     };
     if let Some(directory) = directories().find(|directory| is_within(path, directory)) {
-        return Some(format!("what is in `{directory}` gives control over the host"));
+        return Some(format!("`{directory}` gives control over the host"));
     }
     let inside = directories()
         .chain(HOMES.iter().copied())
         .find(|directory| is_within(directory, path))?;
-    Some(format!("it holds `{inside}`, which gives control over the host"))
+    Some(format!(
+        "it contains `{inside}`, which gives control over the host"
+    ))
 }
 
 fn is_engine_socket(path: &str) -> bool {
@@ -204,7 +207,7 @@ fn is_engine_socket(path: &str) -> bool {
     is_socket && ENGINES.iter().any(|engine| name.contains(engine))
 }
 
-/// Whether it is a home directory, or where they all are.
+/// Returns whether the path is a home directory, or the parent of home directories.
 fn is_home(path: &str) -> bool {
     HOMES.iter().any(|homes| {
         path.strip_prefix(homes)
@@ -214,7 +217,7 @@ fn is_home(path: &str) -> bool {
 
 enum Private {
     Inside(&'static str),
-    /// It ends with the beginning of one, as `.config` does of `.config/gh`.
+    /// The path ends with the first components of a private path, as `.config` does for `.config/gh`.
     Above(&'static str),
 }
 

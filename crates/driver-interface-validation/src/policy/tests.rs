@@ -1,6 +1,6 @@
 use super::*;
 
-/// With everything allowed but what is always refused.
+/// A policy that allows everything except what is always refused.
 fn open() -> ValidationPolicy {
     ValidationPolicy::default().allow_any_bind()
 }
@@ -15,7 +15,7 @@ fn no_path_of_the_host_is_allowed_by_default_and_the_refusal_says_what_to_call()
         assert_eq!(policy.clone().allow_bind_root(path).bind_problem(path), None);
     }
     let problem = policy.allow_bind_root("/srv").bind_problem("/data").unwrap();
-    assert!(problem.contains("it allows `/srv`"), "{problem}");
+    assert!(problem.contains("policy allows (`/srv`)"), "{problem}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl<'a> From<&'a ContainerConfig> for ContainerConfigSchema<'a> {
     }
 }
 
-/// A program and its arguments. Its Debug form shows only how many words they are.
+/// A program and its arguments. The `Debug` output shows only the number of words.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Command<'a>(pub(super) &'a [String]);
@@ -171,7 +171,7 @@ impl Validate for Command<'_> {
             } else if word.contains('\0') {
                 (
                     codes::INVALID_CHARACTER,
-                    "must not have NUL characters".to_owned(),
+                    "must not contain NUL characters".to_owned(),
                 )
             } else if word.len() > MAX_WORD {
                 (
@@ -185,28 +185,28 @@ impl Validate for Command<'_> {
         }
         let total: usize = self.0.iter().map(|word| word.len() + 1).sum();
         if total > MAX_WORDS_TOTAL {
-            let message = format!("must be at most {MAX_WORDS_TOTAL} bytes long in all, has {total}");
+            let message = format!("must be at most {MAX_WORDS_TOTAL} bytes long in total, has {total}");
             report.append(parent(), refusal(codes::TOO_LONG, message));
         }
     }
 }
 
-/// An entrypoint, an empty one too, replaces the image's and leaves the image's command out: what runs then has to be
-/// said here.
+/// Checks that there is a program to run: an entrypoint, even an empty one, replaces the image's entrypoint and
+/// discards the image's command.
 fn has_program(entrypoint: Option<&Command<'_>>, command: &Command<'_>) -> garde::Result {
     if entrypoint.is_none_or(|entrypoint| !entrypoint.0.is_empty()) || !command.0.is_empty() {
         return Ok(());
     }
-    let message = "must not be empty without a `command`: it takes the image's entrypoint and command away, and \
-                   nothing would be left to run; give a `command`, or leave `entrypoint` out for the image's own";
+    let message = "must not be empty without a `command`: it discards the image's entrypoint and command, so \
+                   there is no program to run; set `command`, or omit `entrypoint` to use the image's";
     rules::refuse(codes::EMPTY, message)
 }
 
-/// What is about a network needs one.
+/// Checks that network settings are used only with a network.
 fn has_network(mode: &NetworkMode, is_empty: bool) -> garde::Result {
     if is_empty || *mode != NetworkMode::None {
         return Ok(());
     }
-    let message = "must not be given with `network` `none`: nobody would reach it";
+    let message = "must not be set if `network` is `none`: the container would be unreachable";
     rules::refuse(codes::CONTRADICTION, message)
 }

@@ -1,4 +1,4 @@
-//! No field of a config may be forgotten: neither by its schema nor by the reader of JSON.
+//! Tests that every field of a config is covered, both by its schema and by the JSON parser.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn full_container_config() -> ContainerConfig {
         .gpus(GpuRequest::devices(["GPU-1"]).driver("nvidia"))
 }
 
-/// With what excludes something of the full one.
+/// A config with the alternatives that the full config excludes.
 fn other_container_config() -> ContainerConfig {
     full_container_config().gpus(GpuRequest::count(1))
 }
@@ -79,7 +79,8 @@ fn full_network_config() -> NetworkConfig {
         .internal(true)
 }
 
-/// Every field of a JSON value, with its path; items of lists are `[]`, and maps of the user's are not entered.
+/// Collects every field of a JSON value with its path. List items are `[]`, and user-defined maps are not
+/// descended into.
 fn fields_of(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) if !["env", "labels", "options", "extraHosts"].contains(&path) => {
@@ -100,7 +101,7 @@ fn fields_of(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The same from a type's JSON Schema, which knows the fields that are left out when empty too.
+/// Does the same for a type's JSON Schema, which also has the fields that are omitted when empty.
 fn fields_of_schema(schema: &Value, definitions: &Value, path: &str, into: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap();
@@ -126,17 +127,14 @@ fn fields_of_schema(schema: &Value, definitions: &Value, path: &str, into: &mut 
 fn assert_mirrors(type_name: &str, pairs: &[(Value, Value)]) {
     let (mut covered, mut declared) = (BTreeSet::new(), BTreeSet::new());
     for (config, mirror) in pairs {
-        assert_eq!(
-            mirror, config,
-            "{type_name}: the schema holds something else than the config"
-        );
+        assert_eq!(mirror, config, "{type_name}: the schema differs from the config");
         fields_of(mirror, "", &mut covered);
     }
     let json_schema = &json_schemas()[type_name];
     fields_of_schema(json_schema, &json_schema["$defs"], "", &mut declared);
     assert_eq!(
         covered, declared,
-        "{type_name}: left is what the schema covers, right is what the type has"
+        "{type_name}: left: the fields of the schema, right: the fields of the type"
     );
 }
 
@@ -186,7 +184,7 @@ fn the_reader_checks_the_type_of_every_field() {
     assert!(fields.len() > 25, "{fields:?}");
     for field in fields {
         let pointer = format!("/{}", field.replace("[]", ".0").replace('.', "/"));
-        // No field takes a list of lists.
+        // No field accepts a list of lists.
         let mut broken = config.clone();
         *broken.pointer_mut(&pointer).unwrap() = json!([[]]);
         let error = parse_container_config(&broken.to_string()).unwrap_err();

@@ -9,7 +9,7 @@ use crate::ValidationPolicy;
 use crate::codes;
 use crate::rules;
 
-/// The rules of [`ExecConfig`]: for what it has in common with a container's config they are the same.
+/// The rules of [`ExecConfig`]. Fields shared with a container's config have the same rules.
 ///
 /// ```
 /// use driver_interface_types::ExecConfig;

@@ -10,7 +10,7 @@ use crate::check::refusal;
 use crate::codes;
 use crate::limits::{MAX_HEALTH_TIME, MAX_WORD};
 
-/// A health check: a command and its times.
+/// A health check: a command and its timing.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct Health<'a>(pub(super) &'a HealthCheck);
@@ -38,7 +38,7 @@ impl Validate for Health<'_> {
                 report.append(test(), refusal(codes::EMPTY, "must not be empty"));
             }
             HealthTest::Shell(line) if line.contains('\0') => {
-                let message = "must not have NUL characters";
+                let message = "must not contain NUL characters";
                 report.append(test(), refusal(codes::INVALID_CHARACTER, message));
             }
             HealthTest::Shell(line) if line.len() > MAX_WORD => {

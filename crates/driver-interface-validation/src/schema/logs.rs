@@ -37,6 +37,6 @@ fn a_stream(stdout: bool, stderr: bool) -> garde::Result {
     }
     refuse(
         codes::NO_STREAM,
-        "must be selected, or `stderr`: there are no logs without a stream",
+        "must be selected if `stderr` is not: logs require at least one stream",
     )
 }

@@ -13,17 +13,17 @@ use crate::limits::{MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_WORD, MAX_WORDS_TOTAL};
 use crate::rules::refuse;
 use crate::text::{key_step, shown};
 
-/// Environment variables. Neither its Debug form nor its violations show a value.
+/// Environment variables. Neither the `Debug` output nor the violations show a value.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Env<'a>(pub(super) &'a BTreeMap<String, String>);
 
-/// Labels of the user.
+/// User-defined labels.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Labels<'a>(pub(super) &'a BTreeMap<String, String>);
 
-/// Options that go to a network's driver.
+/// Options that are passed to a network driver.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub(super) struct Options<'a>(pub(super) &'a BTreeMap<String, String>);
@@ -35,7 +35,7 @@ impl Validate for Env<'_> {
         each(self.0, parent, report, map_key, |key, value| {
             no_nul(value)?;
             let length = key.len() + 1 + value.len();
-            // A key that is too long by itself has been reported.
+            // A key that is itself too long has already been reported.
             if length > MAX_WORD && key.len() <= MAX_KEY {
                 let message = format!("must be at most {MAX_WORD} bytes long with its value, has {length}");
                 return refuse(codes::TOO_LONG, message);
@@ -48,7 +48,7 @@ impl Validate for Env<'_> {
             .map(|(key, value)| key.len() + value.len() + 2)
             .sum();
         if total > MAX_WORDS_TOTAL {
-            let message = format!("must be at most {MAX_WORDS_TOTAL} bytes long in all, has {total}");
+            let message = format!("must be at most {MAX_WORDS_TOTAL} bytes long in total, has {total}");
             report.append(parent(), refusal(codes::TOO_LONG, message));
         }
     }
@@ -63,7 +63,7 @@ impl Validate for Labels<'_> {
             map_key(key)?;
             if label::is_reserved(key) {
                 let message = format!(
-                    "must not start with `{}`: such labels are the drivers'",
+                    "must not start with `{}`: this prefix is reserved for drivers",
                     label::RESERVED_PREFIX
                 );
                 return refuse(codes::RESERVED, message);
@@ -83,8 +83,8 @@ impl Validate for Options<'_> {
     }
 }
 
-/// Options of a network that touch nothing but the network itself. Others take over interfaces of the host, or the
-/// engine's own network, or lift the isolation.
+/// Network options that affect only the network itself. Other options take over interfaces of the host or the
+/// engine's own network, or break the isolation.
 const NETWORK_OPTIONS: &[(&str, OptionKind)] = &[
     ("com.docker.network.bridge.enable_icc", OptionKind::Truth),
     (
@@ -110,7 +110,7 @@ fn option_key(key: &str) -> garde::Result {
         .map(|(known, _)| format!("`{known}`"))
         .collect();
     let message = format!(
-        "must be one of {}: others reach beyond the network",
+        "must be one of {}: other options affect more than this network",
         known.join(", ")
     );
     refuse(codes::FORBIDDEN_OPTION, message)
@@ -133,7 +133,7 @@ fn option_value(key: &str, value: &str) -> garde::Result {
     }
 }
 
-/// Reports what is wrong with each key, and with each value, under the key.
+/// Reports the violations of each key and of each value, under the key.
 fn each(
     map: &BTreeMap<String, String>,
     parent: &mut dyn FnMut() -> Path,
@@ -160,7 +160,7 @@ fn at_most_entries(map: &BTreeMap<String, String>, parent: &mut dyn FnMut() -> P
 
 fn map_key(key: &str) -> garde::Result {
     if key.is_empty() {
-        return refuse(codes::EMPTY, "must have a key that is not empty");
+        return refuse(codes::EMPTY, "must have a non-empty key");
     }
     if key.len() > MAX_KEY {
         let message = format!("must have a key of at most {MAX_KEY} bytes, has {}", key.len());
@@ -169,7 +169,7 @@ fn map_key(key: &str) -> garde::Result {
     if key.contains(|c: char| c.is_control() || c == '=') {
         return refuse(
             codes::INVALID_CHARACTER,
-            "must have a key without `=`, line breaks and other control characters",
+            "must have a key without `=`, line breaks or other control characters",
         );
     }
     Ok(())
@@ -197,7 +197,7 @@ fn no_nul(value: &str) -> garde::Result {
     Ok(())
 }
 
-/// A map's key as a step of garde's path: `["A=B"]`, right behind the field.
+/// A map key as a step of garde's path: `["A=B"]`, directly after the field.
 pub(super) struct KeyStep<'a>(pub(super) &'a str);
 
 impl fmt::Display for KeyStep<'_> {

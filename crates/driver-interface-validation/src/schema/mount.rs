@@ -12,7 +12,7 @@ use crate::path::{is_within, normalised};
 use crate::rules::{refuse, volume_name};
 use crate::text::shown;
 
-/// Folders of a container that are its kernel's.
+/// Directories of a container that belong to the kernel.
 const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
 
 /// The rules of [`VolumeMount`], under a policy for bind mounts.
@@ -38,7 +38,7 @@ pub struct VolumeMountSchema<'a> {
     #[garde(skip)]
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<MountType>,
-    /// The kind, worked out where it is not given.
+    /// The kind of mount, derived from the source if unset.
     #[garde(skip)]
     #[serde(skip)]
     mount_type: MountType,
@@ -56,7 +56,7 @@ impl<'a> From<&'a VolumeMount> for VolumeMountSchema<'a> {
     }
 }
 
-/// All mounts of a container, no two of which may have one target.
+/// All mounts of a container; their targets must be unique.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct Mounts<'a>(Vec<VolumeMountSchema<'a>>);
@@ -89,7 +89,7 @@ impl Validate for Mounts<'_> {
             let place = normalised(mount.target).unwrap_or_default();
             let first = *first_with.entry(place).or_insert(index);
             if first != index {
-                let message = format!("must be mounted once only: `volumes[{first}]` has the same target");
+                let message = format!("must not be a duplicate: `volumes[{first}]` has the same target");
                 report.append(
                     parent().join(index).join("target"),
                     refusal(codes::DUPLICATE, message),
@@ -103,8 +103,8 @@ fn mount_source(source: &str, mount_type: MountType, policy: &ValidationPolicy) 
     match mount_type {
         MountType::Bind => {
             if !source.is_empty() && !source.starts_with('/') {
-                let message = "must be an absolute path of the host: a relative one would mean another folder on \
-                               each host (for a volume's name, set `type` to `volume`)";
+                let message = "must be an absolute path on the host: relative paths are not resolved (for a \
+                               volume's name, set `type` to `volume`)";
                 return refuse(codes::NOT_ABSOLUTE, message);
             }
             clean_path(source)?;
@@ -115,11 +115,11 @@ fn mount_source(source: &str, mount_type: MountType, policy: &ValidationPolicy) 
         }
         _ if source.starts_with('/') => refuse(
             codes::INVALID_NAME,
-            "must be a volume's name; for a folder of the host, set `type` to `bind`",
+            "must be a volume's name; for a directory on the host, set `type` to `bind`",
         ),
         _ if source.starts_with('.') || source.starts_with('~') => {
             let message =
-                "must be a volume's name or an absolute path of the host; relative paths are not resolved";
+                "must be a volume's name or an absolute path on the host; relative paths are not resolved";
             refuse(codes::NOT_ABSOLUTE, message)
         }
         _ => volume_name(source, policy),
@@ -130,7 +130,10 @@ pub(super) fn place_in_container(path: &str, _: &ValidationPolicy) -> garde::Res
     clean_path(path)?;
     let place = normalised(path).unwrap_or_default();
     if path.contains("//") || path.contains("/./") || path.ends_with("/.") {
-        let message = format!("must be written without empty and `.` parts: {}", shown(&place));
+        let message = format!(
+            "must not contain empty or `.` components: write {}",
+            shown(&place)
+        );
         return refuse(codes::NOT_NORMALISED, message);
     }
     if place == "/" {
@@ -142,13 +145,13 @@ pub(super) fn place_in_container(path: &str, _: &ValidationPolicy) -> garde::Res
     if let Some(folder) = KERNEL_FOLDERS.iter().find(|folder| is_within(&place, folder)) {
         return refuse(
             codes::FORBIDDEN_TARGET,
-            format!("must not be in `{folder}`, which is the kernel's"),
+            format!("must not be in `{folder}`, which belongs to the kernel"),
         );
     }
     Ok(())
 }
 
-/// What holds for every path: absolute, without `..`, and of characters that engines pass on unharmed.
+/// Checks the rules for every path: absolute, without `..`, and only of characters that engines pass on unchanged.
 fn clean_path(path: &str) -> garde::Result {
     if path.is_empty() {
         return refuse(codes::EMPTY, "must not be empty");
@@ -160,8 +163,8 @@ fn clean_path(path: &str) -> garde::Result {
         );
     }
     if path.contains(|c: char| c.is_control() || matches!(c, ':' | ',' | '"')) {
-        let message = "must not have a colon, a comma, a quote, line breaks or other control characters: engines \
-                       split mounts at them, and what follows would be options";
+        let message = "must not contain a colon, a comma, a quote, line breaks or other control characters: \
+                       engines split mounts at these, and would treat the rest as options";
         return refuse(codes::INVALID_CHARACTER, message);
     }
     if path.len() > MAX_PATH {
@@ -171,7 +174,7 @@ fn clean_path(path: &str) -> garde::Result {
         );
     }
     if normalised(path).is_none() {
-        return refuse(codes::NOT_NORMALISED, "must not have `..`");
+        return refuse(codes::NOT_NORMALISED, "must not contain `..`");
     }
     Ok(())
 }

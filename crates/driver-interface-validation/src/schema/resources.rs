@@ -23,8 +23,9 @@ pub struct ResourceLimitsSchema {
     cpu: f64,
     #[garde(custom(within(limits::MEMORY)))]
     memory: u64,
-    #[garde(custom(within(limits::DISK)))]
-    disk: u64,
+    #[garde(inner(custom(within(limits::DISK))))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<u64>,
     #[garde(custom(within(limits::PIDS)))]
     pids: u64,
 }

@@ -8,7 +8,7 @@ use crate::codes;
 use crate::rules::{self, refuse};
 use crate::text::{nearest, shown};
 
-/// Every capability Linux has (`capabilities(7)`), without the `CAP_` prefix.
+/// All Linux capabilities (`capabilities(7)`), without the `CAP_` prefix.
 pub(crate) const CAPABILITIES: &[&str] = &[
     "AUDIT_CONTROL",
     "AUDIT_READ",
@@ -53,8 +53,9 @@ pub(crate) const CAPABILITIES: &[&str] = &[
     "WAKE_ALARM",
 ];
 
-/// What may be added without an exception: capabilities whose effect ends at the container's own files and processes.
-/// It is what the "baseline" of the Kubernetes Pod Security Standards allows. All others need one.
+/// Capabilities that may be added without an exception, because their effect is limited to the container's own
+/// files and processes. They are those allowed by the "baseline" of the Kubernetes Pod Security Standards. All
+/// other capabilities require an exception.
 const CONTAINED: &[&str] = &[
     "AUDIT_WRITE",
     "CHOWN",
@@ -71,21 +72,22 @@ const CONTAINED: &[&str] = &[
     "SYS_CHROOT",
 ];
 
-/// Why a capability is not among the contained ones.
+/// Returns why a capability is not among the contained ones.
 fn reach(name: &str) -> &'static str {
     match name {
         "NET_ADMIN" | "NET_RAW" | "NET_BROADCAST" => {
-            "with which a container takes the address of another one on its network and reads what is sent to it"
+            "which lets a container take over the address of another container on its network and read its \
+             traffic"
         }
         "AUDIT_CONTROL" | "AUDIT_READ" | "BPF" | "DAC_READ_SEARCH" | "MAC_ADMIN" | "MAC_OVERRIDE"
         | "PERFMON" | "SYSLOG" | "SYS_ADMIN" | "SYS_BOOT" | "SYS_MODULE" | "SYS_RAWIO" | "SYS_TIME" => {
-            "with which root in the container is as good as root on the host"
+            "which makes root in the container equivalent to root on the host"
         }
-        _ => "whose effect does not end at the container",
+        _ => "whose effect is not limited to the container",
     }
 }
 
-/// Means every capability.
+/// Stands for all capabilities.
 pub(crate) const ALL_CAPABILITIES: &str = "ALL";
 
 /// The rules of [`SecurityOptions`].
@@ -130,7 +132,7 @@ impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
     }
 }
 
-/// Both lists, each of which has to be seen with the other.
+/// Both lists, because each must be checked against the other.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Capabilities<'a> {
@@ -163,7 +165,7 @@ impl Validate for Capabilities<'_> {
     }
 }
 
-/// Reports the first thing that is wrong with each name of a list.
+/// Reports the first violation of each name in a list.
 fn each(
     field: &str,
     names: &[String],
@@ -173,7 +175,7 @@ fn each(
 ) {
     if names.len() > CAPABILITIES.len() + 1 {
         let message = format!(
-            "must have at most {} names: there are no more",
+            "must have at most {} names: there are no more capabilities",
             CAPABILITIES.len() + 1
         );
         report.append(parent().join(field), refusal(codes::TOO_MANY, message));
@@ -192,13 +194,13 @@ fn each(
 impl Capabilities<'_> {
     fn may_be_added(&self, name: &str, policy: &ValidationPolicy) -> garde::Result {
         if name == ALL_CAPABILITIES {
-            let message =
-                "must not be `ALL`: the container would be as good as privileged; add what it needs by name";
+            let message = "must not be `ALL`: the container would be effectively privileged; add the \
+                           capabilities it needs by name";
             return refuse(codes::FORBIDDEN_CAPABILITY, message);
         }
         if !CONTAINED.contains(&name) && !policy.allows_capability(name) {
             let message = format!(
-                "must not be `{name}`, {}; where that is wanted, allow it with \
+                "must not be `{name}`, {}; to allow it, use \
                  `ValidationPolicy::allow_dangerous_capability(\"{name}\")`",
                 reach(name)
             );
@@ -216,12 +218,12 @@ impl Capabilities<'_> {
 
 fn unlike_earlier(list: &[String], index: usize, name: &str) -> garde::Result {
     if list.iter().take(index).any(|earlier| earlier == name) {
-        return refuse(codes::DUPLICATE, format!("must be listed once only: `{name}`"));
+        return refuse(codes::DUPLICATE, format!("must not be a duplicate: `{name}`"));
     }
     Ok(())
 }
 
-/// Only what this interface writes: capitals, no prefix.
+/// Accepts only the form that this interface uses: upper case, no prefix.
 fn known(name: &str) -> garde::Result {
     let is_known = |name: &str| name == ALL_CAPABILITIES || CAPABILITIES.contains(&name);
     if is_known(name) {
@@ -234,17 +236,17 @@ fn known(name: &str) -> garde::Result {
     let plain = capitals.strip_prefix("CAP_").unwrap_or(&capitals);
     let message = if is_known(plain) {
         format!(
-            "must be written `{plain}`, in capitals and without the `CAP_` prefix; got {}",
+            "must be written as `{plain}`, in upper case and without the `CAP_` prefix; got {}",
             shown(name)
         )
     } else if let Some(likely) = nearest(plain, CAPABILITIES.iter().copied()) {
         format!(
-            "must be a capability of Linux; got {}, did you mean `{likely}`?",
+            "must be a Linux capability; got {}, did you mean `{likely}`?",
             shown(name)
         )
     } else {
         format!(
-            "must be a capability of Linux, such as `NET_BIND_SERVICE`; got {}",
+            "must be a Linux capability, such as `NET_BIND_SERVICE`; got {}",
             shown(name)
         )
     };

@@ -1,4 +1,4 @@
-//! The rules of a config's smaller parts: folders in memory, kernel limits, ports, names, devices.
+//! The rules of a config's smaller parts: tmpfs mounts, ulimits, ports, names, devices.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::path::{is_within, normalised};
 use crate::rules::{driver_name, refuse};
 use crate::text::{nearest, sentence, shown};
 
-/// The kernel's limits on a process, as `ulimit` names them.
+/// The kernel's process limits, as named by `ulimit`.
 const ULIMITS: &[&str] = &[
     "as",
     "core",
@@ -38,7 +38,7 @@ const ULIMITS: &[&str] = &[
     "stack",
 ];
 
-/// Beginnings of devices that are the host's disks, memory and log.
+/// Path prefixes of devices that give access to the host's disks, memory and log.
 const HOST_DEVICES: &[&str] = &[
     "/dev/mem",
     "/dev/kmem",
@@ -68,8 +68,8 @@ macro_rules! borrowed {
             pub(super) struct $name<'a>(pub(super) &'a $value);
 
             impl $name<'_> {
-                /// Whether nothing is asked for, so that it is not written either.
-                #[allow(dead_code, reason = "what is optional as a whole is never empty")]
+                /// Whether nothing is configured, in which case the field is not serialised.
+                #[allow(dead_code, reason = "an optional field is never empty")]
                 pub(super) fn is_empty(&self) -> bool {
                     self.0.is_empty()
                 }
@@ -79,28 +79,28 @@ macro_rules! borrowed {
 }
 
 borrowed! {
-    /// Folders in memory, no two of which may have one target.
+    /// Tmpfs mounts; their targets must be unique.
     Tmpfs => [TmpfsMount];
-    /// Limits of the kernel, each at most once.
+    /// Ulimits, each at most once.
     Ulimits => [Ulimit];
-    /// Ports, each reached at one place at most once.
+    /// Ports; no two may be published at the same host address and port.
     Ports => [PortMapping];
-    /// More names of the container.
+    /// Additional names of the container.
     Aliases => [String];
-    /// Name servers.
+    /// DNS servers.
     Dns => [IpAddr];
-    /// Host names and their addresses.
+    /// Host names with their addresses.
     ExtraHosts => BTreeMap<String, IpAddr>;
-    /// Devices of the host.
+    /// Host devices.
     Devices => [DeviceMapping];
 }
 
-/// Graphics processors.
+/// GPUs.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct Gpus<'a>(pub(super) &'a GpuRequest);
 
-/// Where one part of a part stands.
+/// Returns the path of one field of one part.
 fn at(parent: &mut dyn FnMut() -> Path, index: usize, field: &'static str) -> Path {
     parent().join(index).join(field)
 }
@@ -127,12 +127,12 @@ impl Validate for Tmpfs<'_> {
         parent: &mut dyn FnMut() -> Path,
         report: &mut Report,
     ) {
-        at_most(self.0.len(), MAX_MOUNTS, "folders in memory", parent, report);
+        at_most(self.0.len(), MAX_MOUNTS, "tmpfs mounts", parent, report);
         let mut seen = BTreeSet::new();
         for (index, mount) in self.0.iter().enumerate() {
             let target = place_in_container(&mount.target, policy);
             if target.is_ok() && !seen.insert(normalised(&mount.target)) {
-                let message = "must be mounted once only: an earlier one has the same target";
+                let message = "must not be a duplicate: an earlier tmpfs mount has the same target";
                 note(
                     report,
                     at(parent, index, "target"),
@@ -161,7 +161,9 @@ impl Validate for Ulimits<'_> {
         for (index, limit) in self.0.iter().enumerate() {
             let name = if !ULIMITS.contains(&limit.name.as_str()) {
                 let message = match nearest(&limit.name, ULIMITS.iter().copied()) {
-                    Some(likely) => format!("must be a limit of the kernel; did you mean `{likely}`?"),
+                    Some(likely) => {
+                        format!("must be a resource limit of the kernel; did you mean `{likely}`?")
+                    }
                     None => format!(
                         "must be one of `{}`; got {}",
                         ULIMITS.join("`, `"),
@@ -170,7 +172,7 @@ impl Validate for Ulimits<'_> {
                 };
                 refuse(codes::INVALID_NAME, message)
             } else if !seen.insert(&limit.name) {
-                refuse(codes::DUPLICATE, "must be given once only")
+                refuse(codes::DUPLICATE, "must not be a duplicate")
             } else {
                 Ok(())
             };
@@ -207,7 +209,7 @@ impl Validate for Ports<'_> {
             }
             match mapping.host_port {
                 Some(0) => {
-                    let message = format!("{port}; leave it out for a free one");
+                    let message = format!("{port}; omit it for a free port");
                     note(
                         report,
                         at(parent, index, "hostPort"),
@@ -215,7 +217,7 @@ impl Validate for Ports<'_> {
                     );
                 }
                 Some(host) if !places.insert((mapping.host_ip, host, mapping.protocol)) => {
-                    let message = format!("must be used once only: {host} is taken by an earlier port");
+                    let message = format!("must not be a duplicate: {host} is used by an earlier entry");
                     note(
                         report,
                         at(parent, index, "hostPort"),
@@ -223,7 +225,7 @@ impl Validate for Ports<'_> {
                     );
                 }
                 None if !mappings.insert((mapping.host_ip, mapping.container_port, mapping.protocol)) => {
-                    let message = "must be given once only: an earlier port says the same";
+                    let message = "must not be a duplicate: an earlier entry is the same";
                     note(
                         report,
                         at(parent, index, "containerPort"),
@@ -251,13 +253,7 @@ impl Validate for Dns<'_> {
     type Context = ValidationPolicy;
 
     fn validate_into(&self, _: &ValidationPolicy, parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-        at_most(
-            self.0.len(),
-            MAX_DNS,
-            "name servers, as resolvers read no more",
-            parent,
-            report,
-        );
+        at_most(self.0.len(), MAX_DNS, "DNS servers", parent, report);
     }
 }
 
@@ -296,7 +292,7 @@ impl Validate for Devices<'_> {
             let known = letters.iter().all(|letter| "rwm".contains(*letter));
             if !known || letters.is_empty() || letters.len() != device.permissions.len() {
                 let message = format!(
-                    "must be of the letters `r`, `w` and `m`, each once; got {}",
+                    "must consist of the letters `r`, `w` and `m`, each at most once; got {}",
                     shown(&device.permissions)
                 );
                 note(
@@ -321,11 +317,11 @@ impl Validate for Gpus<'_> {
         let Self(request) = self;
         match request.count {
             Some(0) => {
-                let message = "must be at least 1; leave `gpus` out for none";
+                let message = "must be at least 1; omit `gpus` for none";
                 report.append(parent().join("count"), refusal(codes::OUT_OF_RANGE, message));
             }
             Some(_) if !request.device_ids.is_empty() => {
-                let message = "must not be given with `deviceIds`: they are counted already";
+                let message = "must not be set together with `deviceIds`";
                 report.append(parent().join("count"), refusal(codes::CONTRADICTION, message));
             }
             _ => {}
@@ -336,7 +332,7 @@ impl Validate for Gpus<'_> {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
             {
-                let message = format!("must be a device as its driver names it; got {}", shown(id));
+                let message = format!("must be a device id of the GPU driver; got {}", shown(id));
                 let path = parent().join("deviceIds").join(index);
                 report.append(path, refusal(codes::INVALID_NAME, message));
             }
@@ -347,7 +343,7 @@ impl Validate for Gpus<'_> {
     }
 }
 
-/// A name by which others find a container, or it finds others.
+/// Checks a name by which other containers find this one, or by which this one finds other hosts.
 fn network_name(text: &str) -> garde::Result {
     match name_problem(text, 1, MAX_HOST_NAME) {
         None => Ok(()),
@@ -359,7 +355,7 @@ fn below_dev(path: &str) -> garde::Result {
     let place = normalised(path).filter(|place| is_within(place, "/dev") && place != "/dev");
     if place.as_deref() != Some(path) || path.contains(|c: char| c.is_control() || c == ':') {
         let message = format!(
-            "must be the plain path of a device in `/dev`; got {}",
+            "must be the normalised path of a device in `/dev`; got {}",
             shown(path)
         );
         return refuse(codes::FORBIDDEN_DEVICE, message);
@@ -370,7 +366,7 @@ fn below_dev(path: &str) -> garde::Result {
 fn host_device(path: &str) -> garde::Result {
     below_dev(path)?;
     if HOST_DEVICES.iter().any(|device| path.starts_with(device)) {
-        let message = format!("must not be {}: it would hand over the host", shown(path));
+        let message = format!("must not be {}: it gives control over the host", shown(path));
         return refuse(codes::FORBIDDEN_DEVICE, message);
     }
     Ok(())

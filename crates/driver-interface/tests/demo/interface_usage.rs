@@ -161,7 +161,7 @@ mod configuration_validation {
     async fn what_is_not_said_is_safe() -> Result<()> {
         let config = ContainerConfig::new("defaults", "busybox");
         assert_eq!((config.resources.cpu, config.resources.memory), (0.5, 512));
-        assert_eq!((config.resources.disk, config.resources.pids), (1024, 100));
+        assert_eq!((config.resources.disk, config.resources.pids), (None, 100));
         assert!(config.security.read_only && config.security.no_new_privileges);
         assert_eq!(config.security.user, "1000:1000");
         assert_eq!(config.security.capabilities.drop, ["ALL"]);

@@ -1,4 +1,4 @@
-//! What goes wrong with calls in ways that several faults share.
+//! Call faults that several modules share.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::self_test::sabotage::Memory;
 
-/// Works in a task of its own, which goes on when the call is dropped.
+/// Runs a future in its own task, which continues when the call is dropped.
 pub(super) async fn goes_on<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
@@ -17,7 +17,7 @@ pub(super) async fn goes_on<T: Send + 'static>(
     joined.unwrap_or_else(|error| Err(InternalError::new(error.to_string()).into()))
 }
 
-/// Does something when a call is dropped, and nothing when it is done.
+/// A guard that runs an action if the call is dropped, but not if it completes.
 pub(super) struct WhenDropped(Option<BoxFuture<'static, ()>>);
 
 impl WhenDropped {
@@ -38,7 +38,7 @@ impl Drop for WhenDropped {
     }
 }
 
-/// Calls that share a lock, which one that is dropped never gives back.
+/// Serializes calls with a lock that a dropped call never releases.
 pub(super) async fn in_turn<T>(memory: &Memory, lock: &str, call: impl Future<Output = T>) -> T {
     let (taken, given_back) = (format!("{lock} taken"), format!("{lock} given back"));
     let before = memory.note(&taken);

@@ -1,4 +1,4 @@
-//! What is declared and what is true.
+//! Faults in declared capabilities.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -198,7 +198,7 @@ async fn import_once(inside: &Inside, image: &ImageRef, root: Bytes) -> Result<(
 
 macro_rules! only_declared {
     ($($operation:literal $Operation:ident($($argument:pat_param),*) => $check:literal;)*) => {
-        /// Operations that are declared and that the driver then does not have.
+        /// Operations that the driver declares but does not support.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
             concat!($operation, "-only-declared"),
             concat!("`", $operation, "` is declared, and is not there."),

@@ -1,4 +1,4 @@
-//! What is wrong with a config and passes all the same.
+//! Invalid configs that the driver accepts.
 
 use driver_interface_errors::{ContainerCreationError, Effect, ImageNotFoundError, codes};
 use driver_interface_types::{
@@ -209,7 +209,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// Puts something else in place of all that is not allowed in a name.
+/// Replaces all characters that are not allowed in a name.
 fn mend(name: &mut String) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());

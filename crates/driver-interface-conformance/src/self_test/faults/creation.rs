@@ -1,4 +1,4 @@
-//! What a creation makes.
+//! Faults in creation.
 
 use std::time::{Duration, SystemTime};
 
@@ -184,7 +184,7 @@ async fn also_starts(inside: &Inside, config: &ContainerConfig) -> Result<Contai
 
 async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let made = inside.driver.create_container(config).await?;
-    // Long enough for those that are made at once to be there.
+    // Long enough for concurrent creations to complete.
     sleep(Duration::from_secs(1)).await;
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let mut all = inside.driver.list_containers(&own).await?;
@@ -210,7 +210,7 @@ async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<Contai
     Ok(found)
 }
 
-/// Does `instead` where a creation fails with this code.
+/// Runs `instead` if a creation fails with this code.
 async fn unless(
     inside: &Inside,
     config: &ContainerConfig,

@@ -1,4 +1,4 @@
-//! Calls that are dropped, and what they leave behind.
+//! Faults in dropped calls: what they leave behind.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -240,7 +240,7 @@ async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOp
     })
 }
 
-/// Waits for one of the connections, which nobody gives back.
+/// Waits for one of the connections, which are never released.
 async fn connection(inside: &Inside) {
     if inside.memory.note("connection") >= 20 {
         pending::<()>().await;

@@ -1,4 +1,4 @@
-//! What errors say, and what is meant by an id.
+//! Faults in errors and in the resolution of ids.
 
 use std::time::SystemTime;
 
@@ -10,8 +10,8 @@ use driver_interface_errors::{
 use driver_interface_types::{
     ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
     ContainerInstance, ContainerStats, DriverError, ExecConfig, ExecId, ExecOutcome, ExecOutput, ExecSession,
-    ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions, Result, StartOutcome, StatsStream,
-    StopOptions, StopOutcome, UnpauseOutcome,
+    ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions, RestartOutcome, Result, StartOutcome,
+    StatsStream, StopOptions, StopOutcome, UnpauseOutcome,
 };
 use futures_util::{FutureExt as _, stream};
 
@@ -30,7 +30,7 @@ macro_rules! swallowed {
         $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $asked:expr)?
             => $answer:expr $(, $also:literal)*;
     )*) => {
-        /// Operations that answer something for what does not exist.
+        /// Operations that succeed for a resource that does not exist.
         pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
             concat!($check, "-of-nothing-succeeds"),
             concat!("`", stringify!($operation), "` of what does not exist answers as if it did."),
@@ -43,7 +43,7 @@ macro_rules! swallowed {
             &[concat!("errors/not-found/", $check) $(, $also)*],
         )),*];
 
-        /// The checks of all these operations.
+        /// The checks of all the operations above.
         const NOT_FOUND: &[&str] = &[$(concat!("errors/not-found/", $check)),*];
     };
 }
@@ -66,7 +66,7 @@ swallowed! {
     "kill-container": KillContainer kill_container(id, signal) => ();
     "pause-container": PauseContainer pause_container(id) => PauseOutcome::AlreadyPaused;
     "unpause-container": UnpauseContainer unpause_container(id) => UnpauseOutcome::AlreadyRunning;
-    "restart-container": RestartContainer restart_container(id, options) => ();
+    "restart-container": RestartContainer restart_container(id, options) => RestartOutcome::Started;
     "exec": Exec exec(id, config) => ExecOutput::new(ExecOutcome::Exited(1), Bytes::new(), "no such container");
     "exec-detached": ExecDetached exec_detached(id, config) => ExecId::new("none")?;
     "exec-status": ExecStatus exec_status(id, exec) => None;
@@ -368,7 +368,7 @@ fn blamed_on(container: &ContainerId, error: DriverError) -> DriverError {
     }
 }
 
-/// The id that begins like this, if there is one.
+/// Returns the id with this prefix, or the prefix itself if there is none.
 async fn meant(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
     let mut ids = all.into_iter().map(|container| container.id);

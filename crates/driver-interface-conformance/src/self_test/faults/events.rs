@@ -1,4 +1,4 @@
-//! What is told of containers as it happens.
+//! Faults in events.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -284,7 +284,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// What is noted of a container that a driver has made.
+/// Returns the entry recorded for a container that a driver has created.
 fn made_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }
@@ -307,7 +307,7 @@ async fn filtered(
     inside.driver.events(&filter).await
 }
 
-/// Some other program makes a container before long.
+/// Returns, after a while, the event of a container that another program created.
 async fn of_another() -> Result<Event> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let cursor = EventCursor::new("another")?;

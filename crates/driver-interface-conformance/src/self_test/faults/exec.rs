@@ -1,4 +1,4 @@
-//! Commands that are run to their end.
+//! Faults in commands that run to completion.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -411,7 +411,7 @@ async fn lets_it_run_on(inside: &Inside, id: &ContainerId, mut config: ExecConfi
     done.unwrap_or_else(|_| Ok(ExecOutput::new(ExecOutcome::TimedOut, "", "")))
 }
 
-/// Past the timeout a command is ended by another one, a `kill` with these words before the command's number.
+/// Ends a command after its timeout with a second command: `kill` with these arguments before the process id.
 async fn ended_by(
     words: &str,
     inside: &Inside,

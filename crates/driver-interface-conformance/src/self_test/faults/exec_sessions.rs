@@ -1,4 +1,4 @@
-//! Commands that are talked to, and those that are left to themselves.
+//! Faults in interactive and detached exec.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -216,13 +216,13 @@ async fn session(
     Ok(change(inside.driver.exec_stream(id, config).await?))
 }
 
-/// A session's input, and what happens instead of its end.
+/// A session's input, with an action that replaces its end.
 struct Input {
     inside: Pin<Box<dyn AsyncWrite + Send>>,
     end: Box<dyn FnMut() -> Poll<std::io::Result<()>> + Send>,
 }
 
-/// The session with another end of its input.
+/// Replaces the end of a session's input.
 fn ends_otherwise(
     mut session: ExecSession,
     end: impl FnMut() -> Poll<std::io::Result<()>> + Send + 'static,
@@ -252,7 +252,7 @@ impl AsyncWrite for Input {
     }
 }
 
-/// The session, whose command is killed when its input ends.
+/// Makes a session kill its command when its input ends.
 fn killed_at_the_end(session: ExecSession) -> ExecSession {
     let (session, control) = held(session, Flaw::None);
     ends_otherwise(session, move || {
@@ -262,15 +262,15 @@ fn killed_at_the_end(session: ExecSession) -> ExecSession {
     })
 }
 
-/// Reads as fast as it can, whether or not anybody asks.
+/// Reads as fast as possible, regardless of demand.
 fn read_ahead(mut from: Pin<Box<dyn AsyncRead + Send>>) -> impl AsyncRead + Send {
     let (mut write, read) = tokio::io::duplex(usize::MAX >> 1);
-    // Who reads no more does not want the rest.
+    // A reader that has stopped does not want the rest.
     tokio::spawn(async move { drop(tokio::io::copy(&mut from, &mut write).await) });
     read
 }
 
-/// What is wrong with a session's control.
+/// A fault in a session's control.
 #[derive(PartialEq)]
 enum Flaw {
     None,
@@ -287,12 +287,12 @@ struct Control {
     told: AtomicBool,
 }
 
-/// The session with this wrong about its control.
+/// Injects a fault into a session's control.
 fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
     held(session, flaw).0
 }
 
-/// The session with this wrong about its control, and the control that is right.
+/// Injects a fault into a session's control, and also returns the correct control.
 fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let right = Arc::clone(&inside);

@@ -1,4 +1,4 @@
-//! Calls that never return, and calls that panic.
+//! Faults: calls that never return, and calls that panic.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerInstance, DriverHealth, Result,

@@ -1,4 +1,4 @@
-//! Files and archives that go into containers and out of them.
+//! Faults in copying files and archives into and out of containers.
 
 use std::path::{Component, Path};
 
@@ -397,7 +397,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// The result, and something else instead of a refusal.
+/// Returns the result, but replaces a refusal.
 fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if [codes::FILE_SYSTEM_ERROR, codes::UNSUPPORTED_OPERATION].contains(&error.code()) => {
@@ -407,13 +407,13 @@ fn unless_refused<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T
     }
 }
 
-/// What a path fits as a pattern, for those of the checks.
+/// Returns the path that a path would match as a pattern, for the checks' patterns.
 fn fitting(path: &ContainerPath) -> Result<ContainerPath> {
     let fits = path.as_str().replace("[^a]", "b").replace(['*', '?'], "x");
     Ok(ContainerPath::new(fits.replace(['[', ']', '\\'], ""))?)
 }
 
-/// Unpacks the file as an archive does: over whatever has its name.
+/// Writes the file as unpacking an archive does: over any file of the same name.
 async fn write_replaces(
     inside: &Inside,
     id: &ContainerId,
@@ -440,7 +440,7 @@ async fn write_replaces(
         .await
 }
 
-/// The stream without what comes after so many bytes.
+/// Truncates a stream after this many bytes.
 fn cut(stream: ByteStream, mut left: usize) -> ByteStream {
     changed(stream, move |mut piece| {
         piece.truncate(left);
@@ -571,7 +571,7 @@ async fn write_takes_a_torn_source(
     inside.driver.write_file(id, path, file).await
 }
 
-/// Unpacks an archive whose headers are changed, and those entries alone of which that says so.
+/// Unpacks an archive with changed headers, but only the entries that `change` keeps.
 async fn copy_in_changed(
     inside: &Inside,
     id: &ContainerId,
@@ -606,7 +606,7 @@ async fn copy_in_climbs(
     archive: TarStream,
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
-    // What is no archive is the engine's to refuse.
+    // The engine rejects invalid archives.
     drop(unpack_what_climbs(&archive, Path::new(folder.as_str())));
     inside
         .driver

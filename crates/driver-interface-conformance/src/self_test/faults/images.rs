@@ -1,4 +1,4 @@
-//! Images, loaded and pulled.
+//! Faults in loading and pulling images.
 
 use driver_interface_errors::{
     AuthenticationError, ImageNotFoundError, ImagePullError, InternalError, codes,

@@ -1,4 +1,4 @@
-//! Starting, stopping, and what is told of the end.
+//! Faults in starting, stopping, and reported exits.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use driver_interface_errors::{ContainerStartError, ContainerStopError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerStatus, ExitInfo,
-    LogOptions, Result, StartOutcome, StopOptions, StopOutcome, WaitOptions,
+    LogOptions, RestartOutcome, Result, StartOutcome, StopOptions, StopOutcome, WaitOptions,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -84,7 +84,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "address-lost",
         "A container's address on its network is not told.",
-        &[Instance(|container| container.endpoint = None)],
+        &[Instance(|container| container.ip_address = None)],
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
@@ -92,7 +92,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A container that has ended still has an address.",
         &[Instance(|container| {
             if container.exit.is_some() {
-                container.endpoint = Some("172.17.0.2".to_owned());
+                container.ip_address = Some([172, 17, 0, 2].into());
             }
         })],
         &["lifecycle/start/endpoint"],
@@ -393,7 +393,7 @@ async fn failed_runs_again(inside: &Inside, id: &ContainerId) -> Result<StartOut
         if let Ok(Some(now)) = driver.get_container(&id).await
             && now.status == ContainerStatus::Exited
         {
-            // Nobody hears whether it worked.
+            // The fault hides the result.
             let _ = driver.start_container(&id).await;
         }
     });
@@ -450,7 +450,11 @@ async fn start_with_new_logs(inside: &Inside, id: &ContainerId) -> Result<StartO
     inside.driver.start_container(id).await
 }
 
-async fn restart_with_new_logs(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<()> {
+async fn restart_with_new_logs(
+    inside: &Inside,
+    id: &ContainerId,
+    options: StopOptions,
+) -> Result<RestartOutcome> {
     logs_are_old(inside, id).await?;
     inside.driver.restart_container(id, options).await
 }

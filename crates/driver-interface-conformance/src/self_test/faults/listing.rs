@@ -1,4 +1,4 @@
-//! Lists, health, and whose everything is.
+//! Faults in lists, health, and ownership.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -377,7 +377,7 @@ async fn answer(
     Ok(list)
 }
 
-/// The list with another rule for which labels fit.
+/// Lists containers with another rule for matching labels.
 async fn labelled(
     inside: &Inside,
     filter: &ContainerFilter,
@@ -463,7 +463,7 @@ async fn what_it_made(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<C
     Ok(list)
 }
 
-/// What one driver, and no other of its target, remembers of a container.
+/// Returns the key of an entry that only one driver of the target uses for a container.
 fn own(inside: &Inside, id: &ContainerId) -> String {
     format!("{:p} made {id}", Arc::as_ptr(&inside.driver))
 }

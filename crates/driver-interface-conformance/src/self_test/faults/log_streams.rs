@@ -1,4 +1,4 @@
-//! Logs as a stream.
+//! Faults in streamed logs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Logs as one text.
+//! Faults in logs returned as one text.
 
 use driver_interface_errors::{ContainerNotFoundError, ContainerNotRunningError};
 use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus, LogOptions, Result};
@@ -215,7 +215,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// The logs with each line, newline and all, changed.
+/// Returns the logs with each line changed, including its newline.
 async fn lines(
     inside: &Inside,
     id: &ContainerId,
@@ -227,7 +227,7 @@ async fn lines(
     Ok(lines.map(|(number, line)| change(number, line)).collect())
 }
 
-/// A text in the pieces of 16 KiB that engines keep.
+/// Splits a text into the 16 KiB pieces that engines store.
 fn pieces(line: &str) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
     characters

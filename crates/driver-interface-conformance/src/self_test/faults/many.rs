@@ -1,4 +1,4 @@
-//! Many of a kind: only the first page is given, or one page twice.
+//! Pagination faults: only the first page is returned, or one page twice.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, LogOptions, LogStream,
@@ -13,7 +13,7 @@ use crate::self_test::sabotage::Sabotage::{
     ListContainers, ListVolumes, StreamContainerLogs,
 };
 
-/// How many there are on a page.
+/// The number of entries on a page.
 const PAGE: usize = 100;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -199,7 +199,7 @@ async fn thousand(inside: &Inside, id: &ContainerId, options: LogStreamOptions) 
         .driver
         .stream_container_logs(id, options)
         .await?
-        .collect()
+        .collect_all()
         .await?;
     let mut lines = 0;
     let within = chunks.into_iter().take_while(move |chunk| {

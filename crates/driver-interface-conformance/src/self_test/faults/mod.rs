@@ -1,4 +1,4 @@
-//! Everything that can be wrong, by what it is wrong about.
+//! All faults, by topic.
 
 mod calls;
 mod capability;

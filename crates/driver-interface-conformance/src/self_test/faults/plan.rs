@@ -1,4 +1,4 @@
-//! Plans of creations, and creations that are tried again.
+//! Faults in creation plans and in retried creations.
 
 use driver_interface_errors::{ContainerCreationError, codes};
 use driver_interface_types::{
@@ -146,7 +146,7 @@ async fn stops_at_the_first(inside: &Inside, config: &ContainerConfig) -> Result
 async fn creates(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let plan = inside.driver.plan(config).await?;
     if plan.is_accepted() {
-        // Whether it worked is no part of the answer.
+        // The result does not depend on whether this succeeded.
         let _ = inside.driver.create_container(config).await;
     }
     Ok(plan)

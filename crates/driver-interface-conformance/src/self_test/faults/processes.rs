@@ -1,4 +1,4 @@
-//! First processes and terminals.
+//! Faults in main processes and terminals.
 
 use driver_interface_types::{ContainerDriver as _, TtySize};
 

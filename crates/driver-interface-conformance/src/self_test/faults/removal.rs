@@ -1,4 +1,4 @@
-//! Removing, and calls at once.
+//! Faults in removal and in concurrent calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,7 +207,7 @@ async fn start_is_noted(inside: &Inside, id: &ContainerId) -> Result<StartOutcom
     result
 }
 
-/// Whether the container is being started, be it by somebody who asked at the same moment.
+/// Returns whether the container is being started, including by a concurrent caller.
 async fn is_starting(inside: &Inside, id: &ContainerId) -> bool {
     sleep(Duration::from_millis(20)).await;
     let latest = inside.memory.latest(&format!("start of {id} "));

@@ -1,4 +1,4 @@
-//! Volumes and networks.
+//! Faults in volumes and networks.
 
 use std::time::Duration;
 
@@ -402,7 +402,7 @@ async fn removed_with_volumes(inside: &Inside, id: &ContainerId, options: Remove
     };
     let its_session = ResourceFilter::default().session(container.session_id);
     for volume in inside.driver.list_volumes(&its_session).await? {
-        // Those that are in use stay.
+        // Volumes in use stay.
         let _ = inside.driver.remove_volume(&volume.id).await;
     }
     Ok(())
@@ -532,7 +532,7 @@ fn connection(network: &NetworkId, id: &ContainerId) -> String {
     format!("{id} on {network}")
 }
 
-/// Takes the network of every container that does not run.
+/// Removes the network of every container that is not running.
 async fn cleaned_up(inside: &Inside) -> Result<usize> {
     for container in inside.driver.list_containers(&ContainerFilter::default()).await? {
         if container.state != ContainerState::Running {

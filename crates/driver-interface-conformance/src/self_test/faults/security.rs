@@ -1,4 +1,4 @@
-//! Limits and security.
+//! Faults in limits and security.
 
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, LogOptions, Result, SecurityOptions, TmpfsMount, VolumeMount,
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "disk-unlimited",
         "A container gets all the disk space it wants.",
-        &[Config(|config| config.resources.disk = 10_240)],
+        &[Config(|config| config.resources.disk = Some(10_240))],
         &["limits/disk-holds"],
     ),
     Fault::new(

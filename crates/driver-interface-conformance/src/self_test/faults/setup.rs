@@ -1,4 +1,4 @@
-//! What a config asks for is lost on the way, and ports are published otherwise than asked.
+//! Faults in container setup: parts of the config are lost, or ports are published differently.
 
 use std::net::Ipv4Addr;
 

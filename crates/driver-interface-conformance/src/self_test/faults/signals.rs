@@ -1,12 +1,12 @@
-//! Signals, pauses and restarts.
+//! Faults in signals, pauses and restarts.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{ContainerNotRunningError, ContainerStopError, codes};
 use driver_interface_types::{
-    ContainerDriver as _, ContainerId, ContainerState, ContainerStatus, PauseOutcome, Result, Signal,
-    StopOptions, StopOutcome, UnpauseOutcome,
+    ContainerDriver as _, ContainerId, ContainerState, ContainerStatus, PauseOutcome, RestartOutcome, Result,
+    Signal, StopOptions, StopOutcome, UnpauseOutcome,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -169,6 +169,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["restart/stopped-starts"],
     ),
     Fault::new(
+        "restart-outcome-constant",
+        "A restart always reports that the process stopped by itself.",
+        &[RestartContainer(|inside, id, options| {
+            restart_always_stops(inside, id, options).boxed()
+        })],
+        &["restart/stopped-starts", "restart/by-force"],
+    ),
+    Fault::new(
         "restart-never-forces",
         "A restart by force gives up on what ignores the stop signal.",
         &[RestartContainer(|inside, id, mut options| {
@@ -183,9 +191,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &[RestartContainer(|inside, id, options| {
             let (driver, id) = (Arc::clone(&inside.driver), id.clone());
             goes_on(async move {
-                driver.stop_container(&id, options).await?;
+                let stopped = driver.stop_container(&id, options).await?;
                 sleep(Duration::from_secs(1)).await;
-                driver.start_container(&id).await.map(drop)
+                driver.start_container(&id).await?;
+                Ok(stopped.into())
             })
             .boxed()
         })],
@@ -198,7 +207,7 @@ async fn kill_twice(inside: &Inside, id: &ContainerId, signal: Signal) -> Result
     inside.driver.kill_container(id, signal).await
 }
 
-/// A result, but for the refusal because nothing runs, instead of which there is a success.
+/// Returns the result, but replaces the "not running" refusal with a success.
 fn swallowed<T>(result: Result<T>, instead: T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead),
@@ -210,7 +219,7 @@ async fn kill_of_ended_is_fine(inside: &Inside, id: &ContainerId, signal: Signal
     swallowed(inside.driver.kill_container(id, signal).await, ())
 }
 
-/// The refusal where there is no such container, which a call that does nothing has all the same.
+/// Returns the error for a missing container, which even a call that does nothing must return.
 async fn must_exist(inside: &Inside, id: &ContainerId) -> Result<()> {
     inside.driver.is_container_healthy(id).await.map(drop)
 }
@@ -265,11 +274,25 @@ async fn stop_of_paused_fails(
     inside.driver.stop_container(id, options).await
 }
 
-async fn restart_does_nothing(inside: &Inside, id: &ContainerId) -> Result<()> {
-    must_exist(inside, id).await
+async fn restart_does_nothing(inside: &Inside, id: &ContainerId) -> Result<RestartOutcome> {
+    must_exist(inside, id).await?;
+    Ok(RestartOutcome::Stopped)
 }
 
-async fn restart_only_of_running(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<()> {
+async fn restart_always_stops(
+    inside: &Inside,
+    id: &ContainerId,
+    options: StopOptions,
+) -> Result<RestartOutcome> {
+    inside.driver.restart_container(id, options).await?;
+    Ok(RestartOutcome::Stopped)
+}
+
+async fn restart_only_of_running(
+    inside: &Inside,
+    id: &ContainerId,
+    options: StopOptions,
+) -> Result<RestartOutcome> {
     let now = inside.driver.get_container(id).await?;
     if now.is_some_and(|now| now.state != ContainerState::Running) {
         return Err(ContainerNotRunningError::new(id.as_str(), "there is nothing to restart").into());

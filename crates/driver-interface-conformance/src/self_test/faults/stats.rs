@@ -1,4 +1,4 @@
-//! What containers are said to use.
+//! Faults in stats.
 
 use std::time::SystemTime;
 
@@ -141,7 +141,7 @@ async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Figures>
     Ok(figures)
 }
 
-/// The result, and something else instead of the error that nothing runs.
+/// Returns the result, but replaces the "not running" error.
 fn unless_it_does_not_run<T>(result: Result<T>, instead: impl FnOnce() -> T) -> Result<T> {
     match result {
         Err(error) if error.code() == codes::CONTAINER_NOT_RUNNING => Ok(instead()),

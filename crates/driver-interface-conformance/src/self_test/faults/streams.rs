@@ -1,4 +1,4 @@
-//! What is wrong with streams, whatever they are of.
+//! Stream faults, for streams of any item type.
 
 use std::future::ready;
 use std::task::Poll;
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::calls::WhenDropped;
 
-/// The stream with its items changed, or left out.
+/// Changes or omits a stream's items.
 pub(super) fn changed<T: Send + 'static>(
     stream: DriverStream<T>,
     mut change: impl FnMut(T) -> Option<T> + Send + 'static,
@@ -21,9 +21,9 @@ pub(super) fn changed<T: Send + 'static>(
     }))
 }
 
-/// The stream, which gives nothing before it has everything.
+/// Withholds a stream's items until all of them have arrived.
 pub(super) fn at_once<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
-    let all = futures_util::stream::once(stream.collect());
+    let all = futures_util::stream::once(stream.collect_all());
     DriverStream::new(all.flat_map(|all: Result<Vec<T>>| {
         let (items, error) = match all {
             Ok(items) => (items, None),
@@ -33,12 +33,12 @@ pub(super) fn at_once<T: Send + 'static>(stream: DriverStream<T>) -> DriverStrea
     }))
 }
 
-/// The stream, which never ends.
+/// Makes a stream never end.
 pub(super) fn endless<T: Send + 'static>(stream: DriverStream<T>) -> DriverStream<T> {
     DriverStream::new(stream.chain(futures_util::stream::pending()))
 }
 
-/// The stream, which is read as fast as it can be, whether or not anybody asks.
+/// Reads a stream as fast as possible, regardless of demand.
 pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> DriverStream<T> {
     let (send, receive) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -51,7 +51,7 @@ pub(super) fn read_ahead<T: Send + 'static>(mut stream: DriverStream<T>) -> Driv
     }))
 }
 
-/// The stream, and what happens when it is dropped before its end.
+/// Runs an action if a stream is dropped before its end.
 pub(super) fn until_dropped<T: Send + 'static>(
     stream: DriverStream<T>,
     dropped: WhenDropped,

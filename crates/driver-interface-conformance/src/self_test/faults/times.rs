@@ -1,4 +1,5 @@
-//! Times and durations: cut to whole seconds, zero taken for unset, and of another clock.
+//! Faults in times and durations: truncated to whole seconds, zero treated as unset, or taken from another
+//! clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

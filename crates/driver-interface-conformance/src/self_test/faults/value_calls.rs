@@ -1,4 +1,5 @@
-//! Values of calls: cut, trimmed, taken for patterns, or left over from an earlier call or file.
+//! Faults in call arguments: truncated, trimmed, treated as patterns, or left over from an earlier call or
+//! file.
 
 use std::time::Duration;
 
@@ -400,7 +401,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-/// The value of this call, or else that of an earlier one.
+/// Returns the value of this call, or else that of an earlier one.
 fn kept(inside: &Inside, what: &str, own: Option<String>) -> Option<String> {
     match own {
         Some(own) => {
@@ -411,7 +412,7 @@ fn kept(inside: &Inside, what: &str, own: Option<String>) -> Option<String> {
     }
 }
 
-/// The value of the first call.
+/// Returns the value of the first call.
 fn first(inside: &Inside, what: &str, own: String) -> String {
     inside.memory.latest(what).unwrap_or_else(|| {
         inside.memory.note(&format!("{what}{own}"));
@@ -453,7 +454,7 @@ async fn keeps_the_end(
     inside.driver.write_file(id, path, file).await
 }
 
-/// What may be changed of an archive's entry.
+/// The fields of an archive entry that may be changed.
 struct Entry {
     name: String,
     mode: u32,
@@ -461,7 +462,7 @@ struct Entry {
     content: Vec<u8>,
 }
 
-/// The archive with its entries changed; one that is none is left as it is.
+/// Rewrites an archive with changed entries; an invalid archive is left as it is.
 async fn repacked(archive: TarStream, change: impl Fn(&mut Entry) + Send + Sync) -> Result<TarStream> {
     let archive = archive.read_all(usize::MAX).await?;
     Ok(match repack(&archive, change) {

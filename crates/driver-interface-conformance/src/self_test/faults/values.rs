@@ -1,4 +1,4 @@
-//! Values of configs: cut, trimmed, in another case, or left over from an earlier object.
+//! Faults in config values: truncated, trimmed, in another case, or left over from an earlier object.
 
 use std::collections::BTreeMap;
 
@@ -470,7 +470,7 @@ fn cut_filter(filter: &ResourceFilter) -> ResourceFilter {
     filter
 }
 
-/// Those whose labels have the wanted values in any case.
+/// Returns the containers whose labels match the filter's values case-insensitively.
 async fn alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut any = filter.clone();
     any.labels.clear();
@@ -542,7 +542,7 @@ async fn left_over(inside: &Inside, config: &ContainerConfig, left: Left) -> Res
     inside.driver.create_container(&config).await
 }
 
-/// What logs are remembered under: the container's name.
+/// Returns the key under which logs are recorded: the container's name.
 async fn key_of_logs(inside: &Inside, id: &ContainerId) -> Result<String> {
     let name = inside.driver.get_container(id).await?.map(|found| found.name);
     Ok(format!("logs {} ", name.unwrap_or_default()))

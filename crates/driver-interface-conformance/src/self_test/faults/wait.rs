@@ -1,4 +1,4 @@
-//! Waiting for the end.
+//! Faults in waiting for the exit.
 
 use std::time::{Duration, SystemTime};
 
@@ -211,7 +211,7 @@ async fn with_the_first_end(inside: &Inside, id: &ContainerId, options: WaitOpti
 
 async fn loses_the_removed(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let exit = inside.driver.wait_container(id, options).await?;
-    // What comes right after the end is a removal, if there is to be one.
+    // If there is to be a removal, it follows immediately after the exit.
     sleep(Duration::from_millis(500)).await;
     match inside.driver.get_container(id).await? {
         Some(_) => Ok(exit),

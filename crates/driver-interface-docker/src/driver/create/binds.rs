@@ -1,4 +1,5 @@
-//! Where bind mounts lead. The policy judges texts; a link in an allowed directory leads anywhere.
+//! Resolution of bind mount sources. The policy judges paths as text, but a link in an allowed directory can lead
+//! anywhere.
 
 use std::io;
 use std::path::Path;
@@ -13,13 +14,13 @@ use crate::driver::inner::Inner;
 use crate::translate::records::ContainerRecord;
 use crate::wire::Address;
 
-/// Whether this process sees the files that the engine mounts.
+/// Whether this process sees the same files that the engine mounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::driver) enum HostFiles {
-    /// It does: the engine's own storage is there. What is not there does not exist.
+    /// Yes: the engine's storage directory is visible here. A path missing here does not exist.
     Shared,
-    /// It may: the engine is reached over a local socket, but what is there of its files is unknown. This process may
-    /// run in a container that was given the socket, or the engine in a virtual machine.
+    /// Possibly: the engine is reached over a local socket, but it is unknown which of its files are visible here.
+    /// This process may run in a container that was given the socket, or the engine may run in a virtual machine.
     Unknown,
     /// The engine is on another host.
     Elsewhere,
@@ -29,7 +30,7 @@ impl HostFiles {
     pub(in crate::driver) fn of(address: &Address, storage: &str) -> Self {
         match address {
             Address::Tcp { .. } => Self::Elsewhere,
-            // What may not be looked at is there.
+            // A path that cannot be accessed counts as existing.
             Address::Unix(_) if Path::new(storage).is_absolute() && !is_absent(Path::new(storage)) => {
                 Self::Shared
             }
@@ -42,14 +43,14 @@ fn is_absent(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
 }
 
-/// What has become of the source of a bind mount.
+/// The result of resolving the source of a bind mount.
 #[derive(Debug, PartialEq, Eq)]
 enum Source {
-    /// The path that it is, without links.
+    /// The resolved path, without links.
     Real(String),
-    /// Nothing is there.
+    /// The path does not exist.
     Missing,
-    /// Where it leads could not be found out.
+    /// The path could not be resolved.
     Unresolved(String),
 }
 
@@ -57,7 +58,7 @@ fn resolve(path: &str) -> Source {
     match std::fs::canonicalize(path) {
         Ok(real) => match real.to_str() {
             Some(real) => Source::Real(real.to_owned()),
-            None => Source::Unresolved("it leads to a path that is not UTF-8".to_owned()),
+            None => Source::Unresolved("it resolves to a path that is not UTF-8".to_owned()),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Source::Missing,
         Err(error) => Source::Unresolved(error.to_string()),
@@ -65,7 +66,7 @@ fn resolve(path: &str) -> Source {
 }
 
 impl Inner {
-    /// Everything that is wrong with a config, links of its bind mounts included.
+    /// Returns everything that is wrong with a config, including the links in its bind mounts.
     pub(in crate::driver) async fn violations(&self, config: &ContainerConfig) -> Vec<Violation> {
         let mut violations = match validate_container_config_with(config, &self.policy) {
             Ok(()) => Vec::new(),
@@ -82,10 +83,10 @@ impl Inner {
         violations
     }
 
-    /// The config with the sources of its bind mounts as they are without links, so that the engine mounts what the
-    /// policy has allowed. It is asked for right before the request is sent, and again before each start (see
-    /// [`refuse_moved_binds`](Self::refuse_moved_binds)): between that and the engine's own look a link can still be put in
-    /// the place of a directory.
+    /// Returns the config with the sources of its bind mounts resolved, so that the engine mounts what the policy
+    /// has allowed. This is done right before the request is sent, and again before each start (see
+    /// [`refuse_moved_binds`](Self::refuse_moved_binds)). Between that and the engine's own lookup, a directory
+    /// can still be replaced by a link.
     pub(super) async fn with_real_sources(&self, config: &ContainerConfig) -> Result<ContainerConfig> {
         let mut real = config.clone();
         for (index, source) in self.bind_sources(config).await {
@@ -107,8 +108,8 @@ impl Inner {
         Ok(real)
     }
 
-    /// Refuses to start a container one of whose bind mounts leads elsewhere by now, by a link that was put in the place of
-    /// a directory since the creation, and where the policy does not allow it.
+    /// Refuses to start a container if one of its bind mounts now leads elsewhere, because a directory was
+    /// replaced by a link after the creation, and the policy does not allow the new target.
     pub(in crate::driver) async fn refuse_moved_binds(
         &self,
         asked: &str,
@@ -125,14 +126,14 @@ impl Inner {
                 && path != source
                 && let Some(problem) = self.policy.bind_problem(&path)
             {
-                let text = format!("its bind mount of `{source}` leads to `{path}` by now, which {problem}");
+                let text = format!("its bind mount of `{source}` now resolves to `{path}`, which {problem}");
                 return Err(ContainerStartError::new(asked, text).with_retryable(false).into());
             }
         }
         Ok(())
     }
 
-    /// The index of each bind mount whose source is surely not there.
+    /// Returns the index of each bind mount whose source certainly does not exist.
     pub(in crate::driver) async fn missing_sources(&self, config: &ContainerConfig) -> Vec<usize> {
         if self.files != HostFiles::Shared {
             return Vec::new();
@@ -142,7 +143,7 @@ impl Inner {
         missing.map(|(index, _)| index).collect()
     }
 
-    /// Where each bind mount leads, by its index.
+    /// Resolves the source of each bind mount; returns the results with their indices.
     async fn bind_sources(&self, config: &ContainerConfig) -> Vec<(usize, Source)> {
         let binds = config.volumes.iter().enumerate();
         let binds = binds
@@ -156,7 +157,7 @@ impl Inner {
         if self.files == HostFiles::Elsewhere || binds.is_empty() {
             return Vec::new();
         }
-        // Following links may wait for a file server.
+        // Resolving links may block on a file server.
         let work = move || {
             let resolved = binds.iter().map(|(index, path)| (*index, resolve(path)));
             resolved.collect()
@@ -164,15 +165,16 @@ impl Inner {
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// Why a source may not be mounted, though its text may.
+    /// Returns why a source must not be mounted even though its text is allowed.
     fn link_problem(&self, source: &Source) -> Option<String> {
         match source {
             Source::Real(path) => {
                 let problem = self.policy.bind_problem(path)?;
-                Some(format!("must not lead to `{path}`, which {problem}"))
+                Some(format!("must not resolve to `{path}`, which {problem}"))
             }
             Source::Unresolved(why) => Some(format!(
-                "must be a path whose links this process can follow, or the policy cannot be held: {why}"
+                "must be a path whose symbolic links this process can resolve, so that the policy can be \
+                 enforced: {why}"
             )),
             Source::Missing => None,
         }
@@ -180,7 +182,7 @@ impl Inner {
 }
 
 pub(super) fn missing(source: &str) -> ContainerCreationError {
-    let text = format!("`{source}`, which is to be mounted, does not exist");
+    let text = format!("mount source `{source}` does not exist");
     ContainerCreationError::new(text).with_hint(Hint::MissingMountSource)
 }
 

@@ -1,4 +1,4 @@
-//! What a container is made with: volumes, folders and networks that have to be there.
+//! The resources that a container needs: volumes, directories and networks that must exist.
 
 use driver_interface_errors::{NetworkNotFoundError, Result, UnsupportedError, VolumeNotFoundError};
 use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
@@ -9,7 +9,7 @@ use crate::translate::errors::Operation;
 use crate::translate::tmpfs;
 
 impl Inner {
-    /// Checks that the volumes, the network and the folders that the config names are there.
+    /// Checks that the volumes, the network and the directories that the config names exist.
     pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
         let absent = self.missing_sources(config).await;
         if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
@@ -38,11 +38,11 @@ impl Inner {
         }
     }
 
-    /// Checks, where the runtime gives a tmpfs mount the mode of the directory that the image has there, that this mode is
-    /// what was asked for. Only the new container shows what the image has.
+    /// Checks the modes of tmpfs mounts if the runtime gives them the mode of the image's directory at that path.
+    /// The image's mode is only visible in the new container.
     pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
         let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
-        if !self.abilities.keeps_mode || !is_known {
+        if !self.features.keeps_mode || !is_known {
             return Ok(());
         }
         for mount in tmpfs::all(config) {
@@ -56,9 +56,9 @@ impl Inner {
                 .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.flavour(), &below));
             if let Some(misfit) = misfit {
                 let reason = format!(
-                    "the tmpfs mount at `{}` lies over a directory of the image, and this engine's runc is older than \
-                     1.1.8, so {misfit}; mount it where the image has nothing, give `security.user` as a number, or \
-                     update runc",
+                    "the tmpfs mount at `{}` covers a directory of the image, and this engine's runc is \
+                     older than 1.1.8, so {misfit}; mount it at a path that does not exist in the image, set \
+                     `security.user` to a number, or update runc",
                     mount.target
                 );
                 return Err(UnsupportedError::new(super::OPERATION, reason).into());
@@ -67,8 +67,8 @@ impl Inner {
         Ok(())
     }
 
-    /// A volume that vanished between the check and the creation was made anew by the engine, empty: that is
-    /// not the one that was asked for.
+    /// Checks that the engine did not recreate a volume. A volume that disappeared between the check and the
+    /// creation is silently recreated empty, and is not the one requested.
     pub(super) async fn check_volume_stayed(&self, name: &str, operation: &str) -> Result<()> {
         match self.find_volume(name).await? {
             Some(volume)

@@ -1,4 +1,4 @@
-//! Clearing up after creations that failed or that nobody waits for any more.
+//! Cleanup after creations that failed or whose caller is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container that was made for nobody, and what came with it.
+    /// Removes a container whose creation nobody waits for, along with the resources created for it.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) {
         let strays = self.stray_volumes(&id).await;
         for pause in [0, 200, 1_000, 3_000] {
@@ -24,7 +24,7 @@ impl Inner {
             match self.engine.remove_container(&id, Removal::Forced).await {
                 Ok(()) => break,
                 Err(EngineError::Refused(refusal)) if refusal.status == 404 => break,
-                Err(error) => tracing::debug!(id, %error, "a container that nobody wants was not removed"),
+                Err(error) => tracing::debug!(id, %error, "an abandoned container was not removed"),
             }
         }
         for volume in strays {
@@ -35,7 +35,7 @@ impl Inner {
         }
     }
 
-    /// The volumes that the engine made along with a container.
+    /// Returns the volumes that the engine created along with a container.
     async fn stray_volumes(&self, id: &str) -> Vec<String> {
         let Ok(record) = self.engine.inspect_container(id).await else {
             return Vec::new();
@@ -43,19 +43,19 @@ impl Inner {
         let Some(operation) = record.config.labels.get(label::OPERATION) else {
             return Vec::new();
         };
-        let mut filters = self.maker.filters();
+        let mut filters = self.ownership.filters();
         filters.push(format!("{}={operation}", label::OPERATION));
         let listed = self.engine.list_volumes(filters).await.unwrap_or_default();
         let strays = listed.into_iter().filter(|volume| {
-            self.maker.made(&volume.labels)
+            self.ownership.owns(&volume.labels)
                 && volume.labels.get(label::OPERATION) == Some(operation)
                 && volume.labels.contains_key(labels::RESOURCES)
         });
         strays.map(|volume| volume.name).collect()
     }
 
-    /// Clears up after a creation that failed. Where the engine may have made the container all the same, that
-    /// takes until it has, so it goes on in the background; the key stays locked until then.
+    /// Cleans up after a failed creation. If the engine may still create the container, this has to wait for it
+    /// and so continues in the background. The key stays locked until then.
     pub(super) async fn clear_after(
         self: &Arc<Self>,
         error: &DriverError,
@@ -69,7 +69,8 @@ impl Inner {
             return driver.release_if_default(&config, &network).await;
         }
         tokio::spawn(async move {
-            // At once, for the case that the container was never made: the program may end before it is clear.
+            // Released right away in case the container was never created: the program may exit before that is
+            // known.
             driver.release_if_default(&config, &network).await;
             driver
                 .remove_lost(&driver.container_name(&config, &key), &key.text)
@@ -79,7 +80,8 @@ impl Inner {
         });
     }
 
-    /// Removes what a creation whose answer was lost has made or is still making.
+    /// Removes the container of a creation whose response was lost, whether it exists already or is still being
+    /// created.
     async fn remove_lost(&self, name: &str, operation: &str) {
         repeatedly(|| async {
             let Ok(Some(record)) = self.find_container(name).await else {

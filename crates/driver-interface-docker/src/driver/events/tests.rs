@@ -8,33 +8,33 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-/// What a connection of the scripted engine does.
+/// What the scripted engine does with a connection.
 enum Step {
-    /// Answers with events, and closes.
+    /// Sends events, and closes the connection.
     Ends(Vec<String>),
-    /// Answers with events, and stays open.
+    /// Sends events, and keeps the connection open.
     Stays(Vec<String>),
-    /// Breaks in the middle of an event.
+    /// Breaks the connection in the middle of an event.
     Breaks(Vec<String>),
-    /// Is refused: the engine is not there yet.
+    /// Refuses the connection, like an engine that is still starting.
     Drops,
 }
 
-fn maker() -> Maker {
-    Maker {
+fn ownership() -> Ownership {
+    Ownership {
         namespace: Namespace::default(),
         owner: "o".to_owned(),
     }
 }
 
 fn event(nanos: u64, action: &str) -> String {
-    let mut attributes = maker().container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+    let mut attributes = ownership().container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
     attributes.insert("name".to_owned(), "web".to_owned());
     let actor = json!({"ID": "a".repeat(64), "Attributes": attributes});
     json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
 }
 
-/// An engine that follows a script, one step a connection, and tells the targets it was asked for.
+/// Starts an engine that follows a script, one step per connection, and returns the request targets it received.
 fn engine(
     folder: &tempfile::TempDir,
     flavour: Flavour,
@@ -64,7 +64,7 @@ fn engine(
                 open.push(stream);
             }
         }
-        // The last ones stay open until the test is over.
+        // Keep the last connections open until the end of the test.
         std::mem::forget(open);
         asked
     });
@@ -83,7 +83,7 @@ async fn take(feed: &mut Feed, count: usize) -> Vec<(EventKind, u64)> {
 }
 
 fn feed(engine: Engine, position: Position) -> Feed {
-    Feed::new(engine, maker(), EventFilter::default(), position)
+    Feed::new(engine, ownership(), EventFilter::default(), position)
 }
 
 const START: Position = Position {
@@ -97,7 +97,7 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
     let steps = vec![
         Step::Ends(vec![event(10_000, "create"), event(20_000, "start")]),
         Step::Drops,
-        // The engine sends again what it still has.
+        // The engine resends the events that it still has.
         Step::Breaks(vec![
             event(10_000, "create"),
             event(20_000, "start"),
@@ -125,7 +125,7 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
     );
     let asked = served.await.unwrap();
     assert!(asked[0].contains("/events?since=0.000004000&"), "{asked:?}");
-    // From well before the last one, which is then looked for.
+    // The request starts well before the last event, which is then expected to show up.
     assert!(asked[1].contains("since=0.000000000&"), "{asked:?}");
 }
 

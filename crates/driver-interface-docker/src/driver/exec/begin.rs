@@ -1,4 +1,4 @@
-//! The way to a running command.
+//! Starting a command and connecting to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,31 +18,31 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{Duplex, EngineError};
 
-/// How long after a container's end the engine may go on saying that it runs.
+/// How long after a container's exit the engine may still report it as running.
 const END_SHOWS: Duration = Duration::from_millis(500);
 
-/// A command that was started, and its streams.
-pub(in crate::driver) struct Begun {
+/// A started command and its streams.
+pub(in crate::driver) struct StartedExec {
     pub(in crate::driver) io: Duplex,
-    /// Kills the command when it is dropped.
+    /// Kills the command when dropped.
     pub(in crate::driver) tree: Tree,
 }
 
-/// Which streams of a command are wanted.
+/// Whether to connect the command's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::driver) enum Input {
     None,
     Open,
 }
 
-/// Starts a command. When the caller leaves meanwhile, it is killed as soon as it has begun.
+/// Starts a command. If the caller goes away in the meantime, the command is killed as soon as it has begun.
 pub(in crate::driver) async fn begin(
     inner: &Arc<Inner>,
     operation: &'static str,
     asked: &str,
     config: &ExecConfig,
     input: Input,
-) -> Result<Begun> {
+) -> Result<StartedExec> {
     check(config).map_err(|error| located(error.into(), operation))?;
     let mark = unique();
     let mut request = request(config, &mark);
@@ -66,17 +66,17 @@ async fn start(
     request: ExecRequest,
     mark: String,
     has_timeout: bool,
-) -> Result<Begun> {
-    let record = inner.able(&asked).await?;
+) -> Result<StartedExec> {
+    let record = inner.require_running(&asked).await?;
     if has_timeout && !inner.has_shell(&record.id).await {
-        let text = "the image has no `sh`, and without one a command cannot be killed when its time is over";
+        let text = "the image has no `sh`, which is required to kill a command that exceeds its timeout";
         return Err(UnsupportedError::new(operation, text).into());
     }
     let tty = request.tty;
     let created = inner.engine.create_exec(&record.id, &request).await;
     let exec = match created {
         Ok(exec) => exec,
-        Err(failure) => return Err(inner.not_begun(&asked, &record.id, failure).await),
+        Err(failure) => return Err(inner.refused_start(&asked, &record.id, failure).await),
     };
     let tree = Tree::new(
         Arc::clone(&inner),
@@ -87,17 +87,17 @@ async fn start(
         request.user,
     );
     match inner.engine.attach_exec(tree.exec(), tty).await {
-        Ok(io) => Ok(Begun { io, tree }),
+        Ok(io) => Ok(StartedExec { io, tree }),
         Err(failure) => {
             if matches!(failure, EngineError::Refused(_)) {
                 tree.disarm();
             }
-            Err(inner.not_begun(&asked, tree.container(), failure).await)
+            Err(inner.refused_start(&asked, tree.container(), failure).await)
         }
     }
 }
 
-/// What to ask the engine for. The mark goes last, so that no variable of the config takes its place.
+/// Builds the request. The mark is the last variable, so that no variable of the config overrides it.
 pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
     let own = config
         .env
@@ -117,8 +117,8 @@ pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
 }
 
 impl Inner {
-    /// The container, if commands can run in it now.
-    pub(super) async fn able(&self, asked: &str) -> Result<ContainerRecord> {
+    /// Returns the container if it can execute commands right now.
+    pub(super) async fn require_running(&self, asked: &str) -> Result<ContainerRecord> {
         let record = self.container(asked).await?;
         match status::status(&record.state) {
             ContainerStatus::Running => Ok(record),
@@ -130,16 +130,16 @@ impl Inner {
         for place in ["/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"] {
             match self.engine.stat_path(id, place).await {
                 Ok(None) => {}
-                // Where the engine does not say, there is one until it is missed.
+                // If the engine cannot tell, assume there is one; executing it will show.
                 Ok(Some(_)) | Err(_) => return true,
             }
         }
         false
     }
 
-    /// The error for a command that the engine refused to start. Engines name states in many ways, so the state
-    /// itself is looked at.
-    pub(super) async fn not_begun(&self, asked: &str, id: &str, failure: EngineError) -> DriverError {
+    /// Returns the error for a command that the engine refused to start. Engines report the container's state
+    /// inconsistently, so the driver inspects it.
+    pub(super) async fn refused_start(&self, asked: &str, id: &str, failure: EngineError) -> DriverError {
         if let EngineError::Refused(refusal) = &failure
             && let cause = cause(Operation::Exec, refusal)
             && matches!(
@@ -147,11 +147,12 @@ impl Inner {
                 Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::BadParameter | Cause::Other
             )
         {
-            let mut able = self.able(id).await;
-            // What is said of a container that ends at this moment is of many kinds, and comes before its end shows.
+            let mut able = self.require_running(id).await;
+            // If the container is just exiting, engines report various errors, and do so before the exit becomes
+            // visible.
             if matches!(cause, Cause::BadParameter | Cause::Other) && able.is_ok() {
                 sleep(END_SHOWS).await;
-                able = self.able(id).await;
+                able = self.require_running(id).await;
             }
             match able {
                 Ok(_) => {}

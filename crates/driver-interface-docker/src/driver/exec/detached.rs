@@ -1,4 +1,4 @@
-//! Commands that are left to themselves.
+//! Detached exec.
 
 use std::sync::Arc;
 
@@ -27,22 +27,22 @@ pub(in crate::driver) async fn detached(
 }
 
 async fn start(inner: Arc<Inner>, asked: String, config: ExecConfig) -> Result<ExecId> {
-    let record = inner.able(&asked).await?;
+    let record = inner.require_running(&asked).await?;
     let request = request(&config, &unique());
     let exec = match inner.engine.create_exec(&record.id, &request).await {
         Ok(exec) => exec,
-        Err(failure) => return Err(inner.not_begun(&asked, &record.id, failure).await),
+        Err(failure) => return Err(inner.refused_start(&asked, &record.id, failure).await),
     };
     if let Err(failure) = inner.engine.detach_exec(&exec).await {
-        return Err(inner.not_begun(&asked, &record.id, failure).await);
+        return Err(inner.refused_start(&asked, &record.id, failure).await);
     }
     ExecId::new(exec).map_err(|_| {
-        let failure = EngineError::Garbled("a command without a usable id".to_owned());
+        let failure = EngineError::InvalidResponse("a command without a valid id".to_owned());
         inner.error(Operation::Exec, &asked, failure)
     })
 }
 
-/// Refuses what somebody would have to stay for.
+/// Rejects options that require the caller to stay connected.
 fn alone(config: &ExecConfig) -> std::result::Result<(), ConfigurationError> {
     let given = [
         ("timeout", config.timeout.is_some()),
@@ -52,7 +52,7 @@ fn alone(config: &ExecConfig) -> std::result::Result<(), ConfigurationError> {
     let violations: Vec<Violation> = given
         .into_iter()
         .filter(|(_, given)| *given)
-        .map(|(path, _)| Violation::new(path, "not-detached", "must not be given for a detached command"))
+        .map(|(path, _)| Violation::new(path, "not-detached", "must not be set for a detached command"))
         .collect();
     if violations.is_empty() {
         Ok(())
@@ -61,7 +61,7 @@ fn alone(config: &ExecConfig) -> std::result::Result<(), ConfigurationError> {
     }
 }
 
-/// What became of a detached command.
+/// Returns the status of a detached command.
 pub(in crate::driver) async fn status(
     inner: &Inner,
     asked: &str,
@@ -70,7 +70,7 @@ pub(in crate::driver) async fn status(
     let record = inner.container(asked).await?;
     let found = inner.engine.inspect_exec(exec.as_str()).await;
     let found = found.map_err(|failure| inner.error(Operation::Read, asked, failure))?;
-    // An id is any text to the caller, and may be another container's.
+    // The id comes from the caller, and may belong to another container's command.
     let Some(found) = found.filter(|found| found.container == record.id) else {
         return Ok(None);
     };

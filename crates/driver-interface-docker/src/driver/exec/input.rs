@@ -1,4 +1,4 @@
-//! A command's input.
+//! The input of a command.
 
 use std::io;
 use std::pin::Pin;
@@ -8,17 +8,17 @@ use tokio::io::{AsyncWrite, WriteHalf};
 
 use crate::wire::Duplex;
 
-/// What a terminal takes for the end of its input, at the beginning of a line (Ctrl-D).
+/// The character that a terminal interprets as end of input at the beginning of a line (Ctrl-D).
 const EOT: u8 = 0x04;
 
-/// The input of a command, over the connection to it. Shutting it down ends the input and leaves the output alone.
+/// The input of a command, over its connection. Shutting it down closes the input and leaves the output open.
 ///
-/// A pipe is closed by a half-close of the connection. A terminal cannot be closed for one direction (Docker lets go of
-/// the whole command), so its end of input is typed: once at the beginning of a line, twice within one, where the
-/// first only sends what was typed so far.
+/// A pipe is closed by half-closing the connection. A terminal cannot be closed in one direction (Docker detaches
+/// from the whole command), so end of input is typed: once at the beginning of a line, twice within a line, where
+/// the first only flushes what was typed so far.
 pub(super) struct CommandInput {
     write: WriteHalf<Duplex>,
-    /// What is still to be typed for the end; none where the input is a pipe.
+    /// The characters still to be typed at the end, or `None` if the input is a pipe.
     ending: Option<Ending>,
 }
 

@@ -1,13 +1,13 @@
-//! Killing a command with everything it has started.
+//! Killing a command together with every process it has started.
 //!
-//! Engines have no call for it, and a process can leave its parent, group and session. It cannot easily leave its
-//! environment: every command gets a mark there, which its children inherit, and a second command, of the same
-//! user, looks for it in `/proc` with nothing but the shell's own means.
+//! Engines have no API call for this, and a process can leave its parent, process group and session. It cannot
+//! easily leave its environment. Therefore every command gets a mark in its environment, which its children
+//! inherit, and a second command, run as the same user, searches `/proc` for it with shell builtins alone.
 //!
-//! What escapes: a process that has cleared its environment, started a session of its own and lost its parent among
-//! the others. Nothing that an engine or the kernel shows from outside ties such a process to the command: commands share
-//! the container's control group, and its parent is now the container's first process. The crate's README declares it.
-//! In an image without `sh` nothing can be killed, so a timeout is refused there beforehand.
+//! A process escapes if it has cleared its environment, started its own session and lost its parent among the
+//! marked processes. Nothing visible to the engine or the kernel from outside ties such a process to the command:
+//! commands share the container's control group, and its parent is now the container's first process. The crate's
+//! README documents this. In an image without `sh` nothing can be killed, so a timeout is rejected there up front.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -28,20 +28,21 @@ use crate::translate::exec::Phase;
 use crate::translate::records::ContainerRecord;
 use crate::wire::{EngineError, Stream};
 
-/// The variable that holds the mark.
+/// The environment variable that holds the mark.
 pub(super) const MARK: &str = "DRIVER_INTERFACE_EXEC";
 
-/// How long a command that was asked for may take to begin, so that it can be killed.
+/// How long a requested command may take to begin before it is killed.
 const BEGINS: Duration = Duration::from_secs(20);
-/// How long a command is tried to be killed while nobody waits for that.
+/// How long to keep trying to kill a command in the background.
 const IN_BACKGROUND: Duration = Duration::from_secs(60);
-/// How often the tree is looked for when something of it is still there.
+/// The maximum number of attempts while processes of the tree remain.
 const ROUNDS: usize = 5;
-/// More output of a helper is not kept.
+/// Output of a helper beyond this size is dropped.
 const HELPER_OUTPUT: usize = 4 * 1024;
 
-/// Kills, until a look finds none: every process with the mark, every child of one, and every process of the
-/// session of one. They are stopped first, so that none goes on because another one is gone. It leaves alone the first process with its session, and itself. It ends with 0 when none is left.
+/// Kills every process that carries the mark, is a child of such a process, or shares a session with one, until a
+/// pass finds none. Processes are stopped first, so that none reacts to the death of another. The script spares
+/// the container's first process with its session, and itself. Exits with 0 once no process is left.
 const SCRIPT: &str = r#"
 mark=$1
 session() { set -- ${1##*) }; parent=$2 session=$4; }
@@ -82,8 +83,8 @@ done 2>/dev/null
 exit 1
 "#;
 
-/// Prints whether a process with the mark runs whose parent is outside the container: that is the command itself, and
-/// not something it has started.
+/// Prints whether a process with the mark is running whose parent is outside the container. Such a process is the
+/// command itself and not one of its descendants.
 const LIVES: &str = r#"
 mark=$1
 for directory in /proc/[0-9]*; do
@@ -98,11 +99,11 @@ done 2>/dev/null
 echo gone
 "#;
 
-/// A command with everything it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
+/// A command with every process it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
 pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
     asked: String,
-    /// The container's record from before the command.
+    /// The container's record from before the command was started.
     record: ContainerRecord,
     exec: String,
     mark: String,
@@ -134,7 +135,7 @@ impl Tree {
         &self.inner
     }
 
-    /// The container as the caller named it.
+    /// Returns the container id or name as given by the caller.
     pub(super) fn asked(&self) -> &str {
         &self.asked
     }
@@ -147,23 +148,23 @@ impl Tree {
         &self.exec
     }
 
-    /// The command has ended, or shall be left alone.
+    /// Disarms the tree because the command has exited or should be left alone.
     pub(in crate::driver) fn disarm(&self) {
         self.armed.store(false, Ordering::SeqCst);
     }
 
-    /// Kills in the background what was not disarmed.
-    pub(super) fn fire(&self) {
+    /// Kills the command in the background unless it was disarmed.
+    pub(super) fn kill_in_background(&self) {
         if !self.armed.swap(false, Ordering::SeqCst) {
             return;
         }
-        let again = self.witness();
+        let again = self.unarmed_handle();
         background::spawn(async move {
             let until = Instant::now() + IN_BACKGROUND;
-            // A link that is down for a moment leaves nothing running.
+            // Retry, so that a brief connection failure does not leave the command running.
             while let Err(error) = again.kill_within(IN_BACKGROUND).await {
                 if Instant::now() > until {
-                    tracing::warn!(container = again.asked, %error, "a command may have been left running");
+                    tracing::warn!(container = again.asked, %error, "a command may still be running");
                     break;
                 }
                 sleep(Duration::from_secs(1)).await;
@@ -171,18 +172,19 @@ impl Tree {
         });
     }
 
-    /// Kills all of it and returns when none is left. The command's output has to be read meanwhile: an engine that
-    /// cannot get rid of output does not notice that its process has exited.
+    /// Kills all processes and returns when none is left. The command's output must be read in the meantime,
+    /// because an engine that cannot deliver output does not notice that the process has exited.
     ///
     /// # Errors
-    /// `ExecError`, effect unknown: that did not succeed within what a stop may take beyond its grace.
+    /// `ExecError` with unknown effect: not all processes could be killed within the stop margin.
     pub(super) async fn kill(&self) -> Result<()> {
         self.kill_within(self.inner.deadlines.stop_margin).await
     }
 
     async fn kill_within(&self, longest: Duration) -> Result<()> {
         let killed = timeout(longest, self.kill_all()).await;
-        killed.unwrap_or_else(|_| Err(self.failed(&format!("something of it was left after {longest:?}"))))
+        let text = format!("processes of it were still running after {longest:?}");
+        killed.unwrap_or_else(|_| Err(self.failed(&text)))
     }
 
     async fn kill_all(&self) -> Result<()> {
@@ -192,15 +194,15 @@ impl Tree {
             sleep(Duration::from_millis(100 * round as u64)).await;
             match self.helper(SCRIPT, &[&format!("{MARK}={}", self.mark)]).await {
                 Ok((0, _)) => return Ok(()),
-                Ok((code, _)) => last = Some(self.failed(&format!("the helper ended with {code}"))),
+                Ok((code, _)) => last = Some(self.failed(&format!("the helper exited with code {code}"))),
                 Err(error) => last = Some(error),
             }
-            // A container that is over has taken the command with it.
+            // If the container has exited, so has the command.
             if self.container_gone().await? {
                 return Ok(());
             }
         }
-        Err(last.unwrap_or_else(|| self.failed("it goes on")))
+        Err(last.unwrap_or_else(|| self.failed("it is still running")))
     }
 
     fn failed(&self, why: &str) -> DriverError {
@@ -209,7 +211,7 @@ impl Tree {
             .into()
     }
 
-    /// Returns when the command has begun, or will not.
+    /// Waits until the command has begun, or it is clear that it will not.
     async fn begun(&self) -> Result<()> {
         let began = Instant::now();
         while let Some(Phase::Prepared) = self.phase().await? {
@@ -221,23 +223,24 @@ impl Tree {
         Ok(())
     }
 
-    /// Whether the command still takes input, once the engine may be given any.
+    /// Waits until input may be sent, and returns whether the command still accepts any.
     pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
-        let tree = self.witness();
+        let tree = self.unarmed_handle();
         async move {
             let Some(pause) = quirks::input_waits(tree.inner.engine.flavour()) else {
                 return true;
             };
             let _ = tree.begun().await;
             sleep(pause).await;
-            // Where it is not known, there may be somebody to read it.
+            // If the phase is unknown, the command may be reading.
             !matches!(tree.phase().await, Ok(Some(Phase::Ended(_)) | None))
         }
     }
 
-    /// Gives the command's terminal its size, as soon as it has begun: engines take it no earlier.
+    /// Resizes the command's terminal as soon as the command has begun, because engines do not accept a size
+    /// earlier.
     pub(super) fn resize_once_begun(&self, size: TtySize) -> impl Future<Output = Result<()>> + use<> {
-        let tree = self.witness();
+        let tree = self.unarmed_handle();
         async move {
             tree.begun().await?;
             tree.resize(size).await
@@ -251,8 +254,8 @@ impl Tree {
         resized.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
     }
 
-    /// The same command, for who must not kill it by leaving.
-    pub(super) fn witness(&self) -> Self {
+    /// Returns a handle to the same command that does not kill it when dropped.
+    pub(super) fn unarmed_handle(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
             asked: self.asked.clone(),
@@ -264,14 +267,14 @@ impl Tree {
         }
     }
 
-    /// Where the command is in its life; none when the engine knows nothing of it.
+    /// Returns the phase of the command, or `None` if the engine does not know the command.
     pub(super) async fn phase(&self) -> Result<Option<Phase>> {
         let deadline = self.inner.deadlines.read;
         let asked = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
         let late = |_| TimeoutError::new("exec", deadline);
         let found = asked.map_err(late)?;
         let found = match found {
-            // Podman's answer when the container was removed meanwhile is a 500.
+            // If the container was removed in the meantime, Podman responds with a 500.
             Err(EngineError::Refused(refusal))
                 if cause(Operation::InspectContainer, &refusal) == Cause::NotFound =>
             {
@@ -282,13 +285,13 @@ impl Tree {
         Ok(found.map(|record| record.phase(self.inner.engine.flavour())))
     }
 
-    /// The error for a look that failed: the command was asked for, so whatever it does may have been done.
+    /// Returns the error for a failed inspection. The command was requested, so it may have had any effect.
     fn unsettled(&self, failure: EngineError) -> DriverError {
         let error = self.inner.error(Operation::Read, &self.asked, failure);
         error.with_effect(Effect::Unknown)
     }
 
-    /// Whether the run of the container in which the command was started is over.
+    /// Returns whether the container run in which the command was started is over.
     pub(super) async fn container_gone(&self) -> Result<bool> {
         use crate::translate::status;
         let deadline = self.inner.deadlines.read;
@@ -302,7 +305,7 @@ impl Tree {
             || status::started_at(&now.state) != status::started_at(&self.record.state))
     }
 
-    /// Whether the command's own process still runs; none where that cannot be found out.
+    /// Returns whether the command's own process is still running, or `None` if that cannot be determined.
     pub(super) async fn process_lives(&self) -> Option<bool> {
         let mark = format!("{MARK}={}", self.mark);
         let (code, output) = self.helper(LIVES, &[&mark]).await.ok()?;
@@ -313,7 +316,8 @@ impl Tree {
         }
     }
 
-    /// Runs a script in the container's shell as the command's user; its exit code and the beginning of its output.
+    /// Runs a script in the container's shell as the command's user. Returns its exit code and the beginning of
+    /// its output.
     pub(super) async fn helper(&self, script: &str, args: &[&str]) -> Result<(i64, Vec<u8>)> {
         let words = ["sh", "-c", script, "sh"];
         let request = ExecRequest {
@@ -327,7 +331,7 @@ impl Tree {
             attach_stderr: true,
         };
         let done = timeout(self.inner.deadlines.read, self.run_helper(&request)).await;
-        let done = done.map_err(|_| self.failed("the helper took too long"))?;
+        let done = done.map_err(|_| self.failed("the helper did not complete in time"))?;
         done.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
     }
 
@@ -346,7 +350,11 @@ impl Tree {
             let record = engine.inspect_exec(&exec).await?;
             match record.map(|record| record.phase(engine.flavour())) {
                 Some(Phase::Ended(ended)) => return Ok((ended.code, output)),
-                None => return Err(EngineError::Garbled("the helper is gone".to_owned())),
+                None => {
+                    return Err(EngineError::InvalidResponse(
+                        "the helper no longer exists".to_owned(),
+                    ));
+                }
                 Some(_) => sleep(Duration::from_millis(10)).await,
             }
         }
@@ -355,6 +363,6 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        self.fire();
+        self.kill_in_background();
     }
 }

@@ -1,4 +1,4 @@
-//! What became of a command.
+//! The outcome of a command.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use super::kill::Tree;
 use crate::translate::exec::{Ended, Phase};
 use crate::wire::EngineError;
 
-/// How long after the end of its output a command may still run. It may have closed its streams on purpose, so
-/// this only paces the looks at it.
+/// The maximum pause between inspections of a command that is still running after the end of its output. It may
+/// have closed its streams on purpose, so this is no timeout.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long after a command was killed the engine may take to notice that its container was.
+/// How long after a command was killed the engine may take to notice that the container was killed.
 const CONTAINER_ENDS: Duration = Duration::from_secs(4);
 
-/// Prints how often the kernel has killed for memory in the container, from the file that this version of control groups
-/// has. The other one is missing, which is no failure.
+/// Prints how many processes in the container the kernel has killed because it ran out of memory. Each version of
+/// control groups has one of these files; the other one is missing, which is not an error.
 const OOM_KILLS: &str = "for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do \
     if [ -r $file ]; then while read -r key value; do \
     if [ \"$key\" = oom_kill ]; then echo $value; fi; done < $file; fi; done; exit 0";
 
-/// The code that Docker records of a command whose connection broke, in place of the command's own.
+/// The code that Docker records instead of the command's own if the connection to the command broke.
 const BROKEN: i64 = 126;
 
 impl Tree {
-    /// How the command exited, once its output has ended; none if it ended with its container.
+    /// Returns how the command exited, once its output has ended, or `None` if it exited with its container.
     ///
-    /// Engines end the output when the command has exited, also where the command has closed it itself. Output that ends
-    /// while the command runs was cut off, by whatever is between us and the engine.
+    /// Engines end the output when the command has exited, even if the command closed it earlier. If the output
+    /// ends while the command is running, something between the driver and the engine cut it off.
     ///
     /// # Errors
-    /// `NetworkError`: the connection was cut. What the command printed after that is lost, and Docker may record another
-    /// exit code than the command's own.
+    /// `NetworkError`: the connection was cut. The output since then is lost, and Docker may record an exit code
+    /// other than the command's own.
     pub(in crate::driver) async fn exit_after_output(
         &self,
         broken: Option<EngineError>,
@@ -49,22 +49,22 @@ impl Tree {
                     };
                 }
                 Some(Phase::Runs | Phase::Prepared) => {
-                    // An engine that stopped in between never records an exit.
+                    // If the engine stopped in the meantime, it never records an exit.
                     if self.container_gone().await? {
                         return Ok(None);
                     }
                     if let Some(failure) = broken {
                         return Err(self.cut_off(&failure));
                     }
-                    // The engine may be about to record the exit of a process that is no more.
+                    // The process may be gone with the engine just about to record its exit.
                     if self.process_lives().await == Some(true)
                         || began.elapsed() > self.inner().deadlines.read
                     {
-                        return Err(self.cut_off(&"the connection ended while the command ran"));
+                        return Err(self.cut_off(&"the connection closed while the command was running"));
                     }
                 }
                 None if self.container_gone().await? => return Ok(None),
-                // A container that is being removed is still there for a while.
+                // A container that is being removed remains visible for a while.
                 None if began.elapsed() < CONTAINER_ENDS => {}
                 None => return Err(self.lost()),
             }
@@ -73,19 +73,19 @@ impl Tree {
         }
     }
 
-    /// A recorded exit, if its code is the command's own.
+    /// Returns a recorded exit if its code is the command's own.
     ///
     /// # Errors
-    /// `NetworkError`: the engine could not send all of the output.
+    /// `NetworkError`: the engine could not deliver all of the output.
     pub(super) async fn own_exit(&self, ended: Ended) -> Result<Ended> {
         match self.is_own_code(ended).await? {
             true => Ok(ended),
-            false => Err(self.cut_off(&"the engine could not send all of it")),
+            false => Err(self.cut_off(&"the engine could not deliver all of it")),
         }
     }
 
-    /// Whether a recorded code is the command's own. Docker records 126 where it could not send the output, and the
-    /// command's own code in its event alone.
+    /// Returns whether a recorded code is the command's own. If Docker could not deliver the output, it records
+    /// 126, and reports the command's own code only in its event.
     async fn is_own_code(&self, ended: Ended) -> Result<bool> {
         if ended.code != BROKEN || ended.begun != Some(true) {
             return Ok(true);
@@ -107,7 +107,7 @@ impl Tree {
             .into()
     }
 
-    /// How the command ended, once it has; none if it ended with its container.
+    /// Waits until the command has exited and returns how, or `None` if it exited with its container.
     pub(in crate::driver) async fn ended(&self) -> Result<Option<Ended>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
@@ -129,12 +129,13 @@ impl Tree {
     }
 
     fn lost(&self) -> DriverError {
-        NetworkError::new("the engine no longer knows the command, so what became of it is not known")
+        NetworkError::new("the engine no longer has a record of the command, so its outcome is unknown")
             .with_effect(Effect::Unknown)
             .into()
     }
 
-    /// What an end amounts to. Somebody else may have killed the command: the container's end, or the kernel.
+    /// Returns the outcome of an exit. The command may have been killed by the exit of its container or by the
+    /// kernel.
     pub(super) async fn outcome(&self, ended: Option<Ended>) -> Result<ExecOutcome> {
         let Some(ended) = ended else {
             return Ok(ExecOutcome::ContainerGone);
@@ -151,7 +152,7 @@ impl Tree {
             if killed_for_memory == Some(true) {
                 return Ok(ExecOutcome::OomKilled);
             }
-            // Where the helper ran, the container did too.
+            // If the helper ran, the container was running.
             if killed_for_memory.is_some() || began.elapsed() > CONTAINER_ENDS {
                 return Ok(ended.outcome());
             }
@@ -159,27 +160,28 @@ impl Tree {
         }
     }
 
-    /// Whether the kernel has killed for memory in the container; none when it could not be found out.
+    /// Returns whether the kernel has killed a process in the container because it ran out of memory, or `None` if
+    /// that cannot be determined.
     async fn ran_out_of_memory(&self) -> Option<bool> {
         let (code, output) = self.helper(OOM_KILLS, &[]).await.ok()?;
         let text = String::from_utf8_lossy(&output);
         let counts: Vec<u64> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
         match code {
-            // Without a count it was cut short, whatever the engine says of its end.
+            // Without a count, the output was cut short, whatever exit code the engine reports.
             0 if !counts.is_empty() => Some(counts.iter().sum::<u64>() > 0),
-            // There is no shell: not known, but the container runs. Of a container that ends the same codes come, with
-            // another text.
+            // There is no shell, so the answer is unknown, but the container is running. A container that is
+            // exiting yields the same codes with a different message.
             126 | 127 if text.contains("executable file not found") => Some(false),
             _ => None,
         }
     }
 
-    /// The error for a command that the engine could not begin, by what it says of that.
-    pub(in crate::driver) async fn not_begun(&self, text: String) -> DriverError {
-        // As the engine would answer to a request that it refuses before it hands the connection over.
+    /// Returns the error for a command that the engine could not start, based on the engine's message.
+    pub(in crate::driver) async fn start_error(&self, text: String) -> DriverError {
+        // Treat it like a request that the engine rejects before it hands over the connection.
         let refusal = EngineError::refused(400, text);
         self.inner()
-            .not_begun(self.asked(), self.container(), refusal)
+            .refused_start(self.asked(), self.container(), refusal)
             .await
     }
 }

@@ -1,4 +1,4 @@
-//! The output of a command that somebody is connected to, on its way to the reader.
+//! The output of an interactive exec on its way to the reader.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -10,13 +10,14 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-/// How much of each output is held while nobody reads it. Then the engine holds it back, and then the command.
+/// How much of each output is buffered while nobody reads it. Beyond that, backpressure reaches the engine and
+/// then the command.
 const HELD: usize = 64 * 1024;
-/// How much is held of a command that must not be held back any more. What a process has left in the pipes when it exits
-/// is less.
+/// How much is buffered for a command that must no longer be blocked. This exceeds what an exiting process can
+/// leave in its pipes.
 const HELD_AT_END: usize = 4 * 1024 * 1024;
 
-/// How an output that was cut off ends.
+/// The error at the end of an output that was cut off.
 #[derive(Clone, Debug)]
 pub(super) struct CutOff {
     kind: io::ErrorKind,
@@ -34,20 +35,21 @@ impl CutOff {
 
 /// The driver's end of one output.
 pub(super) struct Sender {
-    /// None once the reader has left.
+    /// `None` once the reader is gone.
     pipe: Option<DuplexStream>,
     waiting: VecDeque<Bytes>,
     held: usize,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// The reader's end of one output: the bytes in order, then an end of file if it was all, and an error if not.
+/// The reader's end of one output: the bytes in order, followed by end of file if the output is complete and by an
+/// error if not.
 pub(super) struct Receiver {
     pipe: DuplexStream,
     end: Arc<OnceLock<CutOff>>,
 }
 
-/// An output that nobody reads yet.
+/// Creates an output without data.
 pub(super) fn output() -> (Sender, Receiver) {
     let (near, far) = duplex(HELD);
     let end = Arc::new(OnceLock::new());
@@ -61,13 +63,13 @@ pub(super) fn output() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Takes output in. What is more than can be held is dropped, and the output then ends with an error.
+    /// Buffers output. Data beyond the buffer's limit is dropped, and the output then ends with an error.
     pub(super) fn push(&mut self, data: Bytes) {
         if self.pipe.is_none() {
             return;
         }
         if self.held + data.len() > HELD_AT_END {
-            let why = "nobody read the output while the command was being ended, and the rest was dropped";
+            let why = "the output was not read while the command was being stopped, and the rest was dropped";
             self.cut_off(CutOff::new(io::ErrorKind::OutOfMemory, why));
         }
         if self.end.get().is_none() {
@@ -76,12 +78,13 @@ impl Sender {
         }
     }
 
-    /// Whether everything that was taken in has been passed on.
+    /// Returns whether all buffered output has been forwarded.
     pub(super) fn is_passed_on(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Passes some of it on; never returns where there is nothing. Dropping the future loses nothing.
+    /// Forwards some of the buffered output. Never returns if there is none. Cancel safe: dropping the future
+    /// loses no data.
     pub(super) async fn pass_on(&mut self) {
         let (Some(pipe), Some(data)) = (&mut self.pipe, self.waiting.front_mut()) else {
             return pending().await;
@@ -94,7 +97,7 @@ impl Sender {
                     self.waiting.pop_front();
                 }
             }
-            // Output that nobody wants any more is dropped, so that the command goes on.
+            // The reader is gone; drop its output so that the command can proceed.
             Err(_) => {
                 self.pipe = None;
                 self.waiting.clear();
@@ -103,7 +106,7 @@ impl Sender {
         }
     }
 
-    /// The output ends with an error, after what was taken in.
+    /// Ends the output with an error, after the data buffered so far.
     pub(super) fn cut_off(&self, why: CutOff) {
         let _ = self.end.set(why);
     }

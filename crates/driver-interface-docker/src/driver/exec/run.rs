@@ -1,4 +1,4 @@
-//! Running a command to its end.
+//! Running a command to completion.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use driver_interface_types::{ExecConfig, ExecOutcome, ExecOutput, TtySize};
 use tokio::io::{AsyncWriteExt, split};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::begin::{Begun, Input, begin};
+use super::begin::{Input, StartedExec, begin};
 use super::input::CommandInput;
 use super::kill::Tree;
 use crate::driver::inner::Inner;
@@ -21,10 +21,10 @@ use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec";
 
-/// How often a command is looked at while its output stays open.
+/// How often to inspect a command while its output stays open.
 const LOOKS: Duration = Duration::from_millis(500);
-/// How long the output of a command that was killed is still read. What does not come by then is missing, and the output
-/// is marked.
+/// How long to keep reading the output of a killed command. Output that arrives later is lost, and the result is
+/// marked as truncated.
 const AFTER_KILL: Duration = Duration::from_secs(2);
 
 pub(in crate::driver) async fn exec(
@@ -54,28 +54,28 @@ pub(in crate::driver) async fn exec(
 struct Run {
     reader: ExecReader,
     tree: Tree,
-    stdout: Kept,
-    stderr: Kept,
-    /// Whether some of the output did not come.
+    stdout: CappedBuffer,
+    stderr: CappedBuffer,
+    /// Whether some of the output is missing.
     incomplete: bool,
 }
 
 impl Run {
-    fn new(begun: Begun, config: &ExecConfig) -> (Self, CommandInput) {
-        let Begun { io, tree } = begun;
+    fn new(begun: StartedExec, config: &ExecConfig) -> (Self, CommandInput) {
+        let StartedExec { io, tree } = begun;
         let tty = config.tty.is_some();
         let (read, write) = split(io);
         let run = Self {
             reader: tree.inner().engine.exec_reader(read, tty, config.stdin.is_some()),
             tree,
-            stdout: Kept::new(config.output_limit),
-            stderr: Kept::new(config.output_limit),
+            stdout: CappedBuffer::new(config.output_limit),
+            stderr: CappedBuffer::new(config.output_limit),
             incomplete: false,
         };
         (run, CommandInput::new(write, tty))
     }
 
-    /// Writes the input and reads the output, both at once, until the command has ended.
+    /// Writes the input and reads the output concurrently until the command has exited.
     async fn complete(
         &mut self,
         mut write: CommandInput,
@@ -87,13 +87,13 @@ impl Run {
             let input = input.map(|input| (input, self.tree.takes_input()));
             let feed = async {
                 if let Some(resize) = resize {
-                    // A terminal of another size still works.
+                    // The command still works with a terminal of another size.
                     let _ = resize.await;
                 }
                 if let Some((input, taken)) = input
                     && taken.await
                 {
-                    // A command that has enough ends or closes its input; that is no error.
+                    // A command may exit or close its input without reading all of it; that is no error.
                     let _ = write.write_all(&input).await;
                     let _ = write.shutdown().await;
                 }
@@ -101,20 +101,20 @@ impl Run {
             };
             tokio::select! {
                 ended = self.end() => ended?,
-                () = feed => return Err(InternalError::new("an input without end").into()),
+                () = feed => return Err(InternalError::new("the input future completed unexpectedly").into()),
             }
         };
         if let Some(text) = ended.and_then(|ended| ended.failure(&self.stdout.bytes, &self.stderr.bytes)) {
             self.tree.disarm();
-            return Err(self.tree.not_begun(text).await);
+            return Err(self.tree.start_error(text).await);
         }
         let outcome = self.tree.outcome(ended).await?;
         self.tree.disarm();
         Ok(self.output(outcome))
     }
 
-    /// Reads until the output ends, which engines see to soon after the command's exit. Where nothing more comes of it
-    /// after the exit for as long as a read may take, it is incomplete.
+    /// Reads until the output ends, which happens soon after the command's exit. If nothing more arrives after the
+    /// exit within the read deadline, the output is incomplete.
     async fn end(&mut self) -> Result<Option<Ended>> {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
@@ -159,9 +159,10 @@ impl Run {
         }
     }
 
-    /// Kills the command, and takes its output meanwhile: an engine that cannot get rid of it waits for that.
+    /// Kills the command and reads its output in the meantime, because an engine that cannot deliver output does
+    /// not finish.
     async fn overdue(mut self, longest: Duration) -> Result<ExecOutput> {
-        let tree = self.tree.witness();
+        let tree = self.tree.unarmed_handle();
         let latest = Instant::now() + tree.inner().deadlines.stop_margin;
         let killed = tree.kill();
         tokio::pin!(killed);
@@ -189,7 +190,7 @@ impl Run {
         Ok(self.output(ExecOutcome::TimedOut))
     }
 
-    /// Reads a piece of output; false at its end.
+    /// Reads a chunk of output. Returns `false` at its end.
     async fn more(&mut self) -> bool {
         match self.reader.next().await {
             Ok(Some(frame)) => {
@@ -219,23 +220,23 @@ impl Run {
     }
 }
 
-/// The error for a command that ran past its time and may still run.
+/// Returns the error for a command that exceeded its timeout and may still be running.
 pub(super) fn not_killed(longest: Duration, tree: &Tree, error: DriverError) -> DriverError {
-    let text = format!("it ran past its timeout of {longest:?}, and {}", error.message());
+    let text = format!("it exceeded its timeout of {longest:?}, and {}", error.message());
     ExecError::new(tree.asked(), text)
         .with_effect(Effect::Unknown)
         .with_source(error)
         .into()
 }
 
-/// The beginning of a stream.
-struct Kept {
+/// The beginning of a stream, up to its limit.
+struct CappedBuffer {
     bytes: BytesMut,
     limit: usize,
     truncated: bool,
 }
 
-impl Kept {
+impl CappedBuffer {
     fn new(limit: usize) -> Self {
         Self {
             bytes: BytesMut::new(),
@@ -262,14 +263,14 @@ mod tests {
 
     #[test]
     fn output_is_kept_up_to_its_limit_and_exactly_the_limit_is_all_of_it() {
-        let mut kept = Kept::new(5);
+        let mut kept = CappedBuffer::new(5);
         kept.push(b"abc");
         kept.push(b"de");
         assert!(!kept.truncated);
         kept.push(b"f");
         assert!(kept.truncated);
         assert_eq!(kept.take(), "abcde");
-        let mut none = Kept::new(0);
+        let mut none = CappedBuffer::new(0);
         none.push(b"x");
         assert!(none.truncated && none.take().is_empty());
     }

@@ -1,20 +1,21 @@
-//! The commands of this process that somebody is connected to.
+//! The interactive exec sessions of this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-/// Who is connected to commands of which container.
+/// The open exec sessions of each container.
 ///
-/// An engine that cannot get rid of a command's output does not notice that its process has exited, and neither stops,
-/// kills nor removes its container. So whoever is about to do one of these tells the sessions to take all output.
+/// An engine that cannot deliver a command's output does not notice that its process has exited, and neither
+/// stops, kills nor removes its container. Before any of these, the driver therefore tells the sessions to drain
+/// all output.
 #[derive(Default)]
 pub(in crate::driver) struct Sessions {
     open: Mutex<Vec<(String, Weak<Flag>)>>,
 }
 
-/// Something that becomes true once, and that one task waits for.
+/// A flag that is set once and that a single task waits for.
 #[derive(Default)]
 pub(super) struct Flag {
     on: AtomicBool,
@@ -22,7 +23,7 @@ pub(super) struct Flag {
 }
 
 impl Sessions {
-    /// Takes the output of all commands of a container from now on.
+    /// Drains the output of all commands of a container from now on.
     pub(in crate::driver) fn drain(&self, container: &str) {
         for (id, session) in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if id == container
@@ -33,7 +34,7 @@ impl Sessions {
         }
     }
 
-    /// A further session of a container; what is returned is set once its output is to be taken.
+    /// Registers a session of a container. The flag returned is set once its output is to be drained.
     pub(super) fn open(&self, container: &str) -> Arc<Flag> {
         let draining = Arc::new(Flag::default());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +47,7 @@ impl Sessions {
 impl Flag {
     pub(super) fn set(&self) {
         self.on.store(true, Ordering::SeqCst);
-        // A permit is kept for a task that does not wait at this moment.
+        // A permit is stored for a task that is not waiting at the moment.
         self.changed.notify_one();
     }
 
@@ -54,7 +55,7 @@ impl Flag {
         self.on.load(Ordering::SeqCst)
     }
 
-    /// Returns when it is set.
+    /// Waits until the flag is set.
     pub(super) async fn wait(&self) {
         while !self.is_set() {
             self.changed.notified().await;

@@ -1,4 +1,4 @@
-//! Commands somebody talks to while they run.
+//! Interactive exec: commands that the caller talks to while they run.
 
 use std::io::ErrorKind;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::begin::{Begun, Input, begin};
+use super::begin::{Input, StartedExec, begin};
 use super::input::CommandInput;
 use super::kill::Tree;
 use super::output::{CutOff, Sender, output};
@@ -28,10 +28,10 @@ use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec_stream";
 
-/// How often a command is looked at while its output stays open.
+/// How often to inspect a command while its output stays open.
 const FIRST_LOOKS: Duration = Duration::from_millis(100);
 const LATER_LOOKS: Duration = Duration::from_secs(1);
-/// What the engine says of a command that it cannot begin is no longer than this.
+/// The maximum length of the engine's message about a command that it cannot start.
 const COMPLAINT: usize = 16 * 1024;
 
 type Outcome = Option<Result<ExecOutcome>>;
@@ -41,7 +41,7 @@ pub(in crate::driver) async fn exec_stream(
     asked: &str,
     config: ExecConfig,
 ) -> Result<ExecSession> {
-    let Begun { io, tree } = begin(inner, OPERATION, asked, &config, Input::Open).await?;
+    let StartedExec { io, tree } = begin(inner, OPERATION, asked, &config, Input::Open).await?;
     let deadline = config
         .timeout
         .and_then(|longest| Some((Instant::now().checked_add(longest)?, longest)));
@@ -54,7 +54,7 @@ pub(in crate::driver) async fn exec_stream(
     let first = first.unwrap_or_else(|_| Err(TimeoutError::new(OPERATION, begins).into()));
     let first = first.map_err(|error| located(error, OPERATION))?;
     if let Some(size) = config.tty {
-        // A terminal of another size still works, and a command may be over by now.
+        // The command still works with a terminal of another size, and may have exited by now.
         let _ = tree.resize(size).await;
     }
     let takes_input = tree.takes_input().await;
@@ -82,7 +82,7 @@ pub(in crate::driver) async fn exec_stream(
         None => Some(Box::pin(write)),
         Some(input) => {
             let feed: JoinHandle<()> = tokio::spawn(async move {
-                // A command that has enough ends or closes its input; that is no error.
+                // A command may exit or close its input without reading all of it; that is no error.
                 if takes_input {
                     let _ = write.write_all(&input).await;
                 }
@@ -101,7 +101,7 @@ pub(in crate::driver) async fn exec_stream(
     Ok(ExecSession::new(stdin, stdout, stderr, control))
 }
 
-/// Returns when the command runs, or has run, with what was read of its output meanwhile.
+/// Waits until the command is running or has run. Returns the output read in the meantime.
 async fn begun(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
     loop {
         match tree.phase().await? {
@@ -114,7 +114,7 @@ async fn begun(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
     }
 }
 
-/// What a command that ended at once has printed, unless it is the engine that speaks there.
+/// Returns the output of a command that exited immediately, unless that output is an error message of the engine.
 async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result<Vec<Frame>> {
     let (mut frames, mut stdout, mut stderr) = (Vec::new(), Vec::new(), Vec::new());
     while stdout.len() + stderr.len() < COMPLAINT {
@@ -131,22 +131,24 @@ async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result
         None => Ok(frames),
         Some(text) => {
             tree.disarm();
-            Err(tree.not_begun(text).await)
+            Err(tree.start_error(text).await)
         }
     }
 }
 
 struct Shared {
     tree: Tree,
-    /// Set when the output is taken whether or not anybody reads it: from a kill on, and once the command has exited.
+    /// Set when the output is drained whether or not anyone reads it: after a kill, and once the command has
+    /// exited.
     draining: Arc<Flag>,
-    /// Set when the command has exited or nobody waits for it any more; silence then is an end.
+    /// Set when the command has exited or nobody waits for it any more. From then on, silence counts as the end of
+    /// the output.
     exited: Flag,
-    /// Whether it was us who killed the command.
+    /// Whether the driver killed the command.
     killed: AtomicBool,
 }
 
-/// What the end of the output says of the command; none while the output is open.
+/// What the end of the output says about the command; `None` while the output is open.
 type OutputEnd = Option<Result<Option<Ended>>>;
 
 impl Shared {
@@ -156,7 +158,7 @@ impl Shared {
         self.tree.kill().await
     }
 
-    /// How the command ended, once it has.
+    /// Waits until the command has exited, and returns its outcome.
     async fn end(&self, mut output: watch::Receiver<OutputEnd>) -> Result<ExecOutcome> {
         let ended = self.exit(&mut output).await?;
         self.exited.set();
@@ -169,12 +171,12 @@ impl Shared {
         }
     }
 
-    /// The command's exit, from the end of its output or from a look, whichever shows it first.
+    /// Returns the command's exit, from the end of its output or from an inspection, whichever comes first.
     async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Ended>> {
         let mut pause = FIRST_LOOKS;
         loop {
             tokio::select! {
-                // A reading task that failed says nothing; the looks go on.
+                // If the reading task fails, keep inspecting.
                 Ok(end) = output.wait_for(Option::is_some) => {
                     if let Some(end) = end.clone() {
                         return end;
@@ -185,7 +187,7 @@ impl Shared {
             match self.tree.phase().await? {
                 Some(Phase::Ended(ended)) => return self.tree.own_exit(ended).await.map(Some),
                 Some(Phase::Runs | Phase::Prepared) => {
-                    // While nobody reads its output, an engine may not get to recording its exit.
+                    // While nobody reads its output, the engine may be unable to record the exit.
                     if pause >= LATER_LOOKS && self.tree.container_gone().await? {
                         return Ok(None);
                     }
@@ -197,7 +199,7 @@ impl Shared {
     }
 }
 
-/// Passes the output on: only as fast as it is read, until the command may not be held back any more.
+/// Forwards the output. It reads only as fast as the reader does, until the command must no longer be blocked.
 struct Pump {
     shared: Arc<Shared>,
     reader: ExecReader,
@@ -229,7 +231,7 @@ impl Pump {
         }
     }
 
-    /// Reads to the end of the output, and finds out what that end means.
+    /// Reads to the end of the output, and determines what that end means.
     async fn read(&mut self) -> Result<Option<Ended>> {
         let shared = Arc::clone(&self.shared);
         let silence = shared.tree.inner().deadlines.read;
@@ -250,7 +252,7 @@ impl Pump {
                 () = self.stderr.pass_on() => {}
                 () = shared.draining.wait(), if !shared.draining.is_set() => {}
                 () = silent(&shared.exited, last + silence) => {
-                    let text = format!("nothing came for {silence:?} after the command had exited");
+                    let text = format!("no data for {silence:?} after the command had exited");
                     return Err(shared.tree.cut_off(&text));
                 }
             }
@@ -275,13 +277,13 @@ fn push(frame: Frame, stdout: &mut Sender, stderr: &mut Sender) {
     }
 }
 
-/// Returns at a time, but not before the command has exited.
+/// Waits until a point in time, and at least until the command has exited.
 async fn silent(exited: &Flag, until: Instant) {
     exited.wait().await;
     sleep_until(until).await;
 }
 
-/// Sees to the timeout and reports how the command ended.
+/// Enforces the timeout and reports the command's outcome.
 async fn supervise(
     shared: Arc<Shared>,
     output: watch::Receiver<OutputEnd>,
@@ -337,7 +339,7 @@ impl ExecControl for Control {
         let gone = |_| DriverError::from(InternalError::new("a task ended unexpectedly"));
         let told = outcome.wait_for(Option::is_some).await.map_err(gone)?;
         told.clone()
-            .unwrap_or_else(|| Err(InternalError::new("a command without an outcome").into()))
+            .unwrap_or_else(|| Err(InternalError::new("the command has no outcome").into()))
     }
 
     async fn kill(&self) -> Result<()> {
@@ -356,10 +358,10 @@ impl Drop for Control {
         for task in &self.tasks {
             task.abort();
         }
-        // The reading task goes on until the command is gone: the reader may still have the output, and an engine waits
-        // for somebody to take it.
+        // The reading task continues until the command is gone. The caller may still hold the output, and the
+        // engine needs someone to drain it.
         self.shared.draining.set();
         self.shared.exited.set();
-        self.shared.tree.fire();
+        self.shared.tree.kill_in_background();
     }
 }

@@ -1,4 +1,4 @@
-//! Reading files and folders in memory.
+//! Reading files and directories on tmpfs mounts.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use super::{Input, Inside, ROOT, Script};
 use crate::driver::inner::Inner;
-use crate::driver::place::{Asked, unread};
+use crate::driver::place::{FileRequest, unread};
 
 const READ: &str = r#"
 follow
@@ -22,7 +22,7 @@ echo "$mark fine"
 cat < "$target" && printf %s "$mark"
 "#;
 
-/// The archive's names begin with where a link led to, which is told.
+/// Entry names begin with the last component of the resolved path, which the script reports.
 const PACK: &str = r#"
 follow
 look "$target"
@@ -34,20 +34,20 @@ tar -c -f - -C "${target%/*}/" -- "$name" && printf %s "$mark"
 "#;
 
 impl Inner {
-    /// A file's content.
+    /// Returns the content of a file.
     pub(in crate::driver) async fn read_inside(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
     ) -> Result<ByteStream> {
         let (inside, _) = self.say_inside(READ, asked, path).await?;
         Ok(self.content_of(inside))
     }
 
-    /// The same in memory, of a limited size.
+    /// Reads a whole file of limited size into memory.
     pub(in crate::driver) async fn read_all_inside(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
         limit: usize,
     ) -> Result<Bytes> {
@@ -55,7 +55,7 @@ impl Inner {
         let mut all = BytesMut::new();
         while let Some(data) = content.next().await.transpose()? {
             if all.len() + data.len() > limit {
-                let text = format!("it has more than the {limit} bytes that were to be read");
+                let text = format!("it exceeds the limit of {limit} bytes");
                 return Err(unread(asked.path, Kind::FileTooLarge, text).into());
             }
             all.extend_from_slice(&data);
@@ -63,22 +63,22 @@ impl Inner {
         Ok(all.freeze())
     }
 
-    /// An archive, and what its names begin with.
+    /// Returns an archive, and the prefix of its entry names.
     pub(in crate::driver) async fn pack_inside(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
     ) -> Result<(ByteStream, String)> {
         let (inside, name) = self.say_inside(PACK, asked, path).await?;
         Ok((self.content_of(inside), name))
     }
 
-    /// Runs a script as the container's user, and where that one reaches nothing, as root, which may have lost the
-    /// right to read what is another's.
+    /// Runs a script as the container's user and, if that user has no access, as root. Root may lack the
+    /// capability to read other users' files.
     async fn say_inside(
         self: &Arc<Self>,
         text: &'static str,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
     ) -> Result<(Inside, String)> {
         let own = asked.record.config.user.clone();
@@ -102,7 +102,7 @@ impl Inner {
             inside.tree.disarm();
             let refused = inside.refused(&word);
             match word.as_str() {
-                // Nobody sees into a folder that is another's.
+                // A user cannot see into another user's private directory.
                 "nothing" if at < last => {}
                 "nothing" => return Err(denied.unwrap_or(refused)),
                 "denied" if at < last => denied = Some(refused),

@@ -1,4 +1,4 @@
-//! Writing files and folders in memory.
+//! Writing files and directories on tmpfs mounts.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::io::{AsyncWriteExt, WriteHalf};
 use super::{Input, Inside, ROOT, Script};
 use crate::driver::files::wrong_length;
 use crate::driver::inner::Inner;
-use crate::driver::place::Asked;
+use crate::driver::place::FileRequest;
 use crate::wire::Duplex;
 
-/// It counts what came: when the connection breaks or the caller leaves, the input ends too.
+/// Counts the bytes received, because the input also ends if the connection breaks or the caller goes away.
 const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
@@ -45,11 +45,11 @@ say failed
 "#;
 
 impl Inner {
-    /// Writes a file beside its place and puts it there when it is whole. It is written by a command of its owner's,
-    /// for in a container without capabilities not even root can give a file away.
+    /// Writes a temporary file next to the target and renames it once it is complete. The command runs as the
+    /// file's owner, because in a container without capabilities not even root can change a file's owner.
     pub(in crate::driver) async fn write_inside(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
         owner: FileOwner,
         file: WriteFile,
@@ -70,10 +70,10 @@ impl Inner {
         self.feed_inside(&script, content, Some(length)).await
     }
 
-    /// Unpacks an archive into a folder.
+    /// Unpacks an archive into a directory.
     pub(in crate::driver) async fn unpack_inside(
         self: &Arc<Self>,
-        asked: Asked<'_>,
+        asked: FileRequest<'_>,
         path: &str,
         archive: ByteStream,
     ) -> Result<()> {
@@ -93,7 +93,7 @@ impl Inner {
         length: Option<u64>,
     ) -> Result<()> {
         let (mut inside, write) = Inside::open(self, script, Input::Open).await?;
-        // It ends with its input, and must not be killed before it has cleaned up.
+        // It exits when its input ends, and must not be killed before it has cleaned up.
         inside.tree.disarm();
         let taken = inside.tree.takes_input();
         let fed = async {
@@ -101,7 +101,7 @@ impl Inner {
                 return pending().await;
             }
             match feed(write, content, length, script.asked.path).await {
-                // The input has to stay open until the script has ended.
+                // The input must stay open until the script has exited.
                 Ok(_write) => pending().await,
                 Err(error) => error,
             }
@@ -113,14 +113,14 @@ impl Inner {
         if word == "done" {
             return Ok(());
         }
-        // What it complained about may come after the word.
+        // Error output may arrive after the status.
         while inside.more().await? {}
         Err(inside.refused(&word))
     }
 }
 
-/// Sends the content. Its last piece is sent only when it is known to be the last one: what is wrong after it must
-/// not leave a file that looks whole.
+/// Sends the content. Each chunk is held back until the next one is known, so that an error after the last chunk
+/// cannot leave a file that looks complete.
 async fn feed(
     mut write: WriteHalf<Duplex>,
     mut content: ByteStream,
@@ -144,7 +144,7 @@ async fn feed(
         if let Some(data) = std::mem::replace(&mut last, next)
             && write.write_all(&data).await.is_err()
         {
-            // The script has ended, and says why.
+            // The script has exited and reports why.
             return Ok(write);
         }
         if ended {

@@ -13,7 +13,7 @@ use crate::translate::text::Text;
 
 const OPERATION: &str = "get_container_logs";
 
-/// The most bytes that are returned at once. A stream has no such limit.
+/// The maximum number of bytes returned in one call. A stream has no such limit.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 pub(in crate::driver) async fn get(inner: &Inner, id: &ContainerId, options: LogOptions) -> Result<String> {
@@ -54,17 +54,17 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
     streamed
 }
 
-/// Reads only the end of a log, where the engine can be asked for it. A stream reads all of a log twice instead, as it
-/// cannot keep lines.
+/// Reads only the end of a log, if the engine supports it. A stream reads the whole log twice instead, because it
+/// cannot buffer lines.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
-    // A terminal's output does not tell how many entries came.
+    // The output of a terminal does not show how many entries were received.
     let tail_works = quirks::tail_works(reader.inner.engine.flavour());
     let can_ask = tail_works && reader.options.since.is_none() && !record.config.tty;
     let mut wanted = can_ask.then(|| first_guess(last)).flatten();
     loop {
         let mut text = Text::new(Some(last));
         let came = reader.read_end(record, wanted, &mut text).await?;
-        // The first line of each stream may have lost its beginning, unless the whole log came.
+        // The first line of each stream may be truncated, unless the whole log was received.
         let enough = text.completed() >= last.saturating_add(2);
         match wanted {
             Some(entries) if came >= entries && !enough => wanted = more(entries),
@@ -73,13 +73,13 @@ async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) ->
     }
 }
 
-/// How many entries to ask for first. Engines count entries of both streams, and the parts of a long line one by
-/// one; none of that is the number of lines wanted, so a first guess may have to grow.
+/// Returns how many entries to request first. Engines count entries of both streams, and each part of a long line
+/// separately. Neither matches the number of lines requested, so the first guess may have to grow.
 fn first_guess(lines: u64) -> Option<u64> {
     more(lines.checked_add(16)?)
 }
 
-/// The next larger guess; none means to read everything.
+/// Returns the next larger guess, or `None` to read everything.
 fn more(entries: u64) -> Option<u64> {
     const MOST: u64 = 1 << 20;
     entries.checked_mul(4).filter(|entries| *entries <= MOST)

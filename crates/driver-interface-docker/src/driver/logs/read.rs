@@ -1,4 +1,4 @@
-//! Reading a log once, for whoever takes what is read.
+//! Reading a log once and passing it to a sink.
 
 use std::future::pending;
 use std::time::{Duration, SystemTime};
@@ -16,23 +16,23 @@ use crate::translate::records::ContainerRecord;
 use crate::translate::status;
 use crate::wire::{EngineError, Frame, Stream};
 
-/// How long after a container's end its output may still be silent before following is taken for finished.
+/// How long the output must be silent after a container's exit before following it is considered complete.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How long one wait for a container's end lasts before it is looked at again.
+/// How long to wait for a container's exit before it is inspected again.
 const LOOKS: Duration = Duration::from_secs(15);
-/// How often a container that is paused is looked at.
+/// How often to inspect a paused container.
 const PAUSED_LOOKS: Duration = Duration::from_millis(200);
-/// How long after the time up to which is asked for the engine may be late with what was written before.
+/// How long after the `until` time the engine may still deliver entries from before it.
 const LATE: Duration = Duration::from_millis(500);
 
-/// Takes what is read. While it does, nothing is read.
+/// The receiver of a log. Nothing is read while it processes a chunk.
 pub(super) trait Sink: Send {
     fn take(&mut self, chunk: LogChunk) -> impl Future<Output = Result<(), Stopped>> + Send;
 }
 
-/// Reading stopped.
+/// The reason why reading stopped.
 pub(super) enum Stopped {
-    /// Nobody wants what is read.
+    /// The receiver is gone.
     Left,
     Engine(EngineError),
     Failed(DriverError),
@@ -50,7 +50,7 @@ impl From<DriverError> for Stopped {
     }
 }
 
-/// How many bytes of each stream were read.
+/// The number of bytes read from each stream.
 #[derive(Clone, Default)]
 struct Seen {
     stdout: u64,
@@ -69,8 +69,8 @@ impl Seen {
         *self.of(frame.stream) += frame.data.len() as u64;
     }
 
-    /// What of a frame comes after the bytes that were read, when the log is read again.
-    fn beyond(&mut self, mut frame: Frame) -> Option<Frame> {
+    /// Returns the part of a frame beyond the bytes already read, when the log is read again.
+    fn skip_seen(&mut self, mut frame: Frame) -> Option<Frame> {
         let left = self.of(frame.stream);
         let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
         *left -= old as u64;
@@ -79,13 +79,13 @@ impl Seen {
         Some(frame).filter(|frame| !frame.data.is_empty())
     }
 
-    /// Whether less was read again than was read before.
+    /// Returns whether less was read the second time than before.
     fn is_short(&self) -> bool {
         self.stdout + self.stderr > 0
     }
 }
 
-/// Reads one container's log for one call.
+/// Reads the log of one container for one call.
 pub(super) struct Reader<'a> {
     pub(super) inner: &'a Inner,
     pub(super) asked: &'a str,
@@ -94,7 +94,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads all that the options ask for.
+    /// Reads everything that the options request.
     pub(super) async fn read(
         &self,
         record: ContainerRecord,
@@ -109,8 +109,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what there is, or only so many entries from its end where their number is given, whatever the options'
-    /// `tail`. Returns how many entries came.
+    /// Reads the existing log, or only the given number of entries from its end, regardless of the options'
+    /// `tail`. Returns how many entries were received.
     pub(super) async fn read_end(
         &self,
         record: &ContainerRecord,
@@ -139,7 +139,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a log broke off because its container was removed, which is the end of what is followed.
+    /// Returns whether a log broke off because its container was removed, which is the regular end of a followed
+    /// log.
     async fn is_removal(&self, id: &str, failure: &EngineError) -> bool {
         let refused = match failure {
             EngineError::Refused(refusal) => Some(cause(Operation::ReadLogs, refusal)),
@@ -157,7 +158,8 @@ impl Reader<'_> {
         let skip = match self.options.tail {
             None => 0,
             Some(0) if !follow => return Ok(()),
-            // Engines count their entries, and wrongly: of both streams, and the parts of a long line one by one.
+            // Engines count entries of both streams, and each part of a long line separately, so their count is
+            // unusable.
             Some(last) => self.count(&record).await?.saturating_sub(last),
         };
         let mut chunks = Chunks::new(self.options, record.config.tty, skip);
@@ -170,13 +172,14 @@ impl Reader<'_> {
         give(sink, chunks.finish()).await
     }
 
-    /// How long it is to the time up to which is asked for; none where there is no such time.
+    /// Returns the time left until `until`, or `None` if it is not set.
     fn left_until(&self) -> Option<Duration> {
         let until = self.options.until?;
         Some(until.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
-    /// The container once it has been started, where it is followed; none if it is removed before.
+    /// Waits until the container has been started if the log is to be followed. Returns `None` if it is removed
+    /// before.
     async fn started(&self, mut record: ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let mut pause = Duration::from_millis(50);
         while self.options.follow && status::status(&record.state) == ContainerStatus::Created {
@@ -193,7 +196,7 @@ impl Reader<'_> {
         Ok(Some(record))
     }
 
-    /// How many of the wanted lines there are now.
+    /// Counts the requested lines that exist now.
     async fn count(&self, record: &ContainerRecord) -> Result<u64, Stopped> {
         let mut chunks = Chunks::new(self.options, record.config.tty, u64::MAX);
         let mut output = self.open(record, false, None).await?;
@@ -215,20 +218,20 @@ impl Reader<'_> {
             stamps: needs_stamps(&self.options),
             since: self.options.since,
             tail,
-            // A terminal's output is one stream, whichever is asked for.
+            // The output of a terminal is a single stream, whichever one is requested.
             streams: (self.options.stdout || record.config.tty, self.options.stderr),
         };
         let tty = record.config.tty;
         let opened = self.inner.engine.logs(&record.id, tty, &request);
         if follow {
-            // Podman answers only when there is something to read.
+            // Podman only responds once there is something to read.
             Ok(opened.await?)
         } else {
             self.in_time(self.inner.deadlines.logs, opened).await
         }
     }
 
-    /// The next frame of what is there already.
+    /// Returns the next frame of the existing log.
     async fn next(&self, output: &mut Output) -> Result<Option<Frame>, Stopped> {
         self.in_time(self.inner.deadlines.logs, output.next()).await
     }
@@ -250,7 +253,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log until the run is over, or the time asked for has come, and everything of it was read.
+    /// Reads the log until the run is over or `until` is reached, and everything up to then has been read.
     async fn follow(
         &self,
         record: &ContainerRecord,
@@ -262,8 +265,8 @@ impl Reader<'_> {
         let passed = || until.is_some_and(|until| until <= Instant::now());
         loop {
             self.live(record, chunks, seen, sink, until).await?;
-            // Neither engine's following has always sent everything when it ends, and none of it is of a pause, so the
-            // log is read again for what is left.
+            // When an engine's followed log ends, it may be incomplete, and it never contains the output of a
+            // pause. Therefore the log is read again for the remainder.
             let over = passed() || !self.goes_on(record).await?;
             self.rest(record, chunks, seen, sink).await?;
             if over {
@@ -276,7 +279,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the log as it is written, for as long as what comes is whole.
+    /// Reads the log as it is written, for as long as the data is known to be complete.
     async fn live(
         &self,
         record: &ContainerRecord,
@@ -297,8 +300,8 @@ impl Reader<'_> {
         let mut ended = false;
         let mut ran = None::<Instant>;
         loop {
-            // Once it has ended a silence is the end: some engines keep the stream open. While what was read is taken
-            // nothing is read here, so that is no silence.
+            // After the exit, silence counts as the end, because some engines keep the stream open. Time that the
+            // sink spends on a chunk is not silence, because nothing is read meanwhile.
             let frame = tokio::select! {
                 frame = output.next() => frame?,
                 over = &mut over, if !ended => {
@@ -312,7 +315,7 @@ impl Reader<'_> {
             let Some(frame) = frame else {
                 return Ok(());
             };
-            let Some(frame) = known.beyond(frame) else {
+            let Some(frame) = known.skip_seen(frame) else {
                 continue;
             };
             if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
@@ -326,7 +329,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what is there beyond what was read.
+    /// Reads the existing log beyond what was already read.
     async fn rest(
         &self,
         record: &ContainerRecord,
@@ -337,7 +340,7 @@ impl Reader<'_> {
         let mut output = self.open(record, false, None).await?;
         let mut known = seen.clone();
         while let Some(frame) = self.next(&mut output).await? {
-            if let Some(frame) = known.beyond(frame) {
+            if let Some(frame) = known.skip_seen(frame) {
                 seen.add(&frame);
                 give(sink, chunks.push(frame)).await?;
             }
@@ -345,14 +348,14 @@ impl Reader<'_> {
         if known.is_short() {
             tracing::warn!(
                 container = self.asked,
-                "the log was cut while it was followed; of its end some may be missing"
+                "the log was truncated while it was followed; some of its end may be missing"
             );
         }
         Ok(())
     }
 
-    /// Returns when this run of the container is over. An engine that does not say how it stands with the container
-    /// would not tell the end of its log either.
+    /// Waits until this run of the container is over. If the engine cannot report the container's state, it would
+    /// not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.goes_on(record).await? {
             self.look_later(record).await;
@@ -360,10 +363,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Returns when the container runs, or its run is over: it may be paused.
+    /// Waits until the container is running or its run is over. It may be paused.
     async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         loop {
-            // Also where the engine ends its streams at once.
+            // Sleep first, in case the engine ends its streams immediately.
             sleep(PAUSED_LOOKS).await;
             if self.runs(record).await? || !self.goes_on(record).await? {
                 return Ok(());
@@ -381,7 +384,7 @@ impl Reader<'_> {
         Ok(now.is_some_and(|now| status::status(&now.state) == ContainerStatus::Running))
     }
 
-    /// The container as it is now, unless it has been started again since.
+    /// Returns the current record of the container, unless it has been restarted since.
     async fn run_now(&self, record: &ContainerRecord) -> Result<Option<ContainerRecord>, Stopped> {
         let now = self.find(&record.id).await?;
         Ok(now.filter(|now| status::started_at(&now.state) == status::started_at(&record.state)))
@@ -392,7 +395,7 @@ impl Reader<'_> {
             .await
     }
 
-    /// Returns when it is time to look whether a run goes on.
+    /// Waits until it is time to check whether the run is over.
     async fn look_later(&self, record: &ContainerRecord) {
         match timeout(LOOKS, self.inner.engine.wait_next_exit(&record.id)).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,
@@ -433,11 +436,11 @@ mod tests {
         let mut seen = Seen::default();
         seen.add(&frame(Stream::Stdout, b"abc"));
         seen.add(&frame(Stream::Stderr, b"x"));
-        assert_eq!(seen.beyond(frame(Stream::Stdout, b"ab")), None);
-        let cut = seen.beyond(frame(Stream::Stdout, b"cd")).unwrap();
+        assert_eq!(seen.skip_seen(frame(Stream::Stdout, b"ab")), None);
+        let cut = seen.skip_seen(frame(Stream::Stdout, b"cd")).unwrap();
         assert_eq!((cut.data.as_ref(), cut.starts), (b"d".as_ref(), false));
-        assert_eq!(seen.beyond(frame(Stream::Stderr, b"x")), None);
-        let new = seen.beyond(frame(Stream::Stderr, b"y")).unwrap();
+        assert_eq!(seen.skip_seen(frame(Stream::Stderr, b"x")), None);
+        let new = seen.skip_seen(frame(Stream::Stderr, b"y")).unwrap();
         assert_eq!((new.data.as_ref(), new.starts), (b"y".as_ref(), true));
     }
 }

@@ -14,7 +14,8 @@ use crate::driver::task::{located, read};
 
 const OPERATION: &str = "stream_container_logs";
 
-/// How many chunks wait for the caller. Then the engine is not read any more, and holds the rest back.
+/// How many chunks are buffered for the caller. Beyond that, the driver stops reading and the engine holds back
+/// the rest.
 const WAITING: usize = 4;
 
 type Sender = mpsc::Sender<Result<LogChunk>>;
@@ -54,7 +55,7 @@ pub(in crate::driver) async fn stream(
     Ok(LogStream::new(items))
 }
 
-/// The task that reads for a stream; it ends with the stream.
+/// The task that reads for a stream. It is aborted when the stream is dropped.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {

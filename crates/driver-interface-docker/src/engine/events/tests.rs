@@ -13,7 +13,7 @@ fn event(action: &str, signal: &str) -> String {
     serde_json::json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}).to_string()
 }
 
-/// An engine with these events of a run.
+/// The events of a run that a scripted engine has.
 #[derive(Clone, Default)]
 struct Events {
     of_the_run: Vec<String>,
@@ -23,7 +23,8 @@ struct Events {
     stays_open: bool,
 }
 
-/// What is made of a killed run on such an engine, and what the engine was asked.
+/// Returns what the driver concludes about a killed run on such an engine, and the requests that the engine
+/// received.
 async fn asked(flavour: Flavour, events: Events) -> (Option<bool>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");

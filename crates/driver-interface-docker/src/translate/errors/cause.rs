@@ -6,31 +6,31 @@ use crate::wire::Refusal;
 /// A well-known cause of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The thing itself is not there.
+    /// The resource itself does not exist.
     NotFound,
     ImageMissing,
     NetworkMissing,
     MountSourceMissing,
     NameTaken,
     InUse,
-    /// A container has to end first.
+    /// The container must exit first.
     StillRunning,
     Paused,
     NotRunning,
-    /// Somebody else is removing it at this moment.
+    /// Another client is removing the container right now.
     RemovalUnderWay,
-    /// Podman's word for any state that does not fit the operation.
+    /// Podman's phrase for any state that does not suit the operation.
     WrongState,
-    /// Neither the request nor the image names one.
+    /// Neither the request nor the image specifies a command.
     NoCommand,
     CommandNotFound,
     CommandNotExecutable,
-    /// The folder a program is to run in is not there, or is none.
+    /// The working directory does not exist or is not a directory.
     WorkingDirMissing,
-    /// The folder a program is to run in is closed to its user.
+    /// The user has no access to the working directory.
     WorkingDirDenied,
     UserNotFound,
-    /// The engine may not grant a ulimit.
+    /// The engine is not allowed to set a ulimit.
     UlimitRefused,
     AddressesExhausted,
     DiskQuotaUnsupported,
@@ -40,18 +40,18 @@ pub(crate) enum Cause {
     AccessDenied,
     RateLimited,
     RegistryUnreachable,
-    /// What the registry has is no image, or not the one of its digest.
+    /// The registry's content is not an image, or does not match its digest.
     Corrupt,
-    /// The engine was caught in a race of its own, undid what it had begun, and will do it next time.
-    Passing,
-    /// The engine does not take what was asked.
+    /// The engine hit a race condition of its own and rolled back; a retry will succeed.
+    Transient,
+    /// The engine rejects a parameter.
     BadParameter,
     Other,
 }
 
 use Cause::*;
 
-/// Reads a refusal as a cause: by the engine's own words, and where these do not tell, by the status.
+/// Determines the cause of a refusal from the engine's words or, if these are inconclusive, from the status.
 pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     let message = Message::new(&refusal.message);
     let status = refusal.status;
@@ -64,7 +64,7 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     };
     let found = match operation {
         Operation::PullImage => pull(status, message.text()),
-        // Of a container that is being removed Docker sends no logs any more.
+        // Docker sends no logs of a container that is being removed.
         Operation::ReadLogs if status == 409 => Some(RemovalUnderWay),
         Operation::InspectImage => by_words().map(|_| NotFound),
         Operation::StartContainer | Operation::Exec => of_runtime().or_else(by_words),
@@ -86,7 +86,7 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
         (Operation::StopContainer | Operation::PauseContainer | Operation::Exec, 409) => Some(NotRunning),
         (Operation::RemoveContainer, 409) => Some(StillRunning),
         (Operation::RemoveImage | Operation::RemoveVolume | Operation::RemoveNetwork, 409) => Some(InUse),
-        // Docker, of a network that has containers.
+        // Docker's status for a network that has containers.
         (Operation::RemoveNetwork, 403) => Some(InUse),
         (
             Operation::Read
@@ -101,15 +101,16 @@ fn by_status(operation: Operation, status: u16) -> Option<Cause> {
     }
 }
 
-/// Whether the engine does not take what was asked: a status of Docker, a word of Podman. A runtime says the same of a
-/// kernel that cannot do something.
+/// Returns whether the engine rejects the input: a status on Docker, a phrase on Podman. A runtime uses the same
+/// phrase if the kernel lacks a feature.
 fn is_refused_input(status: u16, message: &Message) -> bool {
     status == 400 || !message.is_from_runtime() && message.text().ends_with(": invalid argument")
 }
 
-/// What engines and registries say of a pull. Words of a registry may stand anywhere, and are passed on with what several
-/// registries and mirrors said. The user's own text in them is the image's reference, which has no spaces: so
-/// phrases of several words are the registry's, and single words count only as a whole part between colons.
+/// Determines the cause of a failed pull. A registry's words may occur anywhere in the text, and engines join the
+/// messages of several registries and mirrors. The only user text is the image's reference, which contains no
+/// spaces. Therefore phrases of several words are the registry's, and single words only count as a whole part
+/// between colons.
 fn pull(status: u16, text: &str) -> Option<Cause> {
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let has_code = |code: &str| text.split(": ").any(|part| part.trim() == code);
@@ -120,7 +121,7 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
         "access denied",
         "authentication required",
         "access to the resource is denied",
-        // What Docker makes of a registry's 401 when it was given nobody to ask as.
+        // Docker's message for a registry's 401 if it had no credentials.
         "no basic auth credentials",
         "incorrect username or password",
         "401 unauthorized",
@@ -132,7 +133,7 @@ fn pull(status: u16, text: &str) -> Option<Cause> {
     let corrupt = [
         "verification failed for digest",
         "digest did not match",
-        // What Docker makes of a manifest that is none.
+        // Docker's message for an invalid manifest.
         "missing signature key",
     ];
     if says(&corrupt) {

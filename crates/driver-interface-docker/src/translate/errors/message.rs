@@ -1,11 +1,11 @@
-//! An engine's message, taken apart so that only the engine's own words are ever compared.
+//! Parsing of an engine's message, so that only the engine's own words are ever compared.
 //!
-//! A message holds what the user wrote: names, paths, programs, users. It stands between words of the engine, so a
-//! message is known by what it begins and ends with, never by what it has somewhere.
+//! A message contains text from the user: names, paths, programs, users. That text is surrounded by words of the
+//! engine, so a message is recognised by its beginning and end, never by text in the middle.
 
 use super::Cause;
 
-/// What is known about one message: how it begins, how it ends, what it means. What lies between is the user's.
+/// A known message: its beginning, its end and its meaning. The text in between comes from the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Phrase {
     begins: &'static str,
@@ -38,43 +38,43 @@ impl Phrase {
     }
 }
 
-/// A message in lower case, without what engines put around it.
+/// A message in lower case, without the engine's wrapping.
 #[derive(Debug)]
 pub(super) struct Message {
     text: String,
     from_runtime: bool,
 }
 
-/// What an engine says before the reason, outermost first.
+/// The engine's prefixes before the reason, outermost first.
 const ENGINE_PREFIXES: [&str; 3] = [
     "container create: ",
     "failed to set up container networking: ",
     "failed to create task for container: ",
 ];
 
-/// What Docker says before the words of its runtime.
+/// Docker's prefix before the message of its runtime.
 const SHIM: &str = "failed to create shim task: ";
 const DOCKER_RUNTIME: [&str; 3] = [
     "oci runtime create failed: ",
     "oci runtime start failed: ",
     "oci runtime exec failed: ",
 ];
-/// What Docker says after the words of its runtime. It takes "not a directory" for a mount that does not fit, and says
-/// "permission denied" of what is a directory.
+/// Docker's suffixes after the message of its runtime. Docker interprets "not a directory" as an unsuitable mount,
+/// and says "permission denied" about a directory.
 const DOCKER_ENDS: [&str; 3] = [
     ": unknown: are you trying to mount a directory onto a file (or vice-versa)? check if the specified host path exists \
      and is the expected type",
     ": unknown: permission denied",
     ": unknown",
 ];
-/// What Podman says after the words of its runtime. It chooses by words anywhere in them, the user's among them, so
-/// the choice means nothing.
+/// Podman's suffixes after the message of its runtime. Podman chooses one by words anywhere in the message,
+/// including the user's, so they carry no information.
 const PODMAN_ENDS: [&str; 3] = [
     ": oci runtime attempted to invoke a command that was not found",
     ": oci permission denied",
     ": oci runtime error",
 ];
-/// What runc says before the reason.
+/// runc's prefixes before the reason.
 const RUNTIME_PREFIXES: [&str; 6] = [
     "runc create failed: ",
     "runc start failed: ",
@@ -99,13 +99,14 @@ impl Message {
         &self.text
     }
 
-    /// Whether it is the runtime that speaks (runc or crun): of the program, its user, its folder.
+    /// Returns whether the message is from the runtime (runc or crun): about the program, its user or its working
+    /// directory.
     pub(super) fn is_from_runtime(&self) -> bool {
         self.from_runtime
     }
 
-    /// The cause of the first phrase that fits. What a message begins with is always the engine's, while some end with
-    /// the user's text: so phrases that only say how a message ends come last.
+    /// Returns the cause of the first phrase that matches. The beginning of a message is always the engine's, but
+    /// some messages end with the user's text. Therefore phrases that only match the end come last.
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
         let find = |text: &str| {
@@ -116,11 +117,11 @@ impl Message {
                 .find(|phrase| phrase.fits(text))
                 .map(|phrase| phrase.cause)
         };
-        // An id at the end may also be what the user named: an image, for one.
+        // An id at the end may also come from the user, for example as the id of an image.
         find(&self.text).or_else(|| find(self.without_id()))
     }
 
-    /// The text without the id that engines put at the end of some messages.
+    /// Returns the text without the id that engines append to some messages.
     pub(super) fn without_id(&self) -> &str {
         match self.text.rsplit_once(' ') {
             Some((rest, id))
@@ -147,7 +148,7 @@ fn docker_runtime(text: &str) -> Option<&str> {
     Some(reason(words))
 }
 
-/// Podman puts the name or path of the runtime before its words.
+/// Strips the name or path of the runtime, which Podman puts before the runtime's message.
 fn podman_runtime(text: &str) -> Option<&str> {
     let words = PODMAN_ENDS.iter().find_map(|end| text.strip_suffix(end))?;
     let (runtime, words) = words.split_once(": ")?;
@@ -157,7 +158,8 @@ fn podman_runtime(text: &str) -> Option<&str> {
 
 fn reason(words: &str) -> &str {
     let mut words = without_prefixes(words, &RUNTIME_PREFIXES);
-    // runc before 1.1 names its source: `container_linux.go:380: starting container process caused: exec: …`.
+    // runc before 1.1 includes the source location: `container_linux.go:380: starting container process caused:
+    // exec: …`.
     while let Some((place, rest)) = words.split_once(": ")
         && is_source_line(place)
     {

@@ -1,7 +1,7 @@
-//! What engines say, by operation.
+//! The engines' phrases, by operation.
 //!
-//! Looked up in the sources of moby, podman, runc and crun, and recorded from them where they could be had; each phrase
-//! has its message among the tests.
+//! Taken from the sources of moby, podman, runc and crun, and recorded from them if possible. Each phrase has its
+//! message among the tests.
 
 use super::Cause::*;
 use super::Operation;
@@ -32,7 +32,8 @@ const NETWORK: &[Phrase] = &[
     between("network ", " not found", NetworkMissing),
     between("could not find a network matching network mode ", " not found", NetworkMissing),
     ends(": network not found", NetworkMissing),
-    // Docker finds a network by its name, and for a moment there are two: of who made one each, one undoes it.
+    // Docker finds a network by its name. If two processes create one, there are two for a moment, until one of
+    // them is rolled back.
     between("network ", " matches found on name)", WrongState),
 ];
 
@@ -40,7 +41,7 @@ const NETWORK: &[Phrase] = &[
 const CONTAINER: &[Phrase] = &[
     begins("no such container: ", NotFound),
     ends(": no such container", NotFound),
-    // An id's prefix that fits several containers; it names none.
+    // An id prefix that matches several containers, and so identifies none.
     begins("multiple ids found with provided prefix: ", NotFound),
     begins("more than one result for container id ", NotFound),
 ];
@@ -51,7 +52,7 @@ const USER: &[Phrase] = &[
     begins("unable to find group ", UserNotFound),
 ];
 
-/// What runc and crun say of a program, its folder and its limits.
+/// What runc and crun say about a program, its working directory and its limits.
 #[rustfmt::skip]
 pub(super) const RUNTIME: &[Phrase] = &[
     // runc
@@ -99,10 +100,10 @@ const EXEC: &[Phrase] = &[
     between("container ", " is restarting, wait until the container is running", NotRunning),
     begins("cannot exec in a container that is not running; ", NotRunning),
     ends("container state improper", NotRunning),
-    // What runs the runtime for Docker.
+    // From containerd, which runs the runtime for Docker.
     between("task ", " not found: not found", NotRunning),
-    // The runtimes, when the container ends between the engine's look and the start of the command. runc goes on with
-    // "container" or "state".
+    // From the runtimes if the container exits between the engine's check and the start of the command. runc
+    // continues with "container" or "state".
     begins("cannot exec in a stopped ", NotRunning),
     begins("cannot exec in a deleted ", NotRunning),
     begins("cannot exec in a paused ", NotRunning),
@@ -126,7 +127,7 @@ const STOP: &[Phrase] = &[
 const REMOVE: &[Phrase] = &[
     between("removal of container ", " is already in progress", RemovalUnderWay),
     ends("container state improper", StillRunning),
-    // Podman's kill came when the container had just ended by itself.
+    // Podman's kill arrived when the container had just exited by itself.
     between("cannot remove container ", ": container state improper: stopped", StillRunning),
 ];
 
@@ -144,8 +145,8 @@ const CREATE_RESOURCE: &[Phrase] = &[
     begins("could not find an available, non-overlapping ipv4 address pool among the defaults", AddressesExhausted),
     begins("all predefined address pools have been fully subnetted", AddressesExhausted),
     begins("could not find free subnet from subnet pools", AddressesExhausted),
-    // Docker looks at each of the host's interfaces, and one of them went away meanwhile.
-    ends(": no such network interface", Passing),
+    // Docker inspects each of the host's interfaces, and one of them disappeared in the meantime.
+    ends(": no such network interface", Transient),
     begins("pool overlaps with other one on this address space", BadParameter),
     between("subnet ", " is already used on the host or by another config", BadParameter),
     begins("unsupported driver ", BadParameter),
@@ -155,7 +156,7 @@ const CREATE_RESOURCE: &[Phrase] = &[
 
 #[rustfmt::skip]
 const REMOVE_RESOURCE: &[Phrase] = &[
-    // Podman's answer while somebody else removes it is a 500.
+    // If another client removes the volume at the same time, Podman responds with a 500.
     ends(": no such volume", NotFound),
     ends("network not found", NotFound),
     ends(": network is being used", InUse),
@@ -170,7 +171,7 @@ pub(super) const ANYWHERE: &[Phrase] = &[
     ends(": address already in use", PortInUse),
 ];
 
-/// The phrases of an operation, in the order in which they count.
+/// Returns the phrases of an operation, in order of precedence.
 pub(super) fn phrases(operation: Operation) -> &'static [&'static [Phrase]] {
     match operation {
         Operation::Read

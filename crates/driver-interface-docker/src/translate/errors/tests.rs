@@ -11,8 +11,8 @@ const ID: &str = "a4e01bafb3d5f784d368bb2ab1dbe85129b1863546dee22e9d70c1f8f7130c
 /// Operation, status, message; then code, retryable, hint.
 type Case = (Operation, u16, &'static str, &'static str, bool, Option<Hint>);
 
-/// Answers recorded from Docker 20.10.24 and Podman 4.3.1, and what each has to become. What the user wrote is marked:
-/// `«…»` may be any text, `‹…›` the name of a container, an image or the like.
+/// Responses recorded from Docker 20.10.24 and Podman 4.3.1, and the expected error for each. Text from the user
+/// is marked: `«…»` may be any text, `‹…›` the name of a container, an image or the like.
 #[rustfmt::skip]
 const RECORDED: &[Case] = &{
     use Operation::*;
@@ -125,7 +125,7 @@ const RECORDED: &[Case] = &{
         (CreateNetwork, 500, "could not find free subnet from subnet pools", NETWORK_CREATION_FAILED, true, Some(Hint::AddressPoolsExhausted)),
         (RemoveNetwork, 500, "\"«n»\" has associated containers with it. Use -f to forcibly delete containers and pods: network is being used", NETWORK_REMOVE_FAILED, false, Some(Hint::InUse)),
         (RemoveNetwork, 404, "network not found", NETWORK_NOT_FOUND, false, Some(Hint::NotFoundHere)),
-        // Docker, with texts that look like something else
+        // Docker, with texts that resemble other messages
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«paused prog: permission denied»\": executable file not found in $PATH: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«/dir»\": permission denied: unknown", CONTAINER_START_FAILED, false, Some(Hint::CommandNotExecutable)),
         (StartContainer, 400, "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"«/etc/plain/x»\": stat «/etc/plain/x»: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type", CONTAINER_START_FAILED, false, Some(Hint::CommandNotFound)),
@@ -168,7 +168,8 @@ const RECORDED: &[Case] = &{
     ]
 };
 
-/// Words that these engines did not say when they were recorded, but say by their sources: moby, podman, runc and crun.
+/// Messages that these engines did not produce when they were recorded, but contain in their sources: moby,
+/// podman, runc and crun.
 #[rustfmt::skip]
 const BY_SOURCE: &[Case] = &{
     use Operation::*;
@@ -216,7 +217,7 @@ const BY_SOURCE: &[Case] = &{
     ]
 };
 
-/// States, which drivers read as causes. `{id}` stands for a container's id.
+/// States that drivers map to causes. `{id}` stands for a container's id.
 const STATES: &[(Operation, u16, &str, Cause)] = &{
     use Operation::*;
     [
@@ -291,7 +292,7 @@ const STATES: &[(Operation, u16, &str, Cause)] = &{
             CreateNetwork,
             500,
             "route ip+net: no such network interface",
-            Cause::Passing,
+            Cause::Transient,
         ),
     ]
 };
@@ -300,12 +301,12 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     RECORDED.iter().chain(BY_SOURCE)
 }
 
-/// The message with the user's text as it was.
+/// Returns the message with the user's original text.
 fn plain(message: &str) -> String {
     message.replace(['«', '»', '‹', '›'], "")
 }
 
-/// The message with another text in the place of the user's.
+/// Returns the message with the user's text replaced.
 fn with_text(message: &str, text: &str) -> String {
     let name: String = text
         .chars()
@@ -386,7 +387,7 @@ fn no_phrase_is_there_that_no_engine_says() {
     }
 }
 
-/// Names, paths and programs that look like what engines say.
+/// Names, paths and programs that resemble engine messages.
 fn looks_like_an_engine() -> impl Strategy<Value = String> {
     let words: Vec<&'static str> = phrases::all_phrases()
         .flat_map(message::Phrase::words)
@@ -427,7 +428,7 @@ proptest! {
                 cause(*operation, &Refusal { status: *status, message })
             };
             let said = with_text(message, &text);
-            // Of a pull the user's own text is a reference; its messages are the registry's.
+            // For a pull, the user's text is an image reference, and the messages are the registry's.
             if *operation == Operation::PullImage && message.contains('«') {
                 continue;
             }
@@ -493,7 +494,7 @@ fn a_missing_connection_means_nothing_was_done() {
 fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
     for failure in [
         || EngineError::Broken("cut".into()),
-        || EngineError::Garbled("<html>".to_owned()),
+        || EngineError::InvalidResponse("<html>".to_owned()),
     ] {
         let changed = error(Operation::StartContainer, "x", failure());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! An archive with another name for the thing in it, renamed while it streams by.
+//! Renaming the root entry of an archive while it is streamed.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,18 +12,18 @@ const NAME: usize = 100;
 const LINK_NAME: usize = 157;
 const PREFIX: (usize, usize) = (345, 155);
 
-/// Renames what an archive begins its names with. Everything else stays as it is, bit for bit.
+/// Renames the first component of the entry names in an archive. Everything else stays the same, bit for bit.
 #[derive(Debug)]
 pub(crate) struct Renamer {
     from: String,
     to: String,
     buffer: BytesMut,
     out: BytesMut,
-    /// How much content passes before the next head.
+    /// The number of content bytes before the next header.
     left: u64,
-    /// The size of the next entry, where its attributes gave it.
+    /// The size of the next entry, if its extended attributes contain one.
     size: Option<u64>,
-    /// Whether its name came before it, so that the one in its head is not read.
+    /// Whether an extended name preceded the entry, so that the name in its header is ignored.
     named: bool,
     ended: bool,
 }
@@ -42,14 +42,14 @@ impl Renamer {
         }
     }
 
-    /// Takes some of the archive in, and gives what can be passed on.
+    /// Processes a part of the archive, and returns the bytes that can be forwarded.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Bytes, &'static str> {
         self.buffer.extend_from_slice(bytes);
         while self.step()? {}
         Ok(self.out.split().freeze())
     }
 
-    /// Whether it got on; if not, more has to come first.
+    /// Makes one step. Returns `false` if more data is needed first.
     fn step(&mut self) -> Result<bool, &'static str> {
         if self.ended || self.left > 0 {
             let most = if self.ended { u64::MAX } else { self.left };
@@ -66,10 +66,10 @@ impl Renamer {
             return Ok(true);
         }
         if number(field(&head, 148, 8)) != Some(checksum(&head)) {
-            return Err("it is no tar archive, or broken");
+            return Err("not a tar archive, or corrupt");
         }
         let kind = head.get(156).copied().unwrap_or_default();
-        let size = number(field(&head, 124, 12)).ok_or("an entry has no size")?;
+        let size = number(field(&head, 124, 12)).ok_or("an entry has an invalid size")?;
         if matches!(kind, b'L' | b'x') {
             if size > MAX_EXTENSION {
                 return Err("an entry's attributes are too long");
@@ -91,7 +91,7 @@ impl Renamer {
         Ok(true)
     }
 
-    /// A long name, or attributes with a name among them.
+    /// Processes a long name, or extended attributes that contain a name.
     fn extension(&mut self, kind: u8, size: usize) -> bool {
         let padded = size.next_multiple_of(BLOCK);
         if self.buffer.len() < BLOCK + padded {
@@ -134,7 +134,7 @@ impl Renamer {
     fn head(&mut self, mut head: [u8; BLOCK], kind: u8) {
         let name = self.renamed(&plain_name(&head));
         if kind == b'1' {
-            // What it links to is in the archive too.
+            // The link target is in the archive too.
             let target = self.renamed(&lossy(field(&head, LINK_NAME, NAME)));
             if target.len() <= NAME {
                 put(&mut head, LINK_NAME, &[0; NAME]);
@@ -181,7 +181,7 @@ impl Renamer {
     }
 }
 
-/// An attribute's record, which begins with its own length.
+/// Formats an attribute's record, which begins with its own length.
 fn attribute(key: &str, value: &str) -> String {
     let bare = key.len() + value.len() + 3;
     let mut length = bare;

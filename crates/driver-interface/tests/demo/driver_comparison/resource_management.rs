@@ -42,15 +42,15 @@ async fn a_container_gets_an_address_only_while_it_runs() -> Result<()> {
             .create_container(&server("net").network("backend"))
             .await?
             .id;
-        assert_eq!(look_up(&driver, &id).await.endpoint, None, "{}", driver.name());
+        assert_eq!(look_up(&driver, &id).await.ip_address, None, "{}", driver.name());
         driver.start_container(&id).await?;
         assert!(
-            look_up(&driver, &id).await.endpoint.is_some(),
+            look_up(&driver, &id).await.ip_address.is_some(),
             "{}",
             driver.name()
         );
         driver.stop_container(&id, StopOptions::default()).await?;
-        assert_eq!(look_up(&driver, &id).await.endpoint, None, "{}", driver.name());
+        assert_eq!(look_up(&driver, &id).await.ip_address, None, "{}", driver.name());
     }
     Ok(())
 }

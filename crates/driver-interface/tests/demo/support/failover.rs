@@ -16,7 +16,7 @@ pub(crate) struct Placed {
 /// Creates a container on the first driver that can be reached.
 ///
 /// The next one is asked only when the engine before it surely did nothing. After a lost answer the
-/// container may exist there, and a second one elsewhere would be its twin: such an error is the caller's to
+/// container may exist there, and a second one elsewhere would be a duplicate: such an error is the caller's to
 /// retry, on the same driver. And what is wrong with the config is wrong everywhere.
 pub(crate) async fn create_on_first_reachable(
     drivers: &[Arc<dyn ContainerDriver>],

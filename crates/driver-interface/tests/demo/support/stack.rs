@@ -90,7 +90,7 @@ impl RunningStack {
 }
 
 /// Each service after those it needs, else in the order given. A circle or a missing service is the caller's
-/// mistake and is told before anything is made.
+/// mistake, reported before anything is created.
 fn start_order(services: &[Service]) -> Result<Vec<&Service>, ConfigurationError> {
     let mut order: Vec<&Service> = Vec::with_capacity(services.len());
     while order.len() < services.len() {

@@ -1,0 +1,145 @@
+//! Running a container to its exit.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::codes;
+use driver_interface_mock::{MockDockerDriver, Operation};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter, ExecOutcome, RunOptions,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+fn shell(line: &str) -> ContainerConfig {
+    ContainerConfig::new("s", "busybox").shell(line)
+}
+
+async fn containers(driver: &MockDockerDriver) -> usize {
+    driver
+        .list_containers(&ContainerFilter::default())
+        .await
+        .unwrap()
+        .len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_and_exit_code_are_returned_and_the_container_is_removed() {
+    let driver = MockDockerDriver::new();
+    let config = shell("echo out; echo err >&2; exit 7");
+    let output = driver.run(&config, RunOptions::default()).await.unwrap();
+    assert_eq!(
+        (output.stdout_text().as_ref(), output.stderr_text().as_ref()),
+        ("out\n", "err\n")
+    );
+    assert_eq!(
+        (output.outcome, output.truncated),
+        (ExecOutcome::Exited(7), false)
+    );
+    assert_eq!(containers(&driver).await, 0);
+    // Any driver that can be kept for the removal will do.
+    let shared: Arc<dyn ContainerDriver> = Arc::new(driver);
+    assert!(
+        shared
+            .run(&shell("true"), RunOptions::default())
+            .await
+            .unwrap()
+            .success()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_kills_and_keeps_the_output() {
+    let driver = MockDockerDriver::new();
+    let options = RunOptions::default().timeout(Duration::from_secs(5));
+    let begun = Instant::now();
+    let output = driver
+        .run(&shell("echo begun; sleep 600"), options)
+        .await
+        .unwrap();
+    assert_eq!(
+        (output.stdout_text().as_ref(), output.outcome),
+        ("begun\n", ExecOutcome::TimedOut)
+    );
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!(containers(&driver).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_beyond_the_limit_is_dropped_and_marked() {
+    let driver = MockDockerDriver::new();
+    let options = RunOptions::default().output_limit(4);
+    let output = driver
+        .run(&shell("printf 123456; printf 12 >&2"), options)
+        .await
+        .unwrap();
+    assert_eq!(
+        (&output.stdout[..], &output.stderr[..]),
+        (&b"1234"[..], &b"12"[..])
+    );
+    assert!(output.truncated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_it_is_dropped_nothing_is_left() {
+    for millis in [0, 1, 2, 5, 20, 100, 400, 1_000, 3_000] {
+        let driver = MockDockerDriver::new();
+        let config = shell("sleep 600");
+        let run = driver.run(&config, RunOptions::default());
+        drop(timeout(Duration::from_millis(millis), run).await);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(containers(&driver).await, 0, "dropped after {millis} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_read_as_it_goes_and_removed_when_it_is_dropped() {
+    let driver = MockDockerDriver::new();
+    let mut run = driver
+        .run_streaming(&shell("echo one; sleep 100; echo two"))
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    assert_eq!(run.next_chunk().await.unwrap().unwrap().text(), "one\n");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert_eq!(run.next_chunk().await.unwrap().unwrap().text(), "two\n");
+    assert!(run.next_chunk().await.is_none());
+    assert_eq!(run.finish().await.unwrap().code, 0);
+    assert_eq!(containers(&driver).await, 0);
+
+    let run = driver.run_streaming(&shell("sleep 600")).await.unwrap();
+    assert!(driver.get_container(run.id()).await.unwrap().is_some());
+    drop(run);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(containers(&driver).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_and_a_failed_removal_leave_nothing_and_say_so() {
+    let driver = MockDockerDriver::new();
+    driver.faults().fail_next(
+        Operation::StartContainer,
+        driver_interface_errors::ContainerStartError::new("x", "no"),
+    );
+    let error = driver
+        .run(&shell("true"), RunOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), codes::CONTAINER_START_FAILED);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(containers(&driver).await, 0);
+
+    driver.faults().fail_next(
+        Operation::RemoveContainer,
+        driver_interface_errors::ContainerRemoveError::new("x", "busy"),
+    );
+    let error = driver
+        .run(&shell("exit 3"), RunOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), codes::CONTAINER_REMOVE_FAILED);
+    assert!(error.message().contains("exited with code 3"), "{error}");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(containers(&driver).await, 0);
+}

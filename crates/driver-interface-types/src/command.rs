@@ -1,0 +1,56 @@
+//! The types accepted as a command.
+
+/// A program and its arguments, one string each: `["echo", "hello"]`, a `Vec` or a slice.
+///
+/// Implemented for arrays, vectors and slices of anything that becomes a `String`. Collect an iterator first.
+#[diagnostic::on_unimplemented(
+    message = "a command is a list of strings, but `{Self}` is not",
+    label = "expected a list of strings, such as `[\"echo\", \"hello\"]`",
+    note = "for a shell command line, use `shell(\"echo hello | wc\")`",
+    note = "collect an iterator into a `Vec` first"
+)]
+pub trait IntoCommand {
+    /// Returns the words.
+    fn into_command(self) -> Vec<String>;
+}
+
+fn owned(words: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    words.into_iter().map(Into::into).collect()
+}
+
+impl<T: Into<String>, const N: usize> IntoCommand for [T; N] {
+    fn into_command(self) -> Vec<String> {
+        owned(self)
+    }
+}
+
+impl<T: Into<String>> IntoCommand for Vec<T> {
+    fn into_command(self) -> Vec<String> {
+        owned(self)
+    }
+}
+
+impl<T: Clone + Into<String>> IntoCommand for &[T] {
+    fn into_command(self) -> Vec<String> {
+        owned(self.iter().cloned())
+    }
+}
+
+impl<T: Clone + Into<String>, const N: usize> IntoCommand for &[T; N] {
+    fn into_command(self) -> Vec<String> {
+        owned(self.iter().cloned())
+    }
+}
+
+impl<T: Clone + Into<String>> IntoCommand for &Vec<T> {
+    fn into_command(self) -> Vec<String> {
+        owned(self.iter().cloned())
+    }
+}
+
+/// Converts key-value pairs, for the setters that accept several at once.
+pub(crate) fn pairs(
+    all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+) -> impl Iterator<Item = (String, String)> {
+    all.into_iter().map(|(key, value)| (key.into(), value.into()))
+}

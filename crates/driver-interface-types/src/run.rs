@@ -1,0 +1,269 @@
+//! Running a container to its exit, as `docker run --rm` does.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_errors::{ContainerRemoveError, DriverError, Result, UnsupportedError};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
+    LogSource, LogStream, LogStreamOptions, RemoveOptions, StopOptions, WaitOptions,
+};
+
+/// The pauses before each attempt to remove the container of a dropped run. An engine may be busy for a while.
+const REMOVAL_PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+];
+
+/// How long the rest of the output is waited for after a timeout has killed the container. Then the output counts as
+/// truncated.
+const REST: Duration = Duration::from_secs(10);
+
+/// The options of [`run`](crate::ContainerDriverExt::run). The default has no timeout and keeps 10 MiB of each stream.
+///
+/// ```
+/// use std::time::Duration;
+/// use driver_interface_types::RunOptions;
+///
+/// let options = RunOptions::default().timeout(Duration::from_secs(300));
+/// assert_eq!(options.output_limit, 10 * 1024 * 1024);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// The maximum time from the start to the exit. When it expires, the container is killed, and the output up to then
+    /// is kept.
+    pub timeout: Option<Duration>,
+    /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
+    pub output_limit: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            output_limit: ExecConfig::DEFAULT_OUTPUT_LIMIT,
+        }
+    }
+}
+
+impl RunOptions {
+    /// Sets the maximum time from the start to the exit.
+    #[must_use]
+    pub fn timeout(mut self, longest: Duration) -> Self {
+        self.timeout = Some(longest);
+        self
+    }
+
+    /// Sets the maximum number of bytes to keep of each stream.
+    #[must_use]
+    pub fn output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = bytes;
+        self
+    }
+}
+
+/// A container that was started by [`run_streaming`](crate::ContainerDriverExt::run_streaming), with its output as it
+/// is written.
+///
+/// Dropping it kills and removes the container in the background, provided the runtime it was started on still runs.
+#[must_use = "dropping it kills and removes the container"]
+pub struct ContainerRun<D: ContainerDriver + Clone + 'static> {
+    driver: D,
+    id: ContainerId,
+    logs: Option<LogStream>,
+    is_removed: bool,
+    runtime: Option<Handle>,
+}
+
+impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
+    pub(crate) async fn start(driver: D, config: &ContainerConfig) -> Result<Self> {
+        let can = driver.capabilities();
+        if !(can.log_stream && can.container_wait) {
+            let text = "it requires the capabilities `log_stream` and `container_wait`";
+            return Err(UnsupportedError::new("run", text).into());
+        }
+        let created = driver.create_container(config).await?;
+        let mut run = Self {
+            driver,
+            id: created.id,
+            logs: None,
+            is_removed: false,
+            runtime: Handle::try_current().ok(),
+        };
+        // Opened before the start, so that no output is missed however short the run is.
+        let options = LogStreamOptions::default().follow(true);
+        run.logs = Some(run.driver.stream_container_logs(&run.id, options).await?);
+        run.driver.start_container(&run.id).await?;
+        Ok(run)
+    }
+
+    /// Returns the container's id, for other operations on it.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// Returns the next piece of output; `None` once the container has exited and all of its output was returned.
+    ///
+    /// # Errors
+    /// `NetworkError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns how the
+    /// container exits.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no output.
+    pub async fn next_chunk(&mut self) -> Option<Result<LogChunk>> {
+        self.logs.as_mut()?.next().await
+    }
+
+    /// Waits until the container exits, removes it, and returns how it exited. Output that was not read is discarded.
+    ///
+    /// # Errors
+    /// - Those of [`wait_container`](ContainerDriver::wait_container).
+    /// - `ContainerRemoveError`: the container exited and could not be removed. The message has the exit code. The
+    ///   removal is tried again in the background.
+    ///
+    /// # Cancel safety
+    /// Dropping the future kills and removes the container in the background.
+    pub async fn finish(mut self) -> Result<ExitInfo> {
+        self.logs = None;
+        let exit = self
+            .driver
+            .wait_container(&self.id, WaitOptions::default())
+            .await?;
+        self.remove(&exit).await?;
+        Ok(exit)
+    }
+
+    async fn remove(&mut self, exit: &ExitInfo) -> Result<()> {
+        match self
+            .driver
+            .remove_container(&self.id, RemoveOptions::force())
+            .await
+        {
+            Err(error) if !error.is_not_found() => Err(not_removed(&self.id, exit, error)),
+            _ => {
+                self.is_removed = true;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn not_removed(id: &ContainerId, exit: &ExitInfo, error: DriverError) -> DriverError {
+    let text = format!(
+        "it exited with code {}, but its removal failed: {}",
+        exit.code,
+        error.message()
+    );
+    ContainerRemoveError::new(id.as_str(), text)
+        .with_retryable(error.is_retryable())
+        .with_effect(error.effect())
+        .with_source(error)
+        .into()
+}
+
+impl<D: ContainerDriver + Clone + 'static> Drop for ContainerRun<D> {
+    fn drop(&mut self) {
+        if self.is_removed {
+            return;
+        }
+        let Some(runtime) = &self.runtime else { return };
+        let (driver, id) = (self.driver.clone(), self.id.clone());
+        runtime.spawn(async move {
+            for pause in REMOVAL_PAUSES {
+                sleep(pause).await;
+                match driver.remove_container(&id, RemoveOptions::force()).await {
+                    Err(error) if !error.is_not_found() => {}
+                    _ => return,
+                }
+            }
+        });
+    }
+}
+
+impl<D: ContainerDriver + Clone + 'static> std::fmt::Debug for ContainerRun<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContainerRun")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is kept of the output.
+struct Output {
+    stdout: BytesMut,
+    stderr: BytesMut,
+    limit: usize,
+    truncated: bool,
+}
+
+impl Output {
+    fn add(&mut self, chunk: &LogChunk) {
+        let kept = match chunk.source {
+            LogSource::Stderr => &mut self.stderr,
+            _ => &mut self.stdout,
+        };
+        let room = self.limit.saturating_sub(kept.len());
+        let part = chunk.bytes.get(..room).unwrap_or(&chunk.bytes);
+        kept.extend_from_slice(part);
+        self.truncated |= part.len() < chunk.bytes.len();
+    }
+
+    /// Reads to the end of the container's output, or to where it breaks off.
+    async fn read<D: ContainerDriver + Clone + 'static>(&mut self, run: &mut ContainerRun<D>) {
+        while let Some(chunk) = run.next_chunk().await {
+            match chunk {
+                Ok(chunk) => self.add(&chunk),
+                Err(_) => self.truncated = true,
+            }
+        }
+    }
+}
+
+pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
+    driver: D,
+    config: &ContainerConfig,
+    options: RunOptions,
+) -> Result<ExecOutput> {
+    let mut run = ContainerRun::start(driver, config).await?;
+    let mut output = Output {
+        stdout: BytesMut::new(),
+        stderr: BytesMut::new(),
+        limit: options.output_limit,
+        truncated: false,
+    };
+    let whole = async {
+        output.read(&mut run).await;
+        run.driver.wait_container(&run.id, WaitOptions::default()).await
+    };
+    let in_time = match options.timeout {
+        Some(limit) => timeout(limit, whole).await.ok(),
+        None => Some(whole.await),
+    };
+    let (exit, outcome) = match in_time {
+        Some(exit) => {
+            let exit = exit?;
+            let outcome = match exit.oom_killed {
+                Some(true) => ExecOutcome::OomKilled,
+                _ => ExecOutcome::Exited(exit.code),
+            };
+            (exit, outcome)
+        }
+        None => {
+            run.driver.stop_container(&run.id, StopOptions::kill()).await?;
+            if timeout(REST, output.read(&mut run)).await.is_err() {
+                output.truncated = true;
+            }
+            let exit = run.driver.wait_container(&run.id, WaitOptions::default()).await?;
+            (exit, ExecOutcome::TimedOut)
+        }
+    };
+    run.remove(&exit).await?;
+    let (stdout, stderr): (Bytes, Bytes) = (output.stdout.freeze(), output.stderr.freeze());
+    Ok(ExecOutput::new(outcome, stdout, stderr).truncated(output.truncated))
+}
