@@ -142,11 +142,11 @@ fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
 }
 
 /// Returns the oldest Rust version that the library crates support, as stated in the workspace's manifest.
-fn supported_rust() -> &'static str {
+fn supported_rust() -> Result<&'static str> {
     let stated = include_str!("../../Cargo.toml")
         .lines()
-        .find_map(|line| line.strip_prefix("rust-version = "));
-    stated.unwrap_or_default().trim_matches('"')
+        .find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'));
+    stated.context("the workspace's manifest states no rust-version")
 }
 
 /// Compiles the facade, and thus every library crate, with the oldest Rust version that the workspace supports.
@@ -155,7 +155,7 @@ fn oldest_rust(
     wanted: &[Engine],
     second: &mut again::Verdict,
 ) -> Result<Option<(&'static str, bool, Duration)>> {
-    let version = supported_rust();
+    let version = supported_rust()?;
     let install = [
         "toolchain",
         "install",
@@ -174,6 +174,9 @@ fn oldest_rust(
         });
     if let Err(reason) = installed {
         println!("==> {MSRV}: not run, because Rust {version} cannot be installed here: {reason}");
+        second
+            .not_run
+            .push(format!("{MSRV}: Rust {version} cannot be installed here"));
         return Ok(None);
     }
     let check = ["check", "-p", "driver-interface", "--all-features", "--locked"];
@@ -237,7 +240,7 @@ fn timed(
             MSRV => {
                 let mut command = Command::new("rustup");
                 command
-                    .args(["run", supported_rust(), "cargo"])
+                    .args(["run", supported_rust().unwrap_or_default(), "cargo"])
                     .env("CARGO_TARGET_DIR", root.join("target/oldest-rust"));
                 command
             }
@@ -272,7 +275,7 @@ fn timed(
         CONFORMANCE => again::checks(&root.join("target/conformance/report.json"), run)?,
         name => again::Verdict {
             red: vec![name.to_owned()],
-            flaky: Vec::new(),
+            ..again::Verdict::default()
         },
     };
     let passed = verdict.red.is_empty();
@@ -300,6 +303,9 @@ fn summary(results: &[(&str, bool, Duration)], second: &again::Verdict) {
     }
     for what in &second.red {
         println!("   RED  {what}");
+    }
+    for what in &second.not_run {
+        println!(" not run  {what}");
     }
     for what in &second.flaky {
         println!(" FLAKY  failed, then passed alone: {what}");

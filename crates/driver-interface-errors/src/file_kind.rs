@@ -56,7 +56,7 @@ kinds! {
     /// The path is a directory, but a file is required.
     IsADirectory = "is-a-directory", user: "The path is a directory, not a file.";
     /// The path is a file, but a directory is required.
-    NotADirectory = "not-a-directory", user: "The path is a file, not a directory.";
+    NotADirectory = "not-a-directory", user: "A part of the path is a file, not a directory.";
     /// The directory is not empty, but an empty one is required.
     DirectoryNotEmpty = "directory-not-empty", user: "The directory is not empty.";
     /// The file is larger than the limit of the call.

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Effect, codes};
 use driver_interface_mock::{MockDockerDriver, Operation};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter, ExecOutcome, RunOptions,
+    ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, ExecOutcome,
+    RemoveOptions, RunOptions,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -67,6 +68,40 @@ async fn a_timeout_kills_and_keeps_the_output() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_fails_midway_says_that_the_command_may_have_run() {
+    let driver = MockDockerDriver::new();
+    driver.faults().fail_next(
+        Operation::WaitContainer,
+        driver_interface_errors::NetworkError::new("no answer"),
+    );
+    let error = driver
+        .run(&shell("echo done"), RunOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown);
+    assert_eq!(containers(&driver).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_removes_has_no_exit_of_its_own() {
+    let driver = MockDockerDriver::new();
+    let other = driver.clone();
+    let config = shell("echo begun; sleep 600").name("shared");
+    let id = ContainerId::new("shared").unwrap();
+    let options = RunOptions::default();
+    let (run, removed) = tokio::join!(driver.run(&config, options), async {
+        sleep(Duration::from_secs(5)).await;
+        other.remove_container(&id, RemoveOptions::force()).await
+    });
+    removed.unwrap();
+    let output = run.unwrap();
+    assert_eq!(
+        (output.outcome, output.truncated),
+        (ExecOutcome::ContainerGone, true)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn output_beyond_the_limit_is_dropped_and_marked() {
     let driver = MockDockerDriver::new();
     let options = RunOptions::default().output_limit(4);
@@ -116,6 +151,21 @@ async fn a_run_is_read_as_it_goes_and_removed_when_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_with_the_same_key_returns_the_run_that_there_was() {
+    let driver = MockDockerDriver::new();
+    let config = shell("echo once; exit 4").operation_key("job-1");
+    let id = driver.create_container(&config).await.unwrap().id;
+    driver.start_container(&id).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    let output = driver.run(&config, RunOptions::default()).await.unwrap();
+    assert_eq!(
+        (output.stdout_text().as_ref(), output.outcome),
+        ("once\n", ExecOutcome::Exited(4))
+    );
+    assert_eq!(containers(&driver).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_start_and_a_failed_removal_leave_nothing_and_say_so() {
     let driver = MockDockerDriver::new();
     driver.faults().fail_next(
@@ -127,19 +177,25 @@ async fn a_failed_start_and_a_failed_removal_leave_nothing_and_say_so() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), codes::CONTAINER_START_FAILED);
-    sleep(Duration::from_secs(60)).await;
     assert_eq!(containers(&driver).await, 0);
 
-    driver.faults().fail_next(
-        Operation::RemoveContainer,
-        driver_interface_errors::ContainerRemoveError::new("x", "busy"),
-    );
+    let busy = || driver_interface_errors::ContainerRemoveError::new("x", "busy");
+    driver.faults().fail_next(Operation::RemoveContainer, busy());
+    let output = driver.run(&shell("exit 3"), RunOptions::default()).await.unwrap();
+    assert_eq!(output.outcome, ExecOutcome::Exited(3));
+    assert_eq!(containers(&driver).await, 0);
+
+    driver.faults().fail_rate(Operation::RemoveContainer, 1.0, busy());
     let error = driver
         .run(&shell("exit 3"), RunOptions::default())
         .await
         .unwrap_err();
-    assert_eq!(error.code(), codes::CONTAINER_REMOVE_FAILED);
+    assert_eq!(
+        (error.code(), error.effect(), error.is_retryable()),
+        (codes::CONTAINER_REMOVE_FAILED, Effect::Applied, false)
+    );
     assert!(error.message().contains("exited with code 3"), "{error}");
+    driver.faults().clear();
     sleep(Duration::from_secs(60)).await;
     assert_eq!(containers(&driver).await, 0);
 }

@@ -135,6 +135,10 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// it is in `stdout`. [`ExecOutcome::Signaled`](crate::ExecOutcome::Signaled) is never returned: a container that
     /// was ended by a signal has exited with 128 plus its number.
     ///
+    /// With an [operation key](ContainerConfig::operation_key), a retry returns the run of the container that an earlier
+    /// attempt created, and does not run it again. Runs with the same key must not overlap: the one that ends first
+    /// removes the container of the other, whose outcome is then `ContainerGone`.
+    ///
     /// Requires [`log_stream`](crate::Capabilities::log_stream) and
     /// [`container_wait`](crate::Capabilities::container_wait).
     ///
@@ -142,14 +146,15 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// - Those of [`create_container`](ContainerDriver::create_container),
     ///   [`start_container`](ContainerDriver::start_container) and
     ///   [`wait_container`](ContainerDriver::wait_container).
-    /// - `ContainerRemoveError`: the container exited and could not be removed. The message has the exit code. The
-    ///   removal is tried again in the background.
+    /// - `ContainerRemoveError`: the container exited and could not be removed in several attempts. The message has the
+    ///   exit code. The removal is tried again in the background.
     ///
-    /// A command that fails is no error; see [`ExecOutput::success`](crate::ExecOutput::success).
+    /// On an error the container is removed before the call returns, if the engine allows it. An error after the start
+    /// has effect `Unknown` or `Applied`, because the command may have run. A failing command is not an error; see
+    /// [`ExecOutput::success`](crate::ExecOutput::success).
     ///
     /// # Cancel safety
-    /// If the future is dropped, or fails, the container is killed and removed in the background, provided the runtime
-    /// still runs.
+    /// If the future is dropped, the container is killed and removed in the background, provided the runtime still runs.
     ///
     /// ```
     /// use driver_interface_mock::MockDockerDriver;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{ContainerRemoveError, DriverError, Result, UnsupportedError};
+use driver_interface_errors::{ContainerRemoveError, DriverError, Effect, Result, UnsupportedError};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::{
     ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
-    LogSource, LogStream, LogStreamOptions, RemoveOptions, StopOptions, WaitOptions,
+    LogSource, LogStream, LogStreamOptions, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
 };
 
 /// The pauses before each attempt to remove the container of a dropped run. An engine may be busy for a while.
@@ -19,6 +19,9 @@ const REMOVAL_PAUSES: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
 ];
+
+/// The pauses between the attempts to remove the container while the caller waits.
+const DISCARD_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// How long the rest of the output is waited for after a timeout has killed the container. Then the output counts as
 /// truncated.
@@ -85,7 +88,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     pub(crate) async fn start(driver: D, config: &ContainerConfig) -> Result<Self> {
         let can = driver.capabilities();
         if !(can.log_stream && can.container_wait) {
-            let text = "it requires the capabilities `log_stream` and `container_wait`";
+            let text = "it needs the capabilities `log_stream` and `container_wait`";
             return Err(UnsupportedError::new("run", text).into());
         }
         let created = driver.create_container(config).await?;
@@ -96,11 +99,26 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
             is_removed: false,
             runtime: Handle::try_current().ok(),
         };
+        match run.begin().await {
+            Ok(()) => Ok(run),
+            Err(error) => {
+                // What cannot be removed now is removed in the background.
+                let _ = run.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<()> {
         // Opened before the start, so that no output is missed however short the run is.
         let options = LogStreamOptions::default().follow(true);
-        run.logs = Some(run.driver.stream_container_logs(&run.id, options).await?);
-        run.driver.start_container(&run.id).await?;
-        Ok(run)
+        self.logs = Some(self.driver.stream_container_logs(&self.id, options).await?);
+        // A retry with the same operation key finds the container of the earlier attempt, which may have run.
+        let now = self.driver.get_container(&self.id).await?;
+        if now.is_none_or(|now| now.started_at.is_none()) {
+            self.driver.start_container(&self.id).await?;
+        }
+        Ok(())
     }
 
     /// Returns the container's id, for other operations on it.
@@ -131,38 +149,68 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     /// Dropping the future kills and removes the container in the background.
     pub async fn finish(mut self) -> Result<ExitInfo> {
         self.logs = None;
-        let exit = self
-            .driver
-            .wait_container(&self.id, WaitOptions::default())
-            .await?;
+        let exit = self.exit().await?;
         self.remove(&exit).await?;
         Ok(exit)
     }
 
-    async fn remove(&mut self, exit: &ExitInfo) -> Result<()> {
-        match self
-            .driver
-            .remove_container(&self.id, RemoveOptions::force())
+    /// Waits for the exit. If that fails, the command may have run to its end, and the container is removed.
+    async fn exit(&mut self) -> Result<ExitInfo> {
+        let exit = self.driver.wait_container(&self.id, WaitOptions::default()).await;
+        match exit {
+            Ok(exit) => Ok(exit),
+            Err(error) => Err(self.failed(error).await),
+        }
+    }
+
+    /// Removes the container, and returns the error of a run whose command may have run.
+    async fn failed(&mut self, error: DriverError) -> DriverError {
+        let _ = self.discard().await;
+        error.with_effect(Effect::Unknown)
+    }
+
+    /// Removes the container after its exit. Returns whether it was there until then.
+    async fn remove(&mut self, exit: &ExitInfo) -> Result<bool> {
+        self.discard()
             .await
-        {
-            Err(error) if !error.is_not_found() => Err(not_removed(&self.id, exit, error)),
-            _ => {
-                self.is_removed = true;
-                Ok(())
+            .map_err(|error| not_removed(&self.id, exit, error))
+    }
+
+    /// Kills and removes the container, in several attempts. Returns whether it was there.
+    async fn discard(&mut self) -> Result<bool> {
+        let mut pauses = DISCARD_PAUSES.into_iter();
+        let mut tried = false;
+        loop {
+            let removed = self
+                .driver
+                .remove_container(&self.id, RemoveOptions::force())
+                .await;
+            match removed {
+                Err(error) if !error.is_not_found() => match pauses.next() {
+                    Some(pause) => sleep(pause).await,
+                    None => return Err(error),
+                },
+                removed => {
+                    self.is_removed = true;
+                    // An attempt that failed may have removed it all the same.
+                    return Ok(removed.is_ok() || tried);
+                }
             }
+            tried = true;
         }
     }
 }
 
+/// The error of a run whose container exited and stays. The command has run: it must not be retried blindly.
 fn not_removed(id: &ContainerId, exit: &ExitInfo, error: DriverError) -> DriverError {
     let text = format!(
-        "it exited with code {}, but its removal failed: {}",
+        "it exited with code {} and could not be removed: {}",
         exit.code,
         error.message()
     );
     ContainerRemoveError::new(id.as_str(), text)
-        .with_retryable(error.is_retryable())
-        .with_effect(error.effect())
+        .with_retryable(false)
+        .with_effect(Effect::Applied)
         .with_source(error)
         .into()
 }
@@ -239,31 +287,41 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
     };
     let whole = async {
         output.read(&mut run).await;
-        run.driver.wait_container(&run.id, WaitOptions::default()).await
+        run.exit().await
     };
     let in_time = match options.timeout {
         Some(limit) => timeout(limit, whole).await.ok(),
         None => Some(whole.await),
     };
-    let (exit, outcome) = match in_time {
-        Some(exit) => {
-            let exit = exit?;
-            let outcome = match exit.oom_killed {
-                Some(true) => ExecOutcome::OomKilled,
-                _ => ExecOutcome::Exited(exit.code),
-            };
-            (exit, outcome)
-        }
+    let ended = match in_time {
+        Some(exit) => exit.map(|exit| (exit, false)),
         None => {
-            run.driver.stop_container(&run.id, StopOptions::kill()).await?;
+            let stopped = run.driver.stop_container(&run.id, StopOptions::kill()).await;
             if timeout(REST, output.read(&mut run)).await.is_err() {
                 output.truncated = true;
             }
-            let exit = run.driver.wait_container(&run.id, WaitOptions::default()).await?;
-            (exit, ExecOutcome::TimedOut)
+            match stopped {
+                // If it was stopped already, it exited in time, with output that takes longer to read.
+                Ok(stopped) => {
+                    let killed = stopped != StopOutcome::AlreadyStopped;
+                    run.exit().await.map(|exit| (exit, killed))
+                }
+                Err(error) => Err(run.failed(error).await),
+            }
         }
     };
-    run.remove(&exit).await?;
+    let outcome = match ended {
+        Ok((exit, killed)) => match exit.oom_killed {
+            // Whoever removed it may have killed it for that.
+            _ if !run.remove(&exit).await? => ExecOutcome::ContainerGone,
+            _ if killed => ExecOutcome::TimedOut,
+            Some(true) => ExecOutcome::OomKilled,
+            _ => ExecOutcome::Exited(exit.code),
+        },
+        Err(error) if error.is_not_found() => ExecOutcome::ContainerGone,
+        Err(error) => return Err(error),
+    };
+    output.truncated |= outcome == ExecOutcome::ContainerGone;
     let (stdout, stderr): (Bytes, Bytes) = (output.stdout.freeze(), output.stderr.freeze());
     Ok(ExecOutput::new(outcome, stdout, stderr).truncated(output.truncated))
 }

@@ -164,7 +164,7 @@ async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
     assert!(
         error
             .to_string()
-            .contains("it exited with code 3 before it wrote \"never\"; its log ends: ready"),
+            .contains("it exited with code 3 before it wrote \"never\"; its log ends with: ready"),
         "{error}"
     );
     let bad = driver.wait_for(&id, &WaitFor::http(80, "no slash"), long).await;
@@ -246,7 +246,7 @@ async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_ca
             Some(Hint::CommandNotFound),
         ),
         ("kill -TERM $$; sleep 1", "exited with code 143 (SIGTERM)", None),
-        ("echo one; echo two; exit 4", "its log ends: one | two", None),
+        ("echo one; echo two; exit 4", "its log ends with: one | two", None),
     ] {
         let id = started(&driver, script).await;
         let begun = tokio::time::Instant::now();

@@ -19,13 +19,15 @@ pub(super) struct Verdict {
     pub(super) red: Vec<String>,
     /// Tests that failed and then passed.
     pub(super) flaky: Vec<String>,
+    /// What this machine cannot run, and why.
+    pub(super) not_run: Vec<String>,
 }
 
 impl Verdict {
     fn red(what: impl Into<String>) -> Self {
         Self {
             red: vec![what.into()],
-            flaky: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -138,7 +140,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
     }
     let mut verdict = Verdict {
         red: beyond_checks(&report),
-        flaky: Vec::new(),
+        ..Verdict::default()
     };
     for (uri, id, message) in failed {
         println!("==> again: {id} on {uri}");

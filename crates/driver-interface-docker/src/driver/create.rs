@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use driver_interface_errors::{
-    ConfigurationError, ContainerCreationError, DriverError, Hint, NetworkNotFoundError, Result,
+    ConfigurationError, ContainerCreationError, DriverError, Effect, Hint, NetworkNotFoundError, Result,
     TimeoutError, UnsupportedError,
 };
 use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
@@ -184,9 +184,15 @@ impl Inner {
         };
         drop(awaited);
         if let Err(error) = joined {
-            undo.await;
-            return Err(no_network(error));
+            let error = no_network(error);
+            return Err(match undo.await {
+                true => error,
+                false => error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst),
+            });
         }
+        let undo = async {
+            let _ = undo.await;
+        };
         match self.complete(&id, &config, &key).await {
             Ok(instance) => Ok(Made::new(instance, undo).holding(lock)),
             Err(error) => {
@@ -205,11 +211,12 @@ impl Inner {
             None => {
                 let name = self.default_network_name(&config.session_id);
                 let awaited = self.networks.begin(&name);
-                if quirks::creation_needs_network(self.engine.flavour()) {
-                    self.ensure_default_network(&name, &config.session_id)
-                        .await
-                        .map_err(no_network)?;
-                }
+                let ready = match quirks::creation_needs_network(self.engine.flavour()) {
+                    true => self.ensure_default_network(&name, &config.session_id).await,
+                    // A container must never join somebody else's network of that name.
+                    false => self.refuse_network_of_others(&name).await,
+                };
+                ready.map_err(no_network)?;
                 Ok((name, Some(awaited)))
             }
         }

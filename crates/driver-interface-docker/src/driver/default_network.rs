@@ -70,24 +70,27 @@ impl Inner {
                 options: [(key.to_owned(), value.to_owned())].into(),
                 internal: false,
             };
-            match self.create_network_once(&plan).await? {
-                Settled::Won(_) => break,
-                // The cleanup of another process removed it before it was used.
-                Settled::Gone => continue,
-                Settled::Lost => {}
+            if let Settled::Won(_) = self.create_network_once(&plan).await? {
+                break;
             }
-            // A network created by another process of this namespace is fine, and may be gone again already. A
-            // network of anyone else is not.
-            let same_name = self.networks_called(name).await?;
-            if !same_name.is_empty() && !same_name.iter().any(|network| self.is_default(network)) {
-                let text = "another network has the name of the driver's default network";
-                return Err(NetworkCreationError::new(name, text)
-                    .with_hint(Hint::NameTaken)
-                    .into());
-            }
+            // A network created by another process of this namespace is fine, and may be gone again already.
+            self.refuse_network_of_others(name).await?;
             sleep(RELEASE_PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Fails if the name of the default network is that of somebody else's network alone: containers of this
+    /// namespace must never join that.
+    pub(super) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
+        let same_name = self.networks_called(name).await?;
+        if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
+            return Ok(());
+        }
+        let text = "another network has the name of the driver's default network";
+        Err(NetworkCreationError::new(name, text)
+            .with_hint(Hint::NameTaken)
+            .into())
     }
 
     /// Removes the default network if no container uses it or is about to. If this fails, the next release or a
@@ -167,7 +170,9 @@ impl Inner {
         // Another process may have created a container on it between the check and the removal.
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
-            self.make_default_network(name, &session).await?;
+            // Others wait for the section meanwhile.
+            let made = timeout(self.deadlines.create, self.make_default_network(name, &session)).await;
+            made.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
             return Ok(Release::Unsettled);
         }
         Ok(release)

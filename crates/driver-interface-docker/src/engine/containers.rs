@@ -207,7 +207,7 @@ fn removal_of(id: &str, reports: &[RemovalReport]) -> Result<(), EngineError> {
             Err(EngineError::refused(500, text))
         }
         None => Err(EngineError::InvalidResponse(
-            "no report on the removed container".to_owned(),
+            "no report on the container to remove".to_owned(),
         )),
     }
 }

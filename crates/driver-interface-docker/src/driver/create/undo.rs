@@ -16,15 +16,20 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container whose creation nobody waits for, along with the resources created for it.
-    pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) {
+    /// Removes a container whose creation nobody waits for, along with the resources created for it. Returns whether
+    /// the container is gone.
+    pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
+        let mut is_gone = false;
         let strays = self.stray_volumes(&id).await;
         for pause in [0, 200, 1_000, 3_000] {
             sleep(Duration::from_millis(pause)).await;
             match self.engine.remove_container(&id, Removal::Forced).await {
-                Ok(()) => break,
-                Err(EngineError::Refused(refusal)) if refusal.status == 404 => break,
+                Ok(()) => is_gone = true,
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_gone = true,
                 Err(error) => tracing::debug!(id, %error, "an abandoned container was not removed"),
+            }
+            if is_gone {
+                break;
             }
         }
         for volume in strays {
@@ -33,6 +38,7 @@ impl Inner {
         if is_default {
             self.release_default_network(&network).await;
         }
+        is_gone
     }
 
     /// Returns the volumes that the engine created along with a container.

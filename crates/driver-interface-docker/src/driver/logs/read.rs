@@ -346,10 +346,8 @@ impl Reader<'_> {
             }
         }
         if known.is_short() {
-            tracing::warn!(
-                container = self.asked,
-                "the log was truncated while it was followed; some of its end may be missing"
-            );
+            let text = "the log was truncated while it was followed, so some of its end may be missing";
+            return Err(EngineError::InvalidResponse(text.to_owned()).into());
         }
         Ok(())
     }
