@@ -66,7 +66,7 @@ const DYNAMIC: &[Step<'_>] = &[
 ];
 
 /// How many faults are injected into the connection to an engine: as many as fit into three minutes.
-const FAULTS: &str = "345";
+const FAULTS: &str = "300";
 
 /// Runs every step, continues after failures, and reports the failed steps at the end.
 ///
