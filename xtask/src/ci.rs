@@ -179,7 +179,16 @@ fn oldest_rust(
             .push(format!("{MSRV}: Rust {version} cannot be installed here"));
         return Ok(None);
     }
-    let check = ["check", "-p", "driver-interface", "--all-features", "--locked"];
+    let check = [
+        "run",
+        version,
+        "cargo",
+        "check",
+        "-p",
+        "driver-interface",
+        "--all-features",
+        "--locked",
+    ];
     timed(root, &(MSRV, &check), wanted, second).map(Some)
 }
 
@@ -199,6 +208,9 @@ fn disk_limits(
         Err(reason) if wanted.contains(&Engine::DockerQuota) => return Err(reason),
         Err(reason) => {
             println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
+            second
+                .not_run
+                .push("disk limits: no engine can have them here".to_owned());
             return Ok(Vec::new());
         }
     };
@@ -235,33 +247,30 @@ fn timed(
     // The engine with disk limits has its own step, which names it.
     let wanted = wanted.iter().filter(|engine| **engine != Engine::DockerQuota);
     let wanted: Vec<&str> = wanted.map(|engine| engine.name()).collect();
+    let (program, shown) = match *name {
+        MSRV => ("rustup", "rustup"),
+        _ => (env!("CARGO"), "cargo"),
+    };
     let cargo = |args: &[&str]| {
-        let mut command = match *name {
-            MSRV => {
-                let mut command = Command::new("rustup");
-                command
-                    .args(["run", supported_rust().unwrap_or_default(), "cargo"])
-                    .env("CARGO_TARGET_DIR", root.join("target/oldest-rust"));
-                command
-            }
-            _ => Command::new(env!("CARGO")),
-        };
+        let mut command = Command::new(program);
         command
             .args(args)
             .env(require::VARIABLE, wanted.join(","))
             .env("DRIVER_INTERFACE_FAULTS", FAULTS)
             .env("DRIVER_INTERFACE_FAULT_FRESH", fresh_seed())
             .current_dir(root);
-        if *name == DOCS {
-            command.env("RUSTDOCFLAGS", "--deny warnings");
-        }
+        match *name {
+            DOCS => command.env("RUSTDOCFLAGS", "--deny warnings"),
+            MSRV => command.env("CARGO_TARGET_DIR", root.join("target/oldest-rust")),
+            _ => &mut command,
+        };
         command
     };
     let run = |args: &[&str]| {
         let status = cargo(args).status().context("cargo did not start")?;
         anyhow::Ok(status.success())
     };
-    println!("==> {name}: cargo {}", args.join(" "));
+    println!("==> {name}: {shown} {}", args.join(" "));
     let begun = Instant::now();
     let verdict = match *name {
         TESTS => {

@@ -38,13 +38,13 @@ impl<T: Clone + Into<String>> IntoCommand for &[T] {
 
 impl<T: Clone + Into<String>, const N: usize> IntoCommand for &[T; N] {
     fn into_command(self) -> Vec<String> {
-        owned(self.iter().cloned())
+        self.as_slice().into_command()
     }
 }
 
 impl<T: Clone + Into<String>> IntoCommand for &Vec<T> {
     fn into_command(self) -> Vec<String> {
-        owned(self.iter().cloned())
+        self.as_slice().into_command()
     }
 }
 

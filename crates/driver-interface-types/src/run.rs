@@ -12,16 +12,15 @@ use crate::{
     LogSource, LogStream, LogStreamOptions, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
 };
 
-/// The pauses before each attempt to remove the container of a dropped run. An engine may be busy for a while.
-const REMOVAL_PAUSES: [Duration; 4] = [
-    Duration::ZERO,
+/// The pauses between the attempts to remove the container while the caller waits. An engine may be busy for a while.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+
+/// The pauses between the attempts to remove the container in the background.
+const BACKGROUND_PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
 ];
-
-/// The pauses between the attempts to remove the container while the caller waits.
-const DISCARD_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// How long the rest of the output is waited for after a timeout has killed the container. Then the output counts as
 /// truncated.
@@ -176,28 +175,33 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
             .map_err(|error| not_removed(&self.id, exit, error))
     }
 
-    /// Kills and removes the container, in several attempts. Returns whether it was there.
+    /// Kills and removes the container. Returns whether it was there.
     async fn discard(&mut self) -> Result<bool> {
-        let mut pauses = DISCARD_PAUSES.into_iter();
-        let mut tried = false;
-        loop {
-            let removed = self
-                .driver
-                .remove_container(&self.id, RemoveOptions::force())
-                .await;
-            match removed {
-                Err(error) if !error.is_not_found() => match pauses.next() {
-                    Some(pause) => sleep(pause).await,
-                    None => return Err(error),
-                },
-                removed => {
-                    self.is_removed = true;
-                    // An attempt that failed may have removed it all the same.
-                    return Ok(removed.is_ok() || tried);
-                }
-            }
-            tried = true;
+        let was_there = removed(&self.driver, &self.id, PAUSES).await?;
+        self.is_removed = true;
+        Ok(was_there)
+    }
+}
+
+/// Kills and removes a container, with these pauses between the attempts. Returns whether it was there.
+async fn removed<D: ContainerDriver>(
+    driver: &D,
+    id: &ContainerId,
+    pauses: impl IntoIterator<Item = Duration, IntoIter: Send>,
+) -> Result<bool> {
+    let mut first = true;
+    let mut pauses = pauses.into_iter();
+    loop {
+        match driver.remove_container(id, RemoveOptions::force()).await {
+            Ok(()) => return Ok(true),
+            // An attempt that failed may have removed it all the same.
+            Err(error) if error.is_not_found() => return Ok(!first),
+            Err(error) => match pauses.next() {
+                Some(pause) => sleep(pause).await,
+                None => return Err(error),
+            },
         }
+        first = false;
     }
 }
 
@@ -223,13 +227,8 @@ impl<D: ContainerDriver + Clone + 'static> Drop for ContainerRun<D> {
         let Some(runtime) = &self.runtime else { return };
         let (driver, id) = (self.driver.clone(), self.id.clone());
         runtime.spawn(async move {
-            for pause in REMOVAL_PAUSES {
-                sleep(pause).await;
-                match driver.remove_container(&id, RemoveOptions::force()).await {
-                    Err(error) if !error.is_not_found() => {}
-                    _ => return,
-                }
-            }
+            // If it stays, it is found by its labels.
+            let _ = removed(&driver, &id, BACKGROUND_PAUSES).await;
         });
     }
 }

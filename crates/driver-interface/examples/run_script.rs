@@ -21,7 +21,7 @@ async fn main() -> Result<()> {
 
     let session = format!("run-script-{}", std::process::id());
     let config = ContainerConfig::new(session, image).shell(SCRIPT).memory(64);
-    // The container is removed whatever happens, also when this is dropped.
+    // The container is removed at the end, also if the call fails or its future is dropped.
     let options = RunOptions::default().timeout(Duration::from_secs(30));
     let output = driver.run(&config, options).await?;
     println!(
