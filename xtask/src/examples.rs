@@ -109,7 +109,7 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = ConnectOptions::default().namespace(Namespace::new("examples")?);
     let driver = runtime.block_on(connect_with(uri, options))?;
-    runtime.block_on(driver.import_image(&image, root))?;
+    runtime.block_on(driver.import_image(&image, root.into()))?;
     let failed = run_all(names, uri, Some(&image));
     let swept = runtime.block_on(sweep(uri, &image));
     let removed = runtime.block_on(driver.remove_image(&image));

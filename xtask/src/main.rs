@@ -2,11 +2,11 @@
 
 mod ci;
 mod conformance;
+mod docs;
 mod engines;
 mod engines_command;
 mod examples;
 mod require;
-mod schema;
 mod screenshots;
 mod tidy;
 
@@ -38,8 +38,8 @@ enum Command {
     Tidy,
     /// Take screenshots of the conformance report with Chromium, if it is installed.
     Screenshots,
-    /// Write the JSON Schemas of the wire types to `docs/schema`.
-    Schema,
+    /// Write the generated pages: the JSON Schemas, the list of checks, the README's table of capabilities.
+    Docs,
     /// Run exactly what CI runs; engines named in DRIVER_INTERFACE_REQUIRE are installed and started.
     Ci,
 }
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Command::Engines(args) => engines_command::main(&args),
         Command::Tidy => tidy::main(),
         Command::Screenshots => screenshots::main(),
-        Command::Schema => schema::main(),
+        Command::Docs => docs::main(),
         Command::Ci => ci::main(),
     };
     outcome.unwrap_or_else(|error| {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
-use driver_interface_types::Capability;
+use driver_interface_types::{Capability, ConfigFeature, Guarantee, Operation, Property};
 use serde::{Deserialize, Serialize};
 
 use crate::{CheckResult, Ctx};
@@ -36,8 +36,14 @@ pub struct Check {
     pub id: &'static str,
     /// The severity of a failure.
     pub level: Level,
-    /// The capabilities a driver must declare for the rule to apply to it.
-    pub requires: &'static [Capability],
+    /// The operations a driver must declare for the rule to apply to it.
+    pub operations: &'static [Operation],
+    /// The features of a config a driver must declare for the rule to apply to it.
+    pub config: &'static [ConfigFeature],
+    /// What an engine must enforce for the rule to apply to it.
+    pub guarantees: &'static [Guarantee],
+    /// The properties an engine's containers must have for the rule to apply to it.
+    pub properties: &'static [Property],
     /// What the environment must provide.
     pub needs: &'static [Need],
     /// The rule, in one sentence.
@@ -69,7 +75,10 @@ impl Check {
         Self {
             id,
             level: Level::Must,
-            requires: &[],
+            operations: &[],
+            config: &[],
+            guarantees: &[],
+            properties: &[],
             needs: &[Need::Image],
             statement,
             rationale: "",
@@ -93,11 +102,46 @@ impl Check {
         check
     }
 
-    /// Sets the capabilities a driver must declare for the rule to apply to it.
+    /// Sets the operations a driver must declare for the rule to apply to it.
     #[must_use]
-    pub const fn requires(mut self, capabilities: &'static [Capability]) -> Self {
-        self.requires = capabilities;
+    pub const fn requires(mut self, operations: &'static [Operation]) -> Self {
+        self.operations = operations;
         self
+    }
+
+    /// Sets the features of a config a driver must declare for the rule to apply to it.
+    #[must_use]
+    pub const fn config(mut self, features: &'static [ConfigFeature]) -> Self {
+        self.config = features;
+        self
+    }
+
+    /// Sets what an engine must enforce for the rule to apply to it.
+    #[must_use]
+    pub const fn guarantees(mut self, guarantees: &'static [Guarantee]) -> Self {
+        self.guarantees = guarantees;
+        self
+    }
+
+    /// Sets the properties an engine's containers must have for the rule to apply to it.
+    #[must_use]
+    pub const fn properties(mut self, properties: &'static [Property]) -> Self {
+        self.properties = properties;
+        self
+    }
+
+    /// Returns the capabilities a driver must declare for the rule to apply to it.
+    pub fn required(&self) -> impl Iterator<Item = Capability> + use<> {
+        let optional = self
+            .operations
+            .iter()
+            .copied()
+            .filter(|operation| !operation.is_required());
+        let operations = optional.map(Capability::from);
+        let config = self.config.iter().copied().map(Capability::from);
+        let guarantees = self.guarantees.iter().copied().map(Capability::from);
+        let properties = self.properties.iter().copied().map(Capability::from);
+        operations.chain(config).chain(guarantees).chain(properties)
     }
 
     /// Sets what the environment must provide, in place of the test image.

@@ -183,12 +183,12 @@ impl Ctx {
     }
 
     /// Returns the capabilities that the driver declared when the run started.
-    pub fn capabilities(&self) -> Capabilities {
-        self.0.shared.capabilities
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.0.shared.capabilities
     }
 
     /// Returns whether the driver declares a capability.
-    pub fn declares(&self, capability: Capability) -> bool {
+    pub fn declares(&self, capability: impl Into<Capability>) -> bool {
         self.capabilities().supports(capability)
     }
 

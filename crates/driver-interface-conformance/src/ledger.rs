@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use driver_interface_errors::InternalError;
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerId, DriverError, ImageRef, NetworkId, RemoveOptions,
+    ContainerDriver, ContainerDriverExt as _, ContainerFilter, DriverError, ImageRef, RemoveOptions,
     SessionId, VolumeId,
 };
 use futures_util::future::join_all;
@@ -156,17 +156,21 @@ impl Entry {
 
     async fn try_remove(&self, target: &dyn Target) -> Result<(), DriverError> {
         match &self.made {
-            Made::Container(name) => match ContainerId::new(name.as_str()) {
-                Ok(id) => self.driver.remove_container(&id, RemoveOptions::force()).await,
-                Err(_) => Ok(()),
+            Made::Container(name) => match self.driver.find_container(name).await? {
+                Some(found) => {
+                    self.driver
+                        .remove_container(&found.id, RemoveOptions::force())
+                        .await
+                }
+                None => Ok(()),
             },
             Made::Volume(name) => match VolumeId::new(name.as_str()) {
                 Ok(id) => self.driver.remove_volume(&id).await,
                 Err(_) => Ok(()),
             },
-            Made::Network(name) => match NetworkId::new(name.as_str()) {
-                Ok(id) => self.driver.remove_network(&id).await,
-                Err(_) => Ok(()),
+            Made::Network(name) => match self.driver.find_network(name).await? {
+                Some(found) => self.driver.remove_network(&found.id).await,
+                None => Ok(()),
             },
             Made::Image(name) => match ImageRef::new(name.as_str()) {
                 Ok(image) => self.driver.remove_image(&image).await,

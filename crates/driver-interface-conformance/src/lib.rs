@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod busybox;
+mod calls;
 mod check;
 pub mod checks;
 mod ctx;

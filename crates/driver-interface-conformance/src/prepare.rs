@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capabilities, Capability, ConfigurationError, ContainerConfig, ContainerDriver, DriverError, ImageRef,
-    Namespace, RemoveOptions,
+    Capabilities, ConfigurationError, ContainerConfig, ContainerDriver, DriverError, ImageRef, Namespace,
+    Operation, RemoveOptions,
 };
 
 use crate::ctx::Shared;
@@ -85,9 +85,9 @@ pub(crate) async fn describe(
     }
     let capabilities = capabilities(driver).await.unwrap_or_else(|lost| {
         report.leaks.push(format!("asked what it can do, {lost}"));
-        Capabilities::none()
+        Capabilities::minimal()
     });
-    report.capabilities = capabilities.declared().collect();
+    report.capabilities = capabilities.clone();
     // Whether `health_check` works is tested by a check, not here.
     let asked = Arc::clone(driver);
     match guard::call(HEALTH_DEADLINE, async move { asked.health_check().await }).await {
@@ -110,7 +110,7 @@ pub(crate) fn image_of(namespace: &Namespace) -> Option<ImageRef> {
 
 pub(crate) async fn import(
     driver: &Arc<dyn ContainerDriver>,
-    capabilities: Capabilities,
+    capabilities: &Capabilities,
     image: &TestImage,
     namespace: &Namespace,
 ) -> Image {
@@ -119,7 +119,7 @@ pub(crate) async fn import(
         TestImage::Missing(reason) => return Image::Missing(reason.clone()),
         TestImage::Root(root) => root.clone(),
     };
-    if !capabilities.supports(Capability::ImageImport) {
+    if !capabilities.supports(Operation::ImportImage) {
         return Image::Missing(NAME_ONE.to_owned());
     }
     // Engines complete a short name differently. A name with a registry is the same everywhere.
@@ -130,7 +130,12 @@ pub(crate) async fn import(
         };
     };
     let (asked, tried) = (Arc::clone(driver), reference.clone());
-    let why = match guard::call(DEADLINE, async move { asked.import_image(&tried, root).await }).await {
+    let why = match guard::call(
+        DEADLINE,
+        async move { asked.import_image(&tried, root.into()).await },
+    )
+    .await
+    {
         Ok(Ok(())) => return Image::Imported(reference),
         Ok(Err(error)) => describe_error(&error),
         Err(lost) => lost.to_string(),
@@ -170,7 +175,7 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
 /// Removes the image that [`import`] created. Returns any leftover.
 pub(crate) async fn remove(
     driver: &Arc<dyn ContainerDriver>,
-    capabilities: Capabilities,
+    capabilities: &Capabilities,
     image: &Image,
 ) -> Option<String> {
     let (reference, is_there) = match image {
@@ -182,7 +187,7 @@ pub(crate) async fn remove(
         } => (reference, false),
         Image::Broken { tried: None, .. } | Image::Found(_) | Image::Missing(_) => return None,
     };
-    if !capabilities.supports(Capability::ImageRemove) {
+    if !capabilities.supports(Operation::RemoveImage) {
         return is_there.then(|| format!("image {reference}: the driver cannot remove images"));
     }
     let (asked, gone) = (Arc::clone(driver), reference.clone());
@@ -197,11 +202,10 @@ pub(crate) async fn remove(
 
 /// Returns why a check does not run, if so.
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
-    let missing: Vec<&str> = check
-        .requires
-        .iter()
-        .filter(|capability| !shared.capabilities.supports(**capability))
-        .map(|capability| capability.as_str())
+    let missing: Vec<String> = check
+        .required()
+        .filter(|capability| !shared.capabilities.supports(*capability))
+        .map(|capability| capability.to_string())
         .collect();
     if !missing.is_empty() {
         return Some((

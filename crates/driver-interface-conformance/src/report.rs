@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use driver_interface_types::{Capability, EngineInfo};
+use driver_interface_types::{Capabilities, Capability, EngineInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Step, millis};
@@ -72,7 +72,7 @@ pub struct DriverReport {
     /// The engine behind the driver, if it responded.
     pub engine: Option<EngineInfo>,
     /// The capabilities that the driver declares.
-    pub capabilities: Vec<Capability>,
+    pub capabilities: Capabilities,
     /// The image that containers were created from; none if the checks that need one were not run.
     pub image: Option<String>,
     /// The wall-clock time from connecting to the end of the sweep.
@@ -256,7 +256,7 @@ impl DriverReport {
             name: String::new(),
             version: String::new(),
             engine: None,
-            capabilities: Vec::new(),
+            capabilities: Capabilities::minimal(),
             image: None,
             wall_ms: 0,
             cancelled: false,
@@ -331,7 +331,7 @@ impl CheckReport {
             rationale: Some(check.rationale)
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned),
-            requires: check.requires.to_vec(),
+            requires: check.required().collect(),
             deviation: None,
             outcome,
             duration_ms: 0,

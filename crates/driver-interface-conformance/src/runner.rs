@@ -192,7 +192,7 @@ impl Session {
         let (mut report, capabilities) = prepare::describe(&*target, &driver).await;
         let deviations = Deviations::of(&options.deviations, &report.version).map_err(RunError::Deviation)?;
 
-        let image = prepare::import(&driver, capabilities, &options.image, &namespace).await;
+        let image = prepare::import(&driver, &capabilities, &options.image, &namespace).await;
         report.image = image.reference().map(str::to_owned);
         let shared = Arc::new(Shared {
             run_id,
@@ -257,7 +257,7 @@ impl Session {
             .leaks
             .extend(sweep::leaks(&shared.target, &namespaces).await);
         // After the sweep, because a leftover container would keep the image in use.
-        let left = prepare::remove(&runner.driver, shared.capabilities, &self.image).await;
+        let left = prepare::remove(&runner.driver, &shared.capabilities, &self.image).await;
         report.leaks.extend(left);
 
         done.sort_by_key(|(index, _)| *index);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capabilities, Capability, ContainerDriver, ContainerFilter, ContainerInstance, DriverError, ImageRef,
-    Namespace, Network, RemoveOptions, ResourceFilter, Result as DriverResult, Volume,
+    Capabilities, ContainerDriver, ContainerFilter, ContainerInstance, DriverError, ImageRef, Namespace,
+    Network, Operation, RemoveOptions, ResourceFilter, Result as DriverResult, Volume,
 };
 use futures_util::future::{join_all, join3};
 use futures_util::{StreamExt as _, stream};
@@ -102,7 +102,7 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Loo
         Err(problem) => look.problems.push(problem),
     }
     if let Some(image) = prepare::image_of(namespace)
-        && sweeper.capabilities.supports(Capability::ImageRemove)
+        && sweeper.capabilities.supports(Operation::RemoveImage)
     {
         let image = Object::Image(image);
         let name = image.to_string();
@@ -201,11 +201,11 @@ impl Sweeper {
                 let all = driver.list_containers(&ContainerFilter::default()).await?;
                 Ok(all.into_iter().map(Box::new).map(Object::Container).collect())
             }),
-            self.list(Some(Capability::VolumeList), |driver| async move {
+            self.list(Some(Operation::ListVolumes), |driver| async move {
                 let all = driver.list_volumes(&ResourceFilter::default()).await?;
                 Ok(all.into_iter().map(Object::Volume).collect())
             }),
-            self.list(Some(Capability::NetworkList), |driver| async move {
+            self.list(Some(Operation::ListNetworks), |driver| async move {
                 let all = driver.list_networks(&ResourceFilter::default()).await?;
                 Ok(all.into_iter().map(Object::Network).collect())
             }),
@@ -227,7 +227,7 @@ impl Sweeper {
 
     async fn list<F>(
         &self,
-        needs: Option<Capability>,
+        needs: Option<Operation>,
         list: impl FnOnce(Arc<dyn ContainerDriver>) -> F,
     ) -> Result<Vec<Object>, String>
     where
@@ -259,7 +259,7 @@ impl Sweeper {
 
     /// Removes the internal networks that a killed driver has left. Returns their number.
     async fn remove_idle_networks(&self) -> Result<usize, String> {
-        if !self.capabilities.supports(Capability::NetworkCleanup) {
+        if !self.capabilities.supports(Operation::RemoveIdleNetworks) {
             return Ok(0);
         }
         let driver = Arc::clone(&self.driver);

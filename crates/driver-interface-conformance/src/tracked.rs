@@ -9,13 +9,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_interface_types::{
-    ByteStream, Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ByteStream, Capabilities, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
-    Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
+    RestartOutcome, Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use crate::journal::Journal;
@@ -277,12 +277,12 @@ impl ContainerDriver for TrackedDriver {
         .await
     }
 
-    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         // A driver that cannot import images has none to clean up, and need not be able to.
-        if self.inner.capabilities().supports(Capability::ImageImport) {
+        if self.inner.capabilities().supports(Operation::ImportImage) {
             self.note(Made::Image(image.to_string()));
         }
-        let call = format!("import_image({image}, {} bytes)", root.len());
+        let call = format!("import_image({image})");
         self.step(call, self.inner.import_image(image, root), ok).await
     }
 

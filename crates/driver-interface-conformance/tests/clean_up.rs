@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use driver_interface::{MockTarget, NetworkError};
+use driver_interface::{ConnectionError, MockTarget, TarStream};
 use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{
     Bystanders, Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome,
@@ -53,7 +52,7 @@ impl Instead {
         match self {
             Self::Panics => panic!("oops"),
             Self::Hangs => std::future::pending().await,
-            Self::Refuses => Err(NetworkError::new("not now").into()),
+            Self::Refuses => Err(ConnectionError::new("not now").into()),
         }
     }
 }
@@ -100,7 +99,7 @@ impl LayeredDriver for Broken {
         self.inner().health_check().await
     }
 
-    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let done = self.inner().import_image(image, root).await;
         // The image is there, and nobody hears of it.
         self.happens("import_image").await?;
@@ -549,7 +548,7 @@ async fn a_self_test_whose_engine_goes_away_ends_what_is_being_tried() {
     for at in 6..12 {
         let (found, engine, runs) = self_test_with(Cancellation::default(), move |number| {
             if number == at {
-                return Err(NetworkError::new("gone").into());
+                return Err(ConnectionError::new("gone").into());
             }
             Ok(())
         })

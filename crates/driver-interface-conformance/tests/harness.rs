@@ -11,12 +11,12 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use driver_interface::{ContainerDriver, MockTarget, NetworkError};
+use driver_interface::{ConnectionError, ContainerDriver, MockTarget};
 use driver_interface_conformance::{
     Cancellation, Check, CheckResult, Ctx, Deviation, Harness, Level, SERVE, TestImage, run,
 };
 use driver_interface_mock::MockDockerDriver;
-use driver_interface_types::Capability;
+use driver_interface_types::Property;
 
 async fn passes(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
@@ -51,7 +51,7 @@ async fn takes_its_time(ctx: Ctx) -> CheckResult {
 const CHECKS: &[Check] = &[
     Check::must("mine/passes", "It passes.", run!(passes)),
     Check::must("mine/container", "It makes one.", run!(makes_a_container)).exclusive(),
-    Check::must("mine/skipped", "It needs a kernel.", run!(passes)).requires(&[Capability::RealProcesses]),
+    Check::must("mine/skipped", "It needs a kernel.", run!(passes)).properties(&[Property::RealProcesses]),
     Check::should("mine/should", "It fails.", run!(fails)),
     Check::must("mine/fails", "It fails.", run!(fails)),
 ];
@@ -275,7 +275,7 @@ fn a_leak_makes_the_program_fail() {
 
 #[test]
 fn nothing_is_connected_to_when_no_check_is_asked_for() {
-    let connect = |_| async { Err::<MockDockerDriver, _>(NetworkError::new("no engine").into()) };
+    let connect = |_| async { Err::<MockDockerDriver, _>(ConnectionError::new("no engine").into()) };
     let (well, printed) = run_with(Harness::new("acme:", connect), "some_other_test", &[]);
     assert!(well && printed.contains("0 passed; 0 failed"), "{printed}");
     let (well, printed) = run_with(Harness::new("acme:", connect), "lifecycle/stop/graceful", &[]);

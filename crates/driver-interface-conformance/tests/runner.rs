@@ -17,7 +17,7 @@ use driver_interface_conformance::{
     Options, Outcome, RunError, SERVE, Silent, Target, TestImage, run, run_checks, sweep, target_fn,
 };
 use driver_interface_mock::MockDockerDriver;
-use driver_interface_types::{Capability, ContainerDriver, DriverError, Namespace, Result};
+use driver_interface_types::{ContainerDriver, DriverError, Namespace, Property, Result};
 
 async fn passes(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
@@ -81,7 +81,7 @@ const CHECKS: &[Check] = &[
     Check::must("b/hangs", "It hangs.", run!(hangs)).limit(HANG_LIMIT),
     Check::should("c/asserts-nothing", "It asserts nothing.", run!(asserts_nothing)),
     Check::must("c/makes-things", "It cleans up.", run!(makes_things)),
-    Check::must("d/real", "It needs a kernel.", run!(passes)).requires(&[Capability::RealProcesses]),
+    Check::must("d/real", "It needs a kernel.", run!(passes)).properties(&[Property::RealProcesses]),
     Check::must(
         "d/unsupported",
         "It does what it declares.",

@@ -54,7 +54,7 @@ impl DockerDriver {
     /// Finds the engine, negotiates an API version, and determines the engine's features.
     ///
     /// # Errors
-    /// - `NetworkError`: no engine responds at any of the addresses.
+    /// - `ConnectionError`: no engine responds at any of the addresses.
     /// - `AuthorizationError`: the current user may not open the engine's socket.
     /// - `UnsupportedError`: the engine is too old, or so new that it no longer supports the driver's API
     ///   versions.

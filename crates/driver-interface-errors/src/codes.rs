@@ -41,7 +41,7 @@ codes! {
     "NetworkConnectError" NETWORK_CONNECT_FAILED
     "DriverHealthError" DRIVER_HEALTH_CHECK_FAILED
     "TimeoutError" TIMEOUT_ERROR
-    "NetworkError" NETWORK_ERROR
+    "ConnectionError" CONNECTION_ERROR
     "FileSystemError" FILE_SYSTEM_ERROR
     "InternalError" INTERNAL_ERROR
     "AuthenticationError" AUTHENTICATION_FAILED
@@ -50,7 +50,9 @@ codes! {
     "UnsupportedError" UNSUPPORTED_OPERATION
     "ImageNotFoundError" IMAGE_NOT_FOUND
     "ImagePullError" IMAGE_PULL_FAILED
-    "ExecError" EXEC_FAILED
+    "ImageImportError" IMAGE_IMPORT_FAILED
+    "ImageRemoveError" IMAGE_REMOVE_FAILED
+    "ExecFailedError" EXEC_FAILED
 }
 
 /// The result of [`get_error_code`](crate::get_error_code) for an error that contains no error of this crate.

@@ -78,7 +78,7 @@ leaf! {
     /// The error returned if a container's main process could not be started.
     ///
     /// The engine has reported the failure, and no process is running. (If the engine's response was lost, the
-    /// error is a [`TimeoutError`](crate::TimeoutError) or a [`NetworkError`](crate::NetworkError).)
+    /// error is a [`TimeoutError`](crate::TimeoutError) or a [`ConnectionError`](crate::ConnectionError).)
     pub struct ContainerStartError(String);
     code: CONTAINER_START_FAILED,
     category: "container",

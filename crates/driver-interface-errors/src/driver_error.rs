@@ -1,7 +1,7 @@
 use crate::leaf::transparent;
 use crate::{
-    ContainerError, Effect, ErrorContext, ErrorInfo, ErrorReport, ExecutionError, FileSystemErrorKind, Hint,
-    ImageError, InputError, NetworkingError, ResourceError, SecurityError, SystemError, VolumeError,
+    ContainerError, Effect, ErrorContext, ErrorInfo, ErrorReport, ExecError, FileSystemErrorKind, Hint,
+    ImageError, InputError, NetworkError, ResourceError, SecurityError, SystemError, VolumeError,
 };
 
 /// The result type of every driver operation.
@@ -24,7 +24,7 @@ transparent! {
         /// Volumes.
         Volume(VolumeError),
         /// Container networks; the connection to the engine is under `System`.
-        Network(NetworkingError),
+        Network(NetworkError),
         /// The connection to the engine, deadlines, files, and the driver itself.
         System(SystemError),
         /// The caller's identity and permissions.
@@ -34,7 +34,7 @@ transparent! {
         /// Images.
         Image(ImageError),
         /// Exec in containers.
-        Exec(ExecutionError),
+        Exec(ExecError),
     }
 }
 
@@ -69,7 +69,7 @@ impl DriverError {
             self,
             Self::Container(ContainerError::NotFound(_))
                 | Self::Volume(VolumeError::NotFound(_))
-                | Self::Network(NetworkingError::NotFound(_))
+                | Self::Network(NetworkError::NotFound(_))
                 | Self::Image(ImageError::NotFound(_))
         ) || matches!(
             self,

@@ -3,9 +3,9 @@ use crate::text::{clean, joined};
 
 category! {
     /// Errors of exec in containers.
-    pub enum ExecutionError {
+    pub enum ExecError {
         /// The command could not be run.
-        Exec(ExecError),
+        Exec(ExecFailedError),
     }
 }
 
@@ -15,7 +15,7 @@ leaf! {
     /// The result of a command that ran, including a failure, is its outcome and never this error. The effect is
     /// unknown: the command may have started. If the program does not exist
     /// ([`CommandNotFound`](crate::Hint::CommandNotFound)), it has not started, and a retry cannot help.
-    pub struct ExecError(String);
+    pub struct ExecFailedError(String);
     code: EXEC_FAILED,
     category: "exec",
     retryable: true,
@@ -23,7 +23,7 @@ leaf! {
     user: |_| "The command could not be run in the container.".to_owned(),
 }
 
-impl ExecError {
+impl ExecFailedError {
     /// Creates an error from the container's id or name and the reason.
     pub fn new(container: impl Into<String>, message: impl Into<String>) -> Self {
         let container = container.into();

@@ -78,7 +78,8 @@ hints! {
     /// This driver has created no such resource.
     NotFoundHere = "not-found-here", retry: false, effect: Some(Effect::NotApplied),
     remedy: "check which resources exist (`list_containers`, `list_volumes`, `list_networks`): a driver \
-             finds only resources of its own namespace, by full id or exact name",
+             finds only resources of its own namespace, by full id; `find_container` and `find_network` find \
+             them by name",
     user: None;
 
     /// The response was lost or late, so the engine may or may not have carried out the call.

@@ -8,6 +8,10 @@ category! {
         NotFound(ImageNotFoundError),
         /// The image could not be pulled.
         Pull(ImagePullError),
+        /// The image could not be imported or loaded from an archive.
+        Import(ImageImportError),
+        /// The image was not removed.
+        Remove(ImageRemoveError),
     }
 }
 
@@ -59,6 +63,57 @@ impl ImagePullError {
     }
 
     /// Returns the image that could not be pulled.
+    pub fn image(&self) -> &str {
+        &self.body.data
+    }
+}
+
+leaf! {
+    /// The error returned if the engine rejected the archive of an image.
+    ///
+    /// Nothing has changed, and a retry with the same archive cannot help.
+    pub struct ImageImportError(String);
+    code: IMAGE_IMPORT_FAILED,
+    category: "image",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The image could not be read from its archive.".to_owned(),
+}
+
+impl ImageImportError {
+    /// Creates an error from the image, or another name for the archive, and the reason.
+    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
+        let image = image.into();
+        let prefix = format!("image `{}` could not be imported", clean(&image));
+        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
+    }
+
+    /// Returns the image that could not be imported.
+    pub fn image(&self) -> &str {
+        &self.body.data
+    }
+}
+
+leaf! {
+    /// The error returned if an image was not removed, usually because a container uses it
+    /// ([`InUse`](crate::Hint::InUse)). Nothing has changed.
+    pub struct ImageRemoveError(String);
+    code: IMAGE_REMOVE_FAILED,
+    category: "image",
+    retryable: false,
+    effect: NotApplied,
+    user: |_| "The image could not be removed.".to_owned(),
+}
+
+impl ImageRemoveError {
+    /// Creates an error from the image and the reason.
+    pub fn new(image: impl Into<String>, message: impl Into<String>) -> Self {
+        let image = image.into();
+        let prefix = format!("image `{}` was not removed", clean(&image));
+        Self::build(joined(&prefix, &message.into()), image.clone()).with_context("image", image)
+    }
+
+    /// Returns the image that was not removed.
     pub fn image(&self) -> &str {
         &self.body.data
     }

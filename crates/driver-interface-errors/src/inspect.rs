@@ -3,13 +3,13 @@ use std::io;
 use std::sync::Arc;
 
 use crate::{
-    AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError, ContainerError,
-    ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
-    ContainerStopError, DriverError, DriverHealthError, ErrorInfo, ExecError, ExecutionError,
-    FileSystemError, ImageError, ImageNotFoundError, ImagePullError, InputError, InternalError,
-    NetworkConnectError, NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError,
-    NetworkingError, ResourceError, ResourceLimitError, SecurityError, SystemError, TimeoutError,
-    UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
+    AuthenticationError, AuthorizationError, ConfigurationError, ConnectionError, ContainerCreationError,
+    ContainerError, ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError,
+    ContainerStartError, ContainerStopError, DriverError, DriverHealthError, ErrorInfo, ExecError,
+    ExecFailedError, FileSystemError, ImageError, ImageImportError, ImageNotFoundError, ImagePullError,
+    ImageRemoveError, InputError, InternalError, NetworkConnectError, NetworkCreationError, NetworkError,
+    NetworkNotFoundError, NetworkRemoveError, ResourceError, ResourceLimitError, SecurityError, SystemError,
+    TimeoutError, UnsupportedError, VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError,
     WaitTimeoutError, codes,
 };
 
@@ -25,11 +25,11 @@ type AnyError<'a> = &'a (dyn Error + 'static);
 /// source of the error it holds and thereby hides that error. Give such a variant a message of its own.
 ///
 /// ```
-/// use driver_interface_errors::{DriverError, NetworkError, find_driver_error};
+/// use driver_interface_errors::{DriverError, ConnectionError, find_driver_error};
 ///
-/// let wrapped = std::io::Error::other(DriverError::from(NetworkError::new("connection reset")));
+/// let wrapped = std::io::Error::other(DriverError::from(ConnectionError::new("connection reset")));
 /// let found = find_driver_error(&wrapped).map(|error| error.code());
-/// assert_eq!(found, Some("NETWORK_ERROR"));
+/// assert_eq!(found, Some("CONNECTION_ERROR"));
 /// ```
 pub fn find_driver_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     std::iter::successors(Some(error), |&error| error.source()).find_map(ours)
@@ -50,9 +50,9 @@ pub fn is_driver_error(error: AnyError<'_>) -> bool {
 /// Returns whether repeating the call may succeed; `false` for an error that contains no error of this crate.
 ///
 /// ```
-/// use driver_interface_errors::{ContainerNotFoundError, NetworkError, is_retryable_error};
+/// use driver_interface_errors::{ContainerNotFoundError, ConnectionError, is_retryable_error};
 ///
-/// assert!(is_retryable_error(&NetworkError::new("connection reset")));
+/// assert!(is_retryable_error(&ConnectionError::new("connection reset")));
 /// assert!(!is_retryable_error(&ContainerNotFoundError::new("web")));
 /// ```
 pub fn is_retryable_error(error: AnyError<'_>) -> bool {
@@ -101,13 +101,13 @@ fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     }
     try_each! {
         DriverError
-        ContainerError ResourceError VolumeError NetworkingError SystemError SecurityError InputError ImageError
-        ExecutionError
+        ContainerError ResourceError VolumeError NetworkError SystemError SecurityError InputError ImageError
+        ExecError
         ContainerNotFoundError ContainerCreationError ContainerStartError ContainerStopError
         ContainerRemoveError ContainerNotRunningError WaitTimeoutError ResourceLimitError VolumeCreationError VolumeNotFoundError VolumeRemoveError
-        NetworkCreationError NetworkNotFoundError NetworkRemoveError NetworkConnectError DriverHealthError TimeoutError NetworkError
+        NetworkCreationError NetworkNotFoundError NetworkRemoveError NetworkConnectError DriverHealthError TimeoutError ConnectionError
         FileSystemError InternalError AuthenticationError AuthorizationError ConfigurationError UnsupportedError
-        ImageNotFoundError ImagePullError ExecError
+        ImageNotFoundError ImagePullError ImageImportError ImageRemoveError ExecFailedError
     }
     held(error).and_then(find_driver_error)
 }

@@ -30,7 +30,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use driver_interface_errors::{DriverError, Effect, Hint, NetworkError, TimeoutError};
+//! use driver_interface_errors::{DriverError, Effect, Hint, ConnectionError, TimeoutError};
 //!
 //! #[derive(Debug, PartialEq)]
 //! enum Next { GiveUp, Retry, LookFirst }
@@ -46,7 +46,7 @@
 //! let late = DriverError::from(TimeoutError::new("create_container", Duration::from_secs(30)));
 //! assert_eq!(next(&late), Next::LookFirst);
 //!
-//! let down = DriverError::from(NetworkError::new("connection refused").with_hint(Hint::EngineNotRunning));
+//! let down = DriverError::from(ConnectionError::new("connection refused").with_hint(Hint::EngineNotRunning));
 //! assert_eq!(next(&down), Next::Retry);
 //!
 //! // A retry layer that has given up records it, so that outer layers do not start over.
@@ -116,11 +116,11 @@
 //! `anyhow` errors, with `std::io::Error` and with your own enums.
 //!
 //! ```
-//! use driver_interface_errors::{NetworkError, get_error_code, is_retryable_error};
+//! use driver_interface_errors::{ConnectionError, get_error_code, is_retryable_error};
 //!
-//! let error = anyhow::Error::from(NetworkError::new("connection reset")).context("deploying `web`");
+//! let error = anyhow::Error::from(ConnectionError::new("connection reset")).context("deploying `web`");
 //! assert!(is_retryable_error(error.as_ref()));
-//! assert_eq!(get_error_code(error.as_ref()), "NETWORK_ERROR");
+//! assert_eq!(get_error_code(error.as_ref()), "CONNECTION_ERROR");
 //! ```
 //!
 //! # Creating an error in a driver
@@ -177,23 +177,23 @@ pub use container::{
 pub use context::ErrorContext;
 pub use driver_error::{DriverError, Result};
 pub use effect::Effect;
-pub use exec::{ExecError, ExecutionError};
+pub use exec::{ExecError, ExecFailedError};
 pub use file_kind::{FileSystemErrorKind, UnknownFileSystemErrorKind};
 pub use hint::Hint;
-pub use image::{ImageError, ImageNotFoundError, ImagePullError};
+pub use image::{ImageError, ImageImportError, ImageNotFoundError, ImagePullError, ImageRemoveError};
 pub use info::ErrorInfo;
 pub use inspect::{
     find_driver_error, get_error_code, get_error_message, is_driver_error, is_retryable_error,
 };
 pub use network::{
-    NetworkConnectError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, NetworkingError,
+    NetworkConnectError, NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError,
 };
 pub use remedy::Remedy;
 pub use report::{ErrorReport, HintReport, LimitReport};
 pub use resource::{ResourceError, ResourceLimitError};
 pub use security::{AuthenticationError, AuthorizationError, SecurityError};
 pub use system::{
-    DriverHealthError, FileSystemError, InternalError, NetworkError, SystemError, TimeoutError,
+    ConnectionError, DriverHealthError, FileSystemError, InternalError, SystemError, TimeoutError,
 };
 pub use volume::{VolumeCreationError, VolumeError, VolumeNotFoundError, VolumeRemoveError};
 

@@ -3,8 +3,8 @@ use crate::text::{clean, joined};
 
 category! {
     /// Errors of container networks (the error of the connection to the engine is
-    /// [`NetworkError`](crate::NetworkError)).
-    pub enum NetworkingError {
+    /// [`ConnectionError`](crate::ConnectionError)).
+    pub enum NetworkError {
         /// The network could not be created.
         Creation(NetworkCreationError),
         /// There is no such network.

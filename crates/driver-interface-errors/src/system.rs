@@ -13,7 +13,7 @@ category! {
         /// The call exceeded its deadline.
         Timeout(TimeoutError),
         /// The connection to the engine failed.
-        Network(NetworkError),
+        Connection(ConnectionError),
         /// A file could not be read or written.
         FileSystem(FileSystemError),
         /// The driver has a bug.
@@ -95,15 +95,15 @@ leaf! {
     /// The effect is unknown, because the request may have arrived. A driver that knows it has not arrived (the
     /// connection was never established) says so with the hint [`EngineNotRunning`](crate::Hint::EngineNotRunning)
     /// or with `with_effect`.
-    pub struct NetworkError(());
-    code: NETWORK_ERROR,
+    pub struct ConnectionError(());
+    code: CONNECTION_ERROR,
     category: "system",
     retryable: true,
     effect: Unknown,
     user: |()| "The container service could not be reached.".to_owned(),
 }
 
-impl NetworkError {
+impl ConnectionError {
     /// Creates an error from the reason.
     pub fn new(message: impl Into<String>) -> Self {
         Self::build(joined("connection to the engine failed", &message.into()), ())

@@ -28,7 +28,7 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("network", "NetworkConnectError", "NETWORK_CONNECT_FAILED", false, Effect::NotApplied),
     ("system", "DriverHealthError", "DRIVER_HEALTH_CHECK_FAILED", false, Effect::NotApplied),
     ("system", "TimeoutError", "TIMEOUT_ERROR", true, Effect::Unknown),
-    ("system", "NetworkError", "NETWORK_ERROR", true, Effect::Unknown),
+    ("system", "ConnectionError", "CONNECTION_ERROR", true, Effect::Unknown),
     ("system", "FileSystemError", "FILE_SYSTEM_ERROR", false, Effect::Unknown),
     ("system", "InternalError", "INTERNAL_ERROR", false, Effect::Unknown),
     ("security", "AuthenticationError", "AUTHENTICATION_FAILED", false, Effect::NotApplied),
@@ -37,7 +37,9 @@ const TABLE: &[(&str, &str, &str, bool, Effect)] = &[
     ("configuration", "UnsupportedError", "UNSUPPORTED_OPERATION", false, Effect::NotApplied),
     ("image", "ImageNotFoundError", "IMAGE_NOT_FOUND", false, Effect::NotApplied),
     ("image", "ImagePullError", "IMAGE_PULL_FAILED", true, Effect::NotApplied),
-    ("exec", "ExecError", "EXEC_FAILED", true, Effect::Unknown),
+    ("image", "ImageImportError", "IMAGE_IMPORT_FAILED", false, Effect::NotApplied),
+    ("image", "ImageRemoveError", "IMAGE_REMOVE_FAILED", false, Effect::NotApplied),
+    ("exec", "ExecFailedError", "EXEC_FAILED", true, Effect::Unknown),
 ];
 
 #[test]
@@ -73,8 +75,11 @@ fn container_errors_name_their_container() {
     assert_eq!(ContainerStopError::new("web", "x").container(), "web");
     assert_eq!(ContainerRemoveError::new("web", "x").container(), "web");
     assert_eq!(ContainerNotRunningError::new("web", "x").container(), "web");
-    assert_eq!(ExecError::new("web", "x").container(), "web");
-    assert_eq!(ExecError::new("web", "x").context().get("container"), Some("web"));
+    assert_eq!(ExecFailedError::new("web", "x").container(), "web");
+    assert_eq!(
+        ExecFailedError::new("web", "x").context().get("container"),
+        Some("web")
+    );
 }
 
 #[test]
@@ -272,7 +277,10 @@ fn the_kind_of_a_file_system_error_survives_every_form() {
         );
     }
     assert!("nonesuch".parse::<FileSystemErrorKind>().is_err());
-    assert_eq!(DriverError::from(NetworkError::new("x")).to_report().kind, None);
+    assert_eq!(
+        DriverError::from(ConnectionError::new("x")).to_report().kind,
+        None
+    );
     let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
     assert_eq!(
         FileSystemError::from_io("/x", full).kind(),
@@ -356,7 +364,7 @@ fn what_is_set_explicitly_wins_over_the_hint_in_either_order() {
 
 #[test]
 fn an_error_that_stayed_after_retries_is_final_and_says_so() {
-    let error = DriverError::from(NetworkError::new("reset"))
+    let error = DriverError::from(ConnectionError::new("reset"))
         .with_retryable(true)
         .after_attempts(3);
     assert!(!error.is_retryable());

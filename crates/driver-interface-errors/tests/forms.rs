@@ -18,7 +18,7 @@ fn full() -> DriverError {
         .with_context("session", "s1")
         .with_hint(Hint::CommandNotFound)
         .with_source(
-            NetworkError::new("engine answered 400").with_source(std::io::Error::other("exec: \"serve\"")),
+            ConnectionError::new("engine answered 400").with_source(std::io::Error::other("exec: \"serve\"")),
         )
         .after_attempts(3)
 }

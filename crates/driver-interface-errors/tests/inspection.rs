@@ -10,22 +10,22 @@ use driver_interface_errors::*;
 mod samples;
 use samples::one_of_each;
 
-fn reset() -> NetworkError {
-    NetworkError::new("connection reset")
+fn reset() -> ConnectionError {
+    ConnectionError::new("connection reset")
 }
 
 #[track_caller]
 fn assert_found(error: &(dyn Error + 'static)) {
     assert!(is_driver_error(error));
     assert!(is_retryable_error(error));
-    assert_eq!(get_error_code(error), codes::NETWORK_ERROR);
+    assert_eq!(get_error_code(error), codes::CONNECTION_ERROR);
     assert_eq!(
         get_error_message(error),
         "connection to the engine failed: connection reset"
     );
     assert_eq!(
         find_driver_error(error).map(|found| found.name()),
-        Some("NetworkError")
+        Some("ConnectionError")
     );
 }
 
@@ -55,12 +55,12 @@ fn every_class_is_found_on_every_level() {
             Container::ContainerError { NotFound Creation Start Stop Remove NotRunning WaitTimeout }
             Resource::ResourceError { Limit }
             Volume::VolumeError { Creation NotFound Remove }
-            Network::NetworkingError { Creation NotFound Remove Connect }
-            System::SystemError { Health Timeout Network FileSystem Internal }
+            Network::NetworkError { Creation NotFound Remove Connect }
+            System::SystemError { Health Timeout Connection FileSystem Internal }
             Security::SecurityError { Authentication Authorization }
             Configuration::InputError { Configuration Unsupported }
-            Image::ImageError { NotFound Pull }
-            Exec::ExecutionError { Exec }
+            Image::ImageError { NotFound Pull Import Remove }
+            Exec::ExecError { Exec }
         );
         assert_eq!(get_error_code(leaf.as_ref()), code);
         assert_eq!(get_error_code(category.as_ref()), code);

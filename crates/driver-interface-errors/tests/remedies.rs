@@ -93,13 +93,13 @@ fn the_remedy_of_a_class_is_there_by_itself_and_a_later_hint_takes_its_place() {
         .with_hint(Hint::VerifyFirst);
     assert_eq!(hint(&other), Some(Hint::VerifyFirst));
     assert!(printed(&other).ends_with("\ncaused by: 404"));
-    assert_eq!(hint(&NetworkError::new("reset")), None);
+    assert_eq!(hint(&ConnectionError::new("reset")), None);
 }
 
 #[test]
 fn what_lies_below_a_remedy_is_still_found() {
-    let outer = taken().with_source(NetworkError::new("reset"));
+    let outer = taken().with_source(ConnectionError::new("reset"));
     let below = outer.source().and_then(Error::source);
-    assert_eq!(below.map(get_error_code), Some(codes::NETWORK_ERROR));
-    assert_eq!(outer.source().map(get_error_code), Some(codes::NETWORK_ERROR));
+    assert_eq!(below.map(get_error_code), Some(codes::CONNECTION_ERROR));
+    assert_eq!(outer.source().map(get_error_code), Some(codes::CONNECTION_ERROR));
 }

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, NetworkError};
+use driver_interface_errors::{ConnectionError, DriverError, Effect};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -99,9 +99,9 @@ impl Faults {
     }
 
     /// Loses the response of the operation's next call. The call does everything it should, and then fails with a
-    /// `NetworkError` whose effect is unknown.
+    /// `ConnectionError` whose effect is unknown.
     pub fn lose_next_answer(&self, operation: Operation) {
-        let error = NetworkError::new("the connection was closed before the response arrived")
+        let error = ConnectionError::new("the connection was closed before the response arrived")
             .with_effect(Effect::Unknown);
         let place = lock(&self.0).next_free(operation);
         self.add(operation, When::After(place), Failure::Afterwards(error.into()));

@@ -119,7 +119,7 @@ async fn a_dropped_creation_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn limits_are_those_of_the_kind() {
     for (driver, most) in both().into_iter().zip([4.0, 2.0]) {
-        assert_eq!(driver.capabilities().max_cpu, Some(most));
+        assert_eq!(driver.capabilities().bounds.max_cpu, Some(most));
         driver.create_container(&script("true").cpu(most)).await.unwrap();
         let error = driver
             .create_container(&script("true").cpu(most + 0.5))
@@ -152,7 +152,11 @@ async fn bad_input_is_refused_at_once_with_every_violation() {
 #[tokio::test(start_paused = true)]
 async fn the_disk_limit_is_not_enforced_and_says_so() {
     for driver in both() {
-        assert!(!driver.capabilities().disk_limit);
+        assert!(
+            !driver
+                .capabilities()
+                .supports(driver_interface_types::Guarantee::Disk)
+        );
         let strict = || script("true").strictness(Strictness::Require);
         assert_eq!(driver.create_container(&strict()).await.unwrap().warnings, []);
         let limited = script("true").disk(64);

@@ -199,10 +199,7 @@ async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
         .await
         .unwrap();
     assert_eq!(hungry.outcome, ExecOutcome::OomKilled);
-    assert_eq!(
-        events.next().await.unwrap().unwrap().container_id,
-        Some(id.clone())
-    );
+    assert_eq!(events.next().await.unwrap().unwrap().container_id(), Some(&id));
     let removes = async {
         sleep(SECOND).await;
         driver

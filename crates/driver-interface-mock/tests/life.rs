@@ -20,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn kinds(stream: &mut EventStream, count: usize) -> Vec<EventKind> {
     let mut seen = Vec::new();
     for _ in 0..count {
-        seen.push(stream.next().await.unwrap().unwrap().kind);
+        seen.push(stream.next().await.unwrap().unwrap().kind());
     }
     seen
 }
@@ -101,7 +101,7 @@ async fn a_wait_ends_when_the_engine_goes_down() {
         engine.go_down();
     };
     let (error, ()) = tokio::join!(driver.wait_container(&id, WaitOptions::default()), goes_down);
-    assert_eq!(error.unwrap_err().code(), codes::NETWORK_ERROR);
+    assert_eq!(error.unwrap_err().code(), codes::CONNECTION_ERROR);
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,9 +251,12 @@ async fn a_cursor_goes_on_without_gap_or_twin() {
         .unwrap();
     let filter = EventFilter::default().after(first.cursor.clone()).label("a", "b");
     let mut stream = driver.events(&filter).await.unwrap();
-    assert_eq!(stream.next().await.unwrap().unwrap().kind, EventKind::Started);
+    assert_eq!(stream.next().await.unwrap().unwrap().kind(), EventKind::Started);
     let stopped = stream.next().await.unwrap().unwrap();
-    assert_eq!((stopped.kind, stopped.exit_code), (EventKind::Stopped, Some(9)));
+    assert_eq!(
+        (stopped.kind(), stopped.exit_code()),
+        (EventKind::Stopped, Some(9))
+    );
     assert_eq!(kinds(&mut stream, 1).await, [EventKind::Removed]);
 
     let since = driver
@@ -285,7 +288,7 @@ async fn events_that_are_no_longer_kept_leave_a_gap() {
             .unwrap();
     }
     let first = stream.next().await.unwrap().unwrap();
-    assert_eq!((first.kind, first.container_id), (EventKind::Gap, None));
+    assert_eq!((first.kind(), first.container_id()), (EventKind::Gap, None));
     assert_eq!(
         kinds(&mut stream, 2).await,
         [EventKind::Created, EventKind::Removed]

@@ -245,7 +245,7 @@ async fn an_imported_image_has_its_files_and_no_command() {
     let driver = instant_driver();
     let image = ImageRef::new("localhost/own:1").unwrap();
     driver
-        .import_image(&image, archive("opt/hello.txt", b"hello\n"))
+        .import_image(&image, archive("opt/hello.txt", b"hello\n").into())
         .await
         .unwrap();
     let config = ContainerConfig::new("s", image.as_str()).pull_policy(PullPolicy::Never);
@@ -286,7 +286,7 @@ async fn what_is_no_archive_is_not_imported() {
         good.slice(..512),
         Bytes::from(vec![7; 2048]),
     ] {
-        let error = driver.import_image(&image, bytes).await.unwrap_err();
+        let error = driver.import_image(&image, bytes.into()).await.unwrap_err();
         assert_eq!(
             (error.code(), error.is_retryable()),
             (codes::IMAGE_PULL_FAILED, false)

@@ -72,7 +72,7 @@ async fn a_run_that_fails_midway_says_that_the_command_may_have_run() {
     let driver = MockDockerDriver::new();
     driver.faults().fail_next(
         Operation::WaitContainer,
-        driver_interface_errors::NetworkError::new("no answer"),
+        driver_interface_errors::ConnectionError::new("no answer"),
     );
     let error = driver
         .run(&shell("echo done"), RunOptions::default())

@@ -11,12 +11,12 @@ mod support;
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, codes};
-use driver_interface_mock::{MockLocalDriver, Operation};
+use driver_interface_mock::MockLocalDriver;
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ContainerHealthStatus, ContainerId, Enforcement,
+    ConfigFeature, ContainerConfig, ContainerDriver, ContainerHealthStatus, ContainerId, Enforcement,
     EventFilter, EventKind, ExecConfig, HealthCheck, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PortMapping, Protocol, PullPolicy, Signal, StopOptions, StopOutcome, Strictness, VolumeConfig, VolumeId,
-    VolumeMount, WaitOptions,
+    Operation, PortMapping, Protocol, PullPolicy, Signal, StopOptions, StopOutcome, Strictness, VolumeConfig,
+    VolumeId, VolumeMount, WaitOptions,
 };
 use support::{instant_driver, logs, ready, run, script, server, started};
 use tokio::time::sleep;
@@ -256,12 +256,12 @@ async fn a_health_check_really_runs() {
         (twice.status, twice.last_output.as_deref()),
         (ContainerHealthStatus::Unhealthy, Some("no file\n"))
     );
-    assert_eq!(events.next().await.unwrap().unwrap().kind, EventKind::Unhealthy);
+    assert_eq!(events.next().await.unwrap().unwrap().kind(), EventKind::Unhealthy);
     sh(&driver, &id, "touch /tmp/ok").await;
     sleep(3 * SECOND).await;
     assert!(health().await.is_healthy() && driver.is_container_healthy(&id).await.unwrap());
-    assert_eq!(events.next().await.unwrap().unwrap().kind, EventKind::Exec);
-    assert_eq!(events.next().await.unwrap().unwrap().kind, EventKind::Healthy);
+    assert_eq!(events.next().await.unwrap().unwrap().kind(), EventKind::Exec);
+    assert_eq!(events.next().await.unwrap().unwrap().kind(), EventKind::Healthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,10 +301,8 @@ async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
         .disk(64);
     let plan = driver.plan(&config).await.unwrap();
     assert!(plan.is_accepted());
-    assert_eq!(
-        (plan.enforcement.disk.clone(), plan.enforcement.cpu.clone()),
-        (Enforcement::Unsupported, Enforcement::Enforced)
-    );
+    assert!(matches!(plan.enforcement.disk, Enforcement::Unsupported(_)));
+    assert_eq!(plan.enforcement.cpu, Enforcement::Enforced);
     assert!(driver.engine().containers().is_empty() && driver.engine().images().len() == 2);
     let made = driver.create_container(&config).await.unwrap();
     assert_eq!(
@@ -347,7 +345,7 @@ async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
 async fn what_is_not_declared_is_refused() {
     let driver = MockLocalDriver::new();
     let config = server().runtime("runsc");
-    assert!(!driver.capabilities().supports(Capability::RuntimeSelect));
+    assert!(!driver.capabilities().supports(ConfigFeature::Runtime));
     assert_eq!(
         driver.create_container(&config).await.unwrap_err().code(),
         codes::UNSUPPORTED_OPERATION

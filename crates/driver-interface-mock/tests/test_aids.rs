@@ -10,7 +10,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use driver_interface_errors::{ContainerCreationError, ContainerStartError, Effect, NetworkError, codes};
+use driver_interface_errors::{ConnectionError, ContainerCreationError, ContainerStartError, Effect, codes};
 use driver_interface_mock::{CallOutcome, Latency, MockDockerDriver, MockEngine, MockLocalDriver, Operation};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerFilter, ContainerStatus, HealthStatus, LogOptions,
@@ -52,7 +52,7 @@ async fn a_rate_is_the_same_for_the_same_seed() {
             .build();
         driver
             .faults()
-            .fail_rate(Operation::ListContainers, 0.3, NetworkError::new("reset"));
+            .fail_rate(Operation::ListContainers, 0.3, ConnectionError::new("reset"));
         let mut failed = Vec::new();
         for _ in 0..200 {
             failed.push(driver.list_containers(&ContainerFilter::default()).await.is_err());
@@ -74,7 +74,7 @@ async fn a_lost_answer_has_had_its_effect() {
     let error = driver.create_container(&config).await.unwrap_err();
     assert_eq!(
         (error.code(), error.effect()),
-        (codes::NETWORK_ERROR, Effect::Unknown)
+        (codes::CONNECTION_ERROR, Effect::Unknown)
     );
     assert_eq!(driver.engine().containers().len(), 1);
     driver.create_container(&config).await.unwrap();
@@ -182,9 +182,12 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     driver.engine().go_down();
     let error = driver.get_container(&id).await.unwrap_err();
-    assert_eq!((error.code(), error.is_retryable()), (codes::NETWORK_ERROR, true));
+    assert_eq!(
+        (error.code(), error.is_retryable()),
+        (codes::CONNECTION_ERROR, true)
+    );
     assert_eq!(error.effect(), Effect::NotApplied);
-    assert_eq!(follow.await.unwrap().unwrap_err().code(), codes::NETWORK_ERROR);
+    assert_eq!(follow.await.unwrap().unwrap_err().code(), codes::CONNECTION_ERROR);
     let health = driver.health_check().await.unwrap();
     assert_eq!(health.status, HealthStatus::Unhealthy);
     assert!(health.error.unwrap().contains("is not running"));
@@ -234,7 +237,7 @@ async fn a_reset_driver_is_as_new_and_does_the_same_again() {
         engine.add_foreign_container("bystander", &[]).unwrap();
         driver
             .faults()
-            .fail_next(Operation::StopContainer, NetworkError::new("reset"));
+            .fail_next(Operation::StopContainer, ConnectionError::new("reset"));
         ids.push(id);
         driver.reset();
         assert!(

@@ -1,216 +1,339 @@
-//! The optional features of a driver and its engine.
+//! What a driver on its engine supports.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
+use driver_interface_errors::{ConfigurationError, UnsupportedError};
 use serde::{Deserialize, Serialize};
 
-use crate::text_enum::text_form;
+use crate::text_enum::{text_enum, unknown};
+use crate::{EnforcementReport, Guarantee, Operation};
 
-macro_rules! capabilities {
-    ($($(#[$docs:meta])+ $field:ident => $variant:ident,)+) => {
-        /// What a driver on its engine supports. A declared capability works. An operation whose capability is not
-        /// declared returns `UnsupportedError` immediately and without side effects.
-        ///
-        /// Field names put the subject first and the action second. The `Display` output lists what a driver
-        /// declares:
-        ///
-        /// ```
-        /// use driver_interface_types::{Capabilities, Capability};
-        ///
-        /// let mut capabilities = Capabilities::none();
-        /// capabilities.volume_list = true;
-        /// assert!(capabilities.supports(Capability::VolumeList));
-        /// assert_eq!(capabilities.to_string(), "volume_list");
-        /// ```
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-        #[non_exhaustive]
-        pub struct Capabilities {
-            $($(#[$docs])+ pub $field: bool,)+
-            /// The maximum CPU of a container, in cores; `None` means that the driver itself sets no limit.
-            pub max_cpu: Option<f64>,
-            /// The minimum memory of a container, in MiB.
-            pub min_memory: u64,
-        }
+/// What a driver on its engine supports, in groups. What is declared works. An operation that is not declared
+/// returns `UnsupportedError` immediately and without side effects, and so does a creation whose config has a
+/// feature that is not declared.
+///
+/// Unknown names are ignored when it is read from JSON, so that an older program can read what a newer one wrote.
+///
+/// ```
+/// use driver_interface_types::{Capabilities, Operation};
+///
+/// let mut capabilities = Capabilities::minimal();
+/// assert!(!capabilities.supports(Operation::Exec));
+/// let before = capabilities.clone();
+/// capabilities.operations.insert(Operation::Exec);
+/// assert!(capabilities.supports(Operation::Exec));
+/// assert_eq!(before.differences(&capabilities), ["operations.exec: no -> yes"]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default = "Capabilities::minimal")]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The operations that work.
+    #[serde(with = "names")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
+    pub operations: BTreeSet<Operation>,
+    /// The features of a config that are applied.
+    #[serde(with = "names")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
+    pub config: BTreeSet<ConfigFeature>,
+    /// For each limit and security option, whether the engine enforces it for a config that asks for it.
+    pub guarantees: EnforcementReport,
+    /// The values that a config may have.
+    pub bounds: Bounds,
+    /// The properties of the engine's containers that not every engine's have.
+    #[serde(with = "names")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
+    pub properties: BTreeSet<Property>,
+}
 
-        /// One capability, that is, one boolean field of [`Capabilities`], for requirements and messages.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        #[non_exhaustive]
-        pub enum Capability {
-            $($(#[$docs])+ $variant,)+
-        }
+/// The values that a driver on its engine accepts in a config.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// The maximum CPU of a container, in cores; `None` if the driver itself sets no limit.
+    pub max_cpu: Option<f64>,
+    /// The minimum memory of a container, in MiB.
+    pub min_memory: u64,
+    /// The maximum memory of a container, in MiB; `None` if the driver itself sets no limit.
+    pub max_memory: Option<u64>,
+}
+
+/// A feature of a config that not every driver can apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ConfigFeature {
+    /// A missing image is pulled from its registry when the container is created.
+    ImagePull,
+    /// The entrypoint, working directory, host name, terminal, stop signal, init process and ulimits.
+    ProcessSetup,
+    /// The tmpfs mounts and the size of `/dev/shm`.
+    TmpfsMount,
+    /// Bind mounts of host paths, within the driver's policy.
+    BindMount,
+    /// The ports to publish on the host.
+    PortPublish,
+    /// The network aliases, DNS servers and extra hosts.
+    NameResolution,
+    /// A network that is [internal](crate::NetworkConfig::internal): without access to the outside.
+    InternalNetwork,
+    /// The health check, whose result is then reported in the instance.
+    HealthCheck,
+    /// The platform.
+    Platform,
+    /// The runtime.
+    Runtime,
+    /// A custom seccomp profile.
+    SeccompProfile,
+    /// The AppArmor profile.
+    ApparmorProfile,
+    /// The devices.
+    Devices,
+    /// The GPUs.
+    Gpus,
+}
+
+text_enum!(ConfigFeature, "config feature":
+    ImagePull = "image_pull", ProcessSetup = "process_setup", TmpfsMount = "tmpfs_mount",
+    BindMount = "bind_mount", PortPublish = "port_publish", NameResolution = "name_resolution",
+    InternalNetwork = "internal_network", HealthCheck = "health_check", Platform = "platform",
+    Runtime = "runtime", SeccompProfile = "seccomp_profile", ApparmorProfile = "apparmor_profile",
+    Devices = "devices", Gpus = "gpus");
+
+/// A property of an engine's containers that not every engine's have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Property {
+    /// Creation and start are separate: a container stays created until it is started.
+    CreatedState,
+    /// A container that has exited can be started again under its id.
+    RestartSameId,
+    /// The files of a container can be read and written while it is not running.
+    FilesWhileStopped,
+    /// The logs of a container's earlier runs are kept when it is started again.
+    LogsAcrossRuns,
+    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real
+    /// owners. If not declared, every entry is owned by 0:0.
+    ArchiveOwners,
+    /// Containers run real processes on a real kernel, so limits and security can be measured from inside.
+    RealProcesses,
+}
+
+text_enum!(Property, "property":
+    CreatedState = "created_state", RestartSameId = "restart_same_id",
+    FilesWhileStopped = "files_while_stopped", LogsAcrossRuns = "logs_across_runs",
+    ArchiveOwners = "archive_owners", RealProcesses = "real_processes");
+
+/// One entry of [`Capabilities`], for requirements and messages. Its text has the group: `operations.exec`.
+///
+/// ```
+/// use driver_interface_types::{Capability, ConfigFeature};
+///
+/// let needed: Capability = "config.port_publish".parse()?;
+/// assert_eq!(needed, ConfigFeature::PortPublish.into());
+/// # Ok::<(), driver_interface_types::ConfigurationError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
+pub enum Capability {
+    /// An operation works.
+    Operation(Operation),
+    /// A feature of a config is applied.
+    Config(ConfigFeature),
+    /// A limit or security option is enforced.
+    Guarantee(Guarantee),
+    /// Containers have a property.
+    Property(Property),
+}
+
+macro_rules! groups {
+    ($($Group:ident($Value:ident) = $name:literal,)+) => {
+        $(impl From<$Value> for Capability {
+            fn from(value: $Value) -> Self {
+                Self::$Group(value)
+            }
+        })+
 
         impl Capability {
-            /// All capabilities.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// Returns all capabilities, group by group.
+            pub fn all() -> impl Iterator<Item = Self> {
+                let all = std::iter::empty();
+                $(let all = all.chain($Value::ALL.iter().copied().map(Self::$Group));)+
+                all
+            }
 
-            /// Returns the name of the field.
-            pub fn as_str(self) -> &'static str {
+            /// Returns the group and the name in it, such as `operations` and `exec`.
+            pub fn parts(self) -> (&'static str, &'static str) {
                 match self {
-                    $(Self::$variant => stringify!($field),)+
-                }
-            }
-        }
-
-        impl Capabilities {
-            /// Returns whether a capability is declared.
-            pub fn supports(&self, capability: Capability) -> bool {
-                match capability {
-                    $(Capability::$variant => self.$field,)+
-                }
-            }
-
-            /// Declares or withdraws a capability.
-            pub fn set(&mut self, capability: Capability, declared: bool) {
-                match capability {
-                    $(Capability::$variant => self.$field = declared,)+
+                    $(Self::$Group(value) => ($name, value.as_str()),)+
                 }
             }
         }
     };
 }
 
-capabilities! {
-    /// Missing images are pulled from their registry when a container is created.
-    image_pull => ImagePull,
-    /// [`import_image`](crate::ContainerDriver::import_image) creates an image from a root file system.
-    image_import => ImageImport,
-    /// [`remove_image`](crate::ContainerDriver::remove_image) removes an imported image.
-    image_remove => ImageRemove,
-    /// [`list_volumes`](crate::ContainerDriver::list_volumes) works.
-    volume_list => VolumeList,
-    /// [`list_networks`](crate::ContainerDriver::list_networks) works.
-    network_list => NetworkList,
-    /// [`wait_container`](crate::ContainerDriver::wait_container) works.
-    container_wait => ContainerWait,
-    /// [`kill_container`](crate::ContainerDriver::kill_container) works.
-    container_kill => ContainerKill,
-    /// [`pause_container`](crate::ContainerDriver::pause_container) and
-    /// [`unpause_container`](crate::ContainerDriver::unpause_container) work.
-    container_pause => ContainerPause,
-    /// [`restart_container`](crate::ContainerDriver::restart_container) works.
-    container_restart => ContainerRestart,
-    /// [`exec`](crate::ContainerDriver::exec) works.
-    exec => Exec,
-    /// [`exec_stream`](crate::ContainerDriver::exec_stream) works.
-    exec_stream => ExecStream,
-    /// [`exec_detached`](crate::ContainerDriver::exec_detached) and
-    /// [`exec_status`](crate::ContainerDriver::exec_status) work.
-    exec_detached => ExecDetached,
-    /// [`stream_container_logs`](crate::ContainerDriver::stream_container_logs) works.
-    log_stream => LogStream,
-    /// [`copy_into_container`](crate::ContainerDriver::copy_into_container) and
-    /// [`copy_from_container`](crate::ContainerDriver::copy_from_container) work.
-    file_archive => FileArchive,
-    /// The archives of [`copy_from_container`](crate::ContainerDriver::copy_from_container) contain the real
-    /// owners. If not declared, every entry is owned by 0:0.
-    archive_owners => ArchiveOwners,
-    /// [`read_file`](crate::ContainerDriver::read_file) and
-    /// [`read_file_stream`](crate::ContainerDriver::read_file_stream) work.
-    file_read => FileRead,
-    /// [`write_file`](crate::ContainerDriver::write_file) works.
-    file_write => FileWrite,
-    /// [`pull_image`](crate::ContainerDriver::pull_image) works.
-    image_pull_stream => ImagePullStream,
-    /// [`list_images`](crate::ContainerDriver::list_images) works.
-    image_list => ImageList,
-    /// [`get_image`](crate::ContainerDriver::get_image) works.
-    image_inspect => ImageInspect,
-    /// [`load_image`](crate::ContainerDriver::load_image) works.
-    image_load => ImageLoad,
-    /// [`container_stats`](crate::ContainerDriver::container_stats) works.
-    container_stats => ContainerStats,
-    /// [`stream_container_stats`](crate::ContainerDriver::stream_container_stats) works.
-    container_stats_stream => ContainerStatsStream,
-    /// [`events`](crate::ContainerDriver::events) works.
-    events => Events,
-    /// [`get_volume`](crate::ContainerDriver::get_volume) works.
-    volume_inspect => VolumeInspect,
-    /// [`get_network`](crate::ContainerDriver::get_network) works.
-    network_inspect => NetworkInspect,
-    /// [`connect_network`](crate::ContainerDriver::connect_network) and
-    /// [`disconnect_network`](crate::ContainerDriver::disconnect_network) work.
-    network_connect => NetworkConnect,
-    /// [`remove_idle_networks`](crate::ContainerDriver::remove_idle_networks) works.
-    network_cleanup => NetworkCleanup,
-    /// [`plan`](crate::ContainerDriver::plan) works.
-    plan => Plan,
-    /// A network can be [internal](crate::NetworkConfig::internal): without access to the outside.
-    network_internal => NetworkInternal,
-    /// A config's entrypoint, working directory, host name, terminal, stop signal, init process and ulimits are
-    /// applied.
-    process_setup => ProcessSetup,
-    /// A config's tmpfs mounts and `/dev/shm` size are applied.
-    tmpfs_mount => TmpfsMount,
-    /// A config's ports are published on the host.
-    port_publish => PortPublish,
-    /// A config's network aliases, DNS servers and extra hosts are applied.
-    name_resolution => NameResolution,
-    /// A config's health check is run, and its result is reported in the instance.
-    health_check_run => HealthCheckRun,
-    /// A config's platform is applied.
-    platform_select => PlatformSelect,
-    /// A config's runtime is applied.
-    runtime_select => RuntimeSelect,
-    /// A config's custom seccomp profile is loaded.
-    seccomp_profile => SeccompProfile,
-    /// A config's AppArmor profile is applied.
-    apparmor_profile => ApparmorProfile,
-    /// A config's devices are available in the container.
-    device_access => DeviceAccess,
-    /// A config's GPUs are available in the container.
-    gpu_access => GpuAccess,
-    /// Bind mounts of host paths are accepted, within the driver's policy.
-    bind_mount => BindMount,
-    /// The CPU limit is enforced.
-    cpu_limit => CpuLimit,
-    /// The memory limit is enforced, swap included.
-    memory_limit => MemoryLimit,
-    /// The process limit is enforced.
-    pids_limit => PidsLimit,
-    /// The disk limit is enforced.
-    disk_limit => DiskLimit,
-    /// A read-only root file system is read-only.
-    read_only_root => ReadOnlyRoot,
-    /// `no-new-privileges` is enforced.
-    no_new_privileges => NoNewPrivileges,
-    /// Dropped Linux capabilities are unavailable.
-    capability_drop => CapabilityDrop,
-    /// A seccomp filter is active.
-    seccomp => Seccomp,
-    /// The main process runs as the configured user.
-    user => User,
-    /// A container cannot reach containers that share no network with it.
-    network_isolation => NetworkIsolation,
-    /// The driver's default network isolates containers of different sessions from each other.
-    session_isolation => SessionIsolation,
-    /// Containers run real processes on a real kernel, so limits and security can be measured from inside.
-    real_processes => RealProcesses,
+groups! {
+    Operation(Operation) = "operations",
+    Config(ConfigFeature) = "config",
+    Guarantee(Guarantee) = "guarantees",
+    Property(Property) = "properties",
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (group, name) = self.parts();
+        f.pad(&format!("{group}.{name}"))
+    }
+}
+
+impl FromStr for Capability {
+    type Err = ConfigurationError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
+        let found = Self::all().find(|one| text.split_once('.') == Some(one.parts()));
+        found.ok_or_else(|| unknown("capability", text, Self::all().map(|one| one.parts().1)))
+    }
+}
+
+impl TryFrom<String> for Capability {
+    type Error = ConfigurationError;
+
+    fn try_from(text: String) -> Result<Self, ConfigurationError> {
+        text.parse()
+    }
+}
+
+impl From<Capability> for String {
+    fn from(capability: Capability) -> Self {
+        capability.to_string()
+    }
 }
 
 impl Capabilities {
-    /// Returns the capabilities of a driver that supports only the mandatory operations.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Returns the declared capabilities.
-    pub fn declared(&self) -> impl Iterator<Item = Capability> + '_ {
-        Capability::ALL
+    /// Returns the capabilities of a driver that supports only the required operations and guarantees nothing.
+    pub fn minimal() -> Self {
+        let required = Operation::ALL
             .iter()
             .copied()
-            .filter(|capability| self.supports(*capability))
+            .filter(|operation| operation.is_required());
+        Self {
+            operations: required.collect(),
+            config: BTreeSet::new(),
+            guarantees: EnforcementReport::unsupported("the driver does not declare it"),
+            bounds: Bounds::default(),
+            properties: BTreeSet::new(),
+        }
+    }
+
+    /// Returns whether a capability is declared. A guarantee counts as declared if it is enforced as configured.
+    pub fn supports(&self, capability: impl Into<Capability>) -> bool {
+        match capability.into() {
+            Capability::Operation(operation) => self.operations.contains(&operation),
+            Capability::Config(feature) => self.config.contains(&feature),
+            Capability::Guarantee(guarantee) => self.guarantees.get(guarantee).holds(),
+            Capability::Property(property) => self.properties.contains(&property),
+        }
+    }
+
+    /// Refuses what is not declared. Drivers call it before an operation has any effect.
+    ///
+    /// # Errors
+    /// [`UnsupportedError`], which names the operation and the capability; `subject` is the part of the call that
+    /// needs it, such as the path of a config's field.
+    pub fn require(
+        &self,
+        operation: Operation,
+        subject: &str,
+        capability: impl Into<Capability>,
+    ) -> Result<(), UnsupportedError> {
+        let capability = capability.into();
+        if self.supports(capability) {
+            return Ok(());
+        }
+        let text = format!("{subject} needs `{capability}`, which this driver does not declare");
+        Err(UnsupportedError::new(operation.as_str(), text))
+    }
+
+    /// Returns the declared capabilities, group by group.
+    pub fn declared(&self) -> impl Iterator<Item = Capability> + '_ {
+        Capability::all().filter(|capability| self.supports(*capability))
+    }
+
+    /// Returns what differs in another driver's capabilities, one line per entry.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let (ours, theirs) = (self.lines(), other.lines());
+        let differing = ours
+            .into_iter()
+            .zip(theirs)
+            .filter(|(ours, theirs)| ours != theirs);
+        differing
+            .map(|((name, ours), (_, theirs))| format!("{name}: {ours} -> {theirs}"))
+            .collect()
+    }
+
+    /// Returns every entry with its value as text, in the same order for all drivers.
+    fn lines(&self) -> Vec<(String, String)> {
+        let bound = |value: Option<String>| value.unwrap_or_else(|| "unlimited".to_owned());
+        let bounds = [
+            ("max_cpu", bound(self.bounds.max_cpu.map(|cpu| cpu.to_string()))),
+            ("min_memory", self.bounds.min_memory.to_string()),
+            (
+                "max_memory",
+                bound(self.bounds.max_memory.map(|memory| memory.to_string())),
+            ),
+        ];
+        let entries = Capability::all().map(|capability| {
+            let value = match capability {
+                Capability::Guarantee(guarantee) => self.guarantees.get(guarantee).to_string(),
+                other => if self.supports(other) { "yes" } else { "no" }.to_owned(),
+            };
+            (capability.to_string(), value)
+        });
+        let bounds = bounds.map(|(name, value)| (format!("bounds.{name}"), value));
+        entries.chain(bounds).collect()
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::minimal()
     }
 }
 
 impl fmt::Display for Capabilities {
+    /// Lists every entry with its value, one per line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.declared().map(Capability::as_str).collect();
-        f.write_str(if names.is_empty() { "none" } else { "" })?;
-        f.write_str(&names.join(", "))
+        for (index, (name, value)) in self.lines().iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{name}: {value}")?;
+        }
+        Ok(())
     }
 }
 
-text_form!(Capability, "capability");
+/// Sets of names. Unknown names are ignored when read.
+mod names {
+    use std::collections::BTreeSet;
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(set: &BTreeSet<T>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(set.iter().map(T::to_string))
+    }
+
+    pub(super) fn deserialize<'de, T, D>(from: D) -> Result<BTreeSet<T>, D::Error>
+    where
+        T: FromStr + Ord,
+        D: Deserializer<'de>,
+    {
+        let names = Vec::<String>::deserialize(from)?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+}

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_interface_errors::{Result, UnsupportedError};
+use driver_interface_errors::Result;
 
 use crate::{
-    ByteStream, Capabilities, Capability, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
+    ByteStream, Capabilities, ContainerConfig, ContainerFilter, ContainerId, ContainerInstance,
     ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream, ExecConfig, ExecId,
     ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef, LogOptions, LogStream,
     LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PauseOutcome,
@@ -50,7 +50,7 @@ use crate::{
 /// - **Deadlines.** Every call returns. A call that exceeds the driver's deadline fails with `TimeoutError`, whose
 ///   [effect](driver_interface_errors::Effect) is unknown.
 /// - **Errors.** Besides the errors listed for it, every operation may return `ConfigurationError` for input that
-///   is refused before it reaches the engine, with every violation in one error; `NetworkError` if the engine
+///   is refused before it reaches the engine, with every violation in one error; `ConnectionError` if the engine
 ///   cannot be reached; `AuthorizationError` if the engine denies access; and `TimeoutError`.
 /// - **Cancel safety.** Every future may be dropped at any await point. A change that has already begun on the
 ///   engine either completes there or is undone in the background. Any resource left over carries the driver's
@@ -300,6 +300,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Creates a network.
     ///
+    /// Optional: see [`Capabilities::operations`].
+    ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
     /// - `NetworkCreationError`: the name is taken (not retryable; the existing network is untouched), the engine
@@ -315,9 +317,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Conformance
     /// `networks/*`, `config/network-name-hostile`, `concurrency/create-network`,
     /// `cancellation/volume-and-network`
-    async fn create_network(&self, config: &NetworkConfig) -> Result<Network>;
+    async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
+        let _ = config;
+        unsupported(Operation::CreateNetwork)
+    }
 
     /// Removes a network.
+    ///
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
     /// - `NetworkNotFoundError`: no such network.
@@ -331,11 +338,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `networks/in-use-stays`, `errors/not-found/remove-network`
-    async fn remove_network(&self, id: &NetworkId) -> Result<()>;
+    async fn remove_network(&self, id: &NetworkId) -> Result<()> {
+        let _ = id;
+        unsupported(Operation::RemoveNetwork)
+    }
 
     /// Lists the volumes that match a filter, sorted by creation time, then name.
     ///
-    /// Requires [`volume_list`](Capabilities::volume_list).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -356,7 +366,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// Lists the networks that match a filter, sorted by creation time, then id. The driver's own default network
     /// is not included.
     ///
-    /// Requires [`network_list`](Capabilities::network_list).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -376,7 +386,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Creates an image from an uncompressed tar archive of its root file system.
     ///
-    /// Requires [`image_import`](Capabilities::image_import).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// The image has no command, environment or user of its own. If another image already has the name, the name
@@ -384,7 +394,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
-    /// - `ImagePullError`: the engine rejected the archive.
+    /// - `ImageImportError`: the engine rejected the archive.
+    /// - The error that the archive's stream ended with. The engine then has no new image.
     ///
     /// # Idempotency
     /// Idempotent in effect: importing the same archive again yields an equal image under the same name.
@@ -394,19 +405,19 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `capability/image-import-and-remove`
-    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let _ = (image, root);
         unsupported(Operation::ImportImage)
     }
 
     /// Removes an image that [`import_image`](Self::import_image) created.
     ///
-    /// Requires [`image_remove`](Capabilities::image_remove).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ImageNotFoundError`: this namespace imported no image of that name.
-    /// - `ImagePullError`: a container uses the image. Nothing has changed.
+    /// - `ImageRemoveError`: a container uses the image. Nothing has changed.
     ///
     /// # Idempotency
     /// Not idempotent: a second call returns `ImageNotFoundError`.
@@ -423,7 +434,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Waits until a container's main process has exited and returns its exit info.
     ///
-    /// Requires [`container_wait`](Capabilities::container_wait).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// If the container has already exited, the call returns the exit info immediately. For a container that was
@@ -456,7 +467,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Sends a signal to a container's main process.
     ///
-    /// Requires [`container_kill`](Capabilities::container_kill).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns when the signal has been sent; its effect on the process shows later. If the signal ends the
@@ -485,7 +496,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Pauses a container's processes. They keep their memory and connections and use no CPU.
     ///
-    /// Requires [`container_pause`](Capabilities::container_pause).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns when the processes are frozen; then the status is `paused` and the state `running`.
@@ -512,7 +523,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Resumes a paused container.
     ///
-    /// Requires [`container_pause`](Capabilities::container_pause).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns when the container's processes are running again; then the status is `running`.
@@ -538,7 +549,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Stops a container's main process and starts it again; [`StopOptions`] specifies how it is stopped.
     ///
-    /// Requires [`container_restart`](Capabilities::container_restart).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Equivalent to [`stop_container`](Self::stop_container) followed by
@@ -571,7 +582,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Runs a command in a running container, waits for it to exit and returns its output.
     ///
-    /// Requires [`exec`](Capabilities::exec).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Whatever the command does is the [outcome](ExecOutput::outcome) and never an error, even if it fails, is
@@ -588,7 +599,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `ConfigurationError`: the config has no program, or contains text that cannot be passed to the engine.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running, or is paused.
-    /// - `ExecError`: the command could not be run; not retryable if the program, user or directory does not
+    /// - `ExecFailedError`: the command could not be run; not retryable if the program, user or directory does not
     ///   exist.
     ///
     /// # Idempotency
@@ -611,7 +622,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Runs a command in a running container and connects to its input and output.
     ///
-    /// Requires [`exec_stream`](Capabilities::exec_stream).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns once the command runs. The output is not limited; if it is not read, the command blocks when it
@@ -640,7 +651,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Starts a command in a running container without waiting for it to exit.
     ///
-    /// Requires [`exec_detached`](Capabilities::exec_detached).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns once the command runs. Its output is discarded. A [timeout](ExecConfig::timeout), input or terminal
@@ -666,7 +677,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns the status of a detached exec.
     ///
-    /// Requires [`exec_detached`](Capabilities::exec_detached).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Returns `None` if the container has no such exec, or if the engine no longer knows it, for example after
@@ -691,7 +702,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Streams what a container has written and, with `follow`, what it writes from then on.
     ///
-    /// Requires [`log_stream`](Capabilities::log_stream).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Chunks of one source are in order and without gaps; the order between the two sources is unspecified.
@@ -705,7 +716,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ConfigurationError`: `options` selects neither stream.
-    /// - In the stream, `NetworkError`: the connection broke. No item follows it.
+    /// - In the stream, `ConnectionError`: the connection broke. No item follows it.
     ///
     /// # Idempotency
     /// Read-only.
@@ -723,7 +734,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Unpacks an uncompressed tar archive into a directory of a container.
     ///
-    /// Requires [`file_archive`](Capabilities::file_archive).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited. Owners and permissions are those in the archive.
@@ -761,12 +772,12 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Packs a file or directory of a container into an uncompressed tar archive.
     ///
-    /// Requires [`file_archive`](Capabilities::file_archive).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited. Names in the archive begin with the last component
     /// of the path. A symbolic link at the path itself is followed, inside the container; other links are packed
-    /// as links. Owners are those of the files if [`archive_owners`](Capabilities::archive_owners) is declared,
+    /// as links. Owners are those of the files if [`ArchiveOwners`](crate::Property::ArchiveOwners) is declared,
     /// otherwise 0:0. [`unpack_into`](TarStream::unpack_into) unpacks the archive on the host.
     ///
     /// Read the stream to its end or drop it before the next call on the same container, and do not copy from a
@@ -777,7 +788,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ContainerNotFoundError`: no such container.
     /// - `FileSystemError`: the path does not exist (`NotFound`), or a parent of it is a file (`NotADirectory`).
-    /// - In the stream, `NetworkError`: the connection broke, and the archive is incomplete.
+    /// - In the stream, `ConnectionError`: the connection broke, and the archive is incomplete.
     ///
     /// # Idempotency
     /// Read-only.
@@ -795,7 +806,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Reads a file of a container into memory.
     ///
-    /// Requires [`file_read`](Capabilities::file_read).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited, and in images without tools. Symbolic links are
@@ -833,14 +844,14 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Streams a file of a container, of any size, with bounded memory.
     ///
-    /// Requires [`file_read`](Capabilities::file_read).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Same as [`read_file`](Self::read_file), without a limit.
     ///
     /// # Errors
     /// - Same as [`read_file`](Self::read_file), except for the limit.
-    /// - In the stream, `NetworkError`: the connection broke, and the file is incomplete.
+    /// - In the stream, `ConnectionError`: the connection broke, and the file is incomplete.
     ///
     /// # Idempotency
     /// Read-only.
@@ -857,7 +868,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Writes a file in a container, with its owner and permissions. An existing file is replaced.
     ///
-    /// Requires [`file_write`](Capabilities::file_write).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited, and in images without tools. Returns when the file
@@ -895,7 +906,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Pulls an image from its registry and reports the progress.
     ///
-    /// Requires [`image_pull_stream`](Capabilities::image_pull_stream).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// The last item of a successful pull is [`PullProgress::Done`](crate::PullProgress::Done); from then on the
@@ -926,7 +937,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Lists the engine's images that have a name, sorted by their first name, then id.
     ///
-    /// Requires [`image_list`](Capabilities::image_list).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Images belong to the engine, so the list includes those of every namespace.
@@ -949,7 +960,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns an image of the engine, or `None` if there is no such image. No registry is contacted.
     ///
-    /// Requires [`image_inspect`](Capabilities::image_inspect).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// An image that does not exist on the engine is `None`, never an error.
@@ -972,7 +983,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Loads images from a tar archive in the format of `docker save` and returns their names.
     ///
-    /// Requires [`image_load`](Capabilities::image_load).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// If another image already has one of the names, the name moves to the loaded image. Loaded images belong to
@@ -981,7 +992,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
-    /// - `ImagePullError`: the engine rejected the archive.
+    /// - `ImageImportError`: the engine rejected the archive.
+    /// - The error that the archive's stream ended with. The engine then has no new image.
     /// - Errors of the archive stream.
     ///
     /// # Idempotency
@@ -999,7 +1011,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns the resource usage of a running container.
     ///
-    /// Requires [`container_stats`](Capabilities::container_stats).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Takes about a second, because CPU usage is computed from two samples.
@@ -1025,7 +1037,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Streams the resource usage of a running container, about one sample per second.
     ///
-    /// Requires [`container_stats_stream`](Capabilities::container_stats_stream).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Sample times ascend. The stream ends when the container exits or is removed. Samples that are not read in
@@ -1035,7 +1047,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ContainerNotFoundError`: no such container.
     /// - `ContainerNotRunningError`: the container is not running.
-    /// - In the stream, `NetworkError`: the connection broke.
+    /// - In the stream, `ConnectionError`: the connection broke.
     ///
     /// # Idempotency
     /// Read-only.
@@ -1053,7 +1065,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Streams the events of the containers in this driver's namespace, whoever caused them.
     ///
-    /// Requires [`events`](Capabilities::events).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Starting when the call returns, the stream reports each event once, in the engine's order, until it is
@@ -1065,7 +1077,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
     /// - `ConfigurationError`: the cursor does not come from this driver, or both `since` and `after` are set.
-    /// - In the stream, `NetworkError`: the engine remains unreachable.
+    /// - In the stream, `ConnectionError`: the engine remains unreachable.
     ///
     /// # Idempotency
     /// Read-only.
@@ -1084,7 +1096,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns a volume, or `None` if there is no such volume.
     ///
-    /// Requires [`volume_inspect`](Capabilities::volume_inspect).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// A volume that does not exist in this driver's namespace is `None`, never an error.
@@ -1107,7 +1119,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns a network, or `None` if there is no such network.
     ///
-    /// Requires [`network_inspect`](Capabilities::network_inspect).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Accepts an id or a name. A network that does not exist in this driver's namespace is `None`, never an
@@ -1131,7 +1143,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Connects a container to another network.
     ///
-    /// Requires [`network_connect`](Capabilities::network_connect).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited. When the call returns, other containers on the
@@ -1163,7 +1175,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Disconnects a container from a network.
     ///
-    /// Requires [`network_connect`](Capabilities::network_connect).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// Works while the container is created, running or exited. When the call returns, the container is no longer
@@ -1188,7 +1200,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Removes unused networks that the driver itself created for containers that name no network.
     ///
-    /// Requires [`network_cleanup`](Capabilities::network_cleanup).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// The driver normally removes such a network with its last container. The network is left over if another
@@ -1215,7 +1227,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 
     /// Returns what [`create_container`](Self::create_container) would do with a config, without doing any of it.
     ///
-    /// Requires [`plan`](Capabilities::plan).
+    /// Optional: see [`Capabilities::operations`].
     ///
     /// # Behaviour
     /// The call has no side effects: nothing is created and no image is pulled. The [plan](CreationPlan) lists by
@@ -1241,7 +1253,5 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
 }
 
 fn unsupported<T>(operation: Operation) -> Result<T> {
-    let missing = operation.capability().map_or("", Capability::as_str);
-    let text = format!("this driver does not declare `{missing}`");
-    Err(UnsupportedError::new(operation.as_str(), text).into())
+    Err(operation.undeclared().into())
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Warning;
+use crate::text_enum::text_form;
+
 /// Whether one limit or security option is enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -15,34 +18,69 @@ pub enum Enforcement {
     Enforced,
     /// Enforced in part; the text says what is not enforced and why.
     Weakened(String),
-    /// Not enforced: this engine does not support it.
-    Unsupported,
+    /// Not enforced; the text says why.
+    Unsupported(String),
 }
 
 macro_rules! report {
-    ($($(#[$docs:meta])+ $field:ident at $path:literal,)+) => {
+    ($($(#[$docs:meta])+ $field:ident, $Guarantee:ident at $path:literal,)+) => {
         /// For each limit and security option, whether this engine enforces what the config asks for.
+        ///
+        /// An entry that is missing in JSON counts as not enforced.
         ///
         /// ```
         /// use driver_interface_types::{Enforcement, EnforcementReport};
         ///
         /// let mut report = EnforcementReport::default();
-        /// report.disk = Enforcement::Unsupported;
+        /// report.disk = Enforcement::unsupported("the storage has no quota");
         /// assert!(!report.holds());
-        /// assert_eq!(report.to_string(), "resources.disk: unsupported");
+        /// assert_eq!(report.to_string(), "resources.disk: unsupported: the storage has no quota");
         /// ```
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(rename_all = "camelCase", default)]
+        #[serde(rename_all = "camelCase", default = "not_reported")]
         #[non_exhaustive]
         pub struct EnforcementReport {
             $($(#[$docs])+ pub $field: Enforcement,)+
         }
 
+        /// A limit or security option, that is, one entry of an [`EnforcementReport`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Guarantee {
+            $($(#[$docs])+ $Guarantee,)+
+        }
+
+        impl Guarantee {
+            /// All guarantees.
+            pub const ALL: &'static [Self] = &[$(Self::$Guarantee),+];
+
+            /// Returns the name of the entry, such as `cpu`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$Guarantee => stringify!($field),)+
+                }
+            }
+
+            /// Returns the path of the config's field that it is about, such as `resources.cpu`.
+            pub fn path(self) -> &'static str {
+                match self {
+                    $(Self::$Guarantee => $path,)+
+                }
+            }
+        }
+
         impl EnforcementReport {
-            /// Returns every entry with the config path that it refers to.
-            pub fn entries(&self) -> impl Iterator<Item = (&'static str, &Enforcement)> {
-                [$(($path, &self.$field)),+].into_iter()
+            /// Returns an entry.
+            pub fn get(&self, guarantee: Guarantee) -> &Enforcement {
+                match guarantee {
+                    $(Guarantee::$Guarantee => &self.$field,)+
+                }
+            }
+
+            /// Returns a report in which nothing is enforced, for this reason.
+            pub fn unsupported(why: &str) -> Self {
+                Self { $($field: Enforcement::unsupported(why),)+ }
             }
         }
     };
@@ -50,31 +88,44 @@ macro_rules! report {
 
 report! {
     /// The CPU limit.
-    cpu at "resources.cpu",
-    /// The memory limit.
-    memory at "resources.memory",
+    cpu, Cpu at "resources.cpu",
+    /// The memory limit, swap included.
+    memory, Memory at "resources.memory",
     /// The process limit.
-    pids at "resources.pids",
+    pids, Pids at "resources.pids",
     /// The disk limit.
-    disk at "resources.disk",
-    /// Dropped Linux capabilities.
-    capabilities at "security.capabilities",
+    disk, Disk at "resources.disk",
+    /// Dropped Linux capabilities are unavailable.
+    capabilities, Capabilities at "security.capabilities",
     /// `no-new-privileges`.
-    no_new_privileges at "security.noNewPrivileges",
+    no_new_privileges, NoNewPrivileges at "security.noNewPrivileges",
     /// The seccomp filter.
-    seccomp at "security.seccompProfile",
+    seccomp, Seccomp at "security.seccompProfile",
     /// The user of the main process.
-    user at "security.user",
+    user, User at "security.user",
     /// The read-only root file system.
-    read_only at "security.readOnly",
-    /// Network isolation.
-    network at "network",
+    read_only, ReadOnly at "security.readOnly",
+    /// Containers that share no network with it cannot reach the container.
+    network, Network at "network",
+    /// On the driver's default network, containers of other sessions cannot reach the container.
+    sessions, Sessions at "network",
+}
+
+text_form!(Guarantee, "guarantee");
+
+fn not_reported() -> EnforcementReport {
+    EnforcementReport::unsupported("not reported")
 }
 
 impl Enforcement {
     /// Creates a `Weakened` value with the reason.
     pub fn weakened(why: impl Into<String>) -> Self {
         Self::Weakened(why.into())
+    }
+
+    /// Creates an `Unsupported` value with the reason.
+    pub fn unsupported(why: impl Into<String>) -> Self {
+        Self::Unsupported(why.into())
     }
 
     /// Returns whether it is enforced as configured.
@@ -84,9 +135,27 @@ impl Enforcement {
 }
 
 impl EnforcementReport {
+    /// Returns every entry.
+    pub fn entries(&self) -> impl Iterator<Item = (Guarantee, &Enforcement)> {
+        Guarantee::ALL
+            .iter()
+            .map(|guarantee| (*guarantee, self.get(*guarantee)))
+    }
+
     /// Returns whether every entry is enforced as configured.
     pub fn holds(&self) -> bool {
         self.entries().all(|(_, entry)| entry.holds())
+    }
+
+    /// Returns a warning with the code `not-enforced` for each entry that is not enforced as configured.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let weak = self.entries().filter_map(|(guarantee, entry)| match entry {
+            Enforcement::Enforced => None,
+            Enforcement::Weakened(why) | Enforcement::Unsupported(why) => {
+                Some(Warning::new(guarantee.path(), "not-enforced", why))
+            }
+        });
+        weak.collect()
     }
 }
 
@@ -95,7 +164,7 @@ impl fmt::Display for Enforcement {
         match self {
             Self::Enforced => f.write_str("enforced"),
             Self::Weakened(why) => write!(f, "weakened: {why}"),
-            Self::Unsupported => f.write_str("unsupported"),
+            Self::Unsupported(why) => write!(f, "unsupported: {why}"),
         }
     }
 }
@@ -106,7 +175,7 @@ impl fmt::Display for EnforcementReport {
         let weak: Vec<String> = self
             .entries()
             .filter(|(_, entry)| !entry.holds())
-            .map(|(path, entry)| format!("{path}: {entry}"))
+            .map(|(guarantee, entry)| format!("{}: {entry}", guarantee.path()))
             .collect();
         f.write_str(if weak.is_empty() { "all enforced" } else { "" })?;
         f.write_str(&weak.join("; "))

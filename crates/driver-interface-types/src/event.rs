@@ -61,44 +61,174 @@ kinds! {
 
 text_form!(EventKind, "event kind");
 
-/// An event of a container in the driver's namespace.
+/// What happened, with the data of its kind. In JSON, `kind` has the name of the [`EventKind`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind")]
+#[non_exhaustive]
+pub enum EventData {
+    /// A container was created.
+    #[serde(rename = "container:created")]
+    Created(EventContainer),
+    /// The container's main process started.
+    #[serde(rename = "container:started")]
+    Started(EventContainer),
+    /// The container's main process exited, for whatever reason.
+    #[serde(rename = "container:stopped", rename_all = "camelCase")]
+    Stopped {
+        /// The container.
+        #[serde(flatten)]
+        container: EventContainer,
+        /// The exit code; `None` if the engine does not report it.
+        exit_code: Option<i64>,
+    },
+    /// The container was removed.
+    #[serde(rename = "container:removed")]
+    Removed(EventContainer),
+    /// The container's health check passes (again).
+    #[serde(rename = "container:healthy")]
+    Healthy(EventContainer),
+    /// The container's health check has failed as many times in a row as allowed.
+    #[serde(rename = "container:unhealthy")]
+    Unhealthy(EventContainer),
+    /// The container ran out of memory.
+    #[serde(rename = "container:oom")]
+    OutOfMemory(EventContainer),
+    /// The container was paused.
+    #[serde(rename = "container:paused")]
+    Paused(EventContainer),
+    /// The container was resumed.
+    #[serde(rename = "container:unpaused")]
+    Unpaused(EventContainer),
+    /// A command was started in the container.
+    #[serde(rename = "container:exec")]
+    Exec(EventContainer),
+    /// Events may be missing at this point; see [`EventKind::Gap`].
+    #[serde(rename = "events:gap")]
+    Gap,
+}
+
+/// The container that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct EventContainer {
+    /// The container's id.
+    #[serde(rename = "containerId")]
+    pub id: ContainerId,
+    /// The container's name, if the engine reports it.
+    pub name: Option<String>,
+    /// The session that the container belongs to.
+    pub session_id: Option<SessionId>,
+    /// The labels from the container's config, without the driver's own.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl EventContainer {
+    /// Creates the container of an event from its id. Drivers fill in the rest.
+    pub fn new(id: ContainerId) -> Self {
+        Self {
+            id,
+            name: None,
+            session_id: None,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl EventData {
+    /// Creates the data of an event of a container. The exit code counts for [`EventKind::Stopped`] only; a gap is
+    /// of no container.
+    pub fn of_container(kind: EventKind, container: EventContainer, exit_code: Option<i64>) -> Self {
+        match kind {
+            EventKind::Created => Self::Created(container),
+            EventKind::Started => Self::Started(container),
+            EventKind::Stopped => Self::Stopped { container, exit_code },
+            EventKind::Removed => Self::Removed(container),
+            EventKind::Healthy => Self::Healthy(container),
+            EventKind::Unhealthy => Self::Unhealthy(container),
+            EventKind::OutOfMemory => Self::OutOfMemory(container),
+            EventKind::Paused => Self::Paused(container),
+            EventKind::Unpaused => Self::Unpaused(container),
+            EventKind::Exec => Self::Exec(container),
+            EventKind::Gap => Self::Gap,
+        }
+    }
+
+    /// Returns the kind of the event and its container.
+    fn parts(&self) -> (EventKind, Option<&EventContainer>) {
+        match self {
+            Self::Created(container) => (EventKind::Created, Some(container)),
+            Self::Started(container) => (EventKind::Started, Some(container)),
+            Self::Stopped { container, .. } => (EventKind::Stopped, Some(container)),
+            Self::Removed(container) => (EventKind::Removed, Some(container)),
+            Self::Healthy(container) => (EventKind::Healthy, Some(container)),
+            Self::Unhealthy(container) => (EventKind::Unhealthy, Some(container)),
+            Self::OutOfMemory(container) => (EventKind::OutOfMemory, Some(container)),
+            Self::Paused(container) => (EventKind::Paused, Some(container)),
+            Self::Unpaused(container) => (EventKind::Unpaused, Some(container)),
+            Self::Exec(container) => (EventKind::Exec, Some(container)),
+            Self::Gap => (EventKind::Gap, None),
+        }
+    }
+}
+
+/// An event in the driver's namespace.
+///
+/// ```
+/// use driver_interface_types::{Event, EventData};
+///
+/// fn log(event: &Event) {
+///     match &event.data {
+///         EventData::Stopped { container, exit_code } => println!("{} exited with {exit_code:?}", container.id),
+///         EventData::Gap => println!("events may be missing"),
+///         _ => println!("{}", event.kind()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Event {
-    /// The kind of the event.
-    pub kind: EventKind,
     /// When it happened, by the engine's clock.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub time: SystemTime,
     /// The position in the event stream, for [`EventFilter::after`].
     pub cursor: EventCursor,
-    /// The container's id; `None` only for a gap.
-    pub container_id: Option<ContainerId>,
-    /// The container's name.
-    pub name: Option<String>,
-    /// The session that the container belongs to.
-    pub session_id: Option<SessionId>,
-    /// The labels from the container's config, without the driver's own.
-    pub labels: BTreeMap<String, String>,
-    /// The exit code of the main process; only with [`EventKind::Stopped`].
-    pub exit_code: Option<i64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub data: EventData,
 }
 
 impl Event {
-    /// Creates an event from its kind, time and cursor. Drivers fill in the rest.
-    pub fn new(kind: EventKind, time: SystemTime, cursor: EventCursor) -> Self {
-        Self {
-            kind,
-            time,
-            cursor,
-            container_id: None,
-            name: None,
-            session_id: None,
-            labels: BTreeMap::new(),
-            exit_code: None,
+    /// Creates an event.
+    pub fn new(time: SystemTime, cursor: EventCursor, data: EventData) -> Self {
+        Self { time, cursor, data }
+    }
+
+    /// Returns the kind of the event.
+    pub fn kind(&self) -> EventKind {
+        self.data.parts().0
+    }
+
+    /// Returns the container that the event is about; `None` only for a gap.
+    pub fn container(&self) -> Option<&EventContainer> {
+        self.data.parts().1
+    }
+
+    /// Returns the id of the container that the event is about; `None` only for a gap.
+    pub fn container_id(&self) -> Option<&ContainerId> {
+        self.container().map(|container| &container.id)
+    }
+
+    /// Returns the exit code of the main process; only for [`EventKind::Stopped`].
+    pub fn exit_code(&self) -> Option<i64> {
+        match self.data {
+            EventData::Stopped { exit_code, .. } => exit_code,
+            _ => None,
         }
     }
 }
@@ -126,7 +256,7 @@ pub struct EventFilter {
     /// Only events of this session's containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// Only events of this container, by full id or exact name.
+    /// Only events of this container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerId>,
     /// Only events of these kinds; all kinds if empty. Gaps are always returned.
@@ -190,15 +320,13 @@ impl EventFilter {
 
     /// Returns whether an event matches, regardless of its position in the stream.
     pub fn matches(&self, event: &Event) -> bool {
-        if event.kind == EventKind::Gap {
+        let (kind, container) = event.data.parts();
+        let Some(container) = container else {
             return true;
-        }
-        let of_container = |wanted: &ContainerId| {
-            event.container_id.as_ref() == Some(wanted) || event.name.as_deref() == Some(wanted.as_str())
         };
-        self.container.as_ref().is_none_or(of_container)
-            && (self.session_id.is_none() || self.session_id == event.session_id)
-            && (self.kinds.is_empty() || self.kinds.contains(&event.kind))
-            && has_labels(&event.labels, &self.labels)
+        self.container.as_ref().is_none_or(|id| *id == container.id)
+            && (self.session_id.is_none() || self.session_id == container.session_id)
+            && (self.kinds.is_empty() || self.kinds.contains(&kind))
+            && has_labels(&container.labels, &self.labels)
     }
 }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use async_trait::async_trait;
-use driver_interface_errors::{ExecError, Result};
+use driver_interface_errors::{ExecFailedError, Result};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{ExecOutcome, TtySize};
@@ -61,7 +61,7 @@ pub trait ExecControl: Send + Sync + 'static {
     /// command that is blocked on a write does not exit.
     ///
     /// # Errors
-    /// - `NetworkError`: the connection broke, and the command's outcome could not be determined.
+    /// - `ConnectionError`: the connection broke, and the command's outcome could not be determined.
     ///
     /// # Cancel safety
     /// Nothing to undo; the command keeps running.
@@ -91,7 +91,7 @@ impl ExecSession {
     /// Closes the command's input; its output continues. Succeeds if the input is already closed.
     ///
     /// # Errors
-    /// - `ExecError`: input written earlier could not be delivered.
+    /// - `ExecFailedError`: input written earlier could not be delivered.
     pub async fn close_stdin(&mut self) -> Result<()> {
         let Some(mut stdin) = self.stdin.take() else {
             return Ok(());
@@ -99,7 +99,7 @@ impl ExecSession {
         let closed = poll_fn(|context| stdin.as_mut().poll_shutdown(context)).await;
         closed.map_err(|error| {
             let message = format!("stdin could not be closed: {error}");
-            ExecError::new("session", message).with_source(error).into()
+            ExecFailedError::new("session", message).with_source(error).into()
         })
     }
 
@@ -114,7 +114,7 @@ impl ExecSession {
     /// Waits until the command has exited; see [`ExecControl::wait`].
     ///
     /// # Errors
-    /// - `NetworkError`: the connection broke, and the command's outcome could not be determined.
+    /// - `ConnectionError`: the connection broke, and the command's outcome could not be determined.
     pub async fn wait(&mut self) -> Result<ExecOutcome> {
         self.control.wait().await
     }
@@ -122,7 +122,7 @@ impl ExecSession {
     /// Kills the command and every process it has started; see [`ExecControl::kill`].
     ///
     /// # Errors
-    /// - `NetworkError`: the engine cannot be reached.
+    /// - `ConnectionError`: the engine cannot be reached.
     pub async fn kill(&mut self) -> Result<()> {
         self.control.kill().await
     }

@@ -9,14 +9,54 @@ use driver_interface_errors::Result;
 use crate::run::{self, ContainerRun};
 use crate::wait_for::{Watch, wait_ready};
 use crate::{
-    Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance,
-    ContainerState, ExecOutput, LogOptions, Network, RecoveredSession, RemoveOptions, RemovedSession,
+    ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerInstance, ContainerState,
+    ExecOutput, LogOptions, Network, Operation, RecoveredSession, RemoveOptions, RemovedSession,
     ResourceFilter, RunOptions, SessionId, SessionSummary, Volume, WaitFor,
 };
 
 /// Helpers for every driver.
 #[async_trait]
 pub trait ContainerDriverExt: ContainerDriver {
+    /// Returns the container of the driver's namespace with exactly this name, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`list_containers`](ContainerDriver::list_containers).
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    ///
+    /// ```
+    /// use driver_interface_mock::MockDockerDriver;
+    /// use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerDriverExt};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> driver_interface_types::Result<()> {
+    /// let driver = MockDockerDriver::new();
+    /// let created = driver.create_container(&ContainerConfig::new("demo", "busybox").name("web-1")).await?;
+    /// assert_eq!(driver.find_container("web-1").await?, Some(created));
+    /// assert_eq!(driver.find_container("web").await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    async fn find_container(&self, name: &str) -> Result<Option<ContainerInstance>> {
+        let found = self
+            .list_containers(&ContainerFilter::default().name(name))
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Returns the network of the driver's namespace with exactly this name, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`list_networks`](ContainerDriver::list_networks).
+    ///
+    /// # Cancel safety
+    /// Nothing to undo.
+    async fn find_network(&self, name: &str) -> Result<Option<Network>> {
+        let found = self.list_networks(&ResourceFilter::default().name(name)).await?;
+        Ok(found.into_iter().next())
+    }
+
     /// Waits until a container satisfies a condition, and returns the container as of that moment.
     ///
     /// # Errors
@@ -139,8 +179,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// attempt created, and does not run it again. Runs with the same key must not overlap: the one that ends first
     /// removes the container of the other, whose outcome is then `ContainerGone`.
     ///
-    /// Requires [`log_stream`](crate::Capabilities::log_stream) and
-    /// [`container_wait`](crate::Capabilities::container_wait).
+    /// Requires [`stream_container_logs`](ContainerDriver::stream_container_logs) and
+    /// [`wait_container`](ContainerDriver::wait_container).
     ///
     /// # Errors
     /// - Those of [`create_container`](ContainerDriver::create_container),
@@ -352,7 +392,7 @@ async fn remove_all<D: ContainerDriver + ?Sized>(
         let removed = driver.remove_network(&network.id).await;
         done.networks += done.note_removal(removed);
     }
-    if driver.capabilities().supports(Capability::NetworkCleanup) {
+    if driver.capabilities().supports(Operation::RemoveIdleNetworks) {
         done.note(driver.remove_idle_networks().await);
     }
     done
@@ -362,7 +402,7 @@ async fn listed_volumes<D: ContainerDriver + ?Sized>(
     driver: &D,
     filter: &ResourceFilter,
 ) -> Result<Vec<Volume>> {
-    match driver.capabilities().supports(Capability::VolumeList) {
+    match driver.capabilities().supports(Operation::ListVolumes) {
         true => driver.list_volumes(filter).await,
         false => Ok(Vec::new()),
     }
@@ -372,7 +412,7 @@ async fn listed_networks<D: ContainerDriver + ?Sized>(
     driver: &D,
     filter: &ResourceFilter,
 ) -> Result<Vec<Network>> {
-    match driver.capabilities().supports(Capability::NetworkList) {
+    match driver.capabilities().supports(Operation::ListNetworks) {
         true => driver.list_networks(filter).await,
         false => Ok(Vec::new()),
     }

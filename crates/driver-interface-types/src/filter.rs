@@ -23,6 +23,9 @@ use crate::{ContainerInstance, ContainerState, ContainerStatus, Network, Session
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ContainerFilter {
+    /// Only the container with exactly this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Only containers of this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
@@ -38,6 +41,13 @@ pub struct ContainerFilter {
 }
 
 impl ContainerFilter {
+    /// Selects the container with exactly this name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Selects containers of a session.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
@@ -69,9 +79,11 @@ impl ContainerFilter {
     /// Returns whether a container matches. Drivers apply it after the engine's own filter, which may be less
     /// strict.
     pub fn matches(&self, container: &ContainerInstance) -> bool {
-        self.session_id
-            .as_ref()
-            .is_none_or(|session| *session == container.session_id)
+        self.name.as_ref().is_none_or(|name| *name == container.name)
+            && self
+                .session_id
+                .as_ref()
+                .is_none_or(|session| *session == container.session_id)
             && self.status.is_none_or(|status| status == container.status)
             && self.state.is_none_or(|state| state == container.state)
             && has_labels(&container.labels, &self.labels)
@@ -84,6 +96,9 @@ impl ContainerFilter {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ResourceFilter {
+    /// Only the resource with exactly this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Only resources of this session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
@@ -93,6 +108,13 @@ pub struct ResourceFilter {
 }
 
 impl ResourceFilter {
+    /// Selects the resource with exactly this name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
     /// Selects resources of a session.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
@@ -109,16 +131,17 @@ impl ResourceFilter {
 
     /// Returns whether a volume matches.
     pub fn matches_volume(&self, volume: &Volume) -> bool {
-        self.session_fits(volume.session_id.as_ref()) && has_labels(&volume.labels, &self.labels)
+        self.fits(&volume.name, volume.session_id.as_ref()) && has_labels(&volume.labels, &self.labels)
     }
 
     /// Returns whether a network matches.
     pub fn matches_network(&self, network: &Network) -> bool {
-        self.session_fits(network.session_id.as_ref()) && has_labels(&network.labels, &self.labels)
+        self.fits(&network.name, network.session_id.as_ref()) && has_labels(&network.labels, &self.labels)
     }
 
-    fn session_fits(&self, session: Option<&SessionId>) -> bool {
-        self.session_id.is_none() || self.session_id.as_ref() == session
+    fn fits(&self, name: &str, session: Option<&SessionId>) -> bool {
+        self.name.as_ref().is_none_or(|wanted| wanted == name)
+            && (self.session_id.is_none() || self.session_id.as_ref() == session)
     }
 }
 

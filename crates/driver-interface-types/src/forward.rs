@@ -11,7 +11,7 @@ use crate::{Capabilities, ContainerDriver, with_operations};
 
 macro_rules! shared {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<D: ContainerDriver + ?Sized> ContainerDriver for Arc<D> {
@@ -38,7 +38,7 @@ with_operations!(shared);
 
 macro_rules! layers {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// A driver that delegates to another driver and changes some calls: it logs, counts, retries or injects
         /// faults.
         ///

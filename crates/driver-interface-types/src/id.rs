@@ -138,14 +138,16 @@ macro_rules! safe_name {
 }
 
 safe_name! {
-    /// Identifies a container: by its full id, as returned by the engine, or by its exact name.
+    /// Identifies a container: its full id, as returned by the engine, so that equal ids mean the same container.
     ///
-    /// Prefixes of an id are never accepted: engines resolve three hex digits to a container, even for a removal.
+    /// A name is not an id; [`find_container`](crate::ContainerDriverExt::find_container) returns the container of a
+    /// name. Prefixes of an id are not accepted either: engines resolve three hex digits to a container, even for a
+    /// removal.
     ///
     /// ```
     /// use driver_interface_types::ContainerId;
     ///
-    /// assert!(ContainerId::new("web-1").is_ok());
+    /// assert!(ContainerId::new("2f1c9a4be07d").is_ok());
     /// assert!(ContainerId::new("x/../../volumes/y?force=1").is_err());
     /// ```
     ContainerId, "containerId", 2..=255
@@ -157,7 +159,8 @@ safe_name! {
 }
 
 safe_name! {
-    /// Identifies a network: by its full id or its exact name.
+    /// Identifies a network: its full id, as returned by the engine. A name is not an id;
+    /// [`find_network`](crate::ContainerDriverExt::find_network) returns the network of a name.
     NetworkId, "networkId", 2..=255
 }
 

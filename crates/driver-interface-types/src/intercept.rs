@@ -256,7 +256,7 @@ impl<I: Interceptor> Intercepted<I> {
 
 macro_rules! intercepted {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<I: Interceptor> LayeredDriver for Intercepted<I> {

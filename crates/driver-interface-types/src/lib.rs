@@ -50,13 +50,13 @@ mod words;
 pub use async_trait::async_trait;
 /// The byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
-pub use capability::{Capabilities, Capability};
+pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
 pub use command::IntoCommand;
 pub use config::ContainerConfig;
 pub use driver::ContainerDriver;
 pub use driver_interface_errors::{ConfigurationError, DriverError, Result};
-pub use enforcement::{Enforcement, EnforcementReport};
-pub use event::{Event, EventFilter, EventKind};
+pub use enforcement::{Enforcement, EnforcementReport, Guarantee};
+pub use event::{Event, EventContainer, EventData, EventFilter, EventKind};
 pub use exec::{ExecConfig, ExecOutcome, ExecOutput, ExecStatus, TtySize};
 pub use exec_session::{ExecControl, ExecSession};
 pub use ext::ContainerDriverExt;

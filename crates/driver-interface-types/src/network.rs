@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use driver_interface_errors::UnsupportedError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, NetworkId, SessionId, millis};
+use crate::{Capabilities, ConfigFeature, NetworkId, Operation, SessionId, millis};
 
 /// The configuration of a network. Containers on it can resolve each other by name.
 ///
@@ -97,11 +97,14 @@ impl NetworkConfig {
     /// # Errors
     /// [`UnsupportedError`], which names the path and its capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
-        if !self.internal || capabilities.network_internal {
+        if !self.internal {
             return Ok(());
         }
-        let reason = "`internal` needs `network_internal`, which this driver does not declare";
-        Err(UnsupportedError::new("create_network", reason))
+        capabilities.require(
+            Operation::CreateNetwork,
+            "`internal`",
+            ConfigFeature::InternalNetwork,
+        )
     }
 }
 

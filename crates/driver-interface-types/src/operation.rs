@@ -1,5 +1,7 @@
 //! The operations of the contract, in one table from which all code about operations is generated.
 
+use driver_interface_errors::UnsupportedError;
+
 use crate::Capability;
 use crate::text_enum::{text_enum, text_form};
 
@@ -7,13 +9,13 @@ use crate::text_enum::{text_enum, text_form};
 ///
 /// Each row has, in this order: doc comments, the [`Operation`], the method of
 /// [`ContainerDriver`](crate::ContainerDriver), its borrowed arguments, its owned arguments, its return type, its
-/// [kind](OperationKind), its [repeat safety](Repeat), and the [`Capability`] that declares it, if the operation
-/// is optional. All type paths are absolute.
+/// [kind](OperationKind), its [repeat safety](Repeat), and whether it is `Required` of every driver or `Optional`.
+/// All type paths are absolute.
 ///
 /// ```
 /// macro_rules! count {
 ///     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-///         -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+///         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
 ///         const NAMES: &[&str] = &[$(stringify!($method)),*];
 ///     };
 /// }
@@ -25,109 +27,109 @@ macro_rules! with_operations {
     ($then:ident) => {
         $then! {
             /// Creates a container without starting it.
-            CreateContainer create_container[config: $crate::ContainerConfig][] -> $crate::ContainerInstance, Create, WithKey, [];
+            CreateContainer create_container[config: $crate::ContainerConfig][] -> $crate::ContainerInstance, Create, WithKey, Required;
             /// Starts a container.
-            StartContainer start_container[id: $crate::ContainerId][] -> $crate::StartOutcome, Change, AfterLooking, [];
+            StartContainer start_container[id: $crate::ContainerId][] -> $crate::StartOutcome, Change, AfterLooking, Required;
             /// Stops a container.
-            StopContainer stop_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::StopOutcome, Change, Safe, [];
+            StopContainer stop_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::StopOutcome, Change, Safe, Required;
             /// Removes a container.
-            RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterLooking, [];
+            RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterLooking, Required;
             /// Returns a container, if there is such a container.
-            GetContainer get_container[id: $crate::ContainerId][] -> Option<$crate::ContainerInstance>, Read, Safe, [];
+            GetContainer get_container[id: $crate::ContainerId][] -> Option<$crate::ContainerInstance>, Read, Safe, Required;
             /// Lists containers.
-            ListContainers list_containers[filter: $crate::ContainerFilter][] -> Vec<$crate::ContainerInstance>, Read, Safe, [];
+            ListContainers list_containers[filter: $crate::ContainerFilter][] -> Vec<$crate::ContainerInstance>, Read, Safe, Required;
             /// Returns a container's logs as text.
-            GetContainerLogs get_container_logs[id: $crate::ContainerId][options: $crate::LogOptions] -> String, Read, Safe, [];
+            GetContainerLogs get_container_logs[id: $crate::ContainerId][options: $crate::LogOptions] -> String, Read, Safe, Required;
             /// Checks the health of the driver and its engine.
-            HealthCheck health_check[][] -> $crate::DriverHealth, Read, Safe, [];
+            HealthCheck health_check[][] -> $crate::DriverHealth, Read, Safe, Required;
             /// Checks whether a container is healthy.
-            IsContainerHealthy is_container_healthy[id: $crate::ContainerId][] -> bool, Read, Safe, [];
+            IsContainerHealthy is_container_healthy[id: $crate::ContainerId][] -> bool, Read, Safe, Required;
             /// Creates a volume.
-            CreateVolume create_volume[config: $crate::VolumeConfig][] -> $crate::Volume, Create, AfterLooking, [];
+            CreateVolume create_volume[config: $crate::VolumeConfig][] -> $crate::Volume, Create, AfterLooking, Required;
             /// Removes a volume.
-            RemoveVolume remove_volume[id: $crate::VolumeId][] -> (), Change, AfterLooking, [];
+            RemoveVolume remove_volume[id: $crate::VolumeId][] -> (), Change, AfterLooking, Required;
             /// Creates a network.
-            CreateNetwork create_network[config: $crate::NetworkConfig][] -> $crate::Network, Create, AfterLooking, [];
+            CreateNetwork create_network[config: $crate::NetworkConfig][] -> $crate::Network, Create, AfterLooking, Optional;
             /// Removes a network.
-            RemoveNetwork remove_network[id: $crate::NetworkId][] -> (), Change, AfterLooking, [];
+            RemoveNetwork remove_network[id: $crate::NetworkId][] -> (), Change, AfterLooking, Optional;
             /// Lists volumes.
-            ListVolumes list_volumes[filter: $crate::ResourceFilter][] -> Vec<$crate::Volume>, Read, Safe, [VolumeList];
+            ListVolumes list_volumes[filter: $crate::ResourceFilter][] -> Vec<$crate::Volume>, Read, Safe, Optional;
             /// Lists networks.
-            ListNetworks list_networks[filter: $crate::ResourceFilter][] -> Vec<$crate::Network>, Read, Safe, [NetworkList];
+            ListNetworks list_networks[filter: $crate::ResourceFilter][] -> Vec<$crate::Network>, Read, Safe, Optional;
             /// Imports an image from an archive of its root file system.
-            ImportImage import_image[image: $crate::ImageRef][root: $crate::Bytes] -> (), Create, Safe, [ImageImport];
+            ImportImage import_image[image: $crate::ImageRef][root: $crate::TarStream] -> (), Create, Safe, Optional;
             /// Removes an image.
-            RemoveImage remove_image[image: $crate::ImageRef][] -> (), Change, AfterLooking, [ImageRemove];
+            RemoveImage remove_image[image: $crate::ImageRef][] -> (), Change, AfterLooking, Optional;
             /// Waits until a container has exited.
-            WaitContainer wait_container[id: $crate::ContainerId][options: $crate::WaitOptions] -> $crate::ExitInfo, Read, Safe, [ContainerWait];
+            WaitContainer wait_container[id: $crate::ContainerId][options: $crate::WaitOptions] -> $crate::ExitInfo, Read, Safe, Optional;
             /// Sends a signal to a container's main process.
-            KillContainer kill_container[id: $crate::ContainerId][signal: $crate::Signal] -> (), Change, Never, [ContainerKill];
+            KillContainer kill_container[id: $crate::ContainerId][signal: $crate::Signal] -> (), Change, Never, Optional;
             /// Pauses a container.
-            PauseContainer pause_container[id: $crate::ContainerId][] -> $crate::PauseOutcome, Change, Safe, [ContainerPause];
+            PauseContainer pause_container[id: $crate::ContainerId][] -> $crate::PauseOutcome, Change, Safe, Optional;
             /// Resumes a paused container.
-            UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, [ContainerPause];
+            UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, Optional;
             /// Restarts a container.
-            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterLooking, [ContainerRestart];
+            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterLooking, Optional;
             /// Runs a command in a container and returns its output.
-            Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, [Exec];
+            Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, Optional;
             /// Opens an exec session.
-            ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, [ExecStream];
+            ExecStream exec_stream[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecSession, Stream, Never, Optional;
             /// Starts a command in a container without waiting for it.
-            ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, [ExecDetached];
+            ExecDetached exec_detached[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecId, Change, Never, Optional;
             /// Returns the status of a detached exec.
-            ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, [ExecDetached];
+            ExecStatus exec_status[id: $crate::ContainerId, exec: $crate::ExecId][] -> Option<$crate::ExecStatus>, Read, Safe, Optional;
             /// Streams a container's logs.
-            StreamContainerLogs stream_container_logs[id: $crate::ContainerId][options: $crate::LogStreamOptions] -> $crate::LogStream, Stream, Safe, [LogStream];
+            StreamContainerLogs stream_container_logs[id: $crate::ContainerId][options: $crate::LogStreamOptions] -> $crate::LogStream, Stream, Safe, Optional;
             /// Unpacks an archive into a container.
-            CopyIntoContainer copy_into_container[id: $crate::ContainerId, directory: $crate::ContainerPath][archive: $crate::TarStream] -> (), Change, Safe, [FileArchive];
+            CopyIntoContainer copy_into_container[id: $crate::ContainerId, directory: $crate::ContainerPath][archive: $crate::TarStream] -> (), Change, Safe, Optional;
             /// Packs files of a container into an archive.
-            CopyFromContainer copy_from_container[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::TarStream, Stream, Safe, [FileArchive];
+            CopyFromContainer copy_from_container[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::TarStream, Stream, Safe, Optional;
             /// Returns the content of a file.
-            ReadFile read_file[id: $crate::ContainerId, path: $crate::ContainerPath][options: $crate::ReadFileOptions] -> $crate::Bytes, Read, Safe, [FileRead];
+            ReadFile read_file[id: $crate::ContainerId, path: $crate::ContainerPath][options: $crate::ReadFileOptions] -> $crate::Bytes, Read, Safe, Optional;
             /// Streams the content of a file.
-            ReadFileStream read_file_stream[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::ByteStream, Stream, Safe, [FileRead];
+            ReadFileStream read_file_stream[id: $crate::ContainerId, path: $crate::ContainerPath][] -> $crate::ByteStream, Stream, Safe, Optional;
             /// Writes a file.
-            WriteFile write_file[id: $crate::ContainerId, path: $crate::ContainerPath][file: $crate::WriteFile] -> (), Change, Safe, [FileWrite];
+            WriteFile write_file[id: $crate::ContainerId, path: $crate::ContainerPath][file: $crate::WriteFile] -> (), Change, Safe, Optional;
             /// Pulls an image and streams the progress.
-            PullImage pull_image[image: $crate::ImageRef][options: $crate::PullOptions] -> $crate::PullStream, Stream, Safe, [ImagePullStream];
+            PullImage pull_image[image: $crate::ImageRef][options: $crate::PullOptions] -> $crate::PullStream, Stream, Safe, Optional;
             /// Lists images.
-            ListImages list_images[filter: $crate::ImageFilter][] -> Vec<$crate::ImageInfo>, Read, Safe, [ImageList];
+            ListImages list_images[filter: $crate::ImageFilter][] -> Vec<$crate::ImageInfo>, Read, Safe, Optional;
             /// Returns an image, if there is such an image.
-            GetImage get_image[image: $crate::ImageRef][] -> Option<$crate::ImageInfo>, Read, Safe, [ImageInspect];
+            GetImage get_image[image: $crate::ImageRef][] -> Option<$crate::ImageInfo>, Read, Safe, Optional;
             /// Loads images from an archive.
-            LoadImage load_image[][archive: $crate::TarStream] -> Vec<$crate::ImageRef>, Create, Safe, [ImageLoad];
+            LoadImage load_image[][archive: $crate::TarStream] -> Vec<$crate::ImageRef>, Create, Safe, Optional;
             /// Returns a container's resource usage.
-            ContainerStats container_stats[id: $crate::ContainerId][] -> $crate::ContainerStats, Read, Safe, [ContainerStats];
+            ContainerStats container_stats[id: $crate::ContainerId][] -> $crate::ContainerStats, Read, Safe, Optional;
             /// Streams a container's resource usage.
-            StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, [ContainerStatsStream];
+            StreamContainerStats stream_container_stats[id: $crate::ContainerId][] -> $crate::StatsStream, Stream, Safe, Optional;
             /// Streams events.
-            Events events[filter: $crate::EventFilter][] -> $crate::EventStream, Stream, Safe, [Events];
+            Events events[filter: $crate::EventFilter][] -> $crate::EventStream, Stream, Safe, Optional;
             /// Returns a volume, if there is such a volume.
-            GetVolume get_volume[id: $crate::VolumeId][] -> Option<$crate::Volume>, Read, Safe, [VolumeInspect];
+            GetVolume get_volume[id: $crate::VolumeId][] -> Option<$crate::Volume>, Read, Safe, Optional;
             /// Returns a network, if there is such a network.
-            GetNetwork get_network[id: $crate::NetworkId][] -> Option<$crate::Network>, Read, Safe, [NetworkInspect];
+            GetNetwork get_network[id: $crate::NetworkId][] -> Option<$crate::Network>, Read, Safe, Optional;
             /// Connects a container to a network.
-            ConnectNetwork connect_network[network: $crate::NetworkId, container: $crate::ContainerId][options: $crate::NetworkConnectOptions] -> (), Change, Safe, [NetworkConnect];
+            ConnectNetwork connect_network[network: $crate::NetworkId, container: $crate::ContainerId][options: $crate::NetworkConnectOptions] -> (), Change, Safe, Optional;
             /// Disconnects a container from a network.
-            DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, [NetworkConnect];
+            DisconnectNetwork disconnect_network[network: $crate::NetworkId, container: $crate::ContainerId][] -> (), Change, Safe, Optional;
             /// Removes the driver's own networks that no container uses.
-            RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, [NetworkCleanup];
+            RemoveIdleNetworks remove_idle_networks[][] -> usize, Change, Safe, Optional;
             /// Plans a creation without carrying it out.
-            Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, [Plan];
+            Plan plan[config: $crate::ContainerConfig][] -> $crate::CreationPlan, Read, Safe, Optional;
         }
     };
 }
 
 macro_rules! operations {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// An operation of [`ContainerDriver`](crate::ContainerDriver).
         ///
         /// ```
-        /// use driver_interface_types::{Capability, Operation, OperationKind, Repeat};
+        /// use driver_interface_types::{Operation, OperationKind, Repeat};
         ///
         /// let exec: Operation = "exec".parse()?;
-        /// assert_eq!((exec.capability(), exec.kind()), (Some(Capability::Exec), OperationKind::Change));
+        /// assert_eq!((exec.is_required(), exec.kind()), (false, OperationKind::Change));
         /// assert_eq!(exec.repeat(), Repeat::Never);
         /// assert_eq!(Operation::StopContainer.to_string(), "stop_container");
         /// # Ok::<(), driver_interface_types::ConfigurationError>(())
@@ -147,9 +149,10 @@ macro_rules! operations {
                 match self { $(Self::$Operation => stringify!($method),)* }
             }
 
-            /// Returns the capability that declares the operation; `None` for an operation that every driver has.
-            pub fn capability(self) -> Option<Capability> {
-                match self { $(Self::$Operation => operations!(@capability $($capability)?),)* }
+            /// Returns whether every driver supports the operation. All others are declared in
+            /// [`Capabilities::operations`](crate::Capabilities::operations).
+            pub fn is_required(self) -> bool {
+                match self { $(Self::$Operation => operations!(@$required),)* }
             }
 
             /// Returns what the operation does on the engine.
@@ -163,13 +166,21 @@ macro_rules! operations {
             }
         }
     };
-    (@capability) => { None };
-    (@capability $capability:ident) => { Some(Capability::$capability) };
+    (@Required) => { true };
+    (@Optional) => { false };
 }
 
 with_operations!(operations);
 
 text_form!(Operation, "operation");
+
+impl Operation {
+    /// Returns the error of a driver that does not declare the operation.
+    pub fn undeclared(self) -> UnsupportedError {
+        let text = format!("this driver does not declare `{}`", Capability::from(self));
+        UnsupportedError::new(self.as_str(), text)
+    }
+}
 
 /// What an operation does on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -228,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn thirteen_operations_need_no_capability() {
-        let required = Operation::ALL.iter().filter(|one| one.capability().is_none());
-        assert_eq!(required.count(), 13);
+    fn eleven_operations_are_required() {
+        let required = Operation::ALL.iter().filter(|operation| operation.is_required());
+        assert_eq!(required.count(), 11);
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
-    LogSource, LogStream, LogStreamOptions, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
+    LogSource, LogStream, LogStreamOptions, Operation, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
 };
 
 /// The pauses between the attempts to remove the container while the caller waits. An engine may be busy for a while.
@@ -85,10 +85,12 @@ pub struct ContainerRun<D: ContainerDriver + Clone + 'static> {
 
 impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     pub(crate) async fn start(driver: D, config: &ContainerConfig) -> Result<Self> {
-        let can = driver.capabilities();
-        if !(can.log_stream && can.container_wait) {
-            let text = "it needs the capabilities `log_stream` and `container_wait`";
-            return Err(UnsupportedError::new("run", text).into());
+        let declared = driver.capabilities();
+        for operation in [Operation::StreamContainerLogs, Operation::WaitContainer] {
+            if !declared.supports(operation) {
+                let text = format!("it needs `{operation}`, which this driver does not declare");
+                return Err(UnsupportedError::new("run", text).into());
+            }
         }
         let created = driver.create_container(config).await?;
         let mut run = Self {
@@ -128,7 +130,7 @@ impl<D: ContainerDriver + Clone + 'static> ContainerRun<D> {
     /// Returns the next piece of output; `None` once the container has exited and all of its output was returned.
     ///
     /// # Errors
-    /// `NetworkError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns how the
+    /// `ConnectionError`: the connection broke, and output is missing. [`finish`](Self::finish) still returns how the
     /// container exits.
     ///
     /// # Cancel safety

@@ -99,7 +99,10 @@ mod tests {
         }
         check!(ContainerStatus ContainerState StartOutcome StopOutcome PauseOutcome UnpauseOutcome RestartOutcome
             PullPolicy Strictness HealthStatus ContainerHealthStatus LogSource MountType Protocol EventKind);
-        read_back(Capability::ALL);
+        read_back(&Capability::all().collect::<Vec<_>>());
+        read_back(Guarantee::ALL);
+        read_back(&ConfigFeature::ALL);
+        read_back(&Property::ALL);
         read_back(Operation::ALL);
         read_back(&OperationKind::ALL);
         read_back(&Repeat::ALL);

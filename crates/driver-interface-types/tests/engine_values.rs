@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use driver_interface_errors::NetworkError;
+use driver_interface_errors::ConnectionError;
 use driver_interface_types::{
     ByteStream, Bytes, ContainerPath, DriverStream, ExecConfig, ExecControl, ExecOutcome, ExecOutput,
     ExecSession, FileContent, ImageInfo, LayerProgress, LogChunk, LogSource, PortMapping, PullOptions,
@@ -177,7 +177,7 @@ fn the_outcome_of_a_command_says_whether_it_worked() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_first_error() {
-    let items: Vec<Result<u8>> = vec![Ok(1), Err(NetworkError::new("cut").into()), Ok(2)];
+    let items: Vec<Result<u8>> = vec![Ok(1), Err(ConnectionError::new("cut").into()), Ok(2)];
     let mut stream = DriverStream::new(futures_util::stream::iter(items));
     assert_eq!(stream.next().await.unwrap().unwrap(), 1);
     assert!(stream.next().await.unwrap().is_err());

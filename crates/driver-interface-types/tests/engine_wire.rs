@@ -8,12 +8,12 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use driver_interface_types::{
-    Capabilities, Capability, ContainerConfig, ContainerHealth, ContainerHealthStatus, ContainerId,
+    Capabilities, ConfigFeature, ContainerConfig, ContainerHealth, ContainerHealthStatus, ContainerId,
     ContainerInstance, ContainerStats, CreationPlan, DeviceMapping, Enforcement, EnforcementReport, Event,
-    EventCursor, EventFilter, EventKind, ExecOutcome, ExecStatus, GpuRequest, HealthCheck, HealthTest,
-    ImageFilter, ImageInfo, LogStreamOptions, NetworkConfig, NetworkConnectOptions, PortMapping, Protocol,
-    PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal, TmpfsMount,
-    WaitOptions, Warning,
+    EventContainer, EventCursor, EventData, EventFilter, EventKind, ExecOutcome, ExecStatus, GpuRequest,
+    HealthCheck, HealthTest, ImageFilter, ImageInfo, LogStreamOptions, NetworkConfig, NetworkConnectOptions,
+    PortMapping, Protocol, PublishedPort, PullProgress, ReadFileOptions, SecurityOptions, SessionId, Signal,
+    TmpfsMount, WaitOptions, Warning,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,25 +174,25 @@ fn each_part_of_a_config_names_the_capability_it_needs() {
     let needs = config.needs();
     let paths: Vec<&str> = needs.iter().map(|(path, _)| *path).collect();
     assert_eq!(paths.len(), 20, "{paths:?}");
-    let mut capabilities = Capabilities::none();
-    for (path, capability) in &needs {
+    let mut capabilities = Capabilities::minimal();
+    for (path, feature) in &needs {
         let error = config.require(&capabilities).unwrap_err();
         assert!(
             error.to_string().contains("which this driver does not declare"),
             "{path}: {error}"
         );
-        capabilities.set(*capability, true);
+        capabilities.config.insert(*feature);
     }
     assert!(config.require(&capabilities).is_ok());
     assert!(
         ContainerConfig::new("s", "alpine")
-            .require(&Capabilities::none())
+            .require(&Capabilities::minimal())
             .is_ok()
     );
 
     let internal = NetworkConfig::new("net").internal(true);
-    assert!(internal.require(&Capabilities::none()).is_err());
-    capabilities.set(Capability::NetworkInternal, true);
+    assert!(internal.require(&Capabilities::minimal()).is_err());
+    capabilities.config.insert(ConfigFeature::InternalNetwork);
     assert!(internal.require(&capabilities).is_ok());
 }
 
@@ -218,12 +218,15 @@ fn an_instance_of_an_older_driver_still_reads() {
     )];
     instance.health = Some(ContainerHealth::new(ContainerHealthStatus::Starting));
     let mut report = EnforcementReport::default();
-    report.disk = Enforcement::Unsupported;
+    report.disk = Enforcement::unsupported("no quota");
     report.cpu = Enforcement::weakened("shares instead of a quota");
     instance.enforcement = Some(report);
     let value = reads_back(&instance);
     assert_eq!(value["health"]["status"], "starting");
-    assert_eq!(value["enforcement"]["disk"], json!({"level": "unsupported"}));
+    assert_eq!(
+        value["enforcement"]["disk"],
+        json!({"level": "unsupported", "why": "no quota"})
+    );
     assert_eq!(
         value["enforcement"]["cpu"],
         json!({"level": "weakened", "why": "shares instead of a quota"})
@@ -234,26 +237,40 @@ fn an_instance_of_an_older_driver_still_reads() {
 #[test]
 fn events_and_their_filters_speak_the_names_of_the_interface() {
     let cursor = EventCursor::new("1700000000123.4").unwrap();
-    let mut event = Event::new(
-        EventKind::Stopped,
-        UNIX_EPOCH + Duration::from_millis(5),
-        cursor.clone(),
-    );
-    event.container_id = Some(ContainerId::new("ab").unwrap());
-    event.name = Some("web-1".to_owned());
-    event.exit_code = Some(3);
+    let mut container = EventContainer::new(ContainerId::new("ab").unwrap());
+    container.name = Some("web-1".to_owned());
+    let data = EventData::Stopped {
+        container,
+        exit_code: Some(3),
+    };
+    let event = Event::new(UNIX_EPOCH + Duration::from_millis(5), cursor.clone(), data);
     let value = reads_back(&event);
     assert_eq!(
-        (&value["kind"], &value["time"]),
-        (&json!("container:stopped"), &json!(5))
+        (
+            &value["kind"],
+            &value["time"],
+            &value["exitCode"],
+            &value["containerId"]
+        ),
+        (&json!("container:stopped"), &json!(5), &json!(3), &json!("ab"))
     );
+    for kind in EventKind::ALL {
+        let container = EventContainer::new(ContainerId::new("ab").unwrap());
+        let event = Event::new(
+            UNIX_EPOCH,
+            cursor.clone(),
+            EventData::of_container(*kind, container, None),
+        );
+        let value = reads_back(&event);
+        assert_eq!((event.kind(), &value["kind"]), (*kind, &json!(kind.as_str())));
+    }
 
-    let by_name = EventFilter::default().container(ContainerId::new("web-1").unwrap());
-    assert!(by_name.matches(&event) && by_name.clone().kind(EventKind::Stopped).matches(&event));
-    assert!(!by_name.clone().kind(EventKind::Started).matches(&event));
-    assert!(!by_name.clone().label("role", "db").matches(&event));
-    let gap = Event::new(EventKind::Gap, UNIX_EPOCH, cursor.clone());
-    assert!(by_name.matches(&gap), "a gap is never filtered out");
+    let own = EventFilter::default().container(ContainerId::new("ab").unwrap());
+    assert!(own.matches(&event) && own.clone().kind(EventKind::Stopped).matches(&event));
+    assert!(!own.clone().kind(EventKind::Started).matches(&event));
+    assert!(!own.clone().label("role", "db").matches(&event));
+    let gap = Event::new(UNIX_EPOCH, cursor.clone(), EventData::Gap);
+    assert!(own.matches(&gap), "a gap is never filtered out");
 
     let value = reads_back(&EventFilter::default().kind(EventKind::OutOfMemory).after(cursor));
     assert_eq!(

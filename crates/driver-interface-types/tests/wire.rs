@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use driver_interface_types::{
-    Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerStatus, ExitInfo, LogOptions, MountType, NetworkMode, ResourceLimits,
-    SecurityOptions, SessionId, StopOptions, VolumeMount,
+    Capabilities, Capability, ConfigFeature, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerStatus, EnforcementReport, ExitInfo, Guarantee, LogOptions, MountType,
+    NetworkMode, Operation, Property, ResourceLimits, SecurityOptions, SessionId, StopOptions, VolumeMount,
 };
 use serde_json::json;
 
@@ -178,16 +178,53 @@ fn a_fingerprint_ignores_the_operation_key_and_nothing_else() {
 
 #[test]
 fn capabilities_have_names_that_read_back() {
-    for capability in Capability::ALL {
-        assert_eq!(capability.as_str().parse::<Capability>().unwrap(), *capability);
-        let mut one = Capabilities::none();
-        one.set(*capability, true);
-        assert_eq!(one.declared().collect::<Vec<_>>(), [*capability]);
-        assert_eq!(one.to_string(), capability.as_str());
+    for capability in Capability::all() {
+        assert_eq!(capability.to_string().parse::<Capability>().unwrap(), capability);
+        assert_eq!(serde_json::to_value(capability).unwrap(), capability.to_string());
     }
-    assert_eq!(Capabilities::none().to_string(), "none");
-    let unknown = serde_json::from_value::<Capabilities>(json!({"teleport": true}));
-    assert!(unknown.is_err());
+    for wrong in [
+        "exec",
+        "operations",
+        "operations.teleport",
+        "config.exec",
+        "operations.exec.now",
+    ] {
+        assert!(wrong.parse::<Capability>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn capabilities_read_what_a_newer_version_wrote() {
+    let mut capabilities = Capabilities::minimal();
+    capabilities.operations.insert(Operation::Exec);
+    capabilities.config.insert(ConfigFeature::Gpus);
+    capabilities.properties.insert(Property::RealProcesses);
+    capabilities.guarantees = EnforcementReport::default();
+    let mut json = serde_json::to_value(&capabilities).unwrap();
+    assert_eq!(
+        serde_json::from_value::<Capabilities>(json.clone()).unwrap(),
+        capabilities
+    );
+    json["operations"].as_array_mut().unwrap().push(json!("teleport"));
+    json["moods"] = json!(["sunny"]);
+    assert_eq!(
+        serde_json::from_value::<Capabilities>(json.clone()).unwrap(),
+        capabilities
+    );
+    // What an older version did not write is not declared.
+    json.as_object_mut().unwrap().remove("properties");
+    json["guarantees"].as_object_mut().unwrap().remove("cpu");
+    let older: Capabilities = serde_json::from_value(json).unwrap();
+    assert!(!older.supports(Property::RealProcesses) && !older.supports(Guarantee::Cpu));
+    assert!(older.supports(Guarantee::Memory) && older.supports(Operation::Exec));
+    let names: Vec<String> = capabilities.differences(&older);
+    assert_eq!(
+        names,
+        [
+            "guarantees.cpu: enforced -> unsupported: not reported",
+            "properties.real_processes: yes -> no"
+        ]
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub fn json_schemas() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// Returns the files of `docs/schema` by name, with the content that `cargo xtask schema` writes.
+/// Returns the files of `docs/schema` by name, with the content that `cargo xtask docs` writes.
 ///
 /// ```
 /// let files = driver_interface_validation::json_schema_files();

@@ -15,7 +15,7 @@ fn the_files_in_docs_are_what_the_types_say() {
         let kept = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         assert!(
             kept == *content,
-            "docs/schema/{name} is stale: run `cargo xtask schema`"
+            "docs/schema/{name} is stale: run `cargo xtask docs`"
         );
     }
     let kept: BTreeSet<String> = std::fs::read_dir(&folder)
@@ -26,7 +26,7 @@ fn the_files_in_docs_are_what_the_types_say() {
     assert_eq!(
         kept,
         files.into_keys().collect(),
-        "docs/schema has other files: run `cargo xtask schema`"
+        "docs/schema has other files: run `cargo xtask docs`"
     );
 }
 

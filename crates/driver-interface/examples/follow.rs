@@ -68,13 +68,17 @@ async fn print_events(mut events: EventStream) -> Result<Vec<EventKind>> {
     let mut happened = Vec::new();
     while let Some(event) = events.next().await {
         let event = event?;
-        println!("-- {} {}", event.kind.as_str(), event.name.unwrap_or_default());
-        happened.push(event.kind);
-        if event.kind == EventKind::Stopped {
+        println!(
+            "-- {} {}",
+            event.kind().as_str(),
+            event.container_id().map_or("", |id| id.as_str())
+        );
+        happened.push(event.kind());
+        if event.kind() == EventKind::Stopped {
             ensure!(
-                event.exit_code == Some(3),
+                event.exit_code() == Some(3),
                 "unexpected exit code: {:?}",
-                event.exit_code
+                event.exit_code()
             );
             break;
         }

@@ -41,7 +41,9 @@ async fn talk(driver: &dyn ContainerDriver, session: &SessionId, image: &str) ->
     driver.create_network(&network).await?;
 
     // A mock simulates programs and finds names, but nothing is sent over its networks.
-    let real = driver.capabilities().real_processes;
+    let real = driver
+        .capabilities()
+        .supports(driver_interface::Property::RealProcesses);
     let serve = if real {
         "trap 'exit 0' TERM; echo ready; while true; do echo pong | nc -l -p 7070; done"
     } else {

@@ -33,7 +33,9 @@ async fn main() -> Result<()> {
 
 async fn web_server(driver: &dyn ContainerDriver, session: &SessionId, image: &str) -> Result<()> {
     // A mock simulates programs, but nothing is sent over its ports.
-    let real = driver.capabilities().real_processes;
+    let real = driver
+        .capabilities()
+        .supports(driver_interface::Property::RealProcesses);
     let server = if real {
         "busybox httpd -f -p 8080 -h /tmp/www"
     } else {

@@ -5,9 +5,9 @@ pub use driver_interface_errors::{
     is_driver_error, is_retryable_error,
 };
 pub use driver_interface_types::{
-    ByteStream, Bytes, Capabilities, Capability, ContainerConfig, ContainerDriver, ContainerDriverExt,
-    ContainerFilter, ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerPath,
-    ContainerRun, ContainerState, ContainerStats, ContainerStatus, CreationPlan, DriverHealth, Enforcement,
+    ByteStream, Bytes, Capabilities, ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter,
+    ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerPath, ContainerRun,
+    ContainerState, ContainerStats, ContainerStatus, CreationPlan, DriverHealth, Enforcement,
     EnforcementReport, Event, EventCursor, EventFilter, EventKind, EventStream, ExecConfig, ExecId,
     ExecOutcome, ExecOutput, ExecSession, ExecStatus, ExitInfo, FileContent, HealthCheck, HealthTest,
     ImageFilter, ImageInfo, ImageRef, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions,

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use driver_interface_errors::codes;
 use driver_interface_types::tar::{TarPart, TarReader};
 use driver_interface_types::{
-    ByteStream, Capability, ContainerDriver, ContainerId, ReadFileOptions, TarStream,
+    ByteStream, ContainerDriver, ContainerId, Operation, Property, ReadFileOptions, TarStream,
 };
 
 use super::files::{PATTERNS, path, read, writable, write};
 use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
 
-const NEEDS: &[Capability] = &[Capability::FileArchive];
+const NEEDS: &[Operation] = &[Operation::CopyIntoContainer, Operation::CopyFromContainer];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -27,13 +27,13 @@ pub(super) const CHECKS: &[Check] = &[
         "Files and folders of an archive keep the owners that they have, on their way in and out.",
         run!(owners),
     )
-    .requires(&[Capability::FileArchive, Capability::ArchiveOwners]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]).properties(&[Property::ArchiveOwners]),
     Check::must(
         "files/archive-pattern-names",
         "What is packed has the name that was asked for, also where that is a pattern for another one.",
         run!(pattern_names),
     )
-    .requires(&[Capability::FileArchive, Capability::FileWrite]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::WriteFile]),
     Check::must(
         "files/archive-large",
         "An archive of many megabytes goes in and out whole.",
@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Names with `..` and links that lead out write nothing outside the folder's container.",
         run!(hostile),
     )
-    .requires(&[Capability::FileArchive, Capability::FileRead, Capability::RealProcesses]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
     Check::must(
         "files/archive-broken",
         "An archive that is none, or is cut off, is `FileSystemError`.",
@@ -377,7 +377,7 @@ async fn no_such_folder(ctx: Ctx) -> CheckResult {
         let result = ctx.driver().copy_from_container(&made.id, &path(at)?).await;
         ctx.refused(format!("packing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
     }
-    if ctx.declares(Capability::FileRead) {
+    if ctx.declares(Operation::ReadFile) {
         let at = path("/home/file")?;
         let result = ctx
             .driver()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ExecConfig, ExecOutcome, PauseOutcome, StopOptions,
+    ContainerDriver, ExecConfig, ExecOutcome, Operation, PauseOutcome, StopOptions,
 };
 use tokio::time::{Instant, sleep};
 
@@ -16,19 +16,19 @@ pub(super) const CHECKS: &[Check] = &[
         "Sixteen commands at once, over two drivers, each get their own input, output and exit code.",
         run!(exec),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/exec-against-stop",
         "Commands against a stop end as themselves or with their container, or are refused; none hangs.",
         run!(exec_against_stop),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/pause",
         "Of eight pauses at once one freezes the container, and all succeed.",
         run!(pause),
     )
-    .requires(&[Capability::ContainerPause]),
+    .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),
 ];
 
 async fn exec(ctx: Ctx) -> CheckResult {

@@ -1,10 +1,9 @@
 //! Checks that a driver supports what it declares and refuses what it does not declare.
 
-use bytes::Bytes;
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ContainerInstance, DriverError, ImageRef, ResourceFilter,
-    Strictness,
+    ContainerConfig, ContainerDriver, ContainerInstance, DriverError, Guarantee, ImageRef, Operation,
+    ResourceFilter, Strictness,
 };
 
 use crate::{Check, CheckResult, Ctx, TestImage, Verdict, run};
@@ -43,40 +42,40 @@ pub(super) const CHECKS: &[Check] = &[
         "`list_volumes` works when it is declared.",
         run!(volume_list),
     )
-    .requires(&[Capability::VolumeList])
+    .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "capability/network-list",
         "`list_networks` works when it is declared.",
         run!(network_list),
     )
-    .requires(&[Capability::NetworkList])
+    .requires(&[Operation::ListNetworks])
     .without_image(),
     Check::must(
         "capability/image-import-and-remove",
         "An imported image can be used, imported again under its name, and removed once.",
         run!(image_import),
     )
-    .requires(&[Capability::ImageImport, Capability::ImageRemove])
+    .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
         "capability/image-in-use-stays",
         "An image that a container uses is not removed, and the container still starts.",
         run!(image_in_use),
     )
-    .requires(&[Capability::ImageImport, Capability::ImageRemove]),
+    .requires(&[Operation::ImportImage, Operation::RemoveImage]),
 ];
 
-/// The capabilities that correspond to a config field, and that field's path in warnings.
-const FIELDS: &[(Capability, &str)] = &[
-    (Capability::CpuLimit, "resources.cpu"),
-    (Capability::MemoryLimit, "resources.memory"),
-    (Capability::DiskLimit, "resources.disk"),
-    (Capability::PidsLimit, "resources.pids"),
-    (Capability::ReadOnlyRoot, "security.readOnly"),
-    (Capability::NoNewPrivileges, "security.noNewPrivileges"),
-    (Capability::CapabilityDrop, "security.capabilities"),
-    (Capability::User, "security.user"),
+/// What a config of [`every_limit`] asks to be enforced.
+const LIMITS: &[Guarantee] = &[
+    Guarantee::Cpu,
+    Guarantee::Memory,
+    Guarantee::Disk,
+    Guarantee::Pids,
+    Guarantee::ReadOnly,
+    Guarantee::NoNewPrivileges,
+    Guarantee::Capabilities,
+    Guarantee::User,
 ];
 
 async fn stable_identity(ctx: Ctx) -> CheckResult {
@@ -94,57 +93,45 @@ async fn stable_identity(ctx: Ctx) -> CheckResult {
     for _ in 0..3 {
         ctx.equal("name", second.name(), first.name())?;
         ctx.equal("version", second.version(), first.version())?;
-        ctx.equal("capabilities", second.capabilities(), ctx.capabilities())?;
-        ctx.equal("capabilities", first.capabilities(), ctx.capabilities())?;
+        ctx.equal("capabilities", &second.capabilities(), ctx.capabilities())?;
+        ctx.equal("capabilities", &first.capabilities(), ctx.capabilities())?;
     }
     Ok(())
 }
 
 async fn undeclared_operations(ctx: Ctx) -> CheckResult {
-    let driver = ctx.driver();
-    let image = ImageRef::new(format!("localhost/{}:none", ctx.name()))?;
-    let filter = ResourceFilter::default();
-    let mut answers: Vec<(Capability, Option<DriverError>)> = Vec::new();
-    if !ctx.declares(Capability::VolumeList) {
-        answers.push((Capability::VolumeList, driver.list_volumes(&filter).await.err()));
-    }
-    if !ctx.declares(Capability::NetworkList) {
-        answers.push((Capability::NetworkList, driver.list_networks(&filter).await.err()));
-    }
-    if !ctx.declares(Capability::ImageImport) {
+    let mut answers: Vec<(Operation, Option<DriverError>)> = Vec::new();
+    for operation in Operation::ALL
+        .iter()
+        .copied()
+        .filter(|operation| !ctx.declares(*operation))
+    {
         answers.push((
-            Capability::ImageImport,
-            driver.import_image(&image, Bytes::new()).await.err(),
+            operation,
+            crate::calls::call(ctx.driver(), operation, &ctx.name()).await?,
         ));
     }
-    if !ctx.declares(Capability::ImageRemove) {
-        answers.push((Capability::ImageRemove, driver.remove_image(&image).await.err()));
-    }
-    answers.extend(super::operations::undeclared(&ctx).await?);
     if answers.is_empty() {
         return Err(Verdict::NotApplicable(
             "the driver declares every optional operation".to_owned(),
         ));
     }
-    for (capability, error) in answers {
+    for (operation, error) in answers {
         let code = error.as_ref().map(DriverError::code);
         ctx.equal(
-            format!("the answer without {capability}"),
+            format!("the answer of {operation}"),
             code,
             Some(codes::UNSUPPORTED_OPERATION),
         )?;
         let retryable = error.as_ref().is_some_and(DriverError::is_retryable);
-        ctx.equal(format!("retryable without {capability}"), retryable, false)?;
+        ctx.equal(format!("retryable ({operation})"), retryable, false)?;
     }
     Ok(())
 }
 
 fn undeclared(ctx: &Ctx) -> CheckResult<Vec<&'static str>> {
-    let paths: Vec<&str> = FIELDS
-        .iter()
-        .filter(|(capability, _)| !ctx.declares(*capability))
-        .map(|(_, path)| *path)
-        .collect();
+    let undeclared = LIMITS.iter().filter(|limit| !ctx.declares(**limit));
+    let paths: Vec<&str> = undeclared.map(|limit| limit.path()).collect();
     if paths.is_empty() {
         return Err(Verdict::NotApplicable(
             "the driver declares every limit and security option".to_owned(),
@@ -197,8 +184,9 @@ async fn declared_limits(ctx: Ctx) -> CheckResult {
         made.warnings.iter().any(|warning| warning.path.starts_with(path))
     };
     let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
-    for (capability, path) in FIELDS {
-        if ctx.declares(*capability) {
+    for limit in LIMITS {
+        let path = limit.path();
+        if ctx.declares(*limit) {
             ctx.ensure(
                 format!("no warning about {path}"),
                 !warns(&made, path),
@@ -263,7 +251,7 @@ pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let TestImage::Root(root) = TestImage::simulated() else {
         return Err(Verdict::Broken("the empty image could not be made".to_owned()));
     };
-    ctx.driver().import_image(&image, root).await?;
+    ctx.driver().import_image(&image, root.into()).await?;
     Ok(image)
 }
 
@@ -290,7 +278,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     config.image = image.to_string();
     let made = ctx.driver().create_container(&config).await?;
     let removed = ctx.driver().remove_image(&image).await;
-    ctx.refused("removing an image in use", removed, &[codes::IMAGE_PULL_FAILED])?;
+    ctx.refused("removing an image in use", removed, &[codes::IMAGE_REMOVE_FAILED])?;
     let mut another = ctx.program(["true"]);
     another.image = image.to_string();
     let second = ctx.driver().create_container(&another).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerStatus, ResourceFilter,
+    ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerStatus, Operation, ResourceFilter,
     StopOptions, VolumeMount,
 };
 
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Removing a session removes volumes and networks that its containers use, in the right order.",
         run!(everything),
     )
-    .requires(&[Capability::VolumeList, Capability::NetworkList]),
+    .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/by-another-process",
         "A driver that made nothing of it finds a session by its labels and removes it.",
@@ -31,19 +31,19 @@ pub(super) const CHECKS: &[Check] = &[
         "Clearing a namespace removes what all sessions and no session have, and nothing of another namespace.",
         run!(namespace),
     )
-    .requires(&[Capability::VolumeList, Capability::NetworkList]),
+    .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/idle-networks",
         "Removing idle networks spares those of containers that run, have exited or were never started.",
         run!(idle_networks),
     )
-    .requires(&[Capability::NetworkCleanup]),
+    .requires(&[Operation::RemoveIdleNetworks]),
     Check::must(
         "cleanup/idle-networks-at-once",
         "Clean-ups of networks by two drivers disturb neither each other nor containers that are created meanwhile.",
         run!(idle_networks_at_once),
     )
-    .requires(&[Capability::NetworkCleanup]),
+    .requires(&[Operation::RemoveIdleNetworks]),
 ];
 
 async fn session(ctx: Ctx) -> CheckResult {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerState, DriverError, LogOptions, NetworkConfig, NetworkId,
-    RemoveOptions, StartOutcome, StopOptions, VolumeConfig, VolumeId,
+    ContainerDriver, ContainerId, ContainerState, DriverError, LogOptions, NetworkConfig, RemoveOptions,
+    ResourceFilter, StartOutcome, StopOptions, VolumeConfig, VolumeId,
 };
 use tokio::time::{Instant, sleep};
 
@@ -150,14 +150,14 @@ async fn create_network(ctx: Ctx) -> CheckResult {
         tally(&results),
         one_winner(RACERS, codes::NETWORK_CREATION_FAILED),
     )?;
-    let name = NetworkId::new(config.name)?;
-    ctx.driver().remove_network(&name).await?;
-    let again = ctx.driver().remove_network(&name).await;
-    ctx.refused(
-        "removing a second one of that name",
-        again,
-        &[codes::NETWORK_NOT_FOUND],
-    )?;
+    let made = ctx
+        .driver()
+        .list_networks(&ResourceFilter::default().name(&config.name))
+        .await?;
+    ctx.equal("networks of that name", made.len(), 1)?;
+    for network in made {
+        ctx.driver().remove_network(&network.id).await?;
+    }
     Ok(())
 }
 

@@ -246,7 +246,7 @@ async fn limits(ctx: Ctx) -> CheckResult {
 }
 
 async fn cpu_beyond(ctx: Ctx) -> CheckResult {
-    let Some(most) = ctx.capabilities().max_cpu else {
+    let Some(most) = ctx.capabilities().bounds.max_cpu else {
         return Err(Verdict::NotApplicable(
             "the driver has no CPU limit of its own".to_owned(),
         ));
@@ -266,7 +266,7 @@ async fn cpu_beyond(ctx: Ctx) -> CheckResult {
 }
 
 async fn memory_below(ctx: Ctx) -> CheckResult {
-    let least = ctx.capabilities().min_memory;
+    let least = ctx.capabilities().bounds.min_memory;
     if least < 2 {
         return Err(Verdict::NotApplicable(
             "the driver declares no least memory".to_owned(),

@@ -2,15 +2,14 @@
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerInstance, ContainerStatus, Network, NetworkConnectOptions,
-    NetworkId, RemoveOptions, StopOptions,
+    ConfigFeature, ContainerDriver, ContainerInstance, ContainerStatus, Network, NetworkConnectOptions,
+    NetworkId, Operation, Property, RemoveOptions, StopOptions,
 };
 
 use super::networks::{client, heard, server};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::NetworkConnect];
-const REAL: &[Capability] = &[Capability::NetworkConnect, Capability::RealProcesses];
+const NEEDS: &[Operation] = &[Operation::ConnectNetwork, Operation::DisconnectNetwork];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -18,13 +17,14 @@ pub(super) const CHECKS: &[Check] = &[
         "A network is found by id and name, equal to what its creation answered, in its own namespace only.",
         run!(get),
     )
-    .requires(&[Capability::NetworkInspect])
+    .requires(&[Operation::GetNetwork])
     .without_image(),
     Check::must(
         "networks/connect",
         "A container that is attached while it is created, running or ended uses the network, until it is detached.",
         run!(connect),
     )
+    .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "networks/connect-twice",
@@ -43,19 +43,22 @@ pub(super) const CHECKS: &[Check] = &[
         "Once attached, a running container is found on the network by its name, and keeps its other network.",
         run!(reaches),
     )
-    .requires(REAL),
+    .requires(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/connect-alias",
         "Once attached, it is found by its aliases as well, and only on that network.",
         run!(alias),
     )
-    .requires(REAL),
+    .requires(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect",
         "Once detached, a running container is not reached on the network any more.",
         run!(disconnect),
     )
-    .requires(REAL),
+    .requires(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect-twice",
         "Detaching what is not attached changes nothing and is fine.",
@@ -68,26 +71,25 @@ pub(super) const CHECKS: &[Check] = &[
         run!(internal),
     )
     .because("that there is no way out cannot be measured where there is nothing outside to reach")
-    .requires(&[Capability::NetworkInternal, Capability::RealProcesses]),
+    .config(&[ConfigFeature::InternalNetwork]).properties(&[Property::RealProcesses]),
 ];
 
 async fn get(ctx: Ctx) -> CheckResult {
     let config = ctx.network().label("empty", "").label("team", "größe");
     let made = ctx.driver().create_network(&config).await?;
-    let by_name = NetworkId::new(&made.name)?;
+    let name = NetworkId::new(&made.name)?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
-        for id in [&made.id, &by_name] {
-            ctx.equal(
-                format!("what {id} finds"),
-                driver.get_network(id).await?,
-                Some(made.clone()),
-            )?;
-        }
+        let found = driver.get_network(&made.id).await?;
+        ctx.equal("what its id finds", found, Some(made.clone()))?;
+        let found = driver.get_network(&name).await?;
+        ctx.equal("what its name finds as an id", found, None)?;
     }
     let stranger = ctx.stranger().await?;
-    for id in [&made.id, &by_name] {
-        ctx.equal("in another namespace", stranger.get_network(id).await?, None)?;
-    }
+    ctx.equal(
+        "in another namespace",
+        stranger.get_network(&made.id).await?,
+        None,
+    )?;
     let prefix = NetworkId::new(made.id.as_str().get(..12).unwrap_or("ab"))?;
     if prefix != made.id {
         ctx.equal(
@@ -146,9 +148,8 @@ async fn connect(ctx: Ctx) -> CheckResult {
         used(&ctx, &about("attached"), &network, true).await?;
         let now = ctx.get(&container.id).await?;
         ctx.equal(about("status"), now.status, container.status)?;
-        let by_name = driver_interface_types::ContainerId::new(&container.name)?;
         ctx.driver()
-            .disconnect_network(&NetworkId::new(&network.name)?, &by_name)
+            .disconnect_network(&network.id, &container.id)
             .await?;
         used(&ctx, &about("detached"), &network, false).await?;
     }
@@ -336,7 +337,7 @@ async fn internal(ctx: Ctx) -> CheckResult {
         outside.status,
         ContainerStatus::Created,
     )?;
-    if ctx.declares(Capability::NetworkInspect) {
+    if ctx.declares(Operation::GetNetwork) {
         for network in [&closed, &open] {
             let seen = ctx.second_driver().await?.get_network(&network.id).await?;
             ctx.equal(

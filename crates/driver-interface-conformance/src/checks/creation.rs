@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerState, ContainerStatus, LogOptions, NetworkMode, PullPolicy,
-    RemoveOptions, ResourceLimits, VolumeMount,
+    ContainerDriver, ContainerDriverExt as _, ContainerId, ContainerState, ContainerStatus, LogOptions,
+    NetworkMode, Property, PullPolicy, RemoveOptions, ResourceLimits, VolumeMount,
 };
 use tokio::time::sleep;
 
@@ -16,12 +16,14 @@ pub(super) const CHECKS: &[Check] = &[
         "creation/created-not-started",
         "A new container is `created` and `terminated`, and has neither a start nor an end.",
         run!(not_started),
-    ),
+    )
+    .properties(&[Property::CreatedState]),
     Check::must(
         "creation/does-not-run",
         "The command has no effect until the container is started.",
         run!(does_not_run),
-    ),
+    )
+    .properties(&[Property::CreatedState]),
     Check::must(
         "creation/ids-are-unique",
         "Containers made at once have ids and names of their own.",
@@ -169,8 +171,12 @@ async fn name_round_trip(ctx: Ctx) -> CheckResult {
         .map(|one| one.name)
         .collect();
     ctx.equal("names from list", listed, vec![name.clone()])?;
-    let by_name = ctx.get(&ContainerId::new(name)?).await?;
-    ctx.equal("id when found by name", by_name.id, made.id)
+    let by_name = ctx.driver().find_container(&name).await?;
+    ctx.equal(
+        "id when found by name",
+        by_name.map(|found| found.id),
+        Some(made.id),
+    )
 }
 
 async fn name_made_up(ctx: Ctx) -> CheckResult {
@@ -185,7 +191,12 @@ async fn name_made_up(ctx: Ctx) -> CheckResult {
     )?;
     let id = ContainerId::new(first.name.as_str());
     ctx.ensure("the name is a safe one", id.is_ok(), &first.name)?;
-    ctx.equal("id when found by name", ctx.get(&id?).await?.id, first.id)
+    let by_name = ctx.driver().find_container(&first.name).await?;
+    ctx.equal(
+        "id when found by name",
+        by_name.map(|found| found.id),
+        Some(first.id),
+    )
 }
 
 async fn name_taken(ctx: Ctx) -> CheckResult {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ByteStream, Bytes, Capability, ContainerDriver, ContainerStatus, EventFilter, EventKind, ExecConfig,
-    LogOptions, LogStreamOptions, PullOptions, ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
+    ByteStream, Bytes, ContainerDriver, ContainerStatus, EventFilter, EventKind, ExecConfig, LogOptions,
+    LogStreamOptions, Operation, PullOptions, ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
 };
 use tokio::time::{sleep, timeout};
 
@@ -21,73 +21,73 @@ pub(super) const CHECKS: &[Check] = &[
         run!(exec),
     )
     .because("engines let it run on when their client has gone")
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "cancellation/exec-at-once",
         "A command whose call is dropped at any of its await points does not run on.",
         run!(exec_by_polls),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "cancellation/exec-detached",
         "A dropped call starts a detached command once or not at all.",
         run!(exec_detached),
     )
-    .requires(&[Capability::ExecDetached, Capability::Exec]),
+    .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "cancellation/wait",
         "Dropping waits disturbs neither the container nor other waits.",
         run!(wait),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "cancellation/kill",
         "A dropped call sends the signal once or not at all.",
         run!(kill),
     )
-    .requires(&[Capability::ContainerKill]),
+    .requires(&[Operation::KillContainer]),
     Check::must(
         "cancellation/pause",
         "A dropped pause completes or has no effect, and the next calls succeed.",
         run!(pause),
     )
-    .requires(&[Capability::ContainerPause]),
+    .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "cancellation/restart",
         "A dropped restart kills nothing before its grace is over.",
         run!(restart),
     )
-    .requires(&[Capability::ContainerRestart]),
+    .requires(&[Operation::RestartContainer]),
     Check::must(
         "cancellation/log-stream",
         "Dropping log streams disturbs neither the container nor other readers.",
         run!(log_stream),
     )
-    .requires(&[Capability::LogStream]),
+    .requires(&[Operation::StreamContainerLogs]),
     Check::must(
         "cancellation/copy",
         "After a dropped copy the container and the next copy are fine.",
         run!(copy),
     )
-    .requires(&[Capability::FileArchive, Capability::FileRead]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/write-file",
         "A dropped write leaves the old file, the new one or a part of the new one, and the next write is fine.",
         run!(write_file),
     )
-    .requires(&[Capability::FileWrite, Capability::FileRead]),
+    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/streams",
         "A hundred streams of figures and events that are dropped leave the driver as it was.",
         run!(streams),
     )
-    .requires(&[Capability::ContainerStatsStream, Capability::Events]),
+    .requires(&[Operation::StreamContainerStats, Operation::Events]),
     Check::must(
         "cancellation/pull",
         "After a dropped pull the next one works.",
         run!(pull),
     )
-    .requires(&[Capability::ImagePullStream])
+    .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
     .limit(180),
 ];
@@ -343,7 +343,7 @@ async fn streams(ctx: Ctx) -> CheckResult {
     let mut told = ctx.driver().events(&super::events::own(&ctx)).await?;
     ctx.driver().create_container(&ctx.script("true")).await?;
     let next = super::events::next(&ctx, &mut told).await?;
-    ctx.equal("the next event", next.kind, EventKind::Created)
+    ctx.equal("the next event", next.kind(), EventKind::Created)
 }
 
 async fn pull(ctx: Ctx) -> CheckResult {

@@ -2,8 +2,8 @@
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, DriverError, ExecConfig, LogOptions, RemoveOptions,
-    StopOptions, VolumeId,
+    ContainerDriver, ContainerId, ContainerInstance, DriverError, ExecConfig, LogOptions, Operation,
+    RemoveOptions, StopOptions, VolumeId,
 };
 
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
@@ -16,10 +16,11 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .because("engines take three hex digits for an id, even to delete"),
     Check::must(
-        "errors/name-is-an-id",
-        "A container's exact name serves as well as its id for every operation.",
+        "errors/name-is-no-id",
+        "A container's name is \"not found\" for every operation that takes an id, and does nothing.",
         run!(names),
-    ),
+    )
+    .because("one container with two ids is two containers for whoever compares them"),
     Check::must(
         "errors/context",
         "An error tells the driver, the operation, the container, and a code from the list, on one line.",
@@ -46,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Well-known causes have their hint also with a command in a container, a missing working directory among them.",
         run!(exec_hints),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "errors/names-are-only-names",
         "A program that is called like what engines say is missing, and nothing else.",
@@ -68,7 +69,18 @@ async fn prefixes(ctx: Ctx) -> CheckResult {
         let prefixes = lengths.iter().filter_map(|length| whole.get(..*length));
         parts.extend(prefixes.filter(|part| *part != whole).map(str::to_owned));
     }
-    for part in parts {
+    refused(&ctx, &running, parts).await
+}
+
+async fn names(ctx: Ctx) -> CheckResult {
+    let running = ctx.ready(&ctx.script(SERVE)).await?;
+    let name = running.name.clone();
+    refused(&ctx, &running, vec![name]).await
+}
+
+/// Calls operations with texts that are not the container's id, and expects that it is unchanged.
+async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> CheckResult {
+    for part in texts {
         // Not every character may end a name; a prefix that is not a valid id cannot be sent at all.
         let Ok(id) = ContainerId::new(part.as_str()) else {
             continue;
@@ -89,29 +101,7 @@ async fn prefixes(ctx: Ctx) -> CheckResult {
         let logs = ctx.driver().get_container_logs(&id, LogOptions::default()).await;
         ctx.refused(format!("logs of {part}"), logs, &missing)?;
     }
-    ctx.equal("the container", ctx.get(&running.id).await?, running)
-}
-
-async fn names(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let name = ContainerId::new(made.name.as_str())?;
-    ctx.driver().start_container(&name).await?;
-    ctx.equal(
-        "the container found by name",
-        ctx.get(&name).await?.id,
-        made.id.clone(),
-    )?;
-    ctx.printed(&name, "ready").await?;
-    ctx.equal("healthy", ctx.driver().is_container_healthy(&name).await?, true)?;
-    ctx.driver().stop_container(&name, StopOptions::kill()).await?;
-    ctx.driver()
-        .remove_container(&name, RemoveOptions::default())
-        .await?;
-    ctx.equal(
-        "the container after its removal",
-        ctx.driver().get_container(&made.id).await?,
-        None,
-    )
+    ctx.equal("the container", &ctx.get(&running.id).await?, running)
 }
 
 /// Provokes errors of different operations. Returns each with its operation and id.

@@ -2,22 +2,28 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{Capability, ContainerDriver, EventKind, ExecConfig, HealthCheck};
+use driver_interface_types::{
+    ConfigFeature, ContainerDriver, EventKind, ExecConfig, Guarantee, HealthCheck, Operation, Property,
+};
 
 use super::events::{kinds, lived, next, own, silence, up_to};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::must("events/pause", "Freezing and going on are told.", run!(pause))
-        .requires(&[Capability::Events, Capability::ContainerPause]),
+    Check::must("events/pause", "Freezing and going on are told.", run!(pause)).requires(&[
+        Operation::Events,
+        Operation::PauseContainer,
+        Operation::UnpauseContainer,
+    ]),
     Check::must("events/exec", "That a command was started is told.", run!(exec))
-        .requires(&[Capability::Events, Capability::Exec]),
+        .requires(&[Operation::Events, Operation::Exec]),
     Check::must(
         "events/health",
         "That a health check passes, and that it fails as often as it may, is told once each.",
         run!(health),
     )
-    .requires(&[Capability::Events, Capability::HealthCheckRun]),
+    .requires(&[Operation::Events])
+    .config(&[ConfigFeature::HealthCheck]),
     Check::should(
         "events/oom",
         "That a container ran out of memory is told.",
@@ -26,11 +32,9 @@ pub(super) const CHECKS: &[Check] = &[
     .because(
         "some engines do not tell, and a driver can only find it out from a container that is still there",
     )
-    .requires(&[
-        Capability::Events,
-        Capability::RealProcesses,
-        Capability::MemoryLimit,
-    ]),
+    .requires(&[Operation::Events])
+    .guarantees(&[Guarantee::Memory])
+    .properties(&[Property::RealProcesses]),
 ];
 
 async fn pause(ctx: Ctx) -> CheckResult {
@@ -55,8 +59,8 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let told = next(&ctx, &mut stream).await?;
     ctx.equal(
         "what is told",
-        (told.kind, told.container_id),
-        (EventKind::Exec, Some(running.id)),
+        (told.kind(), told.container_id()),
+        (EventKind::Exec, Some(&running.id)),
     )
 }
 
@@ -91,6 +95,6 @@ async fn oom(ctx: Ctx) -> CheckResult {
     let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
     ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;
     let told = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
-    let out = told.iter().any(|event| event.kind == EventKind::OutOfMemory);
+    let out = told.iter().any(|event| event.kind() == EventKind::OutOfMemory);
     ctx.ensure("that it ran out of memory is told", out, kinds(&told))
 }

@@ -1,10 +1,10 @@
 //! Checks of commands in running containers: input, output, and exit.
 
-use driver_interface_types::{Bytes, Capability, ContainerDriver, ExecConfig, ExecOutcome, Signal, TtySize};
+use driver_interface_types::{Bytes, ContainerDriver, ExecConfig, ExecOutcome, Operation, Signal, TtySize};
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::Exec];
+const NEEDS: &[Operation] = &[Operation::Exec];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(

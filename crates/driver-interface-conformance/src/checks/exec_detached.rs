@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ExecConfig, ExecId, ExecOutcome, ExecStatus, StopOptions,
+    ContainerDriver, ContainerId, ExecConfig, ExecId, ExecOutcome, ExecStatus, Operation, StopOptions,
     TtySize,
 };
 
 use crate::inside::beat;
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::ExecDetached];
+const NEEDS: &[Operation] = &[Operation::ExecDetached, Operation::ExecStatus];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A detached command runs on after the call, in any driver's eyes, and ends with its container.",
         run!(runs_on),
     )
-    .requires(&[Capability::ExecDetached, Capability::Exec]),
+    .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "exec-detached/status",
         "The status of a detached command says that it runs, and later how it ended.",

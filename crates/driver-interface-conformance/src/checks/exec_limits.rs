@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{Capability, ContainerDriver, ExecConfig, ExecOutcome};
+use driver_interface_types::{ContainerDriver, ExecConfig, ExecOutcome, Guarantee, Operation, Property};
 use tokio::time::Instant;
 
 use crate::inside::beat;
@@ -14,46 +14,46 @@ pub(super) const CHECKS: &[Check] = &[
         "Past its timeout a command ends with `TimedOut`, and what it printed until then is kept.",
         run!(keeps_output),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-children",
         "A timeout ends the command and its children, also those in the background.",
         run!(kills_children),
     )
     .because("no engine has a way to kill a command")
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-stubborn",
         "A timeout ends a command that ignores every signal it can.",
         run!(kills_stubborn),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-independent",
         "A timeout ends also what the command has made independent: in a session of its own, with its parent gone.",
         run!(kills_independent),
     )
     .because("killing the command's process group is not enough")
-    .requires(&[Capability::Exec, Capability::RealProcesses]),
+    .requires(&[Operation::Exec]).properties(&[Property::RealProcesses]),
     Check::must(
         "exec/timeout-spares-others",
         "A timeout ends neither the main process nor other commands, and what has ended in time is untouched by it.",
         run!(spares_others),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "exec/out-of-memory",
         "A command that is killed for the container's memory says so, and what needs less is not.",
         run!(out_of_memory),
     )
-    .requires(&[Capability::Exec, Capability::RealProcesses, Capability::MemoryLimit]),
+    .requires(&[Operation::Exec]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
     Check::must(
         "exec/outlasts-the-deadline",
         "A command without a timeout may run longer than the driver's deadline for calls.",
         run!(long),
     )
     .limit(180)
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(4);

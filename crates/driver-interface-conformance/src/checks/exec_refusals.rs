@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, DriverError, ExecConfig, ExecOutcome, RemoveOptions,
-    StopOptions,
+    ContainerConfig, ContainerDriver, DriverError, ExecConfig, ExecOutcome, Operation, Property,
+    RemoveOptions, StopOptions,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::Exec];
+const NEEDS: &[Operation] = &[Operation::Exec];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/no-such-program",
-        "A program that does not exist is `ExecError`, not retryable, and never output; so is a missing folder.",
+        "A program that does not exist is `ExecFailedError`, not retryable, and never output; so is a missing folder.",
         run!(no_such_program),
     )
     .because("engines write their message into the output and end with 126 or 127")
@@ -38,6 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         "In a container that is created, paused or ended it is `ContainerNotRunningError`, and nothing runs.",
         run!(not_running),
     )
+    .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "exec/container-gone",
@@ -139,7 +140,7 @@ async fn not_running(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&serving()).await?;
     let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
     let mut all = vec![made.id, ended.id];
-    if ctx.declares(Capability::ContainerPause) {
+    if ctx.declares(Operation::PauseContainer) {
         let running = ctx.ready(&serving()).await?;
         ctx.driver().pause_container(&running.id).await?;
         all.push(running.id);

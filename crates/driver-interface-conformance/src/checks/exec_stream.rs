@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Signal, TtySize,
+    ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, Property, Signal, TtySize,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 use crate::inside::beat;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
-const NEEDS: &[Capability] = &[Capability::ExecStream];
-const AND_EXEC: &[Capability] = &[Capability::ExecStream, Capability::Exec];
+const NEEDS: &[Operation] = &[Operation::ExecStream];
+const AND_EXEC: &[Operation] = &[Operation::ExecStream, Operation::Exec];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -39,7 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A terminal can be resized, and the command sees the new size; without a terminal that is refused.",
         run!(tty_resize),
     )
-    .requires(&[Capability::ExecStream, Capability::RealProcesses]),
+    .requires(&[Operation::ExecStream]).properties(&[Property::RealProcesses]),
     Check::must(
         "exec-stream/resize-without-terminal",
         "Resizing a command that has no terminal is `UnsupportedError`, and the command goes on.",

@@ -1,14 +1,14 @@
 //! Checks of terminals: input is echoed, read, and ended.
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, TtySize,
+    ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecSession, Operation, TtySize,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
-const EXEC: &[Capability] = &[Capability::Exec];
-const STREAM: &[Capability] = &[Capability::ExecStream];
+const EXEC: &[Operation] = &[Operation::Exec];
+const STREAM: &[Operation] = &[Operation::ExecStream];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(

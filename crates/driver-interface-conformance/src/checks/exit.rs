@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerState, ContainerStatus, LogOptions, RemoveOptions, StopOptions,
-    WaitOptions,
+    ContainerDriver, ContainerState, ContainerStatus, Guarantee, LogOptions, Operation, RemoveOptions,
+    StopOptions, WaitOptions,
 };
 use tokio::time::sleep;
 
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Of a container that was killed because memory ran out neither a lookup nor a wait says that it did not.",
         run!(out_of_memory),
     )
-    .requires(&[Capability::MemoryLimit, Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]).guarantees(&[Guarantee::Memory]),
     Check::must(
         "lifecycle/state/legal-sequence",
         "Watched from creation to removal, a container goes through the documented statuses in order.",
@@ -118,7 +118,7 @@ async fn killed(ctx: Ctx) -> CheckResult {
     ctx.equal("code and signal", facts, Some((137, Some(9))))?;
     let oom = ended.exit.and_then(|exit| exit.oom_killed);
     ctx.ensure("nothing says that memory ran out", oom != Some(true), oom)?;
-    if !ctx.declares(Capability::ContainerWait) {
+    if !ctx.declares(Operation::WaitContainer) {
         return Ok(());
     }
     let exit = ctx

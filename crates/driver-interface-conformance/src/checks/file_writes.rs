@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, FileSystemErrorKind, InternalError, codes};
 use driver_interface_types::{
-    ByteStream, Bytes, Capability, ContainerDriver, DriverError, FileContent, ReadFileOptions, WriteFile,
+    ByteStream, Bytes, ContainerDriver, DriverError, FileContent, Guarantee, Operation, Property,
+    ReadFileOptions, WriteFile,
 };
 
 use super::archives::{get, link, put};
 use super::files::{fails_with, path, read, writable, write};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
+const READ_AND_WRITE: &[Operation] = &[
+    Operation::ReadFile,
+    Operation::ReadFileStream,
+    Operation::WriteFile,
+];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -19,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A written file has the owner and permissions asked for, and without asking `0644` and the container's user.",
         run!(mode_and_owner),
     )
-    .requires(&[Capability::FileWrite]),
+    .requires(&[Operation::WriteFile]),
     Check::must(
         "files/parents",
         "Missing folders are made where that is asked for, and are `FileSystemError` where it is not.",
@@ -37,19 +42,20 @@ pub(super) const CHECKS: &[Check] = &[
         "Content that is longer or shorter than it says is `FileSystemError`; a stream that fails fails the write.",
         run!(wrong_length),
     )
-    .requires(&[Capability::FileWrite]),
+    .requires(&[Operation::WriteFile]),
     Check::must(
         "files/read-only-root",
         "On a read-only root file system a write is refused as such and leaves nothing, also before the start.",
         run!(read_only_root),
     )
-    .requires(&[Capability::FileWrite, Capability::FileRead, Capability::ReadOnlyRoot]),
+    .properties(&[Property::CreatedState, Property::FilesWhileStopped])
+    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]).guarantees(&[Guarantee::ReadOnly]),
     Check::must(
         "files/written-through-links",
         "A file is written where a symbolic link leads inside the container, also where nothing is there; the link stays.",
         run!(through_links),
     )
-    .requires(&[Capability::FileWrite, Capability::FileRead, Capability::FileArchive]),
+    .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream, Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "files/in-memory-folder",
         "A file written into the `/tmp` of a running container is seen by it, and read from outside.",

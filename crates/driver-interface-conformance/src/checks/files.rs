@@ -4,8 +4,8 @@ use std::fmt::{Debug, Display};
 
 use driver_interface_errors::{DriverError, Effect, FileSystemErrorKind, SystemError, codes};
 use driver_interface_types::{
-    ByteStream, Bytes, Capability, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, FileContent,
-    ReadFileOptions, Result as DriverResult, WriteFile,
+    ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerId, ContainerPath, FileContent, Operation,
+    Property, ReadFileOptions, Result as DriverResult, WriteFile,
 };
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
@@ -20,7 +20,11 @@ pub(super) const PATTERNS: &[(&str, &str)] = &[
     ("d[x]", "dx"),
 ];
 
-const READ_AND_WRITE: &[Capability] = &[Capability::FileRead, Capability::FileWrite];
+const READ_AND_WRITE: &[Operation] = &[
+    Operation::ReadFile,
+    Operation::ReadFileStream,
+    Operation::WriteFile,
+];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -28,12 +32,14 @@ pub(super) const CHECKS: &[Check] = &[
         "What is written is read again, byte by byte, while the container is created, running or ended.",
         run!(round_trip),
     )
+    .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/seen-inside",
         "A file written before the start or while it runs is seen by the container, and the container's files are read.",
         run!(seen_inside),
     )
+    .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/large-round-trip",
@@ -53,7 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Reading what is not there is `FileSystemError`, not retryable.",
         run!(no_such_file),
     )
-    .requires(&[Capability::FileRead]),
+    .requires(&[Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "files/folder-is-no-file",
         "A folder is neither read nor replaced by a file.",
@@ -79,7 +85,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Symbolic links are followed inside the container and never lead to the host's files.",
         run!(links),
     )
-    .requires(&[Capability::FileRead, Capability::RealProcesses]),
+    .requires(&[Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
 ];
 
 pub(super) fn path(text: &str) -> CheckResult<ContainerPath> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ContainerInstance, StopOptions, StopOutcome,
+    ConfigFeature, ContainerConfig, ContainerDriver, ContainerInstance, StopOptions, StopOutcome,
 };
 use tokio::time::Instant;
 
 use crate::{Check, CheckResult, Ctx, run};
 
-const NEEDS: &[Capability] = &[Capability::ProcessSetup];
+const NEEDS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -19,26 +19,26 @@ pub(super) const CHECKS: &[Check] = &[
         run!(outlives),
     )
     .because("the kernel keeps from the first process every signal that it does not handle")
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "lifecycle/first-process/handles-the-stop-signal",
         "Without an init process, a program that handles the stop signal ends by it.",
         run!(handles),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "lifecycle/first-process/init-lets-signals-end-it",
         "Behind an init process, the stop signal ends a program that does not handle it: 143, long before the grace is \
          over.",
         run!(behind_init),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "lifecycle/first-process/cannot-kill-itself",
         "A main process that kills itself ends with 137 behind an init process, and goes on where it is the first.",
         run!(kills_itself),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
 ];
 
 const GRACE: Duration = Duration::from_secs(20);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use driver_interface_types::{ContainerDriver, ContainerId, LogOptions, RemoveOptions, StopOptions};
+use driver_interface_types::{
+    ContainerDriver, ContainerId, LogOptions, Property, RemoveOptions, StopOptions,
+};
 use tokio::time::{sleep, timeout};
 
 use super::logs::first_difference;
@@ -24,6 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Following a container that was not started yet waits for its start and end.",
         run!(follow_created),
     )
+    .properties(&[Property::CreatedState])
     .because("engines end the stream at once, so whoever attaches before the start sees nothing"),
     Check::must(
         "logs/follow-removed",

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus,
+    ConfigFeature, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus,
     HealthCheck,
 };
 use tokio::time::sleep;
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::HealthCheckRun];
+const NEEDS: &[ConfigFeature] = &[ConfigFeature::HealthCheck];
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) const CHECKS: &[Check] = &[
@@ -19,43 +19,43 @@ pub(super) const CHECKS: &[Check] = &[
         "A container with a health check is healthy once it passes, and is not before.",
         run!(passes),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-fails",
         "A health check that fails as often as it may makes the container unhealthy, with streak and output; it runs on.",
         run!(fails),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-recovers",
         "An unhealthy container whose health check passes again is healthy.",
         run!(recovers),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-command",
         "A health check given word by word goes through no shell.",
         run!(command),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-timeout",
         "A health check that takes longer than it may has failed.",
         run!(times_out),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-start-period",
         "Failures within the start period do not count.",
         run!(start_period),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "health/check-none",
         "Without a health check there is no health in the instance.",
         run!(none),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
 ];
 
 fn is(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {

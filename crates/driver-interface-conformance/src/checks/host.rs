@@ -2,7 +2,7 @@
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, MountType, NetworkMode, SecurityOptions, VolumeMount,
+    ConfigFeature, ContainerDriver, MountType, NetworkMode, SecurityOptions, VolumeMount,
 };
 
 use super::config::{config, refused};
@@ -102,7 +102,7 @@ async fn host_mounts(ctx: Ctx) -> CheckResult {
 
 /// Returns the codes with which a driver refuses a bind mount.
 fn bind_refusals(ctx: &Ctx) -> &'static [&'static str] {
-    if ctx.declares(Capability::BindMount) {
+    if ctx.declares(ConfigFeature::BindMount) {
         &[codes::CONFIGURATION_ERROR]
     } else {
         &[codes::CONFIGURATION_ERROR, codes::UNSUPPORTED_OPERATION]

@@ -2,7 +2,7 @@
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ByteStream, Bytes, Capability, ContainerDriver, ImageFilter, ImageInfo, ImageRef, PullPolicy,
+    ByteStream, Bytes, ContainerDriver, ImageFilter, ImageInfo, ImageRef, Operation, PullPolicy,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,40 +15,47 @@ pub(super) const CHECKS: &[Check] = &[
         "An image is found by its name however it is spelled, the same every time and by every driver.",
         run!(get),
     )
-    .requires(&[Capability::ImageInspect]),
+    .requires(&[Operation::GetImage]),
     Check::must(
         "images/get-missing",
         "An image that the engine does not have is `None`, never an error.",
         run!(get_missing),
     )
-    .requires(&[Capability::ImageInspect])
+    .requires(&[Operation::GetImage])
     .without_image(),
     Check::must(
         "images/list",
         "The list has the images that have a name, each once, in order, and an imported one while it is there.",
         run!(list),
     )
-    .requires(&[Capability::ImageList, Capability::ImageImport, Capability::ImageRemove])
+    .requires(&[Operation::ListImages, Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
         "images/list-filter",
         "A list by name has that image alone; by a label that none has it is empty.",
         run!(list_filter),
     )
-    .requires(&[Capability::ImageList]),
+    .requires(&[Operation::ListImages]),
     Check::must(
         "images/load",
         "A saved image is loaded under its names with its labels, and containers can be made from it.",
         run!(load),
     )
-    .requires(&[Capability::ImageLoad])
+    .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
         "images/load-broken",
-        "What is no saved image is `ImagePullError`; a stream that fails fails the load.",
+        "What is no saved image is `ImageImportError`; a stream that fails fails the load.",
         run!(load_broken),
     )
-    .requires(&[Capability::ImageLoad])
+    .requires(&[Operation::LoadImage])
+    .without_image(),
+    Check::must(
+        "images/import-broken",
+        "An import of what is no archive is `ImageImportError`, one whose stream fails has its error; no image appears.",
+        run!(import_broken),
+    )
+    .requires(&[Operation::ImportImage, Operation::GetImage])
     .without_image(),
 ];
 
@@ -116,7 +123,7 @@ pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
 
 async fn get(ctx: Ctx) -> CheckResult {
     same_however_spelled(&ctx, &ImageRef::new(ctx.image())?).await?;
-    if ctx.declares(Capability::ImageImport) {
+    if ctx.declares(Operation::ImportImage) {
         let untagged = ImageRef::new(format!("localhost/{}", ctx.name()))?;
         let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
         ctx.driver().import_image(&untagged, root.into()).await?;
@@ -244,7 +251,7 @@ async fn load(ctx: Ctx) -> CheckResult {
         ctx.equal("the names", names, vec![saved.reference.canonical()])?;
     }
     usable(&ctx, &saved.reference).await?;
-    if ctx.declares(Capability::ImageInspect) {
+    if ctx.declares(Operation::GetImage) {
         let found = ctx.driver().get_image(&saved.reference).await?;
         let role = found
             .as_ref()
@@ -252,7 +259,7 @@ async fn load(ctx: Ctx) -> CheckResult {
             .map(String::as_str);
         ctx.equal("its label", role, Some("loaded"))?;
     }
-    if ctx.declares(Capability::ImageList) {
+    if ctx.declares(Operation::ListImages) {
         for (role, count) in [("loaded", 1), ("load", 0)] {
             let labelled = ImageFilter::default()
                 .reference(saved.reference.clone())
@@ -262,7 +269,7 @@ async fn load(ctx: Ctx) -> CheckResult {
         }
     }
     // The image belongs to the engine, so this driver must not remove it.
-    if ctx.declares(Capability::ImageRemove) {
+    if ctx.declares(Operation::RemoveImage) {
         let removed = ctx.driver().remove_image(&saved.reference).await;
         ctx.refused("removing a loaded image", removed, &[codes::IMAGE_NOT_FOUND])?;
         usable(&ctx, &saved.reference).await?;
@@ -279,16 +286,46 @@ async fn load_broken(ctx: Ctx) -> CheckResult {
         ("an archive that is cut off", cut),
     ] {
         let result = ctx.ends(about, ctx.driver().load_image(archive.into())).await?;
-        ctx.refused(about, result, &[codes::IMAGE_PULL_FAILED])?;
+        ctx.refused(about, result, &[codes::IMAGE_IMPORT_FAILED])?;
     }
-    let failing = [
-        Ok(saved.archive.slice(..512)),
-        Err(driver_interface_errors::InternalError::new("a torn source").into()),
-    ];
-    let failing = ByteStream::new(futures_util::stream::iter(failing));
+    let failing = failing(saved.archive.slice(..512));
     let result = ctx
         .ends("a stream that fails", ctx.driver().load_image(failing))
         .await?;
     ctx.refused("a stream that fails", result, &[codes::INTERNAL_ERROR])?;
     Ok(())
+}
+
+async fn import_broken(ctx: Ctx) -> CheckResult {
+    let image = ImageRef::new(format!("localhost/{}:broken", ctx.name()))?;
+    let root: Bytes = tar(&[("file", &[b'x'; 4096])])?.into();
+    for (about, archive, code) in [
+        (
+            "no archive",
+            vec![b'x'; 10_000].into(),
+            codes::IMAGE_IMPORT_FAILED,
+        ),
+        (
+            "a stream that fails",
+            failing(root.slice(..1024)),
+            codes::INTERNAL_ERROR,
+        ),
+    ] {
+        let result = ctx
+            .ends(about, ctx.driver().import_image(&image, archive))
+            .await?;
+        ctx.refused(about, result, &[code])?;
+        ctx.equal(
+            format!("the image after {about}"),
+            ctx.driver().get_image(&image).await?,
+            None,
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns a stream that has this content and then fails.
+fn failing(content: Bytes) -> ByteStream {
+    let torn = driver_interface_errors::InternalError::new("a torn source").into();
+    ByteStream::new(futures_util::stream::iter([Ok(content), Err(torn)]))
 }

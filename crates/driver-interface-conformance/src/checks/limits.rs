@@ -1,6 +1,6 @@
 //! Checks of limits, measured from inside. Each has a control without the limit.
 
-use driver_interface_types::{Capability, ContainerDriver, ContainerStatus, SecurityOptions};
+use driver_interface_types::{ContainerDriver, ContainerStatus, Guarantee, Property, SecurityOptions};
 
 use crate::{Check, CheckResult, Ctx, Verdict, run};
 
@@ -10,32 +10,37 @@ pub(super) const CHECKS: &[Check] = &[
         "A process that needs more memory than its limit is killed; one that needs less is not.",
         run!(memory),
     )
-    .requires(&[Capability::RealProcesses, Capability::MemoryLimit]),
+    .guarantees(&[Guarantee::Memory])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/pids-hold",
         "No more processes can live at once than the limit says.",
         run!(pids),
     )
-    .requires(&[Capability::RealProcesses, Capability::PidsLimit]),
+    .guarantees(&[Guarantee::Pids])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/cpu-holds",
         "A busy process gets no more CPU than its limit.",
         run!(cpu),
     )
-    .requires(&[Capability::RealProcesses, Capability::CpuLimit])
+    .guarantees(&[Guarantee::Cpu])
+    .properties(&[Property::RealProcesses])
     .exclusive(),
     Check::must(
         "limits/tmp-is-bounded",
         "The writable /tmp of a read-only container has a size.",
         run!(tmp),
     )
-    .requires(&[Capability::RealProcesses, Capability::ReadOnlyRoot]),
+    .guarantees(&[Guarantee::ReadOnly])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/disk-holds",
         "No more can be written to the container's own file system than the limit says.",
         run!(disk),
     )
-    .requires(&[Capability::RealProcesses, Capability::DiskLimit]),
+    .guarantees(&[Guarantee::Disk])
+    .properties(&[Property::RealProcesses]),
 ];
 
 async fn memory(ctx: Ctx) -> CheckResult {
@@ -141,5 +146,9 @@ async fn disk(ctx: Ctx) -> CheckResult {
     )?;
     let (_, logs) = ctx.finished(&config(80)).await?;
     ctx.equal("writing more than there is", logs.as_str(), "refused\n")?;
-    ctx.equal("declared limit", ctx.driver().capabilities().disk_limit, true)
+    ctx.equal(
+        "declared limit",
+        ctx.driver().capabilities().supports(Guarantee::Disk),
+        true,
+    )
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::Effect;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerFilter, ContainerInstance, ContainerPath, ContainerStatus,
-    DriverError, ExecConfig, ExecOutcome, ExecOutput, LogStreamOptions, ReadFileOptions, RemoveOptions,
+    ContainerDriver, ContainerFilter, ContainerInstance, ContainerPath, ContainerStatus, DriverError,
+    ExecConfig, ExecOutcome, ExecOutput, LogStreamOptions, Operation, ReadFileOptions, RemoveOptions,
     ResourceFilter, SecurityOptions, Signal, StopOptions, WriteFile,
 };
 use tokio::io::AsyncReadExt;
@@ -44,35 +44,35 @@ pub(super) const CHECKS: &[Check] = &[
         "A command whose connection is cut while it runs is never reported as complete.",
         run!(cut_exec),
     )
-    .requires(&[Capability::Exec])
+    .requires(&[Operation::Exec])
     .needs(NEEDS),
     Check::must(
         "link/cut-exec-stream-is-an-error",
         "The output of an exec session whose connection is cut ends with an error, not as if it were complete.",
         run!(cut_exec_stream),
     )
-    .requires(&[Capability::ExecStream])
+    .requires(&[Operation::ExecStream])
     .needs(NEEDS),
     Check::must(
         "link/slow-exec-is-whole",
         "Output over a slow connection is complete, also what arrives after the command has exited.",
         run!(slow_exec),
     )
-    .requires(&[Capability::Exec])
+    .requires(&[Operation::Exec])
     .needs(NEEDS),
     Check::must(
         "link/cut-log-stream-is-not-whole",
         "A log stream whose connection is cut resumes without a gap or ends with an error.",
         run!(cut_log_stream),
     )
-    .requires(&[Capability::LogStream])
+    .requires(&[Operation::StreamContainerLogs])
     .needs(NEEDS),
     Check::must(
         "link/cut-file-is-an-error",
         "A file whose transfer is cut is an error, not a shorter file.",
         run!(cut_file),
     )
-    .requires(&[Capability::FileRead, Capability::FileWrite])
+    .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile])
     .needs(NEEDS),
 ];
 
@@ -154,7 +154,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let runs = status(ctx, &made).await? == ContainerStatus::Running;
     judge(ctx, "start_container", fault, started, runs)?;
 
-    if ctx.declares(Capability::ContainerKill) {
+    if ctx.declares(Operation::KillContainer) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let killed = broken.kill_container(&running.id, Signal::KILL).await;
         // Engines respond before the process has exited.
@@ -172,7 +172,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let gone = sound.get_container(&made.id).await?.is_none();
     judge(ctx, "remove_container", fault, removed, gone)?;
 
-    if ctx.declares(Capability::VolumeList) {
+    if ctx.declares(Operation::ListVolumes) {
         let config = ctx.volume();
         let created = broken.create_volume(&config).await;
         let listed = sound.list_volumes(&ResourceFilter::default()).await?;

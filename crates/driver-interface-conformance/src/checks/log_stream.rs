@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, DriverError, LogChunk, LogSource, LogStream, LogStreamOptions,
-    RemoveOptions, StopOptions,
+    ContainerDriver, ContainerId, DriverError, LogChunk, LogSource, LogStream, LogStreamOptions, Operation,
+    Property, RemoveOptions, StopOptions,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::logs::first_difference;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::LogStream];
+const NEEDS: &[Operation] = &[Operation::StreamContainerLogs];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -77,6 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
         "The stream of a container that was never started is empty and ends.",
         run!(before_start),
     )
+    .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-live",
@@ -95,6 +96,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Following a container that was not started yet waits for its start, and ends with its run.",
         run!(follow_created),
     )
+    .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-removed",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driver_interface_errors::codes;
-use driver_interface_types::{ContainerDriver, LogOptions, StopOptions};
+use driver_interface_types::{ContainerDriver, LogOptions, Property, StopOptions};
 use tokio::time::sleep;
 
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
@@ -49,12 +49,14 @@ pub(super) const CHECKS: &[Check] = &[
         "logs/before-start",
         "The logs of a container that was never started are empty, not an error.",
         run!(before_start),
-    ),
+    )
+    .properties(&[Property::CreatedState]),
     Check::must(
         "logs/every-run",
         "The logs have every run of a container, also after it ended.",
         run!(every_run),
-    ),
+    )
+    .properties(&[Property::RestartSameId, Property::LogsAcrossRuns]),
     Check::must(
         "logs/verbatim",
         "Empty lines, spaces, escape sequences and a missing last newline come through unchanged.",

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerDriverExt as _, ContainerId, ContainerStatus, EventKind,
-    ExecConfig, LogChunk, LogOptions, LogStreamOptions, ResourceFilter,
+    ContainerDriver, ContainerDriverExt as _, ContainerId, ContainerStatus, EventKind, ExecConfig, LogChunk,
+    LogOptions, LogStreamOptions, Operation, ResourceFilter,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A hundred and five volumes are all listed, in order and once.",
         run!(volumes),
     )
-    .requires(&[Capability::VolumeList])
+    .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "many/log-lines",
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         "An archive of twelve hundred files goes in and out whole.",
         run!(archive_entries),
     )
-    .requires(&[Capability::FileArchive]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "many/values-of-a-config",
         "Two hundred labels, two hundred variables and a thousand words of one container are all there.",
@@ -76,14 +76,14 @@ fn each_once<T: Ord + std::fmt::Debug>(
 async fn containers(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
     let mut told = None;
-    if ctx.declares(Capability::Events) {
+    if ctx.declares(Operation::Events) {
         let mut events = driver.events(&own(&ctx).kind(EventKind::Created)).await?;
         let ctx = ctx.clone();
         // Read concurrently, because engines drop events for slow readers.
         told = Some(tokio::spawn(async move {
             let mut ids = Vec::new();
             while ids.len() < COUNT {
-                ids.extend(next(&ctx, &mut events).await?.container_id);
+                ids.extend(next(&ctx, &mut events).await?.container_id().cloned());
             }
             CheckResult::Ok(ids)
         }));
@@ -184,7 +184,7 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
         &ctx.driver().get_container_logs(&ended.id, tail).await?,
         LINES - TAIL + 1,
     )?;
-    if ctx.declares(Capability::LogStream) {
+    if ctx.declares(Operation::StreamContainerLogs) {
         let options = LogStreamOptions::default();
         for (about, options, from) in [
             ("the stream", options, 1),
@@ -238,7 +238,7 @@ async fn values(ctx: Ctx) -> CheckResult {
     let (ended, logs) = ctx.finished(&config).await?;
     ctx.equal("the labels", &ended.labels, &map)?;
     same_text(&ctx, "what a command was given", &logs, &wanted)?;
-    if ctx.declares(Capability::Exec) {
+    if ctx.declares(Operation::Exec) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let mut exec = ExecConfig::new(words().collect::<Vec<_>>()).timeout(Duration::from_secs(30));
         exec.env = map;

@@ -2,8 +2,8 @@
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerStatus, DriverError, RemoveOptions, StartOutcome, StopOptions,
-    StopOutcome,
+    ContainerDriver, ContainerDriverExt as _, ContainerId, ContainerStatus, DriverError, RemoveOptions,
+    StartOutcome, StopOptions, StopOutcome,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -99,11 +99,8 @@ async fn random_walk(ctx: Ctx) -> CheckResult {
         ctx.equal(about, answer, expected)?;
         *model = after;
         for (name, model) in &containers {
-            let status = ctx
-                .driver()
-                .get_container(&ContainerId::new(name.as_str())?)
-                .await?
-                .map(|now| now.status);
+            let now = ctx.driver().find_container(name).await?;
+            let status = now.map(|now| now.status);
             ctx.equal(
                 format!("step {step}: the status after {operation:?}"),
                 status,
@@ -115,7 +112,11 @@ async fn random_walk(ctx: Ctx) -> CheckResult {
 }
 
 async fn perform(ctx: &Ctx, name: &str, operation: Operation) -> CheckResult<Answer> {
-    let (driver, id) = (ctx.driver(), ContainerId::new(name)?);
+    let driver = ctx.driver();
+    let id = match driver.find_container(name).await? {
+        Some(found) => found.id,
+        None => ContainerId::new(name)?,
+    };
     let code = |error: DriverError| error.code();
     Ok(match operation {
         Operation::Create => driver

@@ -2,12 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use driver_interface_types::{Capability, ContainerDriver};
+use driver_interface_types::{ConfigFeature, ContainerDriver, Property};
 
 use super::networks::{client, heard, server};
 use crate::{Check, CheckResult, Ctx, Verdict, run};
-
-const NAMES: &[Capability] = &[Capability::NameResolution, Capability::RealProcesses];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -15,19 +13,22 @@ pub(super) const CHECKS: &[Check] = &[
         "A container is found by its aliases on its network.",
         run!(aliases),
     )
-    .requires(NAMES),
+    .config(&[ConfigFeature::NameResolution])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/extra-hosts",
         "Host names that were given resolve to their addresses.",
         run!(extra_hosts),
     )
-    .requires(NAMES),
+    .config(&[ConfigFeature::NameResolution])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/dns",
         "Questions for names go to the name server that was given.",
         run!(dns),
     )
-    .requires(NAMES),
+    .config(&[ConfigFeature::NameResolution])
+    .properties(&[Property::RealProcesses]),
 ];
 
 async fn aliases(ctx: Ctx) -> CheckResult {

@@ -2,7 +2,7 @@
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, LogOptions, NetworkId,
+    ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, LogOptions, NetworkId, Operation,
     RemoveOptions, ResourceFilter, StopOptions, VolumeId, VolumeMount, label,
 };
 
@@ -65,7 +65,11 @@ async fn containers(ctx: Ctx) -> CheckResult {
     let stranger = ctx.stranger().await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     unreachable(&ctx, &stranger, &running.id).await?;
-    unreachable(&ctx, &stranger, &ContainerId::new(running.name.as_str())?).await?;
+    ctx.equal(
+        "the stranger's container of that name",
+        stranger.find_container(&running.name).await?,
+        None,
+    )?;
     let seen = stranger.list_containers(&ContainerFilter::default()).await?;
     ctx.equal("the stranger's list", seen, Vec::new())?;
     ctx.equal("the container", ctx.get(&running.id).await?, running)
@@ -80,13 +84,11 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
         stranger.remove_volume(&volume.id).await,
         &[codes::VOLUME_NOT_FOUND],
     )?;
-    for id in [network.id.clone(), NetworkId::new(network.name.as_str())?] {
-        ctx.refused(
-            "removing the network",
-            stranger.remove_network(&id).await,
-            &[codes::NETWORK_NOT_FOUND],
-        )?;
-    }
+    ctx.refused(
+        "removing the network",
+        stranger.remove_network(&network.id).await,
+        &[codes::NETWORK_NOT_FOUND],
+    )?;
     let mounts = ctx
         .script("true")
         .security(super::volumes::writable())
@@ -102,14 +104,14 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
         stranger.create_container(&joins).await,
         &[codes::NETWORK_NOT_FOUND],
     )?;
-    if ctx.declares(Capability::VolumeList) {
+    if ctx.declares(Operation::ListVolumes) {
         ctx.equal(
             "volumes",
             stranger.list_volumes(&ResourceFilter::default()).await?,
             Vec::new(),
         )?;
     }
-    if ctx.declares(Capability::NetworkList) {
+    if ctx.declares(Operation::ListNetworks) {
         ctx.equal(
             "networks",
             stranger.list_networks(&ResourceFilter::default()).await?,

@@ -1,49 +1,15 @@
 //! Checks of every operation on a resource that does not exist: one check per operation.
 
-use std::time::Duration;
-
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ContainerPath, DriverError, ExecConfig, ExecId, ImageRef,
-    LogOptions, LogStreamOptions, NetworkConnectOptions, NetworkId, ReadFileOptions, RemoveOptions, Signal,
-    StopOptions, VolumeId, WaitOptions, WriteFile,
+    ContainerDriver, ContainerId, DriverError, NetworkConnectOptions, NetworkId, Operation, RemoveOptions,
+    StopOptions, VolumeId,
 };
 
 use crate::{Check, CheckResult, Ctx, Failure};
 
-#[derive(Clone, Copy, Debug)]
-enum Operation {
-    Start,
-    Stop,
-    StopByForce,
-    Remove,
-    RemoveByForce,
-    Logs,
-    IsHealthy,
-    RemoveVolume,
-    RemoveNetwork,
-    RemoveImage,
-    Wait,
-    Kill,
-    Pause,
-    Unpause,
-    Restart,
-    Exec,
-    ExecStream,
-    ExecDetached,
-    ExecStatus,
-    StreamLogs,
-    CopyInto,
-    CopyFrom,
-    ReadFile,
-    ReadFileStream,
-    WriteFile,
-    Stats,
-    StreamStats,
-}
-
 macro_rules! not_found {
-    ($($id:literal, $operation:ident, $call:literal, $error:literal $(, $capability:ident)?;)+) => {
+    ($($id:literal, $operation:ident, $call:literal, $error:literal;)+) => {
         pub(super) const CHECKS: &[Check] = &[
             $(
                 Check::must(
@@ -52,34 +18,46 @@ macro_rules! not_found {
                     |ctx| Box::pin(refuses(ctx, Operation::$operation)),
                 )
                 .without_image()
-                .requires(&[$(Capability::$capability)?]),
+                .requires(&[Operation::$operation]),
             )+
+            Check::must(
+                "errors/not-found/stop-container-by-force",
+                "`stop_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                |ctx| Box::pin(refuses_force(ctx, Operation::StopContainer)),
+            )
+            .without_image(),
+            Check::must(
+                "errors/not-found/remove-container-by-force",
+                "`remove_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                |ctx| Box::pin(refuses_force(ctx, Operation::RemoveContainer)),
+            )
+            .without_image(),
             Check::must(
                 "errors/not-found/get-volume",
                 "`get_volume` of what does not exist is `None`, never an error.",
                 |ctx| Box::pin(get_volume_answers_none(ctx)),
             )
             .without_image()
-            .requires(&[Capability::VolumeInspect]),
+            .requires(&[Operation::GetVolume]),
             Check::must(
                 "errors/not-found/get-network",
                 "`get_network` of what does not exist is `None`, never an error.",
                 |ctx| Box::pin(get_network_answers_none(ctx)),
             )
             .without_image()
-            .requires(&[Capability::NetworkInspect]),
+            .requires(&[Operation::GetNetwork]),
             Check::must(
                 "errors/not-found/connect-network",
                 "`connect_network` names what does not exist, network or container, and changes nothing.",
                 |ctx| Box::pin(connection_refuses(ctx, true)),
             )
-            .requires(&[Capability::NetworkConnect]),
+            .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/disconnect-network",
                 "`disconnect_network` names what does not exist, network or container.",
                 |ctx| Box::pin(connection_refuses(ctx, false)),
             )
-            .requires(&[Capability::NetworkConnect]),
+            .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/get-container",
                 "`get_container` of what does not exist is `None`, never an error.",
@@ -91,33 +69,31 @@ macro_rules! not_found {
 }
 
 not_found! {
-    "start-container", Start, "`start_container`", "ContainerNotFoundError";
-    "stop-container", Stop, "`stop_container`", "ContainerNotFoundError";
-    "stop-container-by-force", StopByForce, "`stop_container` by force", "ContainerNotFoundError";
-    "remove-container", Remove, "`remove_container`", "ContainerNotFoundError";
-    "remove-container-by-force", RemoveByForce, "`remove_container` by force", "ContainerNotFoundError";
-    "get-container-logs", Logs, "`get_container_logs`", "ContainerNotFoundError";
-    "is-container-healthy", IsHealthy, "`is_container_healthy`", "ContainerNotFoundError";
+    "start-container", StartContainer, "`start_container`", "ContainerNotFoundError";
+    "stop-container", StopContainer, "`stop_container`", "ContainerNotFoundError";
+    "remove-container", RemoveContainer, "`remove_container`", "ContainerNotFoundError";
+    "get-container-logs", GetContainerLogs, "`get_container_logs`", "ContainerNotFoundError";
+    "is-container-healthy", IsContainerHealthy, "`is_container_healthy`", "ContainerNotFoundError";
     "remove-volume", RemoveVolume, "`remove_volume`", "VolumeNotFoundError";
     "remove-network", RemoveNetwork, "`remove_network`", "NetworkNotFoundError";
-    "remove-image", RemoveImage, "`remove_image`", "ImageNotFoundError", ImageRemove;
-    "wait-container", Wait, "`wait_container`", "ContainerNotFoundError", ContainerWait;
-    "kill-container", Kill, "`kill_container`", "ContainerNotFoundError", ContainerKill;
-    "pause-container", Pause, "`pause_container`", "ContainerNotFoundError", ContainerPause;
-    "unpause-container", Unpause, "`unpause_container`", "ContainerNotFoundError", ContainerPause;
-    "restart-container", Restart, "`restart_container`", "ContainerNotFoundError", ContainerRestart;
-    "exec", Exec, "`exec`", "ContainerNotFoundError", Exec;
-    "exec-stream", ExecStream, "`exec_stream`", "ContainerNotFoundError", ExecStream;
-    "exec-detached", ExecDetached, "`exec_detached`", "ContainerNotFoundError", ExecDetached;
-    "exec-status", ExecStatus, "`exec_status`", "ContainerNotFoundError", ExecDetached;
-    "stream-container-logs", StreamLogs, "`stream_container_logs`", "ContainerNotFoundError", LogStream;
-    "copy-into-container", CopyInto, "`copy_into_container`", "ContainerNotFoundError", FileArchive;
-    "copy-from-container", CopyFrom, "`copy_from_container`", "ContainerNotFoundError", FileArchive;
-    "read-file", ReadFile, "`read_file`", "ContainerNotFoundError", FileRead;
-    "read-file-stream", ReadFileStream, "`read_file_stream`", "ContainerNotFoundError", FileRead;
-    "write-file", WriteFile, "`write_file`", "ContainerNotFoundError", FileWrite;
-    "container-stats", Stats, "`container_stats`", "ContainerNotFoundError", ContainerStats;
-    "stream-container-stats", StreamStats, "`stream_container_stats`", "ContainerNotFoundError", ContainerStatsStream;
+    "remove-image", RemoveImage, "`remove_image`", "ImageNotFoundError";
+    "wait-container", WaitContainer, "`wait_container`", "ContainerNotFoundError";
+    "kill-container", KillContainer, "`kill_container`", "ContainerNotFoundError";
+    "pause-container", PauseContainer, "`pause_container`", "ContainerNotFoundError";
+    "unpause-container", UnpauseContainer, "`unpause_container`", "ContainerNotFoundError";
+    "restart-container", RestartContainer, "`restart_container`", "ContainerNotFoundError";
+    "exec", Exec, "`exec`", "ContainerNotFoundError";
+    "exec-stream", ExecStream, "`exec_stream`", "ContainerNotFoundError";
+    "exec-detached", ExecDetached, "`exec_detached`", "ContainerNotFoundError";
+    "exec-status", ExecStatus, "`exec_status`", "ContainerNotFoundError";
+    "stream-container-logs", StreamContainerLogs, "`stream_container_logs`", "ContainerNotFoundError";
+    "copy-into-container", CopyIntoContainer, "`copy_into_container`", "ContainerNotFoundError";
+    "copy-from-container", CopyFromContainer, "`copy_from_container`", "ContainerNotFoundError";
+    "read-file", ReadFile, "`read_file`", "ContainerNotFoundError";
+    "read-file-stream", ReadFileStream, "`read_file_stream`", "ContainerNotFoundError";
+    "write-file", WriteFile, "`write_file`", "ContainerNotFoundError";
+    "container-stats", ContainerStats, "`container_stats`", "ContainerNotFoundError";
+    "stream-container-stats", StreamContainerStats, "`stream_container_stats`", "ContainerNotFoundError";
 }
 
 /// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
@@ -132,94 +108,45 @@ fn nobody(ctx: &Ctx) -> Vec<String> {
 }
 
 async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
-    for id in nobody(&ctx) {
-        let (error, code) = provoke(&ctx, operation, &id).await?;
-        let about = format!("{operation:?} of {id}");
-        let Some(error) = error else {
-            return Err(Failure::new(about, code, "success").into());
-        };
-        ctx.equal(&about, error.code(), code)?;
-        ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
-        ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
-        ctx.ensure(
-            format!("the message names it ({about})"),
-            error.message().contains(&id),
-            error.message(),
-        )?;
+    for name in nobody(&ctx) {
+        let error = crate::calls::call(ctx.driver(), operation, &name).await?;
+        names_missing(&ctx, operation, &name, error)?;
     }
     Ok(())
 }
 
-/// Returns the error of the call, and the code it must have.
-async fn provoke(
-    ctx: &Ctx,
-    operation: Operation,
-    id: &str,
-) -> CheckResult<(Option<DriverError>, &'static str)> {
-    Ok(match operation {
-        Operation::RemoveVolume => (
-            ctx.driver().remove_volume(&VolumeId::new(id)?).await.err(),
-            codes::VOLUME_NOT_FOUND,
-        ),
-        Operation::RemoveNetwork => (
-            ctx.driver().remove_network(&NetworkId::new(id)?).await.err(),
-            codes::NETWORK_NOT_FOUND,
-        ),
-        Operation::RemoveImage => {
-            let image = ImageRef::new(format!("localhost/{id}:1"))?;
-            (
-                ctx.driver().remove_image(&image).await.err(),
-                codes::IMAGE_NOT_FOUND,
-            )
-        }
-        _ => (
-            of_container(ctx, operation, &ContainerId::new(id)?).await?,
-            codes::CONTAINER_NOT_FOUND,
-        ),
-    })
+async fn refuses_force(ctx: Ctx, operation: Operation) -> CheckResult {
+    let driver = ctx.driver();
+    for name in nobody(&ctx) {
+        let id = ContainerId::new(&name)?;
+        let error = match operation {
+            Operation::StopContainer => driver.stop_container(&id, StopOptions::kill()).await.err(),
+            _ => driver.remove_container(&id, RemoveOptions::force()).await.err(),
+        };
+        names_missing(&ctx, operation, &name, error)?;
+    }
+    Ok(())
 }
 
-async fn of_container(ctx: &Ctx, operation: Operation, id: &ContainerId) -> CheckResult<Option<DriverError>> {
-    let driver = ctx.driver();
-    let file = ContainerPath::new("/etc/passwd")?;
-    let command = || ExecConfig::new(["true"]);
-    let longest = WaitOptions::at_most(Duration::from_secs(20));
-    Ok(match operation {
-        Operation::Start => driver.start_container(id).await.err(),
-        Operation::Stop => driver.stop_container(id, StopOptions::default()).await.err(),
-        Operation::StopByForce => driver.stop_container(id, StopOptions::kill()).await.err(),
-        Operation::Remove => driver.remove_container(id, RemoveOptions::default()).await.err(),
-        Operation::RemoveByForce => driver.remove_container(id, RemoveOptions::force()).await.err(),
-        Operation::Logs => driver.get_container_logs(id, LogOptions::default()).await.err(),
-        Operation::IsHealthy => driver.is_container_healthy(id).await.err(),
-        Operation::Wait => driver.wait_container(id, longest).await.err(),
-        Operation::Kill => driver.kill_container(id, Signal::TERM).await.err(),
-        Operation::Pause => driver.pause_container(id).await.err(),
-        Operation::Unpause => driver.unpause_container(id).await.err(),
-        Operation::Restart => driver.restart_container(id, StopOptions::default()).await.err(),
-        Operation::Exec => driver.exec(id, command()).await.err(),
-        Operation::ExecStream => driver.exec_stream(id, command()).await.err(),
-        Operation::ExecDetached => driver.exec_detached(id, command()).await.err(),
-        Operation::ExecStatus => driver.exec_status(id, &ExecId::new(ctx.name())?).await.err(),
-        Operation::StreamLogs => driver
-            .stream_container_logs(id, LogStreamOptions::default())
-            .await
-            .err(),
-        Operation::CopyInto => driver
-            .copy_into_container(id, &file.parent(), vec![0; 1024].into())
-            .await
-            .err(),
-        Operation::CopyFrom => driver.copy_from_container(id, &file).await.err(),
-        Operation::ReadFile => driver
-            .read_file(id, &file, ReadFileOptions::default())
-            .await
-            .err(),
-        Operation::ReadFileStream => driver.read_file_stream(id, &file).await.err(),
-        Operation::WriteFile => driver.write_file(id, &file, WriteFile::new("x")).await.err(),
-        Operation::Stats => driver.container_stats(id).await.err(),
-        Operation::StreamStats => driver.stream_container_stats(id).await.err(),
-        Operation::RemoveVolume | Operation::RemoveNetwork | Operation::RemoveImage => None,
-    })
+fn names_missing(ctx: &Ctx, operation: Operation, name: &str, error: Option<DriverError>) -> CheckResult {
+    let code = match operation {
+        Operation::RemoveVolume => codes::VOLUME_NOT_FOUND,
+        Operation::RemoveNetwork => codes::NETWORK_NOT_FOUND,
+        Operation::RemoveImage => codes::IMAGE_NOT_FOUND,
+        _ => codes::CONTAINER_NOT_FOUND,
+    };
+    let about = format!("{operation} of {name}");
+    let Some(error) = error else {
+        return Err(Failure::new(about, code, "success").into());
+    };
+    ctx.equal(&about, error.code(), code)?;
+    ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+    ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    ctx.ensure(
+        format!("the message names it ({about})"),
+        error.message().contains(name),
+        error.message(),
+    )
 }
 
 async fn get_answers_none(ctx: Ctx) -> CheckResult {

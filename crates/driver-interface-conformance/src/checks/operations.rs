@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ContainerStatus, DriverError, EventFilter, EventKind,
-    ExecConfig, ExecOutcome, ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions,
-    NetworkId, PullOptions, ReadFileOptions, Signal, StopOptions, VolumeId, WaitOptions, WriteFile,
+    ContainerDriver, ContainerId, ContainerStatus, EventFilter, EventKind, ExecConfig, ExecOutcome,
+    ExecStatus, ImageFilter, ImageRef, LogStreamOptions, NetworkConnectOptions, Operation, PullOptions,
+    ReadFileOptions, Signal, StopOptions, WaitOptions, WriteFile,
 };
 use tokio::io::AsyncReadExt;
 
@@ -14,7 +14,7 @@ use super::files::path;
 use crate::{Check, CheckResult, Ctx, Need, SERVE, run};
 
 macro_rules! operations {
-    ($($id:literal, $call:literal, $capability:ident, $body:ident;)+) => {
+    ($($id:literal, $call:literal, [$($operation:ident),+], $body:ident;)+) => {
         pub(super) const CHECKS: &[Check] = &[
             $(
                 Check::must(
@@ -22,100 +22,48 @@ macro_rules! operations {
                     concat!($call, " when it is declared."),
                     run!($body),
                 )
-                .requires(&[Capability::$capability]),
+                .requires(&[$(Operation::$operation),+]),
             )+
             Check::must(
                 "capability/image-load",
                 "`load_image` loads an image and names it when it is declared.",
                 run!(image_load),
             )
-            .requires(&[Capability::ImageLoad])
+            .requires(&[Operation::LoadImage])
             .without_image(),
             Check::must(
                 "capability/image-pull-stream",
                 "`pull_image` fetches an image when it is declared.",
                 run!(image_pull),
             )
-            .requires(&[Capability::ImagePullStream])
+            .requires(&[Operation::PullImage])
             .needs(&[Need::Registry]),
         ];
     };
 }
 
 operations! {
-    "container-wait", "`wait_container` tells how a container ended", ContainerWait, wait;
-    "container-kill", "`kill_container` ends a container", ContainerKill, kill;
-    "container-pause", "`pause_container` and `unpause_container` freeze and release a container", ContainerPause, pause;
-    "container-restart", "`restart_container` runs a container anew", ContainerRestart, restart;
-    "exec", "`exec` runs a command in a container", Exec, exec;
-    "exec-stream", "`exec_stream` connects to a command in a container", ExecStream, exec_stream;
-    "exec-detached", "`exec_detached` starts a command, and `exec_status` tells of it", ExecDetached, exec_detached;
-    "log-stream", "`stream_container_logs` gives what a container printed", LogStream, log_stream;
-    "file-archive", "`copy_from_container` packs what `copy_into_container` unpacked", FileArchive, file_archive;
-    "file-read", "`read_file` and `read_file_stream` read a container's file", FileRead, file_read;
-    "file-write", "`write_file` writes a file that the container sees", FileWrite, file_write;
-    "image-list", "`list_images` has the image that containers are made from", ImageList, image_list;
-    "image-inspect", "`get_image` finds the image that containers are made from", ImageInspect, image_inspect;
-    "container-stats", "`container_stats` measures a container", ContainerStats, stats;
-    "container-stats-stream", "`stream_container_stats` measures a container again and again", ContainerStatsStream, stats_stream;
-    "events", "`events` tells of a creation", Events, events;
-    "volume-inspect", "`get_volume` finds a volume", VolumeInspect, volume_inspect;
-    "network-inspect", "`get_network` finds a network", NetworkInspect, network_inspect;
-    "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", NetworkConnect, network_connect;
-    "network-cleanup", "`remove_idle_networks` leaves a network that is used", NetworkCleanup, network_cleanup;
-    "plan", "`plan` accepts a good config", Plan, plan;
-}
-
-/// Calls the operations that are not declared, and returns their errors.
-pub(super) async fn undeclared(ctx: &Ctx) -> CheckResult<Vec<(Capability, Option<DriverError>)>> {
-    let driver = ctx.driver();
-    let (container, name) = (ContainerId::new(ctx.name())?, ctx.name());
-    let (volume, network) = (VolumeId::new(&name)?, NetworkId::new(&name)?);
-    let image = ImageRef::new(format!("localhost/{name}:none"))?;
-    let (file, command) = (path("/etc/passwd")?, || ExecConfig::new(["true"]));
-    let mut answers = Vec::new();
-    for capability in Capability::ALL.iter().copied().filter(|one| !ctx.declares(*one)) {
-        let answer = match capability {
-            Capability::ContainerWait => driver
-                .wait_container(&container, WaitOptions::default())
-                .await
-                .err(),
-            Capability::ContainerKill => driver.kill_container(&container, Signal::TERM).await.err(),
-            Capability::ContainerPause => driver.pause_container(&container).await.err(),
-            Capability::ContainerRestart => driver
-                .restart_container(&container, StopOptions::kill())
-                .await
-                .err(),
-            Capability::Exec => driver.exec(&container, command()).await.err(),
-            Capability::ExecStream => driver.exec_stream(&container, command()).await.err(),
-            Capability::ExecDetached => driver.exec_detached(&container, command()).await.err(),
-            Capability::LogStream => {
-                let options = LogStreamOptions::default();
-                driver.stream_container_logs(&container, options).await.err()
-            }
-            Capability::FileArchive => driver.copy_from_container(&container, &file).await.err(),
-            Capability::FileRead => driver.read_file_stream(&container, &file).await.err(),
-            Capability::FileWrite => driver
-                .write_file(&container, &file, WriteFile::new("x"))
-                .await
-                .err(),
-            Capability::ImagePullStream => driver.pull_image(&image, PullOptions::default()).await.err(),
-            Capability::ImageList => driver.list_images(&ImageFilter::default()).await.err(),
-            Capability::ImageInspect => driver.get_image(&image).await.err(),
-            Capability::ImageLoad => driver.load_image(Vec::new().into()).await.err(),
-            Capability::ContainerStats => driver.container_stats(&container).await.err(),
-            Capability::ContainerStatsStream => driver.stream_container_stats(&container).await.err(),
-            Capability::Events => driver.events(&EventFilter::default()).await.err(),
-            Capability::VolumeInspect => driver.get_volume(&volume).await.err(),
-            Capability::NetworkInspect => driver.get_network(&network).await.err(),
-            Capability::NetworkConnect => driver.disconnect_network(&network, &container).await.err(),
-            Capability::NetworkCleanup => driver.remove_idle_networks().await.err(),
-            Capability::Plan => driver.plan(&ctx.script("true")).await.err(),
-            _ => continue,
-        };
-        answers.push((capability, answer));
-    }
-    Ok(answers)
+    "container-wait", "`wait_container` tells how a container ended", [WaitContainer], wait;
+    "container-kill", "`kill_container` ends a container", [KillContainer], kill;
+    "container-pause", "`pause_container` and `unpause_container` freeze and release a container", [PauseContainer, UnpauseContainer], pause;
+    "container-restart", "`restart_container` runs a container anew", [RestartContainer], restart;
+    "exec", "`exec` runs a command in a container", [Exec], exec;
+    "exec-stream", "`exec_stream` connects to a command in a container", [ExecStream], exec_stream;
+    "exec-detached", "`exec_detached` starts a command, and `exec_status` tells of it", [ExecDetached, ExecStatus], exec_detached;
+    "log-stream", "`stream_container_logs` gives what a container printed", [StreamContainerLogs], log_stream;
+    "file-archive", "`copy_from_container` packs what `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
+    "file-read", "`read_file` and `read_file_stream` read a container's file", [ReadFile, ReadFileStream], file_read;
+    "file-write", "`write_file` writes a file that the container sees", [WriteFile], file_write;
+    "image-list", "`list_images` has the image that containers are made from", [ListImages], image_list;
+    "image-inspect", "`get_image` finds the image that containers are made from", [GetImage], image_inspect;
+    "container-stats", "`container_stats` measures a container", [ContainerStats], stats;
+    "container-stats-stream", "`stream_container_stats` measures a container again and again", [StreamContainerStats], stats_stream;
+    "events", "`events` tells of a creation", [Events], events;
+    "volume-inspect", "`get_volume` finds a volume", [GetVolume], volume_inspect;
+    "network-inspect", "`get_network` finds a network", [GetNetwork], network_inspect;
+    "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", [ConnectNetwork, DisconnectNetwork], network_connect;
+    "network-cleanup", "`remove_idle_networks` leaves a network that is used", [RemoveIdleNetworks], network_cleanup;
+    "plan", "`plan` accepts a good config", [Plan], plan;
 }
 
 async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
@@ -286,7 +234,7 @@ async fn events(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&filter).await?;
     let made = ctx.driver().create_container(&ctx.script("true")).await?;
     let event = ctx.ends("an event", stream.next()).await?.transpose()?;
-    let seen = event.map(|event| (event.kind, event.container_id));
+    let seen = event.map(|event| (event.kind(), event.container_id().cloned()));
     ctx.equal("the event", seen, Some((EventKind::Created, Some(made.id))))
 }
 

@@ -1,6 +1,6 @@
 //! Checks of overwriting: nothing of the old content remains.
 
-use driver_interface_types::{Capability, ContainerDriver, ContainerId, WriteFile};
+use driver_interface_types::{ContainerDriver, ContainerId, Operation, WriteFile};
 
 use super::files::{path, read, writable};
 use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
@@ -11,13 +11,22 @@ pub(super) const CHECKS: &[Check] = &[
         "A file written over another has its own length, permissions and owner, also the default ones.",
         run!(written),
     )
-    .requires(&[Capability::FileRead, Capability::FileWrite, Capability::Exec]),
+    .requires(&[
+        Operation::ReadFile,
+        Operation::ReadFileStream,
+        Operation::WriteFile,
+        Operation::Exec,
+    ]),
     Check::must(
         "files/overwritten-by-archive",
         "A file unpacked over another has its own length, permissions and owner.",
         run!(unpacked),
     )
-    .requires(&[Capability::FileArchive, Capability::Exec]),
+    .requires(&[
+        Operation::CopyIntoContainer,
+        Operation::CopyFromContainer,
+        Operation::Exec,
+    ]),
 ];
 
 /// A file's content, permissions, and owner.

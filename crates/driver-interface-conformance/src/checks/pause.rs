@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerFilter, ContainerState, ContainerStatus, LogOptions, PauseOutcome,
+    ContainerDriver, ContainerFilter, ContainerState, ContainerStatus, LogOptions, Operation, PauseOutcome,
     RemoveOptions, StopOptions, StopOutcome, UnpauseOutcome,
 };
 use tokio::time::sleep;
 
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
-const NEEDS: &[Capability] = &[Capability::ContainerPause];
+const NEEDS: &[Operation] = &[Operation::PauseContainer, Operation::UnpauseContainer];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(

@@ -1,14 +1,14 @@
 //! Checks of plans: what a creation would do, determined without doing it.
 
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, PullPolicy,
+    ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, Operation, PullPolicy,
     ResourceFilter, Strictness, Warning,
 };
 
 use super::config::config;
 use crate::{Check, CheckResult, Ctx, run};
 
-const NEEDS: &[Capability] = &[Capability::Plan];
+const NEEDS: &[Operation] = &[Operation::Plan];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -110,7 +110,7 @@ async fn refusals(ctx: Ctx) -> CheckResult {
 async fn beyond(ctx: Ctx) -> CheckResult {
     let good = planned(&ctx, &config(&ctx)).await?;
     ctx.equal("refusals of the control", paths(&good.refusals), Vec::new())?;
-    if let Some(most) = ctx.capabilities().max_cpu {
+    if let Some(most) = ctx.capabilities().bounds.max_cpu {
         let plan = planned(&ctx, &config(&ctx).cpu(most + 1.0)).await?;
         ctx.equal(
             "more CPU than allowed",
@@ -148,13 +148,13 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
         ctx.driver().list_containers(&ctx.own()).await?.len(),
         0,
     )?;
-    if ctx.declares(Capability::NetworkList) {
+    if ctx.declares(Operation::ListNetworks) {
         ctx.equal("networks", ctx.driver().list_networks(&own).await?.len(), 0)?;
     }
-    if ctx.declares(Capability::VolumeList) {
+    if ctx.declares(Operation::ListVolumes) {
         ctx.equal("volumes", ctx.driver().list_volumes(&own).await?.len(), 0)?;
     }
-    if ctx.declares(Capability::ImageList) {
+    if ctx.declares(Operation::ListImages) {
         let image = driver_interface_types::ImageRef::new(missing.image)?;
         let found = ctx
             .driver()

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use driver_interface_errors::codes;
-use driver_interface_types::{Capability, ContainerDriver, ContainerId, PortMapping, Protocol, StopOptions};
+use driver_interface_types::{
+    ConfigFeature, ContainerDriver, ContainerId, PortMapping, Property, Protocol, StopOptions,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -12,8 +14,7 @@ use tokio::time::timeout;
 use super::networks::server;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
-const NEEDS: &[Capability] = &[Capability::PortPublish];
-const REAL: &[Capability] = &[Capability::PortPublish, Capability::RealProcesses];
+const NEEDS: &[ConfigFeature] = &[ConfigFeature::PortPublish];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -21,44 +22,47 @@ pub(super) const CHECKS: &[Check] = &[
         "While it runs, the instance names each published port, its protocol and where it is reached; otherwise none.",
         run!(recorded),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "ports/loopback-by-default",
         "A port is reached at the host's loopback and nowhere else unless an address is given.",
         run!(loopback),
     )
     .because("engines publish to the whole world")
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "ports/picked-apart",
         "Two containers with one port inside get different ports on the host.",
         run!(picked),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "ports/reached",
         "What listens in the container is reached at the place that the instance names.",
         run!(reached),
     )
-    .requires(REAL),
+    .config(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/given",
         "A host port that is given is the one, and nobody is there any more after the stop.",
         run!(given),
     )
-    .requires(REAL),
+    .config(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/taken",
         "A host port that somebody has is `ContainerStartError`, and the container does not run.",
         run!(taken),
     )
-    .requires(REAL),
+    .config(NEEDS)
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/unpublished-is-closed",
         "A port that is not published is not among the instance's, whatever listens on it.",
         run!(unpublished),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
 ];
 
 const PORT: u16 = 7070;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ImageInfo, ImageRef, PullOptions, PullProgress, RegistryCredentials,
+    ContainerDriver, ImageInfo, ImageRef, Operation, PullOptions, PullProgress, RegistryCredentials,
 };
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A pull ends with the image, which can be used then; pulling it again is fine.",
         run!(pull),
     )
-    .requires(&[Capability::ImagePullStream])
+    .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
     .limit(180),
     Check::must(
@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A pull of what no registry has is `ImagePullError` or `ImageNotFoundError`, and nothing appears.",
         run!(pull_missing),
     )
-    .requires(&[Capability::ImagePullStream])
+    .requires(&[Operation::PullImage])
     .without_image()
     .limit(180),
     Check::must(
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Credentials a registry does not ask for do no harm, and are not kept for the next pull.",
         run!(pull_credentials),
     )
-    .requires(&[Capability::ImagePullStream])
+    .requires(&[Operation::PullImage])
     .needs(&[Need::Registry])
     .limit(180),
     Check::must(
@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         "No error of a pull has its password or token in it.",
         run!(pull_secret),
     )
-    .requires(&[Capability::ImagePullStream])
+    .requires(&[Operation::PullImage])
     .without_image()
     .limit(180),
 ];
@@ -107,7 +107,7 @@ async fn pull_missing(ctx: Ctx) -> CheckResult {
         )?;
         ctx.equal("retryable", error.is_retryable(), false)?;
     }
-    if ctx.declares(Capability::ImageInspect) {
+    if ctx.declares(Operation::GetImage) {
         ctx.equal("the image", ctx.driver().get_image(&image).await?, None)?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerId, ContainerStatus, LogOptions, RemoveOptions, StopOptions,
+    ContainerDriver, ContainerId, ContainerStatus, LogOptions, Property, RemoveOptions, StopOptions,
 };
 use tokio::time::Instant;
 
@@ -15,7 +15,8 @@ pub(super) const CHECKS: &[Check] = &[
         "removal/not-running",
         "Containers that were never started or have ended are removed.",
         run!(not_running),
-    ),
+    )
+    .properties(&[Property::CreatedState]),
     Check::must(
         "removal/running-refused",
         "Without force a running container is not removed and goes on running.",

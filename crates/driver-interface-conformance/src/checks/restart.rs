@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerStatus, LogOptions, RestartOutcome, StopOptions,
+    ContainerDriver, ContainerStatus, LogOptions, Operation, Property, RestartOutcome, StopOptions,
 };
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 
-const NEEDS: &[Capability] = &[Capability::ContainerRestart];
+const NEEDS: &[Operation] = &[Operation::RestartContainer];
 const GRACE: Duration = Duration::from_secs(20);
 
 pub(super) const CHECKS: &[Check] = &[
@@ -19,12 +19,14 @@ pub(super) const CHECKS: &[Check] = &[
         "A restart lets the old process end by itself and runs a new one, with a new start time and the logs continued.",
         run!(new_run),
     )
+    .properties(&[Property::LogsAcrossRuns])
     .requires(NEEDS),
     Check::must(
         "restart/stopped-starts",
         "A restart starts what was never started and what has ended.",
         run!(stopped_starts),
     )
+    .properties(&[Property::CreatedState, Property::RestartSameId])
     .requires(NEEDS),
     Check::must(
         "restart/stubborn-keeps-running",

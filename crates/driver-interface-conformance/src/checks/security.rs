@@ -1,6 +1,6 @@
 //! Checks of security, measured from inside through `/proc`, never from what the engine claims to have set.
 
-use driver_interface_types::{Capability, SecurityOptions};
+use driver_interface_types::{Guarantee, Property, SecurityOptions};
 
 use crate::{Check, CheckResult, Ctx, Failure, run};
 
@@ -10,51 +10,57 @@ pub(super) const CHECKS: &[Check] = &[
         "By default a process has no Linux capability, in none of the five sets, root or not.",
         run!(capabilities),
     )
-    .requires(&[Capability::RealProcesses, Capability::CapabilityDrop]),
+    .guarantees(&[Guarantee::Capabilities])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/capability-added",
         "A capability that is given back is there, and no other.",
         run!(capability_added),
     )
-    .requires(&[Capability::RealProcesses, Capability::CapabilityDrop]),
+    .guarantees(&[Guarantee::Capabilities])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/no-new-privileges",
         "By default no process can gain privileges.",
         run!(no_new_privileges),
     )
-    .requires(&[Capability::RealProcesses, Capability::NoNewPrivileges]),
+    .guarantees(&[Guarantee::NoNewPrivileges])
+    .properties(&[Property::RealProcesses]),
     Check::must("security/seccomp", "System calls are filtered.", run!(seccomp))
-        .requires(&[Capability::RealProcesses, Capability::Seccomp]),
+        .guarantees(&[Guarantee::Seccomp])
+        .properties(&[Property::RealProcesses]),
     Check::must(
         "security/user",
         "The main process runs as the user asked for: 1000:1000 by default, in no other group.",
         run!(user),
     )
-    .requires(&[Capability::RealProcesses, Capability::User]),
+    .guarantees(&[Guarantee::User])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/read-only-root",
         "By default nothing but /tmp can be written to.",
         run!(read_only_root),
     )
-    .requires(&[Capability::RealProcesses, Capability::ReadOnlyRoot]),
+    .guarantees(&[Guarantee::ReadOnly])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/no-host-mounts",
         "Neither the engine's socket nor a folder of the host is mounted.",
         run!(no_host_mounts),
     )
-    .requires(&[Capability::RealProcesses]),
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/own-processes-only",
         "A container sees only its own processes.",
         run!(own_processes),
     )
-    .requires(&[Capability::RealProcesses]),
+    .properties(&[Property::RealProcesses]),
     Check::should(
         "security/kernel-interfaces-masked",
         "The kernel's settings are read-only and its memory cannot be read.",
         run!(masked),
     )
-    .requires(&[Capability::RealProcesses]),
+    .properties(&[Property::RealProcesses]),
 ];
 
 /// Returns the values of these keys in `/proc/self/status`, for a process with these options.

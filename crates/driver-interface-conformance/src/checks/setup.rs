@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogOptions,
-    PortMapping, Signal, StopOptions, TmpfsMount,
+    ConfigFeature, ContainerConfig, ContainerDriver, DeviceMapping, GpuRequest, HealthCheck, LogOptions,
+    Operation, PortMapping, Property, Signal, StopOptions, TmpfsMount,
 };
 
 use super::config::{config, refused};
 use crate::{Check, CheckResult, Ctx, Verdict, run};
 
-const PROCESS: &[Capability] = &[Capability::ProcessSetup];
+const PROCESS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -33,74 +33,75 @@ pub(super) const CHECKS: &[Check] = &[
         "An entrypoint runs with its own arguments and then the command's; an empty one is none.",
         run!(entrypoint),
     )
-    .requires(PROCESS),
+    .config(PROCESS),
     Check::must(
         "setup/empty-entrypoint",
         "An empty entrypoint without a command is refused at `entrypoint`: nothing would be left to run.",
         run!(empty_entrypoint),
     )
     .because("an entrypoint of the config's own, an empty one too, leaves the image's command out")
-    .requires(PROCESS)
+    .config(PROCESS)
     .without_image(),
     Check::must(
         "setup/nothing-to-run",
         "Where neither the config nor the image says what to run, the creation is refused, not retryable, with no effect.",
         run!(nothing_to_run),
     )
-    .requires(&[Capability::ImageImport, Capability::ImageRemove])
+    .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
         "setup/working-dir",
         "The main process runs in the folder that was asked for.",
         run!(working_dir),
     )
-    .requires(PROCESS),
+    .config(PROCESS),
     Check::must(
         "setup/hostname",
         "The container knows itself by the name that was asked for.",
         run!(hostname),
     )
-    .requires(PROCESS),
+    .config(PROCESS),
     Check::must(
         "setup/terminal",
         "With a terminal the main process sees one, and its output and error are one stream.",
         run!(terminal),
     )
-    .requires(PROCESS),
+    .config(PROCESS),
     Check::must(
         "setup/stop-signal",
         "A stop sends the signal that was asked for, and no other.",
         run!(stop_signal),
     )
-    .requires(PROCESS),
+    .config(PROCESS),
     Check::must(
         "setup/init",
         "With an init process the main process is not PID 1, and without one it is.",
         run!(init),
     )
-    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/ulimits",
         "The kernel's limits that were asked for hold for the main process.",
         run!(ulimits),
     )
-    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/tmpfs",
         "A folder in memory can be written to up to its size and is empty at each start; one at `/tmp` replaces the driver's.",
         run!(tmpfs),
     )
-    .requires(&[Capability::TmpfsMount]),
+    .properties(&[Property::RestartSameId])
+    .config(&[ConfigFeature::TmpfsMount]),
     Check::must(
         "setup/shm-size",
         "`/dev/shm` has the size that was asked for.",
         run!(shm_size),
     )
-    .requires(&[Capability::TmpfsMount, Capability::RealProcesses]),
+    .config(&[ConfigFeature::TmpfsMount]).properties(&[Property::RealProcesses]),
 ];
 
 /// A config with one optional field, the field's name, and the capability it requires.
-pub(super) type Asking = (ContainerConfig, &'static str, Capability);
+pub(super) type Asking = (ContainerConfig, &'static str, ConfigFeature);
 
 /// Returns every field that requires a capability, each in its own config.
 pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
@@ -154,7 +155,7 @@ async fn undeclared(ctx: Ctx) -> CheckResult {
         ctx.equal(format!("retryable ({path})"), error.is_retryable(), false)?;
         ctx.equal(format!("effect ({path})"), error.effect(), Effect::NotApplied)?;
         let text = error.to_string();
-        let named = text.contains(path) || text.contains(capability.as_str());
+        let named = text.contains(path) || text.contains(&capability.to_string());
         ctx.ensure(format!("the error names {path}"), named, text)?;
     }
     ctx.equal(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerState, ContainerStatus, LogOptions, Signal,
+    ContainerDriver, ContainerState, ContainerStatus, LogOptions, Operation, Signal,
 };
 use tokio::time::sleep;
 
@@ -16,25 +16,25 @@ pub(super) const CHECKS: &[Check] = &[
         "A signal that is not caught ends the process, with the code and status that follow from it.",
         run!(ends),
     )
-    .requires(&[Capability::ContainerKill]),
+    .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/signal-reaches-the-process",
         "The process gets the signal that was sent and no other, once for each call, and goes on if it handles it.",
         run!(reaches),
     )
-    .requires(&[Capability::ContainerKill]),
+    .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/not-running",
         "A signal to what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
         run!(not_running),
     )
-    .requires(&[Capability::ContainerKill]),
+    .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/paused",
         "A paused container gets `SIGKILL`, which ends it, and refuses every other signal.",
         run!(paused),
     )
-    .requires(&[Capability::ContainerKill, Capability::ContainerPause]),
+    .requires(&[Operation::KillContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
 ];
 
 async fn ends(ctx: Ctx) -> CheckResult {

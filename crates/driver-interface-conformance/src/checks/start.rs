@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver, ContainerState, ContainerStatus, LogOptions, RemoveOptions, StartOutcome, StopOptions,
+    ContainerDriver, ContainerState, ContainerStatus, LogOptions, Property, RemoveOptions, StartOutcome,
+    StopOptions,
 };
 use tokio::time::sleep;
 
@@ -25,7 +26,8 @@ pub(super) const CHECKS: &[Check] = &[
         "lifecycle/start/again-after-end",
         "A container that ended runs again, with a new start time and the new run's exit code.",
         run!(again),
-    ),
+    )
+    .properties(&[Property::RestartSameId]),
     Check::must(
         "lifecycle/start/no-such-program",
         "A program that does not exist is `ContainerStartError`, not retryable; the container can be removed.",

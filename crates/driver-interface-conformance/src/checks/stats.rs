@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ContainerStats, RemoveOptions, StatsStream, StopOptions,
+    ContainerDriver, ContainerId, ContainerStats, Guarantee, Operation, Property, RemoveOptions, StatsStream,
+    StopOptions,
 };
 
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
@@ -15,52 +16,52 @@ pub(super) const CHECKS: &[Check] = &[
         "A process that holds memory uses that much more, within the limit that is told.",
         run!(memory),
     )
-    .requires(&[Capability::ContainerStats, Capability::RealProcesses, Capability::MemoryLimit]),
+    .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
     Check::must(
         "stats/cpu",
         "A busy process uses CPU, and its share is of the time between two measurements; an idle one uses next to none.",
         run!(cpu),
     )
     .because("the first figure of an engine is since the start, or zero")
-    .requires(&[Capability::ContainerStats, Capability::RealProcesses]),
+    .requires(&[Operation::ContainerStats]).properties(&[Property::RealProcesses]),
     Check::must(
         "stats/pids",
         "Processes are counted, and the limit is told.",
         run!(pids),
     )
-    .requires(&[Capability::ContainerStats]),
+    .requires(&[Operation::ContainerStats]),
     Check::must(
         "stats/limits",
         "The limits of the config are in the figures, and totals do not go back.",
         run!(limits),
     )
-    .requires(&[Capability::ContainerStats, Capability::MemoryLimit, Capability::PidsLimit]),
+    .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory, Guarantee::Pids]),
     Check::must(
         "stats/not-running",
         "Measuring what does not run is `ContainerNotRunningError`, also as a stream.",
         run!(not_running),
     )
     .because("engines answer with zeros")
-    .requires(&[Capability::ContainerStats]),
+    .requires(&[Operation::ContainerStats]),
     Check::must(
         "stats/stream-times-ascend",
         "A stream gives a measurement about every second, and their times ascend.",
         run!(stream_times),
     )
-    .requires(&[Capability::ContainerStatsStream]),
+    .requires(&[Operation::StreamContainerStats]),
     Check::must(
         "stats/stream-ends",
         "A stream ends when the container ends or is removed.",
         run!(stream_ends),
     )
     .because("one engine goes on with zeros for ever")
-    .requires(&[Capability::ContainerStatsStream]),
+    .requires(&[Operation::StreamContainerStats]),
     Check::must(
         "stats/stream-slow-reader",
         "Measurements that nobody reads in time are left out: a late reader gets a fresh one soon.",
         run!(stream_slow),
     )
-    .requires(&[Capability::ContainerStatsStream]),
+    .requires(&[Operation::StreamContainerStats]),
 ];
 
 const MIB: u64 = 1024 * 1024;
@@ -161,7 +162,7 @@ async fn not_running(ctx: Ctx) -> CheckResult {
         let result = ctx.driver().container_stats(id).await;
         let error = ctx.refused("a measurement", result, &[codes::CONTAINER_NOT_RUNNING])?;
         ctx.equal("retryable", error.is_retryable(), false)?;
-        if ctx.declares(Capability::ContainerStatsStream) {
+        if ctx.declares(Operation::StreamContainerStats) {
             let result = ctx.driver().stream_container_stats(id).await;
             ctx.refused("a stream", result, &[codes::CONTAINER_NOT_RUNNING])?;
         }

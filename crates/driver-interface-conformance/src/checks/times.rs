@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerStatus, EventFilter, EventKind,
-    ExecConfig, ExecOutcome, HealthCheck, LogChunk, LogOptions, LogStreamOptions, RemoveOptions, StopOptions,
-    StopOutcome, WaitOptions,
+    ConfigFeature, ContainerDriver, ContainerHealthStatus, ContainerId, ContainerStatus, EventFilter,
+    EventKind, ExecConfig, ExecOutcome, HealthCheck, LogChunk, LogOptions, LogStreamOptions, Operation,
+    RemoveOptions, StopOptions, StopOutcome, WaitOptions,
 };
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
         run!(one_clock),
     )
     .because("the client's clock may differ from the engine's")
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "times/logs-within-a-second",
         "`since` and `until` between two lines of one second split there; where the engine records whole seconds, \
@@ -57,13 +57,13 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
     .exclusive()
-    .requires(&[Capability::Events]),
+    .requires(&[Operation::Events]),
     Check::must(
         "times/health-check",
         "A health check's interval and timeout below a second hold.",
         run!(health_check),
     )
-    .requires(&[Capability::HealthCheckRun]),
+    .config(&[ConfigFeature::HealthCheck]),
 ];
 
 /// Neither one second nor two.
@@ -94,7 +94,7 @@ async fn stop_graces(ctx: &Ctx) -> CheckResult {
 }
 
 async fn restart_graces(ctx: &Ctx) -> CheckResult {
-    if !ctx.declares(Capability::ContainerRestart) {
+    if !ctx.declares(Operation::RestartContainer) {
         return Ok(());
     }
     let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
@@ -115,7 +115,7 @@ async fn restart_graces(ctx: &Ctx) -> CheckResult {
 async fn timeouts(ctx: &Ctx) -> CheckResult {
     let id = ctx.ready(&ctx.script(SERVE)).await?.id;
     let wait = async {
-        if !ctx.declares(Capability::ContainerWait) {
+        if !ctx.declares(Operation::WaitContainer) {
             return Ok(());
         }
         let begun = Instant::now();
@@ -125,7 +125,7 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
     };
     let long = || ExecConfig::new(["sleep", "600"]).timeout(SPAN);
     let exec = async {
-        if !ctx.declares(Capability::Exec) {
+        if !ctx.declares(Operation::Exec) {
             return Ok(());
         }
         let begun = Instant::now();
@@ -134,7 +134,7 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
         ctx.equal("an exec", output.outcome, ExecOutcome::TimedOut)
     };
     let session = async {
-        if !ctx.declares(Capability::ExecStream) {
+        if !ctx.declares(Operation::ExecStream) {
             return Ok(());
         }
         let begun = Instant::now();
@@ -149,12 +149,12 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
 async fn zero_is_zero(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
     let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
-    if ctx.declares(Capability::ContainerWait) {
+    if ctx.declares(Operation::WaitContainer) {
         let wait = driver.wait_container(&id, WaitOptions::at_most(Duration::ZERO));
         let waited = ctx.ends("a wait of zero", wait).await?;
         ctx.refused("a wait of zero", waited, &[codes::WAIT_TIMEOUT])?;
     }
-    if ctx.declares(Capability::Exec) {
+    if ctx.declares(Operation::Exec) {
         let timeout = ExecConfig::new(["sleep", "600"]).timeout(Duration::ZERO);
         let output = ctx.ends("an exec of zero", driver.exec(&id, timeout)).await??;
         ctx.equal("an exec of zero", output.outcome, ExecOutcome::TimedOut)?;
@@ -183,7 +183,7 @@ async fn zero_is_zero(ctx: Ctx) -> CheckResult {
         .get_container_logs(&id, LogOptions::default().since(UNIX_EPOCH))
         .await?;
     ctx.equal("the logs since the epoch", logs.as_str(), "ready\n")?;
-    if ctx.declares(Capability::LogStream) {
+    if ctx.declares(Operation::StreamContainerLogs) {
         let options = LogStreamOptions::default();
         let text = streamed(&ctx, &id, options.until(UNIX_EPOCH)).await?;
         ctx.equal("the log stream until the epoch", text.as_str(), "")?;
@@ -215,7 +215,7 @@ fn with_fractions(ctx: &Ctx, about: &str, times: &[SystemTime]) -> CheckResult {
 }
 
 async fn of_objects(ctx: Ctx) -> CheckResult {
-    let mut stream = match ctx.declares(Capability::Events) {
+    let mut stream = match ctx.declares(Operation::Events) {
         true => Some(ctx.driver().events(&own(&ctx)).await?),
         false => None,
     };
@@ -231,7 +231,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
             let wanted = (ended.created_at, ended.started_at, ended.exit.clone());
             ctx.equal(format!("the times from {about}"), times, Some(wanted))?;
         }
-        if ctx.declares(Capability::ContainerWait) {
+        if ctx.declares(Operation::WaitContainer) {
             let exit = ctx
                 .driver()
                 .wait_container(&ended.id, WaitOptions::default())
@@ -263,7 +263,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
         let times: Vec<SystemTime> = events.iter().map(|event| event.time).collect();
         with_fractions(&ctx, "an event", &times)?;
     }
-    if ctx.declares(Capability::ContainerStats) {
+    if ctx.declares(Operation::ContainerStats) {
         let id = ctx.ready(&ctx.script(SERVE)).await?.id;
         let stats = [
             ctx.driver().container_stats(&id).await?,
@@ -286,7 +286,7 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     let clock = ctx.ready(&ctx.script(SERVE)).await?.id;
     let from = engine_time(&ctx, &clock).await?;
     let mut times: Vec<(String, SystemTime)> = Vec::new();
-    let mut stream = match ctx.declares(Capability::Events) {
+    let mut stream = match ctx.declares(Operation::Events) {
         true => Some(driver.events(&own(&ctx)).await?),
         false => None,
     };
@@ -310,7 +310,7 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     for time in log_times(&ctx, &ended.id).await? {
         times.push(("a line's".to_owned(), time));
     }
-    if ctx.declares(Capability::LogStream) {
+    if ctx.declares(Operation::StreamContainerLogs) {
         let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
         times.extend(
             chunks
@@ -320,9 +320,9 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     }
     if let Some(stream) = &mut stream {
         let events = up_to(&ctx, stream, EventKind::Stopped).await?;
-        times.extend(events.iter().map(|event| (event.kind.to_string(), event.time)));
+        times.extend(events.iter().map(|event| (event.kind().to_string(), event.time)));
     }
-    if ctx.declares(Capability::ContainerStats) {
+    if ctx.declares(Operation::ContainerStats) {
         let stats = driver.container_stats(&clock).await?;
         times.push(("of stats".to_owned(), stats.time));
     }
@@ -406,7 +406,7 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
             .get_container_logs(&ended.id, LogOptions::default().since(*later))
             .await?;
         split("the logs since a line's own time", since, &after)?;
-        if ctx.declares(Capability::LogStream) {
+        if ctx.declares(Operation::StreamContainerLogs) {
             let options = LogStreamOptions::default();
             split(
                 "the stream since a time",
@@ -426,7 +426,7 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
 async fn log_fractions(ctx: Ctx) -> CheckResult {
     let (ended, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
     with_fractions(&ctx, "a line's time", &log_times(&ctx, &ended.id).await?)?;
-    if ctx.declares(Capability::LogStream) {
+    if ctx.declares(Operation::StreamContainerLogs) {
         let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
         let times: Vec<SystemTime> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
         with_fractions(&ctx, "a chunk's time", &times)?;
@@ -451,9 +451,9 @@ async fn events_within_a_second(ctx: Ctx) -> CheckResult {
             .take(place + 1)
             .find(|other| other.time == event.time);
         ctx.equal(
-            format!("the first since the time of {}", event.kind),
-            Some((first.kind, first.time)),
-            wanted.map(|wanted| (wanted.kind, wanted.time)),
+            format!("the first since the time of {}", event.kind()),
+            Some((first.kind(), first.time)),
+            wanted.map(|wanted| (wanted.kind(), wanted.time)),
         )?;
     }
     Ok(())

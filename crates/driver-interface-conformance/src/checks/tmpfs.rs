@@ -1,11 +1,11 @@
 //! Checks of tmpfs mounts: who can write to them, and their mode, owner and options.
 
 use driver_interface_errors::{Effect, codes};
-use driver_interface_types::{Capability, ContainerDriver, LogOptions, TmpfsMount};
+use driver_interface_types::{ConfigFeature, ContainerDriver, LogOptions, TmpfsMount};
 
 use crate::{Check, CheckResult, Ctx, Failure, run};
 
-const NEEDS: &[Capability] = &[Capability::TmpfsMount];
+const NEEDS: &[ConfigFeature] = &[ConfigFeature::TmpfsMount];
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -14,13 +14,13 @@ pub(super) const CHECKS: &[Check] = &[
         run!(over_image),
     )
     .because("runtimes give a tmpfs mount the mode of the directory below it, and some copy what is in there")
-    .requires(NEEDS),
+    .config(NEEDS),
     Check::must(
         "setup/tmpfs-options",
         "A tmpfs mount has the mode, the owner and the options that were asked for, or it is `UnsupportedError`.",
         run!(options),
     )
-    .requires(NEEDS),
+    .config(NEEDS),
 ];
 
 async fn over_image(ctx: Ctx) -> CheckResult {

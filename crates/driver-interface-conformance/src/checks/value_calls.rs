@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, LogChunk, LogOptions, LogStreamOptions,
+    ContainerDriver, ContainerId, ExecConfig, ExecOutcome, LogChunk, LogOptions, LogStreamOptions, Operation,
 };
 use futures_util::future::try_join_all;
 use tokio::io::AsyncReadExt as _;
@@ -19,26 +19,26 @@ pub(super) const CHECKS: &[Check] = &[
         "Words, variables and input of an exec, an exec session and a detached exec come through whole.",
         run!(exec),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
     Check::must(
         "values/file-names",
         "Files are written, read and seen inside under their own names and with their own content, whatever these hold.",
         run!(file_names),
     )
     .limit(180)
-    .requires(&[Capability::FileRead, Capability::FileWrite]),
+    .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile]),
     Check::must(
         "values/archive-names",
         "Names and content in archives come through whole, whatever they hold.",
         run!(archive_names),
     )
-    .requires(&[Capability::FileArchive]),
+    .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "values/options-of-one-call",
         "The options of a call hold for it alone, and not for the next one or one at the same time.",
         run!(options),
     )
-    .requires(&[Capability::Exec]),
+    .requires(&[Operation::Exec]),
 ];
 
 /// Builds an exec that prints its arguments, its variables and then its input.
@@ -72,7 +72,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         &output.stdout_text(),
         &format!("{wanted}{input}"),
     )?;
-    if ctx.declares(Capability::ExecStream) {
+    if ctx.declares(Operation::ExecStream) {
         let mut session = ctx.driver().exec_stream(&id, with_input()).await?;
         let mut seen = String::new();
         let read = ctx
@@ -88,7 +88,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         let outcome = ctx.ends("the exec session", session.wait()).await??;
         ctx.equal("its outcome", outcome, ExecOutcome::Exited(0))?;
     }
-    if ctx.declares(Capability::ExecDetached) {
+    if ctx.declares(Operation::ExecDetached) {
         let mut detached = printing();
         detached.argv.iter_mut().skip(2).take(1).for_each(|script| {
             *script = format!("{{ {script}; }} > /tmp/part; mv /tmp/part /tmp/seen");
@@ -173,7 +173,7 @@ async fn file_names(ctx: Ctx) -> CheckResult {
     // The root file system, and a tmpfs mount, which engines can only access from inside.
     for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
         round_trip(&ctx, &id, folder, as_stream).await?;
-        if ctx.declares(Capability::Exec) {
+        if ctx.declares(Operation::Exec) {
             seen_inside(&ctx, &id, folder).await?;
         }
     }
@@ -197,7 +197,7 @@ async fn archive_names(ctx: Ctx) -> CheckResult {
     let names = |entries: &[Entry]| -> Vec<String> { entries.iter().map(|entry| entry.0.clone()).collect() };
     ctx.equal("the names", names(&seen), names(&entries))?;
     ctx.ensure("modes and content are the same", seen == entries, seen.len())?;
-    if ctx.declares(Capability::Exec) {
+    if ctx.declares(Operation::Exec) {
         seen_inside(&ctx, &id, "/home/tree").await?;
     }
     Ok(())
@@ -267,7 +267,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         )
     };
     let calls = (0..4).map(|number| async move {
-        if number < 2 || !ctx.declares(Capability::ExecStream) {
+        if number < 2 || !ctx.declares(Operation::ExecStream) {
             return wanted(
                 number,
                 &ctx.driver().exec(id, marked(number)).await?.stdout_text(),
@@ -305,7 +305,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
             logs.lines().count(),
             lines,
         )?;
-        if !ctx.declares(Capability::LogStream) {
+        if !ctx.declares(Operation::StreamContainerLogs) {
             return Ok(());
         }
         let mut of_stream = LogStreamOptions::default().timestamps(options.timestamps);

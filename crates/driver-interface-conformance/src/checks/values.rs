@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ContainerFilter, ContainerHealthStatus, ContainerId,
-    EventFilter, ExecConfig, HealthCheck, LogOptions, NetworkId, RemoveOptions, ResourceFilter,
-    ResourceLimits, SessionId, VolumeId, VolumeMount,
+    ConfigFeature, ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerFilter,
+    ContainerHealthStatus, EventFilter, ExecConfig, Guarantee, HealthCheck, LogOptions, Operation, Property,
+    RemoveOptions, ResourceFilter, ResourceLimits, SessionId, VolumeId, VolumeMount,
 };
 
 use super::events::{next, own};
@@ -35,19 +35,19 @@ pub(super) const CHECKS: &[Check] = &[
         "Working directories and mount targets with blanks, quotes and the like are used as given, in any order.",
         run!(paths),
     )
-    .requires(&[Capability::ProcessSetup, Capability::TmpfsMount]),
+    .config(&[ConfigFeature::ProcessSetup, ConfigFeature::TmpfsMount]),
     Check::must(
         "values/health-check",
         "The words and the lines of a health check come through whole.",
         run!(health_check),
     )
-    .requires(&[Capability::HealthCheckRun, Capability::Exec]),
+    .requires(&[Operation::Exec]).config(&[ConfigFeature::HealthCheck]),
     Check::must(
         "values/extra-hosts",
         "Each of several extra hosts has its own address, IPv4 or IPv6.",
         run!(extra_hosts),
     )
-    .requires(&[Capability::NameResolution, Capability::RealProcesses]),
+    .config(&[ConfigFeature::NameResolution]).properties(&[Property::RealProcesses]),
     Check::must(
         "values/large-limits",
         "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced as given.",
@@ -58,13 +58,13 @@ pub(super) const CHECKS: &[Check] = &[
         "Ulimits beyond 32 bits hold as given.",
         run!(large_ulimits),
     )
-    .requires(&[Capability::ProcessSetup, Capability::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "values/plan",
         "The config of a plan has each value as it was given.",
         run!(plan),
     )
-    .requires(&[Capability::Plan]),
+    .requires(&[Operation::Plan]),
     Check::must(
         "values/nothing-of-the-last-one",
         "A container under the name of one that was removed has its own labels, variables, limits and logs alone.",
@@ -159,7 +159,7 @@ async fn command(ctx: Ctx) -> CheckResult {
     let all = [words(print_values()), texts()].concat();
     let (_, logs) = ctx.finished(&with_variables(ctx.program(all))).await?;
     same_text(&ctx, "what a command was given", &logs, &printed_values(&texts()))?;
-    if ctx.declares(Capability::ProcessSetup) {
+    if ctx.declares(ConfigFeature::ProcessSetup) {
         let entrypoint = [words(print_values()), texts()].concat();
         let command = [vec!["first".to_owned()], texts()].concat();
         let config = with_variables(ctx.program(command.clone()).entrypoint(entrypoint));
@@ -223,7 +223,7 @@ async fn labels(ctx: Ctx) -> CheckResult {
     let (odd, cut) = (odd_labels(), cut_labels());
     let driver = ctx.driver();
     let mut events = None;
-    if ctx.declares(Capability::Events) {
+    if ctx.declares(Operation::Events) {
         let value = odd.get("V2").cloned().unwrap_or_default();
         events = Some(driver.events(&own(&ctx).label("V2", value)).await?);
     }
@@ -261,11 +261,11 @@ async fn labels(ctx: Ctx) -> CheckResult {
             )?;
             let mut filter = ResourceFilter::default().session(ctx.session().clone());
             filter.labels = selection.clone();
-            if ctx.declares(Capability::VolumeList) {
+            if ctx.declares(Operation::ListVolumes) {
                 let found = driver.list_volumes(&filter).await?;
                 selected("volumes", found.into_iter().map(|found| found.labels).collect())?;
             }
-            if ctx.declares(Capability::NetworkList) {
+            if ctx.declares(Operation::ListNetworks) {
                 let found = driver.list_networks(&filter).await?;
                 selected("networks", found.into_iter().map(|found| found.labels).collect())?;
             }
@@ -275,8 +275,8 @@ async fn labels(ctx: Ctx) -> CheckResult {
         let event = next(&ctx, events).await?;
         ctx.equal(
             "the labels of the first event selected by one",
-            &event.labels,
-            &odd,
+            event.container().map(|container| &container.labels),
+            Some(&odd),
         )?;
     }
     Ok(())
@@ -305,29 +305,29 @@ async fn case(ctx: Ctx) -> CheckResult {
         made.push(driver.create_container(&config).await?);
     }
     for (name, container) in names.iter().zip(&made) {
-        let found = ctx.get(&ContainerId::new(name.as_str())?).await?;
-        ctx.equal(
-            "the container of a name",
-            (&found.id, &found.name),
-            (&container.id, name),
-        )?;
+        let named = driver
+            .list_containers(&ContainerFilter::default().name(name))
+            .await?;
+        let ids: Vec<_> = named.iter().map(|found| &found.id).collect();
+        ctx.equal("the containers of a name", ids, vec![&container.id])?;
+        let found = ctx.get(&container.id).await?;
+        ctx.equal("its name", &found.name, name)?;
         ctx.equal("its labels", found.labels, cases())?;
         let filter = ContainerFilter::default().session(SessionId::new(name.as_str())?);
         let found = driver.list_containers(&filter).await?;
         let ids: Vec<_> = found.iter().map(|found| &found.id).collect();
         ctx.equal("the containers of a session", ids, vec![&container.id])?;
     }
-    let nobody = ContainerId::new(format!("{name}-AA"))?;
     ctx.equal(
         "a name that only looks alike",
-        driver.get_container(&nobody).await?,
+        driver.find_container(&format!("{name}-AA")).await?,
         None,
     )?;
     if let [first, second] = made.as_slice() {
         driver.start_container(&first.id).await?;
         let logs = ctx.printed(&first.id, &format!("{printed}ready")).await?;
         ctx.equal("the variables", logs, format!("{printed}ready\n"))?;
-        if ctx.declares(Capability::Exec) {
+        if ctx.declares(Operation::Exec) {
             let mut exec = ExecConfig::shell(script);
             exec.env = cases()
                 .into_iter()
@@ -346,6 +346,7 @@ async fn case(ctx: Ctx) -> CheckResult {
             .await?;
         ctx.get(&first.id).await?;
     }
+    let mut networks = Vec::new();
     for name in &names {
         let mut volume = ctx.volume();
         (volume.name, volume.labels) = (name.clone(), cases());
@@ -356,17 +357,22 @@ async fn case(ctx: Ctx) -> CheckResult {
         )?;
         let mut network = ctx.network();
         (network.name, network.labels) = (name.clone(), cases());
-        ctx.equal(
-            "the labels of a network",
-            driver.create_network(&network).await?.labels,
-            cases(),
-        )?;
+        let made = driver.create_network(&network).await?;
+        ctx.equal("the labels of a network", made.labels, cases())?;
+        networks.push(made.id);
     }
     let [first, second] = &names;
     driver.remove_volume(&VolumeId::new(second.as_str())?).await?;
     driver.remove_volume(&VolumeId::new(first.as_str())?).await?;
-    driver.remove_network(&NetworkId::new(second.as_str())?).await?;
-    driver.remove_network(&NetworkId::new(first.as_str())?).await?;
+    for (name, id) in names.iter().zip(&networks).rev() {
+        let found = driver.find_network(name).await?;
+        ctx.equal(
+            "the network of a name",
+            found.map(|found| found.id),
+            Some(id.clone()),
+        )?;
+        driver.remove_network(id).await?;
+    }
     Ok(())
 }
 
@@ -477,12 +483,12 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
     )?;
     ctx.driver().start_container(&made.id).await?;
     ctx.printed(&made.id, "ready").await?;
-    if ctx.declares(Capability::ContainerStats) {
+    if ctx.declares(Operation::ContainerStats) {
         let stats = ctx.driver().container_stats(&made.id).await?;
-        if ctx.declares(Capability::MemoryLimit) {
+        if ctx.declares(Guarantee::Memory) {
             ctx.equal("the memory's limit", stats.memory_limit_bytes, Some(4097 * MIB))?;
         }
-        if ctx.declares(Capability::PidsLimit) {
+        if ctx.declares(Guarantee::Pids) {
             ctx.equal("the processes' limit", stats.pids_limit, Some(70_000))?;
         }
     }
@@ -510,10 +516,10 @@ async fn plan(ctx: Ctx) -> CheckResult {
     let words = [vec!["true".to_owned()], texts()].concat();
     let mut config = ctx.program(words.clone()).cpu(0.123).memory(4097).pids(70_000);
     (config.env, config.labels) = (variables(), odd_labels());
-    if ctx.declares(Capability::ProcessSetup) {
+    if ctx.declares(ConfigFeature::ProcessSetup) {
         config = config.entrypoint(words.clone());
     }
-    if ctx.declares(Capability::HealthCheckRun) {
+    if ctx.declares(ConfigFeature::HealthCheck) {
         let check = HealthCheck::command(words);
         config = config.health_check(
             check
@@ -581,7 +587,7 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         .get_container_logs(&made.id, LogOptions::default())
         .await?;
     ctx.equal("its logs", logs.as_str(), "unset,2,\n")?;
-    if ctx.declares(Capability::Events) {
+    if ctx.declares(Operation::Events) {
         let mut events = ctx
             .driver()
             .events(&EventFilter::default().container(made.id.clone()))
@@ -589,8 +595,9 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         ctx.driver()
             .remove_container(&made.id, RemoveOptions::default())
             .await?;
-        let labels = next(&ctx, &mut events).await?.labels;
-        ctx.equal("the labels of its events", &labels, &second.labels)?;
+        let event = next(&ctx, &mut events).await?;
+        let labels = event.container().map(|container| &container.labels);
+        ctx.equal("the labels of its events", labels, Some(&second.labels))?;
     }
     Ok(())
 }

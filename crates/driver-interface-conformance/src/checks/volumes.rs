@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount,
+    ContainerDriver, Operation, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount,
 };
 use tokio::time::sleep;
 
@@ -53,7 +53,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A volume is found by its name, equal to what its creation answered, in its own namespace only.",
         run!(get),
     )
-    .requires(&[Capability::VolumeInspect])
+    .requires(&[Operation::GetVolume])
     .without_image(),
 ];
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    Capability, ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, ExitInfo, RemoveOptions,
-    StopOptions, WaitFor, WaitOptions,
+    ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, ExitInfo, Guarantee, Operation,
+    Property, RemoveOptions, StopOptions, WaitFor, WaitOptions,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -18,45 +18,47 @@ pub(super) const CHECKS: &[Check] = &[
         "Waiting returns when the main process ends, with its exit code and what the instance says of the end.",
         run!(exit_code),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/ended-already",
         "Waiting for a container that has ended returns at once.",
         run!(ended_already),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/created-waits-for-a-run",
         "Waiting for a container that was never started waits for a run and its end.",
         run!(created),
     )
+    .properties(&[Property::CreatedState])
     .because("engines answer 0 at once")
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/next-run",
         "Waiting during a second run returns how that one ended, and not the first.",
         run!(next_run),
     )
-    .requires(&[Capability::ContainerWait]),
+    .properties(&[Property::RestartSameId])
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-keeps-the-code",
         "Whoever waits while the container is ended and removed still gets the exit code.",
         run!(removed),
     )
     .because("after the removal no engine knows it any more")
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-without-a-run",
         "Waiting for a container that is removed without having run ends with `ContainerNotFoundError`.",
         run!(removed_without_run),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/timeout",
         "Past its timeout a wait is `WaitTimeoutError` that names container and time, and nothing has changed.",
         run!(timeout),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/exits-before-ready",
         "Waiting for the readiness of a container that exits ends with it, and tells its exit code, its last output and \
@@ -68,20 +70,20 @@ pub(super) const CHECKS: &[Check] = &[
         "Sixteen waits for one container, over two drivers, all get the same answer.",
         run!(many),
     )
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/paused",
         "Waiting for a paused container goes on until it has ended.",
         run!(paused),
     )
-    .requires(&[Capability::ContainerWait, Capability::ContainerPause]),
+    .requires(&[Operation::WaitContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "wait/outlasts-the-deadline",
         "A wait without a timeout lasts as long as the container, past the driver's deadline for calls.",
         run!(long),
     )
     .limit(180)
-    .requires(&[Capability::ContainerWait]),
+    .requires(&[Operation::WaitContainer]),
 ];
 
 /// A script that exits with 7 on `SIGTERM`.
@@ -245,7 +247,7 @@ async fn exits_early(ctx: Ctx) -> CheckResult {
             Some(Hint::ReadOnlyRoot),
         ),
     ] {
-        if hint.is_some() && !ctx.declares(Capability::ReadOnlyRoot) {
+        if hint.is_some() && !ctx.declares(Guarantee::ReadOnly) {
             continue;
         }
         let running = ctx.started(&ctx.script(script)).await?;

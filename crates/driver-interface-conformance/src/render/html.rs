@@ -143,7 +143,11 @@ impl Page<'_> {
                     seeds.join(", ")
                 )?;
             }
-            let declared: Vec<&str> = driver.capabilities.iter().map(|one| one.as_str()).collect();
+            let declared: Vec<String> = driver
+                .capabilities
+                .declared()
+                .map(|one| one.to_string())
+                .collect();
             writeln!(
                 out,
                 "<details><summary>{} capabilities</summary><p>{}</p></details>",
@@ -301,7 +305,7 @@ impl Page<'_> {
             writeln!(out, "<p>{}</p>", code(rationale))?;
         }
         if !check.requires.is_empty() {
-            let requires: Vec<&str> = check.requires.iter().map(|one| one.as_str()).collect();
+            let requires: Vec<String> = check.requires.iter().map(ToString::to_string).collect();
             writeln!(
                 out,
                 "<p>For drivers that declare {}.</p>",

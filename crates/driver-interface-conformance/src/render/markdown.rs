@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
+use driver_interface_types::{Capability, Enforcement};
+
 use super::escape::{markdown as escape, markdown_sentence};
 use super::matrix;
 use super::pretty::times;
 use crate::{Check, Level, Outcome, Report, SUITE_VERSION};
 
-/// Renders the report as Markdown: the area matrix, then every check that did not pass on all drivers with its
-/// reasons, then all checks with their rules.
+/// Renders the report as Markdown: the area matrix, what each driver declares, then every check that did not pass on
+/// all drivers with its reasons.
 pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -32,8 +34,8 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(out)?;
     area_table(out, report)?;
+    capabilities(out, report)?;
     not_green(out, report)?;
-    all_checks(out, report)?;
     if !report.not_run.is_empty() {
         writeln!(out, "\n## Not run\n")?;
         for target in &report.not_run {
@@ -144,35 +146,67 @@ fn not_green(out: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-fn all_checks(out: &mut String, report: &Report) -> std::fmt::Result {
-    let checks = matrix::checks(&report.drivers);
-    let rows = checks.iter().map(|check| {
-        let rationale = check.first.rationale.as_deref().unwrap_or_default();
-        rule(
-            &check.first.id,
-            check.first.level,
-            &check.first.statement,
-            rationale,
-        )
-    });
-    write!(out, "\n## Every check\n\n{}", table(rows))
-}
-
-/// Renders the rules of these checks, in the form in which they end [`markdown`].
+/// Renders the rules of these checks as a page.
 pub fn rules(checks: &[Check]) -> String {
-    table(
-        checks
-            .iter()
-            .map(|check| rule(check.id, check.level, check.statement, check.rationale)),
-    )
-}
-
-fn table(rows: impl Iterator<Item = String>) -> String {
+    let rows = checks
+        .iter()
+        .map(|check| rule(check.id, check.level, check.statement, check.rationale));
     let rows: String = rows.collect();
     format!(
-        "<details><summary>The rules of suite {SUITE_VERSION}</summary>\n\n\
-         | check | level | rule |\n| --- | --- | --- |\n{rows}\n</details>\n"
+        "# Checks\n\nThe rules of suite {SUITE_VERSION}. [CONFORMANCE.md](CONFORMANCE.md) has the results.\n\n\
+         | check | level | rule |\n| --- | --- | --- |\n{rows}"
     )
+}
+
+/// Writes which capabilities each driver declares, in a form that another page can copy. Bounds are left out: they
+/// are those of the machine.
+fn capabilities(out: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(out, "\n## Capabilities\n\n<!-- capabilities -->")?;
+    head(out, report, "capability")?;
+    let mut everywhere: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut reasons: Vec<String> = Vec::new();
+    for capability in Capability::all() {
+        let declared = report.drivers.iter().map(|driver| &driver.capabilities);
+        if declared
+            .clone()
+            .all(|capabilities| capabilities.supports(capability))
+        {
+            let (group, name) = capability.parts();
+            match everywhere.iter_mut().find(|(known, _)| *known == group) {
+                Some((_, names)) => names.push(format!("`{name}`")),
+                None => everywhere.push((group, vec![format!("`{name}`")])),
+            }
+            continue;
+        }
+        let cells = declared.map(
+            |capabilities| match (capability, capabilities.supports(capability)) {
+                (_, true) => "yes".to_owned(),
+                (Capability::Guarantee(guarantee), false) => {
+                    let entry = capabilities.guarantees.get(guarantee);
+                    let (word, why) = match entry {
+                        Enforcement::Weakened(why) => ("weakened", why.as_str()),
+                        Enforcement::Unsupported(why) => ("no", why.as_str()),
+                        _ => ("no", ""),
+                    };
+                    let reason = format!("`{capability}`, {word}: {}", escape(why));
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                    word.to_owned()
+                }
+                (_, false) => "no".to_owned(),
+            },
+        );
+        row(out, &format!("`{capability}`"), cells.collect::<Vec<_>>())?;
+    }
+    writeln!(out)?;
+    for reason in reasons {
+        writeln!(out, "- {reason}")?;
+    }
+    for (group, names) in everywhere {
+        writeln!(out, "- All of them: {group} {}", names.join(", "))?;
+    }
+    writeln!(out, "<!-- end of capabilities -->")
 }
 
 fn rule(id: &str, level: Level, statement: &str, rationale: &str) -> String {

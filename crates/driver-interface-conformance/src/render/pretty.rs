@@ -394,10 +394,9 @@ pub fn catalogue(checks: &[Check], color: bool) -> String {
         let of_area: Vec<&Check> = checks.iter().filter(|check| check.area() == area).collect();
         let _ = writeln!(out, "{} ({})", style.bold(area), of_area.len());
         for check in of_area {
-            let needs: Vec<&str> = check
-                .requires
-                .iter()
-                .map(|capability| capability.as_str())
+            let needs: Vec<String> = check
+                .required()
+                .map(|capability| capability.to_string())
                 .collect();
             let needs = if needs.is_empty() {
                 String::new()

@@ -121,15 +121,15 @@ impl Progress {
 /// Formats the declared capabilities: `53 of 55 capabilities; not: disk_limit, host_network`. Checks of
 /// undeclared ones will be skipped.
 fn declared(driver: &DriverReport) -> String {
-    let missing: Vec<&str> = Capability::ALL
-        .iter()
-        .filter(|capability| !driver.capabilities.contains(capability))
-        .map(|capability| capability.as_str())
+    let declared = &driver.capabilities;
+    let missing: Vec<String> = Capability::all()
+        .filter(|capability| !declared.supports(*capability))
+        .map(|capability| capability.to_string())
         .collect();
     let counts = format!(
         "{} of {} capabilities",
-        driver.capabilities.len(),
-        Capability::ALL.len()
+        declared.declared().count(),
+        Capability::all().count()
     );
     if missing.is_empty() {
         return counts;

@@ -1,6 +1,6 @@
 //! Tests of the renderers on a report that covers every feature, including hostile text.
 
-use driver_interface_types::Capability;
+use driver_interface_types::Operation;
 
 use super::{Pretty, catalogue, html, json, junit, markdown};
 use crate::{
@@ -45,7 +45,7 @@ fn driver(uri: &str, outcomes: &[(&str, Level, Outcome)]) -> DriverReport {
     let mut driver = DriverReport::new(uri.to_owned());
     driver.name = uri.trim_end_matches(':').to_owned();
     driver.version = "1.2.3".to_owned();
-    driver.capabilities = vec![Capability::VolumeList];
+    driver.capabilities.operations.insert(Operation::ListVolumes);
     driver.checks = outcomes
         .iter()
         .map(|(id, level, outcome)| check(id, *level, *outcome))

@@ -58,7 +58,7 @@ impl Memory {
 
 macro_rules! sabotage {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
-        -> $answer:ty, $kind:ident, $repeat:ident, [$($capability:ident)?];)*) => {
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// A fault injected into a driver.
         pub(super) enum Sabotage {
             /// Changes the config from which containers are created and planned.

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use driver_interface_errors::{
-    ConfigurationError, DriverError, Hint, NetworkError, Result, UnsupportedError,
+    ConfigurationError, ConnectionError, DriverError, Hint, Result, UnsupportedError,
 };
 use driver_interface_types::{EngineInfo, NetworkId};
 
@@ -119,7 +119,7 @@ fn explain(candidates: &Candidates, failure: Option<DriverError>) -> DriverError
     match failure {
         Some(error) if candidates.named || error.hint() != Some(Hint::EngineNotRunning) => error,
         failure => {
-            let error = NetworkError::new(format!("no engine found; tried {}", looked.join(", ")))
+            let error = ConnectionError::new(format!("no engine found; tried {}", looked.join(", ")))
                 .with_hint(Hint::EngineNotRunning);
             match failure {
                 Some(source) => error.with_source(source).into(),
@@ -137,7 +137,7 @@ fn agree(version: &VersionRecord) -> Result<ApiVersion> {
             "the engine reports an invalid API version: {:?}",
             version.api_version
         );
-        return Err(NetworkError::new(text).with_retryable(false).into());
+        return Err(ConnectionError::new(text).with_retryable(false).into());
     };
     if newest < OLDEST {
         let reason = format!(
@@ -226,6 +226,6 @@ mod tests {
             agree(&record("2.10", "2.0")).unwrap_err().hint(),
             Some(Hint::ApiTooNew)
         );
-        assert_eq!(agree(&record("", "")).unwrap_err().code(), "NETWORK_ERROR");
+        assert_eq!(agree(&record("", "")).unwrap_err().code(), "CONNECTION_ERROR");
     }
 }

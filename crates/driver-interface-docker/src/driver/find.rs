@@ -9,13 +9,13 @@ use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Returns the container with exactly that id or name, if this namespace created it.
+    /// Returns the container with exactly that id, if this namespace created it.
     pub(super) async fn find_container(&self, asked: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(asked).await {
             Ok(record) => {
                 let name = record.plain_name();
-                if !record.is_exactly(asked) || !self.ownership.owns_container(name, &record.config.labels) {
+                if record.id != asked || !self.ownership.owns_container(name, &record.config.labels) {
                     return Ok(None);
                 }
                 Ok(Some(record))
@@ -65,13 +65,11 @@ impl Inner {
         Ok(found)
     }
 
-    /// Returns the network with exactly that id or name. It is looked up in the list, so that duplicate names, and
-    /// names that are a prefix of another network's id, cause no ambiguity.
+    /// Returns the network with exactly that id. It is found in the list, so that names that are a prefix of another
+    /// network's id cause no ambiguity.
     pub(super) async fn network(&self, asked: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
-        let found = own
-            .into_iter()
-            .find(|network| network.id == asked || network.name == asked);
+        let found = own.into_iter().find(|network| network.id == asked);
         found.ok_or_else(|| NetworkNotFoundError::new(asked).into())
     }
 }

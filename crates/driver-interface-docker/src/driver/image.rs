@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use driver_interface_errors::{Hint, ImageNotFoundError, Result};
-use driver_interface_types::{ImageRef, PullPolicy};
+use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, Result};
+use driver_interface_types::{ImageRef, PullPolicy, TarStream};
 
 use super::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::image::{engine_name, runs_on};
 use crate::translate::labels::IMPORTED_BY;
 use crate::translate::records::ImageRecord;
-use crate::wire::EngineError;
+use crate::wire::{EngineError, UploadError};
 
 impl Inner {
     /// Ensures that the engine has the image, according to the pull policy, and in the variant for the platform if
@@ -45,18 +44,26 @@ impl Inner {
         }
     }
 
-    pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
+    pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: TarStream) -> Result<()> {
         let before = self.find_image(&image).await?;
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace)];
         let imported = self
             .engine
             .import_image(&engine_name(image.as_str()), &changes, root)
             .await;
-        imported.map_err(|failure| self.error(Operation::ImportImage, image.as_str(), failure))?;
+        imported.map_err(|error| self.upload_error(image.as_str(), error))?;
         if let Some(before) = before.filter(|before| self.has_imported(before)) {
             self.remove_nameless(&before.id).await;
         }
         Ok(())
+    }
+
+    /// Returns the error of an import or load. Archives that end with an error of their own fail with that error.
+    pub(super) fn upload_error(&self, image: &str, error: UploadError) -> DriverError {
+        match error {
+            UploadError::Content(error) => error,
+            UploadError::Engine(failure) => self.error(Operation::ImportImage, image, failure),
+        }
     }
 
     /// Removes an image that has lost its name to a later import. If a container uses the image, the engine

@@ -10,9 +10,9 @@ use driver_interface_types::{
     ContainerInstance, ContainerPath, ContainerStats, CreationPlan, DriverHealth, EventFilter, EventStream,
     ExecConfig, ExecId, ExecOutput, ExecSession, ExecStatus, ExitInfo, ImageFilter, ImageInfo, ImageRef,
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
-    PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter, RestartOutcome,
-    Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome, Volume,
-    VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
+    RestartOutcome, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream, UnpauseOutcome,
+    Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
 use super::archive::transfer;
@@ -32,7 +32,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.features.capabilities
+        self.inner.features.capabilities.clone()
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
@@ -114,14 +114,14 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
-        if !self.capabilities().exec_detached {
+        if !self.inner.features.capabilities.supports(Operation::ExecDetached) {
             return Err(undeclared("exec_detached"));
         }
         exec::detached(&self.inner, id.as_str(), config).await
     }
 
     async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
-        if !self.capabilities().exec_detached {
+        if !self.inner.features.capabilities.supports(Operation::ExecStatus) {
             return Err(undeclared("exec_status"));
         }
         read(
@@ -194,7 +194,7 @@ impl ContainerDriver for DockerDriver {
         .await
     }
 
-    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let work = Arc::clone(&self.inner).import_image(image.clone(), root);
         change("import_image", self.inner.deadlines.pull, work).await
     }

@@ -20,7 +20,7 @@ impl Inner {
         let facts = Facts::of_config(config);
         let report = enforcement::report(&self.features, facts);
         let mut plan = CreationPlan::new(self.filled_in(config), report);
-        plan.warnings = self.features.warnings(facts);
+        plan.warnings = plan.enforcement.warnings();
         let violations = self.violations(config).await.into_iter();
         plan.refusals
             .extend(violations.map(|found| Warning::new(found.path, found.code, found.message)));

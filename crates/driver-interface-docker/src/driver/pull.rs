@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use driver_interface_errors::{
-    AuthenticationError, DriverError, Effect, Hint, ImagePullError, NetworkError, Result, TimeoutError,
+    AuthenticationError, DriverError, Effect, Hint, ImageImportError, ImagePullError, Result, TimeoutError,
 };
 use driver_interface_types::{
     ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream,
@@ -23,7 +23,7 @@ use crate::config::logins;
 use crate::engine::Report;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::{info, loaded, pull_parts};
-use crate::wire::{EngineError, ObjectStream, UploadError};
+use crate::wire::{EngineError, ObjectStream};
 
 const PULL: &str = "pull_image";
 const LOAD: &str = "load_image";
@@ -198,23 +198,9 @@ impl Inner {
     }
 
     pub(super) async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
-        let refused = |message: &str| ImagePullError::new(LOAD, message).with_retryable(false);
-        let body = match self.engine.load_images(archive).await {
-            Ok(body) => body,
-            Err(UploadError::Content(error)) => return Err(error),
-            Err(UploadError::Engine(failure)) => {
-                return Err(match &failure {
-                    EngineError::Refused(refusal) if refusal.status < 500 => {
-                        refused(&refusal.message).with_source(failure).into()
-                    }
-                    EngineError::Refused(refusal) => refused(&refusal.message)
-                        .with_effect(Effect::Unknown)
-                        .with_source(failure)
-                        .into(),
-                    _ => NetworkError::new(failure.to_string()).with_source(failure).into(),
-                });
-            }
-        };
+        let refused = |message: &str| ImageImportError::new(LOAD, message);
+        let body = self.engine.load_images(archive).await;
+        let body = body.map_err(|error| self.upload_error(LOAD, error))?;
         let mut told = String::new();
         for report in serde_json::Deserializer::from_slice(&body).into_iter::<Report>() {
             let report = report.map_err(|error| {

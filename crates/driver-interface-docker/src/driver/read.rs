@@ -63,14 +63,21 @@ impl Inner {
     }
 }
 
-/// Returns whether a container may match the filter, judging by its labels.
+/// Returns whether a container may match the filter, judging by its names and labels.
 fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
     let session = labels::session(&summary.labels);
     let own = labels::of_config(&summary.labels);
-    filter
-        .session_id
-        .as_ref()
-        .is_none_or(|wanted| session.as_ref() == Some(wanted))
+    let named = |name: &String| {
+        summary
+            .names
+            .iter()
+            .any(|own| own.trim_start_matches('/') == name)
+    };
+    filter.name.as_ref().is_none_or(named)
+        && filter
+            .session_id
+            .as_ref()
+            .is_none_or(|wanted| session.as_ref() == Some(wanted))
         && filter
             .labels
             .iter()

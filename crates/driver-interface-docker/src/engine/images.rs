@@ -63,16 +63,16 @@ impl Engine {
         &self,
         name: &str,
         changes: &[String],
-        root: Bytes,
-    ) -> Result<(), EngineError> {
+        root: ByteStream,
+    ) -> Result<(), UploadError> {
         let mut target = Query::new("/images/create")
             .pair("fromSrc", "-")
             .pair("repo", name);
         for change in changes {
             target = target.pair("changes", change);
         }
-        let answer = self.wire.call(Method::POST, &target, Payload::Tar(root)).await?;
-        progress(&answer.body)
+        let answer = self.wire.upload(Method::POST, &target, None, root).await?;
+        progress(&answer.body).map_err(UploadError::Engine)
     }
 
     pub(crate) async fn remove_image(&self, image: &str) -> Result<(), EngineError> {

@@ -1,13 +1,17 @@
 //! Which features the engine reports that it enforces, and what follows for a config.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use driver_interface_errors::{
     ContainerCreationError, DriverError, Hint, ResourceLimitError, UnsupportedError,
 };
-use driver_interface_types::{Capabilities, ContainerConfig, ResourceLimits, Strictness, Warning};
+use driver_interface_types::{
+    Capabilities, ConfigFeature, ContainerConfig, Enforcement, EnforcementReport, Operation, Property,
+    ResourceLimits, Strictness, Warning,
+};
 
-use super::enforcement::Facts;
+use super::enforcement::{Facts, report};
 use super::tmpfs;
 use crate::engine::{Flavour, SystemRecord};
 
@@ -22,8 +26,6 @@ pub(crate) struct EngineFeatures {
     /// Whether a tmpfs mount gets the mode of the image's directory at that path, whatever mode is requested; see
     /// [`keeps_mode`](crate::quirks::keeps_mode).
     pub(crate) keeps_mode: bool,
-    /// The host's memory in MiB; 0 if the engine does not report it.
-    pub(crate) host_memory: u64,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
     /// Whether the engine keeps no readable logs by default.
@@ -37,43 +39,26 @@ pub(crate) struct EngineFeatures {
 
 impl EngineFeatures {
     pub(crate) fn of(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> Self {
-        let yes = |flag: Option<bool>| flag.unwrap_or(false);
-        let mut can = Capabilities::none();
-        can.image_pull = true;
-        can.image_import = true;
-        can.image_remove = true;
-        can.volume_list = true;
-        can.network_list = true;
-        can.container_wait = true;
-        can.container_kill = true;
-        can.container_pause = true;
-        can.container_restart = true;
-        can.exec = true;
-        can.exec_stream = true;
-        can.log_stream = true;
-        can.exec_detached = crate::quirks::records_detached_ends(flavour);
-        can.bind_mount = true;
-        declare_setup(&mut can, flavour);
-        can.cpu_limit = yes(system.cpu_cfs_quota);
-        can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);
-        can.pids_limit = yes(system.pids_limit);
-        can.disk_limit = limits_disk(system, mounts);
-        can.read_only_root = true;
-        can.no_new_privileges = true;
-        can.capability_drop = true;
-        can.seccomp = filters_calls(system);
-        can.user = true;
-        can.session_isolation = crate::quirks::isolates_networks(flavour);
-        can.network_isolation = crate::quirks::isolates_networks(flavour);
-        can.real_processes = true;
+        let mut can = Capabilities::minimal();
+        can.operations.extend(Operation::ALL);
+        if !crate::quirks::records_detached_ends(flavour) {
+            can.operations.remove(&Operation::ExecDetached);
+            can.operations.remove(&Operation::ExecStatus);
+        }
+        can.config = config_features(flavour);
+        can.guarantees = guarantees(system, flavour, mounts);
         // CPU counts are far below 2^52.
-        can.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
-        can.min_memory = MIN_MEMORY;
+        can.bounds.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
+        can.bounds.min_memory = MIN_MEMORY;
+        can.bounds.max_memory = Some(system.mem_total / (1024 * 1024)).filter(|memory| *memory > 0);
+        can.properties = Property::ALL.into();
+        if !crate::quirks::packs_owners(flavour) {
+            can.properties.remove(&Property::ArchiveOwners);
+        }
         Self {
             capabilities: can,
             flavour,
             keeps_mode: false,
-            host_memory: system.mem_total / (1024 * 1024),
             init: system
                 .init_commit
                 .as_ref()
@@ -127,68 +112,19 @@ impl EngineFeatures {
 
     /// Rejects limits that exceed the resources of the engine's host.
     pub(crate) fn check_limits(&self, limits: &ResourceLimits) -> Result<(), ResourceLimitError> {
-        if let Some(most) = self.capabilities.max_cpu.filter(|most| limits.cpu > *most) {
+        let bounds = self.capabilities.bounds;
+        if let Some(most) = bounds.max_cpu.filter(|most| limits.cpu > *most) {
             return Err(ResourceLimitError::new("cpu", most, limits.cpu));
         }
-        if self.host_memory > 0 && limits.memory > self.host_memory {
+        if let Some(most) = bounds.max_memory.filter(|most| limits.memory > *most) {
             // Memory sizes in MiB are far below 2^52.
             return Err(ResourceLimitError::new(
                 "memory",
-                self.host_memory as f64,
+                most as f64,
                 limits.memory as f64,
             ));
         }
         Ok(())
-    }
-
-    /// Returns warnings about requested features that this engine does not enforce.
-    pub(crate) fn warnings(&self, facts: Facts) -> Vec<Warning> {
-        let can = &self.capabilities;
-        let mut warnings = Vec::new();
-        let mut warn = |path: &str, holds: bool, why: &str| {
-            if !holds {
-                warnings.push(Warning::new(path, "not-enforced", why));
-            }
-        };
-        warn(
-            "resources.cpu",
-            can.cpu_limit,
-            "the engine's kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)",
-        );
-        warn(
-            "resources.memory",
-            can.memory_limit,
-            "the engine cannot limit memory together with swap; enable the memory cgroup with swap accounting",
-        );
-        warn(
-            "resources.pids",
-            can.pids_limit,
-            "the engine cannot limit processes; enable the pids cgroup",
-        );
-        warn(
-            "resources.disk",
-            can.disk_limit || !facts.disk_limit,
-            "the engine's storage has no quota per container; overlay2 on xfs mounted with `pquota`, btrfs \
-             and zfs have one",
-        );
-        warn(
-            "security",
-            can.seccomp,
-            "the engine does not filter system calls: its seccomp profile is off",
-        );
-        warn(
-            "network",
-            can.session_isolation || !facts.default_network,
-            "the engine does not reliably isolate containers of different sessions on the default network; \
-             use `none` where that matters",
-        );
-        warn(
-            "network",
-            can.network_isolation || facts.default_network || facts.no_network,
-            "the engine does not reliably isolate containers of different networks; use `none` where that \
-             matters",
-        );
-        warnings
     }
 
     /// Rejects a strict config if part of it would not be enforced.
@@ -196,7 +132,7 @@ impl EngineFeatures {
         if config.strictness != Strictness::Require {
             return Ok(());
         }
-        let warnings = self.warnings(Facts::of_config(config));
+        let warnings = report(self, Facts::of_config(config)).warnings();
         if warnings.is_empty() {
             return Ok(());
         }
@@ -214,36 +150,65 @@ impl EngineFeatures {
     }
 }
 
-/// Declares which of the optional parts of a config the engine supports.
-fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
-    can.volume_inspect = true;
-    can.network_inspect = true;
-    can.network_connect = true;
-    can.network_internal = true;
-    can.network_cleanup = true;
-    can.plan = true;
-    can.image_list = true;
-    can.image_inspect = true;
-    can.image_load = true;
-    can.image_pull_stream = true;
-    can.container_stats = true;
-    can.container_stats_stream = true;
-    can.events = true;
-    can.file_archive = true;
-    can.archive_owners = crate::quirks::packs_owners(flavour);
-    can.file_read = true;
-    can.file_write = true;
-    can.process_setup = true;
-    can.tmpfs_mount = true;
-    can.port_publish = true;
-    can.name_resolution = true;
-    can.platform_select = true;
-    let docker = flavour == Flavour::Docker;
-    // Podman runs health checks with systemd timers, which most hosts of its service lack. It takes the path of a
-    // seccomp profile on its host and not the profile's text. It does not let a container choose its runtime.
-    can.health_check_run = docker;
-    can.seccomp_profile = docker;
-    can.runtime_select = docker;
+/// Returns the features of a config that the engine supports.
+fn config_features(flavour: Flavour) -> BTreeSet<ConfigFeature> {
+    let mut features = BTreeSet::from(ConfigFeature::ALL);
+    for none in [
+        ConfigFeature::ApparmorProfile,
+        ConfigFeature::Devices,
+        ConfigFeature::Gpus,
+    ] {
+        features.remove(&none);
+    }
+    if flavour == Flavour::Podman {
+        // Podman runs health checks with systemd timers, which most hosts of its service lack. It takes the path of
+        // a seccomp profile on its host and not the profile's text. It does not let a container choose its runtime.
+        features.remove(&ConfigFeature::HealthCheck);
+        features.remove(&ConfigFeature::SeccompProfile);
+        features.remove(&ConfigFeature::Runtime);
+    }
+    features
+}
+
+/// Returns which limits and security options the engine enforces, and why not the others.
+fn guarantees(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> EnforcementReport {
+    let mut report = EnforcementReport::default();
+    let yes = |flag: Option<bool>| flag.unwrap_or(false);
+    let unless = |holds: bool, why: &str| match holds {
+        true => Enforcement::Enforced,
+        false => Enforcement::unsupported(why),
+    };
+    report.cpu = unless(
+        yes(system.cpu_cfs_quota),
+        "the engine's kernel has no CPU quota (CONFIG_CFS_BANDWIDTH)",
+    );
+    report.memory = unless(
+        yes(system.memory_limit) && yes(system.swap_limit),
+        "the engine cannot limit memory together with swap; enable the memory cgroup with swap accounting",
+    );
+    report.pids = unless(
+        yes(system.pids_limit),
+        "the engine cannot limit processes; enable the pids cgroup",
+    );
+    report.disk = unless(
+        limits_disk(system, mounts),
+        "the engine's storage has no quota per container; overlay2 on xfs mounted with `pquota`, btrfs and zfs \
+         have one",
+    );
+    report.seccomp = unless(
+        filters_calls(system),
+        "the engine does not filter system calls: its seccomp profile is off",
+    );
+    if !crate::quirks::isolates_networks(flavour) {
+        report.network = Enforcement::weakened(
+            "the engine does not reliably isolate containers of different networks; use `none` where that matters",
+        );
+        report.sessions = Enforcement::weakened(
+            "the engine does not reliably isolate containers of different sessions on the default network; use \
+             `none` where that matters",
+        );
+    }
+    report
 }
 
 /// Returns whether the size of containers' writable layers can be limited, given the storage driver and its
@@ -293,6 +258,8 @@ fn filters_calls(system: &SystemRecord) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use driver_interface_types::Guarantee;
+
     use super::*;
 
     /// The responses of the two engines that this was written against.
@@ -309,11 +276,15 @@ mod tests {
     fn an_engine_is_taken_at_its_word() {
         let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
         let can = &features.capabilities;
-        assert!(can.cpu_limit && can.memory_limit && can.pids_limit && can.seccomp && can.session_isolation);
-        assert!(!can.disk_limit);
+        let lacking: Vec<Guarantee> = Guarantee::ALL
+            .iter()
+            .copied()
+            .filter(|one| !can.supports(*one))
+            .collect();
+        assert_eq!(lacking, [Guarantee::Disk]);
         assert_eq!(
-            (can.max_cpu, features.host_memory, features.init),
-            (Some(2.0), 24105, true)
+            (can.bounds.max_cpu, can.bounds.max_memory, features.init),
+            (Some(2.0), Some(24105), true)
         );
     }
 
@@ -321,8 +292,16 @@ mod tests {
     fn what_is_not_said_is_not_declared() {
         let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
         let can = &features.capabilities;
-        assert!(!can.cpu_limit && !can.memory_limit && !can.pids_limit && !can.disk_limit && !can.seccomp);
-        assert_eq!(can.max_cpu, None);
+        for guarantee in [
+            Guarantee::Cpu,
+            Guarantee::Memory,
+            Guarantee::Pids,
+            Guarantee::Disk,
+            Guarantee::Seccomp,
+        ] {
+            assert!(!can.supports(guarantee), "{guarantee}");
+        }
+        assert_eq!((can.bounds.max_cpu, can.bounds.max_memory), (None, None));
     }
 
     #[test]
@@ -334,7 +313,7 @@ mod tests {
         assert!(
             !EngineFeatures::of(&system, Flavour::Docker, None)
                 .capabilities
-                .memory_limit
+                .supports(Guarantee::Memory)
         );
     }
 
@@ -351,7 +330,7 @@ mod tests {
         assert!(
             !EngineFeatures::of(&system, Flavour::Docker, None)
                 .capabilities
-                .seccomp
+                .supports(Guarantee::Seccomp)
         );
     }
 

@@ -6,7 +6,9 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType as EngineMountType,
     MountVolumeOptions, RestartPolicy, RestartPolicyNameEnum,
 };
-use driver_interface_types::{ContainerConfig, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount};
+use driver_interface_types::{
+    ContainerConfig, Guarantee, MountType, NetworkMode, StopOptions, TmpfsMount, VolumeMount,
+};
 
 use super::capabilities::EngineFeatures;
 use super::image;
@@ -70,13 +72,13 @@ fn host_config(
     let memory = bytes(limits.memory);
     let can = &features.capabilities;
     HostConfig {
-        nano_cpus: can.cpu_limit.then(|| nano_cpus(limits.cpu)),
+        nano_cpus: can.supports(Guarantee::Cpu).then(|| nano_cpus(limits.cpu)),
         memory: Some(memory),
         memory_swap: Some(memory),
         pids_limit: Some(i64::try_from(limits.pids).unwrap_or(i64::MAX)),
         storage_opt: limits
             .disk
-            .filter(|_| can.disk_limit)
+            .filter(|_| can.supports(Guarantee::Disk))
             .map(|mib| HashMap::from([("size".to_owned(), format!("{mib}m"))])),
         readonly_rootfs: Some(security.read_only),
         tmpfs: in_memory(config, features),

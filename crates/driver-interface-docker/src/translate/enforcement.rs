@@ -43,32 +43,18 @@ impl Facts {
 /// Returns the report for a container. The engine's part is the same for all containers, the requested part is
 /// not.
 pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementReport {
-    let can = &features.capabilities;
-    let holds = |yes: bool| {
-        if yes {
-            Enforcement::Enforced
-        } else {
-            Enforcement::Unsupported
-        }
-    };
-    let mut report = EnforcementReport::default();
-    report.cpu = holds(can.cpu_limit);
-    report.memory = holds(can.memory_limit);
-    report.pids = holds(can.pids_limit);
-    report.disk = holds(can.disk_limit || !facts.disk_limit);
-    report.capabilities = holds(can.capability_drop);
-    report.no_new_privileges = holds(can.no_new_privileges);
-    report.seccomp = holds(can.seccomp || facts.own_filter);
-    report.user = holds(can.user);
-    report.read_only = holds(can.read_only_root);
-    if facts.default_network && !can.session_isolation {
-        report.network = Enforcement::weakened(
-            "containers of different sessions are on separate networks, which this engine does not reliably \
-             isolate",
-        );
-    } else if !facts.no_network && !can.network_isolation {
-        report.network =
-            Enforcement::weakened("the engine does not reliably isolate containers of different networks");
+    let mut report = features.capabilities.guarantees.clone();
+    if !facts.disk_limit {
+        report.disk = Enforcement::Enforced;
+    }
+    if facts.own_filter {
+        report.seccomp = Enforcement::Enforced;
+    }
+    if facts.default_network || facts.no_network {
+        report.network = Enforcement::Enforced;
+    }
+    if !facts.default_network {
+        report.sessions = Enforcement::Enforced;
     }
     report
 }
@@ -95,14 +81,10 @@ mod tests {
     #[test]
     fn what_the_engine_cannot_do_is_unsupported_and_what_it_does_in_part_is_weakened() {
         let docker = of(Flavour::Docker, PLAIN);
-        assert_eq!(
-            (docker.disk, docker.network),
-            (Enforcement::Unsupported, Enforcement::Enforced)
-        );
-        assert!(matches!(
-            of(Flavour::Podman, PLAIN).network,
-            Enforcement::Weakened(_)
-        ));
+        assert!(matches!(docker.disk, Enforcement::Unsupported(_)));
+        assert!(docker.network.holds() && docker.sessions.holds());
+        let podman = of(Flavour::Podman, PLAIN);
+        assert!(matches!(podman.sessions, Enforcement::Weakened(_)) && podman.network.holds());
     }
 
     #[test]
@@ -114,22 +96,33 @@ mod tests {
             own_filter: true,
         };
         let podman = of(Flavour::Podman, facts);
-        assert!(podman.network.holds() && podman.seccomp.holds() && podman.disk.holds());
+        assert!(
+            podman.network.holds()
+                && podman.sessions.holds()
+                && podman.seccomp.holds()
+                && podman.disk.holds()
+        );
     }
+
     #[test]
-    fn whoever_is_told_that_a_network_does_not_hold_is_warned_of_it() {
-        for flavour in [Flavour::Docker, Flavour::Podman] {
-            let features = EngineFeatures::of(&SystemRecord::default(), flavour, None);
+    fn a_network_is_warned_of_once_where_it_is_not_isolated() {
+        for (flavour, isolates) in [(Flavour::Docker, true), (Flavour::Podman, false)] {
             for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
                 let facts = Facts {
                     default_network,
                     no_network,
                     ..PLAIN
                 };
-                let warned = features.warnings(facts);
-                let warned = warned.iter().filter(|warning| warning.path == "network").count();
-                let weak = !report(&features, facts).network.holds();
-                assert_eq!(warned, usize::from(weak), "{flavour:?} {facts:?}");
+                let warnings = of(flavour, facts).warnings();
+                let count = warnings
+                    .iter()
+                    .filter(|warning| warning.path == "network")
+                    .count();
+                assert_eq!(
+                    count,
+                    usize::from(!isolates && !no_network),
+                    "{flavour:?} {facts:?}"
+                );
             }
         }
     }

@@ -12,11 +12,11 @@ mod phrases;
 pub(crate) use cause::{Cause, cause};
 
 use driver_interface_errors::{
-    AuthenticationError, AuthorizationError, ConfigurationError, ContainerCreationError,
+    AuthenticationError, AuthorizationError, ConfigurationError, ConnectionError, ContainerCreationError,
     ContainerNotFoundError, ContainerNotRunningError, ContainerRemoveError, ContainerStartError,
-    ContainerStopError, DriverError, Effect, ExecError, Hint, ImageNotFoundError, ImagePullError,
-    NetworkCreationError, NetworkError, NetworkNotFoundError, NetworkRemoveError, VolumeCreationError,
-    VolumeNotFoundError, VolumeRemoveError,
+    ContainerStopError, DriverError, Effect, ExecFailedError, Hint, ImageImportError, ImageNotFoundError,
+    ImagePullError, ImageRemoveError, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError,
+    VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
 };
 
 use crate::wire::EngineError;
@@ -99,7 +99,7 @@ fn connection(operation: Operation, failure: EngineError) -> DriverError {
             .with_source(failure)
             .into();
     }
-    let error = NetworkError::new(failure.to_string());
+    let error = ConnectionError::new(failure.to_string());
     match &failure {
         EngineError::Unreachable { .. } => error.with_hint(Hint::EngineNotRunning),
         _ if operation.reads() => error.with_effect(Effect::NotApplied),
@@ -145,18 +145,15 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         }
         Operation::Exec => exec(subject, cause, message),
         Operation::PauseContainer | Operation::WriteFiles => {
-            NetworkError::new(format!("the engine returned an error: {message}")).into()
+            ConnectionError::new(format!("the engine returned an error: {message}")).into()
         }
         Operation::ReadLogs if cause == Cause::RemovalUnderWay => ContainerNotFoundError::new(subject).into(),
         Operation::InspectImage | Operation::RemoveImage if cause == Cause::NotFound => {
             ImageNotFoundError::new(subject).into()
         }
         Operation::PullImage => pull(subject, cause, message),
-        Operation::ImportImage => with_hint(ImagePullError::new(subject, message).into(), cause),
-        Operation::RemoveImage => with_hint(
-            ImagePullError::new(subject, message).with_retryable(false).into(),
-            cause,
-        ),
+        Operation::ImportImage => with_hint(ImageImportError::new(subject, message).into(), cause),
+        Operation::RemoveImage => with_hint(ImageRemoveError::new(subject, message).into(), cause),
         Operation::CreateVolume => with_hint(VolumeCreationError::new(subject, message).into(), cause),
         Operation::InspectVolume | Operation::RemoveVolume if cause == Cause::NotFound => {
             VolumeNotFoundError::new(subject).into()
@@ -170,7 +167,7 @@ fn refused(operation: Operation, subject: &str, cause: Cause, message: &str) -> 
         | Operation::ReadLogs
         | Operation::InspectImage
         | Operation::InspectVolume => {
-            let error = NetworkError::new(format!("the engine returned an error: {message}"));
+            let error = ConnectionError::new(format!("the engine returned an error: {message}"));
             error.with_effect(Effect::NotApplied).into()
         }
         Operation::StopContainer | Operation::RemoveContainer => ContainerNotFoundError::new(subject).into(),
@@ -196,7 +193,7 @@ fn start_container(subject: &str, cause: Cause, message: &str) -> DriverError {
 }
 
 fn exec(subject: &str, cause: Cause, message: &str) -> DriverError {
-    with_hint(ExecError::new(subject, message).into(), cause)
+    with_hint(ExecFailedError::new(subject, message).into(), cause)
 }
 
 fn pull(subject: &str, cause: Cause, message: &str) -> DriverError {

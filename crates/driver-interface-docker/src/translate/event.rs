@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use driver_interface_types::{ContainerId, Event, EventCursor, EventKind};
+use driver_interface_types::{ContainerId, Event, EventContainer, EventCursor, EventData, EventKind};
 use serde::Deserialize;
 
 use super::labels::{self, Ownership};
@@ -85,7 +85,7 @@ impl Position {
 
     /// Returns the event that reports a gap at this position.
     pub(crate) fn gap(self) -> Option<Event> {
-        Some(Event::new(EventKind::Gap, self.time(), self.cursor()?))
+        Some(Event::new(self.time(), self.cursor()?, EventData::Gap))
     }
 }
 
@@ -117,22 +117,16 @@ impl EventRecord {
             return None;
         }
         let position = self.position();
-        let mut event = Event::new(
-            kind(&self.action, attributes)?,
-            position.time(),
-            position.cursor()?,
-        );
-        event.container_id = Some(ContainerId::new(self.actor.id.as_str()).ok()?);
-        event.name = attributes.get("name").cloned();
-        event.session_id = labels::session(attributes);
-        event.labels = labels::of_config(attributes);
-        if event.kind == EventKind::Stopped {
-            let code = attributes
-                .get("exitCode")
-                .or_else(|| attributes.get("containerExitCode"));
-            event.exit_code = code.and_then(|code| code.parse().ok());
-        }
-        Some(event)
+        let mut container = EventContainer::new(ContainerId::new(self.actor.id.as_str()).ok()?);
+        container.name = attributes.get("name").cloned();
+        container.session_id = labels::session(attributes);
+        container.labels = labels::of_config(attributes);
+        let code = attributes
+            .get("exitCode")
+            .or_else(|| attributes.get("containerExitCode"));
+        let code = code.and_then(|code| code.parse().ok());
+        let data = EventData::of_container(kind(&self.action, attributes)?, container, code);
+        Some(Event::new(position.time(), position.cursor()?, data))
     }
 }
 
@@ -226,17 +220,21 @@ mod tests {
             ("exec_die", None),
         ] {
             let event = record(action, &[]).event(&ownership());
-            assert_eq!(event.map(|event| event.kind), expected, "{action}");
+            assert_eq!(event.map(|event| event.kind()), expected, "{action}");
         }
     }
 
     #[test]
     fn an_event_tells_whose_it_is_and_how_it_ended() {
         let event = record("die", &[("exitCode", "137")]).event(&ownership()).unwrap();
-        assert_eq!((event.exit_code, event.name.as_deref()), (Some(137), Some("web")));
-        assert_eq!(event.session_id.unwrap().as_str(), "s1");
-        assert_eq!(event.labels.get("team").map(String::as_str), Some("core"));
-        assert_eq!(event.labels.len(), 1);
+        let container = event.container().unwrap();
+        assert_eq!(
+            (event.exit_code(), container.name.as_deref()),
+            (Some(137), Some("web"))
+        );
+        assert_eq!(container.session_id.as_ref().unwrap().as_str(), "s1");
+        assert_eq!(container.labels.get("team").map(String::as_str), Some("core"));
+        assert_eq!(container.labels.len(), 1);
     }
 
     #[test]

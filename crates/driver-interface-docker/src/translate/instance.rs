@@ -40,8 +40,9 @@ pub(crate) fn of(
     }
     instance.health = state.health.as_ref().and_then(health);
     let facts = Facts::of_container(record);
-    instance.enforcement = Some(enforcement::report(features, facts));
-    instance.warnings = features.warnings(facts);
+    let report = enforcement::report(features, facts);
+    instance.warnings = report.warnings();
+    instance.enforcement = Some(report);
     Ok(instance)
 }
 

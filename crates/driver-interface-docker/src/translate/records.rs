@@ -260,11 +260,6 @@ impl ContainerRecord {
     pub(crate) fn plain_name(&self) -> &str {
         self.name.strip_prefix('/').unwrap_or(&self.name)
     }
-
-    /// Returns whether this is exactly the container asked for. Engines also accept prefixes of an id.
-    pub(crate) fn is_exactly(&self, asked: &str) -> bool {
-        self.id == asked || self.plain_name() == asked
-    }
 }
 
 /// Deserializes the value of `PATH` and drops the other variables.

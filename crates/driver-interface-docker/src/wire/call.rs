@@ -25,7 +25,6 @@ const MAX_ERROR_TEXT: usize = 4 * 1024;
 pub(crate) enum Payload {
     Nothing,
     Json(Vec<u8>),
-    Tar(Bytes),
 }
 
 impl Payload {
@@ -110,10 +109,6 @@ impl Wire {
             Payload::Json(text) => {
                 request = request.header(CONTENT_TYPE, "application/json");
                 Bytes::from(text)
-            }
-            Payload::Tar(bytes) => {
-                request = request.header(CONTENT_TYPE, "application/x-tar");
-                bytes
             }
         };
         let request = request

@@ -405,7 +405,11 @@ fn commands() -> Vec<Operation> {
             "exec_detached",
             1,
             |w| {
-                if !w.direct.capabilities().exec_detached {
+                if !w
+                    .direct
+                    .capabilities()
+                    .supports(driver_interface_types::Operation::ExecDetached)
+                {
                     return None;
                 }
                 Some(w.alone(SERVES).await.into())

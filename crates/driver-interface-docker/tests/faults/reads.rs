@@ -366,7 +366,11 @@ fn measurements() -> Vec<Operation> {
             "exec_status",
             1,
             |w| {
-                if !w.direct.capabilities().exec_detached {
+                if !w
+                    .direct
+                    .capabilities()
+                    .supports(driver_interface_types::Operation::ExecDetached)
+                {
                     return None;
                 }
                 let running = w.alone(SERVES).await;
@@ -416,7 +420,7 @@ fn measurements() -> Vec<Operation> {
                     let Some(event) = next else {
                         return Err(Failure::Wrong(format!("the stream ended after {kinds:?}")));
                     };
-                    let kind = event?.kind;
+                    let kind = event?.kind();
                     if kind == EventKind::Gap {
                         // Podman's may come without a fault: it says that something may be missing.
                         gap = true;

@@ -240,7 +240,10 @@ fn a_disk_limit_that_does_not_hold_is_told_each_time() {
                     .iter()
                     .any(|warning| warning.path == "resources.disk" && warning.code == "not-enforced")
             };
-            let enforced = bench.driver.capabilities().disk_limit;
+            let enforced = bench
+                .driver
+                .capabilities()
+                .supports(driver_interface_types::Guarantee::Disk);
             assert_eq!(told(&made.warnings), !enforced);
             let again = bench
                 .another()

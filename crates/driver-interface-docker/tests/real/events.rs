@@ -18,7 +18,7 @@ async fn until(stream: &mut EventStream, kind: EventKind) -> Vec<Event> {
             .unwrap_or_else(|_| panic!("no {kind} after {events:?}"))
             .unwrap()
             .unwrap();
-        let last = event.kind == kind;
+        let last = event.kind() == kind;
         events.push(event);
         if last {
             return events;
@@ -29,7 +29,7 @@ async fn until(stream: &mut EventStream, kind: EventKind) -> Vec<Event> {
 fn kinds(events: &[Event]) -> Vec<EventKind> {
     events
         .iter()
-        .map(|event| event.kind)
+        .map(|event| event.kind())
         .filter(|kind| *kind != EventKind::Gap)
         .collect()
 }
@@ -62,12 +62,13 @@ fn a_life_is_told_in_order_once_and_only_to_its_namespace() {
         assert_eq!(kinds(&events), LIFE);
         assert_eq!(events.len(), 4, "{events:?}");
         for event in &events {
-            assert_eq!(event.container_id.as_ref(), Some(&ended.id));
-            assert_eq!(event.name.as_deref(), Some(ended.name.as_str()));
-            assert_eq!(event.session_id, Some(SessionId::new("s1").unwrap()));
-            assert_eq!(event.labels.get("team").map(String::as_str), Some("core"));
+            assert_eq!(event.container_id(), Some(&ended.id));
+            let container = event.container().unwrap();
+            assert_eq!(container.name.as_deref(), Some(ended.name.as_str()));
+            assert_eq!(container.session_id, Some(SessionId::new("s1").unwrap()));
+            assert_eq!(container.labels.get("team").map(String::as_str), Some("core"));
         }
-        assert_eq!(events[2].exit_code, Some(7));
+        assert_eq!(events[2].exit_code(), Some(7));
         assert!(events.windows(2).all(|pair| pair[0].time <= pair[1].time));
     });
 }
@@ -90,7 +91,7 @@ fn one_goes_on_behind_a_cursor_without_gap_or_twin() {
         let events = until(&mut all, EventKind::Removed).await;
         assert_eq!(kinds(&events), LIFE);
         for at in 0..events.len() {
-            if events[at].kind == EventKind::Gap {
+            if events[at].kind() == EventKind::Gap {
                 continue;
             }
             let after = EventFilter::default().after(events[at].cursor.clone());
@@ -118,10 +119,7 @@ fn filters_choose() {
         config.session_id = "s2".to_owned();
         let wanted = bench.driver.create_container(&config).await.unwrap();
         let events = until(&mut stream, EventKind::Created).await;
-        assert_eq!(
-            (events.len(), events[0].container_id.as_ref()),
-            (1, Some(&wanted.id))
-        );
+        assert_eq!((events.len(), events[0].container_id()), (1, Some(&wanted.id)));
         let foreign = EventFilter::default().after(EventCursor::new("nonsense").unwrap());
         let error = bench.driver.events(&foreign).await.unwrap_err();
         assert_eq!(error.code(), "CONFIGURATION_ERROR");
@@ -131,7 +129,11 @@ fn filters_choose() {
 #[test]
 fn health_is_told() {
     on_each("event health", |bench| async move {
-        if !bench.driver.capabilities().health_check_run {
+        if !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::ConfigFeature::HealthCheck)
+        {
             return;
         }
         let mut stream = bench.driver.events(&EventFilter::default()).await.unwrap();

@@ -175,7 +175,10 @@ fn a_detached_command_runs_on_and_its_end_is_known() {
         let driver = &bench.driver;
         let made = bench.running(IDLE).await;
         let run = async |config: ExecConfig| driver.exec_detached(&made.id, config).await;
-        if !driver.capabilities().exec_detached {
+        if !driver
+            .capabilities()
+            .supports(driver_interface_types::Operation::ExecDetached)
+        {
             let refused = run(ExecConfig::new(["true"])).await.unwrap_err();
             assert_eq!(refused.code(), codes::UNSUPPORTED_OPERATION);
             return;

@@ -46,7 +46,11 @@ impl SharedImage {
             };
             runtime.block_on(async {
                 let image = ImageRef::new(name).unwrap();
-                importer(uri).await.import_image(&image, root).await.unwrap();
+                importer(uri)
+                    .await
+                    .import_image(&image, root.into())
+                    .await
+                    .unwrap();
             });
         }
         state.holders += 1;

@@ -35,7 +35,10 @@ fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must
         let config = bench
             .config("true")
             .network(NetworkMode::Named(network.name.clone()));
-        let weak = !bench.driver.capabilities().network_isolation;
+        let weak = !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::Guarantee::Network);
         let warned = |warnings: &[Warning]| warnings.iter().any(|warning| warning.path == "network");
         let made = bench.driver.create_container(&config).await.unwrap();
         assert_eq!(warned(&made.warnings), weak);
@@ -73,7 +76,11 @@ fn sessions_cannot_reach_each_other() {
         let server = bench.running(SERVE).await;
         bench.ready(&server).await;
         let address = server.ip_address.unwrap().to_string();
-        if !bench.driver.capabilities().session_isolation {
+        if !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::Guarantee::Sessions)
+        {
             assert!(server.warnings.iter().any(|warning| warning.path == "network"));
             eprintln!("that sessions are apart was not tried: the driver does not promise it on this engine");
             return;

@@ -39,7 +39,12 @@ fn the_defaults_are_safe_from_the_inside() {
             Some(&"sh"),
             "the command is the first process: {logs}"
         );
-        assert!(bench.driver.capabilities().seccomp);
+        assert!(
+            bench
+                .driver
+                .capabilities()
+                .supports(driver_interface_types::Guarantee::Seccomp)
+        );
     });
 }
 

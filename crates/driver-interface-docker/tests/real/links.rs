@@ -84,7 +84,7 @@ async fn outcome(link: &Link, made: &ContainerInstance, how: How) -> Result<Stri
             let output = output.map_err(|error| {
                 assert_eq!(
                     (error.code(), error.effect()),
-                    (codes::NETWORK_ERROR, Effect::Unknown),
+                    (codes::CONNECTION_ERROR, Effect::Unknown),
                     "{error:?}"
                 );
                 error.to_string()

@@ -189,9 +189,9 @@ fn images_are_imported_used_and_removed() {
         let driver = &bench.driver;
         let prefix = if bench.is_podman() { "localhost/" } else { "" };
         let image = ImageRef::new(format!("{prefix}{}/import:1", bench.namespace)).unwrap();
-        driver.import_image(&image, archive()).await.unwrap();
+        driver.import_image(&image, archive().into()).await.unwrap();
         let first = driver.get_image(&image).await.unwrap().unwrap();
-        driver.import_image(&image, archive()).await.unwrap();
+        driver.import_image(&image, archive().into()).await.unwrap();
         let second = driver.get_image(&image).await.unwrap().unwrap();
         // Nothing has the first one any more, so nobody could remove it.
         assert!(first.id == second.id || bench.raw.image(&first.id) == 404);
@@ -227,7 +227,7 @@ fn images_are_imported_used_and_removed() {
             codes::IMAGE_NOT_FOUND
         );
         let junk = Bytes::from(vec![b'x'; 4096]);
-        let error = driver.import_image(&image, junk).await.unwrap_err();
+        let error = driver.import_image(&image, junk.into()).await.unwrap_err();
         assert_eq!(error.code(), codes::IMAGE_PULL_FAILED);
     });
 }

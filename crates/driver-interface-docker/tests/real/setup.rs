@@ -169,7 +169,11 @@ fn a_health_check_shows_in_the_instance_with_its_reason() {
         let config = bench
             .config("sleep 2; touch /tmp/well; sleep 60")
             .health_check(check);
-        if !bench.driver.capabilities().health_check_run {
+        if !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::ConfigFeature::HealthCheck)
+        {
             let error = bench.driver.create_container(&config).await.unwrap_err();
             assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
             return;
@@ -198,7 +202,11 @@ fn a_health_check_shows_in_the_instance_with_its_reason() {
 fn a_runtime_is_taken_only_if_the_engine_knows_it() {
     on_each("runtime", |bench| async move {
         let known = bench.config("echo ran").runtime("runc");
-        if !bench.driver.capabilities().runtime_select {
+        if !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::ConfigFeature::Runtime)
+        {
             let error = bench.driver.create_container(&known).await.unwrap_err();
             assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
             return;
@@ -216,7 +224,11 @@ fn a_seccomp_profile_of_the_config_s_own_holds() {
         let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}"#;
         let mut config = bench.config("mkdir /tmp/x && echo made; echo done");
         config.security.seccomp_profile = Some(profile.to_owned());
-        if !bench.driver.capabilities().seccomp_profile {
+        if !bench
+            .driver
+            .capabilities()
+            .supports(driver_interface_types::ConfigFeature::SeccompProfile)
+        {
             let error = bench.driver.create_container(&config).await.unwrap_err();
             assert_eq!(error.code(), "UNSUPPORTED_OPERATION");
             return;

@@ -23,7 +23,7 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         NetworkConnectError::new("net", "web", "it was created without a network").into(),
         DriverHealthError::new("answer is not JSON").into(),
         TimeoutError::new("create_container", Duration::from_secs(30)).into(),
-        NetworkError::new("connection reset").into(),
+        ConnectionError::new("connection reset").into(),
         FileSystemError::new("/tmp/archive.tar", FileSystemErrorKind::StorageFull, "disk full").into(),
         InternalError::new("container `web` has no state").into(),
         AuthenticationError::new("no credentials for registry.test").into(),
@@ -36,6 +36,8 @@ pub(crate) fn one_of_each() -> Vec<DriverError> {
         UnsupportedError::new("pause_container", "the engine has no freezer").into(),
         ImageNotFoundError::new("alpine:3").into(),
         ImagePullError::new("alpine:3", "connection reset").into(),
-        ExecError::new("web", "engine answered 500").into(),
+        ImageImportError::new("alpine:3", "unexpected end of file").into(),
+        ImageRemoveError::new("alpine:3", "container `web` uses it").into(),
+        ExecFailedError::new("web", "engine answered 500").into(),
     ]
 }

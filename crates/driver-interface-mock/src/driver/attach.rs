@@ -30,7 +30,7 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn look_up_network(&self, id: &NetworkId) -> Result<Option<Network>> {
         let work = async {
             let state = self.core.engine.state();
-            let found = state.network(self.namespace(), id.as_str());
+            let found = state.network(self.namespace(), id);
             Ok(found.map(|record| record.network.clone()))
         };
         self.call(Call::new(Operation::GetNetwork).on(id), || Ok(()), work)
@@ -125,7 +125,7 @@ impl<K: Kind> MockDriver<K> {
         container: &ContainerId,
     ) -> Result<(NetworkId, ContainerId)> {
         let found = state
-            .network(self.namespace(), network.as_str())
+            .network(self.namespace(), network)
             .ok_or_else(|| NetworkNotFoundError::new(network.as_str()))?;
         let target = state
             .container(self.namespace(), container)

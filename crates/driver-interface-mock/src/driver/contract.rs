@@ -92,7 +92,7 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
         self.networks(filter).await
     }
 
-    async fn import_image(&self, image: &ImageRef, root: Bytes) -> Result<()> {
+    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         self.import(image, root).await
     }
 

@@ -8,14 +8,13 @@ use driver_interface_errors::{
     ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
 };
 use driver_interface_types::{
-    ContainerConfig, ContainerId, ContainerInstance, EventKind, ImageRef, MountType, NetworkMode, Strictness,
-    Warning, label,
+    ContainerConfig, ContainerId, ContainerInstance, Enforcement, EnforcementReport, EventKind, ImageRef,
+    MountType, NetworkMode, Strictness, label,
 };
 use driver_interface_validation::validate_container_config_with;
 use tokio::sync::watch;
 
 use super::answer::Refusal;
-use super::plan::enforcement;
 use super::{Call, MockDriver};
 use crate::Operation;
 use crate::engine::{Attachment, Container, Image, Labels, LogStore, Phase, State};
@@ -50,7 +49,7 @@ impl<K: Kind> MockDriver<K> {
         if cpu > K::PROFILE.max_cpu {
             return Err(ResourceLimitError::new("cpu", K::PROFILE.max_cpu, cpu).into());
         }
-        match (config.strictness, self.unenforced(config).first()) {
+        match (config.strictness, Self::enforcement(config).warnings().first()) {
             (Strictness::Require, Some(warning)) => {
                 let reason = format!("{}: {}", warning.path, warning.message);
                 Err(UnsupportedError::new("create_container", reason).into())
@@ -80,14 +79,13 @@ impl<K: Kind> MockDriver<K> {
         violations
     }
 
-    /// Returns warnings about what the config requests and a mock does not enforce. This is the disk limit, as on
-    /// most Docker hosts.
-    pub(super) fn unenforced(&self, config: &ContainerConfig) -> Vec<Warning> {
-        let limit = config.resources.disk.map(|mib| {
-            let message = format!("the limit of {mib} MiB is not enforced by a simulated engine");
-            Warning::new("resources.disk", "not-enforced", message)
-        });
-        limit.into_iter().collect()
+    /// Returns which limits and security options a simulated container enforces.
+    pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
+        let mut report = Self::declared().guarantees;
+        if config.resources.disk.is_none() {
+            report.disk = Enforcement::Enforced;
+        }
+        report
     }
 
     /// Returns the container that an earlier creation with this key created.
@@ -137,7 +135,7 @@ impl<K: Kind> MockDriver<K> {
         self.check_volumes(&state, config)?;
         let networks = match &config.network {
             NetworkMode::Named(wanted) => {
-                let found = state.network(self.namespace(), wanted);
+                let found = state.named_network(self.namespace(), wanted);
                 let missing = || NetworkNotFoundError::new(wanted).with_hint(Hint::MissingNetwork);
                 vec![Attachment {
                     network: found.ok_or_else(missing)?.network.id.clone(),
@@ -167,6 +165,7 @@ impl<K: Kind> MockDriver<K> {
         root.put("etc/hostname", format!("{hostname}\n").into_bytes());
         root.put("etc/hosts", hosts_file(config, &hostname).into_bytes());
         root.put("etc/resolv.conf", resolver_file(config).into_bytes());
+        let enforcement = Self::enforcement(config);
         let container = Container {
             id: id.clone(),
             name,
@@ -185,12 +184,12 @@ impl<K: Kind> MockDriver<K> {
             env: found.env,
             root: root.shared(),
             logs: Arc::new(LogStore::new(engine.clock().clone())),
-            warnings: self.unenforced(config),
+            warnings: enforcement.warnings(),
             phase: Phase::Created,
             started_at: None,
             healthy: true,
             health: None,
-            enforcement: enforcement(config),
+            enforcement,
             changed: watch::Sender::default(),
         };
         let instance = container.instance();

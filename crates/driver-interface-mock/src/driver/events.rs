@@ -82,6 +82,6 @@ impl Reader {
 
     fn passes(&self, event: &Event) -> bool {
         let in_time = self.filter.since.is_none_or(|since| event.time >= since);
-        self.filter.matches(event) && (in_time || event.kind == EventKind::Gap)
+        self.filter.matches(event) && (in_time || event.kind() == EventKind::Gap)
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{ConfigurationError, DriverError, Effect, ExecError, Hint, Result, Violation};
+use driver_interface_errors::{
+    ConfigurationError, DriverError, Effect, ExecFailedError, Hint, Result, Violation,
+};
 use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
 use driver_interface_validation::validate_exec_config;
 use tokio::sync::mpsc;
@@ -222,13 +224,13 @@ fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
             Refusal::NoSuchFolder(folder),
         ),
         ExecProblem::TooManyProcesses => {
-            return ExecError::new(id.as_str(), "it has reached its limit of processes")
+            return ExecFailedError::new(id.as_str(), "it has reached its limit of processes")
                 .with_effect(Effect::NotApplied)
                 .into();
         }
         ExecProblem::Start(problem) => super::containers::explained(problem),
     };
-    ExecError::new(id.as_str(), message)
+    ExecFailedError::new(id.as_str(), message)
         .with_hint(hint)
         .with_source(answer.answer::<K>())
         .into()

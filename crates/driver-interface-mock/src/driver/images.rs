@@ -1,7 +1,9 @@
 //! Pulling, importing and removing images.
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, ImagePullError, Result};
+use driver_interface_errors::{
+    DriverError, Hint, ImageImportError, ImageNotFoundError, ImageRemoveError, Result,
+};
 use driver_interface_types::{ContainerConfig, ImageFilter, ImageInfo, ImageRef, PullPolicy, TarStream};
 use std::time::Duration;
 
@@ -50,14 +52,10 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    pub(super) async fn load(&self, mut archive: TarStream) -> Result<Vec<ImageRef>> {
+    pub(super) async fn load(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
         let work = async {
-            let mut all = BytesMut::new();
-            while let Some(piece) = archive.next().await {
-                all.extend_from_slice(&piece?);
-            }
-            let found = read_images(&all.freeze()).map_err(|problem| {
-                ImagePullError::new("archive", format!("it cannot be loaded: {problem}"))
+            let found = read_images(&collected(archive).await?).map_err(|problem| {
+                ImageImportError::new("archive", format!("it cannot be loaded: {problem}"))
                     .with_retryable(false)
                     .with_source(Refusal::BadArchive("invalid archive").answer::<K>())
             })?;
@@ -72,12 +70,12 @@ impl<K: Kind> MockDriver<K> {
         self.call(Call::new(Operation::LoadImage), || Ok(()), work).await
     }
 
-    pub(super) async fn import(&self, image: &ImageRef, root: Bytes) -> Result<()> {
-        let summary = format!("{} bytes", root.len());
+    pub(super) async fn import(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let work = async {
+            let root = collected(root).await?;
             let mut tree = Tree::default();
             read_tar(&mut tree, &root).map_err(|problem| {
-                ImagePullError::new(image.as_str(), format!("the archive cannot be read: {problem}"))
+                ImageImportError::new(image.as_str(), format!("the archive cannot be read: {problem}"))
                     .with_retryable(false)
                     .with_source(Refusal::BadArchive(problem).answer::<K>())
             })?;
@@ -88,12 +86,8 @@ impl<K: Kind> MockDriver<K> {
                 .import(image, self.namespace().clone(), tree);
             Ok(())
         };
-        self.call(
-            Call::new(Operation::ImportImage).on(image).summary(summary),
-            || Ok(()),
-            work,
-        )
-        .await
+        self.call(Call::new(Operation::ImportImage).on(image), || Ok(()), work)
+            .await
     }
 
     pub(super) async fn drop_image(&self, image: &ImageRef) -> Result<()> {
@@ -117,7 +111,7 @@ impl<K: Kind> MockDriver<K> {
                 }
                 .answer::<K>();
                 let message = format!("container `{}` uses it, so it is not removed", user.name);
-                return Err(ImagePullError::new(image.as_str(), message)
+                return Err(ImageRemoveError::new(image.as_str(), message)
                     .with_hint(Hint::InUse)
                     .with_source(answer)
                     .into());
@@ -135,4 +129,13 @@ pub(super) fn no_such_image<K: Kind>(image: &ImageRef) -> DriverError {
         .with_hint(Hint::ImageUnavailable)
         .with_source(Refusal::NoSuchImage(image.canonical()).answer::<K>())
         .into()
+}
+
+/// Returns the whole content of an archive.
+async fn collected(mut archive: TarStream) -> Result<Bytes> {
+    let mut all = BytesMut::new();
+    while let Some(piece) = archive.next().await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok(all.freeze())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use driver_interface_errors::{NetworkError, Result};
+use driver_interface_errors::{ConnectionError, Result};
 use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions};
 use driver_interface_validation::validate_log_options;
 use futures_util::stream;
@@ -121,7 +121,7 @@ impl Reader {
                 }
                 Next::Lost => {
                     let message = "the engine no longer has the next lines of the log";
-                    return Some(Err(NetworkError::new(message).into()));
+                    return Some(Err(ConnectionError::new(message).into()));
                 }
                 Next::Nothing { then } => self.position = then,
             }

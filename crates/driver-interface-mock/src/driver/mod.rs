@@ -24,8 +24,10 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, Hint, NetworkError, Result, TimeoutError};
-use driver_interface_types::{Capabilities, Namespace};
+use driver_interface_errors::{ConnectionError, DriverError, Effect, Hint, Result, TimeoutError};
+use driver_interface_types::{
+    Capabilities, ConfigFeature, Enforcement, EnforcementReport, Namespace, Property,
+};
 use driver_interface_validation::ValidationPolicy;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -235,61 +237,30 @@ impl<K: Kind> MockDriver<K> {
     /// Returns the capabilities of a mock. They say nothing about real processes: the limits hold because
     /// simulated processes cannot evade them.
     fn declared() -> Capabilities {
-        let mut can = Capabilities::none();
-        can.image_pull = true;
-        can.image_import = true;
-        can.image_remove = true;
-        can.volume_list = true;
-        can.network_list = true;
-        can.container_wait = true;
-        can.container_kill = true;
-        can.container_pause = true;
-        can.container_restart = true;
-        can.exec = true;
-        can.exec_stream = true;
-        can.exec_detached = true;
-        can.log_stream = true;
-        can.process_setup = true;
-        can.file_archive = true;
-        can.archive_owners = true;
-        can.file_read = true;
-        can.file_write = true;
-        can.tmpfs_mount = true;
-        can.volume_inspect = true;
-        can.network_inspect = true;
-        can.network_connect = true;
-        can.network_internal = true;
-        can.network_cleanup = true;
-        can.port_publish = true;
-        can.name_resolution = true;
-        can.health_check_run = true;
-        can.plan = true;
-        can.image_list = true;
-        can.image_inspect = true;
-        can.image_load = true;
-        can.image_pull_stream = true;
-        can.container_stats = true;
-        can.container_stats_stream = true;
-        can.events = true;
-        can.bind_mount = true;
-        can.cpu_limit = true;
-        can.memory_limit = true;
-        can.pids_limit = true;
-        can.read_only_root = true;
-        can.no_new_privileges = true;
-        can.capability_drop = true;
-        can.seccomp = true;
-        can.user = true;
-        can.network_isolation = true;
-        can.session_isolation = true;
-        can.max_cpu = Some(K::PROFILE.max_cpu);
-        can.min_memory = driver_interface_validation::limits::MIN_MEMORY;
+        let mut can = Capabilities::minimal();
+        can.operations.extend(Operation::ALL);
+        can.config.extend([
+            ConfigFeature::ImagePull,
+            ConfigFeature::ProcessSetup,
+            ConfigFeature::TmpfsMount,
+            ConfigFeature::BindMount,
+            ConfigFeature::PortPublish,
+            ConfigFeature::NameResolution,
+            ConfigFeature::InternalNetwork,
+            ConfigFeature::HealthCheck,
+        ]);
+        can.guarantees = EnforcementReport::default();
+        can.guarantees.disk = Enforcement::unsupported("a simulated engine has no disk");
+        can.bounds.max_cpu = Some(K::PROFILE.max_cpu);
+        can.bounds.min_memory = driver_interface_validation::limits::MIN_MEMORY;
+        can.properties.extend(Property::ALL);
+        can.properties.remove(&Property::RealProcesses);
         can
     }
 }
 
 fn unreachable_engine(reason: &str) -> DriverError {
-    NetworkError::new(reason)
+    ConnectionError::new(reason)
         .with_hint(Hint::EngineNotRunning)
         .with_effect(Effect::NotApplied)
         .into()

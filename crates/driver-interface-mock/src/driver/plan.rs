@@ -2,8 +2,7 @@
 
 use driver_interface_errors::Result;
 use driver_interface_types::{
-    ContainerConfig, CreationPlan, Enforcement, EnforcementReport, ImageRef, MountType, NetworkMode,
-    PullPolicy, Strictness, Warning, label,
+    ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, Strictness, Warning, label,
 };
 
 use super::create::with_image;
@@ -11,21 +10,12 @@ use super::{Call, MockDriver};
 use crate::Operation;
 use crate::profile::Kind;
 
-/// Returns which limits and security options a simulated container enforces: all but the disk limit.
-pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
-    let mut report = EnforcementReport::default();
-    if config.resources.disk.is_some() {
-        report.disk = Enforcement::Unsupported;
-    }
-    report
-}
-
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn plan_creation(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let call = Call::new(Operation::Plan).summary(super::create::summary_of(config));
         let work = async {
-            let mut plan = CreationPlan::new(self.filled_in(config), enforcement(config));
-            plan.warnings = self.unenforced(config);
+            let mut plan = CreationPlan::new(self.filled_in(config), Self::enforcement(config));
+            plan.warnings = plan.enforcement.warnings();
             plan.refusals = self.refused(config);
             if plan.refusals.is_empty() {
                 plan.refusals = self.missing(config);
@@ -66,7 +56,7 @@ impl<K: Kind> MockDriver<K> {
             found.push(Warning::new("resources.cpu", "limit-exceeded", message));
         }
         if config.strictness == Strictness::Require {
-            found.extend(self.unenforced(config));
+            found.extend(Self::enforcement(config).warnings());
         }
         found
     }
@@ -101,7 +91,7 @@ impl<K: Kind> MockDriver<K> {
             }
         }
         if let NetworkMode::Named(name) = &config.network
-            && state.network(self.namespace(), name).is_none()
+            && state.named_network(self.namespace(), name).is_none()
         {
             found.push(Warning::new(
                 "network",

@@ -114,7 +114,7 @@ impl<K: Kind> MockDriver<K> {
             let driver = config.driver.as_deref().unwrap_or(NETWORK_DRIVER);
             let engine = &self.core.engine;
             let mut state = engine.state();
-            if state.network(self.namespace(), name).is_some() {
+            if state.named_network(self.namespace(), name).is_some() {
                 return Err(NetworkCreationError::new(name, "the name is taken")
                     .with_hint(Hint::NameTaken)
                     .with_source(Refusal::NetworkNameTaken(name.clone()).answer::<K>())
@@ -147,7 +147,7 @@ impl<K: Kind> MockDriver<K> {
             let mut state = self.core.engine.state();
             let missing = || NetworkNotFoundError::new(id.as_str());
             let found = state
-                .network(self.namespace(), id.as_str())
+                .network(self.namespace(), id)
                 .ok_or_else(missing)?
                 .network
                 .id

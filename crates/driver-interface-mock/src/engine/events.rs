@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use driver_interface_types::{Event, EventCursor, EventKind, Namespace, SessionId, label};
+use driver_interface_types::{
+    Event, EventContainer, EventCursor, EventData, EventKind, Namespace, SessionId, label,
+};
 use tokio::sync::watch;
 
 use super::state::{Container, belongs, users_labels};
@@ -59,15 +61,15 @@ impl EventLog {
         };
         // No event may have an earlier time than the one before it.
         let last = self.kept.back().map_or(time, |record| record.event.time);
-        let mut event = Event::new(kind, time.max(last), cursor);
-        event.container_id = Some(container.id.clone());
-        event.name = Some(container.name.clone());
-        event.session_id = container
+        let mut subject = EventContainer::new(container.id.clone());
+        subject.name = Some(container.name.clone());
+        subject.session_id = container
             .labels
             .get(label::SESSION)
             .and_then(|session| SessionId::new(session).ok());
-        event.labels = users_labels(&container.labels);
-        event.exit_code = exit_code;
+        subject.labels = users_labels(&container.labels);
+        let data = EventData::of_container(kind, subject, exit_code);
+        let event = Event::new(time.max(last), cursor, data);
         let namespace = container.labels.get(label::NAMESPACE).filter(|namespace| {
             Namespace::new(namespace.as_str()).is_ok_and(|namespace| belongs(&container.labels, &namespace))
         });
@@ -122,7 +124,7 @@ impl EventLog {
         if from.0 < self.dropped {
             let time = self.kept.front().map_or(now, |record| record.event.time);
             let cursor = self.dropped.checked_sub(1).and_then(Position::cursor);
-            let gap = cursor.map(|cursor| Event::new(EventKind::Gap, time, cursor));
+            let gap = cursor.map(|cursor| Event::new(time, cursor, EventData::Gap));
             return (gap, Position(self.dropped));
         }
         let skipped = usize::try_from(from.0 - self.dropped).unwrap_or(usize::MAX);

@@ -173,7 +173,7 @@ impl MockEngine {
         container.map(|container| container.healthy = healthy).is_some()
     }
 
-    /// Makes the engine unreachable: every operation fails with `NetworkError`, and `health_check` reports the
+    /// Makes the engine unreachable: every operation fails with `ConnectionError`, and `health_check` reports the
     /// reason. Containers keep running.
     pub fn go_down(&self) {
         let mut state = self.state();

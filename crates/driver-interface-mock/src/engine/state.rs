@@ -165,12 +165,9 @@ impl State {
         time
     }
 
-    /// Finds a container of a namespace by its full id or exact name.
+    /// Finds a container of a namespace by its full id.
     pub(crate) fn container(&self, namespace: &Namespace, id: &ContainerId) -> Option<&Container> {
-        let found = self
-            .containers
-            .get(id)
-            .or_else(|| self.containers.named(id.as_str()));
+        let found = self.containers.get(id);
         found.filter(|container| belongs(&container.labels, namespace))
     }
 
@@ -190,16 +187,27 @@ impl State {
             .filter(|record| belongs(&record.labels, namespace))
     }
 
-    /// Finds a network of a namespace by its full id or exact name.
-    pub(crate) fn network(&self, namespace: &Namespace, id: &str) -> Option<&NetworkRecord> {
-        let own = || {
-            self.networks
-                .values()
-                .filter(|record| belongs(&record.labels, namespace))
-        };
-        own()
-            .find(|record| record.network.id.as_str() == id)
-            .or_else(|| own().find(|r| r.network.name == id))
+    /// Finds a network of a namespace by its full id.
+    pub(crate) fn network(&self, namespace: &Namespace, id: &NetworkId) -> Option<&NetworkRecord> {
+        self.own_networks(namespace)
+            .find(|record| record.network.id == *id)
+    }
+
+    /// Finds the network that a config names, by its full id or its name.
+    pub(crate) fn named_network(&self, namespace: &Namespace, text: &str) -> Option<&NetworkRecord> {
+        let by_id = self
+            .own_networks(namespace)
+            .find(|record| record.network.id.as_str() == text);
+        by_id.or_else(|| {
+            self.own_networks(namespace)
+                .find(|record| record.network.name == text)
+        })
+    }
+
+    fn own_networks(&self, namespace: &Namespace) -> impl Iterator<Item = &NetworkRecord> {
+        self.networks
+            .values()
+            .filter(|record| belongs(&record.labels, namespace))
     }
 
     pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {

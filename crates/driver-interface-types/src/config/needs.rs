@@ -2,20 +2,20 @@
 
 use driver_interface_errors::UnsupportedError;
 
-use crate::{Capabilities, Capability, ContainerConfig};
+use crate::{Capabilities, ConfigFeature, ContainerConfig, Operation};
 
 impl ContainerConfig {
-    /// Returns the parts of the config that not every driver supports: each path with the capability it requires.
+    /// Returns the parts of the config that not every driver supports: each path with the feature it is.
     ///
     /// ```
-    /// use driver_interface_types::{Capability, ContainerConfig, PortMapping};
+    /// use driver_interface_types::{ConfigFeature, ContainerConfig, PortMapping};
     ///
     /// let config = ContainerConfig::new("demo", "nginx");
     /// assert!(config.needs().is_empty());
-    /// assert_eq!(config.port(PortMapping::new(80)).needs(), [("ports", Capability::PortPublish)]);
+    /// assert_eq!(config.port(PortMapping::new(80)).needs(), [("ports", ConfigFeature::PortPublish)]);
     /// ```
-    pub fn needs(&self) -> Vec<(&'static str, Capability)> {
-        use Capability as Needs;
+    pub fn needs(&self) -> Vec<(&'static str, ConfigFeature)> {
+        use ConfigFeature as Needs;
         let asked = [
             (self.entrypoint.is_some(), "entrypoint", Needs::ProcessSetup),
             (self.working_dir.is_some(), "workingDir", Needs::ProcessSetup),
@@ -34,9 +34,9 @@ impl ContainerConfig {
             ),
             (!self.dns.is_empty(), "dns", Needs::NameResolution),
             (!self.extra_hosts.is_empty(), "extraHosts", Needs::NameResolution),
-            (self.health_check.is_some(), "healthCheck", Needs::HealthCheckRun),
-            (self.platform.is_some(), "platform", Needs::PlatformSelect),
-            (self.runtime.is_some(), "runtime", Needs::RuntimeSelect),
+            (self.health_check.is_some(), "healthCheck", Needs::HealthCheck),
+            (self.platform.is_some(), "platform", Needs::Platform),
+            (self.runtime.is_some(), "runtime", Needs::Runtime),
             (
                 self.security.seccomp_profile.is_some(),
                 "security.seccompProfile",
@@ -47,29 +47,21 @@ impl ContainerConfig {
                 "security.apparmorProfile",
                 Needs::ApparmorProfile,
             ),
-            (!self.devices.is_empty(), "devices", Needs::DeviceAccess),
-            (self.gpus.is_some(), "gpus", Needs::GpuAccess),
+            (!self.devices.is_empty(), "devices", Needs::Devices),
+            (self.gpus.is_some(), "gpus", Needs::Gpus),
         ];
         let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked);
-        asked.map(|(_, path, capability)| (path, capability)).collect()
+        asked.map(|(_, path, feature)| (path, feature)).collect()
     }
 
-    /// Refuses a config that requires a capability the driver does not declare. Drivers call it first, so that no
+    /// Refuses a config with a feature that the driver does not declare. Drivers call it first, so that no
     /// part of a config is silently ignored.
     ///
     /// # Errors
     /// [`UnsupportedError`], which names the first such path and its capability.
     pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
-        let lacking = self
-            .needs()
-            .into_iter()
-            .find(|(_, capability)| !capabilities.supports(*capability));
-        match lacking {
-            None => Ok(()),
-            Some((path, capability)) => Err(UnsupportedError::new(
-                "create_container",
-                format!("`{path}` needs `{capability}`, which this driver does not declare"),
-            )),
-        }
+        self.needs().into_iter().try_for_each(|(path, feature)| {
+            capabilities.require(Operation::CreateContainer, &format!("`{path}`"), feature)
+        })
     }
 }

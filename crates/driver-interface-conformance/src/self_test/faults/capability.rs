@@ -3,11 +3,10 @@
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-use driver_interface_errors::{ImagePullError, NetworkError, UnsupportedError, codes};
+use driver_interface_errors::{ConnectionError, ImageImportError, UnsupportedError, codes};
 use driver_interface_types::{
-    Capabilities, ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, ImageRef, Network,
-    ResourceFilter, Result, Strictness, Volume, Warning,
+    Capabilities, ConfigFeature, ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance,
+    ImageRef, Network, Operation, ResourceFilter, Result, Strictness, TarStream, Volume, Warning,
 };
 use futures_util::FutureExt as _;
 
@@ -40,7 +39,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "An operation that is not declared fails as if the engine had been out of reach.",
         &[
             WITHOUT_VOLUME_LIST,
-            ListVolumes(|_, _| ready(Err(NetworkError::new("404 page not found").into())).boxed()),
+            ListVolumes(|_, _| ready(Err(ConnectionError::new("404 page not found").into())).boxed()),
         ],
         &["capability/undeclared-operations-refuse"],
     ),
@@ -133,12 +132,14 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-const WITHOUT_VOLUME_LIST: Sabotage = Declared(|capabilities| capabilities.volume_list = false);
+const WITHOUT_VOLUME_LIST: Sabotage = Declared(|capabilities| {
+    capabilities.operations.remove(&Operation::ListVolumes);
+});
 
 fn flap(capabilities: &mut Capabilities) {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     if CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
-        capabilities.bind_mount = !capabilities.bind_mount;
+        capabilities.config = &capabilities.config ^ &[ConfigFeature::BindMount].into();
     }
 }
 
@@ -189,9 +190,9 @@ fn with_the_labels(filter: &ResourceFilter) -> ResourceFilter {
     wider
 }
 
-async fn import_once(inside: &Inside, image: &ImageRef, root: Bytes) -> Result<()> {
+async fn import_once(inside: &Inside, image: &ImageRef, root: TarStream) -> Result<()> {
     if inside.memory.note(image.as_str()) > 0 {
-        return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+        return Err(ImageImportError::new(image.as_str(), "it is there already").into());
     }
     inside.driver.import_image(image, root).await
 }

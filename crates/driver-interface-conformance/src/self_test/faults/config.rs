@@ -238,7 +238,7 @@ async fn malformed_image(inside: &Inside, config: &ContainerConfig) -> Result<Co
 
 async fn too_much_cpu(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
-    if let Some(most) = inside.driver.capabilities().max_cpu {
+    if let Some(most) = inside.driver.capabilities().bounds.max_cpu {
         config.resources.cpu = config.resources.cpu.min(most);
     }
     inside.driver.create_container(&config).await
@@ -246,7 +246,7 @@ async fn too_much_cpu(inside: &Inside, config: &ContainerConfig) -> Result<Conta
 
 async fn little_memory(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     let mut config = config.clone();
-    let least = inside.driver.capabilities().min_memory;
+    let least = inside.driver.capabilities().bounds.min_memory;
     config.resources.memory = config.resources.memory.max(least);
     inside.driver.create_container(&config).await
 }

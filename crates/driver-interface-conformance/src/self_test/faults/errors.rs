@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use driver_interface_errors::{
-    ContainerNotFoundError, ContainerStartError, Effect, ExecError, Hint, ImageNotFoundError, InternalError,
-    NetworkNotFoundError, VolumeNotFoundError, codes,
+    ContainerNotFoundError, ContainerStartError, Effect, ExecFailedError, Hint, ImageNotFoundError,
+    InternalError, NetworkNotFoundError, VolumeNotFoundError, codes,
 };
 use driver_interface_types::{
-    ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId,
-    ContainerInstance, ContainerStats, DriverError, ExecConfig, ExecId, ExecOutcome, ExecOutput, ExecSession,
-    ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions, RestartOutcome, Result, StartOutcome,
-    StatsStream, StopOptions, StopOutcome, UnpauseOutcome,
+    ByteStream, ConfigurationError, ContainerConfig, ContainerDriver as _, ContainerDriverExt as _,
+    ContainerFilter, ContainerId, ContainerInstance, ContainerStats, DriverError, ExecConfig, ExecId,
+    ExecOutcome, ExecOutput, ExecSession, ExitInfo, LogStream, NetworkMode, PauseOutcome, RemoveOptions,
+    RestartOutcome, Result, StartOutcome, StatsStream, StopOptions, StopOutcome, UnpauseOutcome,
 };
 use futures_util::{FutureExt as _, stream};
 
@@ -246,12 +246,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/prefix-is-not-an-id"],
     ),
     Fault::new(
-        "name-is-not-stopped",
-        "A container is stopped by its id only.",
+        "names-are-stopped",
+        "A container is stopped by its name as well.",
         &[StopContainer(|inside, id, options| {
-            stop_by_id(inside, id, options).boxed()
+            stop_by_name(inside, id, options).boxed()
         })],
-        &["errors/name-is-an-id"],
+        &["errors/name-is-no-id"],
     ),
     Fault::new(
         "errors-come-from-nowhere",
@@ -349,7 +349,7 @@ pub(super) const FAULTS: &[Fault] = &[
 async fn failed_command(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
     let session = inside.driver.exec_stream(id, config).await;
     session.map_err(|error| match error.is_not_found() {
-        true => ExecError::new(id.as_str(), error.message()).into(),
+        true => ExecFailedError::new(id.as_str(), error.message()).into(),
         false => error,
     })
 }
@@ -376,12 +376,10 @@ async fn meant(inside: &Inside, part: &ContainerId) -> Result<ContainerId> {
     Ok(found.unwrap_or_else(|| part.clone()))
 }
 
-async fn stop_by_id(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
-    let found = inside.driver.get_container(id).await?;
-    if found.is_some_and(|container| container.id != *id) {
-        return Err(ContainerNotFoundError::new(id.as_str()).into());
-    }
-    inside.driver.stop_container(id, options).await
+async fn stop_by_name(inside: &Inside, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
+    let found = inside.driver.find_container(id.as_str()).await?;
+    let meant = found.map_or_else(|| id.clone(), |found| found.id);
+    inside.driver.stop_container(&meant, options).await
 }
 
 async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: RemoveOptions) -> Result<()> {

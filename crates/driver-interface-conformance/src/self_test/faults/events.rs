@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver, ContainerId, Event, EventCursor, EventFilter, EventKind, EventStream, Result,
+    ContainerDriver, ContainerId, Event, EventContainer, EventCursor, EventData, EventFilter, EventKind,
+    EventStream, Result,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 
@@ -44,7 +45,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 let mut held = None;
                 let stream = inside.driver.events(filter).await?;
                 Ok(EventStream::new(stream.flat_map(move |event| {
-                    let end = event.as_ref().is_ok_and(|event| event.kind == EventKind::Stopped);
+                    let end = event
+                        .as_ref()
+                        .is_ok_and(|event| event.kind() == EventKind::Stopped);
                     let told = if end {
                         [held.replace(event), None]
                     } else {
@@ -73,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 let (driver, memory) = (Arc::clone(&inside.driver), inside.memory.clone());
                 told(inside, filter, move |event| {
                     let own = |id: &ContainerId| memory.count(&made_by(&driver, id)) > 0;
-                    Some(event).filter(|event| event.container_id.as_ref().is_none_or(own))
+                    Some(event).filter(|event| event.container_id().is_none_or(own))
                 })
                 .boxed()
             }),
@@ -85,7 +88,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "That a container was created is not told.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| {
-                Some(event).filter(|event| event.kind != EventKind::Created)
+                Some(event).filter(|event| event.kind() != EventKind::Created)
             })
             .boxed()
         })],
@@ -100,23 +103,15 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-exit-codes",
         "The event of an end has no exit code.",
         &[Events(|inside, filter| {
-            told(inside, filter, |mut event| {
-                event.exit_code = None;
-                Some(event)
-            })
-            .boxed()
+            told(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
         })],
         &["events/exit-code"],
     ),
     Fault::new(
-        "events-have-codes-everywhere",
-        "An event that is of no end has the exit code 0.",
+        "events-have-one-code",
+        "The event of an end always has the exit code 0.",
         &[Events(|inside, filter| {
-            told(inside, filter, |mut event| {
-                event.exit_code.get_or_insert(0);
-                Some(event)
-            })
-            .boxed()
+            told(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
         })],
         &["events/exit-code"],
     ),
@@ -124,9 +119,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-labels",
         "Events do not have the container's labels.",
         &[Events(|inside, filter| {
-            told(inside, filter, |mut event| {
-                event.labels.clear();
-                Some(event)
+            told(inside, filter, |event| {
+                Some(with_container(event, |container| container.labels.clear()))
             })
             .boxed()
         })],
@@ -136,9 +130,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-sessions",
         "Events do not say of which session they are.",
         &[Events(|inside, filter| {
-            told(inside, filter, |mut event| {
-                event.session_id = None;
-                Some(event)
+            told(inside, filter, |event| {
+                Some(with_container(event, |container| container.session_id = None))
             })
             .boxed()
         })],
@@ -169,30 +162,12 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/filter"],
     ),
     Fault::new(
-        "events-know-names-alone",
-        "A filter by a container's id lets nothing through.",
+        "events-of-every-container",
+        "A filter by a container lets those of others through.",
         &[Events(|inside, filter| {
-            let wanted = filter.container.clone();
-            told(inside, filter, move |event| {
-                let named = |id: &ContainerId| event.name.as_deref() == Some(id.as_str());
-                wanted.as_ref().is_none_or(named).then_some(event)
-            })
-            .boxed()
+            filtered(inside, filter, |filter| filter.container = None).boxed()
         })],
-        &["events/filter"],
-    ),
-    Fault::new(
-        "events-know-ids-alone",
-        "A filter by a container's name lets nothing through.",
-        &[Events(|inside, filter| {
-            let wanted = filter.container.clone();
-            told(inside, filter, move |event| {
-                let fits = wanted.is_none() || wanted == event.container_id;
-                fits.then_some(event)
-            })
-            .boxed()
-        })],
-        &["events/filter"],
+        &["events/life"],
     ),
     Fault::new(
         "events-take-one-kind",
@@ -275,7 +250,7 @@ pub(super) const FAULTS: &[Fault] = &[
                         EventKind::Stopped,
                         EventKind::Removed,
                     ]
-                    .contains(&event.kind)
+                    .contains(&event.kind())
                 })
             })
             .boxed()
@@ -311,5 +286,30 @@ async fn filtered(
 async fn of_another() -> Result<Event> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let cursor = EventCursor::new("another")?;
-    Ok(Event::new(EventKind::Created, SystemTime::now(), cursor))
+    let data = EventData::Created(EventContainer::new(ContainerId::new("another")?));
+    Ok(Event::new(SystemTime::now(), cursor, data))
+}
+
+pub(super) fn with_container(event: Event, change: impl FnOnce(&mut EventContainer)) -> Event {
+    let (kind, code) = (event.kind(), event.exit_code());
+    let Some(mut container) = event.container().cloned() else {
+        return event;
+    };
+    change(&mut container);
+    Event::new(
+        event.time,
+        event.cursor,
+        EventData::of_container(kind, container, code),
+    )
+}
+
+fn with_code(event: Event, change: impl FnOnce(Option<i64>) -> Option<i64>) -> Event {
+    let (kind, code) = (event.kind(), event.exit_code());
+    match event.container().cloned() {
+        Some(container) => {
+            let data = EventData::of_container(kind, container, change(code));
+            Event::new(event.time, event.cursor, data)
+        }
+        None => event,
+    }
 }

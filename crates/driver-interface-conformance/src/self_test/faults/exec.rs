@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_interface_errors::{ExecError, codes};
+use driver_interface_errors::{ExecFailedError, codes};
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, DriverError, ExecConfig, ExecOutcome, ExecOutput, Result, StopOptions,
 };
@@ -374,7 +374,7 @@ async fn leaves_input_open(inside: &Inside, id: &ContainerId, config: ExecConfig
         session.stdout.read_to_end(&mut stdout),
         session.stderr.read_to_end(&mut stderr)
     );
-    let broken = |error: std::io::Error| ExecError::new(id.as_str(), error.to_string());
+    let broken = |error: std::io::Error| ExecFailedError::new(id.as_str(), error.to_string());
     out.and(err).map_err(broken)?;
     Ok(ExecOutput::new(session.wait().await?, stdout, stderr))
 }
@@ -456,7 +456,7 @@ async fn missing_program_is_output(
 
 fn refused_by_engine(id: &ContainerId, error: DriverError) -> DriverError {
     match error.code() {
-        codes::CONFIGURATION_ERROR => ExecError::new(id.as_str(), error.message()).into(),
+        codes::CONFIGURATION_ERROR => ExecFailedError::new(id.as_str(), error.message()).into(),
         _ => error,
     }
 }
@@ -470,6 +470,6 @@ async fn errors_tell(
     let result = inside.driver.exec(id, config).await;
     result.map_err(|error| {
         let message = format!("{} with {what}", error.message());
-        ExecError::new(id.as_str(), message).into()
+        ExecFailedError::new(id.as_str(), message).into()
     })
 }

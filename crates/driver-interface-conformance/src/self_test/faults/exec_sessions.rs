@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use driver_interface_errors::ExecError;
+use driver_interface_errors::ExecFailedError;
 use driver_interface_types::{
     ContainerDriver as _, ContainerId, ExecConfig, ExecControl, ExecId, ExecOutcome, ExecSession, ExecStatus,
     Result, TtySize,
@@ -314,7 +314,7 @@ impl ExecControl for Control {
     async fn wait(&self) -> Result<ExecOutcome> {
         let outcome = self.inside.wait().await?;
         if self.told.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
-            return Err(ExecError::new("session", "its end was told already").into());
+            return Err(ExecFailedError::new("session", "its end was told already").into());
         }
         match outcome {
             ExecOutcome::Exited(_) if self.flaw == Flaw::Code => Ok(ExecOutcome::Exited(0)),
@@ -326,7 +326,7 @@ impl ExecControl for Control {
         match self.flaw {
             Flaw::Kill => Ok(()),
             Flaw::KillOfEnded if self.told.load(Ordering::Relaxed) => {
-                Err(ExecError::new("session", "there is nothing to kill").into())
+                Err(ExecFailedError::new("session", "there is nothing to kill").into())
             }
             _ => self.inside.kill().await,
         }

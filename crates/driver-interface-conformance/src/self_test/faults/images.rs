@@ -1,18 +1,18 @@
 //! Faults in loading and pulling images.
 
 use driver_interface_errors::{
-    AuthenticationError, ImageNotFoundError, ImagePullError, InternalError, codes,
+    AuthenticationError, ImageImportError, ImageNotFoundError, ImagePullError, InternalError, codes,
 };
 use driver_interface_types::{
-    ContainerDriver as _, DriverError, ImageFilter, ImageInfo, ImageRef, PullOptions, PullProgress,
-    PullStream, RegistryCredentials, Result,
+    ByteStream, ContainerDriver as _, DriverError, ImageFilter, ImageInfo, ImageRef, PullOptions,
+    PullProgress, PullStream, RegistryCredentials, Result,
 };
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{GetImage, ListImages, LoadImage, PullImage};
+use crate::self_test::sabotage::Sabotage::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -168,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[LoadImage(|inside, archive| {
             async move {
                 match inside.driver.load_image(archive).await {
-                    Err(error) if error.code() == codes::IMAGE_PULL_FAILED => Ok(Vec::new()),
+                    Err(error) if error.code() == codes::IMAGE_IMPORT_FAILED => Ok(Vec::new()),
                     result => result,
                 }
             }
@@ -196,7 +196,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[LoadImage(|inside, archive| {
             async move {
                 let blamed = |error: DriverError| match error.code() {
-                    codes::INTERNAL_ERROR => ImagePullError::new("archive", error.message()).into(),
+                    codes::INTERNAL_ERROR => ImageImportError::new("archive", error.message()).into(),
                     _ => error,
                 };
                 inside.driver.load_image(archive).await.map_err(blamed)
@@ -204,6 +204,24 @@ pub(super) const FAULTS: &[Fault] = &[
             .boxed()
         })],
         &["images/load-broken"],
+    ),
+    Fault::new(
+        "import-of-what-arrived",
+        "An import whose source fails makes an image of what arrived.",
+        &[ImportImage(|inside, image, mut root| {
+            async move {
+                let mut arrived = Vec::new();
+                while let Some(Ok(piece)) = root.next().await {
+                    arrived.push(piece);
+                }
+                inside
+                    .driver
+                    .import_image(image, ByteStream::of_items(arrived))
+                    .await
+            }
+            .boxed()
+        })],
+        &["images/import-broken"],
     ),
     Fault::new(
         "pull-tells-no-result",

@@ -177,7 +177,7 @@ async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<C
 async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.enforcement.disk = match plan.enforcement.disk {
-        Enforcement::Enforced => Enforcement::Unsupported,
+        Enforcement::Enforced => Enforcement::unsupported("made up"),
         _ => Enforcement::Enforced,
     };
     Ok(plan)

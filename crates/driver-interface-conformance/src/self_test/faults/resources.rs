@@ -6,9 +6,10 @@ use driver_interface_errors::{
     ContainerStartError, Effect, NetworkConnectError, NetworkNotFoundError, VolumeCreationError, codes,
 };
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, ContainerState,
-    ContainerStatus, Network, NetworkConfig, NetworkConnectOptions, NetworkId, NetworkMode, RemoveOptions,
-    ResourceFilter, Result, SessionId, StartOutcome, TmpfsMount, Volume, VolumeConfig, VolumeId,
+    ContainerConfig, ContainerDriver as _, ContainerDriverExt as _, ContainerFilter, ContainerId,
+    ContainerInstance, ContainerState, ContainerStatus, Network, NetworkConfig, NetworkConnectOptions,
+    NetworkId, NetworkMode, RemoveOptions, ResourceFilter, Result, SessionId, StartOutcome, TmpfsMount,
+    Volume, VolumeConfig, VolumeId,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -388,7 +389,7 @@ async fn made_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume>
 
 async fn made_or_there_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
     let made = inside.driver.create_network(config).await;
-    match inside.driver.get_network(&NetworkId::new(&config.name)?).await {
+    match inside.driver.find_network(&config.name).await {
         Ok(Some(there)) if made.is_err() => Ok(there),
         _ => made,
     }

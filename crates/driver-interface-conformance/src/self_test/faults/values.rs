@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use driver_interface_types::{
     ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
-    HealthTest, LogOptions, MountType, NetworkConfig, RemoveOptions, ResourceFilter, Result, VolumeConfig,
+    EventContainer, HealthTest, LogOptions, MountType, NetworkConfig, RemoveOptions, ResourceFilter, Result,
+    VolumeConfig,
 };
 use futures_util::FutureExt as _;
 
+use super::events::with_container;
 use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
@@ -134,9 +136,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
-                Ok(changed(stream, |mut event| {
-                    event.labels.values_mut().for_each(cut);
-                    Some(event)
+                Ok(changed(stream, |event| {
+                    let cut_all =
+                        |container: &mut EventContainer| container.labels.values_mut().for_each(cut);
+                    Some(with_container(event, cut_all))
                 }))
             }
             .boxed()

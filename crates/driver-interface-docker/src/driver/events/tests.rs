@@ -77,7 +77,7 @@ async fn take(feed: &mut Feed, count: usize) -> Vec<(EventKind, u64)> {
     for _ in 0..count {
         let event = feed.next().await.unwrap();
         let position = Position::parse(&event.cursor).unwrap();
-        taken.push((event.kind, position.nanos));
+        taken.push((event.kind(), position.nanos));
     }
     taken
 }
@@ -211,5 +211,5 @@ async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     let error = feed.next().await.unwrap_err();
-    assert_eq!(error.code(), "NETWORK_ERROR");
+    assert_eq!(error.code(), "CONNECTION_ERROR");
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, ExecError, Result, TimeoutError};
+use driver_interface_errors::{DriverError, Effect, ExecFailedError, Result, TimeoutError};
 use driver_interface_types::TtySize;
 use tokio::io::split;
 use tokio::time::{Instant, sleep, timeout};
@@ -176,7 +176,7 @@ impl Tree {
     /// because an engine that cannot deliver output does not notice that the process has exited.
     ///
     /// # Errors
-    /// `ExecError` with unknown effect: not all processes could be killed within the stop margin.
+    /// `ExecFailedError` with unknown effect: not all processes could be killed within the stop margin.
     pub(super) async fn kill(&self) -> Result<()> {
         self.kill_within(self.inner.deadlines.stop_margin).await
     }
@@ -206,7 +206,7 @@ impl Tree {
     }
 
     fn failed(&self, why: &str) -> DriverError {
-        ExecError::new(&self.asked, format!("it could not be killed: {why}"))
+        ExecFailedError::new(&self.asked, format!("it could not be killed: {why}"))
             .with_effect(Effect::Unknown)
             .into()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::{DriverError, Effect, Hint, NetworkError, Result, TimeoutError};
+use driver_interface_errors::{ConnectionError, DriverError, Effect, Hint, Result, TimeoutError};
 use driver_interface_types::ExecOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -32,7 +32,7 @@ impl Tree {
     /// ends while the command is running, something between the driver and the engine cut it off.
     ///
     /// # Errors
-    /// `NetworkError`: the connection was cut. The output since then is lost, and Docker may record an exit code
+    /// `ConnectionError`: the connection was cut. The output since then is lost, and Docker may record an exit code
     /// other than the command's own.
     pub(in crate::driver) async fn exit_after_output(
         &self,
@@ -76,7 +76,7 @@ impl Tree {
     /// Returns a recorded exit if its code is the command's own.
     ///
     /// # Errors
-    /// `NetworkError`: the engine could not deliver all of the output.
+    /// `ConnectionError`: the engine could not deliver all of the output.
     pub(super) async fn own_exit(&self, ended: Ended) -> Result<Ended> {
         match self.is_own_code(ended).await? {
             true => Ok(ended),
@@ -101,7 +101,7 @@ impl Tree {
     }
 
     pub(super) fn cut_off(&self, why: &dyn std::fmt::Display) -> DriverError {
-        NetworkError::new(format!("the output of the command was cut off: {why}"))
+        ConnectionError::new(format!("the output of the command was cut off: {why}"))
             .with_effect(Effect::Unknown)
             .with_hint(Hint::VerifyFirst)
             .into()
@@ -129,7 +129,7 @@ impl Tree {
     }
 
     fn lost(&self) -> DriverError {
-        NetworkError::new("the engine no longer has a record of the command, so its outcome is unknown")
+        ConnectionError::new("the engine no longer has a record of the command, so its outcome is unknown")
             .with_effect(Effect::Unknown)
             .into()
     }

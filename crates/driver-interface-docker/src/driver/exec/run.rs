@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use driver_interface_errors::{DriverError, Effect, ExecError, InternalError, Result, TimeoutError};
+use driver_interface_errors::{DriverError, Effect, ExecFailedError, InternalError, Result, TimeoutError};
 use driver_interface_types::{ExecConfig, ExecOutcome, ExecOutput, TtySize};
 use tokio::io::{AsyncWriteExt, split};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -223,7 +223,7 @@ impl Run {
 /// Returns the error for a command that exceeded its timeout and may still be running.
 pub(super) fn not_killed(longest: Duration, tree: &Tree, error: DriverError) -> DriverError {
     let text = format!("it exceeded its timeout of {longest:?}, and {}", error.message());
-    ExecError::new(tree.asked(), text)
+    ExecFailedError::new(tree.asked(), text)
         .with_effect(Effect::Unknown)
         .with_source(error)
         .into()

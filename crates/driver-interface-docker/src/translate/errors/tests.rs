@@ -45,7 +45,7 @@ const RECORDED: &[Case] = &{
         (RemoveContainer, 404, "No such container: ‹nosuchthing›", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (ReadLogs, 404, "No such container: ‹nosuch›", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (ReadLogs, 409, "can not get logs from container which is dead or marked for removal", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
-        (ReadLogs, 501, "configured logging driver does not support reading", NETWORK_ERROR, true, None),
+        (ReadLogs, 501, "configured logging driver does not support reading", CONNECTION_ERROR, true, None),
         (StopContainer, 404, "No such container: ‹x›", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (InspectImage, 404, "no such image: ‹nosuch:1›: No such image: ‹nosuch:1›", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
         (InspectImage, 500, "failed to convert ImageData to ImageInspect '‹localhost/a:1›': locating image with ID \"2955950c\": image not known", IMAGE_NOT_FOUND, false, Some(Hint::ImageUnavailable)),
@@ -74,7 +74,7 @@ const RECORDED: &[Case] = &{
         (RemoveNetwork, 404, "network «n» not found", NETWORK_NOT_FOUND, false, Some(Hint::NotFoundHere)),
         (Read, 401, "authorization required", AUTHENTICATION_FAILED, false, None),
         (Read, 403, "authorization denied by plugin p", AUTHORIZATION_FAILED, false, None),
-        (Read, 500, "panic", NETWORK_ERROR, true, None),
+        (Read, 500, "panic", CONNECTION_ERROR, true, None),
         (PauseContainer, 409, "Container a4e0 is not running", CONTAINER_NOT_RUNNING, false, None),
         (PauseContainer, 500, "Container a4e0 is not paused", CONTAINER_NOT_RUNNING, false, None),
         (PauseContainer, 404, "No such container: ‹x›", CONTAINER_NOT_FOUND, false, Some(Hint::NotFoundHere)),
@@ -472,7 +472,7 @@ fn a_missing_connection_means_nothing_was_done() {
     );
     assert_eq!(
         (absent.code(), absent.hint()),
-        (NETWORK_ERROR, Some(Hint::EngineNotRunning))
+        (CONNECTION_ERROR, Some(Hint::EngineNotRunning))
     );
     assert_eq!(
         (absent.effect(), absent.is_retryable()),
@@ -499,10 +499,13 @@ fn a_lost_answer_leaves_the_effect_of_a_change_unknown() {
         let changed = error(Operation::StartContainer, "x", failure());
         assert_eq!(
             (changed.code(), changed.effect()),
-            (NETWORK_ERROR, Effect::Unknown)
+            (CONNECTION_ERROR, Effect::Unknown)
         );
         let read = error(Operation::InspectContainer, "x", failure());
-        assert_eq!((read.code(), read.effect()), (NETWORK_ERROR, Effect::NotApplied));
+        assert_eq!(
+            (read.code(), read.effect()),
+            (CONNECTION_ERROR, Effect::NotApplied)
+        );
     }
 }
 
@@ -514,7 +517,7 @@ fn an_engine_in_trouble_is_no_fault_of_a_file() {
     ] {
         for (status, text) in [(502, "<html>"), (503, "")] {
             let error = error(operation, "x", EngineError::refused(status, text));
-            assert_eq!((error.code(), error.effect()), ("NETWORK_ERROR", effect));
+            assert_eq!((error.code(), error.effect()), ("CONNECTION_ERROR", effect));
         }
     }
 }

@@ -65,7 +65,7 @@ async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
         Arc::new(MockLocalDriver::new()) as Arc<dyn ContainerDriver>,
         Arc::new(MockDockerDriver::new()),
     ];
-    let place = |cpu: f64| first_with(&drivers, |can| can.max_cpu.is_none_or(|most| cpu <= most));
+    let place = |cpu: f64| first_with(&drivers, |can| can.bounds.max_cpu.is_none_or(|most| cpu <= most));
     let small = place(1.0).expect("somebody takes a small job");
     let big = place(3.0).expect("somebody takes a big job");
     assert_eq!((small.name(), big.name()), ("mock-local", "mock-docker"));

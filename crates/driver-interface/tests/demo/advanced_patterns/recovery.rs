@@ -45,7 +45,7 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
         .await?;
     assert_eq!(
         driver.calls()[0].error_code(),
-        Some("NETWORK_ERROR"),
+        Some("CONNECTION_ERROR"),
         "the first try did fail"
     );
     assert_eq!(

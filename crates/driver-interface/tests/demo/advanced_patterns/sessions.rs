@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use driver_interface::{
-    Capability, ContainerDriver, DriverError, MockDockerDriver, NetworkConfig, ResourceError, ResourceFilter,
+    ContainerDriver, DriverError, MockDockerDriver, NetworkConfig, Operation, ResourceError, ResourceFilter,
     Result, SessionId, VolumeConfig, VolumeMount,
 };
 
@@ -38,8 +38,8 @@ async fn a_session_has_no_more_containers_than_its_limit_even_when_tasks_race() 
 #[tokio::test(start_paused = true)]
 async fn closing_a_session_removes_all_it_has_and_nothing_of_another() -> Result<()> {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
-    assert!(driver.capabilities().supports(Capability::VolumeList));
-    assert!(driver.capabilities().supports(Capability::NetworkList));
+    assert!(driver.capabilities().supports(Operation::ListVolumes));
+    assert!(driver.capabilities().supports(Operation::ListNetworks));
     for user in ["alice", "bob"] {
         let (volume, network) = (format!("{user}-data"), format!("{user}-net"));
         driver

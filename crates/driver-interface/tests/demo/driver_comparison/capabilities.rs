@@ -1,7 +1,7 @@
 //! What the drivers can do.
 
 use driver_interface::{
-    Capability, ContainerDriver, DriverError, ImageRef, ResourceError, ResourceFilter, Result,
+    ContainerDriver, DriverError, ImageRef, Operation, ResourceError, ResourceFilter, Result,
 };
 
 use crate::support::{drivers, list_all, server};
@@ -9,7 +9,12 @@ use crate::support::{drivers, list_all, server};
 #[tokio::test(start_paused = true)]
 async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<()> {
     for (driver, most) in drivers().into_iter().zip([4.0, 2.0]) {
-        assert_eq!(driver.capabilities().max_cpu, Some(most), "{}", driver.name());
+        assert_eq!(
+            driver.capabilities().bounds.max_cpu,
+            Some(most),
+            "{}",
+            driver.name()
+        );
         let made = driver.create_container(&server("cpu").cpu(most)).await?;
         assert_eq!(made.resources.cpu, most);
 
@@ -35,18 +40,18 @@ async fn what_is_declared_works_and_what_is_not_is_refused_as_unsupported() {
         let everything = ResourceFilter::default();
         let answers = [
             (
-                Capability::VolumeList,
+                Operation::ListVolumes,
                 driver.list_volumes(&everything).await.err(),
             ),
             (
-                Capability::NetworkList,
+                Operation::ListNetworks,
                 driver.list_networks(&everything).await.err(),
             ),
             (
-                Capability::ImageImport,
+                Operation::ImportImage,
                 driver.import_image(&image, empty_archive.into()).await.err(),
             ),
-            (Capability::ImageRemove, driver.remove_image(&image).await.err()),
+            (Operation::RemoveImage, driver.remove_image(&image).await.err()),
         ];
         for (capability, error) in answers {
             let refused = error

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driver_interface::mock::{MockEngine, Operation};
-use driver_interface::{ContainerDriver, Effect, MockDockerDriver, NetworkError, Result};
+use driver_interface::{ConnectionError, ContainerDriver, Effect, MockDockerDriver, Result};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::breaker::{Breaker, State};
@@ -70,7 +70,7 @@ async fn a_caller_that_leaves_half_way_does_not_leave_the_circuit_half_open() ->
     let driver = MockDockerDriver::new();
     driver
         .faults()
-        .fail_next(Operation::HealthCheck, NetworkError::new("connection reset"));
+        .fail_next(Operation::HealthCheck, ConnectionError::new("connection reset"));
     let breaker = Breaker::new(1, REST);
     breaker.call(driver.health_check()).await.unwrap_err();
     sleep(REST).await;
@@ -91,7 +91,7 @@ async fn a_call_that_works_starts_the_count_over() -> Result<()> {
     for _ in 0..3 {
         driver
             .faults()
-            .fail_next(Operation::HealthCheck, NetworkError::new("connection reset"));
+            .fail_next(Operation::HealthCheck, ConnectionError::new("connection reset"));
         breaker.call(driver.health_check()).await.unwrap_err();
         assert_eq!(breaker.state(), State::Closed { failures: 1 });
         breaker.call(driver.health_check()).await?;

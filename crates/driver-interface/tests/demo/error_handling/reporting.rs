@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use driver_interface::mock::Operation;
 use driver_interface::{
-    ContainerDriver, DriverError, Effect, ErrorReport, Hint, MockDockerDriver, NetworkError, Result,
+    ConnectionError, ContainerDriver, DriverError, Effect, ErrorReport, Hint, MockDockerDriver, Result,
 };
 
 use crate::support::{drivers, run, server};
@@ -35,7 +35,7 @@ async fn an_error_is_logged_as_json_that_says_where_it_happened_and_can_be_read_
 async fn the_chain_of_sources_leads_to_the_first_cause() {
     let driver = MockDockerDriver::new();
     let refused = io::Error::new(io::ErrorKind::ConnectionReset, "peer went away");
-    let fault = NetworkError::new("the answer was cut off").with_source(refused);
+    let fault = ConnectionError::new("the answer was cut off").with_source(refused);
     driver.faults().fail_next(Operation::CreateContainer, fault);
     let error = driver.create_container(&server("sources")).await.unwrap_err();
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface::mock::Operation;
 use driver_interface::{
-    ContainerDriver, MockDockerDriver, NetworkError, ResourceFilter, Result, VolumeConfig,
+    ConnectionError, ContainerDriver, MockDockerDriver, ResourceFilter, Result, VolumeConfig,
 };
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ async fn a_failure_that_passes_is_hidden_by_a_retry() -> Result<()> {
     for _ in 0..2 {
         driver
             .faults()
-            .fail_next(Operation::GetContainer, NetworkError::new("connection reset"));
+            .fail_next(Operation::GetContainer, ConnectionError::new("connection reset"));
     }
     let found = RetryPolicy::attempts(3)
         .run(async || driver.get_container(&id).await)
@@ -48,9 +48,11 @@ async fn what_a_retry_cannot_mend_is_tried_once() {
 #[tokio::test(start_paused = true)]
 async fn after_the_last_try_the_error_is_final_so_that_nobody_further_out_starts_over() {
     let driver = MockDockerDriver::new();
-    driver
-        .faults()
-        .fail_rate(Operation::HealthCheck, 1.0, NetworkError::new("connection reset"));
+    driver.faults().fail_rate(
+        Operation::HealthCheck,
+        1.0,
+        ConnectionError::new("connection reset"),
+    );
     let policy = RetryPolicy::attempts(3);
     let outer = RetryPolicy::attempts(3);
     let error = outer
@@ -71,7 +73,7 @@ async fn retries_end_when_their_time_is_up_even_in_the_middle_of_a_try() {
     let driver = MockDockerDriver::new();
     driver
         .faults()
-        .fail_next(Operation::HealthCheck, NetworkError::new("connection reset"));
+        .fail_next(Operation::HealthCheck, ConnectionError::new("connection reset"));
     // The first try fails at once, the second one hangs.
     driver.faults().delay_next(Operation::HealthCheck, Duration::ZERO);
     driver
@@ -110,7 +112,7 @@ async fn a_try_that_may_have_worked_is_verified_before_it_is_repeated() -> Resul
     assert_eq!(volume.name, "cache");
     assert_eq!(
         driver.calls()[0].error_code(),
-        Some("NETWORK_ERROR"),
+        Some("CONNECTION_ERROR"),
         "the first try did fail"
     );
     assert_eq!(calls(&driver, Operation::CreateVolume), 1, "and was not repeated");

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use driver_interface::{DriverError, Effect, NetworkError, Result};
+use driver_interface::{ConnectionError, DriverError, Effect, Result};
 use tokio::time::Instant;
 
 /// Refuses calls for a while after several failures in a row, then lets one through to see.
@@ -40,7 +40,7 @@ impl Breaker {
         *self.lock()
     }
 
-    /// Makes a call if the circuit allows it. A refusal is a `NetworkError` that surely had no effect, so a
+    /// Makes a call if the circuit allows it. A refusal is a `ConnectionError` that surely had no effect, so a
     /// retry around the breaker needs no special case for it.
     pub(crate) async fn call<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let probe = self.enter()?;
@@ -66,7 +66,7 @@ impl Breaker {
                 }))
             }
             State::Open { .. } | State::HalfOpen => {
-                let refusal = NetworkError::new("the circuit is open after repeated failures");
+                let refusal = ConnectionError::new("the circuit is open after repeated failures");
                 Err(refusal.with_effect(Effect::NotApplied).into())
             }
         }

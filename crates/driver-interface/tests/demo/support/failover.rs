@@ -47,7 +47,7 @@ pub(crate) fn first_with(
 /// The config of a container, made to fit another driver: within its CPU limit. The rest means the same on
 /// every driver.
 pub(crate) fn fit_to(config: &ContainerConfig, driver: &dyn ContainerDriver) -> ContainerConfig {
-    let most = driver.capabilities().max_cpu.unwrap_or(f64::INFINITY);
+    let most = driver.capabilities().bounds.max_cpu.unwrap_or(f64::INFINITY);
     config.clone().cpu(config.resources.cpu.min(most))
 }
 

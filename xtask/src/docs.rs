@@ -1,0 +1,53 @@
+//! `cargo xtask docs`: the pages that are generated from code, and the parts of pages that are generated from runs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use driver_interface::validation::json_schema_files;
+use driver_interface_conformance::render::rules;
+use driver_interface_conformance::{Check, checks};
+
+use crate::tidy::workspace;
+
+/// The page of the results, which holds what the drivers declared when it was generated.
+const RESULTS: &str = "docs/CONFORMANCE.md";
+/// The lines around the table of capabilities.
+const BEGIN: &str = "<!-- capabilities -->\n";
+const END: &str = "<!-- end of capabilities -->\n";
+
+/// Writes every generated file. `cargo xtask tidy` fails while one is out of date.
+pub(crate) fn main() -> Result<ExitCode> {
+    let root = workspace();
+    for (path, content) in generated(&root, &checks::all())? {
+        let path = root.join(path);
+        std::fs::write(&path, content).with_context(|| path.display().to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the generated files with their content. Nothing here needs an engine: the results of drivers are those
+/// of the page in the repository.
+pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, String)>> {
+    let schemas = json_schema_files().into_iter();
+    let mut files: Vec<(PathBuf, String)> = schemas
+        .map(|(name, content)| (Path::new("docs/schema").join(name), content))
+        .collect();
+    files.push((PathBuf::from("docs/CHECKS.md"), rules(checks)));
+    let results = read(root, RESULTS)?;
+    let table = capabilities(&results).with_context(|| format!("{RESULTS} has no table of capabilities"))?;
+    let readme = read(root, "README.md")?;
+    let old = capabilities(&readme).context("README.md has no table of capabilities")?;
+    files.push((PathBuf::from("README.md"), readme.replacen(old, table, 1)));
+    Ok(files)
+}
+
+/// Returns the table of capabilities in a page.
+pub(crate) fn capabilities(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once(BEGIN)?;
+    rest.split_once(END).map(|(table, _)| table)
+}
+
+fn read(root: &Path, path: &str) -> Result<String> {
+    std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned())
+}
