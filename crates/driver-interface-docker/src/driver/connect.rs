@@ -8,7 +8,7 @@ use driver_interface_errors::{
 };
 use driver_interface_types::{EngineInfo, NetworkId};
 
-use super::create::HostFiles;
+use super::containers::HostFiles;
 use super::exec::Sessions;
 use super::inner::{Inner, unique};
 use super::locks::{KeyLocks, NetworkUses};

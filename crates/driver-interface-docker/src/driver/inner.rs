@@ -6,7 +6,7 @@ use driver_interface_errors::{DriverError, Effect, Hint};
 use driver_interface_types::EngineInfo;
 use driver_interface_validation::ValidationPolicy;
 
-use super::create::HostFiles;
+use super::containers::HostFiles;
 use super::exec::Sessions;
 use super::locks::{KeyLocks, NetworkUses};
 use crate::Deadlines;

@@ -7,8 +7,8 @@ use driver_interface_errors::{ContainerNotFoundError, Result, WaitTimeoutError};
 use driver_interface_types::{ExitInfo, WaitOptions};
 use tokio::time::{sleep, timeout};
 
-use super::inner::Inner;
-use super::task::{located, read};
+use crate::driver::inner::Inner;
+use crate::driver::task::{located, read};
 use crate::translate::errors::Operation;
 use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::{status, time};
@@ -35,7 +35,7 @@ enum Seen {
     GoesOn,
 }
 
-pub(super) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
+pub(in crate::driver) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
     let began = Instant::now();
     let waited = async {
         let mut last = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;

@@ -7,7 +7,7 @@ use driver_interface_types::{
     ContainerConfig, CreationPlan, ImageRef, MountType, NetworkMode, PullPolicy, Strictness, Warning,
 };
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::enforcement::{self, Facts};
 use crate::translate::tmpfs;
 
@@ -16,7 +16,7 @@ const NOT_FOUND: &str = "not-found";
 const UNSUPPORTED: &str = "unsupported";
 
 impl Inner {
-    pub(super) async fn plan(self: &Arc<Self>, config: &ContainerConfig) -> Result<CreationPlan> {
+    pub(in crate::driver) async fn plan(self: &Arc<Self>, config: &ContainerConfig) -> Result<CreationPlan> {
         let facts = Facts::of_config(config);
         let report = enforcement::report(&self.features, facts);
         let mut plan = CreationPlan::new(self.filled_in(config), report);

@@ -93,6 +93,16 @@ impl Inner {
         }
     }
 
+    pub(super) async fn get_volume(&self, asked: &str) -> Result<Option<Volume>> {
+        let Some(record) = self.find_volume(asked).await? else {
+            return Ok(None);
+        };
+        let volume = resource::volume(&record);
+        volume
+            .map(Some)
+            .map_err(|failure| self.error(Operation::Read, asked, failure))
+    }
+
     pub(super) async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
         let listed = self.engine.list_volumes(self.ownership.filters()).await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, "volumes", failure))?;

@@ -8,8 +8,8 @@ use driver_interface_types::{ContainerStats, ContainerStatus, StatsStream};
 use futures_util::stream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::inner::Inner;
-use super::task::located;
+use crate::driver::inner::Inner;
+use crate::driver::task::located;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
 use crate::translate::usage::UsageRecord;
@@ -31,7 +31,7 @@ struct Meter {
 }
 
 impl Inner {
-    pub(super) async fn stats(self: Arc<Self>, asked: String) -> Result<ContainerStats> {
+    pub(in crate::driver) async fn stats(self: Arc<Self>, asked: String) -> Result<ContainerStats> {
         let record = self.measurable(&asked).await?;
         let mut meter = self.meter(&asked, &record).await?;
         match meter.next().await? {
@@ -44,7 +44,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn stats_stream(self: Arc<Self>, asked: String) -> Result<StatsStream> {
+    pub(in crate::driver) async fn stats_stream(self: Arc<Self>, asked: String) -> Result<StatsStream> {
         let record = self.measurable(&asked).await?;
         let meter = self.meter(&asked, &record).await?;
         Ok(StatsStream::new(stream::try_unfold(

@@ -17,9 +17,9 @@ use driver_interface_types::ExecConfig;
 use tokio::io::{WriteHalf, split};
 use tokio::time::timeout;
 
-use super::exec::{Input, StartedExec, Tree, begin};
-use super::inner::{Inner, unique};
 use super::place::{FileRequest, cut, unread};
+use crate::driver::exec::{Input, StartedExec, Tree, begin};
+use crate::driver::inner::{Inner, unique};
 use crate::engine::ExecReader;
 use crate::translate::file_error;
 use crate::wire::{Duplex, EngineError, Stream};

@@ -4,7 +4,7 @@ use driver_interface_errors::Result;
 use driver_interface_types::{ContainerFilter, ContainerInstance};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::Operation;
 use crate::translate::records::SummaryRecord;
 use crate::translate::{instance, labels};
@@ -13,7 +13,7 @@ use crate::translate::{instance, labels};
 const AT_ONCE: usize = 8;
 
 impl Inner {
-    pub(super) async fn get(&self, asked: &str) -> Result<Option<ContainerInstance>> {
+    pub(in crate::driver) async fn get(&self, asked: &str) -> Result<Option<ContainerInstance>> {
         let Some(record) = self.find_container(asked).await? else {
             return Ok(None);
         };
@@ -25,7 +25,7 @@ impl Inner {
 
     /// Lists containers. Each one is inspected individually, because a summary contains neither how a container
     /// exited nor when.
-    pub(super) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    pub(in crate::driver) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
         let summaries = self.own_summaries().await?;
         let chosen: Vec<SummaryRecord> = summaries
             .into_iter()
@@ -39,14 +39,14 @@ impl Inner {
         Ok(found)
     }
 
-    pub(super) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
+    pub(in crate::driver) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
         let listed = self.engine.list_containers(&self.ownership.filters(), 0).await;
         let mut own = listed.map_err(|failure| self.error(Operation::Read, "containers", failure))?;
         own.retain(|summary| self.owns(summary));
         Ok(own)
     }
 
-    pub(super) fn owns(&self, summary: &SummaryRecord) -> bool {
+    pub(in crate::driver) fn owns(&self, summary: &SummaryRecord) -> bool {
         let names = summary
             .names
             .iter()
@@ -56,7 +56,7 @@ impl Inner {
             .any(|name| self.ownership.owns_container(name, &summary.labels))
     }
 
-    pub(super) async fn is_healthy(&self, asked: &str) -> Result<bool> {
+    pub(in crate::driver) async fn is_healthy(&self, asked: &str) -> Result<bool> {
         self.container(asked)
             .await
             .map(|record| instance::is_healthy(&record))

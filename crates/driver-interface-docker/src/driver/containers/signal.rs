@@ -8,14 +8,14 @@ use driver_interface_types::{
 };
 
 use super::caller::Caller;
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::status;
 use crate::wire::EngineError;
 
 impl Inner {
-    pub(super) async fn send_signal(self: Arc<Self>, asked: String, signal: Signal) -> Result<()> {
+    pub(in crate::driver) async fn send_signal(self: Arc<Self>, asked: String, signal: Signal) -> Result<()> {
         let record = self.container(&asked).await?;
         let frozen = status::status(&record.state) == ContainerStatus::Paused;
         if !status::lives(&record.state) || (frozen && signal != Signal::KILL) {
@@ -73,7 +73,7 @@ impl Inner {
         Ok(self.error(Operation::StopContainer, asked, failure))
     }
 
-    pub(super) async fn pause(self: Arc<Self>, asked: String) -> Result<PauseOutcome> {
+    pub(in crate::driver) async fn pause(self: Arc<Self>, asked: String) -> Result<PauseOutcome> {
         let record = self.container(&asked).await?;
         match status::status(&record.state) {
             ContainerStatus::Paused => return Ok(PauseOutcome::AlreadyPaused),
@@ -94,7 +94,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn unpause(self: Arc<Self>, asked: String) -> Result<UnpauseOutcome> {
+    pub(in crate::driver) async fn unpause(self: Arc<Self>, asked: String) -> Result<UnpauseOutcome> {
         let record = self.container(&asked).await?;
         match status::status(&record.state) {
             ContainerStatus::Running => return Ok(UnpauseOutcome::AlreadyRunning),
@@ -116,7 +116,7 @@ impl Inner {
 
     /// Stops and starts a container. If the caller goes away, it does not continue, so that a stop by another
     /// caller that has returned is not undone.
-    pub(super) async fn restart(
+    pub(in crate::driver) async fn restart(
         self: Arc<Self>,
         asked: String,
         options: StopOptions,
@@ -129,7 +129,7 @@ impl Inner {
 }
 
 /// Returns the error for a container in a state in which it runs no process.
-pub(super) fn not_running(asked: &str, state: &StateRecord) -> DriverError {
+pub(in crate::driver) fn not_running(asked: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
         // The container was stopped when the engine checked and is running again now, or the other way round.
         ContainerStatus::Running => "its state was changing".to_owned(),

@@ -16,10 +16,10 @@ use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, Mount
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
-pub(super) use self::binds::HostFiles;
-use super::inner::{Inner, unique};
-use super::locks::NetworkUse;
-use super::task::{Made, change, located, read};
+pub(in crate::driver) use self::binds::HostFiles;
+use crate::driver::inner::{Inner, unique};
+use crate::driver::locks::NetworkUse;
+use crate::driver::task::{Made, change, located, read};
 use crate::quirks;
 use crate::translate::container::{network_mode, request};
 use crate::translate::errors::{Cause, Operation, cause};
@@ -66,7 +66,10 @@ enum Requested {
     Found(String),
 }
 
-pub(super) async fn create(driver: &Arc<Inner>, config: &ContainerConfig) -> Result<ContainerInstance> {
+pub(in crate::driver) async fn create(
+    driver: &Arc<Inner>,
+    config: &ContainerConfig,
+) -> Result<ContainerInstance> {
     let deadline = driver.deadlines.create;
     read(OPERATION, deadline, checked(driver, config)).await?;
     let key = Key::of(config);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use driver_interface_errors::{Hint, ImageNotFoundError, Result};
 use driver_interface_types::{ImageRef, PullPolicy};
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::image::{engine_name, runs_on};
 use crate::translate::labels::IMPORTED_BY;
@@ -16,7 +16,7 @@ use crate::wire::EngineError;
 impl Inner {
     /// Ensures that the engine has the image, according to the pull policy, and in the variant for the platform if
     /// one is given.
-    pub(super) async fn ensure_image(
+    pub(in crate::driver) async fn ensure_image(
         &self,
         image: &ImageRef,
         policy: PullPolicy,
@@ -36,7 +36,7 @@ impl Inner {
         self.pull(image, platform).await
     }
 
-    pub(super) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
+    pub(in crate::driver) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
         const OPERATION: Operation = Operation::InspectImage;
         match self.engine.inspect_image(&engine_name(image.as_str())).await {
             Ok(record) => Ok(Some(record)),
@@ -45,7 +45,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
+    pub(in crate::driver) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
         let before = self.find_image(&image).await?;
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace)];
         let imported = self
@@ -68,7 +68,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
+    pub(in crate::driver) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
         let found = self.find_image(&image).await?;
         if !found.is_some_and(|found| self.has_imported(&found)) {
             return Err(ImageNotFoundError::new(image.as_str()).into());

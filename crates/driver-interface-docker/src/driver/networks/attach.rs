@@ -1,31 +1,21 @@
-//! Inspecting volumes and networks, and attaching containers to networks or detaching them.
+//! Inspecting networks, and attaching containers to networks or detaching them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{NetworkConnectError, Result};
-use driver_interface_types::{Network, NetworkConnectOptions, Volume};
+use driver_interface_types::{Network, NetworkConnectOptions};
 
 use tokio::time::{sleep, timeout};
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::Operation;
 use crate::translate::records::{ContainerRecord, NetworkRecord};
 use crate::translate::{resource, status};
 use crate::wire::EngineError;
 
 impl Inner {
-    pub(super) async fn get_volume(&self, asked: &str) -> Result<Option<Volume>> {
-        let Some(record) = self.find_volume(asked).await? else {
-            return Ok(None);
-        };
-        let volume = resource::volume(&record);
-        volume
-            .map(Some)
-            .map_err(|failure| self.error(Operation::Read, asked, failure))
-    }
-
-    pub(super) async fn get_network(&self, asked: &str) -> Result<Option<Network>> {
+    pub(in crate::driver) async fn get_network(&self, asked: &str) -> Result<Option<Network>> {
         let record = match self.network(asked).await {
             Ok(record) => record,
             Err(error) if error.is_not_found() => return Ok(None),
@@ -37,7 +27,7 @@ impl Inner {
             .map_err(|failure| self.error(Operation::Read, asked, failure))
     }
 
-    pub(super) async fn connect_network(
+    pub(in crate::driver) async fn connect_network(
         self: Arc<Self>,
         asked: String,
         container: String,
@@ -65,7 +55,11 @@ impl Inner {
         }
     }
 
-    pub(super) async fn disconnect_network(self: Arc<Self>, asked: String, container: String) -> Result<()> {
+    pub(in crate::driver) async fn disconnect_network(
+        self: Arc<Self>,
+        asked: String,
+        container: String,
+    ) -> Result<()> {
         let network = self.network(&asked).await?;
         let record = self.container(&container).await?;
         if !is_attached(&record, &network) {

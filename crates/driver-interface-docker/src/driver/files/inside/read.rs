@@ -8,8 +8,8 @@ use driver_interface_types::ByteStream;
 use futures_util::stream;
 
 use super::{Input, Inside, ROOT, Script};
+use crate::driver::files::place::{FileRequest, unread};
 use crate::driver::inner::Inner;
-use crate::driver::place::{FileRequest, unread};
 
 const READ: &str = r#"
 follow

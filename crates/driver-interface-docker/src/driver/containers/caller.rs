@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use driver_interface_errors::Result;
 
-use super::task::change;
+use crate::driver::task::change;
 
 /// The caller of a change that takes several requests. Once the caller has gone, no further request is sent,
 /// because the next caller must be able to rely on the state it finds.
 #[derive(Clone, Debug)]
-pub(super) struct Caller(Weak<()>);
+pub(in crate::driver) struct Caller(Weak<()>);
 
 impl Caller {
-    pub(super) fn is_here(&self) -> bool {
+    pub(in crate::driver) fn is_here(&self) -> bool {
         self.0.strong_count() > 0
     }
 }
 
 /// Like [`change`], but lets the work know when its caller has gone, either by dropping this future or because the
 /// deadline passed.
-pub(super) async fn change_for<T: Send + 'static, F>(
+pub(in crate::driver) async fn change_for<T: Send + 'static, F>(
     operation: &'static str,
     deadline: Duration,
     work: impl FnOnce(Caller) -> F,

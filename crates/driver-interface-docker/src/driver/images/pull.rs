@@ -17,9 +17,9 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
-use super::inner::Inner;
-use super::task::located;
 use crate::config::logins;
+use crate::driver::inner::Inner;
+use crate::driver::task::located;
 use crate::engine::Report;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::image::{info, loaded, pull_parts};
@@ -43,7 +43,7 @@ struct Pull {
 
 impl Inner {
     /// Pulls an image in order to create a container.
-    pub(super) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
+    pub(in crate::driver) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
         let auth = self.auth(image, None).await?;
         let (name, version) = pull_parts(image);
         let failed = |failure| self.error(Operation::PullImage, image.as_str(), failure);
@@ -57,7 +57,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) async fn pull_stream(
+    pub(in crate::driver) async fn pull_stream(
         self: &Arc<Self>,
         image: &ImageRef,
         options: PullOptions,
@@ -166,12 +166,12 @@ impl Inner {
         }
     }
 
-    pub(super) async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+    pub(in crate::driver) async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
         let found = self.find_image(image).await?;
         Ok(found.as_ref().map(info))
     }
 
-    pub(super) async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+    pub(in crate::driver) async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
         let listed = self.engine.list_images().await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, "images", failure))?;
         let looked_up = stream::iter(listed).map(|summary| async move {
@@ -197,7 +197,7 @@ impl Inner {
         Ok(found)
     }
 
-    pub(super) async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+    pub(in crate::driver) async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
         let refused = |message: &str| ImagePullError::new(LOAD, message).with_retryable(false);
         let body = match self.engine.load_images(archive).await {
             Ok(body) => body,

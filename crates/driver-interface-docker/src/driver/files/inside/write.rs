@@ -8,9 +8,9 @@ use driver_interface_types::{ByteStream, FileOwner, WriteFile};
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::{Input, Inside, ROOT, Script};
-use crate::driver::files::wrong_length;
+use crate::driver::files::content::wrong_length;
+use crate::driver::files::place::FileRequest;
 use crate::driver::inner::Inner;
-use crate::driver::place::FileRequest;
 use crate::wire::Duplex;
 
 /// Counts the bytes received, because the input also ends if the connection breaks or the caller goes away.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
 use tokio::time::{sleep, timeout};
 
-use super::inner::{Inner, unique};
-use super::network::Settled;
+use super::create::Settled;
+use crate::driver::inner::{Inner, unique};
 use crate::engine::NetworkPlan;
 use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
@@ -34,7 +34,7 @@ enum Release {
 
 impl Inner {
     /// Returns the name of a session's default network. On Docker, one network serves the whole namespace.
-    pub(super) fn default_network_name(&self, session: &str) -> String {
+    pub(in crate::driver) fn default_network_name(&self, session: &str) -> String {
         if quirks::network_per_session(self.engine.flavour()) {
             format!("{}-{session}", self.network)
         } else {
@@ -44,7 +44,11 @@ impl Inner {
 
     /// Creates the default network unless it exists. This gives up after a deadline, because an engine that never
     /// answers must not block other callers. If the network was created after all, the next caller finds it.
-    pub(super) async fn ensure_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
+    pub(in crate::driver) async fn ensure_default_network(
+        self: &Arc<Self>,
+        name: &str,
+        session: &str,
+    ) -> Result<()> {
         let deadline = self.deadlines.create;
         let made = timeout(deadline, async {
             let _section = self.networks.section.lock().await;
@@ -82,7 +86,7 @@ impl Inner {
 
     /// Fails if the name of the default network is that of somebody else's network alone: containers of this
     /// namespace must never join that.
-    pub(super) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
+    pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
         let same_name = self.networks_called(name).await?;
         if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
             return Ok(());
@@ -95,7 +99,7 @@ impl Inner {
 
     /// Removes the default network if no container uses it or is about to. If this fails, the next release or a
     /// cleanup tries again.
-    pub(super) async fn release_default_network(self: &Arc<Self>, name: &str) {
+    pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
         match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(network = name, %error, "the default network was not removed"),
@@ -106,7 +110,7 @@ impl Inner {
     /// Removes every default network that no container uses, regardless of which process left it behind, and
     /// returns how many were removed. If a network cannot be removed, continues with the others and then returns
     /// the first error.
-    pub(super) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
+    pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
         let networks = self.all_own_networks().await?;
         let containers = self.own_summaries().await?;
         let used: BTreeSet<&String> = containers

@@ -5,7 +5,7 @@ use driver_interface_errors::{
 };
 use driver_interface_types::ContainerStatus;
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::quirks;
 use crate::translate::errors::Operation;
 use crate::translate::path_stat::PathStat;
@@ -16,32 +16,32 @@ use crate::wire::{EngineError, Refusal};
 /// A path with more links than this counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
 /// The maximum length of a file name on Linux. Engines respond to longer names inconsistently.
-pub(super) const MAX_NAME: usize = 255;
+pub(in crate::driver) const MAX_NAME: usize = 255;
 
 /// A file operation on a container.
 #[derive(Clone, Copy)]
-pub(super) struct FileRequest<'a> {
+pub(in crate::driver) struct FileRequest<'a> {
     /// The operation called, such as `write_file`.
-    pub(super) operation: &'static str,
+    pub(in crate::driver) operation: &'static str,
     /// The container id or name as given by the caller.
-    pub(super) container: &'a str,
-    pub(super) record: &'a ContainerRecord,
+    pub(in crate::driver) container: &'a str,
+    pub(in crate::driver) record: &'a ContainerRecord,
     /// The path as given by the caller.
-    pub(super) path: &'a str,
+    pub(in crate::driver) path: &'a str,
 }
 
 /// A path whose links have all been resolved inside the container.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::driver) struct Place {
     /// The path without links, as far as it exists.
-    pub(super) path: String,
+    pub(in crate::driver) path: String,
     /// The file at the path, or `None` if there is none.
-    pub(super) stat: Option<PathStat>,
+    pub(in crate::driver) stat: Option<PathStat>,
     /// The deepest existing directory above it.
-    pub(super) base: String,
+    pub(in crate::driver) base: String,
     /// Whether only the container's own processes can reach it. If so, links below were not resolved and the
     /// existence of the file was not checked.
-    pub(super) in_memory: bool,
+    pub(in crate::driver) in_memory: bool,
 }
 
 impl Place {
@@ -58,7 +58,7 @@ impl Place {
 impl Inner {
     /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
     /// the result, which determines what can be done with the path.
-    pub(super) async fn locate(&self, asked: FileRequest<'_>) -> Result<Place> {
+    pub(in crate::driver) async fn locate(&self, asked: FileRequest<'_>) -> Result<Place> {
         let mut parts: Vec<String> = parts(asked.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
             let text = format!("a path component has more than {MAX_NAME} bytes");
@@ -139,7 +139,7 @@ impl Inner {
 
     /// Returns the error for a rejected request: a file system error if the engine's message describes one,
     /// otherwise an engine error.
-    pub(super) async fn refused(
+    pub(in crate::driver) async fn refused(
         &self,
         asked: FileRequest<'_>,
         refusal: Refusal,
@@ -199,7 +199,7 @@ impl Inner {
 }
 
 /// Returns an error if the path is read-only.
-pub(super) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()> {
+pub(in crate::driver) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()> {
     let why = match mount_of(asked.record, path).0 {
         Mount::Root if asked.record.host_config.readonly_rootfs => "the root file system is read-only",
         Mount::ReadOnly => "the mount is read-only",
@@ -209,12 +209,12 @@ pub(super) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()>
 }
 
 /// Creates a file system error for a call that changed nothing.
-pub(super) fn unread(path: &str, kind: Kind, message: impl Into<String>) -> FileSystemError {
+pub(in crate::driver) fn unread(path: &str, kind: Kind, message: impl Into<String>) -> FileSystemError {
     FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
 }
 
 /// Creates the error that the reader of a stream gets for an interrupted download.
-pub(super) fn cut(failure: EngineError) -> DriverError {
+pub(in crate::driver) fn cut(failure: EngineError) -> DriverError {
     crate::translate::errors::error(Operation::Read, "archive", failure)
 }
 

@@ -7,7 +7,7 @@ use driver_interface_errors::{ContainerNotFoundError, ContainerRemoveError, Hint
 use driver_interface_types::RemoveOptions;
 use tokio::time::{sleep, timeout};
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::engine::Removal;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels;
@@ -21,7 +21,11 @@ const RELEASE: Duration = Duration::from_secs(5);
 const TRIES: usize = 10;
 
 impl Inner {
-    pub(super) async fn remove(self: Arc<Self>, asked: String, options: RemoveOptions) -> Result<()> {
+    pub(in crate::driver) async fn remove(
+        self: Arc<Self>,
+        asked: String,
+        options: RemoveOptions,
+    ) -> Result<()> {
         let found = self.container(&asked).await?;
         // If several removals of one container race, Podman lets more than one succeed.
         let _turn = self.removals.lock(&found.id).await;

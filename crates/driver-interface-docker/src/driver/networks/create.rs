@@ -8,8 +8,8 @@ use driver_interface_types::{Network, NetworkConfig, ResourceFilter, label};
 use driver_interface_validation::validate_network_config;
 use tokio::time::sleep;
 
-use super::inner::{Inner, unique};
-use super::task::{Made, change, located, repeatedly};
+use crate::driver::inner::{Inner, unique};
+use crate::driver::task::{Made, change, located, repeatedly};
 use crate::engine::NetworkPlan;
 use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
@@ -26,14 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: u32 = 5;
 
 /// The outcome of a race for a network name.
-pub(super) enum Settled {
+pub(in crate::driver) enum Settled {
     Won(NetworkRecord),
     Lost,
     /// It was created, and another process has removed it since.
     Gone,
 }
 
-pub(super) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
+pub(in crate::driver) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
     validate_network_config(config).map_err(|error| located(error.into(), CREATE))?;
     config
         .require(&driver.features.capabilities)
@@ -87,7 +87,10 @@ impl Inner {
     /// The engine's own check lets several requests through. A process that sees only its own network under the
     /// name has won: if two processes create one, the later one sees the earlier one. A process that sees several
     /// networks keeps its own only if its id is the lowest, and waits until the others are removed.
-    pub(super) async fn create_network_once(self: &Arc<Self>, plan: &NetworkPlan) -> Result<Settled> {
+    pub(in crate::driver) async fn create_network_once(
+        self: &Arc<Self>,
+        plan: &NetworkPlan,
+    ) -> Result<Settled> {
         let mut tries = 0;
         let id = loop {
             tries += 1;
@@ -157,14 +160,14 @@ impl Inner {
     }
 
     /// Returns all networks of exactly this name, including unmanaged ones.
-    pub(super) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
+    pub(in crate::driver) async fn networks_called(&self, name: &str) -> Result<Vec<NetworkRecord>> {
         let listed = self.engine.list_networks("name", vec![name.to_owned()]).await;
         let mut found = listed.map_err(|failure| self.error(Operation::Read, name, failure))?;
         found.retain(|network| network.name == name);
         Ok(found)
     }
 
-    pub(super) async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
+    pub(in crate::driver) async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
         let own = self.own_networks().await?;
         let found: Result<Vec<Network>, EngineError> = own.iter().map(resource::network).collect();
         let mut found = found.map_err(|failure| self.error(Operation::Read, "networks", failure))?;
@@ -173,7 +176,7 @@ impl Inner {
         Ok(found)
     }
 
-    pub(super) async fn remove_network(self: Arc<Self>, asked: String) -> Result<()> {
+    pub(in crate::driver) async fn remove_network(self: Arc<Self>, asked: String) -> Result<()> {
         let network = self.network(&asked).await?;
         if self.has_containers(&network).await? {
             let text = "a container is attached to it";
@@ -184,7 +187,7 @@ impl Inner {
     }
 
     /// Returns whether any container is attached, running or not. Docker itself only checks running containers.
-    pub(super) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
+    pub(in crate::driver) async fn has_containers(&self, network: &NetworkRecord) -> Result<bool> {
         for value in [&network.id, &network.name] {
             let listed = self.engine.containers_on_network(value).await;
             let found = listed.map_err(|failure| self.error(Operation::Read, &network.name, failure))?;

@@ -7,7 +7,7 @@ use driver_interface_errors::{ContainerNotFoundError, ContainerStopError, Effect
 use driver_interface_types::{ContainerStatus, StopOptions, StopOutcome};
 use tokio::time::{sleep, timeout};
 
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::{ContainerRecord, StateRecord};
 use crate::translate::status;
@@ -29,7 +29,7 @@ enum Signalled {
 }
 
 /// Returns the grace period of a stop: how long the process has before it is killed or left running.
-pub(super) fn grace(options: StopOptions) -> Duration {
+pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
     match options {
         StopOptions {
             timeout: Some(grace), ..
@@ -40,7 +40,11 @@ pub(super) fn grace(options: StopOptions) -> Duration {
 }
 
 impl Inner {
-    pub(super) async fn stop(self: Arc<Self>, asked: String, options: StopOptions) -> Result<StopOutcome> {
+    pub(in crate::driver) async fn stop(
+        self: Arc<Self>,
+        asked: String,
+        options: StopOptions,
+    ) -> Result<StopOutcome> {
         let mut record = self.container(&asked).await?;
         if !status::lives(&record.state) {
             // A start in progress, even one whose caller has gone, must take effect before this can report that
@@ -141,7 +145,7 @@ impl Inner {
 
     /// Waits until every reader sees that this run has exited. Podman's wait returns a moment before its records
     /// show the exit.
-    pub(super) async fn wait_for_end(&self, record: &ContainerRecord) {
+    pub(in crate::driver) async fn wait_for_end(&self, record: &ContainerRecord) {
         loop {
             // The engine's wait keeps waiting if the container is restarted right away.
             let waited = timeout(RECHECK, self.engine.wait_container(&record.id)).await;

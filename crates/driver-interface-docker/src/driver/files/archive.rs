@@ -11,9 +11,9 @@ use driver_interface_types::{ByteStream, ContainerPath, TarStream};
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::inner::Inner;
 use super::place::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
-use super::task::{located, settled};
+use crate::driver::inner::Inner;
+use crate::driver::task::{located, settled};
 use crate::engine::Download;
 use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
@@ -21,7 +21,7 @@ use crate::wire::{EngineError, UploadError};
 
 /// Runs an operation that consumes a stream from the caller. It is dropped together with the caller, because only
 /// the caller knows when the stream ends.
-pub(super) async fn transfer<T>(
+pub(in crate::driver) async fn transfer<T>(
     operation: &'static str,
     deadline: Duration,
     work: impl Future<Output = Result<T>>,
@@ -35,7 +35,7 @@ pub(super) async fn transfer<T>(
 }
 
 impl Inner {
-    pub(super) async fn copy_into(
+    pub(in crate::driver) async fn copy_into(
         self: &Arc<Self>,
         container: &str,
         folder: &ContainerPath,
@@ -65,7 +65,7 @@ impl Inner {
     }
 
     /// Lets the engine unpack an archive.
-    pub(super) async fn unpack(
+    pub(in crate::driver) async fn unpack(
         &self,
         asked: FileRequest<'_>,
         folder: &str,
@@ -83,7 +83,7 @@ impl Inner {
         }
     }
 
-    pub(super) async fn copy_from(
+    pub(in crate::driver) async fn copy_from(
         self: &Arc<Self>,
         container: &str,
         path: &ContainerPath,
@@ -116,7 +116,7 @@ impl Inner {
         ))
     }
 
-    pub(super) async fn download(&self, asked: FileRequest<'_>, path: &str) -> Result<Download> {
+    pub(in crate::driver) async fn download(&self, asked: FileRequest<'_>, path: &str) -> Result<Download> {
         let id = &asked.record.id;
         match self.engine.get_archive(id, path, self.deadlines.read).await {
             Ok(download) => Ok(download),
@@ -126,7 +126,7 @@ impl Inner {
     }
 }
 
-pub(super) fn last_part(path: &str) -> &str {
+pub(in crate::driver) fn last_part(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
@@ -161,7 +161,7 @@ fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarS
 }
 
 /// Returns the error for a truncated archive: the connection broke without this being visible.
-pub(super) fn broken(why: &'static str) -> DriverError {
+pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
     cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
 }
 

@@ -8,7 +8,7 @@ use driver_interface_types::{ContainerStatus, StartOutcome};
 use tokio::time::sleep;
 
 use super::caller::Caller;
-use super::inner::Inner;
+use crate::driver::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels;
 use crate::translate::program;
@@ -20,7 +20,11 @@ use crate::wire::EngineError;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Inner {
-    pub(super) async fn start(self: Arc<Self>, asked: String, caller: Caller) -> Result<StartOutcome> {
+    pub(in crate::driver) async fn start(
+        self: Arc<Self>,
+        asked: String,
+        caller: Caller,
+    ) -> Result<StartOutcome> {
         let record = self.container(&asked).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
             return Err(ContainerStartError::new(asked, "it is paused")
