@@ -15,11 +15,11 @@ use super::locks::{KeyLocks, NetworkUses};
 use super::task::read;
 use crate::DockerConfig;
 use crate::config::{Candidates, Wanted};
-use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
-use crate::quirks::keeps_mode;
+use crate::engine::{ApiVersion, Engine, VersionRecord, version};
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
 use crate::translate::labels::Ownership;
+use crate::translate::tmpfs::keeps_mode;
 use crate::wire::{Address, Wire};
 
 /// The oldest API version that the driver supports, the one of Docker 19.03.
@@ -76,17 +76,13 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
 async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFeatures, String)> {
     let (address, version) = choose(candidates).await?;
     let agreed = agree(&version)?;
-    let flavour = version.flavour();
+    let dialect = version.dialect();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
-    let engine = Engine::new(address, &agreed, flavour);
+    let engine = Engine::new(address, &agreed, dialect);
     let system = engine.system().await.map_err(unusable)?;
-    let mut features = EngineFeatures::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    let mut features = EngineFeatures::of(&system, dialect, mounts(engine.wire().address()).as_deref());
     features.keeps_mode = keeps_mode(version.runc());
-    let product = match flavour {
-        Flavour::Docker => "Docker",
-        Flavour::Podman => "Podman",
-    };
-    let info = EngineInfo::new(product, version.version, Some(agreed.to_string()));
+    let info = EngineInfo::new(dialect.product, version.version, Some(agreed.to_string()));
     tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");
     Ok((engine, info, features, system.docker_root_dir))
 }
@@ -96,7 +92,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.wanted == Wanted::Podman && version.flavour() != Flavour::Podman => {
+            Ok(version) if candidates.wanted == Wanted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }

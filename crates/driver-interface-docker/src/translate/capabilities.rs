@@ -9,7 +9,8 @@ use driver_interface_types::{Capabilities, ContainerConfig, ResourceLimits, Stri
 
 use super::enforcement::Facts;
 use super::tmpfs;
-use crate::engine::{Flavour, SystemRecord};
+use crate::dialect::Dialect;
+use crate::engine::SystemRecord;
 
 /// The smallest memory limit that engines accept, in MiB.
 const MIN_MEMORY: u64 = 6;
@@ -18,9 +19,9 @@ const MIN_MEMORY: u64 = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct EngineFeatures {
     pub(crate) capabilities: Capabilities,
-    pub(crate) flavour: Flavour,
+    pub(crate) dialect: &'static Dialect,
     /// Whether a tmpfs mount gets the mode of the image's directory at that path, whatever mode is requested; see
-    /// [`keeps_mode`](crate::quirks::keeps_mode).
+    /// [`keeps_mode`](tmpfs::keeps_mode).
     pub(crate) keeps_mode: bool,
     /// The host's memory in MiB; 0 if the engine does not report it.
     pub(crate) host_memory: u64,
@@ -30,13 +31,10 @@ pub(crate) struct EngineFeatures {
     pub(crate) logs_off: bool,
     /// The runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
-    /// The process limit that must be sent along with any other ulimit; see
-    /// [`process_limit`](crate::quirks::process_limit).
-    pub(crate) process_limit: Option<u64>,
 }
 
 impl EngineFeatures {
-    pub(crate) fn of(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> Self {
+    pub(crate) fn of(system: &SystemRecord, dialect: &'static Dialect, mounts: Option<&str>) -> Self {
         let yes = |flag: Option<bool>| flag.unwrap_or(false);
         let mut can = Capabilities::none();
         can.image_pull = true;
@@ -51,9 +49,9 @@ impl EngineFeatures {
         can.exec = true;
         can.exec_stream = true;
         can.log_stream = true;
-        can.exec_detached = crate::quirks::records_detached_ends(flavour);
+        can.exec_detached = dialect.records_detached_ends;
         can.bind_mount = true;
-        declare_setup(&mut can, flavour);
+        declare_setup(&mut can, dialect);
         can.cpu_limit = yes(system.cpu_cfs_quota);
         can.memory_limit = yes(system.memory_limit) && yes(system.swap_limit);
         can.pids_limit = yes(system.pids_limit);
@@ -63,15 +61,15 @@ impl EngineFeatures {
         can.capability_drop = true;
         can.seccomp = filters_calls(system);
         can.user = true;
-        can.session_isolation = crate::quirks::isolates_networks(flavour);
-        can.network_isolation = crate::quirks::isolates_networks(flavour);
+        can.session_isolation = dialect.isolates_networks;
+        can.network_isolation = dialect.isolates_networks;
         can.real_processes = true;
         // CPU counts are far below 2^52.
         can.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
         can.min_memory = MIN_MEMORY;
         Self {
             capabilities: can,
-            flavour,
+            dialect,
             keeps_mode: false,
             host_memory: system.mem_total / (1024 * 1024),
             init: system
@@ -80,7 +78,6 @@ impl EngineFeatures {
                 .is_none_or(|commit| commit.id != "N/A"),
             logs_off: system.logging_driver == "none",
             runtimes: system.runtimes.keys().cloned().collect(),
-            process_limit: crate::quirks::process_limit(flavour),
         }
     }
 
@@ -115,7 +112,7 @@ impl EngineFeatures {
     pub(crate) fn unsupported_tmpfs(&self, config: &ContainerConfig) -> Vec<Warning> {
         let mounts = config.tmpfs.iter().enumerate();
         let lacking = mounts.filter_map(|(index, mount)| {
-            let (field, why) = tmpfs::unsupported(mount, &config.security, self.flavour)?;
+            let (field, why) = tmpfs::unsupported(mount, &config.security, self.dialect)?;
             Some(Warning::new(
                 format!("tmpfs[{index}].{field}"),
                 "unsupported",
@@ -215,7 +212,7 @@ impl EngineFeatures {
 }
 
 /// Declares which of the optional parts of a config the engine supports.
-fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
+fn declare_setup(can: &mut Capabilities, dialect: &Dialect) {
     can.volume_inspect = true;
     can.network_inspect = true;
     can.network_connect = true;
@@ -230,7 +227,7 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.container_stats_stream = true;
     can.events = true;
     can.file_archive = true;
-    can.archive_owners = crate::quirks::packs_owners(flavour);
+    can.archive_owners = dialect.packs_owners;
     can.file_read = true;
     can.file_write = true;
     can.process_setup = true;
@@ -238,12 +235,9 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.port_publish = true;
     can.name_resolution = true;
     can.platform_select = true;
-    let docker = flavour == Flavour::Docker;
-    // Podman runs health checks with systemd timers, which most hosts of its service lack. It takes the path of a
-    // seccomp profile on its host and not the profile's text. It does not let a container choose its runtime.
-    can.health_check_run = docker;
-    can.seccomp_profile = docker;
-    can.runtime_select = docker;
+    can.health_check_run = dialect.runs_health_checks;
+    can.seccomp_profile = dialect.takes_seccomp_text;
+    can.runtime_select = dialect.selects_runtime;
 }
 
 /// Returns whether the size of containers' writable layers can be limited, given the storage driver and its
@@ -307,7 +301,7 @@ mod tests {
 
     #[test]
     fn an_engine_is_taken_at_its_word() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         assert!(can.cpu_limit && can.memory_limit && can.pids_limit && can.seccomp && can.session_isolation);
         assert!(!can.disk_limit);
@@ -319,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_declared() {
-        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         assert!(!can.cpu_limit && !can.memory_limit && !can.pids_limit && !can.disk_limit && !can.seccomp);
         assert_eq!(can.max_cpu, None);
@@ -332,7 +326,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Flavour::Docker, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, None)
                 .capabilities
                 .memory_limit
         );
@@ -349,7 +343,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Flavour::Docker, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, None)
                 .capabilities
                 .seccomp
         );
@@ -388,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_strict_config_is_refused_for_what_would_not_hold() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let lax = ContainerConfig::new("s", "busybox");
         let limited = lax.clone().disk(64);
         assert!(features.check_strictness(&limited).is_ok());
@@ -406,7 +400,7 @@ mod tests {
 
     #[test]
     fn limits_beyond_the_host_are_named() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let check = |limits: ResourceLimits| features.check_limits(&limits);
         assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());
         let error = check(ResourceLimits::default().cpu(2.5)).unwrap_err();

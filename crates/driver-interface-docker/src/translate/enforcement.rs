@@ -76,11 +76,12 @@ pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementRepo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Flavour, SystemRecord};
+    use crate::dialect::Dialect;
+    use crate::engine::SystemRecord;
 
-    fn of(flavour: Flavour, facts: Facts) -> EnforcementReport {
+    fn of(dialect: &'static Dialect, facts: Facts) -> EnforcementReport {
         report(
-            &EngineFeatures::of(&SystemRecord::default(), flavour, None),
+            &EngineFeatures::of(&SystemRecord::default(), dialect, None),
             facts,
         )
     }
@@ -94,13 +95,13 @@ mod tests {
 
     #[test]
     fn what_the_engine_cannot_do_is_unsupported_and_what_it_does_in_part_is_weakened() {
-        let docker = of(Flavour::Docker, PLAIN);
+        let docker = of(Dialect::DOCKER, PLAIN);
         assert_eq!(
             (docker.disk, docker.network),
             (Enforcement::Unsupported, Enforcement::Enforced)
         );
         assert!(matches!(
-            of(Flavour::Podman, PLAIN).network,
+            of(Dialect::PODMAN, PLAIN).network,
             Enforcement::Weakened(_)
         ));
     }
@@ -113,13 +114,13 @@ mod tests {
             no_network: true,
             own_filter: true,
         };
-        let podman = of(Flavour::Podman, facts);
+        let podman = of(Dialect::PODMAN, facts);
         assert!(podman.network.holds() && podman.seccomp.holds() && podman.disk.holds());
     }
     #[test]
     fn whoever_is_told_that_a_network_does_not_hold_is_warned_of_it() {
-        for flavour in [Flavour::Docker, Flavour::Podman] {
-            let features = EngineFeatures::of(&SystemRecord::default(), flavour, None);
+        for dialect in [Dialect::DOCKER, Dialect::PODMAN] {
+            let features = EngineFeatures::of(&SystemRecord::default(), dialect, None);
             for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
                 let facts = Facts {
                     default_network,
@@ -129,7 +130,7 @@ mod tests {
                 let warned = features.warnings(facts);
                 let warned = warned.iter().filter(|warning| warning.path == "network").count();
                 let weak = !report(&features, facts).network.holds();
-                assert_eq!(warned, usize::from(weak), "{flavour:?} {facts:?}");
+                assert_eq!(warned, usize::from(weak), "{} {facts:?}", dialect.product);
             }
         }
     }

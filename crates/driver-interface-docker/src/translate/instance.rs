@@ -120,7 +120,8 @@ fn address(record: &ContainerRecord) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Flavour, SystemRecord};
+    use crate::dialect::Dialect;
+    use crate::engine::SystemRecord;
     use crate::translate::labels::Ownership;
     use driver_interface_types::{ContainerConfig, Namespace};
 
@@ -148,7 +149,7 @@ mod tests {
     fn instance(state: &str) -> ContainerInstance {
         of(
             &record(state),
-            &EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None),
+            &EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None),
         )
         .unwrap()
     }
@@ -196,7 +197,7 @@ mod tests {
         let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
         found.network_settings.ports = serde_json::from_str(ports).unwrap();
-        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let instance = of(&found, &features).unwrap();
         assert_eq!(
             instance.ports,

@@ -20,7 +20,6 @@ pub(in crate::driver) use self::binds::HostFiles;
 use crate::driver::inner::{Inner, unique};
 use crate::driver::locks::NetworkUse;
 use crate::driver::task::{Made, change, located, read};
-use crate::quirks;
 use crate::translate::container::{network_mode, request};
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::instance;
@@ -180,7 +179,7 @@ impl Inner {
             config.network == NetworkMode::Default,
         );
         let joined = match &awaited {
-            Some(_) if !quirks::creation_needs_network(self.engine.flavour()) => {
+            Some(_) if !self.engine.dialect().creation_needs_network => {
                 self.ensure_default_network(&network, &config.session_id).await
             }
             _ => Ok(()),
@@ -214,7 +213,7 @@ impl Inner {
             None => {
                 let name = self.default_network_name(&config.session_id);
                 let awaited = self.networks.begin(&name);
-                let ready = match quirks::creation_needs_network(self.engine.flavour()) {
+                let ready = match self.engine.dialect().creation_needs_network {
                     true => self.ensure_default_network(&name, &config.session_id).await,
                     // A container must never join somebody else's network of that name.
                     false => self.refuse_network_of_others(&name).await,
@@ -261,7 +260,7 @@ impl Inner {
                     return Err(NetworkNotFoundError::new(network).with_source(failure).into());
                 }
                 (_, EngineError::Refused(refusal))
-                    if init && quirks::lacks_init(self.engine.flavour(), &refusal.message) =>
+                    if init && self.engine.dialect().lacks_init(&refusal.message) =>
                 {
                     self.no_init.store(true, Ordering::Relaxed);
                     if config.init == Some(true) {

@@ -6,7 +6,6 @@ use driver_interface_errors::{
 use driver_interface_types::ContainerStatus;
 
 use crate::driver::inner::Inner;
-use crate::quirks;
 use crate::translate::errors::Operation;
 use crate::translate::path_stat::PathStat;
 use crate::translate::records::ContainerRecord;
@@ -175,17 +174,17 @@ impl Inner {
     /// directory underneath, and would not find files to read. Processes of a running container can reach the
     /// path. If the container is not running, this returns an error.
     fn is_in_memory(&self, asked: FileRequest<'_>, path: &str) -> Result<bool> {
-        let flavour = self.engine.flavour();
+        let dialect = self.engine.dialect();
         let refuse = |text: String| Err(UnsupportedError::new(asked.operation, text).into());
         let lives = status::lives(&asked.record.state);
         let (mount, target) = mount_of(asked.record, path);
-        if !lives && mount != Mount::Root && quirks::pattern_of(flavour, target) != target {
+        if !lives && mount != Mount::Root && dialect.pattern_of(target) != target {
             return refuse(format!(
                 "`{path}` is on a mount whose path has pattern characters, which the engine misinterprets \
                  unless the container is running"
             ));
         }
-        let reaches = quirks::reaches_memory(flavour) && lives && !quirks::leaves_out(flavour, path);
+        let reaches = dialect.reaches_memory && lives && !dialect.leaves_out(path);
         if reaches || mount != Mount::Memory {
             return Ok(false);
         }

@@ -7,7 +7,6 @@ use driver_interface_validation::validate_log_options;
 use super::read::{Reader, Sink, Stopped};
 use crate::driver::inner::Inner;
 use crate::driver::task::{located, read};
-use crate::quirks;
 use crate::translate::records::ContainerRecord;
 use crate::translate::text::Text;
 
@@ -58,7 +57,7 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
 /// cannot buffer lines.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
     // The output of a terminal does not show how many entries were received.
-    let tail_works = quirks::tail_works(reader.inner.engine.flavour());
+    let tail_works = reader.inner.engine.dialect().tail_works;
     let can_ask = tail_works && reader.options.since.is_none() && !record.config.tty;
     let mut wanted = can_ask.then(|| first_guess(last)).flatten();
     loop {

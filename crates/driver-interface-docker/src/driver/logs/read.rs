@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::driver::inner::Inner;
 use crate::engine::{LogRequest, Output};
-use crate::quirks;
 use crate::translate::chunks::{Chunks, needs_stamps};
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
@@ -288,7 +287,7 @@ impl Reader<'_> {
         sink: &mut impl Sink,
         until: Option<Instant>,
     ) -> Result<(), Stopped> {
-        let trust = quirks::follow_trust(self.inner.engine.flavour());
+        let trust = self.inner.engine.dialect().follow_trust;
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {

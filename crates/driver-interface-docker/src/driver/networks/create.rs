@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use crate::driver::inner::{Inner, unique};
 use crate::driver::task::{Made, change, located, repeatedly};
 use crate::engine::NetworkPlan;
-use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::NetworkRecord;
 use crate::translate::resource;
@@ -52,8 +51,11 @@ impl Inner {
         let operation = unique();
         let mut options = config.options.clone();
         let driver = config.driver.clone().unwrap_or_else(|| "bridge".to_owned());
-        if let Some((key, value)) =
-            quirks::isolation_option(self.engine.flavour()).filter(|_| driver == "bridge")
+        if let Some((key, value)) = self
+            .engine
+            .dialect()
+            .isolation_option
+            .filter(|_| driver == "bridge")
         {
             options.entry(key.to_owned()).or_insert_with(|| value.to_owned());
         }

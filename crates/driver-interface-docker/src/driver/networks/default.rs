@@ -10,7 +10,6 @@ use tokio::time::{sleep, timeout};
 use super::create::Settled;
 use crate::driver::inner::{Inner, unique};
 use crate::engine::NetworkPlan;
-use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::{self, DEFAULT_NETWORK};
 use crate::translate::records::NetworkRecord;
@@ -35,7 +34,7 @@ enum Release {
 impl Inner {
     /// Returns the name of a session's default network. On Docker, one network serves the whole namespace.
     pub(in crate::driver) fn default_network_name(&self, session: &str) -> String {
-        if quirks::network_per_session(self.engine.flavour()) {
+        if self.engine.dialect().network_per_session {
             format!("{}-{session}", self.network)
         } else {
             self.network.clone()
@@ -62,9 +61,9 @@ impl Inner {
     /// network and remove it again.
     async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
         while self.default_networks(name).await?.is_empty() {
-            let per_session = quirks::network_per_session(self.engine.flavour());
+            let per_session = self.engine.dialect().network_per_session;
             let operation = unique();
-            let (key, value) = quirks::default_network_option(self.engine.flavour());
+            let (key, value) = self.engine.dialect().default_network_option;
             let plan = NetworkPlan {
                 name: name.to_owned(),
                 driver: "bridge".to_owned(),

@@ -53,7 +53,7 @@ impl Inner {
             }
             let misfit = below
                 .filter(|stat| stat.is_folder())
-                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.flavour(), &below));
+                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.dialect(), &below));
             if let Some(misfit) = misfit {
                 let reason = format!(
                     "the tmpfs mount at `{}` covers a directory of the image, and this engine's runc is \
