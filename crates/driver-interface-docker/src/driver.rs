@@ -1,6 +1,5 @@
 //! The driver, a thin layer over `engine` and `translate`.
 
-mod background;
 mod connect;
 mod containers;
 mod events;
@@ -10,7 +9,6 @@ mod find;
 mod health;
 mod images;
 mod inner;
-mod locks;
 mod logs;
 mod networks;
 mod operations;
@@ -71,7 +69,7 @@ impl fmt::Debug for DockerDriver {
         f.debug_struct("DockerDriver")
             .field("engine", &self.inner.info)
             .field("address", &self.inner.engine.wire().address())
-            .field("namespace", &self.inner.ownership.namespace)
+            .field("namespace", &self.inner.ownership.namespace())
             .finish_non_exhaustive()
     }
 }

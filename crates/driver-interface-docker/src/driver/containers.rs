@@ -1,6 +1,5 @@
 //! Operations on containers, except commands, files and logs.
 
-mod caller;
 mod create;
 mod plan;
 mod read;
@@ -11,7 +10,6 @@ mod stats;
 mod stop;
 mod wait;
 
-pub(super) use caller::change_for;
 pub(super) use create::{HostFiles, create};
 pub(super) use signal::not_running;
 pub(super) use stop::grace;

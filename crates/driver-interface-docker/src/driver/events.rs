@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{ConfigurationError, DriverError, Result};
+use driver_interface_kit::Ownership;
 use driver_interface_types::{Event, EventFilter, EventStream};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -15,7 +16,6 @@ use crate::Deadlines;
 use crate::engine::Engine;
 use crate::translate::errors::{self, Operation};
 use crate::translate::event::{EventRecord, Position};
-use crate::translate::labels::Ownership;
 use crate::wire::{EngineError, ObjectStream};
 
 const OPERATION: &str = "events";

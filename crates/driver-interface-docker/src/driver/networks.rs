@@ -3,5 +3,7 @@
 mod attach;
 mod create;
 mod default;
+mod uses;
 
 pub(super) use create::create;
+pub(super) use uses::{NetworkUse, NetworkUses};

@@ -15,9 +15,9 @@ use driver_interface_types::{
     VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
-use super::containers::{self, change_for};
+use super::containers;
 use super::files::transfer;
-use super::task::{DRIVER, change, located, read};
+use super::task::{DRIVER, change, change_for, located, read};
 use super::{DockerDriver, exec, health, logs, networks, volumes};
 
 // Operations not implemented here return "unsupported", the default of the trait.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bollard::models::VolumeCreateRequest;
 use driver_interface_errors::{Hint, Result, VolumeCreationError};
+use driver_interface_kit::{Rollback, repeat_until};
 use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, label};
 use driver_interface_validation::validate_volume_config;
 
 use super::inner::{Inner, unique};
-use super::task::{Made, change, located, repeatedly};
+use super::task::{change, located};
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::to_map;
 use crate::translate::records::VolumeRecord;
@@ -25,15 +26,15 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
         Arc::clone(driver).make_volume(config.clone()),
     )
     .await
-    .map(Made::keep)
+    .map(Rollback::keep)
 }
 
 impl Inner {
-    async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Made<Volume>> {
+    async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
         let operation = unique();
         let labels = self
             .ownership
-            .resource(&config.labels, config.session_id.as_deref(), &operation);
+            .labels(&config.labels, config.session_id.as_deref(), &operation);
         let request = VolumeCreateRequest {
             name: Some(config.name.clone()),
             driver: config.driver.clone(),
@@ -54,7 +55,7 @@ impl Inner {
         let undo = async move {
             self.remove_own_volume(&record.name, &operation).await;
         };
-        Ok(Made::new(made, undo))
+        Ok(Rollback::new(made, undo))
     }
 
     async fn not_created_volume(
@@ -73,7 +74,7 @@ impl Inner {
         }
         if failure.effect_unknown() {
             let (driver, name, operation) = (Arc::clone(self), name.to_owned(), operation.to_owned());
-            tokio::spawn(async move { repeatedly(|| driver.remove_own_volume(&name, &operation)).await });
+            tokio::spawn(async move { repeat_until(|| driver.remove_own_volume(&name, &operation)).await });
         }
         Err(self.error(Operation::CreateVolume, name, failure))
     }

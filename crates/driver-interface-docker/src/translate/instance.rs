@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
+use driver_interface_kit::session_of;
 use driver_interface_types::{
     ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus, Protocol,
     PublishedPort,
@@ -23,7 +24,7 @@ pub(crate) fn of(
     let own = &record.config.labels;
     let incomplete = |what: &str| EngineError::InvalidResponse(format!("a container without a valid {what}"));
     let id = ContainerId::new(record.id.as_str()).map_err(|_| incomplete("id"))?;
-    let session = labels::session(own).ok_or_else(|| incomplete("session"))?;
+    let session = session_of(own).ok_or_else(|| incomplete("session"))?;
     let image = own.get(labels::IMAGE).unwrap_or(&record.config.image);
     let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
     let state = &record.state;
@@ -122,8 +123,8 @@ mod tests {
     use super::*;
     use crate::dialect::Dialect;
     use crate::engine::SystemRecord;
-    use crate::translate::labels::Ownership;
-    use driver_interface_types::{ContainerConfig, Namespace};
+    use crate::translate::labels::tests::{labels_of, ownership};
+    use driver_interface_types::ContainerConfig;
 
     fn record(state: &str) -> ContainerRecord {
         let text = format!(
@@ -133,16 +134,8 @@ mod tests {
             "a".repeat(64)
         );
         let mut record: ContainerRecord = serde_json::from_str(&text).unwrap();
-        let ownership = Ownership {
-            namespace: Namespace::default(),
-            owner: "o".to_owned(),
-        };
-        record.config.labels = ownership.container(
-            &ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2).disk(64),
-            "web",
-            "op",
-            Some("di"),
-        );
+        let config = ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2).disk(64);
+        record.config.labels = labels_of(&ownership("a"), &config, "web", Some("di"));
         record
     }
 

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use driver_interface_types::{Event, EventCursor, EventKind, Namespace, SessionId, label};
+use driver_interface_kit::{belongs, session_of, user_labels};
+use driver_interface_types::{Event, EventCursor, EventKind, Namespace, label};
 use tokio::sync::watch;
 
-use super::state::{Container, belongs, users_labels};
+use super::state::Container;
 
 /// How many events are kept. Beyond that, the oldest are discarded, as in a real engine.
 const KEPT: usize = 1024;
@@ -62,11 +63,8 @@ impl EventLog {
         let mut event = Event::new(kind, time.max(last), cursor);
         event.container_id = Some(container.id.clone());
         event.name = Some(container.name.clone());
-        event.session_id = container
-            .labels
-            .get(label::SESSION)
-            .and_then(|session| SessionId::new(session).ok());
-        event.labels = users_labels(&container.labels);
+        event.session_id = session_of(&container.labels);
+        event.labels = user_labels(&container.labels);
         event.exit_code = exit_code;
         let namespace = container.labels.get(label::NAMESPACE).filter(|namespace| {
             Namespace::new(namespace.as_str()).is_ok_and(|namespace| belongs(&container.labels, &namespace))

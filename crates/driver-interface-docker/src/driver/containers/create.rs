@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use driver_interface_errors::{
     ConfigurationError, ContainerCreationError, DriverError, Effect, Hint, NetworkNotFoundError, Result,
-    TimeoutError, UnsupportedError,
+    UnsupportedError,
 };
+use driver_interface_kit::{CreationKey, Rollback, within};
 use driver_interface_types::{ContainerConfig, ContainerInstance, ImageRef, MountType, NetworkMode, label};
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 pub(in crate::driver) use self::binds::HostFiles;
 use crate::driver::inner::{Inner, unique};
-use crate::driver::locks::NetworkUse;
-use crate::driver::task::{Made, change, located, read};
+use crate::driver::networks::NetworkUse;
+use crate::driver::task::{change, located, read};
 use crate::translate::container::{network_mode, request};
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::instance;
-use crate::translate::records::Labels;
+use crate::translate::{instance, labels};
 use crate::wire::EngineError;
 
 const OPERATION: &str = "create_container";
@@ -34,29 +34,6 @@ const ATTEMPTS: usize = 4;
 /// The pauses, in milliseconds, between looking for a container whose name is taken. Podman reserves the name
 /// first and shows the container only once it is created.
 const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
-
-/// The operation key that identifies a creation.
-#[derive(Clone)]
-struct Key {
-    text: String,
-    /// Whether the caller set the key, and so expects to get the container of an earlier attempt.
-    given: bool,
-}
-
-impl Key {
-    fn of(config: &ContainerConfig) -> Self {
-        match &config.operation_key {
-            Some(text) => Self {
-                text: text.clone(),
-                given: true,
-            },
-            None => Self {
-                text: unique(),
-                given: false,
-            },
-        }
-    }
-}
 
 /// The result of a create request.
 enum Requested {
@@ -71,13 +48,13 @@ pub(in crate::driver) async fn create(
 ) -> Result<ContainerInstance> {
     let deadline = driver.deadlines.create;
     read(OPERATION, deadline, checked(driver, config)).await?;
-    let key = Key::of(config);
-    let lock = if key.given {
+    let key = CreationKey::of(config, unique);
+    let lock = if key.is_given() {
         Some(lock(driver, &key, deadline).await?)
     } else {
         None
     };
-    if key.given
+    if key.is_given()
         && let Some(found) = read(OPERATION, deadline, driver.earlier(config, &key)).await?
     {
         return Ok(found);
@@ -91,7 +68,7 @@ pub(in crate::driver) async fn create(
     )
     .await?;
     let work = Arc::clone(driver).make(config.clone(), key, lock);
-    change(OPERATION, deadline, work).await.map(Made::keep)
+    change(OPERATION, deadline, work).await.map(Rollback::keep)
 }
 
 /// Performs every check that can fail before anything is created.
@@ -110,21 +87,27 @@ async fn checked(driver: &Inner, config: &ContainerConfig) -> Result<()> {
     driver.features.check_strictness(config)
 }
 
-async fn lock(driver: &Inner, key: &Key, deadline: Duration) -> Result<OwnedMutexGuard<()>> {
-    let lock = timeout(deadline, driver.keys.lock(&key.text)).await;
-    lock.map_err(|_| located(TimeoutError::new(OPERATION, deadline).into(), OPERATION))
+async fn lock(driver: &Inner, key: &CreationKey, deadline: Duration) -> Result<OwnedMutexGuard<()>> {
+    let lock = async { Ok(driver.keys.lock(key.as_str()).await) };
+    within(OPERATION, deadline, lock)
+        .await
+        .map_err(|error| located(error, OPERATION))
 }
 
 impl Inner {
     /// Returns the container that an earlier creation with this key created.
-    async fn earlier(&self, config: &ContainerConfig, key: &Key) -> Result<Option<ContainerInstance>> {
+    async fn earlier(
+        &self,
+        config: &ContainerConfig,
+        key: &CreationKey,
+    ) -> Result<Option<ContainerInstance>> {
         let mut filters = self.ownership.filters();
-        filters.push(format!("{}={}", label::OPERATION, key.text));
+        filters.push(format!("{}={}", label::OPERATION, key.as_str()));
         let listed = self.engine.list_containers(&filters, 0).await;
-        let listed = listed.map_err(|failure| self.error(Operation::Read, &key.text, failure))?;
+        let listed = listed.map_err(|failure| self.error(Operation::Read, key.as_str(), failure))?;
         for summary in listed.iter().filter(|summary| self.owns(summary)) {
-            if summary.labels.get(label::OPERATION) == Some(&key.text) {
-                self.same_config(config, key, &summary.labels)?;
+            if key.is_on(&summary.labels) {
+                key.check_config(config, &summary.labels)?;
                 if let Some(record) = self.find_container(&summary.id).await? {
                     let found = instance::of(&record, &self.features);
                     return found
@@ -136,26 +119,13 @@ impl Inner {
         Ok(None)
     }
 
-    /// Fails if the key was used for a different config.
-    fn same_config(&self, config: &ContainerConfig, key: &Key, labels: &Labels) -> Result<()> {
-        let found = labels.get(label::FINGERPRINT);
-        if found.is_some_and(|text| config.has_fingerprint(text)) {
-            return Ok(());
-        }
-        let problem = format!(
-            "`{}` was already used with a different config; use a new key for each creation",
-            key.text
-        );
-        Err(ConfigurationError::single("operationKey", "key-reused", problem).into())
-    }
-
     /// Creates the container. Runs to completion even if the caller is gone.
     async fn make(
         self: Arc<Self>,
         config: ContainerConfig,
-        key: Key,
+        key: CreationKey,
         lock: Option<OwnedMutexGuard<()>>,
-    ) -> Result<Made<ContainerInstance>> {
+    ) -> Result<Rollback<ContainerInstance>> {
         let (network, awaited) = self.join(&config).await?;
         let result = self.request_container(&config, &key, &network).await;
         let id = match result {
@@ -164,7 +134,7 @@ impl Inner {
                 let record = self.container(&id).await?;
                 let found = instance::of(&record, &self.features);
                 return found
-                    .map(Made::found)
+                    .map(Rollback::existing)
                     .map_err(|failure| self.error(Operation::Read, &id, failure));
             }
             Err(error) => {
@@ -196,9 +166,9 @@ impl Inner {
             let _ = undo.await;
         };
         match self.complete(&id, &config, &key).await {
-            Ok(instance) => Ok(Made::new(instance, undo).holding(lock)),
+            Ok(instance) => Ok(Rollback::new(instance, undo).holding(lock)),
             Err(error) => {
-                drop(Made::new((), undo).holding(lock));
+                drop(Rollback::new((), undo).holding(lock));
                 Err(error)
             }
         }
@@ -227,11 +197,11 @@ impl Inner {
     async fn request_container(
         self: &Arc<Self>,
         config: &ContainerConfig,
-        key: &Key,
+        key: &CreationKey,
         network: &str,
     ) -> Result<Requested> {
-        let name = self.container_name(config, key);
-        let labels = self.ownership.container(config, &name, &key.text, Some(network));
+        let name = key.container_name(config, self.ownership.namespace());
+        let labels = labels::container(&self.ownership, config, &name, key, Some(network));
         let platform = config.platform.as_deref();
         let mut attempt = 0;
         loop {
@@ -283,20 +253,20 @@ impl Inner {
     async fn name_taken(
         &self,
         config: &ContainerConfig,
-        key: &Key,
+        key: &CreationKey,
         name: &str,
         failure: EngineError,
     ) -> Result<Requested> {
         for pause in NAME_PAUSES {
-            if !key.given {
+            if !key.is_given() {
                 break;
             }
             sleep(Duration::from_millis(pause)).await;
             let Some(record) = self.find_container(name).await? else {
                 continue;
             };
-            if record.config.labels.get(label::OPERATION) == Some(&key.text) {
-                self.same_config(config, key, &record.config.labels)?;
+            if key.is_on(&record.config.labels) {
+                key.check_config(config, &record.config.labels)?;
                 return Ok(Requested::Found(record.id));
             }
             break;
@@ -309,25 +279,23 @@ impl Inner {
     }
 
     /// Inspects the new container after verifying that it got its volumes and tmpfs modes.
-    async fn complete(&self, id: &str, config: &ContainerConfig, key: &Key) -> Result<ContainerInstance> {
+    async fn complete(
+        &self,
+        id: &str,
+        config: &ContainerConfig,
+        key: &CreationKey,
+    ) -> Result<ContainerInstance> {
         for mount in config
             .volumes
             .iter()
             .filter(|mount| mount.mount_type() != MountType::Bind)
         {
-            self.check_volume_stayed(&mount.source, &key.text).await?;
+            self.check_volume_stayed(&mount.source, key.as_str()).await?;
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;
         instance::of(&record, &self.features)
             .map_err(|failure| self.error(Operation::CreateContainer, id, failure))
-    }
-
-    fn container_name(&self, config: &ContainerConfig, key: &Key) -> String {
-        config
-            .name
-            .clone()
-            .unwrap_or_else(|| format!("{}-{}", self.ownership.namespace.name_prefix(), key.text))
     }
 }
 

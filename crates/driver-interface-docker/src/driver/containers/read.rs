@@ -1,6 +1,7 @@
 //! Inspecting and listing containers.
 
 use driver_interface_errors::Result;
+use driver_interface_kit::session_of;
 use driver_interface_types::{ContainerFilter, ContainerInstance};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -53,7 +54,7 @@ impl Inner {
             .map(|name| name.strip_prefix('/').unwrap_or(name));
         names
             .into_iter()
-            .any(|name| self.ownership.owns_container(name, &summary.labels))
+            .any(|name| labels::owns_container(&self.ownership, name, &summary.labels))
     }
 
     pub(in crate::driver) async fn is_healthy(&self, asked: &str) -> Result<bool> {
@@ -65,7 +66,7 @@ impl Inner {
 
 /// Returns whether a container may match the filter, judging by its labels.
 fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
-    let session = labels::session(&summary.labels);
+    let session = session_of(&summary.labels);
     let own = labels::of_config(&summary.labels);
     filter
         .session_id

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use driver_interface_errors::{ContainerNotRunningError, DriverError, Effect, Result};
+use driver_interface_kit::Caller;
 use driver_interface_types::{
     ContainerStatus, PauseOutcome, RestartOutcome, Signal, StopOptions, UnpauseOutcome,
 };
 
-use super::caller::Caller;
 use crate::driver::inner::Inner;
 use crate::translate::errors::{self, Cause, Operation, cause};
 use crate::translate::records::{ContainerRecord, StateRecord};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use driver_interface_errors::{ContainerNotFoundError, ContainerStartError, Effect, Hint, Result};
+use driver_interface_kit::{Caller, session_of};
 use driver_interface_types::{ContainerStatus, StartOutcome};
 use tokio::time::sleep;
 
-use super::caller::Caller;
 use crate::driver::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels;
@@ -137,7 +137,7 @@ impl Inner {
     /// worthwhile.
     async fn repair_network(self: &Arc<Self>, record: &ContainerRecord, repairs: usize) -> Result<bool> {
         let own = &record.config.labels;
-        let (Some(name), Some(session)) = (labels::default_network(own), labels::session(own)) else {
+        let (Some(name), Some(session)) = (labels::default_network(own), session_of(own)) else {
             return Ok(false);
         };
         self.ensure_default_network(name, session.as_str()).await?;

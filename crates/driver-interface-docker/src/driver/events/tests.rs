@@ -1,8 +1,9 @@
 use super::*;
 use crate::dialect::Dialect;
 use crate::engine::ApiVersion;
+use crate::translate::labels::tests::{labels_of, ownership};
 use crate::wire::Address;
-use driver_interface_types::{ContainerConfig, EventKind, Namespace};
+use driver_interface_types::{ContainerConfig, EventKind};
 use serde_json::json;
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,15 +22,9 @@ enum Step {
     Drops,
 }
 
-fn ownership() -> Ownership {
-    Ownership {
-        namespace: Namespace::default(),
-        owner: "o".to_owned(),
-    }
-}
-
 fn event(nanos: u64, action: &str) -> String {
-    let mut attributes = ownership().container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+    let config = ContainerConfig::new("s1", "busybox");
+    let mut attributes = labels_of(&ownership("a"), &config, "web", None);
     attributes.insert("name".to_owned(), "web".to_owned());
     let actor = json!({"ID": "a".repeat(64), "Attributes": attributes});
     json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
@@ -84,7 +79,7 @@ async fn take(feed: &mut Feed, count: usize) -> Vec<(EventKind, u64)> {
 }
 
 fn feed(engine: Engine, position: Position) -> Feed {
-    Feed::new(engine, ownership(), EventFilter::default(), position)
+    Feed::new(engine, ownership("a"), EventFilter::default(), position)
 }
 
 const START: Position = Position {

@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Effect, ExecError, Result, TimeoutError};
+use driver_interface_kit::background;
 use driver_interface_types::TtySize;
 use tokio::io::split;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::driver::background;
 use crate::driver::inner::Inner;
 use crate::engine::ExecRequest;
 use crate::translate::errors::{Cause, Operation, cause};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use driver_interface_errors::{
     DriverError, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, TimeoutError,
 };
+use driver_interface_kit::effects;
 use driver_interface_types::tar::{TarPart, TarReader};
 use driver_interface_types::{ByteStream, ContainerPath, TarStream};
 use futures_util::stream;
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use super::place::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
 use crate::driver::inner::Inner;
-use crate::driver::task::{located, settled};
+use crate::driver::task::located;
 use crate::engine::Download;
 use crate::translate::errors::Operation;
 use crate::translate::tar::Renamer;
@@ -26,7 +27,7 @@ pub(in crate::driver) async fn transfer<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let done = timeout(deadline, settled(work)).await;
+    let done = timeout(deadline, effects::track(work)).await;
     done.unwrap_or_else(|_| {
         let late = TimeoutError::new(operation, deadline);
         Err(late.with_hint(Hint::VerifyFirst).into())

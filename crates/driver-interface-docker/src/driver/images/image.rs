@@ -47,7 +47,7 @@ impl Inner {
 
     pub(in crate::driver) async fn import_image(self: Arc<Self>, image: ImageRef, root: Bytes) -> Result<()> {
         let before = self.find_image(&image).await?;
-        let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace)];
+        let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace())];
         let imported = self
             .engine
             .import_image(&engine_name(image.as_str()), &changes, root)
@@ -79,6 +79,6 @@ impl Inner {
 
     fn has_imported(&self, image: &ImageRecord) -> bool {
         let made_by = image.config.labels.get(IMPORTED_BY);
-        made_by.is_some_and(|made_by| made_by == self.ownership.namespace.as_str())
+        made_by.is_some_and(|made_by| made_by == self.ownership.namespace().as_str())
     }
 }

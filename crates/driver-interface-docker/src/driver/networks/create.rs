@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use driver_interface_errors::{Effect, Hint, NetworkCreationError, NetworkRemoveError, Result};
+use driver_interface_kit::{Rollback, repeat_until};
 use driver_interface_types::{Network, NetworkConfig, ResourceFilter, label};
 use driver_interface_validation::validate_network_config;
 use tokio::time::sleep;
 
 use crate::driver::inner::{Inner, unique};
-use crate::driver::task::{Made, change, located, repeatedly};
+use crate::driver::task::{change, located};
 use crate::engine::NetworkPlan;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::NetworkRecord;
@@ -43,11 +44,11 @@ pub(in crate::driver) async fn create(driver: &Arc<Inner>, config: &NetworkConfi
         Arc::clone(driver).make_network(config.clone()),
     )
     .await
-    .map(Made::keep)
+    .map(Rollback::keep)
 }
 
 impl Inner {
-    async fn make_network(self: Arc<Self>, config: NetworkConfig) -> Result<Made<Network>> {
+    async fn make_network(self: Arc<Self>, config: NetworkConfig) -> Result<Rollback<Network>> {
         let operation = unique();
         let mut options = config.options.clone();
         let driver = config.driver.clone().unwrap_or_else(|| "bridge".to_owned());
@@ -61,7 +62,7 @@ impl Inner {
         }
         let labels = self
             .ownership
-            .resource(&config.labels, config.session_id.as_deref(), &operation);
+            .labels(&config.labels, config.session_id.as_deref(), &operation);
         let plan = NetworkPlan {
             name: config.name.clone(),
             driver,
@@ -77,7 +78,7 @@ impl Inner {
                 let undo = async move {
                     let _ = self.engine.remove_network(&record.id).await;
                 };
-                Ok(Made::new(made, undo))
+                Ok(Rollback::new(made, undo))
             }
             Settled::Lost => Err(taken(&config.name).into()),
             Settled::Gone => Err(removed(&config.name).into()),
@@ -148,7 +149,7 @@ impl Inner {
 
     async fn remove_lost_network(&self, plan: &NetworkPlan) {
         let operation = plan.labels.get(label::OPERATION);
-        repeatedly(|| async {
+        repeat_until(|| async {
             let twins = self.networks_called(&plan.name).await.unwrap_or_default();
             match twins
                 .iter()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
+use driver_interface_kit::session_of;
 use tokio::time::{sleep, timeout};
 
 use super::create::Settled;
@@ -67,9 +68,11 @@ impl Inner {
             let plan = NetworkPlan {
                 name: name.to_owned(),
                 driver: "bridge".to_owned(),
-                labels: self
-                    .ownership
-                    .default_network(per_session.then_some(session), &operation),
+                labels: labels::on_default_network(
+                    &self.ownership,
+                    per_session.then_some(session),
+                    &operation,
+                ),
                 options: [(key.to_owned(), value.to_owned())].into(),
                 internal: false,
             };
@@ -156,7 +159,7 @@ impl Inner {
             if self.has_containers(&network).await? {
                 return Ok(Release::Unsettled);
             }
-            session = labels::session(&network.labels);
+            session = session_of(&network.labels);
             let Err(failure) = self.engine.remove_network(&network.id).await else {
                 release = Release::Removed;
                 continue;

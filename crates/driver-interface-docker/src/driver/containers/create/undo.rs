@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Effect};
+use driver_interface_kit::{CreationKey, repeat_until};
 use driver_interface_types::{ContainerConfig, NetworkMode, label};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep;
 
-use super::Key;
 use crate::driver::inner::Inner;
-use crate::driver::task::repeatedly;
 use crate::engine::Removal;
 use crate::translate::labels;
 use crate::wire::EngineError;
@@ -66,7 +65,7 @@ impl Inner {
         self: &Arc<Self>,
         error: &DriverError,
         config: ContainerConfig,
-        key: Key,
+        key: CreationKey,
         network: String,
         lock: Option<OwnedMutexGuard<()>>,
     ) {
@@ -79,7 +78,7 @@ impl Inner {
             // known.
             driver.release_if_default(&config, &network).await;
             driver
-                .remove_lost(&driver.container_name(&config, &key), &key.text)
+                .remove_lost(&key.container_name(&config, driver.ownership.namespace()), &key)
                 .await;
             driver.release_if_default(&config, &network).await;
             drop(lock);
@@ -88,16 +87,12 @@ impl Inner {
 
     /// Removes the container of a creation whose response was lost, whether it exists already or is still being
     /// created.
-    async fn remove_lost(&self, name: &str, operation: &str) {
-        repeatedly(|| async {
+    async fn remove_lost(&self, name: &str, key: &CreationKey) {
+        repeat_until(|| async {
             let Ok(Some(record)) = self.find_container(name).await else {
                 return false;
             };
-            record
-                .config
-                .labels
-                .get(label::OPERATION)
-                .is_none_or(|made_by| made_by != operation)
+            !key.is_on(&record.config.labels)
                 || self
                     .engine
                     .remove_container(&record.id, Removal::Forced)

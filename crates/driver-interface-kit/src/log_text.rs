@@ -4,12 +4,22 @@ use std::collections::VecDeque;
 
 use driver_interface_types::{LogChunk, LogSource};
 
-use super::time;
+use crate::time;
 
 /// Joins chunks into lines. Parts of a line may be interleaved with the other stream. A line counts once it is
 /// complete, and is only decoded then, so that no character is split.
+///
+/// ```
+/// use driver_interface_kit::LogText;
+/// use driver_interface_types::{LogChunk, LogSource};
+///
+/// let mut text = LogText::new(Some(2));
+/// text.push(&LogChunk::new(LogSource::Stdout, "one\ntwo\nth"));
+/// text.push(&LogChunk::new(LogSource::Stdout, "ree\n"));
+/// assert_eq!(text.finish(), "two\nthree\n");
+/// ```
 #[derive(Debug)]
-pub(crate) struct Text {
+pub struct LogText {
     /// The maximum number of lines to keep, or `None` for all of them.
     last: Option<u64>,
     /// Unfinished lines: of standard output or the terminal, and of standard error.
@@ -21,8 +31,9 @@ pub(crate) struct Text {
     completed: u64,
 }
 
-impl Text {
-    pub(crate) fn new(last: Option<u64>) -> Self {
+impl LogText {
+    /// Creates an empty text that keeps the last lines, or all of them.
+    pub fn new(last: Option<u64>) -> Self {
         Self {
             last,
             open: Default::default(),
@@ -32,7 +43,8 @@ impl Text {
         }
     }
 
-    pub(crate) fn push(&mut self, chunk: &LogChunk) {
+    /// Adds a chunk. Its timestamp, if it has one, precedes its first line.
+    pub fn push(&mut self, chunk: &LogChunk) {
         let mut open = std::mem::take(self.open(chunk.source));
         if let Some(time) = chunk.timestamp {
             open.extend_from_slice(time::format(time).as_bytes());
@@ -77,17 +89,17 @@ impl Text {
     }
 
     /// Returns how many complete lines were received, including those not kept.
-    pub(crate) fn completed(&self) -> u64 {
+    pub fn completed(&self) -> u64 {
         self.completed
     }
 
     /// Returns the number of bytes buffered.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.kept.len() + self.open.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Returns the whole text, including an unfinished line at its end.
-    pub(crate) fn finish(mut self) -> String {
+    pub fn finish(mut self) -> String {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
                 self.complete(&open);
@@ -105,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn text(last: Option<u64>, chunks: &[(LogSource, &'static [u8])]) -> String {
-        let mut text = Text::new(last);
+        let mut text = LogText::new(last);
         for (source, bytes) in chunks {
             text.push(&LogChunk::new(*source, *bytes));
         }
@@ -137,7 +149,7 @@ mod tests {
     #[test]
     fn a_line_has_the_time_of_its_beginning_in_utc() {
         let at = |text: &str| time::parse(text).unwrap();
-        let mut text = Text::new(None);
+        let mut text = LogText::new(None);
         text.push(&LogChunk::new(Stdout, &b"yyy"[..]).timestamp(at("2026-11-24T10:17:05+02:00")));
         text.push(&LogChunk::new(Stderr, &b"err\n"[..]).timestamp(at("2026-11-24T08:17:05.689368261Z")));
         text.push(&LogChunk::new(Stdout, &b"y\n"[..]));
@@ -153,10 +165,10 @@ mod tests {
         for (last, expected) in [(0, ""), (1, "d"), (2, "c\nd"), (9, "a\nb\nc\nd")] {
             assert_eq!(text(Some(last), chunks), expected);
         }
-        let mut invalid = Text::new(None);
+        let mut invalid = LogText::new(None);
         invalid.push(&LogChunk::new(Stdout, &b"\xff\xff\n"[..]));
         assert_eq!(invalid.bytes(), 7);
-        let mut long = Text::new(Some(3));
+        let mut long = LogText::new(Some(3));
         for _ in 0..10_000 {
             long.push(&LogChunk::new(Stdout, vec![b'\n'; 100]));
         }
@@ -168,7 +180,7 @@ mod tests {
         fn every_byte_of_a_stream_comes_back(
             parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..30),
         ) {
-            let mut text = Text::new(None);
+            let mut text = LogText::new(None);
             for part in &parts {
                 text.push(&LogChunk::new(Stdout, part.clone()));
             }

@@ -1,5 +1,5 @@
-//! The driver's own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
-//! down.
+//! The drivers' own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
+//! down. All drivers of a process share it, so nothing on it may block.
 //!
 //! The engine carries out a request whether or not anyone waits for its response. If the waiting task lived on the
 //! caller's runtime, shutting that runtime down would drop the task, and with it the only knowledge of what must
@@ -15,10 +15,8 @@ use tokio::task::JoinHandle;
 /// Spawns work that outlives the caller's runtime. May be called outside of any runtime.
 ///
 /// If the thread cannot be spawned, the work runs on the caller's runtime. If there is no such runtime either, the
-/// work is dropped.
-pub(super) fn spawn<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Option<JoinHandle<T>> {
+/// work is dropped, and `None` is returned.
+pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
     static OWN: OnceLock<Option<Handle>> = OnceLock::new();
     let own = OWN.get_or_init(start);
     let runtime = own.clone().or_else(|| Handle::try_current().ok());
@@ -33,7 +31,7 @@ fn start() -> Option<Handle> {
     let runtime = runtime.inspect_err(|error| tracing::warn!(%error, "no runtime for background work"));
     let runtime = runtime.ok()?;
     let handle = runtime.handle().clone();
-    let thread = thread::Builder::new().name("driver-interface-docker".to_owned());
+    let thread = thread::Builder::new().name("driver-interface".to_owned());
     let started = thread.spawn(move || runtime.block_on(pending::<()>()));
     started
         .inspect_err(|error| tracing::warn!(%error, "no thread for background work"))

@@ -1,21 +1,36 @@
-//! Log frames as chunks: the bytes as they were written, split and filtered by line only if requested.
+//! Log entries as chunks: the bytes as they were written, split and filtered by line only if requested.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use driver_interface_types::{LogChunk, LogSource, LogStreamOptions};
 
-use super::time;
-use crate::wire::{Frame, Stream};
+use crate::time;
 
 /// The maximum length of a line's beginning that is searched for a timestamp.
 const LONGEST_STAMP: usize = 64;
 
-/// Converts frames to chunks. It buffers no more than the beginning of a line, and only for a terminal.
+/// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. It buffers no
+/// more than the beginning of a line, and only for a terminal.
+///
+/// If [`needs_times`] says so, each entry begins with its time and a space, which is removed. A terminal's output has
+/// no entries; there, each line begins with its time.
+///
+/// ```
+/// use driver_interface_kit::{LogChunks, time};
+/// use driver_interface_types::{LogSource, LogStreamOptions};
+///
+/// let mut options = LogStreamOptions::default();
+/// options.since = time::parse("2026-11-24T08:17:05Z");
+/// let mut chunks = LogChunks::new(options, 0);
+/// let old = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:04.5Z old\n".into());
+/// let new = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:05.5Z new\n".into());
+/// assert!(old.is_empty());
+/// assert_eq!(new[0].bytes, "new\n");
+/// ```
 #[derive(Debug)]
-pub(crate) struct Chunks {
+pub struct LogChunks {
     options: LogStreamOptions,
-    tty: bool,
     /// How many lines to skip at the beginning.
     skip: u64,
     lines: u64,
@@ -39,16 +54,16 @@ struct Stamp {
     whole: bool,
 }
 
-/// Returns whether the engine has to add timestamps to its entries.
-pub(crate) fn needs_stamps(options: &LogStreamOptions) -> bool {
+/// Returns whether the engine has to add times to its entries.
+pub fn needs_times(options: &LogStreamOptions) -> bool {
     options.timestamps || options.since.is_some() || options.until.is_some()
 }
 
-impl Chunks {
-    pub(crate) fn new(options: LogStreamOptions, tty: bool, skip: u64) -> Self {
+impl LogChunks {
+    /// Creates a converter that leaves out the first `skip` of the lines that match the options.
+    pub fn new(options: LogStreamOptions, skip: u64) -> Self {
         Self {
             options,
-            tty,
             skip,
             lines: 0,
             stdout: Line::default(),
@@ -57,54 +72,54 @@ impl Chunks {
     }
 
     /// Returns how many of the received lines match the requested streams and times. An unfinished line counts.
-    pub(crate) fn lines(&self) -> u64 {
+    pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Converts a frame to chunks.
-    pub(crate) fn push(&mut self, frame: Frame) -> Vec<LogChunk> {
+    /// Converts an entry, or a part of one, to chunks. `starts` says whether it is the beginning of an entry.
+    pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes) -> Vec<LogChunk> {
         let mut out = Vec::new();
-        let wanted = match frame.stream {
+        let wanted = match source {
+            LogSource::Stdout => self.options.stdout,
+            LogSource::Stderr => self.options.stderr,
             // The output of a terminal is a single stream.
-            Stream::Stdout => self.options.stdout || self.tty,
-            Stream::Stderr => self.options.stderr,
+            LogSource::Tty => true,
         };
         if !wanted {
             return out;
         }
-        let stamped = needs_stamps(&self.options);
-        if self.tty && stamped {
-            self.terminal(frame.data, &mut out);
+        let stamped = needs_times(&self.options);
+        if source == LogSource::Tty && stamped {
+            self.terminal(data, &mut out);
             return out;
         }
-        let mut rest = frame.data;
-        if stamped && frame.starts {
-            let (stamp, after) = split_stamp(&rest);
+        if stamped && starts {
+            let (stamp, after) = split_stamp(&data);
             if stamp.is_some() {
-                self.line(frame.stream).stamp = stamp;
+                self.line(source).stamp = stamp;
             }
-            rest = rest.slice(after..);
+            data = data.slice(after..);
         }
-        let line = self.line(frame.stream);
+        let line = self.line(source);
         let in_dropped = line.open && line.dropped;
         if !stamped && self.lines >= self.skip && !in_dropped {
             // Nothing is left to skip, so line boundaries do not matter.
-            push(&mut out, self.source(frame.stream), rest, None);
+            out.extend(LogPieces::new(source, data, None));
             return out;
         }
-        while !rest.is_empty() {
-            let part = first_line(&mut rest);
-            self.part(frame.stream, part, &mut out);
+        while !data.is_empty() {
+            let part = first_line(&mut data);
+            self.part(source, part, &mut out);
         }
         out
     }
 
     /// Returns what is still buffered at the end.
-    pub(crate) fn finish(&mut self) -> Vec<LogChunk> {
+    pub fn finish(&mut self) -> Vec<LogChunk> {
         let mut out = Vec::new();
         let held = self.stdout.held.split().freeze();
         if !held.is_empty() {
-            self.part(Stream::Stdout, held, &mut out);
+            self.part(LogSource::Tty, held, &mut out);
         }
         out
     }
@@ -127,61 +142,52 @@ impl Chunks {
                 rest = rest.slice(after..);
                 if rest.is_empty() {
                     // The line continues with the next bytes, which do not begin with a timestamp.
-                    self.open(Stream::Stdout);
+                    self.open(LogSource::Tty);
                     return;
                 }
             }
             let part = first_line(&mut rest);
-            self.part(Stream::Stdout, part, out);
+            self.part(LogSource::Tty, part, out);
         }
     }
 
-    fn line(&mut self, stream: Stream) -> &mut Line {
-        match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        }
-    }
-
-    fn source(&self, stream: Stream) -> LogSource {
-        match (self.tty, stream) {
-            (true, _) => LogSource::Tty,
-            (false, Stream::Stdout) => LogSource::Stdout,
-            (false, Stream::Stderr) => LogSource::Stderr,
+    fn line(&mut self, source: LogSource) -> &mut Line {
+        match source {
+            LogSource::Stdout | LogSource::Tty => &mut self.stdout,
+            LogSource::Stderr => &mut self.stderr,
         }
     }
 
     /// Begins a line, and decides whether it is requested.
-    fn open(&mut self, stream: Stream) {
+    fn open(&mut self, source: LogSource) {
         let (since, until) = (self.options.since, self.options.until);
-        let line = self.line(stream);
+        let line = self.line(source);
         line.open = true;
         let outside = line.stamp.is_some_and(|stamp| stamp.is_outside(since, until));
         line.dropped = outside;
         if !outside {
             self.lines += 1;
-            self.line(stream).dropped = self.lines <= self.skip;
+            self.line(source).dropped = self.lines <= self.skip;
         }
     }
 
     /// Processes a line or a part of one.
-    fn part(&mut self, stream: Stream, part: Bytes, out: &mut Vec<LogChunk>) {
-        let begins = !self.line(stream).open;
+    fn part(&mut self, source: LogSource, part: Bytes, out: &mut Vec<LogChunk>) {
+        let begins = !self.line(source).open;
         // A terminal's line may have been opened before any of its bytes arrived.
-        let fresh = begins || (self.tty && self.line(stream).stamp.is_some());
+        let fresh = begins || (source == LogSource::Tty && self.line(source).stamp.is_some());
         if begins {
-            self.open(stream);
+            self.open(source);
         }
         let ends = part.last() == Some(&b'\n');
         let times = self.options.timestamps;
-        let source = self.source(stream);
-        let line = self.line(stream);
+        let line = self.line(source);
         let stamp = line.stamp.take().filter(|_| times && fresh);
         line.open = !ends;
         if line.dropped {
             return;
         }
-        push(out, source, part, stamp.map(|stamp| stamp.time));
+        out.extend(LogPieces::new(source, part, stamp.map(|stamp| stamp.time)));
     }
 }
 
@@ -196,15 +202,35 @@ impl Stamp {
     }
 }
 
-/// Appends bytes, split into pieces of at most the maximum chunk size.
-fn push(out: &mut Vec<LogChunk>, source: LogSource, mut bytes: Bytes, mut stamp: Option<SystemTime>) {
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(LogChunk::MAX_LEN));
-        let chunk = LogChunk::new(source, piece);
-        out.push(match stamp.take() {
+/// Bytes as chunks of at most [`LogChunk::MAX_LEN`] bytes. The first chunk has the timestamp.
+#[derive(Debug)]
+pub struct LogPieces {
+    source: LogSource,
+    rest: Bytes,
+    time: Option<SystemTime>,
+}
+
+impl LogPieces {
+    /// Splits these bytes, which may be empty.
+    pub fn new(source: LogSource, bytes: Bytes, time: Option<SystemTime>) -> Self {
+        let rest = bytes;
+        Self { source, rest, time }
+    }
+}
+
+impl Iterator for LogPieces {
+    type Item = LogChunk;
+
+    fn next(&mut self) -> Option<LogChunk> {
+        let piece = self.rest.split_to(self.rest.len().min(LogChunk::MAX_LEN));
+        if piece.is_empty() {
+            return None;
+        }
+        let chunk = LogChunk::new(self.source, piece);
+        Some(match self.time.take() {
             Some(time) => chunk.timestamp(time),
             None => chunk,
-        });
+        })
     }
 }
 
@@ -235,18 +261,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frame(stream: Stream, data: &[u8]) -> Frame {
-        Frame {
-            stream,
-            starts: true,
-            data: Bytes::copy_from_slice(data),
-        }
-    }
-
-    fn all(chunks: &mut Chunks, frames: &[(Stream, &[u8])]) -> Vec<LogChunk> {
-        let mut out: Vec<LogChunk> = frames
+    fn all(chunks: &mut LogChunks, entries: &[(LogSource, &[u8])]) -> Vec<LogChunk> {
+        let mut out: Vec<LogChunk> = entries
             .iter()
-            .flat_map(|(stream, data)| chunks.push(frame(*stream, data)))
+            .flat_map(|(source, data)| chunks.push(*source, true, Bytes::copy_from_slice(data)))
             .collect();
         out.extend(chunks.finish());
         out
@@ -260,7 +278,7 @@ mod tests {
             .collect()
     }
 
-    use Stream::{Stderr, Stdout};
+    use LogSource::{Stderr, Stdout, Tty};
     const ALL: fn() -> LogStreamOptions = LogStreamOptions::default;
 
     #[test]
@@ -270,16 +288,16 @@ mod tests {
             .since(at("2026-11-24T08:17:05Z"))
             .until(at("2026-11-24T08:17:07Z"))
             .timestamps(true);
-        let frames: &[(Stream, &[u8])] = &[
+        let entries: &[(LogSource, &[u8])] = &[
             (Stdout, b"2026-11-24T08:17:04.9Z old\n"),
             (Stdout, b"2026-11-24T08:17:05.1Z lo"),
             (Stderr, b"2026-11-24T08:17:06.0Z err\n"),
             (Stdout, b"2026-11-24T08:17:05.2Z ng\n"),
             (Stdout, b"2026-11-24T08:17:07.0Z late\n"),
         ];
-        let got = all(&mut Chunks::new(options, false, 0), frames);
-        assert_eq!(text(&got, LogSource::Stdout), "long\n");
-        assert_eq!(text(&got, LogSource::Stderr), "err\n");
+        let got = all(&mut LogChunks::new(options, 0), entries);
+        assert_eq!(text(&got, Stdout), "long\n");
+        assert_eq!(text(&got, Stderr), "err\n");
         let stamps: Vec<Option<SystemTime>> = got.iter().map(|chunk| chunk.timestamp).collect();
         assert_eq!(
             stamps,
@@ -293,20 +311,17 @@ mod tests {
 
     #[test]
     fn older_lines_are_left_out_with_all_their_parts() {
-        let since = |frames: &[(Stream, &[u8])]| {
+        let since = |entries: &[(LogSource, &[u8])]| {
             let options = ALL().since(time::parse("2026-11-24T08:17:05.5Z").unwrap());
-            text(
-                &all(&mut Chunks::new(options, false, 0), frames),
-                LogSource::Stdout,
-            )
+            text(&all(&mut LogChunks::new(options, 0), entries), Stdout)
         };
-        let frames: &[(Stream, &[u8])] = &[
+        let entries: &[(LogSource, &[u8])] = &[
             (Stdout, b"2026-11-24T08:17:05.4Z old"),
             (Stdout, b"2026-11-24T08:17:05.6Z er\n"),
             (Stdout, b"2026-11-24T08:17:05.5Z exact\n"),
             (Stdout, b"2026-11-24T08:17:06Z new\n"),
         ];
-        assert_eq!(since(frames), "exact\nnew\n");
+        assert_eq!(since(entries), "exact\nnew\n");
         // Whole seconds cannot tell, so the lines are kept.
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
         assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
@@ -314,16 +329,13 @@ mod tests {
 
     #[test]
     fn lines_are_counted_and_left_out_at_the_beginning() {
-        let frames: &[(Stream, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
-        let mut counting = Chunks::new(ALL(), false, u64::MAX);
-        all(&mut counting, frames);
+        let entries: &[(LogSource, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
+        let mut counting = LogChunks::new(ALL(), u64::MAX);
+        all(&mut counting, entries);
         assert_eq!(counting.lines(), 4);
-        let got = all(&mut Chunks::new(ALL(), false, 2), frames);
+        let got = all(&mut LogChunks::new(ALL(), 2), entries);
         assert_eq!(
-            (
-                text(&got, LogSource::Stdout).as_str(),
-                text(&got, LogSource::Stderr).as_str()
-            ),
+            (text(&got, Stdout).as_str(), text(&got, Stderr).as_str()),
             ("c", "e\n")
         );
     }
@@ -333,9 +345,9 @@ mod tests {
         let whole = b"2026-11-24T08:17:05.1Z one\r\n2026-11-24T08:17:06.1Z two\r\n2026-11-24T08:17:07.1Z x";
         for cut in 0..whole.len() {
             let (first, second) = whole.split_at(cut);
-            let mut chunks = Chunks::new(ALL().timestamps(true), true, 0);
-            let got = all(&mut chunks, &[(Stdout, first), (Stdout, second)]);
-            assert_eq!(text(&got, LogSource::Tty), "one\r\ntwo\r\nx", "cut at {cut}");
+            let mut chunks = LogChunks::new(ALL().timestamps(true), 0);
+            let got = all(&mut chunks, &[(Tty, first), (Tty, second)]);
+            assert_eq!(text(&got, Tty), "one\r\ntwo\r\nx", "cut at {cut}");
             let stamps = got.iter().filter(|chunk| chunk.timestamp.is_some()).count();
             assert_eq!(stamps, 3, "cut at {cut}: {got:?}");
         }
@@ -349,8 +361,8 @@ mod tests {
         ) {
             let mut parts = parts;
             parts.push(vec![b'x'; big]);
-            let frames: Vec<(Stream, &[u8])> = parts.iter().map(|part| (Stdout, part.as_slice())).collect();
-            let got = all(&mut Chunks::new(ALL(), false, 0), &frames);
+            let entries: Vec<(LogSource, &[u8])> = parts.iter().map(|part| (Stdout, part.as_slice())).collect();
+            let got = all(&mut LogChunks::new(ALL(), 0), &entries);
             prop_assert!(got.iter().all(|chunk| chunk.bytes.len() <= LogChunk::MAX_LEN));
             let bytes: Vec<u8> = got.iter().flat_map(|chunk| chunk.bytes.to_vec()).collect();
             prop_assert_eq!(bytes, parts.concat());
