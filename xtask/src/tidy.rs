@@ -16,12 +16,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &[]),
     ("driver-interface-types", &["errors"]),
     ("driver-interface-validation", &["errors", "types"]),
-    ("driver-interface-mock", &["errors", "types", "validation"]),
-    ("driver-interface-docker", &["errors", "types", "validation"]),
+    ("driver-interface-kit", &["errors", "types"]),
+    ("driver-interface-mock", &["errors", "types", "validation", "kit"]),
+    ("driver-interface-docker", &["errors", "types", "validation", "kit"]),
     ("driver-interface-conformance", &["errors", "types"]),
     (
         "driver-interface",
-        &["errors", "types", "validation", "mock", "docker", "conformance"],
+        &["errors", "types", "validation", "kit", "mock", "docker", "conformance"],
     ),
 ];
 
@@ -30,6 +31,7 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-errors", &["tokio", "garde", "bollard", "hyper"]),
     ("driver-interface-types", &["garde", "bollard", "hyper"]),
     ("driver-interface-validation", &["bollard", "hyper"]),
+    ("driver-interface-kit", &["garde", "bollard", "hyper"]),
     ("driver-interface-mock", &["bollard", "hyper"]),
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];

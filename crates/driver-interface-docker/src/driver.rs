@@ -1,36 +1,19 @@
 //! The driver, a thin layer over `engine` and `translate`.
 
-mod archive;
-mod attach;
-mod background;
-mod caller;
 mod connect;
-mod create;
-mod default_network;
+mod containers;
 mod events;
 mod exec;
 mod files;
 mod find;
 mod health;
-mod image;
+mod images;
 mod inner;
-mod inside;
-mod locks;
 mod logs;
-mod network;
+mod networks;
 mod operations;
-mod place;
-mod plan;
-mod pull;
-mod read;
-mod remove;
-mod signal;
-mod start;
-mod stats;
-mod stop;
 mod task;
-mod volume;
-mod wait;
+mod volumes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,7 +69,7 @@ impl fmt::Debug for DockerDriver {
         f.debug_struct("DockerDriver")
             .field("engine", &self.inner.info)
             .field("address", &self.inner.engine.wire().address())
-            .field("namespace", &self.inner.ownership.namespace)
+            .field("namespace", &self.inner.ownership.namespace())
             .finish_non_exhaustive()
     }
 }

@@ -28,9 +28,9 @@ pub(crate) use exec::{ExecReader, ExecRequest};
 pub(crate) use images::Report;
 pub(crate) use logs::{LogRequest, Output};
 pub(crate) use networks::NetworkPlan;
-pub(crate) use system::{Flavour, SystemRecord, VersionRecord, version};
+pub(crate) use system::{SystemRecord, VersionRecord, version};
 
-use crate::quirks;
+use crate::dialect::Dialect;
 use crate::wire::{Address, Answer, EngineError, Payload, Query, Wire};
 
 /// How many times, and how far apart, to repeat a query while the engine is in a transitional state.
@@ -41,17 +41,17 @@ const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     wire: Wire,
-    flavour: Flavour,
+    dialect: &'static Dialect,
 }
 
 impl Engine {
-    pub(crate) fn new(address: Address, version: &ApiVersion, flavour: Flavour) -> Self {
+    pub(crate) fn new(address: Address, version: &ApiVersion, dialect: &'static Dialect) -> Self {
         let wire = Wire::new(address).with_version(&version.to_string());
-        Self { wire, flavour }
+        Self { wire, dialect }
     }
 
-    pub(crate) fn flavour(&self) -> Flavour {
-        self.flavour
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.dialect
     }
 
     pub(crate) fn wire(&self) -> &Wire {
@@ -78,13 +78,23 @@ where
     let mut found = ask().await;
     for _ in 0..SETTLING {
         match &found {
-            Err(EngineError::Refused(refusal)) if quirks::is_settling(&refusal.message) => {}
+            Err(EngineError::Refused(refusal)) if is_settling(&refusal.message) => {}
             _ => break,
         }
         sleep(SETTLING_PAUSE).await;
         found = ask().await;
     }
     found
+}
+
+/// Returns whether an inspection failed only temporarily. Podman cannot inspect a container while its network is
+/// being taken down and the networks it was to join differ from those it has joined. It also fails if the main
+/// process exits while Podman is inspecting it.
+fn is_settling(message: &str) -> bool {
+    let network = message.contains("network inspection mismatch");
+    let process = message.contains("/proc/")
+        && (message.contains("no such process") || message.contains("no such file or directory"));
+    network || process
 }
 
 /// Encodes one of the engine's filters with its values, in the form that every list request takes.

@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod dialect;
 mod driver;
 mod engine;
-mod quirks;
 mod translate;
 mod wire;
 

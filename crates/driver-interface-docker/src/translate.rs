@@ -1,7 +1,6 @@
 //! Pure conversions: configs to the engine's requests, and the engine's records and errors to the interface's.
 
 pub(crate) mod capabilities;
-pub(crate) mod chunks;
 pub(crate) mod container;
 pub(crate) mod enforcement;
 pub(crate) mod errors;
@@ -18,7 +17,6 @@ pub(crate) mod resource;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod tar;
-pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod tmpfs;
 pub(crate) mod usage;

@@ -6,7 +6,6 @@
 
 mod call;
 mod demux;
-pub(crate) mod effects;
 mod error;
 mod json;
 mod query;

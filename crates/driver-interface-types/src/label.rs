@@ -19,7 +19,7 @@ pub const NAMESPACE: &str = "io.driver-interface.namespace";
 /// Holds the [`SessionId`](crate::SessionId) of the resource.
 pub const SESSION: &str = "io.driver-interface.session";
 
-/// Holds the process that created the resource, as `host/pid/random`. A sweep uses it to tell whether that process
+/// Holds the process that created the resource, as `host.pid.random`. A sweep uses it to tell whether that process
 /// is still alive.
 pub const OWNER: &str = "io.driver-interface.owner";
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod capability;
+mod capped;
 mod command;
 mod config;
 mod driver;
@@ -51,6 +52,7 @@ pub use async_trait::async_trait;
 /// The byte buffer type in the signatures of [`ContainerDriver`].
 pub use bytes::Bytes;
 pub use capability::{Bounds, Capabilities, Capability, ConfigFeature, Property};
+pub use capped::CappedBuffer;
 pub use command::IntoCommand;
 pub use config::ContainerConfig;
 pub use driver::ContainerDriver;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use driver_interface_errors::{ContainerRemoveError, DriverError, Effect, Result, UnsupportedError};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
+    CappedBuffer, ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
     LogSource, LogStream, LogStreamOptions, Operation, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
 };
 
@@ -245,30 +244,20 @@ impl<D: ContainerDriver + Clone + 'static> std::fmt::Debug for ContainerRun<D> {
 
 /// What is kept of the output.
 struct Output {
-    stdout: BytesMut,
-    stderr: BytesMut,
-    limit: usize,
-    truncated: bool,
+    stdout: CappedBuffer,
+    stderr: CappedBuffer,
+    /// Whether some of the output was not received.
+    incomplete: bool,
 }
 
 impl Output {
-    fn add(&mut self, chunk: &LogChunk) {
-        let kept = match chunk.source {
-            LogSource::Stderr => &mut self.stderr,
-            _ => &mut self.stdout,
-        };
-        let room = self.limit.saturating_sub(kept.len());
-        let part = chunk.bytes.get(..room).unwrap_or(&chunk.bytes);
-        kept.extend_from_slice(part);
-        self.truncated |= part.len() < chunk.bytes.len();
-    }
-
     /// Reads to the end of the container's output, or to where it breaks off.
     async fn read<D: ContainerDriver + Clone + 'static>(&mut self, run: &mut ContainerRun<D>) {
         while let Some(chunk) = run.next_chunk().await {
             match chunk {
-                Ok(chunk) => self.add(&chunk),
-                Err(_) => self.truncated = true,
+                Ok(chunk) if chunk.source == LogSource::Stderr => self.stderr.push(&chunk.bytes),
+                Ok(chunk) => self.stdout.push(&chunk.bytes),
+                Err(_) => self.incomplete = true,
             }
         }
     }
@@ -281,10 +270,9 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
 ) -> Result<ExecOutput> {
     let mut run = ContainerRun::start(driver, config).await?;
     let mut output = Output {
-        stdout: BytesMut::new(),
-        stderr: BytesMut::new(),
-        limit: options.output_limit,
-        truncated: false,
+        stdout: CappedBuffer::new(options.output_limit),
+        stderr: CappedBuffer::new(options.output_limit),
+        incomplete: false,
     };
     let whole = async {
         output.read(&mut run).await;
@@ -299,7 +287,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
         None => {
             let stopped = run.driver.stop_container(&run.id, StopOptions::kill()).await;
             if timeout(REST, output.read(&mut run)).await.is_err() {
-                output.truncated = true;
+                output.incomplete = true;
             }
             match stopped {
                 // If it was stopped already, it exited in time, with output that takes longer to read.
@@ -322,7 +310,8 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
         Err(error) if error.is_not_found() => ExecOutcome::ContainerGone,
         Err(error) => return Err(error),
     };
-    output.truncated |= outcome == ExecOutcome::ContainerGone;
-    let (stdout, stderr): (Bytes, Bytes) = (output.stdout.freeze(), output.stderr.freeze());
-    Ok(ExecOutput::new(outcome, stdout, stderr).truncated(output.truncated))
+    let (mut stdout, mut stderr) = (output.stdout, output.stderr);
+    let gone = outcome == ExecOutcome::ContainerGone;
+    let truncated = stdout.is_truncated() || stderr.is_truncated() || output.incomplete || gone;
+    Ok(ExecOutput::new(outcome, stdout.take(), stderr.take()).truncated(truncated))
 }

@@ -9,6 +9,8 @@ pub mod prelude;
 pub use driver_interface_conformance as conformance;
 #[cfg(feature = "docker")]
 pub use driver_interface_docker as docker;
+#[cfg(feature = "kit")]
+pub use driver_interface_kit as kit;
 #[cfg(feature = "mock")]
 pub use driver_interface_mock as mock;
 #[cfg(feature = "validation")]
@@ -42,7 +44,7 @@ mod pages {
     }
 
     page!(architecture, "../../../docs/ARCHITECTURE.md");
-    #[cfg(all(feature = "conformance", feature = "mock"))]
+    #[cfg(all(feature = "conformance", feature = "kit", feature = "mock"))]
     page!(implementation_guide, "../../../docs/IMPLEMENTATION_GUIDE.md");
     page!(interface_contract, "../../../docs/INTERFACE_CONTRACT.md");
     page!(package_structure, "../../../docs/PACKAGE_STRUCTURE.md");

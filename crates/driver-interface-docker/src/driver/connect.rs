@@ -6,20 +6,20 @@ use std::time::Instant;
 use driver_interface_errors::{
     ConfigurationError, ConnectionError, DriverError, Hint, Result, UnsupportedError,
 };
+use driver_interface_kit::{KeyLocks, Ownership, process_owner};
 use driver_interface_types::{EngineInfo, NetworkId};
 
-use super::create::HostFiles;
+use super::containers::HostFiles;
 use super::exec::Sessions;
 use super::inner::{Inner, unique};
-use super::locks::{KeyLocks, NetworkUses};
+use super::networks::NetworkUses;
 use super::task::read;
 use crate::DockerConfig;
 use crate::config::{Candidates, Wanted};
-use crate::engine::{ApiVersion, Engine, Flavour, VersionRecord, version};
-use crate::quirks::keeps_mode;
+use crate::engine::{ApiVersion, Engine, VersionRecord, version};
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
-use crate::translate::labels::Ownership;
+use crate::translate::tmpfs::keeps_mode;
 use crate::wire::{Address, Wire};
 
 /// The oldest API version that the driver supports, the one of Docker 19.03.
@@ -49,15 +49,13 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         let resolve = |path: &str| std::fs::canonicalize(path).ok()?.to_str().map(str::to_owned);
         policy = policy.with_links_resolved(resolve);
     }
-    let owner = config.owner.unwrap_or_else(owner);
+    let random = || process_owner(unique().get(..8).unwrap_or_default());
+    let owner = config.owner.unwrap_or_else(random);
     Ok(Inner {
         engine,
         info,
         features,
-        ownership: Ownership {
-            namespace: config.namespace,
-            owner,
-        },
+        ownership: Ownership::new(config.namespace, owner),
         deadlines: config.deadlines,
         policy,
         files,
@@ -76,17 +74,13 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
 async fn reach(candidates: &Candidates) -> Result<(Engine, EngineInfo, EngineFeatures, String)> {
     let (address, version) = choose(candidates).await?;
     let agreed = agree(&version)?;
-    let flavour = version.flavour();
+    let dialect = version.dialect();
     let unusable = |failure| errors::error(Operation::Read, "engine", failure);
-    let engine = Engine::new(address, &agreed, flavour);
+    let engine = Engine::new(address, &agreed, dialect);
     let system = engine.system().await.map_err(unusable)?;
-    let mut features = EngineFeatures::of(&system, flavour, mounts(engine.wire().address()).as_deref());
+    let mut features = EngineFeatures::of(&system, dialect, mounts(engine.wire().address()).as_deref());
     features.keeps_mode = keeps_mode(version.runc());
-    let product = match flavour {
-        Flavour::Docker => "Docker",
-        Flavour::Podman => "Podman",
-    };
-    let info = EngineInfo::new(product, version.version, Some(agreed.to_string()));
+    let info = EngineInfo::new(dialect.product, version.version, Some(agreed.to_string()));
     tracing::debug!(address = %engine.wire().address(), engine = ?info, "connected");
     Ok((engine, info, features, system.docker_root_dir))
 }
@@ -96,7 +90,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.wanted == Wanted::Podman && version.flavour() != Flavour::Podman => {
+            Ok(version) if candidates.wanted == Wanted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }
@@ -167,29 +161,6 @@ fn mounts(address: &Address) -> Option<String> {
         Address::Unix(_) => std::fs::read_to_string("/proc/self/mounts").ok(),
         Address::Tcp { .. } => None,
     }
-}
-
-/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process
-/// with the same id shares.
-fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .or_else(|| std::env::var("HOSTNAME").ok());
-    // With what follows it fits a label value of every engine: 63 characters without a slash.
-    let host: String = host
-        .unwrap_or_default()
-        .trim()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(40)
-        .collect();
-    let host = host.trim_matches('-');
-    format!(
-        "{}.{}.{}",
-        if host.is_empty() { "unknown" } else { host },
-        std::process::id(),
-        unique().get(..8).unwrap_or_default()
-    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{ConfigurationError, DriverError, Result};
+use driver_interface_kit::Ownership;
 use driver_interface_types::{Event, EventFilter, EventStream};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -12,10 +13,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::inner::Inner;
 use super::task::located;
 use crate::Deadlines;
-use crate::engine::{Engine, Flavour};
+use crate::engine::Engine;
 use crate::translate::errors::{self, Operation};
 use crate::translate::event::{EventRecord, Position};
-use crate::translate::labels::Ownership;
 use crate::wire::{EngineError, ObjectStream};
 
 const OPERATION: &str = "events";
@@ -123,8 +123,7 @@ impl Feed {
     /// Connects for the first time. `is_new` says that no past events are requested.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
-        if self.engine.flavour() == Flavour::Podman {
-            // Podman keeps events until they are requested, and would not respond before the first event.
+        if !self.engine.dialect().opens_events {
             return Ok(());
         }
         if let Connection::Opening(opening) = &mut self.connection {
@@ -134,10 +133,9 @@ impl Feed {
         if is_new { Ok(()) } else { self.check_memory().await }
     }
 
-    /// Reports a gap if the engine may have discarded events since the position. Docker keeps a few hundred events
-    /// and none across its own restart. Podman keeps all of them for a long time.
+    /// Reports a gap if the engine may have discarded events since the position.
     async fn check_memory(&mut self) -> std::result::Result<(), EngineError> {
-        if self.position.key.is_some() || self.engine.flavour() != Flavour::Docker {
+        if self.position.key.is_some() || !self.engine.dialect().discards_events {
             return Ok(());
         }
         // Events of the future cannot have been discarded; the engine would wait for them.

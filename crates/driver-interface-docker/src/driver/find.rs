@@ -4,7 +4,7 @@ use driver_interface_errors::{ContainerNotFoundError, NetworkNotFoundError, Resu
 
 use super::inner::Inner;
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::labels::DEFAULT_NETWORK;
+use crate::translate::labels::{DEFAULT_NETWORK, owns_container};
 use crate::translate::records::{ContainerRecord, NetworkRecord, VolumeRecord};
 use crate::wire::EngineError;
 
@@ -15,7 +15,8 @@ impl Inner {
         match self.engine.inspect_container(asked).await {
             Ok(record) => {
                 let name = record.plain_name();
-                if record.id != asked || !self.ownership.owns_container(name, &record.config.labels) {
+                if record.id != asked || !owns_container(&self.ownership, name, &record.config.labels)
+                {
                     return Ok(None);
                 }
                 Ok(Some(record))

@@ -2,19 +2,19 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use driver_interface_errors::{DriverError, Effect, Hint};
+use driver_interface_errors::DriverError;
+use driver_interface_kit::{KeyLocks, Ownership, effects};
 use driver_interface_types::EngineInfo;
 use driver_interface_validation::ValidationPolicy;
 
-use super::create::HostFiles;
+use super::containers::HostFiles;
 use super::exec::Sessions;
-use super::locks::{KeyLocks, NetworkUses};
+use super::networks::NetworkUses;
 use crate::Deadlines;
 use crate::engine::Engine;
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
-use crate::translate::labels::Ownership;
-use crate::wire::{EngineError, effects};
+use crate::wire::EngineError;
 
 /// The state shared by all clones of a driver. It holds no record of containers; the engine does.
 pub(super) struct Inner {
@@ -45,17 +45,10 @@ impl Inner {
     pub(super) fn error(&self, operation: Operation, subject: &str, failure: EngineError) -> DriverError {
         let refused = errors::is_refusal(operation, &failure);
         if refused && failure.effect_unknown() {
-            effects::refused();
+            effects::request_refused();
         }
         let error = errors::error(operation, subject, failure);
-        if refused || error.effect() != Effect::NotApplied || !effects::may_have_changed() {
-            return error;
-        }
-        let error = error.with_effect(Effect::Unknown);
-        match error.hint() {
-            None => error.with_hint(Hint::VerifyFirst),
-            Some(_) => error,
-        }
+        if refused { error } else { effects::qualify(error) }
     }
 
     pub(super) fn uses_init(&self) -> bool {

@@ -15,10 +15,10 @@ use driver_interface_types::{
     Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
 };
 
-use super::archive::transfer;
-use super::caller::change_for;
-use super::task::{DRIVER, change, located, read};
-use super::{DockerDriver, create, exec, health, logs, network, stop, volume, wait};
+use super::containers;
+use super::files::transfer;
+use super::task::{DRIVER, change, change_for, located, read};
+use super::{DockerDriver, exec, health, logs, networks, volumes};
 
 // Operations not implemented here return "unsupported", the default of the trait.
 #[async_trait]
@@ -36,7 +36,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-        create::create(&self.inner, config).await
+        containers::create(&self.inner, config).await
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
@@ -48,7 +48,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
-        let deadline = stop::grace(options).saturating_add(self.inner.deadlines.stop_margin);
+        let deadline = containers::grace(options).saturating_add(self.inner.deadlines.stop_margin);
         let work = Arc::clone(&self.inner).stop(id.to_string(), options);
         change("stop_container", deadline, work).await
     }
@@ -77,7 +77,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-        wait::wait(&self.inner, id.as_str(), options).await
+        containers::wait(&self.inner, id.as_str(), options).await
     }
 
     async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
@@ -97,7 +97,7 @@ impl ContainerDriver for DockerDriver {
 
     async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
         let deadlines = &self.inner.deadlines;
-        let deadline = stop::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
+        let deadline = containers::grace(options).saturating_add(deadlines.stop_margin + deadlines.start);
         let driver = Arc::clone(&self.inner);
         change_for("restart_container", deadline, |caller| {
             driver.restart(id.to_string(), options, caller)
@@ -154,7 +154,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume> {
-        volume::create(&self.inner, config).await
+        volumes::create(&self.inner, config).await
     }
 
     async fn remove_volume(&self, id: &VolumeId) -> Result<()> {
@@ -163,7 +163,7 @@ impl ContainerDriver for DockerDriver {
     }
 
     async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
-        network::create(&self.inner, config).await
+        networks::create(&self.inner, config).await
     }
 
     async fn remove_network(&self, id: &NetworkId) -> Result<()> {

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::Engine;
-use crate::quirks;
+use crate::dialect::is_pattern;
 use crate::translate::path_stat::PathStat;
 use crate::wire::{EngineError, Payload, Query, UploadError, answered};
 
@@ -28,10 +28,10 @@ pub(crate) struct Download {
 impl Engine {
     /// Returns the file at a path, with the target if it is a link, or `None` if it does not exist.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
-        let asked = quirks::exact_path(self.flavour, path);
+        let asked = self.dialect.exact_path(path);
         let Some(mut stat) = self.stat_as(id, &asked).await? else {
             // Podman only recognizes a mount point, which is never a link, by its plain path.
-            return match asked == path || quirks::is_pattern(path) {
+            return match asked == path || is_pattern(path) {
                 true => Ok(None),
                 false => self.stat_as(id, path).await,
             };
@@ -79,7 +79,7 @@ impl Engine {
     /// Returns the target that Podman reports for a link, with all further links resolved. Podman reports it only
     /// if the path is not a pattern, and not for every link of a container that is not running.
     async fn evaluated(&self, id: &str, path: &str) -> Option<String> {
-        if quirks::is_pattern(path) {
+        if is_pattern(path) {
             return None;
         }
         let stat = self.stat_as(id, path).await.ok()??;
@@ -122,7 +122,7 @@ impl Engine {
         path: &str,
         patience: Duration,
     ) -> Result<Download, EngineError> {
-        let target = archive_of(id, &quirks::pattern_of(self.flavour, path));
+        let target = archive_of(id, &self.dialect.pattern_of(path));
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
         described(&answer)?;
         Ok(Download {

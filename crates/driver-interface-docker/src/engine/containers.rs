@@ -4,7 +4,7 @@ use bollard::models::ContainerCreateBody;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{Engine, Flavour, filters};
+use super::{Engine, filters};
 use crate::translate::records::{ContainerRecord, SummaryRecord};
 use crate::wire::{EngineError, Payload, Query};
 
@@ -152,7 +152,7 @@ impl Engine {
         struct State {
             status: String,
         }
-        if self.flavour == Flavour::Docker {
+        if !self.dialect.libpod {
             return Ok(true);
         }
         // Docker's form of this response does not distinguish the two states.
@@ -163,7 +163,7 @@ impl Engine {
 
     /// Removes a container with its anonymous volumes.
     pub(crate) async fn remove_container(&self, id: &str, how: Removal) -> Result<(), EngineError> {
-        if self.flavour == Flavour::Podman {
+        if self.dialect.libpod {
             return self.remove_from_podman(id, how).await;
         }
         let target = Query::new(format!("/containers/{id}"))

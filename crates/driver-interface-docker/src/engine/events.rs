@@ -7,7 +7,6 @@ use http::Method;
 use tokio::time::timeout;
 
 use super::Engine;
-use crate::quirks;
 use crate::translate::event::{EventRecord, Reason};
 use crate::translate::time;
 use crate::wire::{EngineError, ObjectStream, Payload, Query};
@@ -51,7 +50,7 @@ impl Engine {
         finished: SystemTime,
         patience: Duration,
     ) -> Option<bool> {
-        let late = quirks::late_out_of_memory(self.flavour)?;
+        let late = self.dialect.late_out_of_memory?;
         let asked = async {
             Ok::<_, EngineError>(
                 match self.first_oom_or_kill(id, started, finished + late).await? {

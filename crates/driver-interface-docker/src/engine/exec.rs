@@ -10,8 +10,8 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, ReadHalf};
 
-use super::{Engine, Flavour};
-use crate::quirks;
+use super::Engine;
+use crate::dialect::Dialect;
 use crate::translate::exec::ExecRecord;
 use crate::translate::time;
 use crate::wire::{Address, Demux, Duplex, EngineError, Frame, ObjectStream, Payload, Query, Stream};
@@ -69,7 +69,7 @@ const PIECE: usize = 32 * 1024;
 /// The output of a command. Dropping it closes the reading end.
 pub(crate) struct ExecReader {
     half: ReadHalf<Duplex>,
-    flavour: Flavour,
+    dialect: &'static Dialect,
     /// Whether a reset means the same as end of file. The kernel reports a Unix connection as reset if it was
     /// closed with unread input, and does so after everything that was sent on it.
     reset_ends: bool,
@@ -110,7 +110,7 @@ impl Engine {
     pub(crate) fn exec_reader(&self, half: ReadHalf<Duplex>, tty: bool, input: bool) -> ExecReader {
         ExecReader {
             half,
-            flavour: self.flavour(),
+            dialect: self.dialect,
             reset_ends: input && matches!(self.wire.address(), Address::Unix(_)),
             demux: (!tty).then(Demux::default),
             piece: vec![0; PIECE],
@@ -184,7 +184,7 @@ impl ExecReader {
     /// dropping the future loses no data.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         while let Some(mut frame) = self.piece().await? {
-            let Some(own) = quirks::own_complaint(self.flavour, &frame.data) else {
+            let Some(own) = self.dialect.own_complaint(&frame.data) else {
                 return Ok(Some(frame));
             };
             self.lost = true;

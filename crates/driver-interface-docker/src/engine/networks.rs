@@ -6,7 +6,7 @@ use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkDisconnect
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Flavour, filters};
+use super::{Engine, filters};
 use crate::translate::records::NetworkRecord;
 use crate::wire::{EngineError, Payload, Query};
 
@@ -59,8 +59,8 @@ impl Engine {
             internal,
         } = plan;
         let internal = *internal;
-        let (target, payload) = match self.flavour {
-            Flavour::Docker => {
+        let (target, payload) = match self.dialect.libpod {
+            false => {
                 let body = DockerRequest {
                     name,
                     driver,
@@ -71,7 +71,7 @@ impl Engine {
                 };
                 ("/networks/create", Payload::json(&body)?)
             }
-            Flavour::Podman => {
+            true => {
                 let body = PodmanRequest {
                     name,
                     driver,

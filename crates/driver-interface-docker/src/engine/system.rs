@@ -7,16 +7,10 @@ use http::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::dialect::Dialect;
 use crate::translate::records::nullable;
 use crate::translate::time;
 use crate::wire::{EngineError, Payload, Query, Wire};
-
-/// The kind of engine, where the two differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    Docker,
-    Podman,
-}
 
 /// The response to `/version`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -79,12 +73,12 @@ pub(crate) struct CommitRecord {
 }
 
 impl VersionRecord {
-    pub(crate) fn flavour(&self) -> Flavour {
+    pub(crate) fn dialect(&self) -> &'static Dialect {
         let podman = self
             .components
             .iter()
             .any(|component| component.name.contains("Podman"));
-        if podman { Flavour::Podman } else { Flavour::Docker }
+        if podman { Dialect::PODMAN } else { Dialect::DOCKER }
     }
 
     /// Returns the version of runc if it runs the containers, or an empty string if another runtime does.

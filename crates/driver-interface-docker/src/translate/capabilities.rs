@@ -13,7 +13,8 @@ use driver_interface_types::{
 
 use super::enforcement::{Facts, report};
 use super::tmpfs;
-use crate::engine::{Flavour, SystemRecord};
+use crate::dialect::Dialect;
+use crate::engine::SystemRecord;
 
 /// The smallest memory limit that engines accept, in MiB.
 const MIN_MEMORY: u64 = 6;
@@ -22,9 +23,9 @@ const MIN_MEMORY: u64 = 6;
 #[derive(Clone, Debug)]
 pub(crate) struct EngineFeatures {
     pub(crate) capabilities: Capabilities,
-    pub(crate) flavour: Flavour,
+    pub(crate) dialect: &'static Dialect,
     /// Whether a tmpfs mount gets the mode of the image's directory at that path, whatever mode is requested; see
-    /// [`keeps_mode`](crate::quirks::keeps_mode).
+    /// [`keeps_mode`](tmpfs::keeps_mode).
     pub(crate) keeps_mode: bool,
     /// Whether the engine has an init program to run as the first process.
     pub(crate) init: bool,
@@ -32,32 +33,29 @@ pub(crate) struct EngineFeatures {
     pub(crate) logs_off: bool,
     /// The runtimes that a config may select.
     pub(crate) runtimes: Vec<String>,
-    /// The process limit that must be sent along with any other ulimit; see
-    /// [`process_limit`](crate::quirks::process_limit).
-    pub(crate) process_limit: Option<u64>,
 }
 
 impl EngineFeatures {
-    pub(crate) fn of(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> Self {
+    pub(crate) fn of(system: &SystemRecord, dialect: &'static Dialect, mounts: Option<&str>) -> Self {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);
-        if !crate::quirks::records_detached_ends(flavour) {
+        if !dialect.records_detached_ends {
             can.operations.remove(&Operation::ExecDetached);
             can.operations.remove(&Operation::ExecStatus);
         }
-        can.config = config_features(flavour);
-        can.guarantees = guarantees(system, flavour, mounts);
+        can.config = config_features(dialect);
+        can.guarantees = guarantees(system, dialect, mounts);
         // CPU counts are far below 2^52.
         can.bounds.max_cpu = (system.cpus > 0).then_some(system.cpus as f64);
         can.bounds.min_memory = MIN_MEMORY;
         can.bounds.max_memory = Some(system.mem_total / (1024 * 1024)).filter(|memory| *memory > 0);
         can.properties = Property::ALL.into();
-        if !crate::quirks::packs_owners(flavour) {
+        if !dialect.packs_owners {
             can.properties.remove(&Property::ArchiveOwners);
         }
         Self {
             capabilities: can,
-            flavour,
+            dialect,
             keeps_mode: false,
             init: system
                 .init_commit
@@ -65,7 +63,6 @@ impl EngineFeatures {
                 .is_none_or(|commit| commit.id != "N/A"),
             logs_off: system.logging_driver == "none",
             runtimes: system.runtimes.keys().cloned().collect(),
-            process_limit: crate::quirks::process_limit(flavour),
         }
     }
 
@@ -100,7 +97,7 @@ impl EngineFeatures {
     pub(crate) fn unsupported_tmpfs(&self, config: &ContainerConfig) -> Vec<Warning> {
         let mounts = config.tmpfs.iter().enumerate();
         let lacking = mounts.filter_map(|(index, mount)| {
-            let (field, why) = tmpfs::unsupported(mount, &config.security, self.flavour)?;
+            let (field, why) = tmpfs::unsupported(mount, &config.security, self.dialect)?;
             Some(Warning::new(
                 format!("tmpfs[{index}].{field}"),
                 "unsupported",
@@ -151,27 +148,24 @@ impl EngineFeatures {
 }
 
 /// Returns the features of a config that the engine supports.
-fn config_features(flavour: Flavour) -> BTreeSet<ConfigFeature> {
+fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
     let mut features = BTreeSet::from(ConfigFeature::ALL);
-    for none in [
-        ConfigFeature::ApparmorProfile,
-        ConfigFeature::Devices,
-        ConfigFeature::Gpus,
-    ] {
-        features.remove(&none);
-    }
-    if flavour == Flavour::Podman {
-        // Podman runs health checks with systemd timers, which most hosts of its service lack. It takes the path of
-        // a seccomp profile on its host and not the profile's text. It does not let a container choose its runtime.
-        features.remove(&ConfigFeature::HealthCheck);
-        features.remove(&ConfigFeature::SeccompProfile);
-        features.remove(&ConfigFeature::Runtime);
+    let unsupported = [
+        (ConfigFeature::ApparmorProfile, false),
+        (ConfigFeature::Devices, false),
+        (ConfigFeature::Gpus, false),
+        (ConfigFeature::HealthCheck, dialect.runs_health_checks),
+        (ConfigFeature::SeccompProfile, dialect.takes_seccomp_text),
+        (ConfigFeature::Runtime, dialect.selects_runtime),
+    ];
+    for (feature, _) in unsupported.iter().filter(|(_, supported)| !supported) {
+        features.remove(feature);
     }
     features
 }
 
 /// Returns which limits and security options the engine enforces, and why not the others.
-fn guarantees(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> EnforcementReport {
+fn guarantees(system: &SystemRecord, dialect: &Dialect, mounts: Option<&str>) -> EnforcementReport {
     let mut report = EnforcementReport::default();
     let yes = |flag: Option<bool>| flag.unwrap_or(false);
     let unless = |holds: bool, why: &str| match holds {
@@ -199,7 +193,7 @@ fn guarantees(system: &SystemRecord, flavour: Flavour, mounts: Option<&str>) -> 
         filters_calls(system),
         "the engine does not filter system calls: its seccomp profile is off",
     );
-    if !crate::quirks::isolates_networks(flavour) {
+    if !dialect.isolates_networks {
         report.network = Enforcement::weakened(
             "the engine does not reliably isolate containers of different networks; use `none` where that matters",
         );
@@ -274,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_engine_is_taken_at_its_word() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         let lacking: Vec<Guarantee> = Guarantee::ALL
             .iter()
@@ -290,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_declared() {
-        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let can = &features.capabilities;
         for guarantee in [
             Guarantee::Cpu,
@@ -311,7 +305,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Flavour::Docker, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, None)
                 .capabilities
                 .supports(Guarantee::Memory)
         );
@@ -328,7 +322,7 @@ mod tests {
             ..docker()
         };
         assert!(
-            !EngineFeatures::of(&system, Flavour::Docker, None)
+            !EngineFeatures::of(&system, Dialect::DOCKER, None)
                 .capabilities
                 .supports(Guarantee::Seccomp)
         );
@@ -367,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_strict_config_is_refused_for_what_would_not_hold() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let lax = ContainerConfig::new("s", "busybox");
         let limited = lax.clone().disk(64);
         assert!(features.check_strictness(&limited).is_ok());
@@ -385,7 +379,7 @@ mod tests {
 
     #[test]
     fn limits_beyond_the_host_are_named() {
-        let features = EngineFeatures::of(&docker(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&docker(), Dialect::DOCKER, None);
         let check = |limits: ResourceLimits| features.check_limits(&limits);
         assert!(check(ResourceLimits::default().cpu(2.0)).is_ok());
         let error = check(ResourceLimits::default().cpu(2.5)).unwrap_err();

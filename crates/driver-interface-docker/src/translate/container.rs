@@ -47,7 +47,7 @@ pub(crate) fn request(
         labels: Some(to_map(labels)),
         ..ContainerCreateBody::default()
     };
-    setup::add_to(&mut body, config, network, features.process_limit);
+    setup::add_to(&mut body, config, network, features.dialect.process_limit);
     body
 }
 
@@ -113,7 +113,7 @@ fn host_config(
 
 fn in_memory(config: &ContainerConfig, features: &EngineFeatures) -> Option<HashMap<String, String>> {
     let mounts = tmpfs::all(config);
-    let options = |mount: &TmpfsMount| tmpfs::options(mount, &config.security, features.flavour);
+    let options = |mount: &TmpfsMount| tmpfs::options(mount, &config.security, features.dialect);
     let mounts: HashMap<String, String> = mounts
         .iter()
         .map(|mount| (mount.target.clone(), options(mount)))
@@ -171,7 +171,8 @@ fn nano_cpus(cores: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Flavour, SystemRecord};
+    use crate::dialect::Dialect;
+    use crate::engine::SystemRecord;
     use driver_interface_types::SecurityOptions;
 
     fn host(config: &ContainerConfig) -> HostConfig {
@@ -179,7 +180,7 @@ mod tests {
             cpu_cfs_quota: Some(true),
             ..SystemRecord::default()
         };
-        let features = EngineFeatures::of(&system, Flavour::Docker, None);
+        let features = EngineFeatures::of(&system, Dialect::DOCKER, None);
         request(config, Labels::new(), "di", &features, true)
             .host_config
             .unwrap()
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_safe_ones() {
         let config = ContainerConfig::new("s", "busybox");
-        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let body = request(&config, Labels::new(), "di", &features, true);
         assert_eq!(body.user.as_deref(), Some("1000:1000"));
         assert_eq!(body.image.as_deref(), Some("busybox:latest"));

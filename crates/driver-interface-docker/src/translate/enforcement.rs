@@ -62,11 +62,12 @@ pub(crate) fn report(features: &EngineFeatures, facts: Facts) -> EnforcementRepo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Flavour, SystemRecord};
+    use crate::dialect::Dialect;
+    use crate::engine::SystemRecord;
 
-    fn of(flavour: Flavour, facts: Facts) -> EnforcementReport {
+    fn of(dialect: &'static Dialect, facts: Facts) -> EnforcementReport {
         report(
-            &EngineFeatures::of(&SystemRecord::default(), flavour, None),
+            &EngineFeatures::of(&SystemRecord::default(), dialect, None),
             facts,
         )
     }
@@ -80,10 +81,10 @@ mod tests {
 
     #[test]
     fn what_the_engine_cannot_do_is_unsupported_and_what_it_does_in_part_is_weakened() {
-        let docker = of(Flavour::Docker, PLAIN);
+        let docker = of(Dialect::DOCKER, PLAIN);
         assert!(matches!(docker.disk, Enforcement::Unsupported(_)));
         assert!(docker.network.holds() && docker.sessions.holds());
-        let podman = of(Flavour::Podman, PLAIN);
+        let podman = of(Dialect::PODMAN, PLAIN);
         assert!(matches!(podman.sessions, Enforcement::Weakened(_)) && podman.network.holds());
     }
 
@@ -95,7 +96,7 @@ mod tests {
             no_network: true,
             own_filter: true,
         };
-        let podman = of(Flavour::Podman, facts);
+        let podman = of(Dialect::PODMAN, facts);
         assert!(
             podman.network.holds()
                 && podman.sessions.holds()
@@ -106,14 +107,14 @@ mod tests {
 
     #[test]
     fn a_network_is_warned_of_once_where_it_is_not_isolated() {
-        for (flavour, isolates) in [(Flavour::Docker, true), (Flavour::Podman, false)] {
+        for (dialect, isolates) in [(Dialect::DOCKER, true), (Dialect::PODMAN, false)] {
             for (default_network, no_network) in [(true, false), (false, false), (false, true)] {
                 let facts = Facts {
                     default_network,
                     no_network,
                     ..PLAIN
                 };
-                let warnings = of(flavour, facts).warnings();
+                let warnings = of(dialect, facts).warnings();
                 let count = warnings
                     .iter()
                     .filter(|warning| warning.path == "network")
@@ -121,7 +122,8 @@ mod tests {
                 assert_eq!(
                     count,
                     usize::from(!isolates && !no_network),
-                    "{flavour:?} {facts:?}"
+                    "{} {facts:?}",
+                    dialect.product
                 );
             }
         }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use driver_interface_kit::{Ownership, session_of};
 use driver_interface_types::{ContainerId, Event, EventContainer, EventCursor, EventData, EventKind};
 use serde::Deserialize;
 
-use super::labels::{self, Ownership};
+use super::labels;
 use super::records::{Labels, nullable};
 
 /// An event as sent by the engine.
@@ -113,13 +114,13 @@ impl EventRecord {
     pub(crate) fn event(&self, ownership: &Ownership) -> Option<Event> {
         let attributes = &self.actor.attributes;
         let name = attributes.get("name").map_or("", String::as_str);
-        if !ownership.owns_container(name, attributes) {
+        if !labels::owns_container(ownership, name, attributes) {
             return None;
         }
         let position = self.position();
         let mut container = EventContainer::new(ContainerId::new(self.actor.id.as_str()).ok()?);
         container.name = attributes.get("name").cloned();
-        container.session_id = labels::session(attributes);
+        container.session_id = session_of(attributes);
         container.labels = labels::of_config(attributes);
         let code = attributes
             .get("exitCode")
@@ -173,18 +174,12 @@ fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use driver_interface_types::{ContainerConfig, Namespace};
-
-    fn ownership() -> Ownership {
-        Ownership {
-            namespace: Namespace::default(),
-            owner: "o".to_owned(),
-        }
-    }
+    use crate::translate::labels::tests::{labels_of, ownership};
+    use driver_interface_types::ContainerConfig;
 
     fn record(action: &str, more: &[(&str, &str)]) -> EventRecord {
         let config = ContainerConfig::new("s1", "busybox").label("team", "core");
-        let mut attributes = ownership().container(&config, "web", "op", None);
+        let mut attributes = labels_of(&ownership("a"), &config, "web", None);
         attributes.insert("name".to_owned(), "web".to_owned());
         attributes.insert("image".to_owned(), "busybox".to_owned());
         for (key, value) in more {
@@ -219,14 +214,14 @@ mod tests {
             ("init", None),
             ("exec_die", None),
         ] {
-            let event = record(action, &[]).event(&ownership());
+            let event = record(action, &[]).event(&ownership("a"));
             assert_eq!(event.map(|event| event.kind()), expected, "{action}");
         }
     }
 
     #[test]
     fn an_event_tells_whose_it_is_and_how_it_ended() {
-        let event = record("die", &[("exitCode", "137")]).event(&ownership()).unwrap();
+        let event = record("die", &[("exitCode", "137")]).event(&ownership("a")).unwrap();
         let container = event.container().unwrap();
         assert_eq!(
             (event.exit_code(), container.name.as_deref()),
@@ -239,16 +234,12 @@ mod tests {
 
     #[test]
     fn somebody_else_s_are_not_ours() {
-        let stranger = Ownership {
-            namespace: Namespace::new("other").unwrap(),
-            owner: "o".to_owned(),
-        };
-        assert!(record("start", &[]).event(&stranger).is_none());
+        assert!(record("start", &[]).event(&ownership("b")).is_none());
     }
 
     #[test]
     fn a_cursor_says_where_it_is() {
-        let event = record("start", &[]).event(&ownership()).unwrap();
+        let event = record("start", &[]).event(&ownership("a")).unwrap();
         assert_eq!(
             Position::parse(&event.cursor),
             Some(record("start", &[]).position())

@@ -6,7 +6,6 @@ use serde::Deserialize;
 pub(crate) use driver_interface_validation::validate_exec_config as check;
 
 use super::records::nullable;
-use crate::engine::Flavour;
 
 /// A command as returned by inspect.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,21 +43,25 @@ pub(crate) struct Ended {
 }
 
 impl ExecRecord {
-    pub(crate) fn phase(&self, flavour: Flavour) -> Phase {
-        let code = self.exit_code.unwrap_or_default();
-        match flavour {
+    pub(crate) fn phase_on_docker(&self) -> Phase {
+        match self.exit_code {
             // Docker reports it as running from the moment it is requested.
-            Flavour::Docker if self.running && self.pid == 0 => Phase::Prepared,
+            _ if self.running && self.pid == 0 => Phase::Prepared,
             _ if self.running => Phase::Runs,
-            Flavour::Docker => match self.exit_code {
-                None => Phase::Prepared,
-                Some(code) => Phase::Ended(Ended {
-                    code,
-                    begun: Some(self.pid != 0),
-                }),
-            },
-            Flavour::Podman if !self.can_remove && code == 0 => Phase::Prepared,
-            Flavour::Podman => Phase::Ended(Ended { code, begun: None }),
+            None => Phase::Prepared,
+            Some(code) => Phase::Ended(Ended {
+                code,
+                begun: Some(self.pid != 0),
+            }),
+        }
+    }
+
+    pub(crate) fn phase_on_podman(&self) -> Phase {
+        let code = self.exit_code.unwrap_or_default();
+        match self.can_remove {
+            _ if self.running => Phase::Runs,
+            false if code == 0 => Phase::Prepared,
+            _ => Phase::Ended(Ended { code, begun: None }),
         }
     }
 }
@@ -100,8 +103,8 @@ impl Ended {
 mod tests {
     use super::*;
 
-    fn phase(json: &str, flavour: Flavour) -> Phase {
-        serde_json::from_str::<ExecRecord>(json).unwrap().phase(flavour)
+    fn record(json: &str) -> ExecRecord {
+        serde_json::from_str(json).unwrap()
     }
 
     fn ended(code: i64, begun: Option<bool>) -> Ended {
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_life_as_docker_records_it() {
-        let docker = |json| phase(json, Flavour::Docker);
+        let docker = |json| record(json).phase_on_docker();
         assert_eq!(
             docker(r#"{"Running":false,"ExitCode":null,"Pid":0}"#),
             Phase::Prepared
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_life_as_podman_records_it() {
-        let podman = |json| phase(json, Flavour::Podman);
+        let podman = |json| record(json).phase_on_podman();
         assert_eq!(
             podman(r#"{"Running":false,"ExitCode":0,"Pid":0,"CanRemove":false}"#),
             Phase::Prepared

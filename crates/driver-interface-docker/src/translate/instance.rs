@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
+use driver_interface_kit::session_of;
 use driver_interface_types::{
     ContainerHealth, ContainerHealthStatus, ContainerId, ContainerInstance, ContainerStatus, Protocol,
     PublishedPort,
@@ -23,7 +24,7 @@ pub(crate) fn of(
     let own = &record.config.labels;
     let incomplete = |what: &str| EngineError::InvalidResponse(format!("a container without a valid {what}"));
     let id = ContainerId::new(record.id.as_str()).map_err(|_| incomplete("id"))?;
-    let session = labels::session(own).ok_or_else(|| incomplete("session"))?;
+    let session = session_of(own).ok_or_else(|| incomplete("session"))?;
     let image = own.get(labels::IMAGE).unwrap_or(&record.config.image);
     let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
     let state = &record.state;
@@ -121,9 +122,10 @@ fn address(record: &ContainerRecord) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Flavour, SystemRecord};
-    use crate::translate::labels::Ownership;
-    use driver_interface_types::{ContainerConfig, Namespace};
+    use crate::dialect::Dialect;
+    use crate::engine::SystemRecord;
+    use crate::translate::labels::tests::{labels_of, ownership};
+    use driver_interface_types::ContainerConfig;
 
     fn record(state: &str) -> ContainerRecord {
         let text = format!(
@@ -133,23 +135,15 @@ mod tests {
             "a".repeat(64)
         );
         let mut record: ContainerRecord = serde_json::from_str(&text).unwrap();
-        let ownership = Ownership {
-            namespace: Namespace::default(),
-            owner: "o".to_owned(),
-        };
-        record.config.labels = ownership.container(
-            &ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2).disk(64),
-            "web",
-            "op",
-            Some("di"),
-        );
+        let config = ContainerConfig::new("s", "busybox").cpu(0.1 + 0.2).disk(64);
+        record.config.labels = labels_of(&ownership("a"), &config, "web", Some("di"));
         record
     }
 
     fn instance(state: &str) -> ContainerInstance {
         of(
             &record(state),
-            &EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None),
+            &EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None),
         )
         .unwrap()
     }
@@ -197,7 +191,7 @@ mod tests {
         let mut found = record(r#"{"Status":"running","Running":true,"StartedAt":"2026-11-24T08:12:38Z"}"#);
         let ports = r#"{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"81/tcp":null,"x":[]}"#;
         found.network_settings.ports = serde_json::from_str(ports).unwrap();
-        let features = EngineFeatures::of(&SystemRecord::default(), Flavour::Docker, None);
+        let features = EngineFeatures::of(&SystemRecord::default(), Dialect::DOCKER, None);
         let instance = of(&found, &features).unwrap();
         assert_eq!(
             instance.ports,

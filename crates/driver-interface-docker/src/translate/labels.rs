@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use driver_interface_types::{ContainerConfig, Namespace, NetworkMode, ResourceLimits, SessionId, label};
-
-use super::records::Labels;
+use driver_interface_kit::{CreationKey, Labels, Ownership, session_of, user_labels};
+use driver_interface_types::{ContainerConfig, NetworkMode, ResourceLimits, label};
 
 /// The image as the config named it.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
@@ -21,96 +20,43 @@ pub(crate) const NAME: &str = "io.driver-interface.name";
 /// labels that identify a container.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
 
-/// The owner of resources, which is part of every label set.
-#[derive(Clone, Debug)]
-pub(crate) struct Ownership {
-    pub(crate) namespace: Namespace,
-    pub(crate) owner: String,
+/// Returns the labels of a container.
+pub(crate) fn container(
+    ownership: &Ownership,
+    config: &ContainerConfig,
+    name: &str,
+    key: &CreationKey,
+    network: Option<&str>,
+) -> Labels {
+    let mut labels = ownership.container_labels(config, key);
+    labels.insert(NAME.to_owned(), name.to_owned());
+    labels.insert(IMAGE.to_owned(), config.image.clone());
+    labels.insert(RESOURCES.to_owned(), json(&config.resources));
+    labels.insert(
+        LABEL_KEYS.to_owned(),
+        json(&config.labels.keys().collect::<Vec<_>>()),
+    );
+    let own_network = network.filter(|_| config.network == NetworkMode::Default);
+    // Empty rather than left out, because the image may have one.
+    labels.insert(
+        DEFAULT_NETWORK.to_owned(),
+        own_network.unwrap_or_default().to_owned(),
+    );
+    labels
 }
 
-impl Ownership {
-    fn base(&self, session: Option<&str>, operation: &str) -> Labels {
-        let mut labels = Labels::from([
-            (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
-            (label::NAMESPACE.to_owned(), self.namespace.to_string()),
-            (label::OWNER.to_owned(), self.owner.clone()),
-            (label::OPERATION.to_owned(), operation.to_owned()),
-        ]);
-        if let Some(session) = session {
-            labels.insert(label::SESSION.to_owned(), session.to_owned());
-        }
-        labels
-    }
-
-    /// Returns the labels of a container. The driver's labels win, though validation has already rejected such
-    /// keys.
-    pub(crate) fn container(
-        &self,
-        config: &ContainerConfig,
-        name: &str,
-        operation: &str,
-        network: Option<&str>,
-    ) -> Labels {
-        let mut labels = config.labels.clone();
-        labels.extend(self.base(Some(&config.session_id), operation));
-        labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
-        labels.insert(NAME.to_owned(), name.to_owned());
-        labels.insert(IMAGE.to_owned(), config.image.clone());
-        labels.insert(RESOURCES.to_owned(), json(&config.resources));
-        labels.insert(
-            LABEL_KEYS.to_owned(),
-            json(&config.labels.keys().collect::<Vec<_>>()),
-        );
-        let own_network = network.filter(|_| config.network == NetworkMode::Default);
-        // Empty rather than left out, because the image may have one.
-        labels.insert(
-            DEFAULT_NETWORK.to_owned(),
-            own_network.unwrap_or_default().to_owned(),
-        );
-        labels
-    }
-
-    /// Returns the labels of a volume or of a network that a caller created.
-    pub(crate) fn resource(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
-        let mut labels = user.clone();
-        labels.extend(self.base(session, operation));
-        labels
-    }
-
-    /// Returns the labels of a default network.
-    pub(crate) fn default_network(&self, session: Option<&str>, operation: &str) -> Labels {
-        let mut labels = self.base(session, operation);
-        labels.insert(DEFAULT_NETWORK.to_owned(), "true".to_owned());
-        labels
-    }
-
-    /// Returns the engine filters that restrict a list to this namespace.
-    pub(crate) fn filters(&self) -> Vec<String> {
-        vec![
-            format!("{}={}", label::MANAGED_BY, label::MANAGED_BY_VALUE),
-            format!("{}={}", label::NAMESPACE, self.namespace),
-        ]
-    }
-
-    /// Returns whether a resource with these labels was created in this namespace.
-    pub(crate) fn owns(&self, labels: &Labels) -> bool {
-        let has = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
-        has(label::MANAGED_BY, label::MANAGED_BY_VALUE)
-            && has(label::NAMESPACE, self.namespace.as_str())
-            && labels.contains_key(label::OPERATION)
-    }
-
-    /// Returns whether a container with this name and these labels was created in this namespace.
-    pub(crate) fn owns_container(&self, name: &str, labels: &Labels) -> bool {
-        self.owns(labels)
-            && labels.contains_key(label::FINGERPRINT)
-            && labels.get(NAME).is_some_and(|own| own == name)
-            && session(labels).is_some()
-    }
+/// Returns the labels of a default network.
+pub(crate) fn on_default_network(ownership: &Ownership, session: Option<&str>, operation: &str) -> Labels {
+    let mark = Labels::from([(DEFAULT_NETWORK.to_owned(), "true".to_owned())]);
+    ownership.labels(&mark, session, operation)
 }
 
-pub(crate) fn session(labels: &Labels) -> Option<SessionId> {
-    SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
+/// Returns whether a container with this name and these labels was created in this namespace.
+pub(crate) fn owns_container(ownership: &Ownership, name: &str, labels: &Labels) -> bool {
+    ownership.owns(labels)
+        && labels.contains_key(label::FINGERPRINT)
+        && labels.get(NAME).is_some_and(|own| own == name)
+        && session_of(labels).is_some()
 }
 
 /// Returns the default network that a container uses.
@@ -127,19 +73,10 @@ pub(crate) fn of_config(labels: &Labels) -> Labels {
         Some(keys) => keys
             .into_iter()
             .filter_map(|key| labels.get_key_value(&key))
-            .map(cloned)
+            .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
-        None => without_ours(labels),
+        None => user_labels(labels),
     }
-}
-
-/// Returns all labels except the drivers' own.
-pub(crate) fn without_ours(labels: &Labels) -> Labels {
-    labels
-        .iter()
-        .filter(|(key, _)| !label::is_reserved(key))
-        .map(cloned)
-        .collect()
 }
 
 pub(crate) fn resources(labels: &Labels) -> ResourceLimits {
@@ -147,10 +84,6 @@ pub(crate) fn resources(labels: &Labels) -> ResourceLimits {
         .get(RESOURCES)
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
-}
-
-fn cloned((key, value): (&String, &String)) -> (String, String) {
-    (key.clone(), value.clone())
 }
 
 fn json(value: &impl serde::Serialize) -> String {
@@ -164,14 +97,23 @@ pub(crate) fn to_map(labels: BTreeMap<String, String>) -> std::collections::Hash
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use driver_interface_types::Namespace;
 
-    fn ownership(namespace: &str) -> Ownership {
-        Ownership {
-            namespace: Namespace::new(namespace).unwrap(),
-            owner: "host.1.x".to_owned(),
-        }
+    pub(crate) fn ownership(namespace: &str) -> Ownership {
+        Ownership::new(Namespace::new(namespace).unwrap(), "host.1.x")
+    }
+
+    /// The labels of a container with a fixed operation key.
+    pub(crate) fn labels_of(
+        ownership: &Ownership,
+        config: &ContainerConfig,
+        name: &str,
+        network: Option<&str>,
+    ) -> Labels {
+        let key = CreationKey::of(config, || "op".to_owned());
+        container(ownership, config, name, &key, network)
     }
 
     #[test]
@@ -179,7 +121,7 @@ mod tests {
         let config = ContainerConfig::new("s1", "busybox")
             .label("team", "core")
             .label("empty", "");
-        let mut labels = ownership("a").container(&config, "web", "op", Some("di-a"));
+        let mut labels = labels_of(&ownership("a"), &config, "web", Some("di-a"));
         labels.insert("maintainer".to_owned(), "the image's".to_owned());
         assert_eq!(of_config(&labels), config.labels);
         assert_eq!(resources(&labels), config.resources);
@@ -188,21 +130,11 @@ mod tests {
 
     #[test]
     fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
-        let labels = ownership("a").container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
-        assert!(ownership("a").owns_container("web", &labels));
-        assert!(!ownership("b").owns_container("web", &labels));
-        assert!(!ownership("a").owns_container("made-from-a-snapshot-of-it", &labels));
-        let image = Labels::from([
-            (label::MANAGED_BY.to_owned(), label::MANAGED_BY_VALUE.to_owned()),
-            (label::NAMESPACE.to_owned(), "a".to_owned()),
-        ]);
-        assert!(!ownership("a").owns(&image));
-    }
-
-    #[test]
-    fn a_config_cannot_forge_our_labels() {
-        let config = ContainerConfig::new("s1", "busybox").label(label::SESSION, "other");
-        let labels = ownership("a").container(&config, "web", "op", None);
-        assert_eq!(session(&labels).unwrap().as_str(), "s1");
+        let config = ContainerConfig::new("s1", "busybox");
+        let labels = labels_of(&ownership("a"), &config, "web", None);
+        let is_ours = |namespace: &str, name: &str| owns_container(&ownership(namespace), name, &labels);
+        assert!(is_ours("a", "web"));
+        assert!(!is_ours("b", "web"));
+        assert!(!is_ours("a", "made-from-a-snapshot-of-it"));
     }
 }

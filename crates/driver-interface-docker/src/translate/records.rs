@@ -12,7 +12,7 @@ pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>
     Option::<T>::deserialize(input).map(Option::unwrap_or_default)
 }
 
-pub(crate) type Labels = BTreeMap<String, String>;
+pub(crate) use driver_interface_kit::Labels;
 
 /// A container as returned by inspect. Of the environment, only the search path is kept, on purpose.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
+use driver_interface_kit::{session_of, user_labels};
 use driver_interface_types::{Network, NetworkId, Volume, VolumeId};
 
 use super::records::{NetworkRecord, VolumeRecord};
-use super::{labels, time};
+use super::time;
 use crate::wire::EngineError;
 
 pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
@@ -14,9 +15,9 @@ pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
     let id = VolumeId::new(record.name.as_str()).map_err(unusable)?;
     let created_at = time::parse(&record.created_at).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut volume = Volume::new(id, record.driver.as_str(), created_at);
-    volume.session_id = labels::session(&record.labels);
+    volume.session_id = session_of(&record.labels);
     volume.mountpoint = record.mountpoint.clone();
-    volume.labels = labels::without_ours(&record.labels);
+    volume.labels = user_labels(&record.labels);
     Ok(volume)
 }
 
@@ -25,8 +26,8 @@ pub(crate) fn network(record: &NetworkRecord) -> Result<Network, EngineError> {
     let id = NetworkId::new(record.id.as_str()).map_err(unusable)?;
     let created_at = time::parse(&record.created).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut network = Network::new(id, record.name.as_str(), record.driver.as_str(), created_at);
-    network.session_id = labels::session(&record.labels);
-    network.labels = labels::without_ours(&record.labels);
+    network.session_id = session_of(&record.labels);
+    network.labels = user_labels(&record.labels);
     network.internal = record.internal;
     Ok(network)
 }

@@ -1,43 +1,8 @@
-//! Times in the engine's format.
+//! Times in the engine's formats.
 
-use std::sync::LazyLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Parses an RFC 3339 time with any offset. Returns `None` for an invalid time, and for the year 1, which engines
-/// use for "never".
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
-    let (local, offset) = split_offset(text)?;
-    let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
-    let time = if offset >= 0 {
-        time.checked_sub(Duration::from_secs(offset.unsigned_abs()))?
-    } else {
-        time.checked_add(Duration::from_secs(offset.unsigned_abs()))?
-    };
-    (time > UNIX_EPOCH).then_some(time)
-}
-
-/// Returns the text before the offset, and the offset east of UTC in seconds.
-fn split_offset(text: &str) -> Option<(&str, i64)> {
-    if let Some(local) = text.strip_suffix(['Z', 'z']) {
-        return Some((local, 0));
-    }
-    let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-    match offset.get(..1)? {
-        "+" => Some((local, seconds)),
-        "-" => Some((local, -seconds)),
-        _ => None,
-    }
-}
-
-/// Formats a time as RFC 3339 in UTC, with nanoseconds.
-pub(crate) fn format(time: SystemTime) -> String {
-    humantime::format_rfc3339_nanos(time.min(*LAST)).to_string()
-}
-
-/// The last second of the year 9999; RFC 3339 cannot represent a later one.
-static LAST: LazyLock<SystemTime> = LazyLock::new(|| UNIX_EPOCH + Duration::from_secs(253_402_300_799));
+pub(crate) use driver_interface_kit::time::parse;
 
 /// Formats a time for a query: seconds since the epoch and nine digits of nanoseconds.
 pub(crate) fn query(time: SystemTime) -> String {
@@ -50,40 +15,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_both_engines_write() {
-        let expected = UNIX_EPOCH + Duration::new(1_795_508_224, 597_699_654);
-        for text in [
-            "2026-11-24T08:17:04.597699654Z",
-            "2026-11-24T10:17:04.597699654+02:00",
-            "2026-11-24T04:47:04.597699654-03:30",
-        ] {
-            assert_eq!(parse(text), Some(expected), "{text}");
-        }
-        assert_eq!(
-            parse("2026-11-24T08:17:04Z"),
-            Some(UNIX_EPOCH + Duration::from_secs(1_795_508_224))
-        );
-    }
-
-    #[test]
-    fn never_and_nonsense_are_none() {
-        for text in [
-            "0001-01-01T00:00:00Z",
-            "",
-            "Z",
-            "yesterday",
-            "2026-11-24T08:17:04",
-            "+02:00",
-            "\u{e9}\u{e9}\u{e9}\u{e9}",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn writes_what_it_reads() {
-        let text = "2026-11-24T08:17:04.597699654Z";
-        assert_eq!(parse(text).map(format).as_deref(), Some(text));
-        assert_eq!(parse(text).map(query).as_deref(), Some("1795508224.597699654"));
+        let time = parse("2026-11-24T08:17:04.597699654Z");
+        assert_eq!(time.map(query).as_deref(), Some("1795508224.597699654"));
     }
 }

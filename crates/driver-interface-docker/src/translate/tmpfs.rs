@@ -4,7 +4,7 @@ use driver_interface_types::{ContainerConfig, SecurityOptions, TmpfsMount};
 
 use super::container::{TMP, own_tmp};
 use super::path_stat::PathStat;
-use crate::engine::Flavour;
+use crate::dialect::Dialect;
 
 /// Returns all tmpfs mounts of a container: the config's, and the driver's own.
 pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
@@ -15,9 +15,9 @@ pub(crate) fn all(config: &ContainerConfig) -> Vec<TmpfsMount> {
 /// Returns the options of a mount in the syntax of `mount`.
 ///
 /// Without an owner and mode, the container's user can write to it. Runtimes may give it the mode of the image's
-/// directory at that path (see [`keeps_mode`](crate::quirks::keeps_mode)), but never its owner, so the mount is
+/// directory at that path (see [`keeps_mode`]), but never its owner, so the mount is
 /// owned by that user.
-pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, flavour: Flavour) -> String {
+pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, dialect: &Dialect) -> String {
     let flag = |yes: bool, name: &str| format!("{}{name}", if yes { "" } else { "no" });
     let mut options = vec![
         "rw".to_owned(),
@@ -27,15 +27,12 @@ pub(crate) fn options(mount: &TmpfsMount, security: &SecurityOptions, flavour: F
         format!("mode={:o}", mount.mode.unwrap_or(TmpfsMount::DEFAULT_MODE)),
         format!("size={}m", mount.size),
     ];
-    match flavour {
-        Flavour::Docker => {
-            let (uid, gid) = owner(mount, security);
-            options.extend(uid.map(|uid| format!("uid={uid}")));
-            options.extend(gid.map(|gid| format!("gid={gid}")));
-        }
-        // Podman takes no numeric owner, only whether the mount belongs to the user. By default it would also copy
-        // the image's files to the mount.
-        Flavour::Podman => options.extend(["U".to_owned(), "notmpcopyup".to_owned()]),
+    if dialect.numeric_tmpfs_owner {
+        let (uid, gid) = owner(mount, security);
+        options.extend(uid.map(|uid| format!("uid={uid}")));
+        options.extend(gid.map(|gid| format!("gid={gid}")));
+    } else {
+        options.extend(["U".to_owned(), "notmpcopyup".to_owned()]);
     }
     options.join(",")
 }
@@ -50,15 +47,14 @@ fn owner(mount: &TmpfsMount, security: &SecurityOptions) -> (Option<u32>, Option
 pub(crate) fn unsupported(
     mount: &TmpfsMount,
     security: &SecurityOptions,
-    flavour: Flavour,
+    dialect: &Dialect,
 ) -> Option<(&'static str, String)> {
     let (uid, gid) = security.user_ids();
     let foreign = |asked: Option<u32>, of_user: Option<u32>| asked.is_some() && asked != of_user;
-    let field = match flavour {
-        Flavour::Docker => return None,
-        Flavour::Podman if foreign(mount.uid, uid) => "uid",
-        Flavour::Podman if foreign(mount.gid, gid) => "gid",
-        Flavour::Podman => return None,
+    let field = match dialect.numeric_tmpfs_owner {
+        false if foreign(mount.uid, uid) => "uid",
+        false if foreign(mount.gid, gid) => "gid",
+        _ => return None,
     };
     let why = "Podman assigns tmpfs mounts only to the container's user and group; omit it, or set \
                `security.user` to the same number";
@@ -70,7 +66,7 @@ pub(crate) fn unsupported(
 pub(crate) fn misfit(
     mount: &TmpfsMount,
     security: &SecurityOptions,
-    flavour: Flavour,
+    dialect: &Dialect,
     below: &PathStat,
 ) -> Option<String> {
     let has = below.permissions();
@@ -82,7 +78,7 @@ pub(crate) fn misfit(
             let (uid, gid) = security.user_ids();
             let (own, group) = owner(mount, security);
             let writable = |bits: u32| has & bits == bits;
-            let owned = flavour == Flavour::Podman || (own.is_some() && own == uid);
+            let owned = !dialect.numeric_tmpfs_owner || (own.is_some() && own == uid);
             let shared = group.is_some() && group == gid;
             let can = match (owned, shared) {
                 (true, _) => writable(0o300),
@@ -94,6 +90,23 @@ pub(crate) fn misfit(
             })
         }
     }
+}
+
+/// Returns whether the OCI runtime gives a tmpfs mount the mode of the image's directory at that path, whatever
+/// mode is requested. runc did so before 1.1.8. `runtime` is the version from the engine's `/version`:
+/// `1.1.5+ds1`, or on Podman `runc version 1.1.5+ds1` followed by more lines.
+pub(crate) fn keeps_mode(runtime: &str) -> bool {
+    let text = runtime.strip_prefix("runc version ").unwrap_or(runtime);
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let mut numbers = text
+        .get(..end)
+        .unwrap_or_default()
+        .split('.')
+        .map(str::parse::<u32>);
+    let mut next = || numbers.next().and_then(Result::ok);
+    next().is_some_and(|major| (major, next().unwrap_or(0), next().unwrap_or(0)) < (1, 1, 8))
 }
 
 #[cfg(test)]
@@ -113,7 +126,7 @@ mod tests {
     #[test]
     fn the_user_owns_a_mount_that_says_nothing() {
         let mount = TmpfsMount::new("/run", 16);
-        let as_user = |user: &str, flavour| options(&mount, &SecurityOptions::default().user(user), flavour);
+        let as_user = |user: &str, dialect| options(&mount, &SecurityOptions::default().user(user), dialect);
         let common = "rw,exec,nosuid,nodev,mode=1777,size=16m";
         for (user, owner) in [
             ("1000:1000", ",uid=1000,gid=1000"),
@@ -121,8 +134,8 @@ mod tests {
             ("www-data:7", ",gid=7"),
             ("www-data", ""),
         ] {
-            assert_eq!(as_user(user, Flavour::Docker), format!("{common}{owner}"));
-            assert_eq!(as_user(user, Flavour::Podman), format!("{common},U,notmpcopyup"));
+            assert_eq!(as_user(user, Dialect::DOCKER), format!("{common}{owner}"));
+            assert_eq!(as_user(user, Dialect::PODMAN), format!("{common},U,notmpcopyup"));
         }
     }
 
@@ -137,52 +150,72 @@ mod tests {
             .dev(true);
         let security = SecurityOptions::default();
         assert_eq!(
-            options(&mount, &security, Flavour::Docker),
+            options(&mount, &security, Dialect::DOCKER),
             "rw,noexec,suid,dev,mode=750,size=1m,uid=7,gid=8"
         );
-        let lacks = |mount: &TmpfsMount, user: &str, flavour| {
-            unsupported(mount, &SecurityOptions::default().user(user), flavour).map(|(field, _)| field)
+        let lacks = |mount: &TmpfsMount, user: &str, dialect| {
+            unsupported(mount, &SecurityOptions::default().user(user), dialect).map(|(field, _)| field)
         };
-        assert_eq!(lacks(&mount, "1000:1000", Flavour::Docker), None);
-        assert_eq!(lacks(&mount, "1000:1000", Flavour::Podman), Some("uid"));
-        assert_eq!(lacks(&mount, "7", Flavour::Podman), Some("gid"));
-        assert_eq!(lacks(&mount, "7:8", Flavour::Podman), None);
+        assert_eq!(lacks(&mount, "1000:1000", Dialect::DOCKER), None);
+        assert_eq!(lacks(&mount, "1000:1000", Dialect::PODMAN), Some("uid"));
+        assert_eq!(lacks(&mount, "7", Dialect::PODMAN), Some("gid"));
+        assert_eq!(lacks(&mount, "7:8", Dialect::PODMAN), None);
     }
 
     #[test]
     fn a_directory_s_mode_fits_or_it_is_said_what_would_not_hold() {
-        let misfit = |mount: TmpfsMount, user: &str, flavour, mode| {
+        let misfit = |mount: TmpfsMount, user: &str, dialect, mode| {
             misfit(
                 &mount,
                 &SecurityOptions::default().user(user),
-                flavour,
+                dialect,
                 &below(mode),
             )
             .is_some()
         };
         let plain = || TmpfsMount::new("/data", 1);
-        for (user, flavour, mode, expected) in [
-            ("1000:1000", Flavour::Docker, 0o755, false),
-            ("1000:1000", Flavour::Docker, 0o1777, false),
-            ("1000:1000", Flavour::Docker, 0o555, true),
-            ("0:0", Flavour::Docker, 0o700, false),
-            ("www-data", Flavour::Docker, 0o755, true),
-            ("www-data", Flavour::Docker, 0o1777, false),
-            ("www-data", Flavour::Podman, 0o755, false),
-            ("www-data:7", Flavour::Docker, 0o775, false),
+        for (user, dialect, mode, expected) in [
+            ("1000:1000", Dialect::DOCKER, 0o755, false),
+            ("1000:1000", Dialect::DOCKER, 0o1777, false),
+            ("1000:1000", Dialect::DOCKER, 0o555, true),
+            ("0:0", Dialect::DOCKER, 0o700, false),
+            ("www-data", Dialect::DOCKER, 0o755, true),
+            ("www-data", Dialect::DOCKER, 0o1777, false),
+            ("www-data", Dialect::PODMAN, 0o755, false),
+            ("www-data:7", Dialect::DOCKER, 0o775, false),
         ] {
             assert_eq!(
-                misfit(plain(), user, flavour, mode),
+                misfit(plain(), user, dialect, mode),
                 expected,
-                "{user} {flavour:?} {mode:o}"
+                "{user} {} {mode:o}",
+                dialect.product
             );
         }
         let user = "1000:1000";
-        assert!(misfit(plain().mode(0o700), user, Flavour::Docker, 0o755));
-        assert!(!misfit(plain().mode(0o1777), user, Flavour::Docker, 0o1777));
+        assert!(misfit(plain().mode(0o700), user, Dialect::DOCKER, 0o755));
+        assert!(!misfit(plain().mode(0o1777), user, Dialect::DOCKER, 0o1777));
         assert!(
-            misfit(plain().uid(7), user, Flavour::Docker, 0o700),
+            misfit(plain().uid(7), user, Dialect::DOCKER, 0o700),
             "the user does not own it"
         );
+    }
+
+    #[test]
+    fn an_old_runc_is_told_from_a_new_one() {
+        for (runtime, expected) in [
+            ("1.1.5+ds1", true),
+            ("1.0.0-rc10", true),
+            ("1.1.7", true),
+            ("1.1.8", false),
+            ("1.1.12", false),
+            ("1.3.4-0ubuntu1", false),
+            ("2.0", false),
+            ("", false),
+            ("crun version 1.8", false),
+            ("runc version 1.1.5+ds1\ncommit: 1.1.5", true),
+            ("runc version 1.2.0\ncommit: x", false),
+        ] {
+            assert_eq!(keeps_mode(runtime), expected, "{runtime}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 use bytes::{Buf, Bytes, BytesMut};
+use driver_interface_types::LogSource;
 
 use super::EngineError;
 
@@ -16,6 +17,17 @@ pub(crate) struct Frame {
     pub(crate) stream: Stream,
     pub(crate) starts: bool,
     pub(crate) data: Bytes,
+}
+
+impl Frame {
+    /// Returns the source of a frame of a log. The output of a terminal is a single stream.
+    pub(crate) fn source(&self, tty: bool) -> LogSource {
+        match self.stream {
+            _ if tty => LogSource::Tty,
+            Stream::Stdout => LogSource::Stdout,
+            Stream::Stderr => LogSource::Stderr,
+        }
+    }
 }
 
 /// A decoder for the engine's multiplexed output: frames with an eight-byte header (stream, three zeros, length)

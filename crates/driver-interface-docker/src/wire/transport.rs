@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use driver_interface_kit::effects;
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{TransportError, effects};
+use super::TransportError;
 
 /// How long a TCP connection may be idle before it is probed, and the interval between probes. A peer that
 /// vanished silently is thus noticed within about a minute and a half.
@@ -103,12 +104,12 @@ impl Wire {
             address: self.address.to_string(),
             source,
         };
-        let changes = effects::changes(request.method(), request.uri().path());
+        let is_change = is_change(request.method(), request.uri().path());
         match &*self.address {
             #[cfg(unix)]
             Address::Unix(path) => {
                 let stream = tokio::net::UnixStream::connect(path).await.map_err(failed)?;
-                over(stream, request, changes).await
+                over(stream, request, is_change).await
             }
             #[cfg(not(unix))]
             Address::Unix(_) => Err(failed(std::io::ErrorKind::Unsupported.into())),
@@ -122,7 +123,7 @@ impl Wire {
                 if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
                     tracing::debug!(%error, "keepalive could not be enabled on the connection");
                 }
-                over(stream, request, changes).await
+                over(stream, request, is_change).await
             }
         }
     }
@@ -150,7 +151,7 @@ fn names_version(path: &str) -> bool {
 async fn over<S, B>(
     stream: S,
     request: Request<B>,
-    changes: bool,
+    is_change: bool,
 ) -> Result<Response<Incoming>, TransportError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -165,15 +166,15 @@ where
     tokio::spawn(async move {
         let _ = connection.with_upgrades().await;
     });
-    if changes {
-        effects::sent();
+    if is_change {
+        effects::request_sent();
     }
     let answer = sender
         .send_request(request)
         .await
         .map_err(TransportError::Exchange)?;
-    if changes && answer.status().is_client_error() && is_engines(&answer) {
-        effects::refused();
+    if is_change && answer.status().is_client_error() && is_engines(&answer) {
+        effects::request_refused();
     }
     Ok(answer)
 }
@@ -182,6 +183,13 @@ where
 /// their API version in every response, errors included; only a protocol switch may lack it.
 pub(super) fn is_engines<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.headers().contains_key("api-version")
+}
+
+/// Returns whether a request may change a container, image, volume or network. Waiting, resizing a terminal and
+/// preparing a command, which does nothing until it is started, also use `POST`.
+fn is_change(method: &Method, path: &str) -> bool {
+    let harmless = ["/wait", "/resize", "/exec"];
+    !matches!(*method, Method::GET | Method::HEAD) && !harmless.iter().any(|end| path.ends_with(end))
 }
 
 #[cfg(test)]
@@ -198,5 +206,22 @@ mod tests {
         );
         assert_eq!(target("/v4.0.0/libpod/info"), "/v4.0.0/libpod/info");
         assert_eq!(target("/volumes/v1"), "/v1.41/volumes/v1");
+    }
+
+    #[test]
+    fn only_requests_that_change_something_count() {
+        for (method, path, expected) in [
+            (Method::GET, "/v1.41/containers/json", false),
+            (Method::HEAD, "/v1.41/containers/a/archive", false),
+            (Method::POST, "/v1.41/containers/a/wait", false),
+            (Method::POST, "/v1.41/containers/a/exec", false),
+            (Method::POST, "/v1.41/exec/b/resize", false),
+            (Method::POST, "/v1.41/exec/b/start", true),
+            (Method::POST, "/v1.41/containers/create", true),
+            (Method::PUT, "/v1.41/containers/a/archive", true),
+            (Method::DELETE, "/v1.41/networks/n", true),
+        ] {
+            assert_eq!(is_change(&method, path), expected, "{method} {path}");
+        }
     }
 }

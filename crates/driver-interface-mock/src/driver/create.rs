@@ -1,12 +1,12 @@
 //! Creating containers: the config is checked as a whole, then the container is created in one step.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_errors::{
     ConfigurationError, ContainerCreationError, ContainerNotFoundError, Hint, NetworkNotFoundError,
     ResourceLimitError, Result, UnsupportedError, Violation, VolumeNotFoundError,
 };
+use driver_interface_kit::{CreationKey, Ownership};
 use driver_interface_types::{
     ContainerConfig, ContainerId, ContainerInstance, Enforcement, EnforcementReport, EventKind, ImageRef,
     MountType, NetworkMode, Strictness, label,
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::answer::Refusal;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Attachment, Container, Image, Labels, LogStore, Phase, State};
+use crate::engine::{Attachment, Container, Image, LogStore, Phase, State};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
@@ -27,7 +27,7 @@ impl<K: Kind> MockDriver<K> {
             call = call.on(name);
         }
         let work = async {
-            let key = config.operation_key.clone().unwrap_or_else(|| self.random_text());
+            let key = CreationKey::of(config, || self.random_text());
             if let Some(made) = self.made_before(&self.core.engine.state(), config, &key)? {
                 return Ok(made);
             }
@@ -93,34 +93,29 @@ impl<K: Kind> MockDriver<K> {
         &self,
         state: &State,
         config: &ContainerConfig,
-        key: &str,
+        key: &CreationKey,
     ) -> Result<Option<ContainerInstance>> {
-        let own = state.labelled(self.namespace(), &[(label::OPERATION, key)]);
+        let own = state.labelled(self.namespace(), &[(label::OPERATION, key.as_str())]);
         let Some(container) = own.first() else {
             return Ok(None);
         };
-        let same = container.labels.get(label::FINGERPRINT);
-        if !same.is_some_and(|text| config.has_fingerprint(text)) {
-            let message = format!(
-                "must be new: container `{}` was created with it from a different config",
-                container.name
-            );
-            return Err(ConfigurationError::single("operationKey", "key-reused", message).into());
-        }
+        key.check_config(config, &container.labels)?;
         Ok(container.instance())
     }
 
     /// Creates the container in one step: before it, nothing has changed, and after it, everything has.
-    fn commit(&self, config: &ContainerConfig, key: &str, image: &ImageRef) -> Result<ContainerInstance> {
+    fn commit(
+        &self,
+        config: &ContainerConfig,
+        key: &CreationKey,
+        image: &ImageRef,
+    ) -> Result<ContainerInstance> {
         let engine = &self.core.engine;
         let mut state = engine.state();
         if let Some(made) = self.made_before(&state, config, key)? {
             return Ok(made);
         }
-        let name = config
-            .name
-            .clone()
-            .unwrap_or_else(|| format!("{}-{key}", self.namespace().name_prefix()));
+        let name = key.container_name(config, self.namespace());
         if let Some(holder) = state.containers.named(&name) {
             let answer = Refusal::NameTaken {
                 name: name.clone(),
@@ -170,12 +165,7 @@ impl<K: Kind> MockDriver<K> {
             id: id.clone(),
             name,
             config: config_kept,
-            labels: self.labels(
-                &config.labels,
-                Some(&config.session_id),
-                key,
-                Some(config.fingerprint()),
-            ),
+            labels: self.ownership().container_labels(config, key),
             created_at: state.creation_time(engine.clock()),
             image: found.number,
             networks,
@@ -215,35 +205,11 @@ impl<K: Kind> MockDriver<K> {
         Ok(())
     }
 
-    /// Returns the labels of a new resource: the user's, and those by which drivers find it again.
-    pub(super) fn labels(
-        &self,
-        own: &BTreeMap<String, String>,
-        session: Option<&str>,
-        key: &str,
-        fingerprint: Option<String>,
-    ) -> Labels {
-        let mut labels = own.clone();
-        let mut mark = |key: &str, value: String| labels.insert(key.to_owned(), value);
-        mark(label::MANAGED_BY, label::MANAGED_BY_VALUE.to_owned());
-        mark(label::NAMESPACE, self.namespace().to_string());
-        mark(
-            label::OWNER,
-            format!(
-                "{}.{}.{:x}",
-                K::PROFILE.name,
-                std::process::id(),
-                self.core.options.seed
-            ),
-        );
-        mark(label::OPERATION, key.to_owned());
-        if let Some(session) = session {
-            mark(label::SESSION, session.to_owned());
-        }
-        if let Some(fingerprint) = fingerprint {
-            mark(label::FINGERPRINT, fingerprint);
-        }
-        labels
+    /// Returns the owner of the driver's resources.
+    pub(super) fn ownership(&self) -> Ownership {
+        let options = &self.core.options;
+        let owner = format!("{}.{}.{:x}", K::PROFILE.name, std::process::id(), options.seed);
+        Ownership::new(options.namespace.clone(), owner)
     }
 }
 

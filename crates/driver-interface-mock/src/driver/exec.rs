@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use driver_interface_errors::{
     ConfigurationError, DriverError, Effect, ExecFailedError, Hint, Result, Violation,
 };
-use driver_interface_types::{ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
+use driver_interface_types::{CappedBuffer, ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
 use driver_interface_validation::validate_exec_config;
 use tokio::sync::mpsc;
 
@@ -23,9 +23,7 @@ use crate::profile::Kind;
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
     ended: bool,
-    bytes: BytesMut,
-    limit: usize,
-    truncated: bool,
+    bytes: CappedBuffer,
 }
 
 impl<K: Kind> MockDriver<K> {
@@ -61,8 +59,8 @@ impl<K: Kind> MockDriver<K> {
             // does not count.
             out.drain();
             err.drain();
-            let truncated = out.truncated || err.truncated;
-            Ok(ExecOutput::new(outcome, out.bytes.freeze(), err.bytes.freeze()).truncated(truncated))
+            let truncated = out.bytes.is_truncated() || err.bytes.is_truncated();
+            Ok(ExecOutput::new(outcome, out.bytes.take(), err.bytes.take()).truncated(truncated))
         };
         self.call(call, || check(&config), work).await
     }
@@ -143,16 +141,14 @@ impl Kept {
         Self {
             chunks,
             ended: false,
-            bytes: BytesMut::new(),
-            limit,
-            truncated: false,
+            bytes: CappedBuffer::new(limit),
         }
     }
 
     /// Waits for the next chunk or the end.
     async fn take(&mut self) {
         match self.chunks.recv().await {
-            Some(chunk) => self.keep(&chunk),
+            Some(chunk) => self.bytes.push(&chunk),
             None => self.ended = true,
         }
     }
@@ -160,15 +156,8 @@ impl Kept {
     /// Takes the chunks that have already arrived.
     fn drain(&mut self) {
         while let Ok(chunk) = self.chunks.try_recv() {
-            self.keep(&chunk);
+            self.bytes.push(&chunk);
         }
-    }
-
-    fn keep(&mut self, chunk: &[u8]) {
-        let room = self.limit.saturating_sub(self.bytes.len()).min(chunk.len());
-        let (kept, rest) = chunk.split_at(room);
-        self.bytes.extend_from_slice(kept);
-        self.truncated |= !rest.is_empty();
     }
 }
 

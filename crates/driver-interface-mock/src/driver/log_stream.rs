@@ -1,11 +1,10 @@
 //! Logs as a stream.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use bytes::Bytes;
 use driver_interface_errors::{ConnectionError, Result};
-use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogSource, LogStream, LogStreamOptions};
+use driver_interface_kit::LogPieces;
+use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogStream, LogStreamOptions};
 use driver_interface_validation::validate_log_options;
 use futures_util::stream;
 use tokio::sync::watch;
@@ -13,7 +12,7 @@ use tokio::time::sleep;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
-use crate::engine::{self, Changes, LogStore, Next, Phase, Wanted};
+use crate::engine::{Changes, LogStore, Next, Phase, Wanted};
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
@@ -31,8 +30,8 @@ struct Reader {
     /// The run at whose end it stops, counted from 1.
     run: usize,
     live: Option<Live>,
-    /// The rest of a line that is too long for one piece.
-    rest: Option<(LogSource, Bytes)>,
+    /// The rest of a line that is too long for one chunk.
+    rest: Option<LogPieces>,
 }
 
 /// What a reader waits for.
@@ -98,10 +97,10 @@ impl<K: Kind> MockDriver<K> {
 
 impl Reader {
     async fn next(&mut self) -> Option<Result<LogChunk>> {
-        if let Some((source, bytes)) = self.rest.take() {
-            return Some(Ok(self.piece(source, bytes, None)));
-        }
         loop {
+            if let Some(chunk) = self.rest.as_mut().and_then(Iterator::next) {
+                return Some(Ok(chunk));
+            }
             // Check for the end first, so that no line written before it is missed.
             let over = self.live.is_none() || self.is_over();
             match self.logs.next(self.position, self.before, self.run, &self.wanted) {
@@ -112,12 +111,9 @@ impl Reader {
                     then,
                 } => {
                     self.position = then;
-                    let source = match stream {
-                        engine::LogStream::Stdout => LogSource::Stdout,
-                        engine::LogStream::Stderr => LogSource::Stderr,
-                        engine::LogStream::Tty => LogSource::Tty,
-                    };
-                    return Some(Ok(self.piece(source, bytes, self.timestamps.then_some(time))));
+                    let time = self.timestamps.then_some(time);
+                    self.rest = Some(LogPieces::new(stream, bytes, time));
+                    continue;
                 }
                 Next::Lost => {
                     let message = "the engine no longer has the next lines of the log";
@@ -129,19 +125,6 @@ impl Reader {
                 return None;
             }
             self.change().await;
-        }
-    }
-
-    /// Returns a piece of a line; the rest follows.
-    fn piece(&mut self, source: LogSource, mut bytes: Bytes, time: Option<SystemTime>) -> LogChunk {
-        if bytes.len() > LogChunk::MAX_LEN {
-            let rest = bytes.split_off(LogChunk::MAX_LEN);
-            self.rest = Some((source, rest));
-        }
-        let chunk = LogChunk::new(source, bytes);
-        match time {
-            Some(time) => chunk.timestamp(time),
-            None => chunk,
         }
     }
 

@@ -32,7 +32,7 @@ impl<K: Kind> MockDriver<K> {
                 self.until_its_end(&mut followed).await?;
             }
             let end = if options.follow { position } else { u64::MAX };
-            Ok(String::from_utf8_lossy(&followed.logs.read(&options, end)).into_owned())
+            Ok(followed.logs.read(&options, end))
         };
         self.call(call, || Ok(validate_log_options(&options)?), work)
             .await

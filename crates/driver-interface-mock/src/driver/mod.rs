@@ -24,14 +24,15 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use driver_interface_errors::{ConnectionError, DriverError, Effect, Hint, Result, TimeoutError};
+use driver_interface_errors::{ConnectionError, DriverError, Effect, Hint, Result};
+use driver_interface_kit::within;
 use driver_interface_types::{
     Capabilities, ConfigFeature, Enforcement, EnforcementReport, Namespace, Property,
 };
 use driver_interface_validation::ValidationPolicy;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::calls::Recorder;
 use crate::faults::Failure;
@@ -184,17 +185,14 @@ impl<K: Kind> MockDriver<K> {
                 _ => Ok(done),
             }
         };
-        let timed_out = |_| Err(TimeoutError::new(operation.as_str(), deadline).into());
         let result = if unbounded {
-            match timeout(deadline, first).await.unwrap_or_else(timed_out) {
+            match within(operation.as_str(), deadline, first).await {
                 Ok(failure) => then(failure).await,
                 Err(error) => Err(error),
             }
         } else {
             let steps = async { then(first.await?).await };
-            timeout(deadline, steps)
-                .await
-                .unwrap_or_else(|_| Err(TimeoutError::new(operation.as_str(), deadline).into()))
+            within(operation.as_str(), deadline, steps).await
         };
         let result = result.map_err(|error| {
             error

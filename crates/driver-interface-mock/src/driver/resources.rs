@@ -4,6 +4,7 @@ use driver_interface_errors::{
     Effect, Hint, NetworkCreationError, NetworkNotFoundError, NetworkRemoveError, Result,
     VolumeCreationError, VolumeNotFoundError, VolumeRemoveError,
 };
+use driver_interface_kit::belongs;
 use driver_interface_types::{
     MountType, Network, NetworkConfig, NetworkId, ResourceFilter, Volume, VolumeConfig, VolumeId,
 };
@@ -12,7 +13,7 @@ use driver_interface_validation::{validate_network_config, validate_volume_confi
 use super::answer::Refusal;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Container, belongs, new_network, new_volume};
+use crate::engine::{Container, new_network, new_volume};
 use crate::profile::Kind;
 
 /// The engine's only volume driver.
@@ -42,12 +43,9 @@ impl<K: Kind> MockDriver<K> {
                     .with_hint(Hint::NameTaken)
                     .into());
             }
-            let labels = self.labels(
-                &config.labels,
-                config.session_id.as_deref(),
-                &self.random_text(),
-                None,
-            );
+            let labels =
+                self.ownership()
+                    .labels(&config.labels, config.session_id.as_deref(), &self.random_text());
             let record = new_volume(id, labels, state.creation_time(engine.clock()));
             let volume = record.volume.clone();
             state.volumes.insert(name.clone(), record);
@@ -121,12 +119,9 @@ impl<K: Kind> MockDriver<K> {
                     .into());
             }
             let id = NetworkId::new(state.new_id())?;
-            let labels = self.labels(
-                &config.labels,
-                config.session_id.as_deref(),
-                &self.random_text(),
-                None,
-            );
+            let labels =
+                self.ownership()
+                    .labels(&config.labels, config.session_id.as_deref(), &self.random_text());
             let created_at = state.creation_time(engine.clock());
             let mut record = new_network(id.clone(), name, driver, labels, created_at);
             record.network.internal = config.internal;

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use driver_interface_types::{
-    Event, EventContainer, EventCursor, EventData, EventKind, Namespace, SessionId, label,
-};
+use driver_interface_kit::{belongs, session_of, user_labels};
+use driver_interface_types::{Event, EventContainer, EventCursor, EventData, EventKind, Namespace, label};
 use tokio::sync::watch;
 
-use super::state::{Container, belongs, users_labels};
+use super::state::Container;
 
 /// How many events are kept. Beyond that, the oldest are discarded, as in a real engine.
 const KEPT: usize = 1024;
@@ -63,11 +62,8 @@ impl EventLog {
         let last = self.kept.back().map_or(time, |record| record.event.time);
         let mut subject = EventContainer::new(container.id.clone());
         subject.name = Some(container.name.clone());
-        subject.session_id = container
-            .labels
-            .get(label::SESSION)
-            .and_then(|session| SessionId::new(session).ok());
-        subject.labels = users_labels(&container.labels);
+        subject.session_id = session_of(&container.labels);
+        subject.labels = user_labels(&container.labels);
         let data = EventData::of_container(kind, subject, exit_code);
         let event = Event::new(time.max(last), cursor, data);
         let namespace = container.labels.get(label::NAMESPACE).filter(|namespace| {

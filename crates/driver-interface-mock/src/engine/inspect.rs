@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use driver_interface_kit::Labels;
 use driver_interface_types::{
     ConfigurationError, ContainerConfig, ContainerId, ContainerStatus, EnforcementReport, ImageRef,
     NetworkId, VolumeId, label,
 };
 use tokio::sync::watch;
 
-use super::state::{Container, Labels, Phase, new_network, new_volume};
+use super::state::{Container, Phase, new_network, new_volume};
 use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
 use crate::sync::lock;

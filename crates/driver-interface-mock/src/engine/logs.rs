@@ -3,7 +3,8 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use driver_interface_types::LogOptions;
+use driver_interface_kit::LogText;
+use driver_interface_types::{LogChunk, LogOptions, LogSource};
 use tokio::sync::watch;
 
 use super::Clock;
@@ -12,14 +13,6 @@ use crate::sync::lock;
 /// How much of a container's output is kept. Beyond that, the oldest is discarded, as in an engine that rotates
 /// logs.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogStream {
-    Stdout,
-    Stderr,
-    /// Both, for a container with a terminal.
-    Tty,
-}
 
 /// Which of a container's lines are requested.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +26,10 @@ pub(crate) struct Wanted {
 impl Wanted {
     fn takes(&self, line: &Line) -> bool {
         let selected = match line.stream {
-            LogStream::Stdout => self.stdout,
-            LogStream::Stderr => self.stderr,
+            LogSource::Stdout => self.stdout,
+            LogSource::Stderr => self.stderr,
             // A terminal has a single stream, whichever one is requested.
-            LogStream::Tty => true,
+            LogSource::Tty => true,
         };
         selected
             && self.since.is_none_or(|since| line.time >= since)
@@ -49,7 +42,7 @@ impl Wanted {
 pub(crate) enum Next {
     Line {
         time: SystemTime,
-        stream: LogStream,
+        stream: LogSource,
         bytes: Bytes,
         /// The position at which to continue.
         then: u64,
@@ -83,7 +76,7 @@ struct Lines {
 #[derive(Debug)]
 struct Line {
     time: SystemTime,
-    stream: LogStream,
+    stream: LogSource,
     bytes: Bytes,
 }
 
@@ -97,7 +90,7 @@ impl LogStore {
     }
 
     /// Adds output. A line counts once it is complete, as in real engines.
-    pub(crate) fn write(&self, stream: LogStream, bytes: &[u8]) {
+    pub(crate) fn write(&self, stream: LogSource, bytes: &[u8]) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -175,7 +168,7 @@ impl LogStore {
     pub(crate) fn end_of_run(&self) {
         let time = self.clock.now();
         let mut lines = lock(&self.lines);
-        for stream in [LogStream::Stdout, LogStream::Stderr, LogStream::Tty] {
+        for stream in [LogSource::Stdout, LogSource::Stderr, LogSource::Tty] {
             let bytes = std::mem::take(lines.partial_of(stream));
             if !bytes.is_empty() {
                 let bytes = bytes.into();
@@ -191,7 +184,7 @@ impl LogStore {
     }
 
     /// Returns the lines that the options request: the last ones before `now_at`, and all from there on.
-    pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> Vec<u8> {
+    pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
         let selected = Wanted {
             stdout: options.stdout,
@@ -199,34 +192,32 @@ impl LogStore {
             since: options.since,
             until: None,
         };
-        let wanted = |line: &&Line| selected.takes(line);
         let old_count = usize::try_from(now_at.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
-        let old: Vec<&Line> = lines.kept.iter().take(old_count).filter(wanted).collect();
-        let tail = options
-            .tail
-            .and_then(|tail| usize::try_from(tail).ok())
-            .unwrap_or(usize::MAX);
-        let skipped = old.len().saturating_sub(tail);
-        let new = lines.kept.iter().skip(old_count).filter(wanted);
-        let mut out = Vec::new();
-        for line in old.into_iter().skip(skipped).chain(new) {
-            if options.timestamps {
-                out.extend_from_slice(humantime::format_rfc3339_nanos(line.time).to_string().as_bytes());
-                out.push(b' ');
-            }
-            out.extend_from_slice(&line.bytes);
+        let (mut old, mut new) = (LogText::new(options.tail), LogText::new(None));
+        let wanted = lines
+            .kept
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| selected.takes(line));
+        for (index, line) in wanted {
+            let text = if index < old_count { &mut old } else { &mut new };
+            let chunk = LogChunk::new(line.stream, line.bytes.clone());
+            text.push(&match options.timestamps {
+                true => chunk.timestamp(line.time),
+                false => chunk,
+            });
         }
-        out
+        old.finish() + &new.finish()
     }
 }
 
 impl Lines {
-    fn partial_of(&mut self, stream: LogStream) -> &mut Vec<u8> {
+    fn partial_of(&mut self, stream: LogSource) -> &mut Vec<u8> {
         let [stdout, stderr, terminal] = &mut self.partial;
         match stream {
-            LogStream::Stdout => stdout,
-            LogStream::Stderr => stderr,
-            LogStream::Tty => terminal,
+            LogSource::Stdout => stdout,
+            LogSource::Stderr => stderr,
+            LogSource::Tty => terminal,
         }
     }
 
@@ -252,31 +243,31 @@ mod tests {
 
     fn store(text: &str) -> LogStore {
         let store = LogStore::new(Clock::starting_at(None));
-        store.write(LogStream::Stdout, text.as_bytes());
+        store.write(LogSource::Stdout, text.as_bytes());
         store
     }
 
     #[test]
     fn a_partial_line_shows_only_at_the_end_of_the_run() {
         let store = store("a\nb");
-        assert_eq!(store.read(&LogOptions::default(), store.position()), b"a\n");
+        assert_eq!(store.read(&LogOptions::default(), store.position()), "a\n");
         store.end_of_run();
-        assert_eq!(store.read(&LogOptions::default(), store.position()), b"a\nb");
+        assert_eq!(store.read(&LogOptions::default(), store.position()), "a\nb");
     }
 
     #[test]
     fn a_tail_counts_only_lines_of_the_selected_streams() {
         let store = store("1\n2\n");
-        store.write(LogStream::Stderr, b"err\n");
+        store.write(LogSource::Stderr, b"err\n");
         let options = LogOptions::default().only_stdout().tail(1);
-        assert_eq!(store.read(&options, store.position()), b"2\n");
+        assert_eq!(store.read(&options, store.position()), "2\n");
     }
 
     #[test]
     fn a_tail_does_not_cut_lines_that_came_later() {
         let store = store("1\n2\n");
         let position = store.position();
-        store.write(LogStream::Stdout, b"3\n4\n");
-        assert_eq!(store.read(&LogOptions::default().tail(0), position), b"3\n4\n");
+        store.write(LogSource::Stdout, b"3\n4\n");
+        assert_eq!(store.read(&LogOptions::default().tail(0), position), "3\n4\n");
     }
 }

@@ -29,12 +29,10 @@ pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
 pub(crate) use images::{IDLE, Image, PullRefusal};
 pub use inspect::EngineObject;
 pub(crate) use load::read_images;
-pub(crate) use logs::{LogStore, LogStream, Next, Wanted};
+pub(crate) use logs::{LogStore, Next, Wanted};
 pub(crate) use names::address_of;
 pub(crate) use run::StartProblem;
-pub(crate) use state::{
-    Attachment, Changes, Container, Labels, Phase, Run, State, belongs, new_network, new_volume,
-};
+pub(crate) use state::{Attachment, Changes, Container, Phase, Run, State, new_network, new_volume};
 
 use crate::commands::stock_commands;
 use crate::process::{CommandTable, MockCommand};

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driver_interface_types::{
-    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, NetworkMode, TtySize,
+    ContainerHealth, ContainerHealthStatus, ContainerId, EventKind, ExitInfo, LogSource, NetworkMode, TtySize,
 };
 
+use super::MockEngine;
 use super::mounts::mounts_of;
 use super::ports::ports_of;
 use super::state::{Container, Phase, Run, State};
-use super::{LogStream, MockEngine};
 use crate::fs::{FileSystem, Node, absolute};
 use crate::process::{
     DEFAULT_PATH, Entry, Exit, Host, LaunchError, Launcher, MockCommand, MockProcess, Output, Program,
@@ -76,7 +76,7 @@ impl MockEngine {
         };
         let logs = &container.logs;
         let output = |stream| {
-            let stream = if config.tty { LogStream::Tty } else { stream };
+            let stream = if config.tty { LogSource::Tty } else { stream };
             Output::Log(Arc::clone(logs), stream)
         };
         let mut process = MockProcess::new(
@@ -84,8 +84,8 @@ impl MockEngine {
             Arc::clone(&main),
             argv,
             env,
-            output(LogStream::Stdout),
-            output(LogStream::Stderr),
+            output(LogSource::Stdout),
+            output(LogSource::Stderr),
         );
         process.cwd = working_dir;
         if config.tty {

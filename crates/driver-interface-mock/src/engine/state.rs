@@ -3,10 +3,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use driver_interface_kit::{Labels, belongs, selector, session_of, user_labels};
 use driver_interface_types::{
     ContainerConfig, ContainerHealth, ContainerId, ContainerInstance, ContainerStatus, EnforcementReport,
-    EventKind, ExecId, ExitInfo, Namespace, Network, NetworkId, PublishedPort, SessionId, Volume, VolumeId,
-    Warning, label,
+    EventKind, ExecId, ExitInfo, Namespace, Network, NetworkId, PublishedPort, Volume, VolumeId, Warning,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -21,9 +21,6 @@ use super::images::Images;
 use super::{Clock, LogStore};
 use crate::fs::{Meta, SharedTree, Tree};
 use crate::process::{Host, Signal};
-
-/// Labels as stored on the engine, including the drivers' own.
-pub(crate) type Labels = BTreeMap<String, String>;
 
 /// The complete state of the simulated engine.
 #[derive(Debug)]
@@ -173,11 +170,7 @@ impl State {
 
     /// Returns the containers of a namespace with these labels, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
-        let own = [
-            (label::MANAGED_BY, label::MANAGED_BY_VALUE),
-            (label::NAMESPACE, namespace.as_str()),
-        ];
-        let wanted = [&own, labels].concat();
+        let wanted = [&selector(namespace), labels].concat();
         self.containers.labelled(&wanted)
     }
 
@@ -298,7 +291,7 @@ impl Container {
 
     /// Returns the instance that readers see, or `None` for an unmanaged container.
     pub(crate) fn instance(&self) -> Option<ContainerInstance> {
-        let session = SessionId::new(self.labels.get(label::SESSION)?).ok()?;
+        let session = session_of(&self.labels)?;
         let image = self.config.image.as_str();
         let mut instance =
             ContainerInstance::new(self.id.clone(), &self.name, session, image, self.created_at)
@@ -309,7 +302,7 @@ impl Container {
             Phase::Ended(exit) => Some(exit.clone()),
             Phase::Created | Phase::Running(_) => None,
         };
-        instance.labels = users_labels(&self.labels);
+        instance.labels = user_labels(&self.labels);
         instance.resources = self.config.resources;
         instance.warnings.clone_from(&self.warnings);
         instance.ports = self.run().map(|run| run.ports.clone()).unwrap_or_default();
@@ -319,36 +312,12 @@ impl Container {
     }
 }
 
-/// Returns whether the labels say that a driver of this namespace created the resource.
-pub(crate) fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
-    labels
-        .get(label::MANAGED_BY)
-        .is_some_and(|maker| maker == label::MANAGED_BY_VALUE)
-        && labels
-            .get(label::NAMESPACE)
-            .is_some_and(|owner| owner == namespace.as_str())
-}
-
-/// Returns the labels without the drivers' own.
-pub(crate) fn users_labels(labels: &Labels) -> Labels {
-    labels
-        .iter()
-        .filter(|(key, _)| !label::is_reserved(key))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect()
-}
-
-/// Returns the session that a resource belongs to, if any.
-pub(crate) fn session_of(labels: &Labels) -> Option<SessionId> {
-    SessionId::new(labels.get(label::SESSION)?).ok()
-}
-
 /// Creates the engine's record of a volume.
 pub(crate) fn new_volume(id: VolumeId, labels: Labels, created_at: SystemTime) -> VolumeRecord {
     let mut volume = Volume::new(id, "local", created_at);
     volume.mountpoint = format!("/var/lib/mock-engine/volumes/{}/_data", volume.name);
     volume.session_id = session_of(&labels);
-    volume.labels = users_labels(&labels);
+    volume.labels = user_labels(&labels);
     VolumeRecord {
         volume,
         labels,
@@ -366,6 +335,6 @@ pub(crate) fn new_network(
 ) -> NetworkRecord {
     let mut network = Network::new(id, name, driver, at);
     network.session_id = session_of(&labels);
-    network.labels = users_labels(&labels);
+    network.labels = user_labels(&labels);
     NetworkRecord { network, labels }
 }

@@ -2,10 +2,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
 
 use bytes::Bytes;
+use driver_interface_types::LogSource;
 use tokio::sync::{Mutex, mpsc};
 
 use super::Terminal;
-use crate::engine::{LogStore, LogStream};
+use crate::engine::LogStore;
 use crate::fs::{Errno, SharedTree};
 use crate::sync::lock;
 
@@ -22,7 +23,7 @@ pub(crate) enum Output {
     Null,
     /// `/dev/full`.
     Full,
-    Log(Arc<LogStore>, LogStream),
+    Log(Arc<LogStore>, LogSource),
     File(FileOutput),
     Pipe(mpsc::Sender<Bytes>),
     Client(Client),
@@ -94,7 +95,7 @@ impl Output {
     /// Returns whether it is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
-            Self::Log(_, stream) => *stream == LogStream::Tty,
+            Self::Log(_, stream) => *stream == LogSource::Tty,
             Self::Client(client) => client.terminal.is_some(),
             Self::Null | Self::Full | Self::File(_) | Self::Pipe(_) => false,
         }
@@ -104,8 +105,8 @@ impl Output {
         match self {
             Self::Null => Ok(()),
             Self::Full => Err(Errno::NoSpace),
-            Self::Log(store, LogStream::Tty) => {
-                store.write(LogStream::Tty, &with_carriage_returns(bytes));
+            Self::Log(store, LogSource::Tty) => {
+                store.write(LogSource::Tty, &with_carriage_returns(bytes));
                 Ok(())
             }
             Self::Log(store, stream) => {

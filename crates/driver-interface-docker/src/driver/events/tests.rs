@@ -1,7 +1,9 @@
 use super::*;
+use crate::dialect::Dialect;
 use crate::engine::ApiVersion;
+use crate::translate::labels::tests::{labels_of, ownership};
 use crate::wire::Address;
-use driver_interface_types::{ContainerConfig, EventKind, Namespace};
+use driver_interface_types::{ContainerConfig, EventKind};
 use serde_json::json;
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,15 +22,9 @@ enum Step {
     Drops,
 }
 
-fn ownership() -> Ownership {
-    Ownership {
-        namespace: Namespace::default(),
-        owner: "o".to_owned(),
-    }
-}
-
 fn event(nanos: u64, action: &str) -> String {
-    let mut attributes = ownership().container(&ContainerConfig::new("s1", "busybox"), "web", "op", None);
+    let config = ContainerConfig::new("s1", "busybox");
+    let mut attributes = labels_of(&ownership("a"), &config, "web", None);
     attributes.insert("name".to_owned(), "web".to_owned());
     let actor = json!({"ID": "a".repeat(64), "Attributes": attributes});
     json!({"Type": "container", "Action": action, "Actor": actor, "timeNano": nanos}).to_string()
@@ -37,7 +33,7 @@ fn event(nanos: u64, action: &str) -> String {
 /// Starts an engine that follows a script, one step per connection, and returns the request targets it received.
 fn engine(
     folder: &tempfile::TempDir,
-    flavour: Flavour,
+    dialect: &'static Dialect,
     steps: Vec<Step>,
 ) -> (Engine, JoinHandle<Vec<String>>) {
     let socket: PathBuf = folder.path().join("engine.sock");
@@ -68,7 +64,7 @@ fn engine(
         std::mem::forget(open);
         asked
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour);
+    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
     (engine, served)
 }
 
@@ -83,7 +79,7 @@ async fn take(feed: &mut Feed, count: usize) -> Vec<(EventKind, u64)> {
 }
 
 fn feed(engine: Engine, position: Position) -> Feed {
-    Feed::new(engine, ownership(), EventFilter::default(), position)
+    Feed::new(engine, ownership("a"), EventFilter::default(), position)
 }
 
 const START: Position = Position {
@@ -109,7 +105,7 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
             event(40_000, "die"),
         ]),
     ];
-    let (engine, served) = engine(&folder, Flavour::Docker, steps);
+    let (engine, served) = engine(&folder, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -143,7 +139,7 @@ async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_it
             event(40_000, "die"),
         ]),
     ];
-    let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -166,7 +162,7 @@ async fn an_engine_that_forgot_leaves_a_gap() {
         Step::Ends(vec![event(10_000, "create")]),
         Step::Stays(vec![event(50_000, "die")]),
     ];
-    let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -180,7 +176,7 @@ async fn an_engine_that_forgot_leaves_a_gap() {
 async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
     let folder = tempfile::tempdir().unwrap();
     let steps = vec![Step::Ends(vec![event(10_000, "create")]), Step::Stays(vec![])];
-    let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     assert_eq!(
@@ -194,7 +190,7 @@ async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more()
     for (memory, gaps) in [(vec![event(1_000, "create")], 0), (vec![], 1)] {
         let folder = tempfile::tempdir().unwrap();
         let steps = vec![Step::Stays(vec![event(10_000, "die")]), Step::Ends(memory)];
-        let (engine, _served) = engine(&folder, Flavour::Docker, steps);
+        let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
         let mut feed = feed(engine, START);
         feed.begin(false).await.unwrap();
         let taken = take(&mut feed, gaps + 1).await;
@@ -207,7 +203,7 @@ async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more()
 async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
     let folder = tempfile::tempdir().unwrap();
     let gone = Address::Unix(folder.path().join("nothing.sock"));
-    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Flavour::Podman);
+    let engine = Engine::new(gone, &ApiVersion::new(1, 41), Dialect::PODMAN);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     let error = feed.next().await.unwrap_err();

@@ -8,8 +8,8 @@ use driver_interface_types::{ContainerStatus, ExecConfig};
 use tokio::time::sleep;
 
 use super::kill::{MARK, Tree};
+use crate::driver::containers::not_running;
 use crate::driver::inner::{Inner, unique};
-use crate::driver::signal::not_running;
 use crate::driver::task::{change, located};
 use crate::engine::ExecRequest;
 use crate::translate::errors::{Cause, Operation, cause};

@@ -74,7 +74,7 @@ pub(in crate::driver) async fn status(
     let Some(found) = found.filter(|found| found.container == record.id) else {
         return Ok(None);
     };
-    Ok(match found.phase(inner.engine.flavour()) {
+    Ok(match (inner.engine.dialect().exec_phase)(&found) {
         Phase::Prepared => None,
         Phase::Runs if !lives(&record.state) => Some(ExecStatus::ended(ExecOutcome::ContainerGone)),
         Phase::Runs => Some(ExecStatus::running()),

@@ -15,14 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use driver_interface_errors::{DriverError, Effect, ExecFailedError, Result, TimeoutError};
+use driver_interface_kit::background;
 use driver_interface_types::TtySize;
 use tokio::io::split;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::driver::background;
 use crate::driver::inner::Inner;
 use crate::engine::ExecRequest;
-use crate::quirks;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::exec::Phase;
 use crate::translate::records::ContainerRecord;
@@ -227,7 +226,7 @@ impl Tree {
     pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
         let tree = self.unarmed_handle();
         async move {
-            let Some(pause) = quirks::input_waits(tree.inner.engine.flavour()) else {
+            let Some(pause) = tree.inner.engine.dialect().input_waits else {
                 return true;
             };
             let _ = tree.begun().await;
@@ -282,7 +281,7 @@ impl Tree {
             }
             found => found.map_err(|failure| self.unsettled(failure))?,
         };
-        Ok(found.map(|record| record.phase(self.inner.engine.flavour())))
+        Ok(found.map(|record| (self.inner.engine.dialect().exec_phase)(&record)))
     }
 
     /// Returns the error for a failed inspection. The command was requested, so it may have had any effect.
@@ -348,7 +347,7 @@ impl Tree {
         }
         loop {
             let record = engine.inspect_exec(&exec).await?;
-            match record.map(|record| record.phase(engine.flavour())) {
+            match record.map(|record| (engine.dialect().exec_phase)(&record)) {
                 Some(Phase::Ended(ended)) => return Ok((ended.code, output)),
                 None => {
                     return Err(EngineError::InvalidResponse(

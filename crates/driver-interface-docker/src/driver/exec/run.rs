@@ -4,9 +4,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use driver_interface_errors::{DriverError, Effect, ExecFailedError, InternalError, Result, TimeoutError};
-use driver_interface_types::{ExecConfig, ExecOutcome, ExecOutput, TtySize};
+use driver_interface_types::{CappedBuffer, ExecConfig, ExecOutcome, ExecOutput, TtySize};
 use tokio::io::{AsyncWriteExt, split};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -104,7 +104,9 @@ impl Run {
                 () = feed => return Err(InternalError::new("the input future completed unexpectedly").into()),
             }
         };
-        if let Some(text) = ended.and_then(|ended| ended.failure(&self.stdout.bytes, &self.stderr.bytes)) {
+        if let Some(text) =
+            ended.and_then(|ended| ended.failure(self.stdout.as_bytes(), self.stderr.as_bytes()))
+        {
             self.tree.disarm();
             return Err(self.tree.start_error(text).await);
         }
@@ -214,7 +216,7 @@ impl Run {
 
     fn output(&mut self, outcome: ExecOutcome) -> ExecOutput {
         let truncated =
-            self.stdout.truncated || self.stderr.truncated || self.incomplete || self.reader.lost();
+            self.stdout.is_truncated() || self.stderr.is_truncated() || self.incomplete || self.reader.lost();
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
         ExecOutput::new(outcome, stdout, stderr).truncated(truncated)
     }
@@ -227,51 +229,4 @@ pub(super) fn not_killed(longest: Duration, tree: &Tree, error: DriverError) -> 
         .with_effect(Effect::Unknown)
         .with_source(error)
         .into()
-}
-
-/// The beginning of a stream, up to its limit.
-struct CappedBuffer {
-    bytes: BytesMut,
-    limit: usize,
-    truncated: bool,
-}
-
-impl CappedBuffer {
-    fn new(limit: usize) -> Self {
-        Self {
-            bytes: BytesMut::new(),
-            limit,
-            truncated: false,
-        }
-    }
-
-    fn push(&mut self, data: &[u8]) {
-        let room = self.limit.saturating_sub(self.bytes.len());
-        let fits = data.get(..room).unwrap_or(data);
-        self.bytes.extend_from_slice(fits);
-        self.truncated |= fits.len() < data.len();
-    }
-
-    fn take(&mut self) -> Bytes {
-        self.bytes.split().freeze()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn output_is_kept_up_to_its_limit_and_exactly_the_limit_is_all_of_it() {
-        let mut kept = CappedBuffer::new(5);
-        kept.push(b"abc");
-        kept.push(b"de");
-        assert!(!kept.truncated);
-        kept.push(b"f");
-        assert!(kept.truncated);
-        assert_eq!(kept.take(), "abcde");
-        let mut none = CappedBuffer::new(0);
-        none.push(b"x");
-        assert!(none.truncated && none.take().is_empty());
-    }
 }

@@ -1,15 +1,14 @@
 //! Logs as text.
 
 use driver_interface_errors::{Result, UnsupportedError};
+use driver_interface_kit::LogText;
 use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogStreamOptions};
 use driver_interface_validation::validate_log_options;
 
 use super::read::{Reader, Sink, Stopped};
 use crate::driver::inner::Inner;
 use crate::driver::task::{located, read};
-use crate::quirks;
 use crate::translate::records::ContainerRecord;
-use crate::translate::text::Text;
 
 const OPERATION: &str = "get_container_logs";
 
@@ -38,7 +37,7 @@ async fn text(inner: &Inner, asked: &str, options: LogOptions) -> Result<String>
         Some(0) if !options.follow => Ok(String::new()),
         Some(last) if !options.follow => last_lines(&reader, &record, last).await,
         _ => {
-            let mut text = Text::new(None);
+            let mut text = LogText::new(None);
             reader.read(record, &mut text).await?;
             Ok(text.finish())
         }
@@ -58,11 +57,11 @@ fn streamed(options: LogOptions) -> LogStreamOptions {
 /// cannot buffer lines.
 async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) -> Result<String> {
     // The output of a terminal does not show how many entries were received.
-    let tail_works = quirks::tail_works(reader.inner.engine.flavour());
+    let tail_works = reader.inner.engine.dialect().tail_works;
     let can_ask = tail_works && reader.options.since.is_none() && !record.config.tty;
     let mut wanted = can_ask.then(|| first_guess(last)).flatten();
     loop {
-        let mut text = Text::new(Some(last));
+        let mut text = LogText::new(Some(last));
         let came = reader.read_end(record, wanted, &mut text).await?;
         // The first line of each stream may be truncated, unless the whole log was received.
         let enough = text.completed() >= last.saturating_add(2);
@@ -85,7 +84,7 @@ fn more(entries: u64) -> Option<u64> {
     entries.checked_mul(4).filter(|entries| *entries <= MOST)
 }
 
-impl Sink for Text {
+impl Sink for LogText {
     async fn take(&mut self, chunk: LogChunk) -> std::result::Result<(), Stopped> {
         self.push(&chunk);
         if self.bytes() <= MAX_BYTES {

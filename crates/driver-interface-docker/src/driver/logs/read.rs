@@ -4,13 +4,12 @@ use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{DriverError, Effect, TimeoutError};
+use driver_interface_kit::{LogChunks, needs_times};
 use driver_interface_types::{ContainerStatus, LogChunk, LogStreamOptions};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::driver::inner::Inner;
 use crate::engine::{LogRequest, Output};
-use crate::quirks;
-use crate::translate::chunks::{Chunks, needs_stamps};
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::ContainerRecord;
 use crate::translate::status;
@@ -119,11 +118,15 @@ impl Reader<'_> {
     ) -> Result<u64, DriverError> {
         let mut came = 0;
         let done = async {
-            let mut chunks = Chunks::new(self.options, record.config.tty, 0);
+            let mut chunks = LogChunks::new(self.options, 0);
             let mut output = self.open(record, false, entries).await?;
             while let Some(frame) = self.next(&mut output).await? {
                 came += u64::from(frame.starts);
-                give(sink, chunks.push(frame)).await?;
+                give(
+                    sink,
+                    chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
+                )
+                .await?;
             }
             give(sink, chunks.finish()).await
         };
@@ -162,7 +165,7 @@ impl Reader<'_> {
             // unusable.
             Some(last) => self.count(&record).await?.saturating_sub(last),
         };
-        let mut chunks = Chunks::new(self.options, record.config.tty, skip);
+        let mut chunks = LogChunks::new(self.options, skip);
         let mut seen = Seen::default();
         if follow {
             self.follow(&record, &mut chunks, &mut seen, sink).await?;
@@ -198,10 +201,10 @@ impl Reader<'_> {
 
     /// Counts the requested lines that exist now.
     async fn count(&self, record: &ContainerRecord) -> Result<u64, Stopped> {
-        let mut chunks = Chunks::new(self.options, record.config.tty, u64::MAX);
+        let mut chunks = LogChunks::new(self.options, u64::MAX);
         let mut output = self.open(record, false, None).await?;
         while let Some(frame) = self.next(&mut output).await? {
-            chunks.push(frame);
+            chunks.push(frame.source(record.config.tty), frame.starts, frame.data);
         }
         chunks.finish();
         Ok(chunks.lines())
@@ -215,7 +218,7 @@ impl Reader<'_> {
     ) -> Result<Output, Stopped> {
         let request = LogRequest {
             follow,
-            stamps: needs_stamps(&self.options),
+            stamps: needs_times(&self.options),
             since: self.options.since,
             tail,
             // The output of a terminal is a single stream, whichever one is requested.
@@ -257,7 +260,7 @@ impl Reader<'_> {
     async fn follow(
         &self,
         record: &ContainerRecord,
-        chunks: &mut Chunks,
+        chunks: &mut LogChunks,
         seen: &mut Seen,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
@@ -283,12 +286,12 @@ impl Reader<'_> {
     async fn live(
         &self,
         record: &ContainerRecord,
-        chunks: &mut Chunks,
+        chunks: &mut LogChunks,
         seen: &mut Seen,
         sink: &mut impl Sink,
         until: Option<Instant>,
     ) -> Result<(), Stopped> {
-        let trust = quirks::follow_trust(self.inner.engine.flavour());
+        let trust = self.inner.engine.dialect().follow_trust;
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {
@@ -325,7 +328,11 @@ impl Reader<'_> {
                 }
             }
             seen.add(&frame);
-            give(sink, chunks.push(frame)).await?;
+            give(
+                sink,
+                chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
+            )
+            .await?;
         }
     }
 
@@ -333,7 +340,7 @@ impl Reader<'_> {
     async fn rest(
         &self,
         record: &ContainerRecord,
-        chunks: &mut Chunks,
+        chunks: &mut LogChunks,
         seen: &mut Seen,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
@@ -342,7 +349,11 @@ impl Reader<'_> {
         while let Some(frame) = self.next(&mut output).await? {
             if let Some(frame) = known.skip_seen(frame) {
                 seen.add(&frame);
-                give(sink, chunks.push(frame)).await?;
+                give(
+                    sink,
+                    chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
+                )
+                .await?;
             }
         }
         if known.is_short() {

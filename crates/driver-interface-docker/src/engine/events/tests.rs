@@ -1,5 +1,6 @@
 use super::*;
-use crate::engine::{ApiVersion, Flavour};
+use crate::dialect::Dialect;
+use crate::engine::ApiVersion;
 use crate::wire::Address;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -25,7 +26,7 @@ struct Events {
 
 /// Returns what the driver concludes about a killed run on such an engine, and the requests that the engine
 /// received.
-async fn asked(flavour: Flavour, events: Events) -> (Option<bool>, Vec<String>) {
+async fn asked(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -51,7 +52,7 @@ async fn asked(flavour: Flavour, events: Events) -> (Option<bool>, Vec<String>) 
             }
         }
     });
-    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), flavour);
+    let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
     let at = |text: &str| time::parse(text).unwrap();
     let (started, finished) = (at("2026-11-25T23:37:01.25Z"), at("2026-11-25T23:37:02.5Z"));
     let told = engine
@@ -69,7 +70,7 @@ async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
         stays_open: true,
         ..Events::default()
     };
-    let (told, heads) = asked(Flavour::Docker, events).await;
+    let (told, heads) = asked(Dialect::DOCKER, events).await;
     assert_eq!(told, Some(true));
     for part in [
         "since=1795649821.25",
@@ -90,7 +91,7 @@ async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_t
         stays_open: true,
     };
     let began = Instant::now();
-    assert_eq!(asked(Flavour::Docker, events).await.0, Some(false));
+    assert_eq!(asked(Dialect::DOCKER, events).await.0, Some(false));
     assert!(began.elapsed() < PATIENCE);
 }
 
@@ -102,8 +103,8 @@ async fn events_that_were_forgotten_leave_it_unknown() {
             earlier,
             stays_open: false,
         };
-        assert_eq!(asked(Flavour::Docker, events(false)).await.0, None);
-        assert_eq!(asked(Flavour::Docker, events(true)).await.0, Some(false));
+        assert_eq!(asked(Dialect::DOCKER, events(false)).await.0, None);
+        assert_eq!(asked(Dialect::DOCKER, events(true)).await.0, Some(false));
     }
 }
 
@@ -114,7 +115,7 @@ async fn an_engine_that_does_not_answer_leaves_it_unknown() {
         stays_open: true,
         ..Events::default()
     };
-    assert_eq!(asked(Flavour::Docker, events).await.0, None);
+    assert_eq!(asked(Dialect::DOCKER, events).await.0, None);
 }
 
 #[tokio::test]
@@ -123,5 +124,5 @@ async fn podman_has_no_events_of_it_and_is_not_asked() {
         of_the_run: vec![event("oom", "")],
         ..Events::default()
     };
-    assert_eq!(asked(Flavour::Podman, events).await, (None, Vec::new()));
+    assert_eq!(asked(Dialect::PODMAN, events).await, (None, Vec::new()));
 }

@@ -1,0 +1,85 @@
+//! The resources that a container needs: volumes, directories and networks that must exist.
+
+use driver_interface_errors::{NetworkNotFoundError, Result, UnsupportedError, VolumeNotFoundError};
+use driver_interface_types::{ContainerConfig, MountType, NetworkMode, label};
+
+use super::binds::missing;
+use crate::driver::inner::Inner;
+use crate::translate::errors::Operation;
+use crate::translate::tmpfs;
+
+impl Inner {
+    /// Checks that the volumes, the network and the directories that the config names exist.
+    pub(super) async fn check_parts(&self, config: &ContainerConfig) -> Result<()> {
+        let absent = self.missing_sources(config).await;
+        if let Some(mount) = absent.first().and_then(|index| config.volumes.get(*index)) {
+            return Err(missing(&mount.source).into());
+        }
+        for mount in config
+            .volumes
+            .iter()
+            .filter(|mount| mount.mount_type() != MountType::Bind)
+        {
+            self.volume(&mount.source).await?;
+        }
+        if let NetworkMode::Named(name) = &config.network {
+            self.network_named(name).await?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::driver) async fn network_named(&self, name: &str) -> Result<()> {
+        let own = self.own_networks().await?;
+        let found = own.iter().any(|network| network.name == *name);
+        if found {
+            Ok(())
+        } else {
+            Err(NetworkNotFoundError::new(name).into())
+        }
+    }
+
+    /// Checks the modes of tmpfs mounts if the runtime gives them the mode of the image's directory at that path.
+    /// The image's mode is only visible in the new container.
+    pub(super) async fn check_tmpfs_modes(&self, id: &str, config: &ContainerConfig) -> Result<()> {
+        let is_known = matches!(config.runtime.as_deref(), None | Some("runc"));
+        if !self.features.keeps_mode || !is_known {
+            return Ok(());
+        }
+        for mount in tmpfs::all(config) {
+            let unseen = |failure| self.error(Operation::InspectContainer, id, failure);
+            let mut below = self.engine.stat_path(id, &mount.target).await.map_err(unseen)?;
+            if let Some(target) = below.as_ref().and_then(|stat| stat.link_target()) {
+                below = self.engine.stat_path(id, target).await.map_err(unseen)?;
+            }
+            let misfit = below
+                .filter(|stat| stat.is_folder())
+                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.dialect(), &below));
+            if let Some(misfit) = misfit {
+                let reason = format!(
+                    "the tmpfs mount at `{}` covers a directory of the image, and this engine's runc is \
+                     older than 1.1.8, so {misfit}; mount it at a path that does not exist in the image, set \
+                     `security.user` to a number, or update runc",
+                    mount.target
+                );
+                return Err(UnsupportedError::new(super::OPERATION, reason).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the engine did not recreate a volume. A volume that disappeared between the check and the
+    /// creation is silently recreated empty, and is not the one requested.
+    pub(super) async fn check_volume_stayed(&self, name: &str, operation: &str) -> Result<()> {
+        match self.find_volume(name).await? {
+            Some(volume)
+                if volume
+                    .labels
+                    .get(label::OPERATION)
+                    .is_none_or(|made_by| made_by != operation) =>
+            {
+                Ok(())
+            }
+            Some(_) | None => Err(VolumeNotFoundError::new(name).into()),
+        }
+    }
+}

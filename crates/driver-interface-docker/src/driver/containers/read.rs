@@ -1,0 +1,86 @@
+//! Inspecting and listing containers.
+
+use driver_interface_errors::Result;
+use driver_interface_kit::session_of;
+use driver_interface_types::{ContainerFilter, ContainerInstance};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::Operation;
+use crate::translate::records::SummaryRecord;
+use crate::translate::{instance, labels};
+
+/// How many containers a listing inspects concurrently.
+const AT_ONCE: usize = 8;
+
+impl Inner {
+    pub(in crate::driver) async fn get(&self, asked: &str) -> Result<Option<ContainerInstance>> {
+        let Some(record) = self.find_container(asked).await? else {
+            return Ok(None);
+        };
+        let instance = instance::of(&record, &self.features);
+        instance
+            .map(Some)
+            .map_err(|failure| self.error(Operation::InspectContainer, asked, failure))
+    }
+
+    /// Lists containers. Each one is inspected individually, because a summary contains neither how a container
+    /// exited nor when.
+    pub(in crate::driver) async fn list(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+        let summaries = self.own_summaries().await?;
+        let chosen: Vec<SummaryRecord> = summaries
+            .into_iter()
+            .filter(|summary| may_match(summary, filter))
+            .collect();
+        let looked_up = stream::iter(chosen).map(|summary| async move { self.get(&summary.id).await });
+        let found: Vec<Option<ContainerInstance>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut found: Vec<ContainerInstance> = found.into_iter().flatten().collect();
+        found.retain(|container| filter.matches(container));
+        found.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(found)
+    }
+
+    pub(in crate::driver) async fn own_summaries(&self) -> Result<Vec<SummaryRecord>> {
+        let listed = self.engine.list_containers(&self.ownership.filters(), 0).await;
+        let mut own = listed.map_err(|failure| self.error(Operation::Read, "containers", failure))?;
+        own.retain(|summary| self.owns(summary));
+        Ok(own)
+    }
+
+    pub(in crate::driver) fn owns(&self, summary: &SummaryRecord) -> bool {
+        let names = summary
+            .names
+            .iter()
+            .map(|name| name.strip_prefix('/').unwrap_or(name));
+        names
+            .into_iter()
+            .any(|name| labels::owns_container(&self.ownership, name, &summary.labels))
+    }
+
+    pub(in crate::driver) async fn is_healthy(&self, asked: &str) -> Result<bool> {
+        self.container(asked)
+            .await
+            .map(|record| instance::is_healthy(&record))
+    }
+}
+
+/// Returns whether a container may match the filter, judging by its names and labels.
+fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
+    let session = session_of(&summary.labels);
+    let own = labels::of_config(&summary.labels);
+    let named = |name: &String| {
+        summary
+            .names
+            .iter()
+            .any(|own| own.trim_start_matches('/') == name)
+    };
+    filter.name.as_ref().is_none_or(named)
+        && filter
+            .session_id
+            .as_ref()
+            .is_none_or(|wanted| session.as_ref() == Some(wanted))
+        && filter
+            .labels
+            .iter()
+            .all(|(key, value)| own.get(key) == Some(value))
+}

@@ -1,0 +1,139 @@
+//! Signals, pausing and unpausing.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{ContainerNotRunningError, DriverError, Effect, Result};
+use driver_interface_kit::Caller;
+use driver_interface_types::{
+    ContainerStatus, PauseOutcome, RestartOutcome, Signal, StopOptions, UnpauseOutcome,
+};
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::{self, Cause, Operation, cause};
+use crate::translate::records::{ContainerRecord, StateRecord};
+use crate::translate::status;
+use crate::wire::EngineError;
+
+impl Inner {
+    pub(in crate::driver) async fn send_signal(self: Arc<Self>, asked: String, signal: Signal) -> Result<()> {
+        let record = self.container(&asked).await?;
+        let frozen = status::status(&record.state) == ContainerStatus::Paused;
+        if !status::lives(&record.state) || (frozen && signal != Signal::KILL) {
+            return Err(not_running(&asked, &record.state));
+        }
+        if signal == Signal::KILL {
+            self.sessions.drain(&record.id);
+        }
+        // Send the number, because engines do not know every signal's name.
+        let number = signal.number().to_string();
+        let sent = self.engine.signal_container(&record.id, &number);
+        let sent = if signal == Signal::KILL {
+            // Podman responds to a kill once the container is not running, and so never if it is restarted right
+            // away.
+            tokio::select! {
+                sent = sent => sent,
+                () = self.wait_for_end(&record) => Ok(()),
+            }
+        } else {
+            sent.await
+        };
+        if let Err(failure) = sent {
+            return Err(self.not_signalled(&asked, &record, failure).await?);
+        }
+        if frozen {
+            // Docker unpauses a paused container when it is killed, Podman does not.
+            let _ = self.engine.unpause_container(&record.id).await;
+        }
+        Ok(())
+    }
+
+    async fn not_signalled(
+        &self,
+        asked: &str,
+        record: &ContainerRecord,
+        failure: EngineError,
+    ) -> Result<DriverError> {
+        let EngineError::Refused(refusal) = &failure else {
+            return Ok(self.error(Operation::StopContainer, asked, failure));
+        };
+        let now = self.container(&record.id).await?;
+        let found = cause(Operation::StopContainer, refusal);
+        let state = matches!(found, Cause::NotRunning | Cause::WrongState);
+        if state {
+            return Ok(not_running(asked, &now.state));
+        }
+        if !status::lives(&now.state) {
+            // This very signal may be the reason.
+            let error = not_running(asked, &now.state);
+            return Ok(match failure.effect_unknown() {
+                true => error.with_effect(Effect::Unknown),
+                false => error,
+            });
+        }
+        Ok(self.error(Operation::StopContainer, asked, failure))
+    }
+
+    pub(in crate::driver) async fn pause(self: Arc<Self>, asked: String) -> Result<PauseOutcome> {
+        let record = self.container(&asked).await?;
+        match status::status(&record.state) {
+            ContainerStatus::Paused => return Ok(PauseOutcome::AlreadyPaused),
+            ContainerStatus::Running => {}
+            _ => return Err(not_running(&asked, &record.state)),
+        }
+        let Err(failure) = self.engine.pause_container(&record.id).await else {
+            return Ok(PauseOutcome::Paused);
+        };
+        // Engines reject the request in every unsuitable state; the current state decides which error to return.
+        let refused = errors::is_refusal(Operation::PauseContainer, &failure);
+        let now = self.container(&record.id).await?;
+        match status::status(&now.state) {
+            ContainerStatus::Paused if !refused => Ok(PauseOutcome::Paused),
+            ContainerStatus::Paused => Ok(PauseOutcome::AlreadyPaused),
+            ContainerStatus::Running => Err(self.error(Operation::PauseContainer, &asked, failure)),
+            _ => Err(not_running(&asked, &now.state)),
+        }
+    }
+
+    pub(in crate::driver) async fn unpause(self: Arc<Self>, asked: String) -> Result<UnpauseOutcome> {
+        let record = self.container(&asked).await?;
+        match status::status(&record.state) {
+            ContainerStatus::Running => return Ok(UnpauseOutcome::AlreadyRunning),
+            ContainerStatus::Paused => {}
+            _ => return Err(not_running(&asked, &record.state)),
+        }
+        let Err(failure) = self.engine.unpause_container(&record.id).await else {
+            return Ok(UnpauseOutcome::Unpaused);
+        };
+        let refused = errors::is_refusal(Operation::PauseContainer, &failure);
+        let now = self.container(&record.id).await?;
+        match status::status(&now.state) {
+            ContainerStatus::Running if !refused => Ok(UnpauseOutcome::Unpaused),
+            ContainerStatus::Running => Ok(UnpauseOutcome::AlreadyRunning),
+            ContainerStatus::Paused => Err(self.error(Operation::PauseContainer, &asked, failure)),
+            _ => Err(not_running(&asked, &now.state)),
+        }
+    }
+
+    /// Stops and starts a container. If the caller goes away, it does not continue, so that a stop by another
+    /// caller that has returned is not undone.
+    pub(in crate::driver) async fn restart(
+        self: Arc<Self>,
+        asked: String,
+        options: StopOptions,
+        caller: Caller,
+    ) -> Result<RestartOutcome> {
+        let stopped = Arc::clone(&self).stop(asked.clone(), options).await?;
+        self.start(asked, caller).await?;
+        Ok(stopped.into())
+    }
+}
+
+/// Returns the error for a container in a state in which it runs no process.
+pub(in crate::driver) fn not_running(asked: &str, state: &StateRecord) -> DriverError {
+    let text = match status::status(state) {
+        // The container was stopped when the engine checked and is running again now, or the other way round.
+        ContainerStatus::Running => "its state was changing".to_owned(),
+        status => format!("it is {status}"),
+    };
+    ContainerNotRunningError::new(asked, text).into()
+}

@@ -1,0 +1,125 @@
+//! Resource usage of a container.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{ContainerNotRunningError, Result};
+use driver_interface_types::{ContainerStats, ContainerStatus, StatsStream};
+use futures_util::stream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::driver::inner::Inner;
+use crate::driver::task::located;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::records::ContainerRecord;
+use crate::translate::usage::UsageRecord;
+use crate::translate::{labels, status};
+use crate::wire::EngineError;
+
+const STREAM: &str = "stream_container_stats";
+/// The interval between measurements. The interval of the engines' own streams varies (5 s on Podman), so the
+/// driver requests single measurements.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A container that is being measured.
+struct Meter {
+    driver: Arc<Inner>,
+    id: String,
+    pids_limit: u64,
+    earlier: UsageRecord,
+    next: Instant,
+}
+
+impl Inner {
+    pub(in crate::driver) async fn stats(self: Arc<Self>, asked: String) -> Result<ContainerStats> {
+        let record = self.measurable(&asked).await?;
+        let mut meter = self.meter(&asked, &record).await?;
+        match meter.next().await? {
+            Some(stats) => Ok(stats),
+            // The container exited in the meantime.
+            None => {
+                let now = self.container(&record.id).await?;
+                Err(not_running(&asked, status::status(&now.state)).into())
+            }
+        }
+    }
+
+    pub(in crate::driver) async fn stats_stream(self: Arc<Self>, asked: String) -> Result<StatsStream> {
+        let record = self.measurable(&asked).await?;
+        let meter = self.meter(&asked, &record).await?;
+        Ok(StatsStream::new(stream::try_unfold(
+            meter,
+            |mut meter| async move {
+                let stats = meter.next().await.map_err(|error| located(error, STREAM))?;
+                Ok(stats.map(|stats| (stats, meter)))
+            },
+        )))
+    }
+
+    async fn measurable(&self, asked: &str) -> Result<ContainerRecord> {
+        let record = self.container(asked).await?;
+        if status::lives(&record.state) {
+            Ok(record)
+        } else {
+            Err(not_running(asked, status::status(&record.state)).into())
+        }
+    }
+
+    async fn meter(self: &Arc<Self>, asked: &str, record: &ContainerRecord) -> Result<Meter> {
+        let next = Instant::now() + PERIOD;
+        let Some(earlier) = self.measure(&record.id).await? else {
+            let now = self.container(&record.id).await?;
+            return Err(not_running(asked, status::status(&now.state)).into());
+        };
+        Ok(Meter {
+            driver: Arc::clone(self),
+            id: record.id.clone(),
+            pids_limit: labels::resources(&record.config.labels).pids,
+            earlier,
+            next,
+        })
+    }
+
+    /// Takes one measurement. Returns `None` if the container is gone or not running.
+    async fn measure(&self, id: &str) -> Result<Option<UsageRecord>> {
+        let failed = |failure| self.error(Operation::InspectContainer, id, failure);
+        let measured = timeout(self.deadlines.read, self.engine.usage(id)).await;
+        let measured =
+            measured.unwrap_or_else(|_| Err(EngineError::Broken("no measurement arrived in time".into())));
+        match measured {
+            Ok(found) => Ok(found.filter(|usage| usage.time().is_some())),
+            Err(EngineError::Refused(refusal)) => {
+                let gone = cause(Operation::InspectContainer, &refusal) == Cause::NotFound;
+                let ended = match self.find_container(id).await? {
+                    Some(now) => !status::lives(&now.state),
+                    None => true,
+                };
+                if gone || ended {
+                    Ok(None)
+                } else {
+                    Err(failed(EngineError::Refused(refusal)))
+                }
+            }
+            Err(failure) => Err(failed(failure)),
+        }
+    }
+}
+
+impl Meter {
+    async fn next(&mut self) -> Result<Option<ContainerStats>> {
+        sleep_until(self.next).await;
+        // Skip measurements that nobody was waiting for.
+        self.next = Instant::now() + PERIOD;
+        let Some(usage) = self.driver.measure(&self.id).await? else {
+            return Ok(None);
+        };
+        // A new run restarts the counters and belongs to another stream.
+        let stats = usage.after(&self.earlier, self.pids_limit);
+        self.earlier = usage;
+        Ok(stats)
+    }
+}
+
+fn not_running(asked: &str, status: ContainerStatus) -> ContainerNotRunningError {
+    ContainerNotRunningError::new(asked, status.as_str())
+}

@@ -1,0 +1,222 @@
+//! Stopping a container's main process.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driver_interface_errors::{ContainerNotFoundError, ContainerStopError, Effect, Hint, Result};
+use driver_interface_types::{ContainerStatus, StopOptions, StopOutcome};
+use tokio::time::{sleep, timeout};
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::records::{ContainerRecord, StateRecord};
+use crate::translate::status;
+use crate::wire::EngineError;
+
+/// The exit code of a killed process.
+const KILLED: i64 = 137;
+/// How often to inspect a run that should exit, in addition to waiting for it.
+const RECHECK: Duration = Duration::from_secs(1);
+const KILL: &str = "SIGKILL";
+const DEFAULT_SIGNAL: &str = "SIGTERM";
+
+/// Whether a signal was delivered to the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signalled {
+    Yes,
+    /// The process had already exited.
+    Ended,
+}
+
+/// Returns the grace period of a stop: how long the process has before it is killed or left running.
+pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
+    match options {
+        StopOptions {
+            timeout: Some(grace), ..
+        } => grace,
+        StopOptions { force: true, .. } => Duration::ZERO,
+        _ => StopOptions::DEFAULT_GRACE,
+    }
+}
+
+impl Inner {
+    pub(in crate::driver) async fn stop(
+        self: Arc<Self>,
+        asked: String,
+        options: StopOptions,
+    ) -> Result<StopOutcome> {
+        let mut record = self.container(&asked).await?;
+        if !status::lives(&record.state) {
+            // A start in progress, even one whose caller has gone, must take effect before this can report that
+            // nothing is running.
+            drop(self.starts.lock(&record.id).await);
+            let Some(now) = self.find_container(&record.id).await? else {
+                return Err(ContainerNotFoundError::new(asked).into());
+            };
+            record = now;
+        }
+        if !status::lives(&record.state) {
+            return Ok(StopOutcome::AlreadyStopped);
+        }
+        self.sessions.drain(&record.id);
+        if options.force && options.timeout.is_none() {
+            return self.kill(&asked, &record).await;
+        }
+        let grace = grace(options);
+        let signal = match record.config.stop_signal.as_str() {
+            "" => DEFAULT_SIGNAL,
+            signal => signal,
+        };
+        if self.signal(&asked, &record, signal).await? == Signalled::Yes {
+            let _ = timeout(grace, self.wait_for_end(&record)).await;
+        }
+        match self.run_ended(&asked, &record).await? {
+            Some(state) => Ok(outcome(&state)),
+            None if options.force => self.kill(&asked, &record).await,
+            None => {
+                let text = format!("it was still running {grace:?} after the stop signal");
+                Err(ContainerStopError::new(asked, text)
+                    .with_hint(Hint::StillRunning)
+                    .into())
+            }
+        }
+    }
+
+    async fn kill(&self, asked: &str, record: &ContainerRecord) -> Result<StopOutcome> {
+        let patience = self.deadlines.stop_margin / 2;
+        let killed = async {
+            // Podman responds to a kill once the container is not running, and so never if it is restarted right
+            // away.
+            tokio::select! {
+                sent = self.signal(asked, record, KILL) => {
+                    sent?;
+                    self.wait_for_end(record).await;
+                }
+                () = self.wait_for_end(record) => {}
+            }
+            Ok::<(), driver_interface_errors::DriverError>(())
+        };
+        timeout(patience, killed).await.unwrap_or(Ok(()))?;
+        match self.run_ended(asked, record).await? {
+            Some(state) => Ok(outcome(&state)),
+            None => Err(ContainerStopError::new(asked, "it was killed but has not exited")
+                .with_effect(Effect::Unknown)
+                .with_hint(Hint::VerifyFirst)
+                .into()),
+        }
+    }
+
+    /// Sends a signal, and unpauses a paused container so that the process can handle it.
+    async fn signal(&self, asked: &str, record: &ContainerRecord, signal: &str) -> Result<Signalled> {
+        let sent = self.engine.signal_container(&record.id, signal).await;
+        let signalled = self.accepted(asked, record, sent).await?;
+        if status::status(&record.state) == ContainerStatus::Paused {
+            // Docker unpauses the container when it is signalled, Podman does not.
+            let thawed = self.engine.unpause_container(&record.id).await;
+            self.accepted(asked, record, thawed).await?;
+        }
+        Ok(signalled)
+    }
+
+    /// Returns whether the engine delivered the signal. It is not an error if the process has exited or the
+    /// container is not paused.
+    async fn accepted(
+        &self,
+        asked: &str,
+        record: &ContainerRecord,
+        done: std::result::Result<(), EngineError>,
+    ) -> Result<Signalled> {
+        let Err(failure) = done else {
+            return Ok(Signalled::Yes);
+        };
+        let found = match &failure {
+            EngineError::Refused(refusal) => cause(Operation::StopContainer, refusal),
+            _ => return Err(self.error(Operation::StopContainer, asked, failure)),
+        };
+        if matches!(found, Cause::NotRunning | Cause::WrongState) {
+            return Ok(Signalled::Ended);
+        }
+        // Whatever the engine's error is, a run that has exited needs no signal.
+        match self.run_ended(asked, record).await? {
+            Some(_) => Ok(Signalled::Ended),
+            None => Err(self.error(Operation::StopContainer, asked, failure)),
+        }
+    }
+
+    /// Waits until every reader sees that this run has exited. Podman's wait returns a moment before its records
+    /// show the exit.
+    pub(in crate::driver) async fn wait_for_end(&self, record: &ContainerRecord) {
+        loop {
+            // The engine's wait keeps waiting if the container is restarted right away.
+            let waited = timeout(RECHECK, self.engine.wait_container(&record.id)).await;
+            match self.find_container(&record.id).await {
+                Ok(Some(now)) if !is_over(&record.state, &now.state) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(id = record.id, %error, "inspecting a stopping container failed")
+                }
+            }
+            let pause = if matches!(waited, Ok(Err(_))) { 200 } else { 20 };
+            sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    /// Returns the state after this run, or `None` if it is still running. If the engine has begun to record the
+    /// exit, this waits until it has finished.
+    async fn run_ended(&self, asked: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
+        let began = Instant::now();
+        loop {
+            let Some(now) = self.find_container(&record.id).await? else {
+                return Err(ContainerNotFoundError::new(asked).into());
+            };
+            if is_over(&record.state, &now.state) {
+                return Ok(Some(now.state));
+            }
+            if now.state.status != "stopping" || began.elapsed() > self.deadlines.stop_margin / 4 {
+                return Ok(None);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Returns whether the run shown by `then` is over in `now`: nothing is running, or a later run is.
+fn is_over(then: &StateRecord, now: &StateRecord) -> bool {
+    !status::lives(now) || status::started_at(now) != status::started_at(then)
+}
+
+fn outcome(state: &StateRecord) -> StopOutcome {
+    if !status::lives(state) && state.exit_code == KILLED {
+        StopOutcome::Killed
+    } else {
+        StopOutcome::Stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grace_follows_from_both_options() {
+        let ten = Duration::from_secs(10);
+        assert_eq!(grace(StopOptions::default()), ten);
+        assert_eq!(grace(StopOptions::graceful(Duration::ZERO)), Duration::ZERO);
+        assert_eq!(grace(StopOptions::kill()), Duration::ZERO);
+        assert_eq!(grace(StopOptions::kill_after(ten)), ten);
+    }
+
+    #[test]
+    fn a_later_run_means_that_the_earlier_is_over() {
+        let run = |word: &str, started: &str| StateRecord {
+            status: word.to_owned(),
+            started_at: started.to_owned(),
+            ..StateRecord::default()
+        };
+        let first = run("running", "2026-11-24T08:11:04Z");
+        assert!(!is_over(&first, &first));
+        assert!(!is_over(&first, &run("stopping", "2026-11-24T08:11:04Z")));
+        assert!(is_over(&first, &run("exited", "2026-11-24T08:11:04Z")));
+        assert!(is_over(&first, &run("running", "2026-11-24T08:11:05Z")));
+    }
+}

@@ -1,0 +1,258 @@
+//! Copying archives into and out of containers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{
+    DriverError, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, TimeoutError,
+};
+use driver_interface_kit::effects;
+use driver_interface_types::tar::{TarPart, TarReader};
+use driver_interface_types::{ByteStream, ContainerPath, TarStream};
+use futures_util::stream;
+use tokio::time::timeout;
+
+use super::place::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
+use crate::driver::inner::Inner;
+use crate::driver::task::located;
+use crate::engine::Download;
+use crate::translate::errors::Operation;
+use crate::translate::tar::Renamer;
+use crate::wire::{EngineError, UploadError};
+
+/// Runs an operation that consumes a stream from the caller. It is dropped together with the caller, because only
+/// the caller knows when the stream ends.
+pub(in crate::driver) async fn transfer<T>(
+    operation: &'static str,
+    deadline: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let done = timeout(deadline, effects::track(work)).await;
+    done.unwrap_or_else(|_| {
+        let late = TimeoutError::new(operation, deadline);
+        Err(late.with_hint(Hint::VerifyFirst).into())
+    })
+    .map_err(|error| located(error, operation))
+}
+
+impl Inner {
+    pub(in crate::driver) async fn copy_into(
+        self: &Arc<Self>,
+        container: &str,
+        folder: &ContainerPath,
+        archive: TarStream,
+    ) -> Result<()> {
+        let record = self.container(container).await?;
+        let asked = FileRequest {
+            operation: "copy_into_container",
+            container,
+            record: &record,
+            path: folder.as_str(),
+        };
+        let place = self.locate(asked).await?;
+        let archive = checked(folder.to_string(), archive);
+        if place.in_memory {
+            return self.unpack_inside(asked, &place.path, archive).await;
+        }
+        match &place.stat {
+            None => return Err(unread(asked.path, Kind::NotFound, "no such directory").into()),
+            Some(stat) if !stat.is_folder() => {
+                return Err(unread(asked.path, Kind::NotADirectory, "it is not a directory").into());
+            }
+            Some(_) => {}
+        }
+        refuse_read_only(asked, &place.path)?;
+        self.unpack(asked, &place.path, archive).await
+    }
+
+    /// Lets the engine unpack an archive.
+    pub(in crate::driver) async fn unpack(
+        &self,
+        asked: FileRequest<'_>,
+        folder: &str,
+        archive: ByteStream,
+    ) -> Result<()> {
+        match self.engine.put_archive(&asked.record.id, folder, archive).await {
+            Ok(()) => Ok(()),
+            Err(UploadError::Content(error)) => Err(error),
+            Err(UploadError::Engine(EngineError::Refused(refusal))) => {
+                Err(self.refused(asked, refusal, true).await)
+            }
+            Err(UploadError::Engine(failure)) => {
+                Err(self.error(Operation::WriteFiles, asked.container, failure))
+            }
+        }
+    }
+
+    pub(in crate::driver) async fn copy_from(
+        self: &Arc<Self>,
+        container: &str,
+        path: &ContainerPath,
+    ) -> Result<TarStream> {
+        let record = self.container(container).await?;
+        let asked = FileRequest {
+            operation: "copy_from_container",
+            container,
+            record: &record,
+            path: path.as_str(),
+        };
+        let place = self.locate(asked).await?;
+        if place.in_memory {
+            let (archive, name) = self.pack_inside(asked, &place.path).await?;
+            return Ok(complete(archive, name.clone(), renamer(path, &name)));
+        }
+        if place.stat.is_none() {
+            return Err(unread(asked.path, Kind::NotFound, "no such file or directory").into());
+        }
+        let download = self.download(asked, &place.path).await?;
+        let archive = stream::try_unfold(download, |mut download| async move {
+            let data = download.next().await.map_err(cut)?;
+            Ok(data.map(|data| (data, download)))
+        });
+        let name = last_part(&place.path).to_owned();
+        Ok(complete(
+            ByteStream::new(archive),
+            name,
+            renamer(path, &place.path),
+        ))
+    }
+
+    pub(in crate::driver) async fn download(&self, asked: FileRequest<'_>, path: &str) -> Result<Download> {
+        let id = &asked.record.id;
+        match self.engine.get_archive(id, path, self.deadlines.read).await {
+            Ok(download) => Ok(download),
+            Err(EngineError::Refused(refusal)) => Err(self.refused(asked, refusal, false).await),
+            Err(failure) => Err(self.error(Operation::Read, asked.container, failure)),
+        }
+    }
+}
+
+pub(in crate::driver) fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Returns the renamer for an archive whose entries the engine names after a link's target. The caller knows them
+/// by the name of the link.
+fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
+    let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
+    let wanted = asked.file_name().filter(|name| *name != led_to)?;
+    Some(Renamer::new(led_to, wanted))
+}
+
+/// Returns the same archive with renamed entries. It ends with an error if it is truncated or contains anything
+/// other than `name`.
+fn complete(archive: ByteStream, name: String, renamer: Option<Renamer>) -> TarStream {
+    let start = (archive, TarReader::default(), renamer, name);
+    TarStream::new(stream::try_unfold(
+        start,
+        |(mut archive, mut reader, mut renamer, name)| async move {
+            match archive.next().await.transpose()? {
+                Some(mut data) => {
+                    scan(&mut reader, &data, &name).map_err(broken)?;
+                    if let Some(renamer) = &mut renamer {
+                        data = renamer.push(&data).map_err(broken)?;
+                    }
+                    Ok(Some((data, (archive, reader, renamer, name))))
+                }
+                None if reader.is_complete() => Ok(None),
+                None => Err(broken("it is truncated")),
+            }
+        },
+    ))
+}
+
+/// Returns the error for a truncated archive: the connection broke without this being visible.
+pub(in crate::driver) fn broken(why: &'static str) -> DriverError {
+    cut(EngineError::InvalidResponse(format!("invalid archive: {why}")))
+}
+
+/// Checks an archive as it passes through, and returns what is wrong with it. Every entry must lie below the
+/// requested path.
+fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static str> {
+    reader.push(data);
+    while let Some(part) = reader.next()? {
+        if let TarPart::Entry(entry) = part
+            && !name.is_empty()
+            && entry.name.split('/').find(|part| !matches!(*part, "" | ".")) != Some(name)
+        {
+            return Err("it has an entry outside the requested path");
+        }
+    }
+    Ok(())
+}
+
+/// Returns the same archive, ending with an error if it is corrupt, ends too early or has names that lead out of
+/// the directory. The engine confines entries to the container in any case; this confines them to the directory.
+fn checked(folder: String, archive: TarStream) -> TarStream {
+    let start = (archive, TarReader::default(), folder);
+    TarStream::new(stream::try_unfold(
+        start,
+        |(mut archive, mut reader, folder)| async move {
+            let refuse =
+                |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
+            let broken = |why: &str| refuse(Kind::InvalidData, why);
+            let Some(data) = archive.next().await.transpose()? else {
+                if reader.is_complete() {
+                    return Ok(None);
+                }
+                return Err(broken("the archive is truncated"));
+            };
+            reader.push(&data);
+            while let Some(part) = reader.next().map_err(broken)? {
+                let TarPart::Entry(entry) = part else { continue };
+                if entry.name.split('/').any(|part| part == "..") {
+                    let why = format!(
+                        "the archive contains the name {:?}, which leads out of the directory",
+                        entry.name
+                    );
+                    return Err(broken(&why));
+                }
+                if entry.name.split('/').any(|part| part.len() > MAX_NAME) {
+                    let why = format!("the archive contains a name of more than {MAX_NAME} bytes");
+                    return Err(refuse(Kind::InvalidFilename, &why));
+                }
+            }
+            Ok(Some((data, (archive, reader, folder))))
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::tar::{Rights, ending, file};
+
+    const RIGHTS: Rights = Rights {
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+    };
+
+    fn archive(name: &str) -> Vec<u8> {
+        [file(name, RIGHTS, 0), ending(0)].concat()
+    }
+
+    async fn outcome(bytes: Vec<u8>) -> Result<usize> {
+        let read = checked("/x".to_owned(), bytes.into()).read_all(1 << 20).await;
+        read.map(|bytes| bytes.len())
+    }
+
+    #[tokio::test]
+    async fn an_archive_passes_as_it_is() {
+        assert_eq!(outcome(archive("a/b")).await.unwrap(), archive("a/b").len());
+    }
+
+    #[tokio::test]
+    async fn names_that_lead_out_and_broken_archives_are_refused() {
+        let mut cut = [file("a", RIGHTS, 9), b"12345".to_vec()].concat();
+        for bytes in [
+            archive("../a"),
+            archive("a/../../b"),
+            std::mem::take(&mut cut),
+            vec![7; 600],
+        ] {
+            let error = outcome(bytes).await.unwrap_err();
+            assert_eq!(error.code(), "FILE_SYSTEM_ERROR");
+        }
+    }
+}

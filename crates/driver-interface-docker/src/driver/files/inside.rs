@@ -1,0 +1,246 @@
+//! Files that only a container's own processes can reach: those on tmpfs mounts, where the engine sees the files
+//! underneath.
+//!
+//! A shell in the container transfers them with the programs of its image. Its output begins with a status line,
+//! and the content ends with a marker, so that truncated content is never mistaken for complete content.
+
+mod read;
+mod write;
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use driver_interface_errors::{
+    DriverError, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, UnsupportedError,
+};
+use driver_interface_types::ExecConfig;
+use tokio::io::{WriteHalf, split};
+use tokio::time::timeout;
+
+use super::place::{FileRequest, cut, unread};
+use crate::driver::exec::{Input, StartedExec, Tree, begin};
+use crate::driver::inner::{Inner, unique};
+use crate::engine::ExecReader;
+use crate::translate::file_error;
+use crate::wire::{Duplex, EngineError, Stream};
+
+/// The most privileged user of a container.
+const ROOT: &str = "0:0";
+/// Output on stderr beyond this size is dropped.
+const MAX_COMPLAINT: usize = 4 * 1024;
+
+/// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
+/// links, including dangling ones.
+const PRELUDE: &str = r#"
+mark=$1 target=$2
+umask 022
+say() { echo "$mark $1"; exit 0; }
+needs() { command -v "$1" > /dev/null || say "tool $1"; }
+reach() {
+  above=${1%/*}
+  while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
+  if [ ! -d "${above:-/}" ]; then say none; fi
+}
+look() {
+  if [ -e "$1" ]; then return 0; fi
+  reach "$1"
+  if [ -x "${above:-/}" ]; then say nothing; fi
+  say denied
+}
+follow() {
+  links=0
+  while [ -L "$target" ]; do
+    needs readlink
+    links=$((links + 1))
+    if [ "$links" -gt 40 ]; then say loop; fi
+    led=$(readlink -n "$target" && echo .) || say denied
+    led=${led%.}
+    case $led in /*) target=$led;; *) target=${target%/*}/$led;; esac
+  done
+}
+"#;
+
+/// A script that runs in a container, and its output.
+struct Inside {
+    reader: ExecReader,
+    tree: Tree,
+    mark: String,
+    /// Output that was received and not yet forwarded.
+    held: BytesMut,
+    complaint: Vec<u8>,
+    operation: &'static str,
+    /// The path as given by the caller.
+    path: String,
+    user: String,
+}
+
+/// A script to run.
+struct Script<'a> {
+    asked: FileRequest<'a>,
+    user: &'a str,
+    text: &'static str,
+    args: &'a [&'a str],
+}
+
+impl Inside {
+    /// Starts a script. Dropping it kills the script's processes, unless closing the input already makes them
+    /// exit.
+    async fn open(
+        inner: &Arc<Inner>,
+        script: &Script<'_>,
+        input: Input,
+    ) -> Result<(Self, WriteHalf<Duplex>)> {
+        let mark = unique();
+        let text = format!("{PRELUDE}{}", script.text);
+        let words = [&["sh", "-c", &text, "sh", &mark], script.args].concat();
+        let config = ExecConfig::new(words)
+            .env("LC_ALL", "C")
+            .working_dir("/")
+            .user(script.user);
+        let StartedExec { io, tree } = begin(
+            inner,
+            script.asked.operation,
+            script.asked.container,
+            &config,
+            input,
+        )
+        .await?;
+        let (half, write) = split(io);
+        let inside = Self {
+            reader: inner.engine.exec_reader(half, false, input == Input::Open),
+            tree,
+            mark,
+            held: BytesMut::new(),
+            complaint: Vec::new(),
+            operation: script.asked.operation,
+            path: script.asked.path.to_owned(),
+            user: script.user.to_owned(),
+        };
+        Ok((inside, write))
+    }
+
+    /// Reads more of the output. Returns `false` at its end.
+    async fn more(&mut self) -> Result<bool> {
+        let Some(frame) = self.reader.next().await.map_err(cut)? else {
+            return Ok(false);
+        };
+        match frame.stream {
+            Stream::Stdout => self.held.extend_from_slice(&frame.data),
+            Stream::Stderr => {
+                let room = MAX_COMPLAINT.saturating_sub(self.complaint.len());
+                self.complaint
+                    .extend_from_slice(frame.data.get(..room).unwrap_or(&frame.data));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the script's next status.
+    async fn word(&mut self) -> Result<String> {
+        loop {
+            let line = self.held.iter().position(|byte| *byte == b'\n');
+            if let Some(line) = line {
+                let text = String::from_utf8_lossy(self.held.get(..line).unwrap_or_default()).into_owned();
+                if let Some(word) = text.strip_prefix(&self.mark) {
+                    self.held.advance(line + 1);
+                    return Ok(word.trim_start().to_owned());
+                }
+            }
+            if self.held.len() > MAX_COMPLAINT || !self.more().await? {
+                return Err(self.silent().await);
+            }
+        }
+    }
+
+    /// Returns the error for a script that exited without a status.
+    async fn silent(&mut self) -> DriverError {
+        let ended = match self.tree.ended().await {
+            Ok(ended) => ended,
+            Err(error) => return error,
+        };
+        self.tree.disarm();
+        match ended.and_then(|ended| ended.failure(&self.held, &self.complaint)) {
+            Some(text) => {
+                let error = self.tree.start_error(text).await;
+                if error.hint() == Some(Hint::CommandNotFound) {
+                    return self.lacks("sh");
+                }
+                error
+            }
+            None => cut(EngineError::Broken("the command ended unexpectedly".into())),
+        }
+    }
+
+    /// Returns the next chunk of content, or `None` once all of it was received.
+    async fn content(&mut self, longest: std::time::Duration) -> Result<Option<Bytes>> {
+        loop {
+            let free = self.held.len().saturating_sub(self.mark.len());
+            if free > 0 {
+                return Ok(Some(self.held.split_to(free).freeze()));
+            }
+            let more = timeout(longest, self.more()).await;
+            let more = more.map_err(|_| cut(EngineError::Broken("no data arrived in time".into())))?;
+            if !more? {
+                self.tree.disarm();
+                if self.held.as_ref() == self.mark.as_bytes() {
+                    return Ok(None);
+                }
+                let why = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+                return Err(cut(EngineError::Broken(
+                    format!("the content is truncated: {why}").into(),
+                )));
+            }
+        }
+    }
+
+    /// Returns the error for a status other than success.
+    fn refused(&self, word: &str) -> DriverError {
+        let refuse = |kind, why: &str| unread(&self.path, kind, why).into();
+        match word.split_once(' ').unwrap_or((word, "")) {
+            ("tool", tool) => return self.lacks(tool),
+            ("nothing", _) => return refuse(Kind::NotFound, "no such file or directory"),
+            ("missing", _) => return refuse(Kind::NotFound, "its parent directory does not exist"),
+            ("none", _) => return refuse(Kind::NotADirectory, "a parent of it is not a directory"),
+            ("folder", _) => return refuse(Kind::IsADirectory, "it is a directory"),
+            ("nofile", _) => return refuse(Kind::InvalidInput, "it is not a regular file"),
+            ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
+            _ => {}
+        }
+        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+        // Programs end their messages with the kernel's error text.
+        let mut said = complaint
+            .lines()
+            .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
+        match (said.next(), word) {
+            (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
+            // This is never about the file itself: something above it is a file instead of a directory.
+            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &complaint),
+            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &complaint),
+            (Some(Kind::StorageFull), _) => {
+                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, complaint);
+                error.with_hint(Hint::NoSpaceLeft).into()
+            }
+            (kind, _) => {
+                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), complaint).into()
+            }
+        }
+    }
+
+    fn denied(&self) -> DriverError {
+        let text = format!(
+            "it is on a tmpfs mount, where files are accessed by a command in the container, and user {} has \
+             no permission",
+            self.user
+        );
+        unread(&self.path, Kind::PermissionDenied, text).into()
+    }
+
+    fn lacks(&self, tool: &str) -> DriverError {
+        let text = format!(
+            "`{}` is on a tmpfs mount, where files are accessed by a command in the container, and the image \
+             has no `{tool}`",
+            self.path
+        );
+        UnsupportedError::new(self.operation, text).into()
+    }
+}

@@ -1,0 +1,289 @@
+//! Resolving paths in a container, and which access they allow.
+
+use driver_interface_errors::{
+    DriverError, Effect, FileSystemError, FileSystemErrorKind as Kind, Hint, Result, UnsupportedError,
+};
+use driver_interface_types::ContainerStatus;
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::Operation;
+use crate::translate::path_stat::PathStat;
+use crate::translate::records::ContainerRecord;
+use crate::translate::{file_error, status};
+use crate::wire::{EngineError, Refusal};
+
+/// A path with more links than this counts as a loop, as in Linux.
+const MAX_LINKS: usize = 40;
+/// The maximum length of a file name on Linux. Engines respond to longer names inconsistently.
+pub(in crate::driver) const MAX_NAME: usize = 255;
+
+/// A file operation on a container.
+#[derive(Clone, Copy)]
+pub(in crate::driver) struct FileRequest<'a> {
+    /// The operation called, such as `write_file`.
+    pub(in crate::driver) operation: &'static str,
+    /// The container id or name as given by the caller.
+    pub(in crate::driver) container: &'a str,
+    pub(in crate::driver) record: &'a ContainerRecord,
+    /// The path as given by the caller.
+    pub(in crate::driver) path: &'a str,
+}
+
+/// A path whose links have all been resolved inside the container.
+#[derive(Debug)]
+pub(in crate::driver) struct Place {
+    /// The path without links, as far as it exists.
+    pub(in crate::driver) path: String,
+    /// The file at the path, or `None` if there is none.
+    pub(in crate::driver) stat: Option<PathStat>,
+    /// The deepest existing directory above it.
+    pub(in crate::driver) base: String,
+    /// Whether only the container's own processes can reach it. If so, links below were not resolved and the
+    /// existence of the file was not checked.
+    pub(in crate::driver) in_memory: bool,
+}
+
+impl Place {
+    fn root() -> Self {
+        Self {
+            path: String::new(),
+            stat: None,
+            base: "/".to_owned(),
+            in_memory: false,
+        }
+    }
+}
+
+impl Inner {
+    /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
+    /// the result, which determines what can be done with the path.
+    pub(in crate::driver) async fn locate(&self, asked: FileRequest<'_>) -> Result<Place> {
+        let mut parts: Vec<String> = parts(asked.path).rev().collect();
+        if parts.iter().any(|part| part.len() > MAX_NAME) {
+            let text = format!("a path component has more than {MAX_NAME} bytes");
+            return Err(unread(asked.path, Kind::InvalidFilename, text).into());
+        }
+        let mut place = Place::root();
+        let mut links = 0;
+        while let Some(part) = parts.pop() {
+            if part == ".." {
+                let above = place.path.rfind('/').unwrap_or(0);
+                place.path.truncate(above);
+                place.base = or_root(&place.path);
+                place.stat = None;
+                continue;
+            }
+            let here = format!("{}/{part}", place.path);
+            place.in_memory = self.is_in_memory(asked, &here)?;
+            let stat = match place.in_memory {
+                true => None,
+                false => self.stat(asked, &here).await?,
+            };
+            let Some(stat) = stat else {
+                let rest: Vec<String> = parts.drain(..).rev().collect();
+                if !place.in_memory && rest.iter().any(|part| part == "..") {
+                    return Err(unread(asked.path, Kind::NotFound, format!("{here} does not exist")).into());
+                }
+                place.path = std::iter::once(here).chain(rest).collect::<Vec<_>>().join("/");
+                place.stat = None;
+                return Ok(place);
+            };
+            if stat.is_link() {
+                links += 1;
+                let Some(target) = stat.link_target().filter(|_| links <= MAX_LINKS) else {
+                    return Err(unread(
+                        asked.path,
+                        Kind::FilesystemLoop,
+                        "its symbolic links cannot be resolved",
+                    )
+                    .into());
+                };
+                // Link targets start at the container's root.
+                parts.extend(self::parts(target).rev());
+                place = Place::root();
+                continue;
+            }
+            if stat.is_folder() {
+                place.base.clone_from(&here);
+            } else if !parts.is_empty() {
+                return Err(unread(
+                    asked.path,
+                    Kind::NotADirectory,
+                    format!("{here} is not a directory"),
+                )
+                .into());
+            }
+            place.path = here;
+            place.stat = Some(stat);
+        }
+        place.path = or_root(&place.path);
+        if place.stat.is_none() {
+            place.stat = self.stat(asked, &place.path).await?;
+        }
+        Ok(place)
+    }
+
+    async fn stat(&self, asked: FileRequest<'_>, path: &str) -> Result<Option<PathStat>> {
+        let stat = match self.engine.stat_path(&asked.record.id, path).await {
+            Ok(stat) => stat,
+            Err(EngineError::Refused(refusal)) => return Err(self.refused(asked, refusal, false).await),
+            Err(failure) => return Err(self.error(Operation::InspectContainer, asked.container, failure)),
+        };
+        if stat.is_none() {
+            // The container may be gone rather than the path.
+            self.container(&asked.record.id).await?;
+        }
+        Ok(stat)
+    }
+
+    /// Returns the error for a rejected request: a file system error if the engine's message describes one,
+    /// otherwise an engine error.
+    pub(in crate::driver) async fn refused(
+        &self,
+        asked: FileRequest<'_>,
+        refusal: Refusal,
+        writes: bool,
+    ) -> DriverError {
+        if let Err(gone) = self.container(&asked.record.id).await {
+            return gone;
+        }
+        let Some(kind) = file_error::kind(&refusal) else {
+            let operation = if writes {
+                Operation::WriteFiles
+            } else {
+                Operation::Read
+            };
+            return self.error(operation, asked.container, EngineError::Refused(refusal));
+        };
+        let error = FileSystemError::new(asked.path, kind, refusal.message.as_str());
+        let error = match kind {
+            Kind::StorageFull => error.with_hint(Hint::NoSpaceLeft),
+            _ => error,
+        };
+        // An archive rejected half-way has left the entries before.
+        let is_whole = !writes || kind == Kind::ReadOnlyFilesystem;
+        let error = if is_whole {
+            error.with_effect(Effect::NotApplied)
+        } else {
+            error
+        };
+        error.with_source(EngineError::Refused(refusal)).into()
+    }
+
+    /// Returns whether a path lies on a tmpfs mount that the engine cannot reach: the engine would write to the
+    /// directory underneath, and would not find files to read. Processes of a running container can reach the
+    /// path. If the container is not running, this returns an error.
+    fn is_in_memory(&self, asked: FileRequest<'_>, path: &str) -> Result<bool> {
+        let dialect = self.engine.dialect();
+        let refuse = |text: String| Err(UnsupportedError::new(asked.operation, text).into());
+        let lives = status::lives(&asked.record.state);
+        let (mount, target) = mount_of(asked.record, path);
+        if !lives && mount != Mount::Root && dialect.pattern_of(target) != target {
+            return refuse(format!(
+                "`{path}` is on a mount whose path has pattern characters, which the engine misinterprets \
+                 unless the container is running"
+            ));
+        }
+        let reaches = dialect.reaches_memory && lives && !dialect.leaves_out(path);
+        if reaches || mount != Mount::Memory {
+            return Ok(false);
+        }
+        if status::status(&asked.record.state) == ContainerStatus::Running {
+            return Ok(true);
+        }
+        refuse(format!(
+            "`{path}` is on a tmpfs mount, which is accessible only while the container is running"
+        ))
+    }
+}
+
+/// Returns an error if the path is read-only.
+pub(in crate::driver) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()> {
+    let why = match mount_of(asked.record, path).0 {
+        Mount::Root if asked.record.host_config.readonly_rootfs => "the root file system is read-only",
+        Mount::ReadOnly => "the mount is read-only",
+        _ => return Ok(()),
+    };
+    Err(unread(asked.path, Kind::ReadOnlyFilesystem, why).into())
+}
+
+/// Creates a file system error for a call that changed nothing.
+pub(in crate::driver) fn unread(path: &str, kind: Kind, message: impl Into<String>) -> FileSystemError {
+    FileSystemError::new(path, kind, message).with_effect(Effect::NotApplied)
+}
+
+/// Creates the error that the reader of a stream gets for an interrupted download.
+pub(in crate::driver) fn cut(failure: EngineError) -> DriverError {
+    crate::translate::errors::error(Operation::Read, "archive", failure)
+}
+
+/// Splits a path into its components. `..` can only be resolved once it is known which components are links.
+fn parts(path: &str) -> impl DoubleEndedIterator<Item = String> {
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+fn or_root(path: &str) -> String {
+    if path.is_empty() { "/" } else { path }.to_owned()
+}
+
+/// The kind of mount that a link-free path lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mount {
+    Root,
+    Memory,
+    ReadOnly,
+    Writable,
+}
+
+/// Returns the mount that a path lies on, and its mount point.
+fn mount_of<'a>(record: &'a ContainerRecord, path: &str) -> (Mount, &'a str) {
+    let of_volumes = record.mounts.iter().map(|mount| {
+        let kind = match (mount.kind.as_str(), mount.writable) {
+            ("tmpfs", _) => Mount::Memory,
+            (_, true) => Mount::Writable,
+            (_, false) => Mount::ReadOnly,
+        };
+        (mount.destination.as_str(), kind)
+    });
+    let in_memory = record.host_config.tmpfs.keys().map(String::as_str);
+    let in_memory = in_memory
+        .chain(["/dev", "/proc", "/sys"])
+        .map(|at| (at, Mount::Memory));
+    let over = of_volumes
+        .chain(in_memory)
+        .filter(|(at, _)| is_within(path, at.trim_end_matches('/')));
+    over.max_by_key(|(at, _)| at.len())
+        .map_or((Mount::Root, "/"), |(at, kind)| (kind, at))
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deepest_mount_counts() {
+        let record: ContainerRecord = serde_json::from_str(
+            r#"{"HostConfig":{"Tmpfs":{"/tmp":"rw"}},"Mounts":[{"Type":"volume","Destination":"/data","RW":true},
+                {"Type":"bind","Destination":"/data/fixed","RW":false},{"Type":"volume","Destination":"/tmp/kept/","RW":true}]}"#,
+        )
+        .unwrap();
+        for (path, mount) in [
+            ("/", Mount::Root),
+            ("/tmpx", Mount::Root),
+            ("/tmp", Mount::Memory),
+            ("/tmp/a", Mount::Memory),
+            ("/tmp/kept/a", Mount::Writable),
+            ("/data/a", Mount::Writable),
+            ("/data/fixed", Mount::ReadOnly),
+            ("/proc/1", Mount::Memory),
+        ] {
+            assert_eq!(mount_of(&record, path).0, mount, "{path}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Images.
+
+mod image;
+mod pull;

@@ -1,0 +1,91 @@
+//! Inspecting, pulling, importing and removing images.
+
+use std::sync::Arc;
+
+use driver_interface_errors::{DriverError, Hint, ImageNotFoundError, Result};
+use driver_interface_types::{ImageRef, PullPolicy, TarStream};
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::image::{engine_name, runs_on};
+use crate::translate::labels::IMPORTED_BY;
+use crate::translate::records::ImageRecord;
+use crate::wire::{EngineError, UploadError};
+
+impl Inner {
+    /// Ensures that the engine has the image, according to the pull policy, and in the variant for the platform if
+    /// one is given.
+    pub(in crate::driver) async fn ensure_image(
+        &self,
+        image: &ImageRef,
+        policy: PullPolicy,
+        platform: Option<&str>,
+    ) -> Result<()> {
+        if policy != PullPolicy::Always
+            && let Some(found) = self.find_image(image).await?
+            && platform.is_none_or(|wanted| runs_on(&found, wanted))
+        {
+            return Ok(());
+        }
+        if policy == PullPolicy::Never {
+            return Err(ImageNotFoundError::new(image.as_str())
+                .with_hint(Hint::PullForbidden)
+                .into());
+        }
+        self.pull(image, platform).await
+    }
+
+    pub(in crate::driver) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageRecord>> {
+        const OPERATION: Operation = Operation::InspectImage;
+        match self.engine.inspect_image(&engine_name(image.as_str())).await {
+            Ok(record) => Ok(Some(record)),
+            Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
+            Err(failure) => Err(self.error(OPERATION, image.as_str(), failure)),
+        }
+    }
+
+    pub(in crate::driver) async fn import_image(self: Arc<Self>, image: ImageRef, root: TarStream) -> Result<()> {
+        let before = self.find_image(&image).await?;
+        let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace())];
+        let imported = self
+            .engine
+            .import_image(&engine_name(image.as_str()), &changes, root)
+            .await;
+        imported.map_err(|error| self.upload_error(image.as_str(), error))?;
+        if let Some(before) = before.filter(|before| self.has_imported(before)) {
+            self.remove_nameless(&before.id).await;
+        }
+        Ok(())
+    }
+
+    /// Returns the error of an import or load. Archives that end with an error of their own fail with that error.
+    pub(super) fn upload_error(&self, image: &str, error: UploadError) -> DriverError {
+        match error {
+            UploadError::Content(error) => error,
+            UploadError::Engine(failure) => self.error(Operation::ImportImage, image, failure),
+        }
+    }
+
+    /// Removes an image that has lost its name to a later import. If a container uses the image, the engine
+    /// refuses to remove it and it stays.
+    async fn remove_nameless(&self, id: &str) {
+        let now = self.engine.inspect_image(id).await;
+        if now.is_ok_and(|now| now.repo_tags.is_empty()) {
+            let _ = self.engine.remove_image(id).await;
+        }
+    }
+
+    pub(in crate::driver) async fn remove_image(self: Arc<Self>, image: ImageRef) -> Result<()> {
+        let found = self.find_image(&image).await?;
+        if !found.is_some_and(|found| self.has_imported(&found)) {
+            return Err(ImageNotFoundError::new(image.as_str()).into());
+        }
+        let removed = self.engine.remove_image(&engine_name(image.as_str())).await;
+        removed.map_err(|failure| self.error(Operation::RemoveImage, image.as_str(), failure))
+    }
+
+    fn has_imported(&self, image: &ImageRecord) -> bool {
+        let made_by = image.config.labels.get(IMPORTED_BY);
+        made_by.is_some_and(|made_by| made_by == self.ownership.namespace().as_str())
+    }
+}

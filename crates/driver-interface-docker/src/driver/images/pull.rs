@@ -1,0 +1,281 @@
+//! Pulling images with progress, loading them, and listing them.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use driver_interface_errors::{
+    AuthenticationError, DriverError, Effect, Hint, ImageImportError, ImagePullError, Result, TimeoutError,
+};
+use driver_interface_types::{
+    ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream,
+    RegistryCredentials, TarStream,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::HeaderValue;
+use serde_json::json;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::logins;
+use crate::driver::inner::Inner;
+use crate::driver::task::located;
+use crate::engine::Report;
+use crate::translate::errors::{self, Cause, Operation, cause};
+use crate::translate::image::{info, loaded, pull_parts};
+use crate::wire::{EngineError, ObjectStream};
+
+const PULL: &str = "pull_image";
+const LOAD: &str = "load_image";
+/// How many images a listing inspects concurrently.
+const AT_ONCE: usize = 8;
+
+/// A pull in progress.
+struct Pull {
+    driver: Arc<Inner>,
+    image: ImageRef,
+    reports: ObjectStream,
+    authorised: bool,
+    until: Instant,
+    deadline: Duration,
+    done: bool,
+}
+
+impl Inner {
+    /// Pulls an image in order to create a container.
+    pub(in crate::driver) async fn pull(&self, image: &ImageRef, platform: Option<&str>) -> Result<()> {
+        let auth = self.auth(image, None).await?;
+        let (name, version) = pull_parts(image);
+        let failed = |failure| self.error(Operation::PullImage, image.as_str(), failure);
+        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
+        let mut reports = reports.map_err(failed)?;
+        while let Some(report) = reports.next::<Report>().await.map_err(failed)? {
+            if let Some(message) = report.failure() {
+                return Err(failed(EngineError::refused(200, message)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::driver) async fn pull_stream(
+        self: &Arc<Self>,
+        image: &ImageRef,
+        options: PullOptions,
+    ) -> Result<PullStream> {
+        let deadline = self.deadlines.pull;
+        let until = Instant::now() + deadline;
+        let begin = self.begin_pull(image, options, until, deadline);
+        let pull = match timeout_at(until, begin).await {
+            Ok(begun) => begun.map_err(|error| located(error, PULL))?,
+            Err(_) => return Err(located(late(deadline), PULL)),
+        };
+        Ok(PullStream::new(stream::try_unfold(pull, |mut pull| async move {
+            let step = pull.next().await.map_err(|error| located(error, PULL))?;
+            Ok(step.map(|step| (step, pull)))
+        })))
+    }
+
+    async fn begin_pull(
+        self: &Arc<Self>,
+        image: &ImageRef,
+        options: PullOptions,
+        until: Instant,
+        deadline: Duration,
+    ) -> Result<Pull> {
+        let auth = self.auth(image, options.credentials.as_ref()).await?;
+        let authorised = auth.is_some();
+        let (name, version) = pull_parts(image);
+        let platform = options.platform.as_deref();
+        let reports = self.engine.pull_image(&name, &version, platform, auth).await;
+        let reports = reports.map_err(|failure| self.not_pulled(image, authorised, failure))?;
+        Ok(Pull {
+            driver: Arc::clone(self),
+            image: image.clone(),
+            reports,
+            authorised,
+            until,
+            deadline,
+            done: false,
+        })
+    }
+
+    /// Returns the header with the registry credentials: those given, or those stored by `docker login`.
+    async fn auth(
+        &self,
+        image: &ImageRef,
+        given: Option<&RegistryCredentials>,
+    ) -> Result<Option<HeaderValue>> {
+        let kept = match (given, &self.logins) {
+            (None, Some(file)) => logins::of_registry(file, image.registry()).await,
+            _ => None,
+        };
+        let Some(credentials) = given.or(kept.as_ref()) else {
+            return Ok(None);
+        };
+        let server = match image.registry() {
+            "docker.io" => "https://index.docker.io/v1/",
+            other => other,
+        };
+        let who = match credentials {
+            RegistryCredentials::Password { username, password } => {
+                json!({"username": username, "password": password, "serveraddress": server})
+            }
+            RegistryCredentials::IdentityToken(token) => {
+                json!({"identitytoken": token, "serveraddress": server})
+            }
+            _ => {
+                return Err(
+                    AuthenticationError::new("the driver does not support credentials of this kind").into(),
+                );
+            }
+        };
+        let header = HeaderValue::from_str(&URL_SAFE.encode(who.to_string()));
+        let mut header =
+            header.map_err(|_| AuthenticationError::new("the credentials cannot be sent to the engine"))?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
+    /// Returns the error for a failed pull. Like a registry, it does not distinguish between an image that does
+    /// not exist and one that the caller may not see.
+    fn not_pulled(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+        let refused = errors::is_refusal(Operation::PullImage, &failure);
+        let error = self.pull_error(image, authorised, failure);
+        if refused {
+            error
+        } else {
+            error.with_effect(Effect::Unknown)
+        }
+    }
+
+    fn pull_error(&self, image: &ImageRef, authorised: bool, failure: EngineError) -> DriverError {
+        let EngineError::Refused(refusal) = &failure else {
+            return self.error(Operation::PullImage, image.as_str(), failure);
+        };
+        let message = refusal.message.clone();
+        match cause(Operation::PullImage, refusal) {
+            Cause::AccessDenied if authorised && !message.contains("does not exist") => {
+                let text = format!("the registry of `{image}` rejected the credentials: {message}");
+                AuthenticationError::new(text).with_source(failure).into()
+            }
+            Cause::NotFound | Cause::ImageMissing => ImagePullError::new(image.as_str(), message)
+                .with_hint(Hint::ImageUnavailable)
+                .with_source(failure)
+                .into(),
+            _ => self.error(Operation::PullImage, image.as_str(), failure),
+        }
+    }
+
+    pub(in crate::driver) async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+        let found = self.find_image(image).await?;
+        Ok(found.as_ref().map(info))
+    }
+
+    pub(in crate::driver) async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
+        let listed = self.engine.list_images().await;
+        let listed = listed.map_err(|failure| self.error(Operation::Read, "images", failure))?;
+        let looked_up = stream::iter(listed).map(|summary| async move {
+            if summary.repo_tags.is_empty() {
+                return Ok(None);
+            }
+            match self.engine.inspect_image(&summary.id).await {
+                Ok(record) => Ok(Some(info(&record))),
+                // The image was removed during the listing.
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+                Err(failure) => Err(self.error(Operation::Read, &summary.id, failure)),
+            }
+        });
+        let found: Vec<Option<ImageInfo>> = looked_up.buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut found: Vec<ImageInfo> = found.into_iter().flatten().collect();
+        found.retain(|image| filter.matches(image));
+        found.sort_by(|a, b| {
+            let by_name = a.references.first().cmp(&b.references.first());
+            by_name.then_with(|| a.id.cmp(&b.id))
+        });
+        // Podman lists an image once per name.
+        found.dedup_by(|a, b| a.id == b.id);
+        Ok(found)
+    }
+
+    pub(in crate::driver) async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
+        let refused = |message: &str| ImageImportError::new(LOAD, message);
+        let body = self.engine.load_images(archive).await;
+        let body = body.map_err(|error| self.upload_error(LOAD, error))?;
+        let mut told = String::new();
+        for report in serde_json::Deserializer::from_slice(&body).into_iter::<Report>() {
+            let report = report.map_err(|error| {
+                self.error(
+                    Operation::ImportImage,
+                    LOAD,
+                    EngineError::InvalidResponse(error.to_string()),
+                )
+            })?;
+            told.push_str(report.stream.as_deref().unwrap_or_default());
+            if let Some(message) = report.failure() {
+                return Err(refused(&message).into());
+            }
+        }
+        if !told.contains("Loaded image") {
+            return Err(refused("the archive contains no image").into());
+        }
+        Ok(loaded(&told))
+    }
+}
+
+impl Pull {
+    async fn next(&mut self) -> Result<Option<PullProgress>> {
+        if self.done {
+            return Ok(None);
+        }
+        match timeout_at(self.until, self.step()).await {
+            Ok(step) => step.map(Some),
+            Err(_) => Err(late(self.deadline)),
+        }
+    }
+
+    async fn step(&mut self) -> Result<PullProgress> {
+        loop {
+            let report = self.reports.next::<Report>().await;
+            let report = report.map_err(|failure| self.refused(failure))?;
+            let Some(report) = report else {
+                return self.finished().await;
+            };
+            let detail = report.progress_detail.clone().unwrap_or_default();
+            let layer = report.id.clone().zip(report.status.clone());
+            if let Some(message) = report.failure() {
+                return Err(self.refused(EngineError::refused(200, message)));
+            }
+            if let Some((layer, status)) = layer {
+                let mut progress = LayerProgress::new(layer, status);
+                progress.current_bytes = detail.current;
+                progress.total_bytes = detail.total;
+                return Ok(PullProgress::Layer(progress));
+            }
+        }
+    }
+
+    fn refused(&self, failure: EngineError) -> DriverError {
+        self.driver.not_pulled(&self.image, self.authorised, failure)
+    }
+
+    async fn finished(&mut self) -> Result<PullProgress> {
+        self.done = true;
+        // Whatever this inspection returns, the pull is over and may have succeeded.
+        let found = self.driver.get_image(&self.image).await;
+        match found.map_err(|error| error.with_effect(Effect::Unknown))? {
+            Some(image) => Ok(PullProgress::Done(image)),
+            // Another client removed the image right away, or the connection ended before the engine's final
+            // report.
+            None => Err(ImagePullError::new(
+                self.image.as_str(),
+                "the pull completed, but the image is not present",
+            )
+            .with_effect(Effect::Unknown)
+            .into()),
+        }
+    }
+}
+
+fn late(deadline: Duration) -> DriverError {
+    TimeoutError::new(PULL, deadline).into()
+}

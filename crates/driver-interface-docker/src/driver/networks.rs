@@ -1,0 +1,9 @@
+//! Networks: the caller's, the driver's default network, and which containers are attached to them.
+
+mod attach;
+mod create;
+mod default;
+mod uses;
+
+pub(super) use create::create;
+pub(super) use uses::{NetworkUse, NetworkUses};

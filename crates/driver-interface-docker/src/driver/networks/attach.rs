@@ -1,0 +1,123 @@
+//! Inspecting networks, and attaching containers to networks or detaching them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{NetworkConnectError, Result};
+use driver_interface_types::{Network, NetworkConnectOptions};
+
+use tokio::time::{sleep, timeout};
+
+use crate::driver::inner::Inner;
+use crate::translate::errors::Operation;
+use crate::translate::records::{ContainerRecord, NetworkRecord};
+use crate::translate::{resource, status};
+use crate::wire::EngineError;
+
+impl Inner {
+    pub(in crate::driver) async fn get_network(&self, asked: &str) -> Result<Option<Network>> {
+        let record = match self.network(asked).await {
+            Ok(record) => record,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let network = resource::network(&record);
+        network
+            .map(Some)
+            .map_err(|failure| self.error(Operation::Read, asked, failure))
+    }
+
+    pub(in crate::driver) async fn connect_network(
+        self: Arc<Self>,
+        asked: String,
+        container: String,
+        options: NetworkConnectOptions,
+    ) -> Result<()> {
+        let network = self.network(&asked).await?;
+        let record = self.container(&container).await?;
+        if is_attached(&record, &network) {
+            return Ok(());
+        }
+        if record.host_config.network_mode == "none" {
+            let text = "the container was created without a network";
+            return Err(NetworkConnectError::new(asked, container, text).into());
+        }
+        let joined = self
+            .engine
+            .connect_network(&network.id, &record.id, &options.aliases)
+            .await;
+        match joined {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.not_changed(&asked, &container, &network, &record, true, failure)
+                    .await
+            }
+        }
+    }
+
+    pub(in crate::driver) async fn disconnect_network(
+        self: Arc<Self>,
+        asked: String,
+        container: String,
+    ) -> Result<()> {
+        let network = self.network(&asked).await?;
+        let record = self.container(&container).await?;
+        if !is_attached(&record, &network) {
+            return Ok(());
+        }
+        self.wait_until_cleared(&record).await;
+        match self.engine.disconnect_network(&network.id, &record.id).await {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.not_changed(&asked, &container, &network, &record, false, failure)
+                    .await
+            }
+        }
+    }
+
+    /// Waits until the container is cleaned up. Podman can no longer inspect a container that is detached from a
+    /// network during its cleanup.
+    async fn wait_until_cleared(&self, record: &ContainerRecord) {
+        let cleared = async {
+            while !status::lives(&record.state)
+                && matches!(self.engine.is_cleared(&record.id).await, Ok(false))
+            {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // A container that is not cleaned up by then never will be.
+        let _ = timeout(self.deadlines.remove / 2, cleared).await;
+    }
+
+    /// Decides what to report after a refusal. Another process may have made the same change in the meantime, or
+    /// removed the container or the network.
+    async fn not_changed(
+        &self,
+        asked: &str,
+        container: &str,
+        network: &NetworkRecord,
+        record: &ContainerRecord,
+        attach: bool,
+        failure: EngineError,
+    ) -> Result<()> {
+        let EngineError::Refused(refusal) = &failure else {
+            return Err(self.error(Operation::CreateNetwork, asked, failure));
+        };
+        self.network(asked).await?;
+        let now = self.container(&record.id).await?;
+        if is_attached(&now, network) == attach {
+            return Ok(());
+        }
+        let text = refusal.message.clone();
+        Err(NetworkConnectError::new(asked, container, text)
+            .with_source(failure)
+            .into())
+    }
+}
+
+fn is_attached(container: &ContainerRecord, network: &NetworkRecord) -> bool {
+    let places = &container.network_settings.networks;
+    places
+        .iter()
+        .any(|(name, place)| *name == network.name || place.network_id == network.id)
+}

@@ -1,0 +1,205 @@
+//! The driver's default network: created with its first container, removed after its last.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_interface_errors::{Hint, NetworkCreationError, Result, TimeoutError};
+use driver_interface_kit::session_of;
+use tokio::time::{sleep, timeout};
+
+use super::create::Settled;
+use crate::driver::inner::{Inner, unique};
+use crate::engine::NetworkPlan;
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::labels::{self, DEFAULT_NETWORK};
+use crate::translate::records::NetworkRecord;
+use crate::wire::EngineError;
+
+/// How many times, and how far apart, the driver retries removing a network to which a removed container still
+/// seems attached.
+const RELEASES: u32 = 5;
+const RELEASE_PAUSE: Duration = Duration::from_millis(200);
+
+/// The result of an attempt to remove a default network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Release {
+    Removed,
+    /// It is in use, or another process has removed it.
+    Stays,
+    /// The engine reports it as in use although no container of this namespace uses it, or a container has just
+    /// begun to use it.
+    Unsettled,
+}
+
+impl Inner {
+    /// Returns the name of a session's default network. On Docker, one network serves the whole namespace.
+    pub(in crate::driver) fn default_network_name(&self, session: &str) -> String {
+        if self.engine.dialect().network_per_session {
+            format!("{}-{session}", self.network)
+        } else {
+            self.network.clone()
+        }
+    }
+
+    /// Creates the default network unless it exists. This gives up after a deadline, because an engine that never
+    /// answers must not block other callers. If the network was created after all, the next caller finds it.
+    pub(in crate::driver) async fn ensure_default_network(
+        self: &Arc<Self>,
+        name: &str,
+        session: &str,
+    ) -> Result<()> {
+        let deadline = self.deadlines.create;
+        let made = timeout(deadline, async {
+            let _section = self.networks.section.lock().await;
+            self.make_default_network(name, session).await
+        });
+        made.await
+            .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
+    }
+
+    /// Creates the default network within the critical section. Retries for as long as other processes create the
+    /// network and remove it again.
+    async fn make_default_network(self: &Arc<Self>, name: &str, session: &str) -> Result<()> {
+        while self.default_networks(name).await?.is_empty() {
+            let per_session = self.engine.dialect().network_per_session;
+            let operation = unique();
+            let (key, value) = self.engine.dialect().default_network_option;
+            let plan = NetworkPlan {
+                name: name.to_owned(),
+                driver: "bridge".to_owned(),
+                labels: labels::on_default_network(
+                    &self.ownership,
+                    per_session.then_some(session),
+                    &operation,
+                ),
+                options: [(key.to_owned(), value.to_owned())].into(),
+                internal: false,
+            };
+            if let Settled::Won(_) = self.create_network_once(&plan).await? {
+                break;
+            }
+            // A network created by another process of this namespace is fine, and may be gone again already.
+            self.refuse_network_of_others(name).await?;
+            sleep(RELEASE_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Fails if the name of the default network is that of somebody else's network alone: containers of this
+    /// namespace must never join that.
+    pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
+        let same_name = self.networks_called(name).await?;
+        if same_name.is_empty() || same_name.iter().any(|network| self.is_default(network)) {
+            return Ok(());
+        }
+        let text = "another network has the name of the driver's default network";
+        Err(NetworkCreationError::new(name, text)
+            .with_hint(Hint::NameTaken)
+            .into())
+    }
+
+    /// Removes the default network if no container uses it or is about to. If this fails, the next release or a
+    /// cleanup tries again.
+    pub(in crate::driver) async fn release_default_network(self: &Arc<Self>, name: &str) {
+        match timeout(self.deadlines.remove, self.remove_if_idle(name)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(network = name, %error, "the default network was not removed"),
+            Err(_) => tracing::debug!(network = name, "the default network was not removed in time"),
+        }
+    }
+
+    /// Removes every default network that no container uses, regardless of which process left it behind, and
+    /// returns how many were removed. If a network cannot be removed, continues with the others and then returns
+    /// the first error.
+    pub(in crate::driver) async fn remove_idle_networks(self: Arc<Self>) -> Result<usize> {
+        let networks = self.all_own_networks().await?;
+        let containers = self.own_summaries().await?;
+        let used: BTreeSet<&String> = containers
+            .iter()
+            .filter_map(|container| labels::default_network(&container.labels))
+            .collect();
+        let unused: BTreeSet<String> = networks
+            .into_iter()
+            .filter(|network| network.labels.contains_key(DEFAULT_NETWORK) && !used.contains(&network.name))
+            .map(|network| network.name)
+            .collect();
+        let (mut removed, mut failure) = (0, None);
+        for name in unused {
+            match self.remove_if_idle(&name).await {
+                Ok(done) => removed += usize::from(done),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(removed), Err)
+    }
+
+    /// Removes the default network unless it is in use. Returns whether it was removed.
+    async fn remove_if_idle(self: &Arc<Self>, name: &str) -> Result<bool> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_to_remove(name).await {
+                Ok(Release::Unsettled) | Err(_) if tries < RELEASES => sleep(RELEASE_PAUSE).await,
+                Ok(release) => return Ok(release == Release::Removed),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn try_to_remove(self: &Arc<Self>, name: &str) -> Result<Release> {
+        let _section = self.networks.section.lock().await;
+        if self.networks.is_awaited(name) || self.has_users(name).await? {
+            return Ok(Release::Stays);
+        }
+        let mut release = Release::Stays;
+        let mut session = None;
+        for network in self.default_networks(name).await? {
+            // An unmanaged container may have been attached to it.
+            if self.has_containers(&network).await? {
+                return Ok(Release::Unsettled);
+            }
+            session = session_of(&network.labels);
+            let Err(failure) = self.engine.remove_network(&network.id).await else {
+                release = Release::Removed;
+                continue;
+            };
+            match &failure {
+                EngineError::Refused(refusal) => match cause(Operation::RemoveNetwork, refusal) {
+                    Cause::NotFound => {}
+                    Cause::InUse => return Ok(Release::Unsettled),
+                    _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
+                },
+                _ => return Err(self.error(Operation::RemoveNetwork, name, failure)),
+            }
+        }
+        // Another process may have created a container on it between the check and the removal.
+        if release == Release::Removed && self.has_users(name).await? {
+            let session = session.map_or_else(String::new, |session| session.to_string());
+            // Others wait for the section meanwhile.
+            let made = timeout(self.deadlines.create, self.make_default_network(name, &session)).await;
+            made.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
+            return Ok(Release::Unsettled);
+        }
+        Ok(release)
+    }
+
+    /// Returns whether any container, whatever its status, was created to use the default network of this name.
+    async fn has_users(&self, name: &str) -> Result<bool> {
+        let mut filters = self.ownership.filters();
+        filters.push(format!("{DEFAULT_NETWORK}={name}"));
+        let users = self.engine.list_containers(&filters, 1).await;
+        let users = users.map_err(|failure| self.error(Operation::Read, name, failure))?;
+        Ok(!users.is_empty())
+    }
+
+    async fn default_networks(&self, name: &str) -> Result<Vec<NetworkRecord>> {
+        let mut own = self.all_own_networks().await?;
+        own.retain(|network| network.name == name && self.is_default(network));
+        Ok(own)
+    }
+
+    fn is_default(&self, network: &NetworkRecord) -> bool {
+        self.ownership.owns(&network.labels) && network.labels.contains_key(DEFAULT_NETWORK)
+    }
+}

@@ -1,0 +1,64 @@
+//! Which default networks are about to be used, by tasks of this process. Between processes, the engine arbitrates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use driver_interface_kit::lock;
+use tokio::sync::Mutex as AsyncMutex;
+
+/// The default networks that are about to get a container, so that none of them is removed because it looks
+/// unused.
+#[derive(Debug, Default)]
+pub(in crate::driver) struct NetworkUses {
+    counts: Arc<Mutex<HashMap<String, usize>>>,
+    /// Held while a network is looked up and created, or checked and removed.
+    pub(in crate::driver) section: AsyncMutex<()>,
+}
+
+/// A network that is about to get a container.
+#[derive(Debug)]
+pub(in crate::driver) struct NetworkUse {
+    name: String,
+    counts: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl NetworkUses {
+    pub(in crate::driver) fn begin(&self, name: &str) -> NetworkUse {
+        *lock(&self.counts).entry(name.to_owned()).or_default() += 1;
+        NetworkUse {
+            name: name.to_owned(),
+            counts: Arc::clone(&self.counts),
+        }
+    }
+
+    pub(in crate::driver) fn is_awaited(&self, name: &str) -> bool {
+        lock(&self.counts).contains_key(name)
+    }
+}
+
+impl Drop for NetworkUse {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.counts);
+        if let Some(count) = counts.get_mut(&self.name) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_awaited_until_its_last_use_ends() {
+        let uses = NetworkUses::default();
+        let (first, second) = (uses.begin("n"), uses.begin("n"));
+        drop(first);
+        assert!(uses.is_awaited("n"));
+        drop(second);
+        assert!(!uses.is_awaited("n"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Volumes.
+
+use std::sync::Arc;
+
+use bollard::models::VolumeCreateRequest;
+use driver_interface_errors::{Hint, Result, VolumeCreationError};
+use driver_interface_kit::{Rollback, repeat_until};
+use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, label};
+use driver_interface_validation::validate_volume_config;
+
+use super::inner::{Inner, unique};
+use super::task::{change, located};
+use crate::translate::errors::{Cause, Operation, cause};
+use crate::translate::labels::to_map;
+use crate::translate::records::VolumeRecord;
+use crate::translate::resource;
+use crate::wire::EngineError;
+
+const CREATE: &str = "create_volume";
+
+pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result<Volume> {
+    validate_volume_config(config).map_err(|error| located(error.into(), CREATE))?;
+    change(
+        CREATE,
+        driver.deadlines.create,
+        Arc::clone(driver).make_volume(config.clone()),
+    )
+    .await
+    .map(Rollback::keep)
+}
+
+impl Inner {
+    async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
+        let operation = unique();
+        let labels = self
+            .ownership
+            .labels(&config.labels, config.session_id.as_deref(), &operation);
+        let request = VolumeCreateRequest {
+            name: Some(config.name.clone()),
+            driver: config.driver.clone(),
+            labels: Some(to_map(labels)),
+            ..VolumeCreateRequest::default()
+        };
+        let record = match self.engine.create_volume(request).await {
+            Ok(record) => record,
+            Err(failure) => self.not_created_volume(&config.name, &operation, failure).await?,
+        };
+        // If the name is taken, the engine returns the existing volume, which does not carry this operation's
+        // label.
+        if record.labels.get(label::OPERATION) != Some(&operation) {
+            return Err(taken(&config.name).into());
+        }
+        let made = resource::volume(&record);
+        let made = made.map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure))?;
+        let undo = async move {
+            self.remove_own_volume(&record.name, &operation).await;
+        };
+        Ok(Rollback::new(made, undo))
+    }
+
+    async fn not_created_volume(
+        self: &Arc<Self>,
+        name: &str,
+        operation: &str,
+        failure: EngineError,
+    ) -> Result<VolumeRecord> {
+        if let EngineError::Refused(refusal) = &failure
+            && cause(Operation::CreateVolume, refusal) == Cause::NameTaken
+        {
+            // If several creations race, Podman returns this to all but the successful one, and sometimes to that
+            // one as well.
+            let found = self.find_volume(name).await?;
+            return found.ok_or_else(|| taken(name).with_source(failure).into());
+        }
+        if failure.effect_unknown() {
+            let (driver, name, operation) = (Arc::clone(self), name.to_owned(), operation.to_owned());
+            tokio::spawn(async move { repeat_until(|| driver.remove_own_volume(&name, &operation)).await });
+        }
+        Err(self.error(Operation::CreateVolume, name, failure))
+    }
+
+    /// Removes a volume if this operation created it. Returns whether it did.
+    async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
+        match self.find_volume(name).await {
+            Ok(Some(record))
+                if record
+                    .labels
+                    .get(label::OPERATION)
+                    .is_some_and(|made_by| made_by == operation) =>
+            {
+                self.engine.remove_volume(name).await.is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) async fn get_volume(&self, asked: &str) -> Result<Option<Volume>> {
+        let Some(record) = self.find_volume(asked).await? else {
+            return Ok(None);
+        };
+        let volume = resource::volume(&record);
+        volume
+            .map(Some)
+            .map_err(|failure| self.error(Operation::Read, asked, failure))
+    }
+
+    pub(super) async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
+        let listed = self.engine.list_volumes(self.ownership.filters()).await;
+        let listed = listed.map_err(|failure| self.error(Operation::Read, "volumes", failure))?;
+        let own = listed.iter().filter(|record| self.ownership.owns(&record.labels));
+        let found: Result<Vec<Volume>, EngineError> = own.map(resource::volume).collect();
+        let mut found = found.map_err(|failure| self.error(Operation::Read, "volumes", failure))?;
+        found.retain(|volume| filter.matches_volume(volume));
+        found.sort_by(|a, b| a.created_at.cmp(&b.created_at).then_with(|| a.name.cmp(&b.name)));
+        Ok(found)
+    }
+
+    pub(super) async fn remove_volume(self: Arc<Self>, asked: String) -> Result<()> {
+        let volume = self.volume(&asked).await?;
+        let removed = self.engine.remove_volume(&volume.name).await;
+        removed.map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))
+    }
+}
+
+fn taken(name: &str) -> VolumeCreationError {
+    VolumeCreationError::new(name, "the name is taken").with_hint(Hint::NameTaken)
+}

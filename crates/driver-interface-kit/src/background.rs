@@ -1,0 +1,66 @@
+//! The drivers' own runtime: a thread that completes work begun on an engine even if the caller's runtime shuts
+//! down. All drivers of a process share it, so nothing on it may block.
+//!
+//! The engine carries out a request whether or not anyone waits for its response. If the waiting task lived on the
+//! caller's runtime, shutting that runtime down would drop the task, and with it the only knowledge of what must
+//! be rolled back or killed.
+
+use std::future::{Future, pending};
+use std::sync::OnceLock;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+
+/// Spawns work that outlives the caller's runtime. May be called outside of any runtime.
+///
+/// If the thread cannot be spawned, the work runs on the caller's runtime. If there is no such runtime either, the
+/// work is dropped, and `None` is returned.
+pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
+    static OWN: OnceLock<Option<Handle>> = OnceLock::new();
+    let own = OWN.get_or_init(start);
+    let runtime = own.clone().or_else(|| Handle::try_current().ok());
+    if runtime.is_none() {
+        tracing::warn!("no thread for background work, and no runtime: cleanup was skipped");
+    }
+    Some(runtime?.spawn(work))
+}
+
+fn start() -> Option<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.inspect_err(|error| tracing::warn!(%error, "no runtime for background work"));
+    let runtime = runtime.ok()?;
+    let handle = runtime.handle().clone();
+    let thread = thread::Builder::new().name("driver-interface".to_owned());
+    let started = thread.spawn(move || runtime.block_on(pending::<()>()));
+    started
+        .inspect_err(|error| tracing::warn!(%error, "no thread for background work"))
+        .ok()?;
+    Some(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn work_goes_on_when_the_caller_s_runtime_is_gone_and_where_there_is_none() {
+        let (done, finished) = mpsc::channel();
+        let begin = |name: &'static str| {
+            let done = done.clone();
+            spawn(async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                done.send(name)
+            });
+        };
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { begin("inside") });
+        drop(runtime);
+        begin("outside");
+        let mut names: Vec<_> = finished.iter().take(2).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["inside", "outside"]);
+    }
+}

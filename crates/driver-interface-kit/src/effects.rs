@@ -1,0 +1,88 @@
+//! Tracks the changes that one operation has requested from the engine. This decides whether an error says
+//! `NotApplied` or `Unknown`.
+//!
+//! Every request that may change something counts from the moment it is sent until the engine itself rejects it.
+//! While the count is not zero, no later failure (a lost response, a failed lookup, a later step) may claim that
+//! nothing was applied.
+//!
+//! The driver calls [`request_sent`] and [`request_refused`] where it talks to its engine, and [`qualify`] where it
+//! creates errors. [`Runner::change`](crate::Runner::change) tracks the operation.
+
+use std::cell::Cell;
+use std::future::Future;
+
+use driver_interface_errors::{DriverError, Effect, Hint, Result};
+
+tokio::task_local! {
+    static SENT: Cell<usize>;
+}
+
+/// Runs one operation and tracks the changes that it requests from the engine.
+///
+/// # Errors
+/// Those of the operation. If a resource is missing after a change was requested, that change may be the reason, and
+/// the effect is `Unknown`.
+///
+/// # Cancel safety
+/// Dropping the future drops the operation.
+pub async fn track<T>(operation: impl Future<Output = Result<T>>) -> Result<T> {
+    let operation = async {
+        operation.await.map_err(|error| {
+            if error.is_not_found() && may_have_changed() {
+                error.with_effect(Effect::Unknown)
+            } else {
+                error
+            }
+        })
+    };
+    SENT.scope(Cell::new(0), operation).await
+}
+
+/// Returns whether the current operation has sent a change that the engine has not rejected.
+pub fn may_have_changed() -> bool {
+    SENT.try_with(|sent| sent.get() > 0).unwrap_or(false)
+}
+
+/// Records that a request that changes something is about to be sent.
+pub fn request_sent() {
+    let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
+}
+
+/// Records that the engine itself rejected a recorded request.
+pub fn request_refused() {
+    let _ = SENT.try_with(|sent| sent.set(sent.get().saturating_sub(1)));
+}
+
+/// Returns an error with the effect `Unknown` instead of `NotApplied` if the current operation may have changed
+/// something, and with the hint to verify it.
+pub fn qualify(error: DriverError) -> DriverError {
+    if error.effect() != Effect::NotApplied || !may_have_changed() {
+        return error;
+    }
+    let error = error.with_effect(Effect::Unknown);
+    match error.hint() {
+        None => error.with_hint(Hint::VerifyFirst),
+        Some(_) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_counts_until_the_engine_refuses_it() {
+        let seen = track(async {
+            let before = may_have_changed();
+            request_sent();
+            request_sent();
+            request_refused();
+            let one_left = may_have_changed();
+            request_refused();
+            Ok((before, one_left, may_have_changed()))
+        });
+        assert_eq!(seen.await.unwrap(), (false, true, false));
+        request_sent();
+        assert!(!may_have_changed(), "outside an operation nothing is counted");
+    }
+}

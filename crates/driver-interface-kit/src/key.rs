@@ -1,0 +1,79 @@
+//! Operation keys: a repeated creation returns the container of the earlier attempt.
+
+use driver_interface_errors::{ConfigurationError, Result};
+use driver_interface_types::{ContainerConfig, Namespace, label};
+
+use crate::Labels;
+
+/// The operation key that identifies the creation of a container. It is part of the container's labels, and of its
+/// name unless the config has one, so that the container can be found again whatever happens to the request.
+///
+/// ```
+/// use driver_interface_kit::{CreationKey, Ownership};
+/// use driver_interface_types::{ContainerConfig, Namespace};
+///
+/// let ownership = Ownership::new(Namespace::default(), "host.1.a");
+/// let mut config = ContainerConfig::new("s1", "alpine");
+/// config.operation_key = Some("build-42".to_owned());
+/// let key = CreationKey::of(&config, || unreachable!("the config has a key"));
+/// let labels = ownership.container_labels(&config, &key);
+///
+/// // A second attempt finds the container by its labels.
+/// assert!(key.is_on(&labels));
+/// assert!(key.check_config(&config, &labels).is_ok());
+/// let other = config.clone().memory(64);
+/// assert!(key.check_config(&other, &labels).is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreationKey {
+    text: String,
+    is_given: bool,
+}
+
+impl CreationKey {
+    /// Returns the config's key, or else a random one: at most 63 letters, digits, `_`, `.` and `-`, the first and the
+    /// last a letter or digit.
+    pub fn of(config: &ContainerConfig, random: impl FnOnce() -> String) -> Self {
+        Self {
+            text: config.operation_key.clone().unwrap_or_else(random),
+            is_given: config.operation_key.is_some(),
+        }
+    }
+
+    /// Returns the key as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether the caller set the key, and so expects to get the container of an earlier attempt.
+    pub fn is_given(&self) -> bool {
+        self.is_given
+    }
+
+    /// Returns whether the resource with these labels was created with this key.
+    pub fn is_on(&self, labels: &Labels) -> bool {
+        labels.get(label::OPERATION) == Some(&self.text)
+    }
+
+    /// Checks that the container with these labels, which was created with this key, was created from the same config.
+    ///
+    /// # Errors
+    /// `ConfigurationError` with the code `key-reused`: it was created from a different config.
+    pub fn check_config(&self, config: &ContainerConfig, labels: &Labels) -> Result<(), ConfigurationError> {
+        let found = labels.get(label::FINGERPRINT);
+        if found.is_some_and(|text| config.has_fingerprint(text)) {
+            return Ok(());
+        }
+        let problem = format!(
+            "must be new: `{}` was already used with a different config",
+            self.text
+        );
+        Err(ConfigurationError::single("operationKey", "key-reused", problem))
+    }
+
+    /// Returns the config's name for the container, or else one that is derived from the key.
+    pub fn container_name(&self, config: &ContainerConfig, namespace: &Namespace) -> String {
+        let derived = || format!("{}-{}", namespace.name_prefix(), self.text);
+        config.name.clone().unwrap_or_else(derived)
+    }
+}

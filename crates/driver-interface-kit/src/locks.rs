@@ -1,0 +1,73 @@
+//! Synchronization between tasks of one process. Between processes, the engine arbitrates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// One lock per key. With operation keys, a retried creation waits until the outcome of the earlier attempt is
+/// settled.
+///
+/// ```
+/// use driver_interface_kit::KeyLocks;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let locks = KeyLocks::default();
+/// let first = locks.lock("build-42").await;
+/// let other = locks.lock("build-43").await;
+/// drop(first);
+/// let second = locks.lock("build-42").await;
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct KeyLocks {
+    locks: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
+}
+
+impl KeyLocks {
+    /// Locks a key until the guard is dropped. Locks are granted in the order of the calls.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in the queue.
+    pub async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = lock(&self.locks);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            match locks.get(key).and_then(Weak::upgrade) {
+                Some(lock) => lock,
+                None => {
+                    let lock = Arc::new(AsyncMutex::new(()));
+                    locks.insert(key.to_owned(), Arc::downgrade(&lock));
+                    lock
+                }
+            }
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// Locks a mutex and ignores poisoning. Use it if every critical section leaves valid data, even if it panics.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_key_is_held_once_and_different_keys_do_not_wait() {
+        let locks = KeyLocks::default();
+        let first = locks.lock("a").await;
+        let _other = locks.lock("b").await;
+        assert!(
+            tokio::time::timeout(std::time::Duration::from_millis(20), locks.lock("a"))
+                .await
+                .is_err()
+        );
+        drop(first);
+        let _again = locks.lock("a").await;
+        assert_eq!(lock(&locks.locks).len(), 2);
+    }
+}

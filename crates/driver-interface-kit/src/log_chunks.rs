@@ -1,0 +1,371 @@
+//! Log entries as chunks: the bytes as they were written, split and filtered by line only if requested.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use driver_interface_types::{LogChunk, LogSource, LogStreamOptions};
+
+use crate::time;
+
+/// The maximum length of a line's beginning that is searched for a timestamp.
+const LONGEST_STAMP: usize = 64;
+
+/// Converts the entries of an engine's log to chunks, and leaves out those that the options exclude. It buffers no
+/// more than the beginning of a line, and only for a terminal.
+///
+/// If [`needs_times`] says so, each entry begins with its time and a space, which is removed. A terminal's output has
+/// no entries; there, each line begins with its time.
+///
+/// ```
+/// use driver_interface_kit::{LogChunks, time};
+/// use driver_interface_types::{LogSource, LogStreamOptions};
+///
+/// let mut options = LogStreamOptions::default();
+/// options.since = time::parse("2026-11-24T08:17:05Z");
+/// let mut chunks = LogChunks::new(options, 0);
+/// let old = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:04.5Z old\n".into());
+/// let new = chunks.push(LogSource::Stdout, true, "2026-11-24T08:17:05.5Z new\n".into());
+/// assert!(old.is_empty());
+/// assert_eq!(new[0].bytes, "new\n");
+/// ```
+#[derive(Debug)]
+pub struct LogChunks {
+    options: LogStreamOptions,
+    /// How many lines to skip at the beginning.
+    skip: u64,
+    lines: u64,
+    stdout: Line,
+    stderr: Line,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    open: bool,
+    dropped: bool,
+    stamp: Option<Stamp>,
+    /// The beginning of a line of terminal output that may be a timestamp.
+    held: BytesMut,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    time: SystemTime,
+    /// Whether the timestamp has no fraction and stands for its whole second.
+    whole: bool,
+}
+
+/// Returns whether the engine has to add times to its entries.
+pub fn needs_times(options: &LogStreamOptions) -> bool {
+    options.timestamps || options.since.is_some() || options.until.is_some()
+}
+
+impl LogChunks {
+    /// Creates a converter that leaves out the first `skip` of the lines that match the options.
+    pub fn new(options: LogStreamOptions, skip: u64) -> Self {
+        Self {
+            options,
+            skip,
+            lines: 0,
+            stdout: Line::default(),
+            stderr: Line::default(),
+        }
+    }
+
+    /// Returns how many of the received lines match the requested streams and times. An unfinished line counts.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Converts an entry, or a part of one, to chunks. `starts` says whether it is the beginning of an entry.
+    pub fn push(&mut self, source: LogSource, starts: bool, mut data: Bytes) -> Vec<LogChunk> {
+        let mut out = Vec::new();
+        let wanted = match source {
+            LogSource::Stdout => self.options.stdout,
+            LogSource::Stderr => self.options.stderr,
+            // The output of a terminal is a single stream.
+            LogSource::Tty => true,
+        };
+        if !wanted {
+            return out;
+        }
+        let stamped = needs_times(&self.options);
+        if source == LogSource::Tty && stamped {
+            self.terminal(data, &mut out);
+            return out;
+        }
+        if stamped && starts {
+            let (stamp, after) = split_stamp(&data);
+            if stamp.is_some() {
+                self.line(source).stamp = stamp;
+            }
+            data = data.slice(after..);
+        }
+        let line = self.line(source);
+        let in_dropped = line.open && line.dropped;
+        if !stamped && self.lines >= self.skip && !in_dropped {
+            // Nothing is left to skip, so line boundaries do not matter.
+            out.extend(LogPieces::new(source, data, None));
+            return out;
+        }
+        while !data.is_empty() {
+            let part = first_line(&mut data);
+            self.part(source, part, &mut out);
+        }
+        out
+    }
+
+    /// Returns what is still buffered at the end.
+    pub fn finish(&mut self) -> Vec<LogChunk> {
+        let mut out = Vec::new();
+        let held = self.stdout.held.split().freeze();
+        if !held.is_empty() {
+            self.part(LogSource::Tty, held, &mut out);
+        }
+        out
+    }
+
+    /// Processes terminal output, which is not framed: each line begins with its timestamp.
+    fn terminal(&mut self, mut rest: Bytes, out: &mut Vec<LogChunk>) {
+        if !self.stdout.held.is_empty() {
+            self.stdout.held.extend_from_slice(&rest);
+            rest = self.stdout.held.split().freeze();
+        }
+        while !rest.is_empty() {
+            if !self.stdout.open {
+                let undecided = !rest.contains(&b' ') && rest.len() < LONGEST_STAMP;
+                if undecided {
+                    self.stdout.held.extend_from_slice(&rest);
+                    return;
+                }
+                let (stamp, after) = split_stamp(&rest);
+                self.stdout.stamp = stamp;
+                rest = rest.slice(after..);
+                if rest.is_empty() {
+                    // The line continues with the next bytes, which do not begin with a timestamp.
+                    self.open(LogSource::Tty);
+                    return;
+                }
+            }
+            let part = first_line(&mut rest);
+            self.part(LogSource::Tty, part, out);
+        }
+    }
+
+    fn line(&mut self, source: LogSource) -> &mut Line {
+        match source {
+            LogSource::Stdout | LogSource::Tty => &mut self.stdout,
+            LogSource::Stderr => &mut self.stderr,
+        }
+    }
+
+    /// Begins a line, and decides whether it is requested.
+    fn open(&mut self, source: LogSource) {
+        let (since, until) = (self.options.since, self.options.until);
+        let line = self.line(source);
+        line.open = true;
+        let outside = line.stamp.is_some_and(|stamp| stamp.is_outside(since, until));
+        line.dropped = outside;
+        if !outside {
+            self.lines += 1;
+            self.line(source).dropped = self.lines <= self.skip;
+        }
+    }
+
+    /// Processes a line or a part of one.
+    fn part(&mut self, source: LogSource, part: Bytes, out: &mut Vec<LogChunk>) {
+        let begins = !self.line(source).open;
+        // A terminal's line may have been opened before any of its bytes arrived.
+        let fresh = begins || (source == LogSource::Tty && self.line(source).stamp.is_some());
+        if begins {
+            self.open(source);
+        }
+        let ends = part.last() == Some(&b'\n');
+        let times = self.options.timestamps;
+        let line = self.line(source);
+        let stamp = line.stamp.take().filter(|_| times && fresh);
+        line.open = !ends;
+        if line.dropped {
+            return;
+        }
+        out.extend(LogPieces::new(source, part, stamp.map(|stamp| stamp.time)));
+    }
+}
+
+impl Stamp {
+    fn is_outside(self, since: Option<SystemTime>, until: Option<SystemTime>) -> bool {
+        let last = if self.whole {
+            self.time + Duration::from_secs(1)
+        } else {
+            self.time + Duration::from_nanos(1)
+        };
+        since.is_some_and(|since| last <= since) || until.is_some_and(|until| self.time >= until)
+    }
+}
+
+/// Bytes as chunks of at most [`LogChunk::MAX_LEN`] bytes. The first chunk has the timestamp.
+#[derive(Debug)]
+pub struct LogPieces {
+    source: LogSource,
+    rest: Bytes,
+    time: Option<SystemTime>,
+}
+
+impl LogPieces {
+    /// Splits these bytes, which may be empty.
+    pub fn new(source: LogSource, bytes: Bytes, time: Option<SystemTime>) -> Self {
+        let rest = bytes;
+        Self { source, rest, time }
+    }
+}
+
+impl Iterator for LogPieces {
+    type Item = LogChunk;
+
+    fn next(&mut self) -> Option<LogChunk> {
+        let piece = self.rest.split_to(self.rest.len().min(LogChunk::MAX_LEN));
+        if piece.is_empty() {
+            return None;
+        }
+        let chunk = LogChunk::new(self.source, piece);
+        Some(match self.time.take() {
+            Some(time) => chunk.timestamp(time),
+            None => chunk,
+        })
+    }
+}
+
+/// Takes the first line including its line end, or everything if there is no line end.
+fn first_line(rest: &mut Bytes) -> Bytes {
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    rest.split_to(end.map_or(rest.len(), |end| end + 1))
+}
+
+/// Returns the timestamp at the beginning, and the offset of the text after it.
+fn split_stamp(data: &[u8]) -> (Option<Stamp>, usize) {
+    let head = data.get(..LONGEST_STAMP).unwrap_or(data);
+    let space = head.iter().position(|byte| *byte == b' ');
+    let text = space
+        .and_then(|space| head.get(..space))
+        .and_then(|text| std::str::from_utf8(text).ok());
+    match (text.and_then(time::parse), text, space) {
+        (Some(time), Some(text), Some(space)) => {
+            let whole = !text.contains('.');
+            (Some(Stamp { time, whole }), space + 1)
+        }
+        _ => (None, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(chunks: &mut LogChunks, entries: &[(LogSource, &[u8])]) -> Vec<LogChunk> {
+        let mut out: Vec<LogChunk> = entries
+            .iter()
+            .flat_map(|(source, data)| chunks.push(*source, true, Bytes::copy_from_slice(data)))
+            .collect();
+        out.extend(chunks.finish());
+        out
+    }
+
+    fn text(chunks: &[LogChunk], source: LogSource) -> String {
+        chunks
+            .iter()
+            .filter(|chunk| chunk.source == source)
+            .map(LogChunk::text)
+            .collect()
+    }
+
+    use LogSource::{Stderr, Stdout, Tty};
+    const ALL: fn() -> LogStreamOptions = LogStreamOptions::default;
+
+    #[test]
+    fn lines_are_filtered_by_time_and_have_it() {
+        let at = |text: &str| time::parse(text).unwrap();
+        let options = ALL()
+            .since(at("2026-11-24T08:17:05Z"))
+            .until(at("2026-11-24T08:17:07Z"))
+            .timestamps(true);
+        let entries: &[(LogSource, &[u8])] = &[
+            (Stdout, b"2026-11-24T08:17:04.9Z old\n"),
+            (Stdout, b"2026-11-24T08:17:05.1Z lo"),
+            (Stderr, b"2026-11-24T08:17:06.0Z err\n"),
+            (Stdout, b"2026-11-24T08:17:05.2Z ng\n"),
+            (Stdout, b"2026-11-24T08:17:07.0Z late\n"),
+        ];
+        let got = all(&mut LogChunks::new(options, 0), entries);
+        assert_eq!(text(&got, Stdout), "long\n");
+        assert_eq!(text(&got, Stderr), "err\n");
+        let stamps: Vec<Option<SystemTime>> = got.iter().map(|chunk| chunk.timestamp).collect();
+        assert_eq!(
+            stamps,
+            [
+                Some(at("2026-11-24T08:17:05.1Z")),
+                Some(at("2026-11-24T08:17:06.0Z")),
+                None
+            ]
+        );
+    }
+
+    #[test]
+    fn older_lines_are_left_out_with_all_their_parts() {
+        let since = |entries: &[(LogSource, &[u8])]| {
+            let options = ALL().since(time::parse("2026-11-24T08:17:05.5Z").unwrap());
+            text(&all(&mut LogChunks::new(options, 0), entries), Stdout)
+        };
+        let entries: &[(LogSource, &[u8])] = &[
+            (Stdout, b"2026-11-24T08:17:05.4Z old"),
+            (Stdout, b"2026-11-24T08:17:05.6Z er\n"),
+            (Stdout, b"2026-11-24T08:17:05.5Z exact\n"),
+            (Stdout, b"2026-11-24T08:17:06Z new\n"),
+        ];
+        assert_eq!(since(entries), "exact\nnew\n");
+        // Whole seconds cannot tell, so the lines are kept.
+        assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:05Z maybe\n")]), "maybe\n");
+        assert_eq!(since(&[(Stdout, b"2026-11-24T08:17:04Z no\n")]), "");
+    }
+
+    #[test]
+    fn lines_are_counted_and_left_out_at_the_beginning() {
+        let entries: &[(LogSource, &[u8])] = &[(Stdout, b"a\nb"), (Stderr, b"e\n"), (Stdout, b"\nc")];
+        let mut counting = LogChunks::new(ALL(), u64::MAX);
+        all(&mut counting, entries);
+        assert_eq!(counting.lines(), 4);
+        let got = all(&mut LogChunks::new(ALL(), 2), entries);
+        assert_eq!(
+            (text(&got, Stdout).as_str(), text(&got, Stderr).as_str()),
+            ("c", "e\n")
+        );
+    }
+
+    #[test]
+    fn a_terminal_s_lines_have_times_wherever_they_are_cut() {
+        let whole = b"2026-11-24T08:17:05.1Z one\r\n2026-11-24T08:17:06.1Z two\r\n2026-11-24T08:17:07.1Z x";
+        for cut in 0..whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let mut chunks = LogChunks::new(ALL().timestamps(true), 0);
+            let got = all(&mut chunks, &[(Tty, first), (Tty, second)]);
+            assert_eq!(text(&got, Tty), "one\r\ntwo\r\nx", "cut at {cut}");
+            let stamps = got.iter().filter(|chunk| chunk.timestamp.is_some()).count();
+            assert_eq!(stamps, 3, "cut at {cut}: {got:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn without_options_every_byte_comes_through_in_chunks_of_bounded_size(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..30),
+            big in 0usize..200_000,
+        ) {
+            let mut parts = parts;
+            parts.push(vec![b'x'; big]);
+            let entries: Vec<(LogSource, &[u8])> = parts.iter().map(|part| (Stdout, part.as_slice())).collect();
+            let got = all(&mut LogChunks::new(ALL(), 0), &entries);
+            prop_assert!(got.iter().all(|chunk| chunk.bytes.len() <= LogChunk::MAX_LEN));
+            let bytes: Vec<u8> = got.iter().flat_map(|chunk| chunk.bytes.to_vec()).collect();
+            prop_assert_eq!(bytes, parts.concat());
+        }
+    }
+}

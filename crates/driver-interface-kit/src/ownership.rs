@@ -1,0 +1,160 @@
+//! The labels by which a driver recognises its own resources.
+
+use std::collections::BTreeMap;
+
+use driver_interface_types::{ContainerConfig, Namespace, SessionId, label};
+
+use crate::CreationKey;
+
+/// Labels as stored on an engine, including the drivers' own.
+pub type Labels = BTreeMap<String, String>;
+
+/// The owner of resources, which is part of every label set.
+///
+/// ```
+/// use driver_interface_kit::{Labels, Ownership};
+/// use driver_interface_types::Namespace;
+///
+/// let ownership = Ownership::new(Namespace::new("ci").unwrap(), "host.1.a");
+/// let labels = ownership.labels(&Labels::new(), Some("s1"), "key");
+/// assert!(ownership.owns(&labels));
+/// assert!(!Ownership::new(Namespace::default(), "host.1.a").owns(&labels));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ownership {
+    namespace: Namespace,
+    owner: String,
+}
+
+impl Ownership {
+    /// Creates the owner of a namespace's resources. `owner` identifies the process; see [`process_owner`].
+    pub fn new(namespace: Namespace, owner: impl Into<String>) -> Self {
+        let owner = owner.into();
+        Self { namespace, owner }
+    }
+
+    /// Returns the namespace.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Returns the labels of a new resource: the user's, and those by which drivers find it again. The drivers' labels
+    /// win, though validation has already rejected such keys.
+    pub fn labels(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
+        let mut labels = user.clone();
+        let mut mark = |key: &str, value: &str| labels.insert(key.to_owned(), value.to_owned());
+        mark(label::MANAGED_BY, label::MANAGED_BY_VALUE);
+        mark(label::NAMESPACE, self.namespace.as_str());
+        mark(label::OWNER, &self.owner);
+        mark(label::OPERATION, operation);
+        if let Some(session) = session {
+            mark(label::SESSION, session);
+        }
+        labels
+    }
+
+    /// Returns the labels of a new container: also those by which a second attempt recognises it.
+    pub fn container_labels(&self, config: &ContainerConfig, key: &CreationKey) -> Labels {
+        let mut labels = self.labels(&config.labels, Some(&config.session_id), key.as_str());
+        labels.insert(label::FINGERPRINT.to_owned(), config.fingerprint());
+        labels
+    }
+
+    /// Returns the labels that all resources of this namespace have, to list only those.
+    pub fn selector(&self) -> [(&str, &str); 2] {
+        selector(&self.namespace)
+    }
+
+    /// Returns the [selector](Self::selector) as `key=value`, the form in which engines take filters.
+    pub fn filters(&self) -> Vec<String> {
+        self.selector()
+            .map(|(key, value)| format!("{key}={value}"))
+            .into()
+    }
+
+    /// Returns whether a resource with these labels was created in this namespace.
+    pub fn owns(&self, labels: &Labels) -> bool {
+        belongs(labels, &self.namespace)
+    }
+}
+
+/// Returns the labels that all resources of a namespace have.
+pub fn selector(namespace: &Namespace) -> [(&str, &str); 2] {
+    [
+        (label::MANAGED_BY, label::MANAGED_BY_VALUE),
+        (label::NAMESPACE, namespace.as_str()),
+    ]
+}
+
+/// Returns whether a resource with these labels was created by a driver of this namespace.
+pub fn belongs(labels: &Labels, namespace: &Namespace) -> bool {
+    let has = |(key, value): (&str, &str)| labels.get(key).is_some_and(|found| found == value);
+    selector(namespace).into_iter().all(has) && labels.contains_key(label::OPERATION)
+}
+
+/// Returns the session that a resource belongs to, if any.
+pub fn session_of(labels: &Labels) -> Option<SessionId> {
+    SessionId::new(labels.get(label::SESSION)?.as_str()).ok()
+}
+
+/// Returns all labels except the drivers' own.
+pub fn user_labels(labels: &Labels) -> Labels {
+    let users = labels.iter().filter(|(key, _)| !label::is_reserved(key));
+    users.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Returns the default owner label for sweeps: the host, the process id, and a random part that no later process
+/// with the same id shares. With a random part of up to 11 characters it fits a label value of every engine.
+pub fn process_owner(random: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok());
+    // With what follows it has at most 63 characters and no slash.
+    let host: String = host
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(40)
+        .collect();
+    let host = host.trim_matches('-');
+    let host = if host.is_empty() { "unknown" } else { host };
+    format!("{host}.{}.{random}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_cannot_forge_the_drivers_labels() {
+        let ownership = Ownership::new(Namespace::default(), "host.1.x");
+        let config = ContainerConfig::new("s1", "busybox")
+            .label(label::SESSION, "other")
+            .label("team", "core");
+        let labels = ownership.container_labels(&config, &CreationKey::of(&config, || "op".to_owned()));
+        assert_eq!(session_of(&labels).unwrap().as_str(), "s1");
+        assert_eq!(
+            user_labels(&labels),
+            Labels::from([("team".to_owned(), "core".to_owned())])
+        );
+    }
+
+    #[test]
+    fn another_namespace_s_labels_and_an_image_s_are_not_ours() {
+        let ownership = |namespace: &str| Ownership::new(Namespace::new(namespace).unwrap(), "host.1.x");
+        let mut labels = ownership("a").labels(&Labels::new(), None, "op");
+        assert!(ownership("a").owns(&labels));
+        assert!(!ownership("b").owns(&labels));
+        labels.remove(label::OPERATION);
+        assert!(!ownership("a").owns(&labels));
+    }
+
+    #[test]
+    fn an_owner_is_a_label_value_of_every_engine() {
+        let owner = process_owner("0123abcd");
+        assert!(owner.len() <= 63 && owner.ends_with(".0123abcd"), "{owner}");
+        let valid = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        assert!(owner.chars().all(valid), "{owner}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Removing what was created for a caller who is gone.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{sleep, timeout};
+
+use crate::background;
+
+/// How much longer than its caller's deadline a change or a rollback may continue in the background, so that it can
+/// still be completed if the engine responds late.
+pub(crate) const AFTERMATH: Duration = Duration::from_secs(5 * 60);
+
+/// A resource that was created for a caller who may be gone by now. Unless it is [kept](Self::keep), the creation
+/// is rolled back in the [background]. Return it from the work of a [change](crate::Runner::change), whose output is
+/// dropped if nobody takes it.
+#[must_use = "dropping it removes the resource"]
+pub struct Rollback<T> {
+    value: T,
+    guard: Guard,
+}
+
+struct Guard {
+    undo: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Held until it is settled whether the resource is kept.
+    key: Option<OwnedMutexGuard<()>>,
+}
+
+impl<T> Rollback<T> {
+    /// Wraps a resource that was just created. `undo` removes it.
+    pub fn new(value: T, undo: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            value,
+            guard: Guard {
+                undo: Some(Box::pin(undo)),
+                key: None,
+            },
+        }
+    }
+
+    /// Wraps a resource that existed before. It is kept even if the caller is gone.
+    pub fn existing(value: T) -> Self {
+        Self {
+            value,
+            guard: Guard {
+                undo: None,
+                key: None,
+            },
+        }
+    }
+
+    /// Holds the lock of an operation key until the resource is kept or removed.
+    pub fn holding(mut self, key: Option<OwnedMutexGuard<()>>) -> Self {
+        self.guard.key = key;
+        self
+    }
+
+    /// Keeps the resource, for a caller that is there to take it.
+    pub fn keep(self) -> T {
+        let Self { value, mut guard } = self;
+        guard.undo = None;
+        value
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(undo) = self.undo.take() else {
+            return;
+        };
+        let key = self.key.take();
+        background::spawn(async move {
+            // If this times out, a sweep by labels finds the leftovers.
+            let _ = timeout(AFTERMATH, undo).await;
+            drop(key);
+        });
+    }
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Rollback<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Rollback").field(&self.value).finish()
+    }
+}
+
+/// Repeats a step for about half a minute, until it returns `true`. Use it to remove a resource that the engine may
+/// still be creating because the response to its creation was lost.
+///
+/// # Cancel safety
+/// Dropping the future drops the current step, and no further one begins.
+pub async fn repeat_until<F: Future<Output = bool>>(mut settled: impl FnMut() -> F) {
+    for pause in [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000] {
+        sleep(Duration::from_millis(pause)).await;
+        if settled().await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! How operations are executed: reads are dropped with their caller, changes run to completion, and both have a
+//! deadline.
+
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use driver_interface_errors::{DriverError, Effect, Hint, InternalError, Result, TimeoutError};
+use tokio::time::timeout;
+
+use crate::rollback::AFTERMATH;
+use crate::{background, effects};
+
+/// Runs the operations of one driver. Its errors name the driver and the operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Runner {
+    driver: &'static str,
+}
+
+impl Runner {
+    /// Creates a runner for the driver of this name.
+    pub const fn new(driver: &'static str) -> Self {
+        Self { driver }
+    }
+
+    /// Runs an operation that changes nothing.
+    ///
+    /// # Errors
+    /// - `TimeoutError`: the deadline passed. Nothing was changed.
+    /// - Those of the work.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the work.
+    pub async fn read<T>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let done = timeout(deadline, work).await;
+        done.unwrap_or_else(|_| Err(not_applied(TimeoutError::new(operation, deadline))))
+            .map_err(|error| self.located(error, operation))
+    }
+
+    /// Runs an operation that changes something. It runs in the [background] and continues there if the caller is
+    /// gone, its runtime is shut down or the deadline passes. An engine carries out a request once it is sent, so the
+    /// response must be awaited. Return a [`Rollback`](crate::Rollback) from work that creates something.
+    ///
+    /// The work must end by itself: five minutes after the deadline it is dropped.
+    ///
+    /// # Errors
+    /// - `TimeoutError`: the deadline passed. The change may still be applied.
+    /// - `InternalError`: the work panicked, or there is no thread for it.
+    /// - Those of the work, with the effect `Unknown` where [`effects`] requires it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the work. Its output is dropped when it is done.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.finish(operation, deadline, work)
+            .await
+            .map_err(|error| self.located(error, operation))
+    }
+
+    /// Like [`change`](Self::change), but lets the work know when its caller has gone, either by dropping this future
+    /// or because the deadline passed.
+    ///
+    /// # Errors
+    /// Those of [`change`](Self::change).
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop the work.
+    pub async fn change_for<T: Send + 'static, F>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        work: impl FnOnce(Caller) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let present = Arc::new(());
+        let work = work(Caller(Arc::downgrade(&present)));
+        let done = self.change(operation, deadline, work).await;
+        drop(present);
+        done
+    }
+
+    /// Returns an error that names the driver and the operation.
+    pub fn located(&self, error: DriverError, operation: &'static str) -> DriverError {
+        error.with_driver(self.driver).with_operation(operation)
+    }
+
+    async fn finish<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        // The timer must belong to the background's runtime as well.
+        let longest = deadline.saturating_add(AFTERMATH);
+        let work = async move { timeout(longest, effects::track(work)).await };
+        let task = background::spawn(work)
+            .ok_or_else(|| not_applied(InternalError::new("no thread for background work")))?;
+        let late = || DriverError::from(TimeoutError::new(operation, deadline).with_hint(Hint::VerifyFirst));
+        match timeout(deadline, task).await {
+            Ok(Ok(Ok(result))) => result,
+            Ok(Ok(Err(_))) | Err(_) => Err(late()),
+            Ok(Err(failed)) => Err(InternalError::new("a task ended unexpectedly")
+                .with_source(failed)
+                .into()),
+        }
+    }
+}
+
+fn not_applied(error: impl Into<DriverError>) -> DriverError {
+    error.into().with_effect(Effect::NotApplied)
+}
+
+/// Waits for work until a deadline.
+///
+/// # Errors
+/// - `TimeoutError` with the effect `Unknown`: the deadline passed.
+/// - Those of the work.
+///
+/// # Cancel safety
+/// Dropping the future drops the work.
+pub async fn within<T>(
+    operation: &'static str,
+    deadline: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let done = timeout(deadline, work).await;
+    done.unwrap_or_else(|_| Err(TimeoutError::new(operation, deadline).into()))
+}
+
+/// The caller of a change that takes several requests. Once the caller has gone, send no further request, because the
+/// next caller must be able to rely on the state it finds.
+#[derive(Clone, Debug)]
+pub struct Caller(Weak<()>);
+
+impl Caller {
+    /// Returns whether the caller is still waiting.
+    pub fn is_here(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rollback;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::oneshot;
+    use tokio::time::sleep;
+
+    const RUNNER: Runner = Runner::new("acme");
+
+    fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+        let flag = Arc::new(AtomicBool::new(false));
+        (Arc::clone(&flag), flag)
+    }
+
+    async fn making(undone: Arc<AtomicBool>) -> Result<Rollback<u8>> {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(Rollback::new(
+            7,
+            async move { undone.store(true, Ordering::SeqCst) },
+        ))
+    }
+
+    async fn is_undone(seen: &AtomicBool) {
+        while !seen.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_stays() {
+        let (undone, seen) = flag();
+        let made = RUNNER
+            .change("test", Duration::from_secs(9), making(undone))
+            .await
+            .unwrap();
+        assert_eq!(made.keep(), 7);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!seen.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn what_is_made_for_a_runtime_that_is_gone_is_undone() {
+        let (undone, seen) = flag();
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_time().build().unwrap()
+        };
+        let caller = runtime();
+        let call = RUNNER.change("test", Duration::from_secs(9), making(undone));
+        assert!(caller.block_on(timeout_of(call)).is_err());
+        drop(caller);
+        runtime().block_on(is_undone(&seen));
+    }
+
+    async fn timeout_of<T>(call: impl Future<Output = T>) -> Result<T, tokio::time::error::Elapsed> {
+        timeout(Duration::from_millis(10), call).await
+    }
+
+    #[tokio::test]
+    async fn what_is_made_after_the_caller_left_is_undone() {
+        let (undone, seen) = flag();
+        let call = RUNNER.change("test", Duration::from_secs(9), making(undone));
+        assert!(timeout_of(call).await.is_err());
+        is_undone(&seen).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_made_after_the_deadline_is_undone() {
+        let (undone, seen) = flag();
+        let error = RUNNER
+            .change("test", Duration::from_millis(10), making(undone))
+            .await
+            .err()
+            .unwrap();
+        assert_eq!((error.code(), error.effect()), ("TIMEOUT_ERROR", Effect::Unknown));
+        is_undone(&seen).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_is_late_changed_nothing() {
+        let never = std::future::pending::<Result<()>>();
+        let error = RUNNER
+            .read("test", Duration::from_millis(10), never)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.code(), error.effect()),
+            ("TIMEOUT_ERROR", Effect::NotApplied)
+        );
+        assert_eq!(error.context().driver(), Some("acme"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_inside_is_an_error_outside() {
+        let error = RUNNER
+            .change::<()>("test", Duration::from_secs(9), async { panic!("bug") })
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "INTERNAL_ERROR");
+    }
+
+    // Uses real time: a change runs on a separate runtime, whose clock no test pauses.
+    async fn seen_after(time: Duration, caller: Caller, seen: oneshot::Sender<bool>) -> Result<()> {
+        sleep(time).await;
+        seen.send(caller.is_here()).unwrap();
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_there_until_it_drops_the_call_or_its_deadline_passes() {
+        let minute = Duration::from_secs(60);
+        for (deadline, dropped_after, expected) in [
+            (minute, minute, true),
+            (minute, Duration::from_millis(10), false),
+            (Duration::from_millis(10), minute, false),
+        ] {
+            let (send, seen) = oneshot::channel();
+            let call = RUNNER.change_for("test", deadline, |caller| {
+                seen_after(Duration::from_millis(500), caller, send)
+            });
+            drop(timeout(dropped_after, call).await);
+            assert_eq!(seen.await, Ok(expected), "{deadline:?} {dropped_after:?}");
+        }
+    }
+}

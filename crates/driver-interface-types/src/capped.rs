@@ -1,0 +1,75 @@
+//! Keeping the beginning of an output.
+
+use bytes::{Bytes, BytesMut};
+
+/// The beginning of a stream, up to a number of bytes. The rest is discarded.
+///
+/// ```
+/// use driver_interface_types::CappedBuffer;
+///
+/// let mut output = CappedBuffer::new(5);
+/// output.push(b"hello");
+/// assert!(!output.is_truncated());
+/// output.push(b", world");
+/// assert!(output.is_truncated());
+/// assert_eq!(output.take(), "hello");
+/// ```
+#[derive(Debug)]
+pub struct CappedBuffer {
+    bytes: BytesMut,
+    limit: usize,
+    truncated: bool,
+}
+
+impl CappedBuffer {
+    /// Creates an empty buffer that keeps at most this many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            bytes: BytesMut::new(),
+            limit,
+            truncated: false,
+        }
+    }
+
+    /// Appends the bytes that fit.
+    pub fn push(&mut self, data: &[u8]) {
+        let room = self.limit.saturating_sub(self.bytes.len());
+        let fits = data.get(..room).unwrap_or(data);
+        self.bytes.extend_from_slice(fits);
+        self.truncated |= fits.len() < data.len();
+    }
+
+    /// Returns the bytes kept so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns whether any byte was discarded.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Returns the bytes kept so far, and removes them from the buffer.
+    pub fn take(&mut self) -> Bytes {
+        self.bytes.split().freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_kept_up_to_its_limit_and_exactly_the_limit_is_all_of_it() {
+        let mut kept = CappedBuffer::new(5);
+        kept.push(b"abc");
+        kept.push(b"de");
+        assert!(!kept.is_truncated());
+        kept.push(b"f");
+        assert!(kept.is_truncated());
+        assert_eq!(kept.take(), "abcde");
+        let mut none = CappedBuffer::new(0);
+        none.push(b"x");
+        assert!(none.is_truncated() && none.take().is_empty());
+    }
+}
