@@ -30,6 +30,7 @@ mod stats;
 mod stop;
 mod task;
 mod volume;
+mod volume_owner;
 mod wait;
 
 use std::fmt;

@@ -3,7 +3,30 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use driver_interface_types::VolumeOwner;
+
 use crate::engine::Flavour;
+
+/// Returns the options with which the engine gives a new volume an owner, or `None` if it has none.
+///
+/// Podman has them. It also copies the image's files to a new volume, even if the mount forbids it, unless the
+/// volume forbids it. Docker only copies the owner of the image's directory to an empty volume, when it creates a
+/// container that mounts the volume there.
+pub(crate) fn volume_options(flavour: Flavour, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
+    let VolumeOwner { uid, gid } = owner;
+    match flavour {
+        Flavour::Docker => None,
+        Flavour::Podman => Some([
+            ("o", format!("uid={uid},gid={gid}")),
+            ("nocopy", "true".to_owned()),
+        ]),
+    }
+}
+
+/// Returns whether a volume gets its owner by way of a helper container.
+pub(crate) fn needs_volume_helpers(flavour: Flavour) -> bool {
+    flavour == Flavour::Docker
+}
 
 /// Returns whether networks reliably isolate their containers from other networks.
 ///

@@ -139,6 +139,8 @@ capabilities! {
     plan => Plan,
     /// A network can be [internal](crate::NetworkConfig::internal): without access to the outside.
     network_internal => NetworkInternal,
+    /// A volume gets the [`owner`](crate::VolumeConfig::owner) of its config, or else the default user.
+    volume_owner => VolumeOwner,
     /// A config's entrypoint, working directory, host name, terminal, stop signal, init process and ulimits are
     /// applied.
     process_setup => ProcessSetup,

@@ -262,23 +262,29 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/container-runs`, `health/check-*`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
-    /// Creates a volume.
+    /// Creates an empty volume.
+    ///
+    /// Its root directory belongs to the [`owner`](VolumeConfig::owner) of the config, or else to the default user of
+    /// containers; a config with an owner requires [`volume_owner`](Capabilities::volume_owner).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched), or the engine
-    ///   failed.
+    /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. There is no
+    ///   volume.
+    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched, whoever its
+    ///   owner is), or the engine failed.
     ///
     /// # Idempotency
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
     /// If the future is dropped, the driver removes the volume in the background should the engine still create
-    /// it.
+    /// it, along with the resources that it needed to set the owner.
     ///
     /// # Conformance
-    /// `volumes/round-trip`, `volumes/name-taken`, `config/volume-name-hostile`, `concurrency/create-volume`,
-    /// `cancellation/volume-and-network`
+    /// `volumes/round-trip`, `volumes/name-taken`, `volumes/owner*`, `volumes/default-owner`,
+    /// `config/volume-name-hostile`, `concurrency/create-volume`, `cancellation/volume-and-network`,
+    /// `cancellation/volume-owner`
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume>;
 
     /// Removes a volume and its contents.

@@ -50,7 +50,7 @@ impl Inner {
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace)];
         let imported = self
             .engine
-            .import_image(&engine_name(image.as_str()), &changes, root)
+            .import_image(Some(&engine_name(image.as_str())), &changes, root)
             .await;
         imported.map_err(|failure| self.error(Operation::ImportImage, image.as_str(), failure))?;
         if let Some(before) = before.filter(|before| self.has_imported(before)) {

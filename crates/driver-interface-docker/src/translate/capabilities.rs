@@ -220,6 +220,7 @@ fn declare_setup(can: &mut Capabilities, flavour: Flavour) {
     can.network_inspect = true;
     can.network_connect = true;
     can.network_internal = true;
+    can.volume_owner = true;
     can.network_cleanup = true;
     can.plan = true;
     can.image_list = true;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use driver_interface_types::{ContainerConfig, Namespace, NetworkMode, ResourceLimits, SessionId, label};
+use driver_interface_types::{
+    ContainerConfig, Namespace, NetworkMode, ResourceLimits, SessionId, VolumeConfig, VolumeOwner, label,
+};
 
 use super::records::Labels;
 
@@ -20,6 +22,14 @@ pub(crate) const NAME: &str = "io.driver-interface.name";
 /// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
 /// labels that identify a container.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
+
+/// On a volume: the owner of its directory, as JSON.
+pub(crate) const VOLUME_OWNER: &str = "io.driver-interface.volume-owner";
+/// On a helper image or container: the namespace whose driver created it. Helpers have none of the labels that
+/// identify a caller's resources, so that no list or event shows them.
+pub(crate) const HELPER_OF: &str = "io.driver-interface.helper-of";
+/// On a helper image or container: the volume for which it was created.
+pub(crate) const HELPER_VOLUME: &str = "io.driver-interface.helper-volume";
 
 /// The owner of resources, which is part of every label set.
 #[derive(Clone, Debug)]
@@ -70,11 +80,36 @@ impl Ownership {
         labels
     }
 
-    /// Returns the labels of a volume or of a network that a caller created.
+    /// Returns the labels of a network that a caller created, and those that every volume has.
     pub(crate) fn resource(&self, user: &Labels, session: Option<&str>, operation: &str) -> Labels {
         let mut labels = user.clone();
         labels.extend(self.base(session, operation));
         labels
+    }
+
+    /// Returns the labels of a volume.
+    pub(crate) fn volume(&self, config: &VolumeConfig, operation: &str) -> Labels {
+        let mut labels = self.resource(&config.labels, config.session_id.as_deref(), operation);
+        if let Some(owner) = config.effective_owner() {
+            labels.insert(VOLUME_OWNER.to_owned(), json(&owner));
+        }
+        labels
+    }
+
+    /// Returns the labels of the helpers of a volume that this operation creates.
+    pub(crate) fn helper(&self, volume: &str, operation: &str) -> Labels {
+        Labels::from([
+            (HELPER_OF.to_owned(), self.namespace.to_string()),
+            (HELPER_VOLUME.to_owned(), volume.to_owned()),
+            (label::OPERATION.to_owned(), operation.to_owned()),
+        ])
+    }
+
+    /// Returns whether a resource with these labels is a helper of this namespace.
+    pub(crate) fn owns_helper(&self, labels: &Labels) -> bool {
+        labels
+            .get(HELPER_OF)
+            .is_some_and(|namespace| namespace == self.namespace.as_str())
     }
 
     /// Returns the labels of a default network.
@@ -140,6 +175,10 @@ pub(crate) fn without_ours(labels: &Labels) -> Labels {
         .filter(|(key, _)| !label::is_reserved(key))
         .map(cloned)
         .collect()
+}
+
+pub(crate) fn volume_owner(labels: &Labels) -> Option<VolumeOwner> {
+    serde_json::from_str(labels.get(VOLUME_OWNER)?).ok()
 }
 
 pub(crate) fn resources(labels: &Labels) -> ResourceLimits {

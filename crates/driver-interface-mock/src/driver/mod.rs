@@ -259,6 +259,7 @@ impl<K: Kind> MockDriver<K> {
         can.network_inspect = true;
         can.network_connect = true;
         can.network_internal = true;
+        can.volume_owner = true;
         can.network_cleanup = true;
         can.port_publish = true;
         can.name_resolution = true;
