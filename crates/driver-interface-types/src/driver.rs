@@ -1201,7 +1201,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// program removes that container, or if the process is killed in between. This call removes the leftover
     /// networks of the whole namespace and returns their number. A network with any container attached is kept,
     /// whatever the container's status and whoever created it. A container that is being created concurrently
-    /// still gets its network.
+    /// still gets its network. The call also removes the helpers that a killed process needed to create a volume
+    /// that no longer exists; they are not counted.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerStatus, LogOptions, NetworkId, StopOptions, VolumeId,
+    Capability, ContainerDriver, ContainerStatus, LogOptions, NetworkId, StopOptions, VolumeId, VolumeOwner,
 };
 use tokio::time::{sleep, timeout};
 
@@ -33,6 +33,14 @@ pub(super) const CHECKS: &[Check] = &[
         "A dropped creation of a volume or network leaves none.",
         run!(volume_and_network),
     )
+    .without_image(),
+    Check::must(
+        "cancellation/volume-owner",
+        "A creation of a volume with an owner that is dropped at any time leaves no volume and its name free.",
+        run!(volume_owner),
+    )
+    .because("an engine may need several requests to set the owner")
+    .requires(&[Capability::VolumeOwner])
     .without_image(),
     Check::must(
         "cancellation/stop",
@@ -171,6 +179,32 @@ async fn volume_and_network(ctx: Ctx) -> CheckResult {
             left,
             &["NETWORK_NOT_FOUND"],
         )?;
+    }
+    Ok(())
+}
+
+async fn volume_owner(ctx: Ctx) -> CheckResult {
+    let mut dropped = Vec::new();
+    for millis in [0, 5, 10, 20, 40, 80, 120, 160, 240, 320, 480] {
+        let config = ctx.volume().owner(VolumeOwner::new(4321, 1234));
+        let call = ctx.driver().create_volume(&config);
+        match timeout(Duration::from_millis(millis), call).await {
+            Ok(made) => ctx.driver().remove_volume(&made?.id).await?,
+            Err(_) => dropped.push(config),
+        }
+    }
+    sleep(Duration::from_secs(5)).await;
+    for config in dropped {
+        let left = ctx
+            .driver()
+            .remove_volume(&VolumeId::new(config.name.as_str())?)
+            .await;
+        ctx.refused(
+            "removing a volume that should not be there",
+            left,
+            &["VOLUME_NOT_FOUND"],
+        )?;
+        ctx.driver().create_volume(&config).await?;
     }
     Ok(())
 }

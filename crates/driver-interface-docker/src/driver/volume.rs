@@ -58,6 +58,8 @@ impl Inner {
         let found = match owner {
             None => Ok(None),
             Some(_) if options.is_some() => Ok(record.reported_owner()),
+            // The engine's own volumes belong to root at first.
+            Some(VolumeOwner::ROOT) if record.driver == "local" => Ok(owner),
             Some(owner) => self.give_volume(&record.name, &operation, owner).await,
         };
         let made = found.and_then(|found| match owner {

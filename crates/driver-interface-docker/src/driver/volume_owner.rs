@@ -47,13 +47,13 @@ impl Inner {
         let given = loop {
             tries += 1;
             let given = self.mount_in_helper(volume, operation, owner).await;
-            let removed = self.remove_helpers(volume).await;
+            let removed = self.remove_helpers_of(operation).await;
             if removed.is_err() || given.as_ref().is_err_and(EngineError::effect_unknown) {
                 // The engine may still be creating a helper.
-                let (driver, volume) = (Arc::clone(self), volume.to_owned());
+                let (driver, operation) = (Arc::clone(self), operation.to_owned());
                 tokio::spawn(async move {
                     repeatedly(|| async {
-                        let _ = driver.remove_helpers(&volume).await;
+                        let _ = driver.remove_helpers_of(&operation).await;
                         false
                     })
                     .await;
@@ -86,7 +86,7 @@ impl Inner {
             .map(|(key, value)| format!("LABEL {key}={value}"))
             .collect();
         self.engine
-            .import_image(None, &changes, root_with_directory(owner))
+            .import_image(None, &changes, root_with_directory(operation, owner))
             .await?;
         let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
         let Some(image) = listed.into_iter().next() else {
@@ -125,7 +125,14 @@ impl Inner {
     /// Removes the helpers of a volume, whichever process left them.
     pub(super) async fn remove_helpers(&self, volume: &str) -> Result<(), EngineError> {
         let helpers = self.helpers().await?;
-        self.remove_helpers_if(helpers, |of| of == volume).await
+        self.remove_helpers_if(helpers, |helper| helper.volume == volume)
+            .await
+    }
+
+    async fn remove_helpers_of(&self, operation: &str) -> Result<(), EngineError> {
+        let helpers = self.helpers().await?;
+        self.remove_helpers_if(helpers, |helper| helper.operation == operation)
+            .await
     }
 
     /// Removes the helpers of volumes that no longer exist.
@@ -136,8 +143,10 @@ impl Inner {
             return Ok(());
         }
         let volumes = self.engine.list_volumes(self.ownership.filters()).await?;
-        self.remove_helpers_if(helpers, |of| !volumes.iter().any(|volume| volume.name == of))
-            .await
+        self.remove_helpers_if(helpers, |helper| {
+            !volumes.iter().any(|volume| volume.name == helper.volume)
+        })
+        .await
     }
 
     /// Returns the helpers of this namespace, containers before images.
@@ -159,8 +168,13 @@ impl Inner {
             .filter(|(_, _, labels)| self.ownership.owns_helper(labels));
         Ok(own
             .filter_map(|(kind, id, labels)| {
-                let volume = labels.get(HELPER_VOLUME)?.clone();
-                Some(Helper { kind, id, volume })
+                let text = |key| labels.get(key).cloned();
+                Some(Helper {
+                    kind,
+                    id,
+                    volume: text(HELPER_VOLUME)?,
+                    operation: text(label::OPERATION).unwrap_or_default(),
+                })
             })
             .collect())
     }
@@ -168,9 +182,9 @@ impl Inner {
     async fn remove_helpers_if(
         &self,
         helpers: Vec<Helper>,
-        is_unwanted: impl Fn(&str) -> bool,
+        is_unwanted: impl Fn(&Helper) -> bool,
     ) -> Result<(), EngineError> {
-        for helper in helpers.iter().filter(|helper| is_unwanted(&helper.volume)) {
+        for helper in helpers.iter().filter(|helper| is_unwanted(helper)) {
             let removed = match helper.kind {
                 Kind::Container => self.engine.remove_container(&helper.id, Removal::Forced).await,
                 Kind::Image => self.engine.remove_image(&helper.id).await,
@@ -190,6 +204,7 @@ struct Helper {
     kind: Kind,
     id: String,
     volume: String,
+    operation: String,
 }
 
 enum Kind {
@@ -208,14 +223,16 @@ fn filters(labels: &Labels) -> Vec<String> {
         .collect()
 }
 
-/// Returns an archive with one directory.
-fn root_with_directory(owner: VolumeOwner) -> Bytes {
+/// Returns an archive with the directory, and with one that gives the image a layer of its own: helpers of other
+/// volumes come and go at the same time.
+fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
     let rights = Rights {
         mode: MODE,
         uid: owner.uid,
         gid: owner.gid,
     };
     let mut archive = tar::folder(DIRECTORY.trim_start_matches('/'), rights);
+    archive.extend(tar::folder(operation, rights));
     archive.extend(tar::ending(0));
     archive.into()
 }
