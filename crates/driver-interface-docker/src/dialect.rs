@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use driver_interface_types::VolumeOwner;
+
 use crate::translate::exec::{ExecRecord, Phase};
 
 /// The facts in which one kind of engine differs from the other. Code asks for the fact that it needs, never for
@@ -33,6 +35,10 @@ pub(crate) struct Dialect {
     pub(crate) isolation_option: Option<(&'static str, &'static str)>,
     /// The option of the driver's default network.
     pub(crate) default_network_option: (&'static str, &'static str),
+
+    /// Whether the engine takes the owner of a new volume as an option, which Podman does. Docker only copies the
+    /// owner of the image's directory to an empty volume, when it creates a container that mounts the volume there.
+    pub(crate) takes_volume_owner: bool,
 
     /// Whether the engine runs health checks. Podman does so with systemd timers, which most hosts of its service
     /// lack.
@@ -104,6 +110,7 @@ impl Dialect {
         creation_needs_network: false,
         isolation_option: None,
         default_network_option: ("com.docker.network.bridge.enable_icc", "false"),
+        takes_volume_owner: false,
         runs_health_checks: true,
         takes_seccomp_text: true,
         selects_runtime: true,
@@ -133,6 +140,7 @@ impl Dialect {
         creation_needs_network: true,
         isolation_option: Some(("isolate", "true")),
         default_network_option: ("isolate", "true"),
+        takes_volume_owner: true,
         runs_health_checks: false,
         takes_seccomp_text: false,
         selects_runtime: false,
@@ -153,6 +161,14 @@ impl Dialect {
         complains_in_output: true,
         exec_phase: ExecRecord::phase_on_podman,
     };
+
+    /// Returns the options with which the engine gives a new volume an owner, or `None` if it has none. Podman would
+    /// also copy the image's files to a new volume, even if the mount forbids it, unless the volume forbids it.
+    pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
+        let VolumeOwner { uid, gid } = owner;
+        let options = [("o", format!("uid={uid},gid={gid}")), ("nocopy", "true".to_owned())];
+        self.takes_volume_owner.then_some(options)
+    }
 
     /// Returns whether a creation failed because the engine has no init program.
     pub(crate) fn lacks_init(&self, message: &str) -> bool {

@@ -171,7 +171,7 @@ async fn a_tenth_of_a_core_takes_ten_times_as_long() {
 async fn volumes_are_shared_and_outlive_containers() {
     let driver = instant_driver();
     driver.create_volume(&VolumeConfig::new("data")).await.unwrap();
-    let with = |text: &str| as_root(text).mount(VolumeMount::volume("data", "/data"));
+    let with = |text: &str| script(text).mount(VolumeMount::volume("data", "/data"));
     let ran = run_on(
         &driver,
         &with("mkdir -p /data/a/b; echo kept > /data/a/b/f; ls /"),
@@ -183,15 +183,15 @@ async fn volumes_are_shared_and_outlive_containers() {
         .await
         .unwrap();
     assert_eq!(run_on(&driver, &with("cat /data/a/b/f")).await.stdout, "kept\n");
-    let read_only = as_root("echo x > /data/f").mount(VolumeMount::volume("data", "/data").read_only(true));
+    let read_only = script("echo x > /data/f").mount(VolumeMount::volume("data", "/data").read_only(true));
     assert_eq!(
         run_on(&driver, &read_only).await.stderr,
         "sh: can't create /data/f: Read-only file system\n"
     );
-    // A new volume belongs to root, as on a real engine.
-    let as_user = script("echo x > /data/f").mount(VolumeMount::volume("data", "/data"));
+    // Root has no capabilities by default.
+    let by_root = as_root("echo x > /data/f").mount(VolumeMount::volume("data", "/data"));
     assert_eq!(
-        run_on(&driver, &as_user).await.stderr,
+        run_on(&driver, &by_root).await.stderr,
         "sh: can't create /data/f: Permission denied\n"
     );
     let policy = ValidationPolicy::default().allow_bind_root("/srv");
@@ -210,10 +210,10 @@ async fn everything_ends_with_the_main_process() {
     driver.create_volume(&VolumeConfig::new("beat")).await.unwrap();
     let mount = VolumeMount::volume("beat", "/beat");
     let config =
-        as_root("while true; do echo x >> /beat/f; sleep 1; done & sleep 5; exit 3").mount(mount.clone());
+        script("while true; do echo x >> /beat/f; sleep 1; done & sleep 5; exit 3").mount(mount.clone());
     assert_eq!(run_on(&driver, &config).await.code, 3);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let count = run_on(&driver, &as_root("wc -l < /beat/f").mount(mount))
+    let count = run_on(&driver, &script("wc -l < /beat/f").mount(mount))
         .await
         .stdout;
     assert!(count.trim().parse::<u32>().unwrap() <= 6, "{count}");

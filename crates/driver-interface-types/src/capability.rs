@@ -81,6 +81,8 @@ pub enum ConfigFeature {
     NameResolution,
     /// A network that is [internal](crate::NetworkConfig::internal): without access to the outside.
     InternalNetwork,
+    /// The owner of a volume.
+    VolumeOwner,
     /// The health check, whose result is then reported in the instance.
     HealthCheck,
     /// The platform.
@@ -100,7 +102,7 @@ pub enum ConfigFeature {
 text_enum!(ConfigFeature, "config feature":
     ImagePull = "image_pull", ProcessSetup = "process_setup", TmpfsMount = "tmpfs_mount",
     BindMount = "bind_mount", PortPublish = "port_publish", NameResolution = "name_resolution",
-    InternalNetwork = "internal_network", HealthCheck = "health_check", Platform = "platform",
+    InternalNetwork = "internal_network", VolumeOwner = "volume_owner", HealthCheck = "health_check", Platform = "platform",
     Runtime = "runtime", SeccompProfile = "seccomp_profile", ApparmorProfile = "apparmor_profile",
     Devices = "devices", Gpus = "gpus");
 

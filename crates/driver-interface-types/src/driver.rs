@@ -262,23 +262,29 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// `health/container-runs`, `health/check-*`, `errors/not-found/is-container-healthy`
     async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool>;
 
-    /// Creates a volume.
+    /// Creates an empty volume.
+    ///
+    /// Its root directory belongs to the [`owner`](VolumeConfig::owner) of the config, or else to the default user of
+    /// containers; a config with an owner requires [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     ///
     /// # Errors
     /// - `ConfigurationError`: the config is invalid.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched), or the engine
-    ///   failed.
+    /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. There is no
+    ///   volume.
+    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched, whoever its
+    ///   owner is), or the engine failed.
     ///
     /// # Idempotency
     /// Not idempotent: if several calls create the same name, exactly one succeeds, even across processes.
     ///
     /// # Cancel safety
     /// If the future is dropped, the driver removes the volume in the background should the engine still create
-    /// it.
+    /// it, along with the resources that it needed to set the owner.
     ///
     /// # Conformance
-    /// `volumes/round-trip`, `volumes/name-taken`, `config/volume-name-hostile`, `concurrency/create-volume`,
-    /// `cancellation/volume-and-network`
+    /// `volumes/round-trip`, `volumes/name-taken`, `volumes/owner*`, `volumes/default-owner`,
+    /// `config/volume-name-hostile`, `concurrency/create-volume`, `cancellation/volume-and-network`,
+    /// `cancellation/volume-owner`
     async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume>;
 
     /// Removes a volume and its contents.
@@ -1207,7 +1213,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// program removes that container, or if the process is killed in between. This call removes the leftover
     /// networks of the whole namespace and returns their number. A network with any container attached is kept,
     /// whatever the container's status and whoever created it. A container that is being created concurrently
-    /// still gets its network.
+    /// still gets its network. The call also removes the helpers that a killed process needed to create a volume
+    /// that no longer exists; they are not counted.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.

@@ -96,7 +96,7 @@ pub use stats::ContainerStats;
 pub use status::{ContainerState, ContainerStatus, ExitInfo};
 pub use stream::{ByteStream, DriverStream, EventStream, LogStream, PullStream, StatsStream, TarStream};
 pub use unpack::{UnpackOptions, Unpacked};
-pub use volume::{Volume, VolumeConfig};
+pub use volume::{Volume, VolumeConfig, VolumeOwner};
 pub use wait_for::WaitFor;
 
 /// The version of the contract that these types implement. Drivers and reports state it.

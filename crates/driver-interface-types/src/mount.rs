@@ -6,10 +6,9 @@ use crate::text_enum::text_enum;
 
 /// A mount of a volume or a host directory into a container.
 ///
-/// Engines create a volume owned by root, but a container's default user is not root. To write to a new volume,
-/// run as a user with permission (`SecurityOptions::default().user("0:0")` with all capabilities still dropped),
-/// or use an image in which the target is a directory owned by its user: a new volume takes over that directory's
-/// owner.
+/// A volume belongs to the [`owner`](crate::VolumeConfig::owner) of its config, by default the default user of
+/// containers. It hides the image's files at the target: they are not copied into the volume, and their owner does
+/// not become its owner.
 ///
 /// ```
 /// use driver_interface_types::VolumeMount;

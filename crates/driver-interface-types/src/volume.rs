@@ -1,18 +1,38 @@
 //! Volumes: storage that outlives containers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::SystemTime;
 
+use driver_interface_errors::UnsupportedError;
 use serde::{Deserialize, Serialize};
 
-use crate::{SessionId, VolumeId, millis};
+use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis};
 
 /// The configuration of a volume.
 ///
-/// ```
-/// use driver_interface_types::VolumeConfig;
+/// A new volume is empty and belongs to the default user of containers, so that containers with default security
+/// options can write to it:
 ///
+/// ```
+/// use driver_interface_mock::MockDockerDriver;
+/// use driver_interface_types::{
+///     ContainerConfig, ContainerDriver, ContainerDriverExt, VolumeConfig, VolumeMount, VolumeOwner,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> driver_interface_types::Result<()> {
+/// let driver = MockDockerDriver::new();
 /// let config = VolumeConfig::new("cache").session("build-42").label("team", "core");
+/// let volume = driver.create_volume(&config).await?;
+/// assert_eq!(volume.owner, Some(VolumeOwner::DEFAULT));
+///
+/// let writer = ContainerConfig::new("build-42", "busybox")
+///     .shell("echo built > /cache/state && cat /cache/state")
+///     .mount(VolumeMount::volume("cache", "/cache"));
+/// assert_eq!(driver.run(&writer).await?.stdout, "built\n");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -27,9 +47,54 @@ pub struct VolumeConfig {
     /// The engine's volume driver; if unset, the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
+    /// The owner of the volume's root directory, which has mode `0755`.
+    ///
+    /// If unset, [`VolumeOwner::DEFAULT`]. A container whose user is root has no capabilities by default and so
+    /// cannot write to a volume of another user: set [`VolumeOwner::ROOT`] for it.
+    ///
+    /// An unset owner leaves the choice to the engine if the volume's [`driver`](Self::driver) is not `local`, the
+    /// engines' own, or if the container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<VolumeOwner>,
     /// User-defined labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+}
+
+/// The owner of a volume's root directory, by numeric ids as seen in containers.
+///
+/// ```
+/// use driver_interface_types::{SecurityOptions, VolumeOwner};
+///
+/// assert_eq!(VolumeOwner::DEFAULT.to_string(), SecurityOptions::default().user);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VolumeOwner {
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+}
+
+impl VolumeOwner {
+    /// The user of containers with default security options.
+    pub const DEFAULT: Self = Self::new(1000, 1000);
+
+    /// Root.
+    pub const ROOT: Self = Self::new(0, 0);
+
+    /// Creates an owner.
+    pub const fn new(uid: u32, gid: u32) -> Self {
+        Self { uid, gid }
+    }
+}
+
+impl fmt::Display for VolumeOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
+    }
 }
 
 impl VolumeConfig {
@@ -39,6 +104,7 @@ impl VolumeConfig {
             name: name.into(),
             session_id: None,
             driver: None,
+            owner: None,
             labels: BTreeMap::new(),
         }
     }
@@ -57,11 +123,37 @@ impl VolumeConfig {
         self
     }
 
+    /// Sets the owner of the volume's root directory.
+    #[must_use]
+    pub fn owner(mut self, owner: VolumeOwner) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
     /// Sets a label.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(key.into(), value.into());
         self
+    }
+
+    /// Returns the owner that a driver that declares [`VolumeOwner`](crate::ConfigFeature::VolumeOwner) gives the volume;
+    /// `None` if the engine's volume driver decides.
+    pub fn effective_owner(&self) -> Option<VolumeOwner> {
+        let is_local = matches!(self.driver.as_deref(), None | Some("local"));
+        self.owner.or(is_local.then_some(VolumeOwner::DEFAULT))
+    }
+
+    /// Refuses a config that requires a capability the driver does not declare, so that no part of a config is
+    /// silently ignored. Drivers call it first.
+    ///
+    /// # Errors
+    /// [`UnsupportedError`], which names the path and its capability.
+    pub fn require(&self, capabilities: &Capabilities) -> Result<(), UnsupportedError> {
+        if self.owner.is_none() {
+            return Ok(());
+        }
+        capabilities.require(Operation::CreateVolume, "`owner`", ConfigFeature::VolumeOwner)
     }
 }
 
@@ -81,6 +173,9 @@ pub struct Volume {
     pub driver: String,
     /// The path on the engine's host at which the engine stores the volume.
     pub mountpoint: String,
+    /// The owner that the volume was created with; `None` if the engine decided. Containers that are permitted to
+    /// can change the owner of the directory; this field does not follow.
+    pub owner: Option<VolumeOwner>,
     /// When the volume was created.
     #[serde(with = "millis::time")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
@@ -90,7 +185,7 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Creates a volume with no session, no labels and an unknown mount point. Drivers fill in the rest.
+    /// Creates a volume with no session, no labels, and an unknown mount point and owner. Drivers fill in the rest.
     pub fn new(id: VolumeId, driver: impl Into<String>, created_at: SystemTime) -> Self {
         Self {
             name: id.to_string(),
@@ -98,6 +193,7 @@ impl Volume {
             session_id: None,
             driver: driver.into(),
             mountpoint: String::new(),
+            owner: None,
             created_at,
             labels: BTreeMap::new(),
         }

@@ -146,6 +146,10 @@ fn rules_of(type_name: &str) -> Value {
             "driver": { "minLength": 1, "maxLength": limits::MAX_DRIVER_NAME },
             "labels": map(),
         } }),
+        "VolumeOwner" => json!({ "properties": {
+            "uid": { "minimum": 0, "maximum": limits::MAX_UID },
+            "gid": { "minimum": 0, "maximum": limits::MAX_UID },
+        } }),
         "NetworkConfig" => json!({ "properties": {
             "name": name(NetworkId::MIN_LEN, NetworkId::MAX_LEN),
             "sessionId": label_value(),

@@ -12,11 +12,11 @@ use std::collections::HashSet;
 use driver_interface_errors::{ConfigurationError, Violation};
 use driver_interface_types::{
     ContainerConfig, LinuxCapabilities, NetworkConfig, NetworkMode, ResourceLimits, SecurityOptions,
-    VolumeConfig, VolumeMount,
+    VolumeConfig, VolumeMount, VolumeOwner,
 };
 
 use self::node::Node;
-use self::read::{Fields, Found, choice, cores, flag, list, maybe, text, texts, whole};
+use self::read::{Fields, Found, choice, cores, flag, list, maybe, small, text, texts, whole};
 use crate::check::{refuse_if_any, violations};
 use crate::text::sentence;
 use crate::{
@@ -225,9 +225,19 @@ fn volume_config(node: Node, found: &mut Found) -> VolumeConfig {
     fields.required("name", &mut config.name, text);
     fields.optional("sessionId", &mut config.session_id, maybe(text));
     fields.optional("driver", &mut config.driver, maybe(text));
+    fields.optional("owner", &mut config.owner, maybe(volume_owner));
     fields.optional("labels", &mut config.labels, texts);
     fields.finish();
     config
+}
+
+fn volume_owner(node: Node, path: &str, found: &mut Found) -> Option<VolumeOwner> {
+    let mut owner = VolumeOwner::DEFAULT;
+    let mut fields = Fields::of(node, path, found);
+    fields.required("uid", &mut owner.uid, small(limits::ID));
+    fields.required("gid", &mut owner.gid, small(limits::ID));
+    fields.finish();
+    Some(owner)
 }
 
 fn network_config(node: Node, found: &mut Found) -> NetworkConfig {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use common::{accepted, config, found, refused};
 use driver_interface_types::{
-    ContainerConfig, NetworkConfig, SecurityOptions, VolumeConfig, VolumeMount, label,
+    ContainerConfig, NetworkConfig, SecurityOptions, VolumeConfig, VolumeMount, VolumeOwner, label,
 };
 use driver_interface_validation::{
     codes, limits, validate_container_config, validate_network_config, validate_volume_config,
@@ -283,25 +283,31 @@ fn messages_show_no_secret_and_no_long_or_raw_text() {
 fn volumes_and_networks_are_checked_to_the_last_field() {
     let bad_map = || BTreeMap::from([("a=b".to_owned(), String::new())]);
     let mut volume = VolumeConfig::new("-a").session("s 1").driver("../x");
+    volume.owner = Some(VolumeOwner::new(u32::MAX, 1 << 31));
     volume.labels = bad_map();
     let expected = [
         ("driver", codes::INVALID_NAME),
         ("labels[\"a=b\"]", codes::INVALID_CHARACTER),
         ("name", codes::INVALID_NAME),
         ("options[\"a=b\"]", codes::FORBIDDEN_OPTION),
+        ("owner.gid", codes::OUT_OF_RANGE),
+        ("owner.uid", codes::OUT_OF_RANGE),
         ("sessionId", codes::INVALID_NAME),
     ]
     .map(|(path, code)| (path.to_owned(), code.to_owned()));
-    let of_volume: Vec<_> = expected
-        .iter()
-        .filter(|(path, _)| !path.starts_with("options"))
-        .cloned()
-        .collect();
+    let without = |field: &str| -> Vec<_> {
+        expected
+            .iter()
+            .filter(|(path, _)| !path.starts_with(field))
+            .cloned()
+            .collect()
+    };
+    let (of_volume, of_network) = (without("options"), without("owner"));
     assert_eq!(found(validate_volume_config(&volume)), of_volume);
 
     let mut network = NetworkConfig::new("-a").session("s 1").driver("a b");
     (network.labels, network.options) = (bad_map(), bad_map());
-    assert_eq!(found(validate_network_config(&network)), expected);
+    assert_eq!(found(validate_network_config(&network)), of_network);
 
     assert!(validate_volume_config(&VolumeConfig::new("data").driver("vieux/sshfs:latest")).is_ok());
     assert!(validate_network_config(&NetworkConfig::new("net1").driver("host")).is_err());

@@ -5,7 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerDriverExt as _, ContainerStatus, LogOptions, StopOptions, VolumeId,
+    ConfigFeature, ContainerDriver, ContainerDriverExt as _, ContainerStatus, LogOptions, StopOptions, VolumeId,
+    VolumeOwner,
 };
 use tokio::time::{sleep, timeout};
 
@@ -33,6 +34,14 @@ pub(super) const CHECKS: &[Check] = &[
         "A dropped creation of a volume or network leaves none.",
         run!(volume_and_network),
     )
+    .without_image(),
+    Check::must(
+        "cancellation/volume-owner",
+        "A creation of a volume with an owner that is dropped at any time leaves no volume and its name free.",
+        run!(volume_owner),
+    )
+    .because("an engine may need several requests to set the owner")
+    .config(&[ConfigFeature::VolumeOwner])
     .without_image(),
     Check::must(
         "cancellation/stop",
@@ -167,6 +176,32 @@ async fn volume_and_network(ctx: Ctx) -> CheckResult {
         )?;
         let left = ctx.driver().find_network(&network).await?;
         ctx.equal("a network that should not be there", left, None)?;
+    }
+    Ok(())
+}
+
+async fn volume_owner(ctx: Ctx) -> CheckResult {
+    let mut dropped = Vec::new();
+    for millis in [0, 5, 10, 20, 40, 80, 120, 160, 240, 320, 480] {
+        let config = ctx.volume().owner(VolumeOwner::new(4321, 1234));
+        let call = ctx.driver().create_volume(&config);
+        match timeout(Duration::from_millis(millis), call).await {
+            Ok(made) => ctx.driver().remove_volume(&made?.id).await?,
+            Err(_) => dropped.push(config),
+        }
+    }
+    sleep(Duration::from_secs(5)).await;
+    for config in dropped {
+        let left = ctx
+            .driver()
+            .remove_volume(&VolumeId::new(config.name.as_str())?)
+            .await;
+        ctx.refused(
+            "removing a volume that should not be there",
+            left,
+            &["VOLUME_NOT_FOUND"],
+        )?;
+        ctx.driver().create_volume(&config).await?;
     }
     Ok(())
 }

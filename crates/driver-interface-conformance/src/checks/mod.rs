@@ -59,6 +59,7 @@ mod times;
 mod tmpfs;
 mod value_calls;
 mod values;
+mod volume_owners;
 mod volumes;
 mod wait;
 
@@ -117,6 +118,7 @@ const FILES: &[&[Check]] = &[
     #[cfg(unix)]
     link::CHECKS,
     volumes::CHECKS,
+    volume_owners::CHECKS,
     networks::CHECKS,
     connections::CHECKS,
     namespaces::CHECKS,

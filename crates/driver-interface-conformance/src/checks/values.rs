@@ -11,7 +11,7 @@ use driver_interface_types::{
 };
 
 use super::events::{next, own};
-use super::volumes::writable;
+use super::volumes::volume_user;
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -387,7 +387,7 @@ async fn paths(ctx: Ctx) -> CheckResult {
     let script = r#"pwd; echo outer > "$1/file"; echo inner > "$2/file"; echo here > file; cat "$3/file""#;
     let config = ctx
         .program(["sh", "-c", script, "sh", &outer, &inner, folder])
-        .security(writable())
+        .security(volume_user(&ctx))
         .working_dir(folder)
         // Whatever the order, the inner mount is not hidden.
         .mount(VolumeMount::volume(&second, &inner))
@@ -402,7 +402,7 @@ async fn paths(ctx: Ctx) -> CheckResult {
     let script = "cat /first/file /second/file; ls -A /first/In";
     let config = ctx
         .script(script)
-        .security(writable())
+        .security(volume_user(&ctx))
         .mount(VolumeMount::volume(&first, "/first"))
         .mount(VolumeMount::volume(&second, "/second"));
     let (_, logs) = ctx.finished(&config).await?;

@@ -57,16 +57,25 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
 ];
 
-/// Returns options for root without capabilities on a writable root file system, which can write to a new
-/// volume in any image. Some drivers refuse writable mounts in a container whose own root is read-only.
+/// Returns options for root without capabilities on a writable root file system, which can write to the
+/// directories of any image.
 pub(super) fn writable() -> SecurityOptions {
     SecurityOptions::default().user("0:0").read_only(false)
+}
+
+/// Returns options for a user who can write to a new volume: the default user, or root if the engine decides who
+/// owns a volume. Some drivers refuse writable mounts in a container whose own root is read-only.
+pub(super) fn volume_user(ctx: &Ctx) -> SecurityOptions {
+    match ctx.declares(ConfigFeature::VolumeOwner) {
+        true => SecurityOptions::default().read_only(false),
+        false => writable(),
+    }
 }
 
 /// Builds the config of a script with the volume at `/data`.
 fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types::ContainerConfig {
     ctx.script(script)
-        .security(writable())
+        .security(volume_user(ctx))
         .mount(VolumeMount::volume(volume, "/data"))
 }
 
@@ -128,7 +137,7 @@ async fn survive(ctx: Ctx) -> CheckResult {
     ctx.equal("what the reader read", logs, "hello\n".to_owned())?;
     // The file does not exist without the volume.
     let (control, _) = ctx
-        .finished(&ctx.script("cat /data/file").security(writable()))
+        .finished(&ctx.script("cat /data/file").security(volume_user(&ctx)))
         .await?;
     ctx.ensure(
         "the control without the volume fails",
@@ -162,7 +171,7 @@ async fn read_only(ctx: Ctx) -> CheckResult {
     let script = "cat /data/file; echo changed > /data/file || echo refused; rm /data/file || echo refused; mkdir /data/new || echo refused";
     let config = ctx
         .script(script)
-        .security(writable())
+        .security(volume_user(&ctx))
         .mount(VolumeMount::volume(&volume.name, "/data").read_only(true));
     let made = ctx.driver().create_container(&config).await?;
     ctx.driver().start_container(&made.id).await?;

@@ -1,11 +1,13 @@
 //! Volumes.
 
+mod owner;
+
 use std::sync::Arc;
 
 use bollard::models::VolumeCreateRequest;
-use driver_interface_errors::{Hint, Result, VolumeCreationError};
+use driver_interface_errors::{DriverError, Effect, Hint, Result, UnsupportedError, VolumeCreationError};
 use driver_interface_kit::{Rollback, repeat_until};
-use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, label};
+use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, VolumeOwner, label};
 use driver_interface_validation::validate_volume_config;
 
 use super::inner::{Inner, unique};
@@ -20,6 +22,9 @@ const CREATE: &str = "create_volume";
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result<Volume> {
     validate_volume_config(config).map_err(|error| located(error.into(), CREATE))?;
+    config
+        .require(&driver.features.capabilities)
+        .map_err(|error| located(error.into(), CREATE))?;
     change(
         CREATE,
         driver.deadlines.create,
@@ -32,13 +37,15 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
 impl Inner {
     async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
         let operation = unique();
-        let labels = self
-            .ownership
-            .labels(&config.labels, config.session_id.as_deref(), &operation);
+        let owner = config.effective_owner();
+        let options = owner.and_then(|owner| self.engine.dialect().volume_options(owner));
         let request = VolumeCreateRequest {
             name: Some(config.name.clone()),
             driver: config.driver.clone(),
-            labels: Some(to_map(labels)),
+            driver_opts: options
+                .clone()
+                .map(|options| options.map(|(key, value)| (key.to_owned(), value)).into()),
+            labels: Some(to_map(labels::volume(&self.ownership, &config, &operation))),
             ..VolumeCreateRequest::default()
         };
         let record = match self.engine.create_volume(request).await {
@@ -50,12 +57,37 @@ impl Inner {
         if record.labels.get(label::OPERATION) != Some(&operation) {
             return Err(taken(&config.name).into());
         }
-        let made = resource::volume(&record);
-        let made = made.map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure))?;
-        let undo = async move {
-            self.remove_own_volume(&record.name, &operation).await;
+        let found = match owner {
+            None => Ok(None),
+            Some(_) if options.is_some() => Ok(record.reported_owner()),
+            // The engine's own volumes belong to root at first.
+            Some(VolumeOwner::ROOT) if record.driver == "local" => Ok(owner),
+            Some(owner) => self.give_volume(&record.name, &operation, owner).await,
         };
-        Ok(Rollback::new(made, undo))
+        let made = found.and_then(|found| match owner {
+            Some(owner) if found != Some(owner) => Err(not_given(&record, owner, found)),
+            _ => resource::volume(&record)
+                .map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure)),
+        });
+        let undo = Arc::clone(&self).roll_back_volume(record.name, operation);
+        match made {
+            Ok(made) => Ok(Rollback::new(made, async {
+                let _ = undo.await;
+            })),
+            Err(error) => Err(match undo.await {
+                true => error,
+                false => error.with_effect(Effect::Unknown),
+            }),
+        }
+    }
+
+    /// Removes a volume that nobody waits for. Returns whether it is gone; if not, continues in the background.
+    async fn roll_back_volume(self: Arc<Self>, name: String, operation: String) -> bool {
+        let is_gone = self.remove_own_volume(&name, &operation).await;
+        if !is_gone {
+            tokio::spawn(async move { repeat_until(|| self.remove_own_volume(&name, &operation)).await });
+        }
+        is_gone
     }
 
     async fn not_created_volume(
@@ -80,7 +112,7 @@ impl Inner {
     }
 
     /// Removes a volume if this operation created it. Returns whether it did.
-    async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
+    pub(super) async fn remove_own_volume(&self, name: &str, operation: &str) -> bool {
         match self.find_volume(name).await {
             Ok(Some(record))
                 if record
@@ -88,7 +120,7 @@ impl Inner {
                     .get(label::OPERATION)
                     .is_some_and(|made_by| made_by == operation) =>
             {
-                self.engine.remove_volume(name).await.is_ok()
+                self.remove_helpers(name).await.is_ok() && self.engine.remove_volume(name).await.is_ok()
             }
             _ => false,
         }
@@ -117,6 +149,10 @@ impl Inner {
 
     pub(super) async fn remove_volume(self: Arc<Self>, asked: String) -> Result<()> {
         let volume = self.volume(&asked).await?;
+        // A process that was killed while it created the volume has left them.
+        self.remove_helpers(&volume.name)
+            .await
+            .map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))?;
         let removed = self.engine.remove_volume(&volume.name).await;
         removed.map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))
     }
@@ -124,4 +160,14 @@ impl Inner {
 
 fn taken(name: &str) -> VolumeCreationError {
     VolumeCreationError::new(name, "the name is taken").with_hint(Hint::NameTaken)
+}
+
+/// Returns the error for a volume whose directory did not get its owner.
+fn not_given(record: &VolumeRecord, owner: VolumeOwner, found: Option<VolumeOwner>) -> DriverError {
+    let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
+    let reason = format!(
+        "the engine does not give volume `{}` of driver `{}` the owner {owner}: its owner is {found}",
+        record.name, record.driver
+    );
+    UnsupportedError::new(CREATE, reason).into()
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use driver_interface_types::ByteStream;
 use driver_interface_types::tar::{TarKind, TarPart, TarReader};
+use driver_interface_types::{ByteStream, VolumeOwner};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -110,6 +110,25 @@ impl Engine {
                         false => format!("{above}/{target}"),
                     }));
                 }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the owner of the file at a path, on an engine whose archives have the owners.
+    pub(crate) async fn owner_of_path(
+        &self,
+        id: &str,
+        path: &str,
+    ) -> Result<Option<VolumeOwner>, EngineError> {
+        let mut download = self.get_archive(id, path, SEARCH_PATIENCE).await?;
+        let mut reader = TarReader::default();
+        while let Some(data) = download.next().await? {
+            reader.push(&data);
+            let part = reader.next();
+            let part = part.map_err(|why| EngineError::InvalidResponse(why.to_owned()))?;
+            if let Some(TarPart::Entry(entry)) = part {
+                return Ok(Some(VolumeOwner::new(entry.uid, entry.gid)));
             }
         }
         Ok(None)

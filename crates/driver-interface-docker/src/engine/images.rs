@@ -7,7 +7,7 @@ use http_body_util::Empty;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Engine;
+use super::{Engine, filters};
 use crate::translate::records::{ImageRecord, ImageSummaryRecord};
 use crate::wire::{EngineError, ObjectStream, Payload, Query, UploadError, answered};
 
@@ -46,9 +46,18 @@ impl Engine {
         Ok(ObjectStream::new(answer.into_body()))
     }
 
-    /// Lists every image that has a name.
+    /// Lists every image, those that have lost their name included.
     pub(crate) async fn list_images(&self) -> Result<Vec<ImageSummaryRecord>, EngineError> {
         self.wire.list(&Query::new("/images/json")).await?.json()
+    }
+
+    /// Lists the images with all of these labels.
+    pub(crate) async fn list_labelled_images(
+        &self,
+        labels: &[String],
+    ) -> Result<Vec<ImageSummaryRecord>, EngineError> {
+        let target = Query::new("/images/json").pair("filters", filters("label", labels));
+        self.wire.list(&target).await?.json()
     }
 
     /// Loads images from an archive, and returns the engine's reports.
@@ -58,16 +67,17 @@ impl Engine {
         Ok(answer.body)
     }
 
-    /// Creates an image from the tar archive of a root file system.
+    /// Creates an image, with or without a name, from the tar archive of a root file system.
     pub(crate) async fn import_image(
         &self,
-        name: &str,
+        name: Option<&str>,
         changes: &[String],
         root: ByteStream,
     ) -> Result<(), UploadError> {
-        let mut target = Query::new("/images/create")
-            .pair("fromSrc", "-")
-            .pair("repo", name);
+        let mut target = Query::new("/images/create").pair("fromSrc", "-");
+        if let Some(name) = name {
+            target = target.pair("repo", name);
+        }
         for change in changes {
             target = target.pair("changes", change);
         }

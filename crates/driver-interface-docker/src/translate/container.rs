@@ -142,6 +142,8 @@ fn mount(volume: &VolumeMount, labels: &Labels) -> Mount {
         // distinguish it from the volume requested.
         _ => {
             let options = MountVolumeOptions {
+                // Copying the image's files would also give the volume the owner of the image's directory.
+                no_copy: Some(true),
                 labels: Some(to_map(labels.clone())),
                 ..MountVolumeOptions::default()
             };

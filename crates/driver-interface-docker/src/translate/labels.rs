@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use driver_interface_kit::{CreationKey, Labels, Ownership, session_of, user_labels};
-use driver_interface_types::{ContainerConfig, NetworkMode, ResourceLimits, label};
+use driver_interface_types::{
+    ContainerConfig, NetworkMode, ResourceLimits, VolumeConfig, VolumeOwner, label,
+};
 
 /// The image as the config named it.
 pub(crate) const IMAGE: &str = "io.driver-interface.image";
@@ -19,6 +21,14 @@ pub(crate) const NAME: &str = "io.driver-interface.name";
 /// On an image: the namespace that imported it. Containers inherit their image's labels, so this is not one of the
 /// labels that identify a container.
 pub(crate) const IMPORTED_BY: &str = "io.driver-interface.imported-by";
+
+/// On a volume: the owner of its directory, as JSON.
+pub(crate) const VOLUME_OWNER: &str = "io.driver-interface.volume-owner";
+/// On a helper image or container: the namespace whose driver created it. Helpers have none of the labels that
+/// identify a caller's resources, so that no list or event shows them.
+pub(crate) const HELPER_OF: &str = "io.driver-interface.helper-of";
+/// On a helper image or container: the volume for which it was created.
+pub(crate) const HELPER_VOLUME: &str = "io.driver-interface.helper-volume";
 
 /// Returns the labels of a container.
 pub(crate) fn container(
@@ -49,6 +59,35 @@ pub(crate) fn container(
 pub(crate) fn on_default_network(ownership: &Ownership, session: Option<&str>, operation: &str) -> Labels {
     let mark = Labels::from([(DEFAULT_NETWORK.to_owned(), "true".to_owned())]);
     ownership.labels(&mark, session, operation)
+}
+
+/// Returns the labels of a volume.
+pub(crate) fn volume(ownership: &Ownership, config: &VolumeConfig, operation: &str) -> Labels {
+    let mut labels = ownership.labels(&config.labels, config.session_id.as_deref(), operation);
+    if let Some(owner) = config.effective_owner() {
+        labels.insert(VOLUME_OWNER.to_owned(), json(&owner));
+    }
+    labels
+}
+
+pub(crate) fn volume_owner(labels: &Labels) -> Option<VolumeOwner> {
+    serde_json::from_str(labels.get(VOLUME_OWNER)?).ok()
+}
+
+/// Returns the labels of the helpers of a volume that this operation creates.
+pub(crate) fn helper(ownership: &Ownership, volume: &str, operation: &str) -> Labels {
+    Labels::from([
+        (HELPER_OF.to_owned(), ownership.namespace().to_string()),
+        (HELPER_VOLUME.to_owned(), volume.to_owned()),
+        (label::OPERATION.to_owned(), operation.to_owned()),
+    ])
+}
+
+/// Returns whether a resource with these labels is a helper of this namespace.
+pub(crate) fn owns_helper(ownership: &Ownership, labels: &Labels) -> bool {
+    labels
+        .get(HELPER_OF)
+        .is_some_and(|namespace| namespace == ownership.namespace().as_str())
 }
 
 /// Returns whether a container with this name and these labels was created in this namespace.

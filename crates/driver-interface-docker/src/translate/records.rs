@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use driver_interface_types::VolumeOwner;
 use serde::{Deserialize, Deserializer};
 
 /// Deserializes `null` as the default: engines write it for empty maps, lists and strings.
@@ -195,6 +196,17 @@ pub(crate) struct VolumeRecord {
     pub(crate) created_at: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
+    /// On Podman, includes the owner that the volume was given.
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+impl VolumeRecord {
+    /// Returns the owner that the engine itself reports.
+    pub(crate) fn reported_owner(&self) -> Option<VolumeOwner> {
+        let id = |key: &str| self.options.get(key)?.parse().ok();
+        Some(VolumeOwner::new(id("UID")?, id("GID")?))
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -246,6 +258,8 @@ pub(crate) struct ImageSummaryRecord {
     pub(crate) id: String,
     #[serde(deserialize_with = "nullable")]
     pub(crate) repo_tags: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) labels: Labels,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -17,6 +17,7 @@ pub(crate) fn volume(record: &VolumeRecord) -> Result<Volume, EngineError> {
     let mut volume = Volume::new(id, record.driver.as_str(), created_at);
     volume.session_id = session_of(&record.labels);
     volume.mountpoint = record.mountpoint.clone();
+    volume.owner = labels::volume_owner(&record.labels);
     volume.labels = user_labels(&record.labels);
     Ok(volume)
 }

@@ -46,7 +46,8 @@ fn dropped_volumes_and_networks_leave_nothing() {
         for moment in 0..20u64 {
             let volume = VolumeConfig::new(format!("{}-v{moment}", bench.namespace));
             let network = NetworkConfig::new(format!("{}-n{moment}", bench.namespace));
-            let late = Duration::from_micros(moment * 100);
+            // Setting the owner of a volume takes Docker some hundred milliseconds.
+            let late = Duration::from_micros(moment * moment * 1000);
             if let Ok(made) = tokio::time::timeout(late, bench.driver.create_volume(&volume)).await {
                 bench.driver.remove_volume(&made.unwrap().id).await.unwrap();
             }

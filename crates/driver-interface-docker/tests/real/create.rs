@@ -295,11 +295,10 @@ fn volumes_outlive_containers_and_bind_mounts_show_the_host() {
                 .create_volume(&VolumeConfig::new(name.as_str()))
                 .await
                 .unwrap();
-            let root = driver_interface_types::SecurityOptions::default().user("0:0");
             let write = bench
                 .config("echo kept > /data/file")
                 .mount(VolumeMount::volume(name.as_str(), "/data"));
-            let wrote = bench.ended(&write.security(root.clone())).await;
+            let wrote = bench.ended(&write).await;
             assert_eq!(wrote.exit_code(), Some(0));
             bench
                 .driver
@@ -312,7 +311,6 @@ fn volumes_outlive_containers_and_bind_mounts_show_the_host() {
             let script = "cat /data/file; cat /host/host; touch /data/x 2>/dev/null && echo WRITABLE; true";
             let read = bench
                 .config(script)
-                .security(root)
                 .mount(VolumeMount::volume(name.as_str(), "/data").read_only(true))
                 .mount(VolumeMount::bind(folder.path().to_str().unwrap(), "/host"));
             let policy = ValidationPolicy::default().allow_bind_root(folder.path().to_str().unwrap());

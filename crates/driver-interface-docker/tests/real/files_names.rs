@@ -4,7 +4,7 @@ use driver_interface_docker::DockerDriver;
 use driver_interface_errors::{Effect, FileSystemErrorKind as Kind};
 use driver_interface_types::{
     ContainerDriver, ContainerId, ContainerInstance, ExecConfig, FileContent, ReadFileOptions,
-    SecurityOptions, StopOptions, VolumeConfig, VolumeMount, WriteFile,
+    SecurityOptions, StopOptions, VolumeConfig, VolumeMount, VolumeOwner, WriteFile,
 };
 
 use super::engine::{Bench, on_each};
@@ -16,7 +16,7 @@ async fn in_each_state(bench: &Bench, made: &str) -> [ContainerInstance; 2] {
         let name = format!("{}-{end}", bench.namespace);
         bench
             .driver
-            .create_volume(&VolumeConfig::new(&name))
+            .create_volume(&VolumeConfig::new(&name).owner(VolumeOwner::ROOT))
             .await
             .unwrap();
         let script =

@@ -71,9 +71,11 @@ impl Raw {
         self.call("GET", &format!("/images/{image}/json"), None).0
     }
 
-    /// Everything with a label of the driver's namespace, as `kind name`.
+    /// Everything with a label of the driver's namespace, as `kind name`, and the helpers of its volumes.
     pub(crate) fn left(&self, namespace: &str) -> Vec<String> {
-        let filters = format!("%7B%22label%22%3A%5B%22io.driver-interface.namespace%3D{namespace}%22%5D%7D");
+        let labelled =
+            |label| format!("%7B%22label%22%3A%5B%22io.driver-interface.{label}%3D{namespace}%22%5D%7D");
+        let filters = labelled("namespace");
         let names = |value: &Value, kind: &str, key: &str| -> Vec<String> {
             let all = value.as_array().cloned().unwrap_or_default();
             all.iter().map(|entry| format!("{kind} {}", entry[key])).collect()
@@ -92,6 +94,17 @@ impl Raw {
             &self.get(&format!("/networks?filters={filters}")),
             "network",
             "Name",
+        ));
+        let filters = labelled("helper-of");
+        left.extend(names(
+            &self.get(&format!("/containers/json?all=1&filters={filters}")),
+            "helper",
+            "Names",
+        ));
+        left.extend(names(
+            &self.get(&format!("/images/json?filters={filters}")),
+            "helper image",
+            "Id",
         ));
         left
     }

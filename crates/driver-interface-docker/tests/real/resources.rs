@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerDriverExt, ImageRef, NetworkConfig, NetworkId, NetworkMode, PullPolicy,
-    RemoveOptions, ResourceFilter, SessionId, VolumeConfig, VolumeId, VolumeMount,
+    ContainerDriver, ContainerDriverExt, ContainerFilter, ImageRef, LogOptions, NetworkConfig, NetworkId,
+    NetworkMode, PullPolicy, RemoveOptions, ResourceFilter, SessionId, VolumeConfig, VolumeId, VolumeMount,
+    VolumeOwner,
 };
 
-use super::engine::{absent, on_each};
+use serde_json::json;
+
+use super::engine::{Bench, absent, on_docker, on_each};
 
 #[test]
 fn volumes_are_made_listed_kept_while_used_and_removed() {
@@ -75,6 +78,72 @@ fn volumes_are_made_listed_kept_while_used_and_removed() {
             );
         },
     );
+}
+
+#[test]
+fn a_container_with_safe_defaults_writes_to_a_new_volume_whatever_the_image_has_there() {
+    on_each("new_volume", async |bench| {
+        let name = format!("{}-vol", bench.namespace);
+        let made = bench
+            .driver
+            .create_volume(&VolumeConfig::new(&name))
+            .await
+            .unwrap();
+        assert_eq!(made.owner, Some(VolumeOwner::DEFAULT));
+        // The image has only one of the directories, and it belongs to root.
+        for target in ["/root", "/data"] {
+            let script = format!("echo x > {target}/f && ls {target} && rm {target}/f");
+            let config = bench.config(&script).mount(VolumeMount::volume(&name, target));
+            let ended = bench.ended(&config).await;
+            let logs = bench
+                .driver
+                .get_container_logs(&ended.id, LogOptions::default())
+                .await;
+            assert_eq!(logs.unwrap(), "f\n", "{target}");
+        }
+    });
+}
+
+/// Creates what a process leaves that is killed while it sets the owner of a volume.
+fn leave_helpers(bench: &Bench, volume: &str) {
+    let labels = json!({
+        "io.driver-interface.helper-of": bench.namespace,
+        "io.driver-interface.helper-volume": volume,
+    });
+    let mount = json!({"Type": "volume", "Source": volume, "Target": "/volume"});
+    let body = json!({
+        "Image": bench.image, "Cmd": ["none"], "Labels": labels, "HostConfig": {"Mounts": [mount]},
+    });
+    let (status, answer) = bench.raw.call("POST", "/containers/create", Some(&body));
+    assert_eq!(status, 201, "{answer}");
+}
+
+#[test]
+fn helpers_of_a_killed_process_go_with_their_volume_or_after_it() {
+    on_docker("helpers", async |bench| {
+        let driver = &bench.driver;
+        let name = format!("{}-vol", bench.namespace);
+        let made = driver.create_volume(&VolumeConfig::new(&name)).await.unwrap();
+        leave_helpers(&bench, &name);
+        assert_eq!(
+            driver.list_containers(&ContainerFilter::default()).await.unwrap(),
+            []
+        );
+        driver.remove_idle_networks().await.unwrap();
+        assert_eq!(
+            bench.raw.left(&bench.namespace).len(),
+            2,
+            "its volume still exists"
+        );
+        driver.remove_volume(&made.id).await.unwrap();
+        assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
+
+        // The engine completes the helper late, and so creates the volume anew.
+        leave_helpers(&bench, &name);
+        driver.remove_idle_networks().await.unwrap();
+        assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
+        assert_eq!(bench.raw.call("DELETE", &format!("/volumes/{name}"), None).0, 204);
+    });
 }
 
 #[test]

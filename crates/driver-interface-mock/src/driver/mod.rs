@@ -245,6 +245,7 @@ impl<K: Kind> MockDriver<K> {
             ConfigFeature::PortPublish,
             ConfigFeature::NameResolution,
             ConfigFeature::InternalNetwork,
+            ConfigFeature::VolumeOwner,
             ConfigFeature::HealthCheck,
         ]);
         can.guarantees = EnforcementReport::default();

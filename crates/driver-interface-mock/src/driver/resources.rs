@@ -46,14 +46,22 @@ impl<K: Kind> MockDriver<K> {
             let labels =
                 self.ownership()
                     .labels(&config.labels, config.session_id.as_deref(), &self.random_text());
-            let record = new_volume(id, labels, state.creation_time(engine.clock()));
+            let record = new_volume(
+                id,
+                labels,
+                config.effective_owner(),
+                state.creation_time(engine.clock()),
+            );
             let volume = record.volume.clone();
             state.volumes.insert(name.clone(), record);
             Ok(volume)
         };
         let call = Call::new(Operation::CreateVolume).on(&config.name);
-        self.call(call, || Ok(validate_volume_config(config)?), work)
-            .await
+        let check = || {
+            validate_volume_config(config)?;
+            Ok(config.require(&Self::declared())?)
+        };
+        self.call(call, check, work).await
     }
 
     pub(super) async fn drop_volume(&self, id: &VolumeId) -> Result<()> {

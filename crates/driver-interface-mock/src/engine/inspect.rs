@@ -140,9 +140,10 @@ impl MockEngine {
             return Err(taken(name));
         }
         let created_at = state.creation_time(self.clock());
-        state
-            .volumes
-            .insert(name.to_owned(), new_volume(id.clone(), owned(labels), created_at));
+        state.volumes.insert(
+            name.to_owned(),
+            new_volume(id.clone(), owned(labels), None, created_at),
+        );
         Ok(id)
     }
 

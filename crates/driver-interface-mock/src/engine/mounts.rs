@@ -6,7 +6,6 @@ use driver_interface_types::{ContainerId, MountType, SecurityOptions, TmpfsMount
 
 use super::state::State;
 use crate::fs::{Caller, FileSystem, Meta, Mount, SharedTree, Tree, absolute};
-use crate::sync::lock;
 
 /// The default size of `/dev/shm`, in MiB.
 const SHM_SIZE_MIB: u64 = 64;
@@ -73,10 +72,10 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     let Some(container) = state.containers.get(id) else {
         return Vec::new();
     };
-    let (config, root) = (container.config.clone(), Arc::clone(&container.root));
+    let config = container.config.clone();
     let mut mounts = vec![Mount {
         target: "/".to_owned(),
-        tree: Arc::clone(&root),
+        tree: Arc::clone(&container.root),
         read_only: config.security.read_only,
         options: "",
     }];
@@ -89,7 +88,6 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
                 let Some(record) = state.volumes.get(&mount.source) else {
                     continue;
                 };
-                take_over(&record.tree, &root, &target);
                 Arc::clone(&record.tree)
             }
         };
@@ -102,14 +100,6 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
         });
     }
     mounts
-}
-
-/// Copies the image's files at its mount point to a new volume, together with their owner.
-fn take_over(volume: &SharedTree, root: &SharedTree, target: &str) {
-    let mut volume = lock(volume);
-    if volume.is_empty() {
-        volume.copy_of(&lock(root), target.trim_start_matches('/'));
-    }
 }
 
 impl State {

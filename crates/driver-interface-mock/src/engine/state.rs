@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use driver_interface_kit::{Labels, belongs, selector, session_of, user_labels};
 use driver_interface_types::{
     ContainerConfig, ContainerHealth, ContainerId, ContainerInstance, ContainerStatus, EnforcementReport,
-    EventKind, ExecId, ExitInfo, Namespace, Network, NetworkId, PublishedPort, Volume, VolumeId, Warning,
+    EventKind, ExecId, ExitInfo, Namespace, Network, NetworkId, PublishedPort, Volume, VolumeId, VolumeOwner,
+    Warning,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -312,16 +313,27 @@ impl Container {
     }
 }
 
-/// Creates the engine's record of a volume.
-pub(crate) fn new_volume(id: VolumeId, labels: Labels, created_at: SystemTime) -> VolumeRecord {
+/// Creates the engine's record of a volume, which belongs to root unless an owner is given.
+pub(crate) fn new_volume(
+    id: VolumeId,
+    labels: Labels,
+    owner: Option<VolumeOwner>,
+    created_at: SystemTime,
+) -> VolumeRecord {
+    let mut tree = Tree::default();
+    if let Some(VolumeOwner { uid, gid }) = owner {
+        let usual = Meta::FOLDER;
+        tree.set_meta("", Meta { uid, gid, ..usual });
+    }
     let mut volume = Volume::new(id, "local", created_at);
     volume.mountpoint = format!("/var/lib/mock-engine/volumes/{}/_data", volume.name);
+    volume.owner = owner;
     volume.session_id = session_of(&labels);
     volume.labels = user_labels(&labels);
     VolumeRecord {
         volume,
         labels,
-        tree: SharedTree::default(),
+        tree: tree.shared(),
     }
 }
 

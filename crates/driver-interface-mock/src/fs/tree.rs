@@ -76,10 +76,6 @@ impl Tree {
         self.has_links
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// Puts a node into a directory, replacing an existing file or link. If there is no space for it, the existing
     /// one stays.
     pub(crate) fn insert(&mut self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
@@ -101,21 +97,6 @@ impl Tree {
         self.nodes.insert(path.to_owned(), node);
         self.set_meta(path, meta);
         Ok(())
-    }
-
-    /// Copies everything below a directory of another tree, and the directory's owner.
-    pub(crate) fn copy_of(&mut self, other: &Self, folder: &str) {
-        if let Some(node) = other.node(folder) {
-            self.set_meta("", other.meta(folder, &node));
-        }
-        let prefix = format!("{folder}/");
-        for (path, node) in &other.nodes {
-            if let Some(rest) = path.strip_prefix(&prefix) {
-                let meta = other.meta(path, node);
-                self.mkdir_all(rest.rsplit_once('/').map_or("", |(above, _)| above));
-                let _ = self.insert(rest, node.clone(), meta);
-            }
-        }
     }
 
     /// Removes every node whose file name matches.

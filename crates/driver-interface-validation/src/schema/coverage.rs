@@ -6,6 +6,7 @@ use std::time::Duration;
 use driver_interface_types::{
     ContainerConfig, DeviceMapping, GpuRequest, HealthCheck, LinuxCapabilities, NetworkConfig, PortMapping,
     PullPolicy, ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, VolumeConfig, VolumeMount,
+    VolumeOwner,
 };
 use serde_json::{Value, json};
 
@@ -67,6 +68,7 @@ fn full_volume_config() -> VolumeConfig {
     VolumeConfig::new("cache")
         .session("s1")
         .driver("local")
+        .owner(VolumeOwner::new(7, 8))
         .label("team", "core")
 }
 

@@ -230,10 +230,7 @@ mod resource_management {
         let mount = VolumeMount::volume(&volume.name, "/data");
         let limit = Duration::from_secs(10);
 
-        // A new volume belongs to root, so its writer runs as root (with no capabilities at all).
-        let writer = script("data", "echo kept > /data/note")
-            .mount(mount.clone())
-            .security(SecurityOptions::default().user("0:0"));
+        let writer = script("data", "echo kept > /data/note").mount(mount.clone());
         let writer = run(&driver, &writer).await;
         let written = driver
             .wait_until(&writer, limit, |now| now.exit.is_some())

@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 goes_on(async move { driver.create_network(&config).await }).boxed()
             }),
         ],
-        &["cancellation/volume-and-network"],
+        &["cancellation/volume-and-network", "cancellation/volume-owner"],
     ),
     Fault::new(
         "dropped-stop-kills",

@@ -30,6 +30,7 @@ mod streams;
 mod times;
 mod value_calls;
 mod values;
+mod volume_owners;
 mod wait;
 
 use super::Fault;
@@ -62,6 +63,7 @@ pub(super) fn all() -> Vec<&'static Fault> {
         errors::SWALLOWED,
         listing::FAULTS,
         resources::FAULTS,
+        volume_owners::FAULTS,
         security::FAULTS,
         times::FAULTS,
         values::FAULTS,

@@ -49,7 +49,7 @@ impl Inner {
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace())];
         let imported = self
             .engine
-            .import_image(&engine_name(image.as_str()), &changes, root)
+            .import_image(Some(&engine_name(image.as_str())), &changes, root)
             .await;
         imported.map_err(|error| self.upload_error(image.as_str(), error))?;
         if let Some(before) = before.filter(|before| self.has_imported(before)) {

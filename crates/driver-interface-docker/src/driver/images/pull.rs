@@ -175,11 +175,8 @@ impl Inner {
         let listed = self.engine.list_images().await;
         let listed = listed.map_err(|failure| self.error(Operation::Read, "images", failure))?;
         let looked_up = stream::iter(listed).map(|summary| async move {
-            if summary.repo_tags.is_empty() {
-                return Ok(None);
-            }
             match self.engine.inspect_image(&summary.id).await {
-                Ok(record) => Ok(Some(info(&record))),
+                Ok(record) => Ok(Some(info(&record)).filter(|image| !image.references.is_empty())),
                 // The image was removed during the listing.
                 Err(EngineError::Refused(refusal)) if refusal.status == 404 => Ok(None),
                 Err(failure) => Err(self.error(Operation::Read, &summary.id, failure)),

@@ -131,7 +131,9 @@ impl Inner {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        failure.map_or(Ok(removed), Err)
+        let helpers = self.remove_stray_helpers().await;
+        let helpers = helpers.map_err(|failure| self.error(Operation::RemoveVolume, "helpers", failure));
+        failure.or(helpers.err()).map_or(Ok(removed), Err)
     }
 
     /// Removes the default network unless it is in use. Returns whether it was removed.

@@ -1,0 +1,70 @@
+//! Faults in the owners of volumes.
+
+use driver_interface_types::{ContainerDriver as _, Result, Volume, VolumeConfig, VolumeOwner};
+use futures_util::FutureExt as _;
+
+use crate::self_test::Fault;
+use crate::self_test::sabotage::Inside;
+use crate::self_test::sabotage::Sabotage::{Config, CreateVolume, GetVolume, ListVolumes};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "volumes-without-owner-belong-to-root",
+        "A volume whose config names no owner belongs to root, and the driver reports the default user.",
+        &[CreateVolume(|inside, config| {
+            created_for(inside, config, config.owner.or(Some(VolumeOwner::ROOT))).boxed()
+        })],
+        &["volumes/default-owner"],
+    ),
+    Fault::new(
+        "volume-owner-ignored",
+        "A volume belongs to the default user, and the driver reports the owner of the config.",
+        &[CreateVolume(|inside, config| {
+            created_for(inside, config, None).boxed()
+        })],
+        &["volumes/owner", "volumes/owner-stays"],
+    ),
+    Fault::new(
+        "volume-owner-forgotten",
+        "Only the creation of a volume reports its owner.",
+        &[
+            GetVolume(|inside, id| {
+                async move {
+                    let found = inside.driver.get_volume(id).await?;
+                    Ok(found.map(without_owner))
+                }
+                .boxed()
+            }),
+            ListVolumes(|inside, filter| {
+                async move {
+                    let found = inside.driver.list_volumes(filter).await?;
+                    Ok(found.into_iter().map(without_owner).collect())
+                }
+                .boxed()
+            }),
+        ],
+        &["volumes/owner-reported"],
+    ),
+    Fault::new(
+        "image-directories-win",
+        "A volume is not mounted over a directory of the image.",
+        &[Config(|config| {
+            config.volumes.retain(|mount| mount.target != "/home");
+        })],
+        &["volumes/owner-stays"],
+    ),
+];
+
+/// Creates a volume for this owner, and reports the one that the config asks for.
+async fn created_for(inside: &Inside, config: &VolumeConfig, owner: Option<VolumeOwner>) -> Result<Volume> {
+    let mut changed = config.clone();
+    changed.owner = owner;
+    let mut volume = inside.driver.create_volume(&changed).await?;
+    volume.owner = config.effective_owner();
+    Ok(volume)
+}
+
+fn without_owner(mut volume: Volume) -> Volume {
+    volume.owner = None;
+    volume
+}

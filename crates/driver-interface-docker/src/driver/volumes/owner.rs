@@ -1,0 +1,237 @@
+//! Giving a volume its owner on an engine that has no option for it.
+//!
+//! When Docker creates a container, it copies the owner of the image's directory to an empty volume that is mounted
+//! there. The driver imports an image with just that directory, creates a container from it, never starts it, and
+//! removes both. No program, registry or permission inside a container is needed, and user namespaces are respected.
+//!
+//! Both helpers have the volume's name in their labels, and exist only while the volume does. If the process is
+//! killed, whoever removes the volume removes its helpers first. A helper whose volume is gone is removed by the
+//! cleanup of idle networks; this never disturbs another process that is creating a volume.
+
+use std::sync::Arc;
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, Mount, MountType as EngineMountType, MountVolumeOptions,
+};
+use bytes::Bytes;
+use driver_interface_errors::{Result, VolumeCreationError};
+use driver_interface_kit::repeat_until;
+use driver_interface_types::{VolumeOwner, label};
+
+use crate::driver::inner::Inner;
+use crate::engine::Removal;
+use crate::translate::errors::Operation;
+use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
+use crate::translate::records::Labels;
+use crate::translate::tar::{self, Rights};
+use crate::wire::EngineError;
+
+/// The directory of the helper image.
+const DIRECTORY: &str = "/volume";
+const MODE: u32 = 0o755;
+
+/// How many times to try if another program removes a helper, as `docker image prune` does.
+const TRIES: u32 = 5;
+
+impl Inner {
+    /// Gives a new volume its owner. Returns the owner that its directory then has.
+    pub(in crate::driver) async fn give_volume(
+        self: &Arc<Self>,
+        volume: &str,
+        operation: &str,
+        owner: VolumeOwner,
+    ) -> Result<Option<VolumeOwner>> {
+        let failed = |failure| self.error(Operation::CreateVolume, volume, failure);
+        let mut tries = 0;
+        let given = loop {
+            tries += 1;
+            let given = self.mount_in_helper(volume, operation, owner).await;
+            let removed = self.remove_helpers_of(operation).await;
+            if removed.is_err() || given.as_ref().is_err_and(EngineError::effect_unknown) {
+                // The engine may still be creating a helper.
+                let (driver, operation) = (Arc::clone(self), operation.to_owned());
+                tokio::spawn(async move {
+                    repeat_until(|| async {
+                        let _ = driver.remove_helpers_of(&operation).await;
+                        false
+                    })
+                    .await;
+                });
+            }
+            match given {
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 && tries < TRIES => {}
+                given => break given.map_err(failed)?,
+            }
+        };
+        let now = self.find_volume(volume).await?;
+        if now.is_some_and(|now| now.labels.get(label::OPERATION).is_some_and(|by| by == operation)) {
+            return Ok(given);
+        }
+        // The engine has recreated the volume for the helper.
+        self.remove_own_volume(volume, &helper_operation(operation)).await;
+        Err(VolumeCreationError::new(volume, "it was removed during its creation").into())
+    }
+
+    /// Creates the helpers, and returns the owner that the volume's directory has in the container.
+    async fn mount_in_helper(
+        &self,
+        volume: &str,
+        operation: &str,
+        owner: VolumeOwner,
+    ) -> Result<Option<VolumeOwner>, EngineError> {
+        let labels = labels::helper(&self.ownership, volume, operation);
+        let changes: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("LABEL {key}={value}"))
+            .collect();
+        self.engine
+            .import_image(None, &changes, root_with_directory(operation, owner).into())
+            .await?;
+        let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
+        let Some(image) = listed.into_iter().next() else {
+            return Err(EngineError::refused(404, "the helper image is gone".to_owned()));
+        };
+        // If the volume has been removed, the engine recreates it with these labels.
+        let stray = self
+            .ownership
+            .labels(&Labels::new(), None, &helper_operation(operation));
+        let body = ContainerCreateBody {
+            image: Some(image.id),
+            // Engines require a command, and this container is never started.
+            cmd: Some(vec!["none".to_owned()]),
+            labels: Some(to_map(labels)),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                mounts: Some(vec![Mount {
+                    target: Some(DIRECTORY.to_owned()),
+                    source: Some(volume.to_owned()),
+                    typ: Some(EngineMountType::VOLUME),
+                    volume_options: Some(MountVolumeOptions {
+                        labels: Some(to_map(stray)),
+                        ..MountVolumeOptions::default()
+                    }),
+                    ..Mount::default()
+                }]),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let name = format!("{}-owner-{operation}", self.ownership.namespace().name_prefix());
+        let id = self.engine.create_container(&name, None, &body).await?;
+        self.engine.owner_of_path(&id, DIRECTORY).await
+    }
+
+    /// Removes the helpers of a volume, whichever process left them.
+    pub(in crate::driver) async fn remove_helpers(&self, volume: &str) -> Result<(), EngineError> {
+        let helpers = self.helpers().await?;
+        self.remove_helpers_if(helpers, |helper| helper.volume == volume)
+            .await
+    }
+
+    async fn remove_helpers_of(&self, operation: &str) -> Result<(), EngineError> {
+        let helpers = self.helpers().await?;
+        self.remove_helpers_if(helpers, |helper| helper.operation == operation)
+            .await
+    }
+
+    /// Removes the helpers of volumes that no longer exist.
+    pub(in crate::driver) async fn remove_stray_helpers(&self) -> Result<(), EngineError> {
+        // They must be listed before the volumes: a volume exists before its helpers.
+        let helpers = self.helpers().await?;
+        if helpers.is_empty() {
+            return Ok(());
+        }
+        let volumes = self.engine.list_volumes(self.ownership.filters()).await?;
+        self.remove_helpers_if(helpers, |helper| {
+            !volumes.iter().any(|volume| volume.name == helper.volume)
+        })
+        .await
+    }
+
+    /// Returns the helpers of this namespace, containers before images.
+    async fn helpers(&self) -> Result<Vec<Helper>, EngineError> {
+        if self.engine.dialect().takes_volume_owner {
+            return Ok(Vec::new());
+        }
+        let filters = [format!("{HELPER_OF}={}", self.ownership.namespace())];
+        let containers = self.engine.list_containers(&filters, 0).await?;
+        let images = self.engine.list_labelled_images(&filters).await?;
+        let containers = containers
+            .into_iter()
+            .map(|found| (Kind::Container, found.id, found.labels));
+        let images = images
+            .into_iter()
+            .map(|found| (Kind::Image, found.id, found.labels));
+        let own = containers
+            .chain(images)
+            .filter(|(_, _, labels)| labels::owns_helper(&self.ownership, labels));
+        Ok(own
+            .filter_map(|(kind, id, labels)| {
+                let text = |key| labels.get(key).cloned();
+                Some(Helper {
+                    kind,
+                    id,
+                    volume: text(HELPER_VOLUME)?,
+                    operation: text(label::OPERATION).unwrap_or_default(),
+                })
+            })
+            .collect())
+    }
+
+    async fn remove_helpers_if(
+        &self,
+        helpers: Vec<Helper>,
+        is_unwanted: impl Fn(&Helper) -> bool,
+    ) -> Result<(), EngineError> {
+        for helper in helpers.iter().filter(|helper| is_unwanted(helper)) {
+            let removed = match helper.kind {
+                Kind::Container => self.engine.remove_container(&helper.id, Removal::Forced).await,
+                Kind::Image => self.engine.remove_image(&helper.id).await,
+            };
+            match removed {
+                // It is gone, or another call is removing it.
+                Err(EngineError::Refused(refusal)) if matches!(refusal.status, 404 | 409) => {}
+                removed => removed?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A helper image or container.
+struct Helper {
+    kind: Kind,
+    id: String,
+    volume: String,
+    operation: String,
+}
+
+enum Kind {
+    Container,
+    Image,
+}
+
+fn helper_operation(operation: &str) -> String {
+    format!("{operation}-helper")
+}
+
+fn filters(labels: &Labels) -> Vec<String> {
+    labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
+}
+
+/// Returns an archive with the directory, and with one that gives the image a layer of its own: helpers of other
+/// volumes come and go at the same time.
+fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
+    let rights = Rights {
+        mode: MODE,
+        uid: owner.uid,
+        gid: owner.gid,
+    };
+    let mut archive = tar::folder(DIRECTORY.trim_start_matches('/'), rights);
+    archive.extend(tar::folder(operation, rights));
+    archive.extend(tar::ending(0));
+    archive.into()
+}
