@@ -148,7 +148,7 @@ async fn what_cannot_start_says_why_and_stays_created() {
     let driver = instant_driver();
     let no_user = {
         let mut config = script("true");
-        config.security.user = "nosuchuser".to_owned();
+        config.security.user = Some("nosuchuser".to_owned());
         config
     };
     for (config, hint) in [

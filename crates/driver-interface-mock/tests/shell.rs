@@ -52,7 +52,7 @@ async fn scripts_do_what_they_do_in_busybox() {
     let mut wrong = String::new();
     for case in cases {
         let mut config = script(&case.script);
-        config.security.user = "0:0".to_owned();
+        config.security.user = Some("0:0".to_owned());
         let ran = run(&config).await;
         let same = (ran.code, &ran.stdout, &ran.stderr) == (case.code, &case.stdout, &case.stderr);
         if !same {

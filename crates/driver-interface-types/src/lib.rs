@@ -17,6 +17,7 @@ mod health;
 mod health_check;
 mod id;
 mod image;
+mod image_advice;
 mod instance;
 mod intercept;
 pub mod label;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerConfig, EnforcementReport, Warning};
+use crate::{ContainerConfig, EnforcementReport, ImageInfo, Warning};
 
 /// What [`create_container`](crate::ContainerDriver::create_container) would do with a config, as returned by
 /// [`plan`](crate::ContainerDriver::plan).
@@ -19,6 +19,12 @@ pub struct CreationPlan {
     pub warnings: Vec<Warning>,
     /// Which limits and security options would be enforced.
     pub enforcement: EnforcementReport,
+    /// The image, with its user, entrypoint, command and volumes. `None` if the engine does not have it yet: a plan
+    /// does not pull it.
+    pub image: Option<ImageInfo>,
+    /// Why the image may not work with the config, and which settings it needs: see [`ImageInfo::advice`]. The
+    /// creation neither refuses nor repeats it.
+    pub advice: Vec<Warning>,
 }
 
 impl CreationPlan {
@@ -29,7 +35,17 @@ impl CreationPlan {
             refusals: Vec::new(),
             warnings: Vec::new(),
             enforcement,
+            image: None,
+            advice: Vec::new(),
         }
+    }
+
+    /// Sets the image and derives the advice from it.
+    #[must_use]
+    pub fn with_image(mut self, image: ImageInfo) -> Self {
+        self.advice = image.advice(&self.config);
+        self.image = Some(image);
+        self
     }
 
     /// Returns whether the creation would be accepted. It can still fail: a name may be taken by then, and an

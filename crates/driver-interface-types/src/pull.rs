@@ -157,6 +157,16 @@ pub struct ImageInfo {
     pub platform: Option<String>,
     /// The image's labels.
     pub labels: BTreeMap<String, String>,
+    /// The user that the image sets for its containers, as in [`SecurityOptions::user`](crate::SecurityOptions::user).
+    /// `None` is root.
+    pub user: Option<String>,
+    /// The image's entrypoint. Empty if it has none.
+    pub entrypoint: Vec<String>,
+    /// The command, or the arguments of the entrypoint, of a container whose config has no command.
+    pub command: Vec<String>,
+    /// The directories that the image declares as volumes, sorted. If a config mounts nothing there, the engine
+    /// mounts a volume of its own, which is removed with the container.
+    pub volumes: Vec<String>,
 }
 
 impl ImageInfo {
@@ -170,6 +180,10 @@ impl ImageInfo {
             created_at: None,
             platform: None,
             labels: BTreeMap::new(),
+            user: None,
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            volumes: Vec::new(),
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges, all
-/// capabilities dropped, user `1000:1000`. They suit programs that need no privileges of their own. Images whose
-/// entrypoint starts as root, changes owners or writes outside `/tmp` need some of these options set.
+/// The security options of a container. There are two presets:
+///
+/// | | [`hardened`](Self::hardened), the default | [`compatible`](Self::compatible) |
+/// |---|---|---|
+/// | for | programs that need no privileges of their own | images that start as root, such as most database and web server images |
+/// | root file system | read-only | writable |
+/// | user | `1000:1000` | the image's own |
+/// | Linux capabilities | none | [`COMPATIBLE_CAPABILITIES`](Self::COMPATIBLE_CAPABILITIES) |
+/// | new privileges | no | no |
 ///
 /// ```
 /// use driver_interface_types::SecurityOptions;
@@ -24,7 +30,9 @@ pub struct SecurityOptions {
     /// effect).
     pub no_new_privileges: bool,
     /// The user of the main process: `uid`, `uid:gid`, or a name from the image. Numeric ids work with any image.
-    pub user: String,
+    /// `None` (`null` in JSON) is the image's own user, which is root for most images. A JSON object without this
+    /// field has the default, `1000:1000`.
+    pub user: Option<String>,
     /// Linux capabilities.
     pub capabilities: LinuxCapabilities,
     /// The seccomp profile, as JSON text; if unset, the engine's default profile. A container cannot run without a
@@ -55,7 +63,7 @@ impl Default for SecurityOptions {
         Self {
             read_only: true,
             no_new_privileges: true,
-            user: "1000:1000".to_owned(),
+            user: Some(Self::DEFAULT_USER.to_owned()),
             capabilities: LinuxCapabilities::default(),
             seccomp_profile: None,
             apparmor_profile: None,
@@ -75,6 +83,70 @@ impl Default for LinuxCapabilities {
 impl SecurityOptions {
     /// The size in MiB of the writable `/tmp` of a container whose root file system is read-only.
     pub const TMP_SIZE_MIB: u64 = 64;
+    /// The user of the main process unless the config sets one.
+    pub const DEFAULT_USER: &str = "1000:1000";
+    /// The Linux capabilities that [`compatible`](Self::compatible) adds: what an entrypoint needs that starts as
+    /// root, prepares its directories and continues as its service's user.
+    ///
+    /// | capability | without it |
+    /// |---|---|
+    /// | `CHOWN` | the entrypoint cannot give its directories to its service's user |
+    /// | `DAC_OVERRIDE` | root cannot enter a data directory that belongs to that user, so a second start fails |
+    /// | `FOWNER` | root cannot change the mode of such a directory |
+    /// | `KILL` | root's init program and master processes cannot signal that user's processes, so a stop ends with a kill |
+    /// | `NET_BIND_SERVICE` | ports below 1024 cannot be bound on Podman |
+    /// | `SETGID`, `SETUID` | root cannot continue as that user |
+    pub const COMPATIBLE_CAPABILITIES: &[&str] = &[
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "KILL",
+        "NET_BIND_SERVICE",
+        "SETGID",
+        "SETUID",
+    ];
+
+    /// Returns the safest options, which are the default: a read-only root file system with a writable `/tmp`, no
+    /// capabilities, no new privileges, user [`DEFAULT_USER`](Self::DEFAULT_USER).
+    ///
+    /// An image that starts as root can often run with them too: set [`user`](Self::user) to its service's user, and
+    /// mount a volume or a tmpfs mount wherever it writes.
+    ///
+    /// ```
+    /// use driver_interface_types::SecurityOptions;
+    ///
+    /// assert_eq!(SecurityOptions::hardened(), SecurityOptions::default());
+    /// ```
+    #[must_use]
+    pub fn hardened() -> Self {
+        Self::default()
+    }
+
+    /// Returns options for an image that starts as root: a writable root file system, the image's own user, and the
+    /// few capabilities that its entrypoint needs to change owners and to continue as another user.
+    ///
+    /// Processes still cannot gain privileges: `gosu`, `su-exec` and `setpriv` only give some up. `sudo` and other
+    /// setuid programs need [`no_new_privileges(false)`](Self::no_new_privileges).
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, SecurityOptions};
+    ///
+    /// let config = ContainerConfig::new("session-1", "postgres:17")
+    ///     .env("POSTGRES_PASSWORD", "secret")
+    ///     .security(SecurityOptions::compatible());
+    /// assert_eq!(config.security.user, None);
+    /// assert!(!config.security.read_only && config.security.no_new_privileges);
+    /// assert!(config.security.capabilities.add.contains(&"SETUID".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn compatible() -> Self {
+        Self {
+            read_only: false,
+            user: None,
+            capabilities: LinuxCapabilities::new(["ALL"], Self::COMPATIBLE_CAPABILITIES.iter().copied()),
+            ..Self::default()
+        }
+    }
 
     /// Sets whether the root file system is read-only.
     #[must_use]
@@ -95,7 +167,14 @@ impl SecurityOptions {
     /// tools.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = user.into();
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets the user of the main process to the image's own, which is root for most images.
+    #[must_use]
+    pub fn image_user(mut self) -> Self {
+        self.user = None;
         self
     }
 
@@ -108,7 +187,8 @@ impl SecurityOptions {
     /// assert_eq!(SecurityOptions::default().user("www-data:33").user_ids(), (None, Some(33)));
     /// ```
     pub fn user_ids(&self) -> (Option<u32>, Option<u32>) {
-        let (user, group) = self.user.split_once(':').unwrap_or((&self.user, ""));
+        let user = self.user.as_deref().unwrap_or_default();
+        let (user, group) = user.split_once(':').unwrap_or((user, ""));
         (user.parse().ok(), group.parse().ok())
     }
 

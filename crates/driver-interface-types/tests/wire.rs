@@ -61,7 +61,7 @@ fn what_a_config_leaves_out_has_the_safe_default() {
     );
     let security = config.security;
     assert!(security.read_only && security.no_new_privileges);
-    assert_eq!(security.user, "1000:1000");
+    assert_eq!(security.user.as_deref(), Some("1000:1000"));
     assert_eq!(security.capabilities.drop, ["ALL"]);
     assert!(security.capabilities.add.is_empty());
     assert_eq!(config.network, NetworkMode::Default);

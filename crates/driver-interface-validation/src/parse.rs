@@ -202,7 +202,7 @@ fn security_options(node: Node, path: &str, found: &mut Found) -> Option<Securit
     let mut fields = Fields::of(node, path, found);
     fields.optional("readOnly", &mut security.read_only, flag);
     fields.optional("noNewPrivileges", &mut security.no_new_privileges, flag);
-    fields.optional("user", &mut security.user, text);
+    fields.optional("user", &mut security.user, maybe(text));
     fields.optional("capabilities", &mut security.capabilities, linux_capabilities);
     fields.optional("seccompProfile", &mut security.seccomp_profile, maybe(text));
     fields.optional("apparmorProfile", &mut security.apparmor_profile, maybe(text));

@@ -168,8 +168,7 @@ pub(crate) fn user(text: &str, _: &ValidationPolicy) -> garde::Result {
     if text.is_empty() {
         return refuse(
             codes::EMPTY,
-            "must not be empty: the image's user would apply, which is root for most images; to run as root, \
-             use `0`",
+            "must not be empty: set a user such as `1000:1000`, `0` for root, or null",
         );
     }
     let (user, group) = match text.split_once(':') {

@@ -205,7 +205,9 @@ const MISTAKES: &[Mistake] = &[
         config.volumes.insert(0, VolumeMount::volume("data", "/proc/x"))
     }),
     ("network", |config| config.network = "container:x".into()),
-    ("security.user", |config| config.security.user = "a b".to_owned()),
+    ("security.user", |config| {
+        config.security.user = Some("a b".to_owned())
+    }),
     ("security.capabilities.drop[0]", |config| {
         config.security.capabilities.drop.insert(0, "cap_kill".to_owned())
     }),

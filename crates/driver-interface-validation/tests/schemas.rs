@@ -157,7 +157,7 @@ fn defaults_are_safe() {
         (2.0, 512, None, 100)
     );
     assert!(config.security.read_only && config.security.no_new_privileges);
-    assert_eq!(config.security.user, "1000:1000");
+    assert_eq!(config.security.user.as_deref(), Some("1000:1000"));
     assert_eq!(config.security.capabilities.drop, ["ALL"]);
     assert!(config.security.capabilities.add.is_empty());
     assert_eq!(config.network, NetworkMode::Default);

@@ -28,7 +28,7 @@ async fn over_image(ctx: Ctx) -> CheckResult {
     for (target, user) in [("/opt", "1000:1000"), ("/home", "4321")] {
         let script = format!("ls -A {target}; touch {target}/x && echo written");
         let mut config = ctx.script(&script).tmpfs(target, 4);
-        user.clone_into(&mut config.security.user);
+        config.security.user = Some(user.to_owned());
         let (_, logs) = ctx.finished(&config).await?;
         ctx.equal(format!("{target} as {user}"), logs.as_str(), "written\n")?;
     }

@@ -40,7 +40,7 @@ pub(crate) fn request(
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect(),
         ),
-        user: Some(config.security.user.clone()),
+        user: config.security.user.clone(),
         open_stdin: Some(false),
         stop_timeout: Some(STOP_TIMEOUT),
         host_config: Some(host_config(config, &labels, network, features, init)),

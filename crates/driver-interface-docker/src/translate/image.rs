@@ -65,7 +65,12 @@ pub(crate) fn info(record: &ImageRecord) -> ImageInfo {
         .filter(|part| !part.is_empty())
         .collect();
     info.platform = (parts.len() > 1).then(|| parts.join("/"));
-    info.labels = record.config.labels.clone();
+    let config = &record.config;
+    info.labels = config.labels.clone();
+    info.user = Some(config.user.clone()).filter(|user| !user.is_empty());
+    info.entrypoint.clone_from(&config.entrypoint);
+    info.command.clone_from(&config.cmd);
+    info.volumes = config.volumes.keys().cloned().collect();
     info
 }
 

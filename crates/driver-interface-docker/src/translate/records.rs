@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use driver_interface_types::VolumeOwner;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 /// Deserializes `null` as the default: engines write it for empty maps, lists and strings.
@@ -267,6 +268,14 @@ pub(crate) struct ImageSummaryRecord {
 pub(crate) struct ImageConfigRecord {
     #[serde(deserialize_with = "nullable")]
     pub(crate) labels: Labels,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) user: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) entrypoint: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) cmd: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(crate) volumes: BTreeMap<String, IgnoredAny>,
 }
 
 impl ContainerRecord {

@@ -153,7 +153,8 @@ impl<K: Kind> MockDriver<K> {
             );
         }
         let id = ContainerId::new(state.new_id())?;
-        let config_kept = with_image(config, &found);
+        let mut config_kept = with_image(config, &found);
+        config_kept.security.user = config_kept.security.user.or(found.user);
         let mut root = found.root;
         let own_name = || id.as_str().chars().take(12).collect();
         let hostname = config.hostname.clone().unwrap_or_else(own_name);

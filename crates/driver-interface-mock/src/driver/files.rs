@@ -155,7 +155,7 @@ impl<K: Kind> MockDriver<K> {
         let container = state
             .container(self.namespace(), id)
             .ok_or_else(|| no_such_container(id))?;
-        let (found, user) = (container.id.clone(), owner_of(&container.config.security.user));
+        let (found, user) = (container.id.clone(), owner_of(container.user()));
         let files = state.files_of(&found).ok_or_else(|| no_such_container(id))?;
         Ok((files, user))
     }

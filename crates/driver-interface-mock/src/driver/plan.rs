@@ -19,6 +19,11 @@ impl<K: Kind> MockDriver<K> {
             plan.refusals = self.refused(config);
             if plan.refusals.is_empty() {
                 plan.refusals = self.missing(config);
+                let image = ImageRef::new(&config.image).ok();
+                let found = image.and_then(|image| self.core.engine.state().images.info(&image));
+                if let Some(found) = found {
+                    plan = plan.with_image(found);
+                }
             }
             Ok(plan)
         };

@@ -160,7 +160,7 @@ impl MockEngine {
         if host.is_frozen() {
             return Err(ExecProblem::Paused);
         }
-        let user = request.user.as_deref().unwrap_or(&container.config.security.user);
+        let user = request.user.as_deref().unwrap_or(container.user());
         let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
         let files = host.files.seen_by(user.caller(&host.security));
         let folder = request

@@ -39,6 +39,9 @@ pub(crate) struct Image {
     pub(crate) command: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) working_dir: String,
+    /// The user of its containers; root if unset.
+    pub(crate) user: Option<String>,
+    pub(crate) volumes: BTreeSet<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) stop_signal: Option<Signal>,
     pub(crate) health_check: Option<HealthCheck>,
@@ -136,6 +139,10 @@ impl Images {
         info.created_at = image.created_at;
         info.platform = Some("linux/amd64".to_owned());
         info.labels.clone_from(&image.labels);
+        info.user.clone_from(&image.user);
+        info.entrypoint.clone_from(&image.entrypoint);
+        info.command.clone_from(&image.command);
+        info.volumes = image.volumes.iter().cloned().collect();
         Some(info)
     }
 
@@ -239,6 +246,8 @@ impl Image {
             command: Vec::new(),
             env: BTreeMap::new(),
             working_dir: "/".to_owned(),
+            user: None,
+            volumes: BTreeSet::new(),
             labels: BTreeMap::new(),
             stop_signal: None,
             health_check: None,

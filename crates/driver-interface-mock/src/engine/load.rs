@@ -107,6 +107,13 @@ fn described(mut image: Image, config: &Value) -> Image {
     if let Some(folder) = text(run.get("WorkingDir")).filter(|folder| !folder.is_empty()) {
         image.working_dir = folder;
     }
+    image.user = text(run.get("User")).filter(|user| !user.is_empty());
+    let volumes = run.get("Volumes").and_then(Value::as_object);
+    image.volumes = volumes
+        .into_iter()
+        .flatten()
+        .map(|(path, _)| path.clone())
+        .collect();
     let labels = run.get("Labels").and_then(Value::as_object);
     let labels = labels.into_iter().flatten();
     image.labels = labels

@@ -35,7 +35,7 @@ impl MockEngine {
         let Some(container) = state.containers.get(id) else {
             return Ok(());
         };
-        let user = find_user(&container.config.security.user, container)?;
+        let user = find_user(container.user(), container)?;
         let mounts = mounts_of(state, id, user.caller(&container.config.security));
         let address = its_network.flatten().map(|network| state.address_on(&network));
         let ports = ports_of(state, id)?;

@@ -243,6 +243,11 @@ impl Container {
         }
     }
 
+    /// Returns the user of its main process.
+    pub(crate) fn user(&self) -> &str {
+        self.config.security.user.as_deref().unwrap_or("0")
+    }
+
     /// Returns its host name.
     pub(crate) fn hostname(&self) -> String {
         let own = || self.id.as_str().chars().take(12).collect();

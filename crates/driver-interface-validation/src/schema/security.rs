@@ -107,8 +107,8 @@ pub struct SecurityOptionsSchema<'a> {
     read_only: bool,
     #[garde(skip)]
     no_new_privileges: bool,
-    #[garde(custom(rules::user))]
-    user: &'a str,
+    #[garde(inner(custom(rules::user)))]
+    user: Option<&'a str>,
     #[garde(dive)]
     capabilities: Capabilities<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +124,7 @@ impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
         Self {
             read_only: options.read_only,
             no_new_privileges: options.no_new_privileges,
-            user: &options.user,
+            user: options.user.as_deref(),
             capabilities: Capabilities::from(&options.capabilities),
             seccomp_profile: options.seccomp_profile.as_deref(),
             apparmor_profile: options.apparmor_profile.as_deref(),

@@ -75,7 +75,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "runs-as-root",
         "Every container runs as root.",
-        &[Config(|config| config.security.user = "0:0".to_owned())],
+        &[Config(|config| config.security.user = Some("0:0".to_owned()))],
         &["security/user"],
     ),
     Fault::new(

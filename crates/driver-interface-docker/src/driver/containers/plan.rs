@@ -9,6 +9,7 @@ use driver_interface_types::{
 
 use crate::driver::inner::Inner;
 use crate::translate::enforcement::{self, Facts};
+use crate::translate::image::info;
 use crate::translate::tmpfs;
 
 /// The codes of refusals.
@@ -32,6 +33,11 @@ impl Inner {
         // Query the engine only for a valid config, so that no malicious name ends up in a request.
         if plan.refusals.iter().all(|refusal| refusal.code == UNSUPPORTED) {
             self.refuse_missing(config, &mut plan).await?;
+            if let Ok(image) = ImageRef::new(config.image.as_str())
+                && let Some(found) = self.find_image(&image).await?
+            {
+                return Ok(plan.with_image(info(&found)));
+            }
         }
         Ok(plan)
     }
