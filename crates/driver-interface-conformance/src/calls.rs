@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use driver_interface_types::{
     ByteStream, Bytes, ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerPath,
-    DriverError, EventFilter, ExecConfig, ExecId, ImageFilter, ImageRef, LogOptions, LogStreamOptions,
-    NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PullOptions, ReadFileOptions, RemoveOptions,
-    ResourceFilter, Signal, StopOptions, VolumeConfig, VolumeId, WaitOptions, WriteFile, with_operations,
+    DriverStream, EventFilter, ExecConfig, ExecId, ExecSession, ImageFilter, ImageRef, LogOptions,
+    LogStreamOptions, NetworkConfig, NetworkConnectOptions, NetworkId, Operation, PullOptions,
+    ReadFileOptions, RemoveOptions, ResourceFilter, Result, Signal, StopOptions, VolumeConfig, VolumeId,
+    WaitOptions, WriteFile, with_operations,
 };
-
-use crate::CheckResult;
+use tokio::io::AsyncReadExt;
 
 /// A valid argument of a call. Arguments that identify a resource have the given name.
 trait Sample: Sized {
-    fn sample(name: &str) -> CheckResult<Self>;
+    fn sample(name: &str) -> Result<Self>;
 }
 
 macro_rules! samples {
     ($($Type:ty: |$name:pat_param| $value:expr;)+) => {
         $(impl Sample for $Type {
-            fn sample($name: &str) -> CheckResult<Self> {
+            fn sample($name: &str) -> Result<Self> {
                 Ok($value)
             }
         })+
@@ -28,7 +28,7 @@ macro_rules! samples {
 }
 
 samples! {
-    ContainerConfig: |name| ContainerConfig::new(name, "busybox");
+    ContainerConfig: |name| ContainerConfig::new("sample", "busybox").name(name);
     VolumeConfig: |name| VolumeConfig::new(name);
     NetworkConfig: |name| NetworkConfig::new(name);
     ContainerId: |name| ContainerId::new(name)?;
@@ -56,29 +56,69 @@ samples! {
     ByteStream: |_| vec![0; 1024].into();
 }
 
+/// Reads a stream or session to its end.
+trait Drain {
+    async fn drain(self) -> Result<()>;
+}
+
+impl<T> Drain for DriverStream<T> {
+    async fn drain(mut self) -> Result<()> {
+        while let Some(item) = self.next().await {
+            item?;
+        }
+        Ok(())
+    }
+}
+
+impl Drain for ExecSession {
+    async fn drain(mut self) -> Result<()> {
+        // What the output ends with is the session's outcome too.
+        let _ = self.stdout.read_to_end(&mut Vec::new()).await;
+        self.wait().await.map(drop)
+    }
+}
+
 macro_rules! calls {
     ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
-        /// Calls an operation with valid arguments on a resource of that name, and returns its error.
-        pub(crate) async fn call(
-            driver: &dyn ContainerDriver,
-            operation: Operation,
-            name: &str,
-        ) -> CheckResult<Option<DriverError>> {
+        /// Calls an operation with valid arguments on resources of this name, and reads what it returns to its end.
+        /// For tests of what all operations of a driver have in common.
+        ///
+        /// ```
+        /// use driver_interface_conformance::call;
+        /// use driver_interface_mock::MockDockerDriver;
+        /// use driver_interface_types::Operation;
+        ///
+        /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+        /// # async fn main() {
+        /// let driver = MockDockerDriver::new();
+        /// assert!(call(&driver, Operation::ListContainers, "web").await.is_ok());
+        /// assert!(call(&driver, Operation::StartContainer, "web").await.unwrap_err().is_not_found());
+        /// # }
+        /// ```
+        ///
+        /// # Errors
+        /// Those of the operation, or of its stream.
+        ///
+        /// # Cancel safety
+        /// That of the operation.
+        pub async fn call(driver: &dyn ContainerDriver, operation: Operation, name: &str) -> Result<()> {
             match operation {
                 $(Operation::$Operation => {
                     $(let $lent = <$Lent as Sample>::sample(name)?;)*
                     $(let $given = <$Given as Sample>::sample(name)?;)*
-                    Ok(driver.$method($(&$lent,)* $($given),*).await.err())
+                    let answer = driver.$method($(&$lent,)* $($given),*).await?;
+                    calls!(@end $kind answer)
                 })*
-                unknown => unreachable_operation(unknown),
+                unknown => Err(unknown.undeclared().into()),
             }
         }
     };
+    (@end Stream $answer:ident) => { $answer.drain().await };
+    (@end $kind:ident $answer:ident) => {{
+        let _ = $answer;
+        Ok(())
+    }};
 }
 
 with_operations!(calls);
-
-fn unreachable_operation<T>(operation: Operation) -> CheckResult<T> {
-    Err(crate::Verdict::Broken(format!("no sample call of {operation}")))
-}

@@ -28,6 +28,7 @@ mod target;
 mod tracked;
 mod verdict;
 
+pub use calls::call;
 pub use check::{Check, CheckFuture, Isolation, Level, Need};
 pub use ctx::{Ctx, SERVE, STUBBORN};
 pub use deviation::{Deviation, DeviationError};

@@ -1,8 +1,6 @@
 //! The driver wrapper that checks use: it records every call as a step, and every created resource for
 //! clean-up.
 
-#![deny(clippy::missing_trait_methods)]
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +13,7 @@ use driver_interface_types::{
     LogOptions, LogStream, LogStreamOptions, Network, NetworkConfig, NetworkConnectOptions, NetworkId,
     Operation, PauseOutcome, PullOptions, PullStream, ReadFileOptions, RemoveOptions, ResourceFilter,
     RestartOutcome, Result, Signal, StartOutcome, StatsStream, StopOptions, StopOutcome, TarStream,
-    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile,
+    UnpauseOutcome, Volume, VolumeConfig, VolumeId, WaitOptions, WriteFile, with_operations,
 };
 
 use crate::journal::Journal;
@@ -69,12 +67,18 @@ impl TrackedDriver {
         self.note(Made::LoadedImage(image.clone()));
     }
 
-    async fn step<T>(
-        &self,
-        call: String,
-        work: impl Future<Output = Result<T>> + Send,
-        answer: impl FnOnce(&T) -> String + Send,
-    ) -> Result<T> {
+    fn note_creations(&self, operation: Operation, arguments: &[&(dyn Argument + Sync)]) {
+        let created: Vec<Made> = arguments
+            .iter()
+            .flat_map(|argument| argument.creates(operation))
+            .collect();
+        // A driver that does not support the operation creates nothing, and need not be able to remove it.
+        if !created.is_empty() && self.inner.capabilities().supports(operation) {
+            created.into_iter().for_each(|made| self.note(made));
+        }
+    }
+
+    async fn step<T: Answer>(&self, call: String, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let call = if self.label.is_empty() {
             call
         } else {
@@ -83,7 +87,7 @@ impl TrackedDriver {
         let pending = self.journal.begin(call);
         let result = work.await;
         pending.answer(&match &result {
-            Ok(value) => answer(value),
+            Ok(value) => value.words(),
             Err(error) => describe(error),
         });
         result
@@ -94,14 +98,6 @@ impl fmt::Debug for TrackedDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TrackedDriver").field(&self.inner).finish()
     }
-}
-
-fn ok<T>(_: &T) -> String {
-    "ok".to_owned()
-}
-
-fn shown<T: fmt::Debug>(value: &T) -> String {
-    format!("{value:?}")
 }
 
 /// Formats a container on one line, with the fields that a check usually tests.
@@ -123,359 +119,202 @@ fn stop_words(options: StopOptions) -> String {
 
 /// Formats the options that differ from the default.
 fn log_words(options: LogOptions) -> String {
-    let mut words = String::new();
-    if options.follow {
-        words.push_str(", follow");
-    }
-    if options.timestamps {
-        words.push_str(", timestamps");
-    }
-    match (options.stdout, options.stderr) {
-        (true, true) => {}
-        (true, false) => words.push_str(", stdout"),
-        (false, true) => words.push_str(", stderr"),
-        (false, false) => words.push_str(", no stream"),
-    }
-    if let Some(lines) = options.tail {
-        words.push_str(&format!(", tail {lines}"));
-    }
-    if let Some(time) = options.since {
-        words.push_str(&format!(", since {time:?}"));
-    }
-    words
+    let words = [
+        options.follow.then(|| "follow".to_owned()),
+        options.timestamps.then(|| "timestamps".to_owned()),
+        match (options.stdout, options.stderr) {
+            (true, true) => None,
+            (true, false) => Some("stdout".to_owned()),
+            (false, true) => Some("stderr".to_owned()),
+            (false, false) => Some("no stream".to_owned()),
+        },
+        options.tail.map(|lines| format!("tail {lines}")),
+        options.since.map(|time| format!("since {time:?}")),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn json_words(filter: &impl serde::Serialize) -> String {
     serde_json::to_string(filter).unwrap_or_default()
 }
 
-#[async_trait]
-impl ContainerDriver for TrackedDriver {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
+/// An argument of a call: how a step shows it, and what the call may create with it.
+trait Argument {
+    /// Returns the argument in a few words; empty if it is left out.
+    fn words(&self) -> String;
 
-    fn version(&self) -> &str {
-        self.inner.version()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-        if let Some(name) = &config.name {
-            self.note(Made::Container(name.clone()));
-        }
-        self.note(Made::Session(config.session_id.clone()));
-        let name = config.name.as_deref().unwrap_or("no name");
-        let call = format!("create_container({name}, {:?})", config.command);
-        self.step(call, self.inner.create_container(config), brief).await
-    }
-
-    async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {
-        self.step(
-            format!("start_container({id})"),
-            self.inner.start_container(id),
-            shown,
-        )
-        .await
-    }
-
-    async fn stop_container(&self, id: &ContainerId, options: StopOptions) -> Result<StopOutcome> {
-        let call = format!("stop_container({id}, {})", stop_words(options));
-        self.step(call, self.inner.stop_container(id, options), shown)
-            .await
-    }
-
-    async fn remove_container(&self, id: &ContainerId, options: RemoveOptions) -> Result<()> {
-        let call = format!("remove_container({id}, force: {})", options.force);
-        self.step(call, self.inner.remove_container(id, options), ok)
-            .await
-    }
-
-    async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
-        self.step(
-            format!("get_container({id})"),
-            self.inner.get_container(id),
-            |found| found.as_ref().map_or("none".to_owned(), brief),
-        )
-        .await
-    }
-
-    async fn list_containers(&self, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
-        self.step(
-            format!("list_containers({})", json_words(filter)),
-            self.inner.list_containers(filter),
-            |found| {
-                let names: Vec<String> = found.iter().map(brief).collect();
-                format!("{} [{}]", names.len(), names.join(", "))
-            },
-        )
-        .await
-    }
-
-    async fn get_container_logs(&self, id: &ContainerId, options: LogOptions) -> Result<String> {
-        let call = format!("get_container_logs({id}{})", log_words(options));
-        self.step(call, self.inner.get_container_logs(id, options), shown)
-            .await
-    }
-
-    async fn health_check(&self) -> Result<DriverHealth> {
-        self.step("health_check()".to_owned(), self.inner.health_check(), shown)
-            .await
-    }
-
-    async fn is_container_healthy(&self, id: &ContainerId) -> Result<bool> {
-        let call = format!("is_container_healthy({id})");
-        self.step(call, self.inner.is_container_healthy(id), shown).await
-    }
-
-    async fn create_volume(&self, config: &VolumeConfig) -> Result<Volume> {
-        self.note(Made::Volume(config.name.clone()));
-        let call = format!("create_volume({:?})", config.name);
-        self.step(call, self.inner.create_volume(config), ok).await
-    }
-
-    async fn remove_volume(&self, id: &VolumeId) -> Result<()> {
-        self.step(format!("remove_volume({id})"), self.inner.remove_volume(id), ok)
-            .await
-    }
-
-    async fn create_network(&self, config: &NetworkConfig) -> Result<Network> {
-        self.note(Made::Network(config.name.clone()));
-        let call = format!("create_network({:?})", config.name);
-        self.step(call, self.inner.create_network(config), ok).await
-    }
-
-    async fn remove_network(&self, id: &NetworkId) -> Result<()> {
-        self.step(format!("remove_network({id})"), self.inner.remove_network(id), ok)
-            .await
-    }
-
-    async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
-        self.step(
-            format!("list_volumes({})", json_words(filter)),
-            self.inner.list_volumes(filter),
-            |found| {
-                let names: Vec<&str> = found.iter().map(|volume| volume.name.as_str()).collect();
-                format!("{names:?}")
-            },
-        )
-        .await
-    }
-
-    async fn list_networks(&self, filter: &ResourceFilter) -> Result<Vec<Network>> {
-        self.step(
-            format!("list_networks({})", json_words(filter)),
-            self.inner.list_networks(filter),
-            |found| {
-                let names: Vec<&str> = found.iter().map(|network| network.name.as_str()).collect();
-                format!("{names:?}")
-            },
-        )
-        .await
-    }
-
-    async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
-        // A driver that cannot import images has none to clean up, and need not be able to.
-        if self.inner.capabilities().supports(Operation::ImportImage) {
-            self.note(Made::Image(image.to_string()));
-        }
-        let call = format!("import_image({image})");
-        self.step(call, self.inner.import_image(image, root), ok).await
-    }
-
-    async fn remove_image(&self, image: &ImageRef) -> Result<()> {
-        self.step(
-            format!("remove_image({image})"),
-            self.inner.remove_image(image),
-            ok,
-        )
-        .await
-    }
-
-    async fn wait_container(&self, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-        let call = format!("wait_container({id}, {options:?})");
-        self.step(call, self.inner.wait_container(id, options), shown)
-            .await
-    }
-
-    async fn kill_container(&self, id: &ContainerId, signal: Signal) -> Result<()> {
-        let call = format!("kill_container({id}, {signal})");
-        self.step(call, self.inner.kill_container(id, signal), ok).await
-    }
-
-    async fn pause_container(&self, id: &ContainerId) -> Result<PauseOutcome> {
-        let call = format!("pause_container({id})");
-        self.step(call, self.inner.pause_container(id), shown).await
-    }
-
-    async fn unpause_container(&self, id: &ContainerId) -> Result<UnpauseOutcome> {
-        let call = format!("unpause_container({id})");
-        self.step(call, self.inner.unpause_container(id), shown).await
-    }
-
-    async fn restart_container(&self, id: &ContainerId, options: StopOptions) -> Result<RestartOutcome> {
-        let call = format!("restart_container({id}, {})", stop_words(options));
-        self.step(call, self.inner.restart_container(id, options), shown)
-            .await
-    }
-
-    async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
-        let call = format!("exec({id}, {:?})", config.argv);
-        self.step(call, self.inner.exec(id, config), shown).await
-    }
-
-    async fn exec_stream(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecSession> {
-        let call = format!("exec_stream({id}, {:?})", config.argv);
-        self.step(call, self.inner.exec_stream(id, config), ok).await
-    }
-
-    async fn exec_detached(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
-        let call = format!("exec_detached({id}, {:?})", config.argv);
-        self.step(call, self.inner.exec_detached(id, config), shown).await
-    }
-
-    async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
-        let call = format!("exec_status({id}, {exec})");
-        self.step(call, self.inner.exec_status(id, exec), shown).await
-    }
-
-    async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
-        let call = format!("stream_container_logs({id}, {})", json_words(&options));
-        self.step(call, self.inner.stream_container_logs(id, options), ok)
-            .await
-    }
-
-    async fn copy_into_container(
-        &self,
-        id: &ContainerId,
-        folder: &ContainerPath,
-        archive: TarStream,
-    ) -> Result<()> {
-        let call = format!("copy_into_container({id}, {folder})");
-        self.step(call, self.inner.copy_into_container(id, folder, archive), ok)
-            .await
-    }
-
-    async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
-        let call = format!("copy_from_container({id}, {path})");
-        self.step(call, self.inner.copy_from_container(id, path), ok)
-            .await
-    }
-
-    async fn read_file(
-        &self,
-        id: &ContainerId,
-        path: &ContainerPath,
-        options: ReadFileOptions,
-    ) -> Result<Bytes> {
-        let call = format!("read_file({id}, {path}, at most {} bytes)", options.limit);
-        self.step(call, self.inner.read_file(id, path, options), |bytes| {
-            format!("{} bytes", bytes.len())
-        })
-        .await
-    }
-
-    async fn read_file_stream(&self, id: &ContainerId, path: &ContainerPath) -> Result<ByteStream> {
-        let call = format!("read_file_stream({id}, {path})");
-        self.step(call, self.inner.read_file_stream(id, path), ok).await
-    }
-
-    async fn write_file(&self, id: &ContainerId, path: &ContainerPath, file: WriteFile) -> Result<()> {
-        let call = format!("write_file({id}, {path}, {} bytes)", file.content.length());
-        self.step(call, self.inner.write_file(id, path, file), ok).await
-    }
-
-    async fn pull_image(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
-        let call = format!("pull_image({image}, {options:?})");
-        self.step(call, self.inner.pull_image(image, options), ok).await
-    }
-
-    async fn list_images(&self, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
-        let call = format!("list_images({})", json_words(filter));
-        self.step(call, self.inner.list_images(filter), |found| {
-            found.len().to_string()
-        })
-        .await
-    }
-
-    async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
-        let call = format!("get_image({image})");
-        self.step(call, self.inner.get_image(image), |found| {
-            found.as_ref().map_or("none", |_| "found").to_owned()
-        })
-        .await
-    }
-
-    async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {
-        self.step("load_image()".to_owned(), self.inner.load_image(archive), shown)
-            .await
-    }
-
-    async fn container_stats(&self, id: &ContainerId) -> Result<ContainerStats> {
-        let call = format!("container_stats({id})");
-        self.step(call, self.inner.container_stats(id), shown).await
-    }
-
-    async fn stream_container_stats(&self, id: &ContainerId) -> Result<StatsStream> {
-        let call = format!("stream_container_stats({id})");
-        self.step(call, self.inner.stream_container_stats(id), ok).await
-    }
-
-    async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
-        let call = format!("events({})", json_words(filter));
-        self.step(call, self.inner.events(filter), ok).await
-    }
-
-    async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
-        let call = format!("get_volume({id})");
-        self.step(call, self.inner.get_volume(id), |found| {
-            found.as_ref().map_or("none", |_| "found").to_owned()
-        })
-        .await
-    }
-
-    async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
-        let call = format!("get_network({id})");
-        self.step(call, self.inner.get_network(id), |found| {
-            found.as_ref().map_or("none", |_| "found").to_owned()
-        })
-        .await
-    }
-
-    async fn connect_network(
-        &self,
-        network: &NetworkId,
-        container: &ContainerId,
-        options: NetworkConnectOptions,
-    ) -> Result<()> {
-        let call = format!("connect_network({network}, {container}, {:?})", options.aliases);
-        self.step(call, self.inner.connect_network(network, container, options), ok)
-            .await
-    }
-
-    async fn disconnect_network(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
-        let call = format!("disconnect_network({network}, {container})");
-        self.step(call, self.inner.disconnect_network(network, container), ok)
-            .await
-    }
-
-    async fn remove_idle_networks(&self) -> Result<usize> {
-        self.step(
-            "remove_idle_networks()".to_owned(),
-            self.inner.remove_idle_networks(),
-            |count| format!("{count} removed"),
-        )
-        .await
-    }
-
-    async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
-        let call = format!("plan({})", config.image);
-        self.step(call, self.inner.plan(config), |plan| {
-            format!("{} refusals, {}", plan.refusals.len(), plan.enforcement)
-        })
-        .await
+    /// Returns what the operation may create, for the clean-up.
+    fn creates(&self, _: Operation) -> Vec<Made> {
+        Vec::new()
     }
 }
+
+/// A value that a call returns.
+trait Answer {
+    /// Returns the value in a few words.
+    fn words(&self) -> String;
+}
+
+macro_rules! in_words {
+    ($Trait:ident: $($Type:ty: |$value:pat_param| $words:expr;)+) => {
+        $(impl $Trait for $Type {
+            fn words(&self) -> String {
+                let $value = self;
+                $words
+            }
+        })+
+    };
+}
+
+in_words! { Argument:
+    ContainerId: |id| id.to_string();
+    VolumeId: |id| id.to_string();
+    NetworkId: |id| id.to_string();
+    ExecId: |id| id.to_string();
+    ContainerPath: |path| path.to_string();
+    Signal: |signal| signal.to_string();
+    StopOptions: |options| stop_words(*options);
+    RemoveOptions: |options| format!("force: {}", options.force);
+    LogOptions: |options| log_words(*options);
+    LogStreamOptions: |options| json_words(options);
+    ContainerFilter: |filter| json_words(filter);
+    ResourceFilter: |filter| json_words(filter);
+    ImageFilter: |filter| json_words(filter);
+    EventFilter: |filter| json_words(filter);
+    WaitOptions: |options| format!("{options:?}");
+    PullOptions: |options| format!("{options:?}");
+    ExecConfig: |config| format!("{:?}", config.argv);
+    ReadFileOptions: |options| format!("at most {} bytes", options.limit);
+    WriteFile: |file| format!("{} bytes", file.content.length());
+    NetworkConnectOptions: |options| format!("{:?}", options.aliases);
+    TarStream: |_| String::new();
+}
+
+impl Argument for ContainerConfig {
+    fn words(&self) -> String {
+        format!(
+            "{}, {:?}",
+            self.name.as_deref().unwrap_or("no name"),
+            self.command
+        )
+    }
+
+    fn creates(&self, operation: Operation) -> Vec<Made> {
+        if operation != Operation::CreateContainer {
+            return Vec::new();
+        }
+        let named = self.name.clone().map(Made::Container);
+        named
+            .into_iter()
+            .chain([Made::Session(self.session_id.clone())])
+            .collect()
+    }
+}
+
+impl Argument for VolumeConfig {
+    fn words(&self) -> String {
+        self.name.clone()
+    }
+
+    fn creates(&self, _: Operation) -> Vec<Made> {
+        vec![Made::Volume(self.name.clone())]
+    }
+}
+
+impl Argument for NetworkConfig {
+    fn words(&self) -> String {
+        self.name.clone()
+    }
+
+    fn creates(&self, _: Operation) -> Vec<Made> {
+        vec![Made::Network(self.name.clone())]
+    }
+}
+
+impl Argument for ImageRef {
+    fn words(&self) -> String {
+        self.to_string()
+    }
+
+    fn creates(&self, operation: Operation) -> Vec<Made> {
+        let imports = operation == Operation::ImportImage;
+        imports
+            .then(|| Made::Image(self.to_string()))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// Answers that are shown by what they are alone.
+macro_rules! plain_answers {
+    ($($Type:ty),+) => { $(impl Answer for $Type {
+        fn words(&self) -> String {
+            "ok".to_owned()
+        }
+    })+ };
+}
+
+/// Answers that are shown whole.
+macro_rules! whole_answers {
+    ($($Type:ty),+) => { $(impl Answer for $Type {
+        fn words(&self) -> String {
+            format!("{self:?}")
+        }
+    })+ };
+}
+
+plain_answers! { (), Volume, Network, ExecSession, LogStream, ByteStream, PullStream, StatsStream, EventStream }
+whole_answers! {
+    bool, String, DriverHealth, ExitInfo, StartOutcome, StopOutcome, PauseOutcome, UnpauseOutcome, RestartOutcome,
+    ExecOutput, ExecId, Option<ExecStatus>, Vec<ImageRef>, ContainerStats
+}
+in_words! { Answer:
+    ContainerInstance: |container| brief(container);
+    Option<ContainerInstance>: |found| found.as_ref().map_or("none".to_owned(), brief);
+    Vec<ContainerInstance>: |found| {
+        let names: Vec<String> = found.iter().map(brief).collect();
+        format!("{} [{}]", names.len(), names.join(", "))
+    };
+    Vec<Volume>: |found| format!("{:?}", found.iter().map(|volume| &volume.name).collect::<Vec<_>>());
+    Vec<Network>: |found| format!("{:?}", found.iter().map(|network| &network.name).collect::<Vec<_>>());
+    Vec<ImageInfo>: |found| found.len().to_string();
+    Option<ImageInfo>: |found| found.as_ref().map_or("none", |_| "found").to_owned();
+    Option<Volume>: |found| found.as_ref().map_or("none", |_| "found").to_owned();
+    Option<Network>: |found| found.as_ref().map_or("none", |_| "found").to_owned();
+    Bytes: |bytes| format!("{} bytes", bytes.len());
+    usize: |count| count.to_string();
+    CreationPlan: |plan| format!("{} refusals, {}", plan.refusals.len(), plan.enforcement);
+}
+
+macro_rules! tracked {
+    ($($(#[$docs:meta])* $Operation:ident $method:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
+        -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl ContainerDriver for TrackedDriver {
+            fn name(&self) -> &str {
+                self.inner.name()
+            }
+
+            fn version(&self) -> &str {
+                self.inner.version()
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                self.inner.capabilities()
+            }
+
+            $(async fn $method(&self, $($lent: &$Lent,)* $($given: $Given),*) -> Result<$answer> {
+                let arguments: Vec<&(dyn Argument + Sync)> = vec![$($lent),*];
+                self.note_creations(Operation::$Operation, &arguments);
+                let words = arguments.iter().map(|argument| argument.words());
+                let given: Vec<String> = vec![$(Argument::words(&$given)),*];
+                let words: Vec<String> = words.chain(given).filter(|words| !words.is_empty()).collect();
+                let call = format!("{}({})", Operation::$Operation, words.join(", "));
+                self.step(call, self.inner.$method($($lent,)* $($given),*)).await
+            })*
+        }
+    };
+}
+
+with_operations!(tracked);

@@ -166,7 +166,10 @@ impl Dialect {
     /// also copy the image's files to a new volume, even if the mount forbids it, unless the volume forbids it.
     pub(crate) fn volume_options(&self, owner: VolumeOwner) -> Option<[(&'static str, String); 2]> {
         let VolumeOwner { uid, gid } = owner;
-        let options = [("o", format!("uid={uid},gid={gid}")), ("nocopy", "true".to_owned())];
+        let options = [
+            ("o", format!("uid={uid},gid={gid}")),
+            ("nocopy", "true".to_owned()),
+        ];
         self.takes_volume_owner.then_some(options)
     }
 

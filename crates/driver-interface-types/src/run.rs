@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    CappedBuffer, ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput, ExitInfo, LogChunk,
-    LogSource, LogStream, LogStreamOptions, Operation, RemoveOptions, StopOptions, StopOutcome, WaitOptions,
+    CappedBuffer, ContainerConfig, ContainerDriver, ContainerId, ExecConfig, ExecOutcome, ExecOutput,
+    ExitInfo, LogChunk, LogSource, LogStream, LogStreamOptions, Operation, RemoveOptions, StopOptions,
+    StopOutcome, WaitOptions,
 };
 
 /// The pauses between the attempts to remove the container while the caller waits. An engine may be busy for a while.

@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use driver_interface_types::{
-    ConfigFeature, ContainerDriver, ContainerDriverExt as _, ContainerStatus, LogOptions, StopOptions, VolumeId,
-    VolumeOwner,
+    ConfigFeature, ContainerDriver, ContainerDriverExt as _, ContainerStatus, LogOptions, StopOptions,
+    VolumeId, VolumeOwner,
 };
 use tokio::time::{sleep, timeout};
 

@@ -108,7 +108,7 @@ async fn undeclared_operations(ctx: Ctx) -> CheckResult {
     {
         answers.push((
             operation,
-            crate::calls::call(ctx.driver(), operation, &ctx.name()).await?,
+            crate::call(ctx.driver(), operation, &ctx.name()).await.err(),
         ));
     }
     if answers.is_empty() {

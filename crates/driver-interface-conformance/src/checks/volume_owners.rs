@@ -2,8 +2,8 @@
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    Capability, ContainerConfig, ContainerDriver, ResourceFilter, SecurityOptions, VolumeId, VolumeMount,
-    VolumeOwner,
+    ConfigFeature, ContainerConfig, ContainerDriver, Operation, ResourceFilter, SecurityOptions, VolumeId,
+    VolumeMount, VolumeOwner,
 };
 
 use crate::{Check, CheckResult, Ctx, run};
@@ -110,12 +110,12 @@ async fn reported(ctx: Ctx) -> CheckResult {
     let again = ctx.driver().create_volume(&config.owner(VolumeOwner::ROOT)).await;
     ctx.refused("another owner", again, &[codes::VOLUME_CREATION_FAILED])?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
-        if ctx.declares(Capability::VolumeInspect) {
+        if ctx.declares(Operation::GetVolume) {
             let found = driver.get_volume(&made.id).await?;
             let owner = found.map(|found| found.owner);
             ctx.equal("owner, inspected", owner, Some(Some(OTHER)))?;
         }
-        if ctx.declares(Capability::VolumeList) {
+        if ctx.declares(Operation::ListVolumes) {
             let filter = ResourceFilter::default().session(ctx.session().clone());
             let listed = driver.list_volumes(&filter).await?;
             let owners: Vec<_> = listed.into_iter().map(|found| found.owner).collect();

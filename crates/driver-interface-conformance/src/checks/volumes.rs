@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, Operation, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount,
+    ConfigFeature, ContainerDriver, Operation, RemoveOptions, SecurityOptions, VolumeConfig, VolumeMount,
 };
 use tokio::time::sleep;
 

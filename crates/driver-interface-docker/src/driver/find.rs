@@ -15,8 +15,7 @@ impl Inner {
         match self.engine.inspect_container(asked).await {
             Ok(record) => {
                 let name = record.plain_name();
-                if record.id != asked || !owns_container(&self.ownership, name, &record.config.labels)
-                {
+                if record.id != asked || !owns_container(&self.ownership, name, &record.config.labels) {
                     return Ok(None);
                 }
                 Ok(Some(record))

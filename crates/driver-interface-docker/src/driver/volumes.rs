@@ -13,7 +13,7 @@ use driver_interface_validation::validate_volume_config;
 use super::inner::{Inner, unique};
 use super::task::{change, located};
 use crate::translate::errors::{Cause, Operation, cause};
-use crate::translate::labels::to_map;
+use crate::translate::labels::{self, to_map};
 use crate::translate::records::VolumeRecord;
 use crate::translate::resource;
 use crate::wire::EngineError;

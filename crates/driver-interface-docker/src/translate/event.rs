@@ -221,7 +221,9 @@ mod tests {
 
     #[test]
     fn an_event_tells_whose_it_is_and_how_it_ended() {
-        let event = record("die", &[("exitCode", "137")]).event(&ownership("a")).unwrap();
+        let event = record("die", &[("exitCode", "137")])
+            .event(&ownership("a"))
+            .unwrap();
         let container = event.container().unwrap();
         assert_eq!(
             (event.exit_code(), container.name.as_deref()),

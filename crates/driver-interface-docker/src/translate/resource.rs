@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use driver_interface_kit::{session_of, user_labels};
 use driver_interface_types::{Network, NetworkId, Volume, VolumeId};
 
+use super::labels;
 use super::records::{NetworkRecord, VolumeRecord};
 use super::time;
 use crate::wire::EngineError;

@@ -44,7 +44,11 @@ impl Inner {
         }
     }
 
-    pub(in crate::driver) async fn import_image(self: Arc<Self>, image: ImageRef, root: TarStream) -> Result<()> {
+    pub(in crate::driver) async fn import_image(
+        self: Arc<Self>,
+        image: ImageRef,
+        root: TarStream,
+    ) -> Result<()> {
         let before = self.find_image(&image).await?;
         let changes = [format!("LABEL {IMPORTED_BY}={}", self.ownership.namespace())];
         let imported = self

@@ -24,7 +24,7 @@ use crate::translate::errors::Operation;
 use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
 use crate::translate::records::Labels;
 use crate::translate::tar::{self, Rights};
-use crate::wire::EngineError;
+use crate::wire::{EngineError, UploadError};
 
 /// The directory of the helper image.
 const DIRECTORY: &str = "/volume";
@@ -86,7 +86,11 @@ impl Inner {
             .collect();
         self.engine
             .import_image(None, &changes, root_with_directory(operation, owner).into())
-            .await?;
+            .await
+            .map_err(|error| match error {
+                UploadError::Engine(failure) => failure,
+                UploadError::Content(error) => EngineError::InvalidResponse(error.to_string()),
+            })?;
         let listed = self.engine.list_labelled_images(&filters(&labels)).await?;
         let Some(image) = listed.into_iter().next() else {
             return Err(EngineError::refused(404, "the helper image is gone".to_owned()));
