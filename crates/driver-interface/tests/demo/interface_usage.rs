@@ -163,7 +163,7 @@ mod configuration_validation {
         assert_eq!((config.resources.cpu, config.resources.memory), (0.5, 512));
         assert_eq!((config.resources.disk, config.resources.pids), (None, 100));
         assert!(config.security.read_only && config.security.no_new_privileges);
-        assert_eq!(config.security.user, "1000:1000");
+        assert_eq!(config.security.user.as_deref(), Some("1000:1000"));
         assert_eq!(config.security.capabilities.drop, ["ALL"]);
 
         let made = MockDockerDriver::new().create_container(&config).await?;
