@@ -1,8 +1,8 @@
 //! Checks of security, measured from inside through `/proc`, never from what the engine claims to have set.
 
-use driver_interface_types::{Capability, SecurityOptions};
+use driver_interface_types::{Capability, ContainerDriver, ImageRef, SecurityOptions};
 
-use crate::{Check, CheckResult, Ctx, Failure, run};
+use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -31,6 +31,18 @@ pub(super) const CHECKS: &[Check] = &[
         run!(user),
     )
     .requires(&[Capability::RealProcesses, Capability::User]),
+    Check::must(
+        "security/compatible",
+        "With `SecurityOptions::compatible()`, the image's own user runs with exactly the preset's capabilities, \
+         without new privileges, and can write to the root file system.",
+        run!(compatible),
+    )
+    .requires(&[
+        Capability::RealProcesses,
+        Capability::User,
+        Capability::CapabilityDrop,
+        Capability::ImageInspect,
+    ]),
     Check::must(
         "security/read-only-root",
         "By default nothing but /tmp can be written to.",
@@ -148,6 +160,28 @@ async fn user(ctx: Ctx) -> CheckResult {
         ids,
         vec!["4321 4321 4321 4321".to_owned(), "1234 1234 1234 1234".to_owned()],
     )
+}
+
+async fn compatible(ctx: Ctx) -> CheckResult {
+    // CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and NET_BIND_SERVICE.
+    const CAPABILITIES: &str = "00000000000004eb";
+    let image = ctx.driver().get_image(&ImageRef::new(ctx.image())?).await?;
+    if !image.is_some_and(|image| image.starts_as_root()) {
+        let reason = "the test image has a user of its own, which has no capabilities";
+        return Err(Verdict::NotApplicable(reason.to_owned()));
+    }
+    let security = SecurityOptions::compatible();
+    let keys = ["Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs"];
+    let found = status(&ctx, security.clone(), &keys).await?;
+    let wanted = ["0 0 0 0", CAPABILITIES, CAPABILITIES, CAPABILITIES, "1"];
+    ctx.equal(
+        "its user and privileges",
+        found.iter().map(String::as_str).collect(),
+        wanted.to_vec(),
+    )?;
+    let script = ctx.script("touch /etc/probe && echo written").security(security);
+    let (_, logs) = ctx.finished(&script).await?;
+    ctx.equal("writing to the root file system", logs.as_str(), "written\n")
 }
 
 async fn read_only_root(ctx: Ctx) -> CheckResult {
