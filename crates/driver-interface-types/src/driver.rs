@@ -1239,7 +1239,8 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// # Behaviour
     /// The call has no side effects: nothing is created and no image is pulled. The [plan](CreationPlan) lists by
     /// path whatever a creation would refuse or warn about. For an invalid config the call returns a plan with
-    /// refusals, not an error.
+    /// refusals, not an error. If the config is accepted and the engine has the image, the plan has the image's user,
+    /// entrypoint, command and volumes, with [advice](crate::ImageInfo::advice) on settings that do not suit them.
     ///
     /// # Errors
     /// - `UnsupportedError`: the driver does not declare the capability.
@@ -1252,7 +1253,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `plan/accepted`, `plan/refusals`, `plan/no-side-effects`, `plan/matches-creation`, `plan/strictness`,
-    /// `plan/beyond-the-driver`, `capability/plan`
+    /// `plan/beyond-the-driver`, `plan/image`, `capability/plan`
     async fn plan(&self, config: &ContainerConfig) -> Result<CreationPlan> {
         let _ = config;
         unsupported(Operation::Plan)

@@ -91,7 +91,7 @@ impl SecurityOptions {
     /// | capability | without it |
     /// |---|---|
     /// | `CHOWN` | the entrypoint cannot give its directories to its service's user |
-    /// | `DAC_OVERRIDE` | root cannot enter a data directory that belongs to that user, so a second start fails |
+    /// | `DAC_OVERRIDE` | root cannot enter a private directory of that user, such as a database's data |
     /// | `FOWNER` | root cannot change the mode of such a directory |
     /// | `KILL` | root's init program and master processes cannot signal that user's processes, so a stop ends with a kill |
     /// | `NET_BIND_SERVICE` | ports below 1024 cannot be bound on Podman |

@@ -49,4 +49,6 @@ mod pages {
     page!(interface_contract, "../../../docs/INTERFACE_CONTRACT.md");
     page!(package_structure, "../../../docs/PACKAGE_STRUCTURE.md");
     page!(readme, "../../../README.md");
+    #[cfg(feature = "mock")]
+    page!(stock_images, "../../../docs/STOCK_IMAGES.md");
 }

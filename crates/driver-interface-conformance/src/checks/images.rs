@@ -86,6 +86,11 @@ fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
 
 /// Builds a saved image specific to the check, with the label `role`.
 pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
+    saved_with(ctx, &json!({ "Cmd": ["/none"], "Labels": { "role": role } }))
+}
+
+/// Builds a saved image specific to the check, with these settings for its containers.
+pub(super) fn saved_with(ctx: &Ctx, settings: &serde_json::Value) -> CheckResult<Saved> {
     let name = format!("localhost/{}:1", ctx.name());
     let reference = ImageRef::new(&name)?;
     // The content is unique to each image, so that no two share an id or a layer.
@@ -99,7 +104,7 @@ pub(super) fn saved(ctx: &Ctx, role: &str) -> CheckResult<Saved> {
         "architecture": architecture,
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
-        "config": { "Cmd": ["/none"], "Labels": { "role": role } },
+        "config": settings,
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&layer))] },
         "history": [{ "created": "2020-01-01T00:00:00Z", "created_by": "conformance" }],
     });

@@ -1,12 +1,14 @@
 //! Checks of plans: what a creation would do, determined without doing it.
 
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, Operation, PullPolicy,
-    ResourceFilter, Strictness, Warning,
+    ByteStream, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, ImageInfo, Operation,
+    PullPolicy, ResourceFilter, SecurityOptions, Strictness, Warning,
 };
+use serde_json::json;
 
 use super::config::config;
-use crate::{Check, CheckResult, Ctx, run};
+use super::images::saved_with;
+use crate::{Check, CheckResult, Ctx, Failure, run};
 
 const NEEDS: &[Operation] = &[Operation::Plan];
 
@@ -49,6 +51,14 @@ pub(super) const CHECKS: &[Check] = &[
         run!(strictness),
     )
     .requires(NEEDS),
+    Check::must(
+        "plan/image",
+        "A plan has the user, entrypoint, command and volumes of an image that is there, and advice for those that \
+         the config does not suit.",
+        run!(image),
+    )
+    .requires(&[Operation::Plan, Operation::LoadImage])
+    .without_image(),
 ];
 
 fn paths(findings: &[Warning]) -> Vec<&str> {
@@ -204,6 +214,55 @@ async fn matches(ctx: Ctx) -> CheckResult {
 async fn strictness(ctx: Ctx) -> CheckResult {
     for config in [ctx.script("true"), ctx.script("true").disk(64)] {
         as_strict_as_its_warnings(&ctx, config).await?;
+    }
+    Ok(())
+}
+
+async fn image(ctx: Ctx) -> CheckResult {
+    let absent = planned(&ctx, &config(&ctx)).await?;
+    ctx.equal("an image that is not there", absent.image, None)?;
+    ctx.equal("advice on it", paths(&absent.advice), Vec::new())?;
+    for user in [None, Some("7:8")] {
+        let saved = saved_with(
+            &ctx,
+            &json!({
+                "User": user.unwrap_or_default(),
+                "Entrypoint": ["/entry", "--fast"],
+                "Cmd": ["serve"],
+                "Volumes": { "/srv/data": {}, "/data": {} },
+            }),
+        )?;
+        ctx.driver()
+            .load_image(ByteStream::of_items([saved.archive]))
+            .await?;
+        let mut hardened = config(&ctx);
+        hardened.image = saved.reference.to_string();
+        let plan = planned(&ctx, &hardened).await?;
+        let Some(image) = plan.image else {
+            return Err(Failure::new("the plan's image", "to be there", "none").into());
+        };
+        ctx.equal("its user", image.user.as_deref(), user)?;
+        let words = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
+        ctx.equal(
+            "its entrypoint, command and volumes",
+            (image.entrypoint, image.command, image.volumes),
+            (
+                words(&["/entry", "--fast"]),
+                words(&["serve"]),
+                words(&["/data", "/srv/data"]),
+            ),
+        )?;
+        let codes =
+            |advice: &[Warning]| -> Vec<String> { advice.iter().map(|one| one.code.clone()).collect() };
+        let volumes = [ImageInfo::VOLUME_NOT_WRITABLE; 2];
+        let expected = match user {
+            None => [&[ImageInfo::STARTS_AS_ROOT][..], &volumes].concat(),
+            Some(_) => volumes.to_vec(),
+        };
+        ctx.equal("advice with the defaults", codes(&plan.advice), words(&expected))?;
+        let compatible = hardened.security(SecurityOptions::compatible());
+        let advice = planned(&ctx, &compatible).await?.advice;
+        ctx.equal("advice with the compatible preset", codes(&advice), Vec::new())?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Checks of security, measured from inside through `/proc`, never from what the engine claims to have set.
 
-use driver_interface_types::{Guarantee, Property, SecurityOptions};
+use driver_interface_types::{ContainerDriver, Guarantee, ImageRef, Operation, Property, SecurityOptions};
 
-use crate::{Check, CheckResult, Ctx, Failure, run};
+use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -35,6 +35,15 @@ pub(super) const CHECKS: &[Check] = &[
         run!(user),
     )
     .guarantees(&[Guarantee::User])
+    .properties(&[Property::RealProcesses]),
+    Check::must(
+        "security/compatible",
+        "With `SecurityOptions::compatible()`, the image's own user runs with exactly the preset's capabilities, \
+         without new privileges, and can write to the root file system.",
+        run!(compatible),
+    )
+    .requires(&[Operation::GetImage])
+    .guarantees(&[Guarantee::User, Guarantee::Capabilities])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/read-only-root",
@@ -154,6 +163,28 @@ async fn user(ctx: Ctx) -> CheckResult {
         ids,
         vec!["4321 4321 4321 4321".to_owned(), "1234 1234 1234 1234".to_owned()],
     )
+}
+
+async fn compatible(ctx: Ctx) -> CheckResult {
+    // CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID and NET_BIND_SERVICE.
+    const CAPABILITIES: &str = "00000000000004eb";
+    let image = ctx.driver().get_image(&ImageRef::new(ctx.image())?).await?;
+    if !image.is_some_and(|image| image.starts_as_root()) {
+        let reason = "the test image has a user of its own, which has no capabilities";
+        return Err(Verdict::NotApplicable(reason.to_owned()));
+    }
+    let security = SecurityOptions::compatible();
+    let keys = ["Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs"];
+    let found = status(&ctx, security.clone(), &keys).await?;
+    let wanted = ["0 0 0 0", CAPABILITIES, CAPABILITIES, CAPABILITIES, "1"];
+    ctx.equal(
+        "its user and privileges",
+        found.iter().map(String::as_str).collect(),
+        wanted.to_vec(),
+    )?;
+    let script = ctx.script("touch /etc/probe && echo written").security(security);
+    let (_, logs) = ctx.finished(&script).await?;
+    ctx.equal("writing to the root file system", logs.as_str(), "written\n")
 }
 
 async fn read_only_root(ctx: Ctx) -> CheckResult {

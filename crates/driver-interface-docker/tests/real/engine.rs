@@ -112,7 +112,7 @@ impl Bench {
         panic!("{} never got ready", container.id);
     }
 
-    async fn clear(&self) {
+    pub(crate) async fn clear(&self) {
         for container in self
             .driver
             .list_containers(&ContainerFilter::default())

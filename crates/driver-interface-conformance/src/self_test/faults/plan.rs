@@ -72,6 +72,20 @@ pub(super) const FAULTS: &[Fault] = &[
         &["plan/strictness"],
     ),
     Fault::new(
+        "plan-loses-the-entrypoint",
+        "The image of a plan has no entrypoint.",
+        &[Plan(|inside, config| {
+            loses_the_entrypoint(inside, config).boxed()
+        })],
+        &["plan/image"],
+    ),
+    Fault::new(
+        "plan-advises-nothing",
+        "A plan never has advice.",
+        &[Plan(|inside, config| advises_nothing(inside, config).boxed())],
+        &["plan/image"],
+    ),
+    Fault::new(
         "keys-forgotten",
         "Nobody remembers the keys of creations.",
         &[Config(|config| {
@@ -195,6 +209,20 @@ async fn refuses_the_strict(inside: &Inside, config: &ContainerConfig) -> Result
 async fn is_lax(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let config = config.clone().strictness(Strictness::default());
     inside.driver.plan(&config).await
+}
+
+async fn loses_the_entrypoint(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    if let Some(image) = &mut plan.image {
+        image.entrypoint.clear();
+    }
+    Ok(plan)
+}
+
+async fn advises_nothing(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
+    let mut plan = inside.driver.plan(config).await?;
+    plan.advice.clear();
+    Ok(plan)
 }
 
 async fn known_to_one(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {

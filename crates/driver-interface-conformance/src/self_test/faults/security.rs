@@ -79,6 +79,15 @@ pub(super) const FAULTS: &[Fault] = &[
         &["security/user"],
     ),
     Fault::new(
+        "image-user-ignored",
+        "A container without a user in its config runs as the default user.",
+        &[Config(|config| {
+            let default = SecurityOptions::DEFAULT_USER.to_owned();
+            config.security.user.get_or_insert(default);
+        })],
+        &["security/compatible"],
+    ),
+    Fault::new(
         "root-writable",
         "The root file system can be written to.",
         &[Config(|config| config.security.read_only = false)],
