@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 use crate::{SessionId, VolumeId, millis};
 
 /// The configuration of a volume.
@@ -15,20 +17,25 @@ use crate::{SessionId, VolumeId, millis};
 /// let config = VolumeConfig::new("cache").session("build-42").label("team", "core");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VolumeConfig {
     /// The volume's name, unique on the engine; see [`VolumeId`] for the valid values.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::volume_name))), schemars(transform = json::name))]
     pub name: String,
     /// The session that the volume belongs to. If unset, it belongs to the namespace and outlives every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
     /// The engine's volume driver; if unset, the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub driver: Option<String>,
     /// User-defined labels.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
 }
 
