@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::has_labels;
+#[cfg(feature = "schema")]
+use crate::rules::{self, one};
 use crate::text_enum::text_form;
 use crate::{ContainerId, EventCursor, SessionId, millis};
 
@@ -249,7 +251,12 @@ impl Event {
 /// # Ok::<(), driver_interface_types::ConfigurationError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(
+    feature = "schema",
+    garde(context(rules::RuleContext)),
+    garde(allow_unvalidated)
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct EventFilter {
@@ -272,6 +279,7 @@ pub struct EventFilter {
     pub since: Option<SystemTime>,
     /// Only events after this one. Cannot be combined with `since`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(one(|_: &Option<EventCursor>| rules::one_start(self)))))]
     pub after: Option<EventCursor>,
 }
 

@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::command::pairs;
+#[cfg(feature = "schema")]
+use crate::rules::{self, many, one};
 use crate::words::Words;
 use crate::{IntoCommand, Signal, millis};
 
 /// The configuration of a command to run in a container. The command has the container's limits and security
-/// options, and never more privileges than the container's main process.
+/// options, and never more privileges than the container's main process. `Debug` omits the arguments, the values of
+/// environment variables and the input, because they may contain secrets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,28 +28,44 @@ use crate::{IntoCommand, Signal, millis};
 /// let shell = ExecConfig::shell("ls -l | wc -l").stdin("input");
 /// assert_eq!(shell.argv, ["sh", "-c", "ls -l | wc -l"]);
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(garde::Validate),
+    garde(context(rules::RuleContext))
+)]
 #[non_exhaustive]
 pub struct ExecConfig {
     /// The program and its arguments, passed word by word and never through a shell.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::names_program))))]
+    #[debug("{:?}", Words(argv))]
     pub argv: Vec<String>,
     /// Environment variables, in addition to the container's.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::env))))]
+    #[debug("{:?}", env.keys())]
     pub env: BTreeMap<String, String>,
     /// The working directory; if unset, the container's own. It must exist.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::container_path)))))]
     pub working_dir: Option<String>,
     /// The user to run as, in the form of [`SecurityOptions::user`](crate::SecurityOptions::user); if unset, the
     /// container's user.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))))]
     pub user: Option<String>,
     /// The complete standard input of the command. If unset, the input is empty (and in
     /// [`exec_stream`](crate::ContainerDriver::exec_stream) it is the session's `stdin`). With a terminal the
     /// input is typed, followed by an end of file (Ctrl-D).
+    #[cfg_attr(feature = "schema", garde(skip))]
+    #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,
     /// The size of a terminal to use instead of pipes; standard output and error are then one stream.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::has_room)))))]
     pub tty: Option<TtySize>,
     /// The maximum run time. When it expires, the command and every process it has started are killed, and the
     /// output up to then is kept.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub timeout: Option<Duration>,
     /// The maximum number of bytes to keep of each stream; the rest is read and discarded.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub output_limit: usize,
 }
 
@@ -152,22 +170,6 @@ impl ExecConfig {
     }
 }
 
-impl fmt::Debug for ExecConfig {
-    /// Omits the arguments, the values of environment variables and the input, because they may contain secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecConfig")
-            .field("argv", &Words(&self.argv))
-            .field("env", &self.env.keys().collect::<Vec<_>>())
-            .field("working_dir", &self.working_dir)
-            .field("user", &self.user)
-            .field("stdin_bytes", &self.stdin.as_ref().map(Bytes::len))
-            .field("tty", &self.tty)
-            .field("timeout", &self.timeout)
-            .field("output_limit", &self.output_limit)
-            .finish()
-    }
-}
-
 /// How a command ended. A failing command is an outcome, never an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -202,7 +204,8 @@ impl ExecOutcome {
     }
 }
 
-/// The output and outcome of a command.
+/// The output and outcome of a command. `Debug` shows only the size of the output, because commands may print
+/// secrets.
 ///
 /// ```
 /// use driver_interface_types::{ExecOutcome, ExecOutput};
@@ -211,13 +214,15 @@ impl ExecOutcome {
 /// assert!(!output.success());
 /// assert_eq!(output.stderr_text(), "no such file\n");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[must_use = "`outcome` says whether the command succeeded"]
 #[non_exhaustive]
 pub struct ExecOutput {
     /// The standard output of the command; with a terminal, all of its output.
+    #[debug("{} bytes", stdout.len())]
     pub stdout: Bytes,
     /// The standard error of the command; with a terminal, empty.
+    #[debug("{} bytes", stderr.len())]
     pub stderr: Bytes,
     /// Whether output of either stream is missing or may be missing. Causes are:
     ///
@@ -261,18 +266,6 @@ impl ExecOutput {
     /// Returns the standard error as text; bytes that are not UTF-8 become U+FFFD.
     pub fn stderr_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
-    }
-}
-
-impl fmt::Debug for ExecOutput {
-    /// Shows only the size of the output, because commands may print secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecOutput")
-            .field("outcome", &self.outcome)
-            .field("stdout_bytes", &self.stdout.len())
-            .field("stderr_bytes", &self.stderr.len())
-            .field("truncated", &self.truncated)
-            .finish()
     }
 }
 

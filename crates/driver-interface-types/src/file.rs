@@ -4,6 +4,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::ByteStream;
+#[cfg(feature = "schema")]
+use crate::rules::{self, one, within};
 
 /// The options of [`read_file`](crate::ContainerDriver::read_file).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,11 +102,18 @@ impl From<&str> for FileContent {
 /// assert_eq!(WriteFile::new("text").mode, 0o644);
 /// ```
 #[derive(Debug)]
+#[cfg_attr(
+    feature = "schema",
+    derive(garde::Validate),
+    garde(context(rules::RuleContext)),
+    garde(allow_unvalidated)
+)]
 #[non_exhaustive]
 pub struct WriteFile {
     /// The content of the file.
     pub content: FileContent,
     /// The permissions, as in `chmod`.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::FILE_MODE)))))]
     pub mode: u32,
     /// The owner; if unset, the container's user, or root if that user is given by name.
     pub owner: Option<FileOwner>,

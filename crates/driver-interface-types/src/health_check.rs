@@ -1,10 +1,11 @@
 //! Health checks of containers: configuration and results.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, many, one, within};
 use crate::text_enum::text_enum;
 use crate::words::Words;
 use crate::{IntoCommand, millis};
@@ -22,48 +23,45 @@ use crate::{IntoCommand, millis};
 /// assert!(matches!(shell.test, HealthTest::Shell(_)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HealthCheck {
     /// The command. Exit code 0 means healthy.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::test))))]
     pub test: HealthTest,
     /// The time between two checks; default 30 s.
     #[serde(with = "millis::duration", default = "default_interval")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(1)))), schemars(transform = json::health_time(1)))]
     pub interval: Duration,
     /// The maximum duration of one check; default 30 s. A check that takes longer counts as failed.
     #[serde(with = "millis::duration", default = "default_timeout")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(1)))), schemars(transform = json::health_time(1)))]
     pub timeout: Duration,
     /// The number of consecutive failures after which the container is unhealthy; default 3.
     #[serde(default = "default_retries")]
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::COUNT)))), schemars(transform = json::within(rules::COUNT)))]
     pub retries: u32,
     /// The time after start during which failures do not count; default zero.
     #[serde(with = "millis::duration", default)]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::health_time(0)))), schemars(transform = json::health_time(0)))]
     pub start_period: Duration,
 }
 
-/// The command of a health check: a list of words, or a command line for the container's shell.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The command of a health check: a list of words, or a command line for the container's shell. `Debug` shows only
+/// the program of the command, because its arguments may contain secrets.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum HealthTest {
     /// A program and its arguments, passed word by word.
-    Command(Vec<String>),
+    Command(#[debug("{:?}", Words(_0))] Vec<String>),
     /// A command line for the container's `sh`.
-    Shell(String),
-}
-
-impl fmt::Debug for HealthTest {
-    /// Shows only the program of the command, because its arguments may contain secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(words) => f.debug_tuple("Command").field(&Words(words)).finish(),
-            Self::Shell(line) => write!(f, "Shell({} bytes)", line.len()),
-        }
-    }
+    Shell(#[debug("{} bytes", _0.len())] String),
 }
 
 fn default_interval() -> Duration {

@@ -44,6 +44,10 @@ macro_rules! safe_name {
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(transform = crate::rules::json::id($min, $max, !stringify!($($more)?).is_empty()))
+        )]
         pub struct $name(String);
 
         impl $name {

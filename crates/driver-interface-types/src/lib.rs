@@ -33,6 +33,8 @@ mod plan;
 mod ports;
 mod pull;
 mod resources;
+#[cfg(feature = "schema")]
+pub mod rules;
 mod run;
 mod security;
 mod session;

@@ -1,12 +1,13 @@
 //! Log streams.
 
-use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+#[cfg(feature = "schema")]
+use crate::rules::{self, one};
 use crate::text_enum::text_enum;
 
 /// The options of [`stream_container_logs`](crate::ContainerDriver::stream_container_logs): which part of the logs
@@ -19,7 +20,12 @@ use crate::text_enum::text_enum;
 /// assert!(live.stdout && live.stderr);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(
+    feature = "schema",
+    garde(context(rules::RuleContext)),
+    garde(allow_unvalidated)
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogStreamOptions {
@@ -39,6 +45,7 @@ pub struct LogStreamOptions {
     /// Whether chunks have timestamps. Each chunk then starts a line.
     pub timestamps: bool,
     /// Whether standard output is included.
+    #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
     /// Whether standard error is included. Selecting neither stream is refused.
     pub stderr: bool,
@@ -129,12 +136,15 @@ text_enum!(LogSource, "log source": Stdout = "stdout", Stderr = "stderr", Tty = 
 /// Chunks of one source are in order and without gaps. A line may span chunks, and a chunk may contain several
 /// lines. With [`timestamps`](LogStreamOptions::timestamps), however, each chunk is one line. A line longer than
 /// [`MAX_LEN`](Self::MAX_LEN) is split into several chunks, of which only the first has a timestamp.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// `Debug` shows only the length, because logs may contain secrets.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogChunk {
     /// The stream that the chunk comes from.
     pub source: LogSource,
     /// The bytes written, without the timestamp.
+    #[debug("{} bytes", bytes.len())]
     pub bytes: Bytes,
     /// When the line that starts here was written, if timestamps were requested.
     pub timestamp: Option<SystemTime>,
@@ -164,16 +174,5 @@ impl LogChunk {
     /// chunk's end.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
-    }
-}
-
-impl fmt::Debug for LogChunk {
-    /// Shows only the length of the chunk, because logs may contain secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogChunk")
-            .field("source", &self.source)
-            .field("bytes", &self.bytes.len())
-            .field("timestamp", &self.timestamp)
-            .finish()
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_PATH, many, one};
 use crate::text_enum::text_enum;
 
 /// A mount of a volume or a host directory into a container.
@@ -18,19 +20,24 @@ use crate::text_enum::text_enum;
 /// assert!(sources.read_only && !data.read_only);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VolumeMount {
     /// The volume's name, or the absolute host path of a bind mount.
+    #[cfg_attr(feature = "schema", garde(custom(many(|_: &String, found| rules::mount_source(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
     pub source: String,
     /// The absolute path inside the container.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::place_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// Whether the mount is read-only.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
     /// Volume or bind mount. If unset, an absolute source is a bind mount and any other source is a volume.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub kind: Option<MountType>,
 }
 

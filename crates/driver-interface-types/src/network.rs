@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use driver_interface_errors::UnsupportedError;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one};
 use crate::{Capabilities, ConfigFeature, NetworkId, Operation, SessionId, millis};
 
 /// The configuration of a network. Containers on it can resolve each other by name.
@@ -16,26 +18,33 @@ use crate::{Capabilities, ConfigFeature, NetworkId, Operation, SessionId, millis
 /// let config = NetworkConfig::new("backend").session("build-42");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NetworkConfig {
     /// The network's name, unique in the driver's namespace; see [`NetworkId`] for the valid values.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::new_network_name))), schemars(transform = json::name))]
     pub name: String,
     /// The session that the network belongs to. If unset, it belongs to the namespace and outlives every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
     /// The engine's network driver; if unset, `bridge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::network_driver)))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub driver: Option<String>,
     /// User-defined labels.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
     /// Options of the engine's network driver, passed unchanged.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::options))), schemars(transform = json::map))]
     pub options: BTreeMap<String, String>,
     /// Whether the network is internal: its containers can reach each other and nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub internal: bool,
 }
 
@@ -142,11 +151,13 @@ pub struct Network {
 /// assert_eq!(options.aliases, ["db", "postgres"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct NetworkConnectOptions {
     /// Names, in addition to the container's own, by which other containers on that network can resolve it.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::names))), schemars(transform = json::network_names))]
     pub aliases: Vec<String>,
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::millis;
+#[cfg(feature = "schema")]
+use crate::rules::{self, one};
 use crate::text_enum::text_enum;
 
 /// The options of [`stop_container`](crate::ContainerDriver::stop_container): how the main process is stopped.
@@ -115,7 +117,12 @@ impl RemoveOptions {
 /// assert_eq!(last.tail, Some(20));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(
+    feature = "schema",
+    garde(context(rules::RuleContext)),
+    garde(allow_unvalidated)
+)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LogOptions {
@@ -131,6 +138,7 @@ pub struct LogOptions {
     /// Whether each line starts with its time: RFC 3339 in UTC, then a space.
     pub timestamps: bool,
     /// Whether standard output is included.
+    #[cfg_attr(feature = "schema", garde(custom(one(|_: &bool| rules::selects_stream(self.stdout, self.stderr)))))]
     pub stdout: bool,
     /// Whether standard error is included. Selecting neither stream is refused.
     pub stderr: bool,

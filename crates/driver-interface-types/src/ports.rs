@@ -7,6 +7,8 @@ use std::str::FromStr;
 use driver_interface_errors::ConfigurationError;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, one, within};
 use crate::text_enum::text_enum;
 
 /// A port of a container to publish on its host. By default it is reachable only from the host itself.
@@ -24,21 +26,26 @@ use crate::text_enum::text_enum;
 /// # Ok::<(), driver_interface_types::ConfigurationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PortMapping {
     /// The port inside the container, 1 to 65535.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::PORT)))), schemars(transform = json::within(rules::PORT)))]
     pub container_port: u16,
     /// TCP or UDP.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub protocol: Protocol,
     /// The host address to bind; `127.0.0.1` by default. `0.0.0.0` makes the port reachable from everywhere.
     #[serde(default = "loopback")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub host_ip: IpAddr,
     /// The host port to bind. If unset, the engine picks a free port when the container starts, and reports it in
     /// [`ContainerInstance::ports`](crate::ContainerInstance::ports).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::PORT))))), schemars(transform = json::within(rules::PORT)))]
     pub host_port: Option<u16>,
 }
 

@@ -1,12 +1,13 @@
 //! Images: pulling, listing and inspecting.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::filter::has_labels;
+#[cfg(feature = "schema")]
+use crate::rules::{self, one};
 use crate::{ImageRef, millis};
 
 /// The options of [`pull_image`](crate::ContainerDriver::pull_image).
@@ -20,13 +21,20 @@ use crate::{ImageRef, millis};
 /// assert!(!format!("{options:?}").contains("s3cret"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(garde::Validate),
+    garde(context(rules::RuleContext))
+)]
 #[non_exhaustive]
 pub struct PullOptions {
     /// The registry credentials. They are sent to the engine for this pull only. If unset, the driver uses its own
     /// configuration: the Docker driver uses the credentials that `docker login` has stored, and pulls anonymously
     /// if there are none.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub credentials: Option<RegistryCredentials>,
     /// The platform of the image variant, such as `linux/arm64`; if unset, the engine's own.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::platform)))))]
     pub platform: Option<String>,
 }
 
@@ -47,7 +55,7 @@ impl PullOptions {
 }
 
 /// Registry credentials. The `Debug` output shows no secret, and there is no serialised form.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryCredentials {
     /// A user and a password or access token.
@@ -55,10 +63,11 @@ pub enum RegistryCredentials {
         /// The user name.
         username: String,
         /// The password or access token.
+        #[debug("..")]
         password: String,
     },
     /// An identity token issued earlier by the registry.
-    IdentityToken(String),
+    IdentityToken(#[debug("..")] String),
 }
 
 impl RegistryCredentials {
@@ -73,18 +82,6 @@ impl RegistryCredentials {
     /// Creates credentials from an identity token issued earlier by the registry.
     pub fn identity_token(token: impl Into<String>) -> Self {
         Self::IdentityToken(token.into())
-    }
-}
-
-impl fmt::Debug for RegistryCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Password { username, .. } => f
-                .debug_struct("Password")
-                .field("username", username)
-                .finish_non_exhaustive(),
-            Self::IdentityToken(_) => f.write_str("IdentityToken(..)"),
-        }
     }
 }
 

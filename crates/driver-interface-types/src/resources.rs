@@ -2,6 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{
+    self, json,
+    limits::{MAX_CPU, MIN_CPU},
+    one, within,
+};
+
 /// The resource limits of a container. The default is 0.5 cores, 512 MiB of memory, 100 processes and no disk
 /// limit, because few engines can enforce a disk limit.
 ///
@@ -16,19 +23,24 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(limits.pids, 100);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ResourceLimits {
     /// The CPU limit in cores; half a core is `0.5`. Must be finite and greater than 0.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::cores))), schemars(range(min = MIN_CPU, max = MAX_CPU)))]
     pub cpu: f64,
     /// The memory limit in MiB, including swap: a container cannot exceed it by swapping.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::MEMORY)))), schemars(transform = json::within(rules::MEMORY)))]
     pub memory: u64,
     /// The disk limit in MiB for the container's writable layer; `None` for no limit. The storage of most engines
     /// has no quotas: see [`Capability::DiskLimit`](crate::Capability::DiskLimit).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::DISK))))), schemars(transform = json::within(rules::DISK)))]
     pub disk: Option<u64>,
     /// The maximum number of concurrent processes and threads.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::PIDS)))), schemars(transform = json::within(rules::PIDS)))]
     pub pids: u64,
 }
 

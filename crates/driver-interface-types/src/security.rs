@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, many, one};
+
 /// The security options of a container. There are two presets:
 ///
 /// | | [`hardened`](Self::hardened), the default | [`compatible`](Self::compatible) |
@@ -19,42 +22,52 @@ use serde::{Deserialize, Serialize};
 /// assert!(security.read_only && security.no_new_privileges);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SecurityOptions {
     /// Whether the root file system is read-only. `/tmp` remains writable: a tmpfs mount of
     /// [`TMP_SIZE_MIB`](Self::TMP_SIZE_MIB) MiB.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub read_only: bool,
     /// Whether processes are prevented from gaining privileges that their parent does not have (setuid has no
     /// effect).
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub no_new_privileges: bool,
     /// The user of the main process: `uid`, `uid:gid`, or a name from the image. Numeric ids work with any image.
     /// `None` (`null` in JSON) is the image's own user, which is root for most images. A JSON object without this
     /// field has the default, `1000:1000`.
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::user)))), schemars(regex(pattern = json::USER)))]
     pub user: Option<String>,
     /// Linux capabilities.
+    #[cfg_attr(feature = "schema", garde(dive))]
     pub capabilities: LinuxCapabilities,
     /// The seccomp profile, as JSON text; if unset, the engine's default profile. A container cannot run without a
     /// seccomp filter.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::seccomp_profile)))))]
     pub seccomp_profile: Option<String>,
     /// The name of an AppArmor profile that is loaded on the host; if unset, the engine's default profile.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::apparmor_profile)))))]
     pub apparmor_profile: Option<String>,
 }
 
 /// The Linux capabilities to drop and to add, without the `CAP_` prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LinuxCapabilities {
     /// The capabilities to drop. `ALL`, the default, drops every capability.
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::drop))), schemars(transform = json::dropped))]
     pub drop: Vec<String>,
     /// The capabilities to add afterwards, such as `NET_BIND_SERVICE`. Capabilities that reach beyond the
     /// container, such as `SYS_ADMIN`, `NET_ADMIN` and `NET_RAW`, are refused unless the driver's policy allows
     /// them.
+    #[cfg_attr(feature = "schema", garde(custom(many(|add: &Vec<String>, found| rules::add(add, &self.drop, found)))), schemars(transform = json::added))]
     pub add: Vec<String>,
 }
 

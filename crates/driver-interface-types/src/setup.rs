@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_PATH, one, within};
+
 /// A tmpfs mount: a directory in memory that is empty at each start, whatever the image contains at the target.
 ///
 /// If `mode`, `uid` and `gid` are unset, the container's user can write to it. If the engine does not support the
@@ -14,34 +17,43 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((secrets.size, secrets.mode), (1, Some(0o700)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TmpfsMount {
     /// The absolute path inside the container.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::place_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// The size in MiB. Its content counts towards the container's memory.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::TMPFS)))), schemars(transform = json::within(rules::TMPFS)))]
     pub size: u64,
     /// The permissions of the directory as a number, at most `0o7777`; if unset, `0o1777`, which lets everyone
     /// write to it. JSON has no octal numbers: there `0o700` is `448`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::FILE_MODE))))), schemars(transform = json::within(rules::FILE_MODE)))]
     pub mode: Option<u32>,
     /// The user id of the directory's owner; if unset, the container's user, or root if the engine cannot
     /// determine that user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub uid: Option<u32>,
     /// The group id of the directory; if unset, the group of the container's user, or root's group if the engine
     /// cannot determine that group's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::ID))))), schemars(transform = json::within(rules::ID)))]
     pub gid: Option<u32>,
     /// Whether programs in it can be executed; `true` by default.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub exec: bool,
     /// Whether the set-user-ID and set-group-ID bits of programs in it take effect; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub suid: bool,
     /// Whether device files in it can be used; `false` by default.
     #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub dev: bool,
 }
 
@@ -127,15 +139,19 @@ impl TmpfsMount {
 /// assert!(files.soft <= files.hard);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Ulimit {
     /// The limit's name without `RLIMIT_`, in lower case, such as `nofile`.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub name: String,
     /// The limit in effect.
+    #[cfg_attr(feature = "schema", garde(custom(one(|soft: &u64| rules::soft_limit(*soft, self.hard)))))]
     pub soft: u64,
     /// The maximum to which a process may raise it.
+    #[cfg_attr(feature = "schema", garde(skip))]
     pub hard: u64,
 }
 
@@ -159,17 +175,21 @@ impl Ulimit {
 /// assert_eq!((fuse.container_path.as_str(), fuse.permissions.as_str()), ("/dev/fuse", "rwm"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DeviceMapping {
     /// The device on the host, below `/dev`. Devices that would give control over the host (disks, memory) are
     /// refused.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::host_device))), schemars(regex(pattern = json::DEVICE)))]
     pub host_path: String,
     /// The device path inside the container.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::inner_device))), schemars(regex(pattern = json::DEVICE)))]
     pub container_path: String,
     /// The permitted access: `r` read, `w` write, `m` create the device node (mknod).
     #[serde(default = "all_permissions")]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::device_permissions))), schemars(regex(pattern = json::PERMISSIONS)))]
     pub permissions: String,
 }
 
@@ -213,18 +233,22 @@ impl DeviceMapping {
 /// assert_eq!(GpuRequest::all(), GpuRequest::default());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct GpuRequest {
     /// The number of GPUs; all GPUs if neither `count` nor `device_ids` is set.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(custom(one(|_: &Option<u32>| rules::gpu_count(self)))), schemars(transform = json::within(rules::COUNT)))]
     pub count: Option<u32>,
     /// The ids of the GPUs, as defined by the GPU driver. Cannot be combined with `count`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::device_id)))))]
     pub device_ids: Vec<String>,
     /// The GPU driver, such as `nvidia`; if unset, the engine chooses one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))))]
     pub driver: Option<String>,
 }
 

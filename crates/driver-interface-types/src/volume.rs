@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use driver_interface_errors::UnsupportedError;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use crate::rules::{self, json, limits::MAX_DRIVER_NAME, many, one, within};
 use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis};
 
 /// The configuration of a volume.
@@ -35,17 +37,21 @@ use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis}
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VolumeConfig {
     /// The volume's name, unique on the engine; see [`VolumeId`] for the valid values.
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::volume_name))), schemars(transform = json::name))]
     pub name: String,
     /// The session that the volume belongs to. If unset, it belongs to the namespace and outlives every session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::session_id)))), schemars(transform = json::label_value))]
     pub session_id: Option<String>,
     /// The engine's volume driver; if unset, the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::driver_name)))), schemars(length(min = 1, max = MAX_DRIVER_NAME)))]
     pub driver: Option<String>,
     /// The owner of the volume's root directory, which has mode `0755`.
     ///
@@ -55,9 +61,11 @@ pub struct VolumeConfig {
     /// An unset owner leaves the choice to the engine if the volume's [`driver`](Self::driver) is not `local`, the
     /// engines' own, or if the container driver does not declare [`VolumeOwner`](crate::ConfigFeature::VolumeOwner).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", garde(dive))]
     pub owner: Option<VolumeOwner>,
     /// User-defined labels.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", garde(custom(many(rules::labels))), schemars(transform = json::map))]
     pub labels: BTreeMap<String, String>,
 }
 
@@ -66,15 +74,18 @@ pub struct VolumeConfig {
 /// ```
 /// use driver_interface_types::{SecurityOptions, VolumeOwner};
 ///
-/// assert_eq!(VolumeOwner::DEFAULT.to_string(), SecurityOptions::default().user);
+/// assert_eq!(Some(VolumeOwner::DEFAULT.to_string()), SecurityOptions::default().user);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, garde::Validate))]
+#[cfg_attr(feature = "schema", garde(context(rules::RuleContext)))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumeOwner {
     /// The user id.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::ID)))), schemars(transform = json::within(rules::ID)))]
     pub uid: u32,
     /// The group id.
+    #[cfg_attr(feature = "schema", garde(custom(one(within(rules::ID)))), schemars(transform = json::within(rules::ID)))]
     pub gid: u32,
 }
 

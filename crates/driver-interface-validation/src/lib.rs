@@ -1,29 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
-pub mod codes;
+#[cfg(test)]
+mod coverage;
 mod json_schema;
-pub mod limits;
 mod parse;
-mod path;
 mod policy;
-mod rules;
-mod schema;
-mod text;
 
 pub use check::{
-    validate_container_config, validate_container_config_with, validate_exec_config, validate_log_options,
-    validate_network_config, validate_resource_limits, validate_security_options, validate_volume_config,
-    validate_volume_mount,
+    validate_container_config, validate_container_config_with, validate_detached_exec_config,
+    validate_event_filter, validate_exec_config, validate_log_options, validate_log_stream_options,
+    validate_network_config, validate_network_connect_options, validate_pull_options,
+    validate_resource_limits, validate_security_options, validate_volume_config, validate_volume_mount,
+    validate_write_file,
 };
 pub use driver_interface_errors::{ConfigurationError, Violation};
+pub use driver_interface_types::rules::{RuleContext, codes, limits};
+/// The garde schemas. Each is the config type itself, which derives [`Validate`].
+pub use driver_interface_types::{
+    ContainerConfig as ContainerConfigSchema, NetworkConfig as NetworkConfigSchema,
+    ResourceLimits as ResourceLimitsSchema, SecurityOptions as SecurityOptionsSchema,
+    VolumeConfig as VolumeConfigSchema,
+};
 pub use garde::Validate;
 pub use json_schema::{container_config_json_schema, json_schema_files, json_schemas};
 pub use parse::{
     parse_container_config, parse_container_config_with, parse_network_config, parse_volume_config,
 };
 pub use policy::ValidationPolicy;
-pub use schema::{
-    ContainerConfigSchema, ExecConfigSchema, LogOptionsSchema, NetworkConfigSchema, ResourceLimitsSchema,
-    SecurityOptionsSchema, VolumeConfigSchema, VolumeMountSchema,
-};

@@ -2,8 +2,9 @@
 
 mod host;
 
-use crate::path::{is_within, normalised};
-use crate::text::shown;
+use driver_interface_types::rules::HostPolicy;
+use driver_interface_types::rules::paths::{is_within, normalised};
+use driver_interface_types::rules::text::shown;
 
 /// A policy that defines which host paths may be mounted into containers, and which capabilities may be added. The
 /// default is safe: no host path at all, and only capabilities whose effect stays within the container.
@@ -178,10 +179,6 @@ impl ValidationPolicy {
         self
     }
 
-    pub(crate) fn allows_capability(&self, name: &str) -> bool {
-        self.capabilities.iter().any(|allowed| allowed == name)
-    }
-
     /// Returns why this host path may not be mounted, and which call would allow it; `None` if it may.
     ///
     /// ```
@@ -220,6 +217,16 @@ impl ValidationPolicy {
             "must be inside a directory that this driver's policy allows ({allowed}); to allow it or a \
              parent of it, use {call}"
         ))
+    }
+}
+
+impl HostPolicy for ValidationPolicy {
+    fn bind_problem(&self, path: &str) -> Option<String> {
+        self.bind_problem(path)
+    }
+
+    fn allows_capability(&self, name: &str) -> bool {
+        self.capabilities.iter().any(|allowed| allowed == name)
     }
 }
 

@@ -44,21 +44,21 @@ fn mistakes_of_every_kind_are_reported_together() {
     assert_eq!(
         lines(&error),
         [
-            "sessionId: is required: it has no default",
             "command: must be a list; got a string",
             "env[\"PORT\"]: must be a string; got a number",
+            "pullPolicy: must be one of `missing`, `always`, `never`; got `sometimes`",
             "resources.memory: must be a whole number of MiB, at least 6; got -5",
             "resources.cpus: is not a known field; did you mean `cpu`?",
+            "security.capabilities.drop[1]: must be a string; got a number",
+            "security.user: must be a string; got a number",
+            "sessionId: is required: it has no default",
             "volumes[1].source: is required: it has no default",
             "volumes[1].readonly: is not a known field; did you mean `readOnly`?",
-            "security.user: must be a string; got a number",
-            "security.capabilities.drop[1]: must be a string; got a number",
-            "pullPolicy: must be one of `missing`, `always`, `never`; got `sometimes`",
             "session: is not a known field; did you mean `sessionId`?",
-            "restart: is not a known field; the known fields are `sessionId`, `image`, `name`, `command`, `env`, `labels`, \
-             `resources`, `volumes`, `network`, `security`, `pullPolicy`, `strictness`, `operationKey`, `entrypoint`, \
-             `workingDir`, `hostname`, `tty`, `stopSignal`, `init`, `tmpfs`, `shmSize`, `ulimits`, `ports`, \
-             `networkAliases`, `dns`, `extraHosts`, `healthCheck`, `platform`, `runtime`, `devices`, `gpus`",
+            "restart: is not a known field; the known fields are `command`, `devices`, `dns`, `entrypoint`, `env`, \
+             `extraHosts`, `gpus`, `healthCheck`, `hostname`, `image`, `init`, `labels`, `name`, `network`, \
+             `networkAliases`, `operationKey`, `platform`, `ports`, `pullPolicy`, `resources`, `runtime`, `security`, \
+             `sessionId`, `shmSize`, `stopSignal`, `strictness`, `tmpfs`, `tty`, `ulimits`, `volumes`, `workingDir`",
             "env[\"A=B\"]: must have a key without `=`, line breaks or other control characters",
             "image: repository component \"Alpine\" must consist of lower-case letters and digits, joined by `.`, `_`, `__` or `-`",
             "resources.pids: must be a whole number of processes, at least 1; got 0",
@@ -226,7 +226,7 @@ fn volume_and_network_configs_report_everything_too() {
         .iter()
         .map(|violation| violation.path.as_str())
         .collect();
-    assert_eq!(paths, ["name", "labels[\"a\"]", "opts"]);
+    assert_eq!(paths, ["labels[\"a\"]", "name", "opts"]);
     let error = parse_network_config(r#"{ "name": "host", "option": {}, "sessionId": "" }"#).unwrap_err();
     assert_eq!(
         lines(&error),

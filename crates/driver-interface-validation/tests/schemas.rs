@@ -68,7 +68,7 @@ fn the_least_container_config_is_accepted() {
 #[test]
 fn a_container_config_without_session_or_image_is_refused() {
     let error = parse_container_config("{}").unwrap_err();
-    assert_eq!(paths(&error), ["sessionId", "image"]);
+    assert_eq!(paths(&error), ["image", "sessionId"]);
     let error = validate_container_config(&ContainerConfig::new("", "")).unwrap_err();
     assert_eq!(paths(&error), ["image", "sessionId"]);
 }
@@ -95,7 +95,7 @@ fn security_options_are_checked_field_by_field() {
     let error = validate_security_options(&wrong).unwrap_err();
     assert_eq!(
         paths(&error),
-        ["capabilities.drop[1]", "capabilities.add[0]", "user"]
+        ["capabilities.add[0]", "capabilities.drop[1]", "user"]
     );
 }
 

@@ -230,13 +230,13 @@ fn mistakes_in_json_are_found_in_every_part() {
     assert_eq!(
         lines,
         [
-            "stopSignal: must be a signal, such as `SIGTERM`; got `TERMINATE`",
-            "ports[0].containerPort: must be a whole number, at most 65535; got 70000",
-            "ports[1].containerPort: is required: it has no default",
             "dns[0]: must be an IP address; got `1.1.1`",
             "extraHosts[\"db\"]: must be an IP address; got `nowhere`",
+            "healthCheck.interval: must be a whole number of milliseconds, at least 1; got -1",
             "healthCheck.test: is required: it has no default",
-            "healthCheck.interval: must be a whole number of milliseconds, at least 0; got -1",
+            "ports[0].containerPort: must be a whole number, at most 65535; got 70000",
+            "ports[1].containerPort: is required: it has no default",
+            "stopSignal: must be a signal, such as `SIGTERM`; got `TERMINATE`",
         ]
     );
 }

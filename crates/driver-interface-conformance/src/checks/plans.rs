@@ -1,8 +1,8 @@
 //! Checks of plans: what a creation would do, determined without doing it.
 
 use driver_interface_types::{
-    ByteStream, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, ImageInfo, Operation,
-    PullPolicy, ResourceFilter, SecurityOptions, Strictness, Warning,
+    ByteStream, ContainerConfig, ContainerDriver, ContainerFilter, CreationPlan, ImageFilter, ImageInfo,
+    Operation, PullPolicy, ResourceFilter, SecurityOptions, Strictness, Warning,
 };
 use serde_json::json;
 

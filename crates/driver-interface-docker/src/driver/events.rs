@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use driver_interface_errors::{ConfigurationError, DriverError, Result};
 use driver_interface_kit::Ownership;
 use driver_interface_types::{Event, EventFilter, EventStream};
+use driver_interface_validation::{codes, validate_event_filter};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -32,14 +33,11 @@ const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Inner {
     pub(super) async fn events(&self, filter: &EventFilter) -> Result<EventStream> {
+        validate_event_filter(filter)?;
         let position = match (&filter.after, filter.since) {
-            (Some(_), Some(_)) => {
-                let text = "must not be set together with `after`";
-                return Err(ConfigurationError::single("since", "contradiction", text).into());
-            }
-            (Some(cursor), None) => Position::parse(cursor).ok_or_else(|| {
+            (Some(cursor), _) => Position::parse(cursor).ok_or_else(|| {
                 let text = format!("must be a cursor of this driver; got {:?}", cursor.as_str());
-                ConfigurationError::single("after", "invalid-cursor", text)
+                ConfigurationError::single("after", codes::INVALID_CURSOR, text)
             })?,
             (None, Some(since)) => Position::from_time(since),
             (None, None) => Position::from_time(self.engine_time().await?),

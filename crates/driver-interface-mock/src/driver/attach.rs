@@ -1,20 +1,16 @@
 //! Inspecting volumes and networks, and attaching containers to networks.
 
-use driver_interface_errors::{
-    ConfigurationError, NetworkConnectError, NetworkNotFoundError, Result, Violation,
-};
+use driver_interface_errors::{NetworkConnectError, NetworkNotFoundError, Result};
 use driver_interface_types::{
-    ContainerId, Network, NetworkConnectOptions, NetworkId, NetworkMode, Volume, VolumeId, name_problem,
+    ContainerId, Network, NetworkConnectOptions, NetworkId, NetworkMode, Volume, VolumeId,
 };
+use driver_interface_validation::validate_network_connect_options;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
 use crate::Operation;
 use crate::engine::{Attachment, State};
 use crate::profile::Kind;
-
-/// The maximum length of a name that DNS servers accept.
-const MAX_ALIAS: usize = 253;
 
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn look_up_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
@@ -46,22 +42,7 @@ impl<K: Kind> MockDriver<K> {
         let call = Call::new(Operation::ConnectNetwork)
             .on(container)
             .summary(format!("network {network}, {} aliases", options.aliases.len()));
-        let check = || {
-            let problems = options.aliases.iter().enumerate().filter_map(|(index, alias)| {
-                let problem = name_problem(alias, 1, MAX_ALIAS)?;
-                Some(Violation::new(
-                    format!("aliases[{index}]"),
-                    "invalid-name",
-                    problem,
-                ))
-            });
-            let violations: Vec<Violation> = problems.collect();
-            if violations.is_empty() {
-                Ok(())
-            } else {
-                Err(ConfigurationError::new(violations).into())
-            }
-        };
+        let check = || Ok(validate_network_connect_options(&options)?);
         let work = async {
             let mut state = self.core.engine.state();
             let (wanted, found) = self.both(&state, network, container)?;

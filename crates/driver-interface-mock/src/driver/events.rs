@@ -1,7 +1,8 @@
 //! Events as a stream.
 
-use driver_interface_errors::{ConfigurationError, Result, Violation};
+use driver_interface_errors::{ConfigurationError, Result};
 use driver_interface_types::{Event, EventFilter, EventKind, EventStream, Namespace};
+use driver_interface_validation::{codes, validate_event_filter};
 use futures_util::stream;
 use tokio::sync::watch;
 
@@ -21,13 +22,6 @@ struct Reader {
 
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn follow_events(&self, filter: &EventFilter) -> Result<EventStream> {
-        let check = || {
-            if filter.since.is_some() && filter.after.is_some() {
-                let violation = Violation::new("after", "conflict", "must not be set together with `since`");
-                return Err(ConfigurationError::new(vec![violation]).into());
-            }
-            Ok(())
-        };
         let work = async {
             let engine = self.core.engine.clone();
             let state = engine.state();
@@ -37,7 +31,7 @@ impl<K: Kind> MockDriver<K> {
                     .ok_or_else(|| {
                         let message =
                             format!("must be the cursor of an event of this engine; got {cursor:?}");
-                        ConfigurationError::single("after", "unknown-cursor", message)
+                        ConfigurationError::single("after", codes::INVALID_CURSOR, message)
                     })?,
                 (None, Some(since)) => state.events.at(since),
                 (None, None) => state.events.now(),
@@ -56,7 +50,12 @@ impl<K: Kind> MockDriver<K> {
                 Some((Ok(event), reader))
             })))
         };
-        self.call(Call::new(Operation::Events), check, work).await
+        self.call(
+            Call::new(Operation::Events),
+            || Ok(validate_event_filter(filter)?),
+            work,
+        )
+        .await
     }
 }
 

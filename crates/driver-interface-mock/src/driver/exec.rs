@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use driver_interface_errors::{
-    ConfigurationError, DriverError, Effect, ExecFailedError, Hint, Result, Violation,
-};
+use driver_interface_errors::{DriverError, Effect, ExecFailedError, Hint, Result};
 use driver_interface_types::{CappedBuffer, ContainerId, ExecConfig, ExecId, ExecOutput, ExecStatus};
-use driver_interface_validation::validate_exec_config;
+use driver_interface_validation::{validate_detached_exec_config, validate_exec_config};
 use tokio::sync::mpsc;
 
 use super::answer::Refusal;
@@ -81,25 +79,7 @@ impl<K: Kind> MockDriver<K> {
             }
             Ok(number)
         };
-        let check = || {
-            let mut violations = match validate_exec_config(&config) {
-                Ok(()) => Vec::new(),
-                Err(error) => error.violations().to_vec(),
-            };
-            let refused = [
-                ("timeout", config.timeout.is_some()),
-                ("stdin", config.stdin.is_some()),
-                ("tty", config.tty.is_some()),
-            ];
-            for (path, _) in refused.iter().filter(|(_, given)| *given) {
-                let message = "must not be set for a detached command";
-                violations.push(Violation::new(*path, "detached", message));
-            }
-            if violations.is_empty() {
-                return Ok(());
-            }
-            Err(ConfigurationError::new(violations).into())
-        };
+        let check = || Ok(validate_detached_exec_config(&config)?);
         self.call(call_of(Operation::ExecDetached, id, &config), check, work)
             .await
     }

@@ -7,6 +7,7 @@ use driver_interface_errors::{DriverError, Effect, FileSystemError, FileSystemEr
 use driver_interface_types::{
     ByteStream, ContainerId, ContainerPath, FileOwner, ReadFileOptions, TarStream, WriteFile,
 };
+use driver_interface_validation::validate_write_file;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
@@ -62,6 +63,7 @@ impl<K: Kind> MockDriver<K> {
         let call = Call::new(Operation::WriteFile)
             .on(id)
             .summary(format!("{path}, {length} bytes"));
+        let checked = validate_write_file(&file);
         let work = async {
             // Check for write access before the content is read, and once more afterwards.
             self.files(id)?;
@@ -90,11 +92,9 @@ impl<K: Kind> MockDriver<K> {
                 }
             }
             let node = Node::File(Arc::new(content.into()));
-            files
-                .put(&place, node, of_owner(file.mode & 0o7777))
-                .map_err(failed)
+            files.put(&place, node, of_owner(file.mode)).map_err(failed)
         };
-        self.call(call, || Ok(()), work).await
+        self.call(call, || Ok(checked?), work).await
     }
 
     pub(super) async fn copy_into(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use driver_interface_errors::{ConnectionError, Result};
 use driver_interface_kit::LogPieces;
-use driver_interface_types::{ContainerId, LogChunk, LogOptions, LogStream, LogStreamOptions};
-use driver_interface_validation::validate_log_options;
+use driver_interface_types::{ContainerId, LogChunk, LogStream, LogStreamOptions};
+use driver_interface_validation::validate_log_stream_options;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -82,11 +82,7 @@ impl<K: Kind> MockDriver<K> {
                 Some((item, reader))
             })))
         };
-        let check = || {
-            let mut streams = LogOptions::default();
-            (streams.stdout, streams.stderr) = (options.stdout, options.stderr);
-            Ok(validate_log_options(&streams)?)
-        };
+        let check = || Ok(validate_log_stream_options(&options)?);
         let mut call = Call::new(Operation::StreamContainerLogs).on(id);
         if options.follow {
             call = call.summary("follow");

@@ -8,6 +8,7 @@ use driver_interface_errors::{
 use driver_interface_types::{
     ImageRef, LayerProgress, PullOptions, PullProgress, PullStream, RegistryCredentials,
 };
+use driver_interface_validation::validate_pull_options;
 use futures_util::stream;
 
 use super::answer::Refusal;
@@ -40,11 +41,14 @@ struct Pull<K> {
 
 impl<K: Kind> MockDriver<K> {
     pub(super) async fn pull_stream(&self, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
-        let check = || match &options.platform {
-            None => Ok(()),
-            Some(platform) => {
-                let reason = format!("platform `{platform}` cannot be selected");
-                Err(UnsupportedError::new(Operation::PullImage.as_str(), reason).into())
+        let check = || {
+            validate_pull_options(&options)?;
+            match &options.platform {
+                None => Ok(()),
+                Some(platform) => {
+                    let reason = format!("platform `{platform}` cannot be selected");
+                    Err(UnsupportedError::new(Operation::PullImage.as_str(), reason).into())
+                }
             }
         };
         let work = async {

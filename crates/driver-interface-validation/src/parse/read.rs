@@ -1,110 +1,265 @@
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::net::IpAddr;
 
 use driver_interface_errors::Violation;
-use serde::de::value::{Error as AnyError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use driver_interface_types::Signal;
+use driver_interface_types::rules::codes;
+use driver_interface_types::rules::limits::{out_of_range, whole_number};
+use driver_interface_types::rules::text::{key_step, nearest, shown};
+use serde_json::{Map, Number, Value};
 
 use super::node::Node;
-use crate::codes;
-use crate::limits::{self, Bounds};
-use crate::text::{key_step, nearest, shown};
-
-/// The violations found so far. Parsing continues with a default in place of an invalid value.
-pub(super) type Found = Vec<Violation>;
 
 /// Whole numbers above this cannot be represented exactly as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// An object whose fields are taken out one by one.
-pub(super) struct Fields<'a> {
-    path: &'a str,
-    left: Vec<(String, Node)>,
-    asked: Vec<&'static str>,
-    is_object: bool,
-    found: &'a mut Found,
+/// Reads a JSON tree along a JSON Schema, as schemars generates it from a type.
+pub(super) struct Reader<'a> {
+    root: &'a Value,
+    found: Vec<Violation>,
 }
 
-impl<'a> Fields<'a> {
-    pub(super) fn of(node: Node, path: &'a str, found: &'a mut Found) -> Self {
-        let (left, is_object) = match node {
-            Node::Object(fields) => (fields, true),
-            other => {
-                wrong_type(found, path, "an object", other.kind());
-                (Vec::new(), false)
+impl<'a> Reader<'a> {
+    /// Returns the valid parts of a tree, with placeholders in place of required ones, and all violations.
+    pub(super) fn read(node: Node, root: &'a Value) -> (Value, Vec<Violation>) {
+        let mut reader = Self {
+            root,
+            found: Vec::new(),
+        };
+        let value = reader.value(node, root, "");
+        let value = value.unwrap_or_else(|| reader.placeholder(root));
+        (value, reader.found)
+    }
+
+    /// Returns a value as the schema describes it, or `None` after a violation.
+    fn value(&mut self, node: Node, schema: &'a Value, path: &str) -> Option<Value> {
+        let schema = self.resolve(schema, &node);
+        if let Some(choices) = schema["oneOf"].as_array() {
+            return self.choice(node, choices, path);
+        }
+        match node {
+            Node::Null if is(schema, "null") => Some(Value::Null),
+            Node::Bool(value) if is(schema, "boolean") => Some(value.into()),
+            Node::Number(number) if is(schema, "integer") => self.whole(&number, schema, path),
+            Node::Number(number) if is(schema, "number") => Some(number.into()),
+            Node::Text(text) if is(schema, "string") => match other_form(schema, &text) {
+                None => Some(text.into()),
+                Some(expected) => self.wrong_type(path, expected, &shown(&text)),
+            },
+            Node::List(items) if is(schema, "array") => Some(self.list(items, &schema["items"], path)),
+            Node::Object(fields) if schema["additionalProperties"].is_object() => {
+                Some(self.map(fields, &schema["additionalProperties"], path))
             }
+            Node::Object(fields) if is(schema, "object") => Some(self.fields(fields, schema, path)),
+            other => self.wrong_type(path, &expected(schema), other.kind()),
+        }
+    }
+
+    /// Follows references, and picks the alternative for a value: the last one if it matches none.
+    fn resolve(&self, schema: &'a Value, node: &Node) -> &'a Value {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let target = self.root.pointer(reference.trim_start_matches('#'));
+            return self.resolve(target.unwrap_or(&Value::Null), node);
+        }
+        let Some(all) = schema["anyOf"].as_array() else {
+            return schema;
         };
-        Self {
-            path,
-            left,
-            asked: Vec::new(),
-            is_object,
-            found,
-        }
-    }
-
-    /// Takes out a field and parses it; if it is missing, the target is unchanged.
-    pub(super) fn optional<T>(
-        &mut self,
-        name: &'static str,
-        into: &mut T,
-        read: impl FnOnce(Node, &str, &mut Found) -> Option<T>,
-    ) -> bool {
-        self.asked.push(name);
-        let (mut given, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.left)
-            .into_iter()
-            .partition(|(key, _)| key == name);
-        self.left = left;
-        let path = field_path(self.path, name);
-        if given.len() > 1 {
-            self.found.push(Violation::new(
-                &path,
-                codes::DUPLICATE_FIELD,
-                "must appear only once",
-            ));
-        }
-        let Some((_, node)) = given.pop() else {
-            return false;
+        let all = || all.iter().map(|one| self.resolve(one, node));
+        let fits = |one: &&Value| match node {
+            Node::Null => is(one, "null"),
+            Node::List(_) => is(one, "array"),
+            _ => false,
         };
-        if let Some(value) = read(node, &path, self.found) {
-            *into = value;
-        }
-        true
+        let named = || all().filter(|one| !is(one, "null")).last();
+        all().find(fits).or_else(named).unwrap_or(schema)
     }
 
-    /// Takes out a required field and parses it.
-    pub(super) fn required<T>(
-        &mut self,
-        name: &'static str,
-        into: &mut T,
-        read: impl FnOnce(Node, &str, &mut Found) -> Option<T>,
-    ) {
-        if !self.optional(name, into, read) && self.is_object {
-            let path = field_path(self.path, name);
-            self.found.push(Violation::new(
-                path,
-                codes::MISSING_FIELD,
-                "is required: it has no default",
-            ));
-        }
-    }
-
-    /// Reports the fields that were not taken out as unknown.
-    pub(super) fn finish(self) {
-        for (name, _) in self.left {
-            let message = match nearest(&name, self.asked.iter().copied()) {
-                Some(likely) => format!("is not a known field; did you mean `{likely}`?"),
-                None => format!(
-                    "is not a known field; the known fields are `{}`",
-                    self.asked.join("`, `")
-                ),
+    fn fields(&mut self, mut given: Vec<(String, Node)>, schema: &'a Value, path: &str) -> Value {
+        let mut out = Map::new();
+        let required = |name: &str| {
+            let required = schema["required"].as_array();
+            required.is_some_and(|all| all.iter().any(|one| one == name))
+        };
+        let mut known: Vec<(&str, &Value)> = Vec::new();
+        let properties = schema["properties"].as_object();
+        known.extend(
+            properties
+                .into_iter()
+                .flatten()
+                .map(|(name, schema)| (name.as_str(), schema)),
+        );
+        known.sort_by_key(|(name, _)| *name);
+        for (name, schema) in &known {
+            let at = field_path(path, name);
+            let mut nodes: Vec<Node> = given
+                .extract_if(.., |(key, _)| key == name)
+                .map(|(_, node)| node)
+                .collect();
+            if nodes.len() > 1 {
+                self.note(&at, codes::DUPLICATE_FIELD, "must appear only once");
+            }
+            let value = match nodes.pop() {
+                Some(node) => self.value(node, schema, &at),
+                None if required(name) => {
+                    self.note(&at, codes::MISSING_FIELD, "is required: it has no default");
+                    None
+                }
+                None => None,
             };
-            self.found.push(Violation::new(
-                field_path(self.path, &name),
-                codes::UNKNOWN_FIELD,
-                message,
-            ));
+            let value = value.or_else(|| required(name).then(|| self.placeholder(schema)));
+            out.extend(value.map(|value| ((*name).to_owned(), value)));
         }
+        for (name, _) in given {
+            let names = known.iter().map(|(name, _)| *name);
+            let message = match nearest(&name, names.clone()) {
+                Some(likely) => format!("is not a known field; did you mean `{likely}`?"),
+                None => {
+                    let names: Vec<&str> = names.collect();
+                    format!(
+                        "is not a known field; the known fields are `{}`",
+                        names.join("`, `")
+                    )
+                }
+            };
+            self.note(&field_path(path, &name), codes::UNKNOWN_FIELD, message);
+        }
+        Value::Object(out)
+    }
+
+    fn map(&mut self, entries: Vec<(String, Node)>, schema: &'a Value, path: &str) -> Value {
+        let mut out = Map::new();
+        for (key, node) in entries {
+            let at = format!("{path}{}", key_step(&key));
+            if out.contains_key(&key) {
+                self.note(&at, codes::DUPLICATE_FIELD, "must appear only once");
+            }
+            let value = self.value(node, schema, &at);
+            out.insert(key, value.unwrap_or_else(|| self.placeholder(schema)));
+        }
+        Value::Object(out)
+    }
+
+    fn list(&mut self, items: Vec<Node>, schema: &'a Value, path: &str) -> Value {
+        let item = |(index, node)| {
+            let value = self.value(node, schema, &format!("{path}[{index}]"));
+            value.unwrap_or_else(|| self.placeholder(schema))
+        };
+        Value::Array(items.into_iter().enumerate().map(item).collect())
+    }
+
+    /// Reads a variant name of an enum.
+    fn choice(&mut self, node: Node, choices: &[Value], path: &str) -> Option<Value> {
+        let got = match node {
+            Node::Text(text) if choices.iter().any(|choice| choice["const"] == *text) => {
+                return Some(text.into());
+            }
+            Node::Text(text) => shown(&text),
+            other => other.kind().to_owned(),
+        };
+        let names: Vec<&str> = choices
+            .iter()
+            .filter_map(|choice| choice["const"].as_str())
+            .collect();
+        self.wrong_type(path, &format!("one of `{}`", names.join("`, `")), &got)
+    }
+
+    /// Reads a whole number, which may be written as a float such as `512.0`. The rules check its bounds; here it
+    /// only has to fit its type.
+    fn whole(&mut self, number: &Number, schema: &Value, path: &str) -> Option<Value> {
+        let largest = largest(schema);
+        let float = number.as_f64().unwrap_or_default();
+        let is_whole = float.fract() == 0.0;
+        let exact = || (is_whole && (0.0..=EXACT).contains(&float)).then_some(float as u64);
+        if let Some(value) = number.as_u64().or_else(exact).filter(|value| *value <= largest) {
+            return Some(value.into());
+        }
+        let min = schema["minimum"].as_u64().unwrap_or_default();
+        let max = schema["maximum"].as_u64().unwrap_or(largest);
+        let code = if is_whole {
+            codes::OUT_OF_RANGE
+        } else {
+            codes::WRONG_TYPE
+        };
+        let message = out_of_range(unit(schema), min, max, float > max as f64, number);
+        self.note(path, code, message);
+        None
+    }
+
+    /// Returns a value that stands for a required part, whose violation has been noted.
+    fn placeholder(&self, schema: &'a Value) -> Value {
+        let schema = self.resolve(schema, &Node::Object(Vec::new()));
+        match (schema["type"].as_str(), schema["format"].as_str()) {
+            (Some("string"), Some("ip")) => "::".into(),
+            (Some("string"), _) => "".into(),
+            // The largest number, which no rule about another field refuses.
+            (Some("integer"), _) => largest(schema).into(),
+            (Some("array"), _) => Value::Array(Vec::new()),
+            _ => {
+                let required = schema["required"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str);
+                let field = |name: &str| (name.to_owned(), self.placeholder(&schema["properties"][name]));
+                Value::Object(required.map(field).collect())
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, path: &str, expected: &str, got: &str) -> Option<Value> {
+        self.note(path, codes::WRONG_TYPE, format!("must be {expected}; got {got}"));
+        None
+    }
+
+    fn note(&mut self, path: &str, code: &str, message: impl Into<String>) {
+        self.found.push(Violation::new(path, code, message));
+    }
+}
+
+/// Returns whether a schema allows this type.
+fn is(schema: &Value, name: &str) -> bool {
+    match &schema["type"] {
+        Value::Array(types) => types.iter().any(|one| one == name),
+        one => one == name,
+    }
+}
+
+/// Returns the largest number of an integer's type.
+fn largest(schema: &Value) -> u64 {
+    match schema["format"].as_str() {
+        Some("uint16") => u16::MAX.into(),
+        Some("uint32") => u32::MAX.into(),
+        _ => u64::MAX,
+    }
+}
+
+/// Returns the unit of a whole number, which the comment of its schema states.
+fn unit(schema: &Value) -> &str {
+    schema["$comment"]
+        .as_str()
+        .and_then(|text| text.strip_prefix("in "))
+        .unwrap_or_default()
+}
+
+/// Describes what a schema allows.
+fn expected(schema: &Value) -> String {
+    let text = match () {
+        () if is(schema, "integer") => return whole_number(unit(schema)),
+        () if is(schema, "number") => "a number",
+        () if is(schema, "boolean") => "true or false",
+        () if is(schema, "array") => "a list",
+        () if schema["additionalProperties"].is_object() => "an object of strings",
+        () if is(schema, "object") => "an object",
+        () => other_form(schema, "").unwrap_or("a string"),
+    };
+    text.to_owned()
+}
+
+/// Returns what a text with a typed meaning must be, if it is not.
+fn other_form(schema: &Value, text: &str) -> Option<&'static str> {
+    match schema["format"].as_str() {
+        Some("ip") if text.parse::<IpAddr>().is_err() => Some("an IP address"),
+        Some("signal") if text.parse::<Signal>().is_err() => Some("a signal, such as `SIGTERM`"),
+        _ => None,
     }
 }
 
@@ -117,202 +272,4 @@ fn field_path(parent: &str, name: &str) -> String {
     } else {
         format!("{parent}.{name}")
     }
-}
-
-fn wrong_type(found: &mut Found, path: &str, expected: &str, got: &str) {
-    found.push(Violation::new(
-        path,
-        codes::WRONG_TYPE,
-        format!("must be {expected}; got {got}"),
-    ));
-}
-
-pub(super) fn text(node: Node, path: &str, found: &mut Found) -> Option<String> {
-    match node {
-        Node::Text(text) => Some(text),
-        other => {
-            wrong_type(found, path, "a string", other.kind());
-            None
-        }
-    }
-}
-
-pub(super) fn flag(node: Node, path: &str, found: &mut Found) -> Option<bool> {
-    match node {
-        Node::Bool(value) => Some(value),
-        other => {
-            wrong_type(found, path, "true or false", other.kind());
-            None
-        }
-    }
-}
-
-/// Parses a field that may be null.
-pub(super) fn maybe<T>(
-    read: impl FnOnce(Node, &str, &mut Found) -> Option<T>,
-) -> impl FnOnce(Node, &str, &mut Found) -> Option<Option<T>> {
-    move |node, path, found| match node {
-        Node::Null => Some(None),
-        node => read(node, path, found).map(Some),
-    }
-}
-
-pub(super) fn cores(node: Node, path: &str, found: &mut Found) -> Option<f64> {
-    let number = match &node {
-        Node::Number(number) => number.as_f64(),
-        _ => None,
-    };
-    if number.is_none() {
-        wrong_type(found, path, "a finite number above 0", node.kind());
-    }
-    number
-}
-
-/// Parses a whole number, which may be written as a float such as `512.0`.
-pub(super) fn whole(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<u64> {
-    move |node, path, found| {
-        let Node::Number(number) = node else {
-            wrong_type(found, path, &bounds.what(), node.kind());
-            return None;
-        };
-        let float = number.as_f64().unwrap_or_default();
-        if let Some(value) = number.as_u64() {
-            return Some(value);
-        }
-        if float.fract() == 0.0 && (0.0..=EXACT).contains(&float) {
-            return Some(float as u64);
-        }
-        let code = if float.fract() == 0.0 {
-            codes::OUT_OF_RANGE
-        } else {
-            codes::WRONG_TYPE
-        };
-        found.push(Violation::new(
-            path,
-            code,
-            bounds.message(float > bounds.max as f64, number),
-        ));
-        None
-    }
-}
-
-/// Parses a variant name of an enum.
-pub(super) fn choice<T: DeserializeOwned>(
-    names: &'static [&'static str],
-) -> impl FnOnce(Node, &str, &mut Found) -> Option<T> {
-    move |node, path, found| {
-        let (value, got) = match &node {
-            Node::Text(text) => {
-                let input: StrDeserializer<'_, AnyError> = text.as_str().into_deserializer();
-                (T::deserialize(input).ok(), shown(text))
-            }
-            other => (None, other.kind().to_owned()),
-        };
-        if value.is_none() {
-            wrong_type(found, path, &format!("one of `{}`", names.join("`, `")), &got);
-        }
-        value
-    }
-}
-
-/// Parses a text with a typed meaning, such as an address or a signal.
-pub(super) fn parsed<T: DeserializeOwned>(
-    what: &'static str,
-) -> impl Fn(Node, &str, &mut Found) -> Option<T> {
-    move |node, path, found| {
-        let (value, got) = match &node {
-            Node::Text(text) => {
-                let input: StrDeserializer<'_, AnyError> = text.as_str().into_deserializer();
-                (T::deserialize(input).ok(), shown(text))
-            }
-            other => (None, other.kind().to_owned()),
-        };
-        if value.is_none() {
-            wrong_type(found, path, what, &got);
-        }
-        value
-    }
-}
-
-/// Parses a whole number that must fit into a smaller type.
-pub(super) fn small<T: TryFrom<u64>>(bounds: Bounds) -> impl FnOnce(Node, &str, &mut Found) -> Option<T> {
-    move |node, path, found| {
-        let value = whole(bounds)(node, path, found)?;
-        let fits = T::try_from(value).ok();
-        if fits.is_none() {
-            found.push(Violation::new(
-                path,
-                codes::OUT_OF_RANGE,
-                bounds.message(true, value),
-            ));
-        }
-        fits
-    }
-}
-
-pub(super) fn millis(node: Node, path: &str, found: &mut Found) -> Option<Duration> {
-    whole(limits::MILLIS)(node, path, found).map(Duration::from_millis)
-}
-
-/// Parses a list whose items have no default. An invalid item is dropped; no item after it is validated any more.
-pub(super) fn items<T>(
-    read: impl Fn(Node, &str, &mut Found) -> Option<T>,
-) -> impl FnOnce(Node, &str, &mut Found) -> Option<Vec<T>> {
-    move |node, path, found| {
-        let read = |node: Node, path: &str, found: &mut Found| Some(read(node, path, found));
-        Some(list(read)(node, path, found)?.into_iter().flatten().collect())
-    }
-}
-
-/// Parses an object whose values are texts with a typed meaning.
-pub(super) fn parsed_map<T: DeserializeOwned>(
-    what: &'static str,
-) -> impl FnOnce(Node, &str, &mut Found) -> Option<BTreeMap<String, T>> {
-    move |node, path, found| {
-        let mut map = BTreeMap::new();
-        for (key, value) in texts(node, path, found)? {
-            let path = format!("{path}{}", key_step(&key));
-            if let Some(value) = parsed(what)(Node::Text(value), &path, found) {
-                map.insert(key, value);
-            }
-        }
-        Some(map)
-    }
-}
-
-/// Parses a list item by item. An invalid item is replaced by a default, so that the other items keep their
-/// indices.
-pub(super) fn list<T: Default>(
-    read: impl Fn(Node, &str, &mut Found) -> Option<T>,
-) -> impl FnOnce(Node, &str, &mut Found) -> Option<Vec<T>> {
-    move |node, path, found| {
-        let Node::List(items) = node else {
-            wrong_type(found, path, "a list", node.kind());
-            return None;
-        };
-        let read_one = |(index, item)| read(item, &format!("{path}[{index}]"), found).unwrap_or_default();
-        Some(items.into_iter().enumerate().map(read_one).collect())
-    }
-}
-
-/// Parses an object of strings. Messages never show a value.
-pub(super) fn texts(node: Node, path: &str, found: &mut Found) -> Option<BTreeMap<String, String>> {
-    let Node::Object(entries) = node else {
-        wrong_type(found, path, "an object of strings", node.kind());
-        return None;
-    };
-    let mut map = BTreeMap::new();
-    for (key, value) in entries {
-        let path = format!("{path}{}", key_step(&key));
-        if map.contains_key(&key) {
-            found.push(Violation::new(
-                &path,
-                codes::DUPLICATE_FIELD,
-                "must appear only once",
-            ));
-        }
-        let value = text(value, &path, found).unwrap_or_default();
-        map.insert(key, value);
-    }
-    Some(map)
 }

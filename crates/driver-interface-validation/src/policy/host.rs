@@ -1,6 +1,6 @@
 //! Host paths that would give control over the host or expose credentials.
 
-use crate::path::is_within;
+use driver_interface_types::rules::paths::is_within;
 
 /// Directories that make up the host itself: its kernel, devices, settings, secrets, logs and engines.
 const DIRECTORIES: &[&str] = &[

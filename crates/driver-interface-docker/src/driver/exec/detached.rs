@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use driver_interface_errors::{ConfigurationError, Result, Violation};
+use driver_interface_errors::Result;
 use driver_interface_types::{ExecConfig, ExecId, ExecOutcome, ExecStatus};
+use driver_interface_validation::validate_detached_exec_config;
 
 use super::begin::request;
 use crate::driver::inner::{Inner, unique};
 use crate::driver::task::{change, located};
 use crate::translate::errors::Operation;
-use crate::translate::exec::{Phase, check};
+use crate::translate::exec::Phase;
 use crate::translate::status::lives;
 use crate::wire::EngineError;
 
@@ -20,8 +21,7 @@ pub(in crate::driver) async fn detached(
     asked: &str,
     config: ExecConfig,
 ) -> Result<ExecId> {
-    check(&config).map_err(|error| located(error.into(), OPERATION))?;
-    alone(&config).map_err(|error| located(error.into(), OPERATION))?;
+    validate_detached_exec_config(&config).map_err(|error| located(error.into(), OPERATION))?;
     let work = start(Arc::clone(inner), asked.to_owned(), config);
     change(OPERATION, inner.deadlines.start, work).await
 }
@@ -40,25 +40,6 @@ async fn start(inner: Arc<Inner>, asked: String, config: ExecConfig) -> Result<E
         let failure = EngineError::InvalidResponse("a command without a valid id".to_owned());
         inner.error(Operation::Exec, &asked, failure)
     })
-}
-
-/// Rejects options that require the caller to stay connected.
-fn alone(config: &ExecConfig) -> std::result::Result<(), ConfigurationError> {
-    let given = [
-        ("timeout", config.timeout.is_some()),
-        ("stdin", config.stdin.is_some()),
-        ("tty", config.tty.is_some()),
-    ];
-    let violations: Vec<Violation> = given
-        .into_iter()
-        .filter(|(_, given)| *given)
-        .map(|(path, _)| Violation::new(path, "not-detached", "must not be set for a detached command"))
-        .collect();
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigurationError::new(violations))
-    }
 }
 
 /// Returns the status of a detached command.

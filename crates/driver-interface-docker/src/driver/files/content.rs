@@ -6,6 +6,7 @@ use bytes::Bytes;
 use driver_interface_errors::{DriverError, FileSystemError, FileSystemErrorKind as Kind, Result};
 use driver_interface_types::tar::{TarKind, TarPart, TarReader};
 use driver_interface_types::{ByteStream, ContainerPath, FileOwner, ReadFileOptions, WriteFile};
+use driver_interface_validation::validate_write_file;
 use futures_util::stream;
 
 use super::archive::{broken, last_part};
@@ -119,6 +120,7 @@ impl Inner {
         path: &ContainerPath,
         file: WriteFile,
     ) -> Result<()> {
+        validate_write_file(&file)?;
         let record = self.container(container).await?;
         let asked = FileRequest {
             operation: "write_file",

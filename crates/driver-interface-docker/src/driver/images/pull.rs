@@ -11,6 +11,7 @@ use driver_interface_types::{
     ImageFilter, ImageInfo, ImageRef, LayerProgress, PullOptions, PullProgress, PullStream,
     RegistryCredentials, TarStream,
 };
+use driver_interface_validation::validate_pull_options;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::HeaderValue;
 use serde_json::json;
@@ -62,6 +63,7 @@ impl Inner {
         image: &ImageRef,
         options: PullOptions,
     ) -> Result<PullStream> {
+        validate_pull_options(&options).map_err(|error| located(error.into(), PULL))?;
         let deadline = self.deadlines.pull;
         let until = Instant::now() + deadline;
         let begin = self.begin_pull(image, options, until, deadline);

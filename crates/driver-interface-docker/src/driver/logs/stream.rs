@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use driver_interface_errors::{InternalError, Result};
-use driver_interface_types::{LogChunk, LogOptions, LogStream, LogStreamOptions};
-use driver_interface_validation::validate_log_options;
+use driver_interface_types::{LogChunk, LogStream, LogStreamOptions};
+use driver_interface_validation::validate_log_stream_options;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -25,9 +25,7 @@ pub(in crate::driver) async fn stream(
     asked: &str,
     options: LogStreamOptions,
 ) -> Result<LogStream> {
-    let mut selected = LogOptions::default();
-    (selected.stdout, selected.stderr) = (options.stdout, options.stderr);
-    validate_log_options(&selected).map_err(|error| located(error.into(), OPERATION))?;
+    validate_log_stream_options(&options).map_err(|error| located(error.into(), OPERATION))?;
     let record = read(OPERATION, inner.deadlines.read, inner.container(asked)).await?;
     let (mut sender, receiver) = mpsc::channel(WAITING);
     let (inner, asked) = (Arc::clone(inner), asked.to_owned());

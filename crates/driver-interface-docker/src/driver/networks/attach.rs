@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use driver_interface_errors::{NetworkConnectError, Result};
 use driver_interface_types::{Network, NetworkConnectOptions};
+use driver_interface_validation::validate_network_connect_options;
 
 use tokio::time::{sleep, timeout};
 
@@ -33,6 +34,7 @@ impl Inner {
         container: String,
         options: NetworkConnectOptions,
     ) -> Result<()> {
+        validate_network_connect_options(&options)?;
         let network = self.network(&asked).await?;
         let record = self.container(&container).await?;
         if is_attached(&record, &network) {

@@ -4,17 +4,17 @@
 const SHOWN: usize = 64;
 
 /// Returns the text in backquotes, on one line, with control characters escaped, and truncated if it is long.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     format!("`{}`", escaped(text, SHOWN))
 }
 
 /// Formats a key as a step of a path: `["A=B"]`.
-pub(crate) fn key_step(key: &str) -> String {
+pub fn key_step(key: &str) -> String {
     format!("[\"{}\"]", escaped(key, SHOWN))
 }
 
 /// Sanitises a sentence from another library, which may quote its input at any length.
-pub(crate) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     escaped(text, 4 * SHOWN).replace("\\\"", "\"").replace("\\'", "'")
 }
 
@@ -27,7 +27,7 @@ fn escaped(text: &str, most: usize) -> String {
 }
 
 /// Returns the candidate that `text` was probably meant to be.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     // A text that long is not a typo, and the distance is quadratic in the length.
     let text = Some(text).filter(|text| text.len() <= SHOWN).map(bare)?;

@@ -1,14 +1,12 @@
-//! The rules for single texts, as called by garde.
+//! The rules of single texts: names, images, users, paths.
 
-use driver_interface_types::{
-    ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId,
+use super::codes;
+use super::limits::{MAX_DRIVER_NAME, MAX_HOST_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME};
+use super::text::{sentence, shown};
+use super::{Verdict, refuse};
+use crate::{
+    ContainerPath, ImageRef, NetworkId, NetworkMode, OperationKey, SessionId, VolumeId, name_problem,
 };
-
-use crate::ValidationPolicy;
-use crate::check::refusal;
-use crate::codes;
-use crate::limits::{MAX_DRIVER_NAME, MAX_HOSTNAME, MAX_PROFILE, MAX_UID, MAX_USER_NAME, TMPFS};
-use crate::text::{sentence, shown};
 
 /// Names that engines use for their own networks, and modes that are not networks.
 const RESERVED_NETWORKS: &[&str] = &[
@@ -27,11 +25,7 @@ const RESERVED_NETWORKS: &[&str] = &[
     "pod",
 ];
 
-pub(crate) fn refuse(code: &str, message: impl AsRef<str>) -> garde::Result {
-    Err(refusal(code, message))
-}
-
-fn name(text: &str, problem: fn(&str) -> Option<String>) -> garde::Result {
+fn name(text: &str, problem: fn(&str) -> Option<String>) -> Verdict {
     match problem(text) {
         None => Ok(()),
         Some(problem) if text.is_empty() => refuse(codes::EMPTY, problem),
@@ -39,20 +33,20 @@ fn name(text: &str, problem: fn(&str) -> Option<String>) -> garde::Result {
     }
 }
 
-pub(crate) fn session_id(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn session_id(text: &str) -> Verdict {
     name(text, SessionId::problem)
 }
 
-pub(crate) fn operation_key(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn operation_key(text: &str) -> Verdict {
     name(text, OperationKey::problem)
 }
 
-pub(crate) fn volume_name(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn volume_name(text: &str) -> Verdict {
     name(text, VolumeId::problem)
 }
 
 /// Checks the name of a container or network, which must not look like the id of another one.
-pub(crate) fn object_name(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn object_name(text: &str) -> Verdict {
     name(text, NetworkId::problem)?;
     if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         return refuse(
@@ -63,17 +57,17 @@ pub(crate) fn object_name(text: &str, _: &ValidationPolicy) -> garde::Result {
     Ok(())
 }
 
-pub(crate) fn new_network_name(text: &str, policy: &ValidationPolicy) -> garde::Result {
+pub(crate) fn new_network_name(text: &str) -> Verdict {
     if RESERVED_NETWORKS.contains(&text) {
         return refuse(
             codes::RESERVED,
             format!("must not be {}: engines reserve this name", shown(text)),
         );
     }
-    object_name(text, policy)
+    object_name(text)
 }
 
-pub(crate) fn image(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn image(text: &str) -> Verdict {
     let Err(error) = ImageRef::new(text) else {
         return Ok(());
     };
@@ -96,7 +90,7 @@ pub(crate) fn image(text: &str, _: &ValidationPolicy) -> garde::Result {
 }
 
 /// Checks the name of an engine plugin: `local`, `bridge`, `vieux/sshfs:latest`.
-pub(crate) fn driver_name(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn driver_name(text: &str) -> Verdict {
     if text.is_empty() {
         return refuse(
             codes::EMPTY,
@@ -117,8 +111,8 @@ pub(crate) fn driver_name(text: &str, _: &ValidationPolicy) -> garde::Result {
     Ok(())
 }
 
-pub(crate) fn network_driver(text: &str, policy: &ValidationPolicy) -> garde::Result {
-    driver_name(text, policy)?;
+pub(crate) fn network_driver(text: &str) -> Verdict {
+    driver_name(text)?;
     if text == "bridge" {
         return Ok(());
     }
@@ -132,7 +126,7 @@ pub(crate) fn network_driver(text: &str, policy: &ValidationPolicy) -> garde::Re
     )
 }
 
-pub(crate) fn network_mode(mode: &NetworkMode, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn network_mode(mode: &NetworkMode) -> Verdict {
     let NetworkMode::Named(text) = mode else {
         return Ok(());
     };
@@ -164,7 +158,7 @@ pub(crate) fn network_mode(mode: &NetworkMode, _: &ValidationPolicy) -> garde::R
     )
 }
 
-pub(crate) fn user(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn user(text: &str) -> Verdict {
     if text.is_empty() {
         return refuse(
             codes::EMPTY,
@@ -181,7 +175,7 @@ pub(crate) fn user(text: &str, _: &ValidationPolicy) -> garde::Result {
 }
 
 /// Checks one side of `user:group`: a number or a name.
-fn user_part(part: &str, whole: &str) -> garde::Result {
+fn user_part(part: &str, whole: &str) -> Verdict {
     if !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) {
         return match part.parse::<u64>() {
             Ok(number) if number <= MAX_UID => Ok(()),
@@ -208,17 +202,17 @@ fn user_part(part: &str, whole: &str) -> garde::Result {
     )
 }
 
-pub(crate) fn container_path(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn container_path(text: &str) -> Verdict {
     let Err(error) = ContainerPath::new(text) else {
         return Ok(());
     };
     match error.violations().first() {
-        Some(violation) => refuse(&violation.code, sentence(&violation.message)),
+        Some(violation) => refuse(violation.code.clone(), sentence(&violation.message)),
         None => refuse(codes::NOT_ABSOLUTE, "must be an absolute path"),
     }
 }
 
-pub(crate) fn hostname(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn hostname(text: &str) -> Verdict {
     let label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
@@ -235,12 +229,13 @@ pub(crate) fn hostname(text: &str, _: &ValidationPolicy) -> garde::Result {
     Ok(())
 }
 
-pub(crate) fn shm_size(mib: &u64, _: &ValidationPolicy) -> garde::Result {
-    TMPFS.check(*mib)
+/// Checks a name by which other containers find this one, or by which this one finds other hosts.
+pub(crate) fn network_name(text: &str) -> Verdict {
+    name(text, |text| name_problem(text, 1, MAX_HOST_NAME))
 }
 
 /// Checks a platform: `os/architecture` or `os/architecture/variant`.
-pub(crate) fn platform(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn platform(text: &str) -> Verdict {
     let parts: Vec<&str> = text.split('/').collect();
     let part = |part: &&str| {
         !part.is_empty()
@@ -260,7 +255,7 @@ pub(crate) fn platform(text: &str, _: &ValidationPolicy) -> garde::Result {
     Ok(())
 }
 
-pub(crate) fn seccomp_profile(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn seccomp_profile(text: &str) -> Verdict {
     if text.len() > MAX_PROFILE {
         let message = format!("must be at most {MAX_PROFILE} bytes long, has {}", text.len());
         return refuse(codes::TOO_LONG, message);
@@ -274,7 +269,7 @@ pub(crate) fn seccomp_profile(text: &str, _: &ValidationPolicy) -> garde::Result
     }
 }
 
-pub(crate) fn apparmor_profile(text: &str, _: &ValidationPolicy) -> garde::Result {
+pub(crate) fn apparmor_profile(text: &str) -> Verdict {
     let well_formed = !text.is_empty()
         && text.len() <= MAX_DRIVER_NAME
         && text

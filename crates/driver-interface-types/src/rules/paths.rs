@@ -1,7 +1,7 @@
 //! Purely textual path functions: none of them accesses a file system.
 
 /// Returns the path without empty components, `.` and a trailing slash; `None` if it is relative or contains `..`.
-pub(crate) fn normalised(path: &str) -> Option<String> {
+pub fn normalised(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     for part in path.strip_prefix('/')?.split('/') {
         match part {
@@ -17,7 +17,7 @@ pub(crate) fn normalised(path: &str) -> Option<String> {
 }
 
 /// Returns whether `path` is `folder` or inside it. Both must be normalised.
-pub(crate) fn is_within(path: &str, folder: &str) -> bool {
+pub fn is_within(path: &str, folder: &str) -> bool {
     folder == "/"
         || path
             .strip_prefix(folder)

@@ -3,11 +3,9 @@
 //! A code never changes its meaning and is never reused.
 //!
 //! ```
-//! use driver_interface_types::ResourceLimits;
-//! use driver_interface_validation::{codes, validate_resource_limits};
+//! use driver_interface_types::rules::codes;
 //!
-//! let error = validate_resource_limits(&ResourceLimits::default().cpu(0.0)).unwrap_err();
-//! assert_eq!(error.violations()[0].code, codes::OUT_OF_RANGE);
+//! assert!(codes::ALL.contains(&codes::OUT_OF_RANGE));
 //! ```
 
 macro_rules! codes {
@@ -67,8 +65,13 @@ codes! {
     UNKNOWN_CAPABILITY = "unknown-capability";
     /// A capability may not be added.
     FORBIDDEN_CAPABILITY = "forbidden-capability";
-    /// A capability is both dropped and added by name.
+    /// Two options exclude each other: a capability is both dropped and added by name, a network setting is used
+    /// without a network, or events are selected by both a time and a cursor.
     CONTRADICTION = "contradiction";
+    /// An option requires the caller to stay connected, but the exec is detached.
+    NOT_DETACHED = "not-detached";
+    /// An event cursor is not from this driver, or the engine no longer knows it.
+    INVALID_CURSOR = "invalid-cursor";
     /// A path is not a device, or the device would give control over the host.
     FORBIDDEN_DEVICE = "forbidden-device";
     /// A seccomp or AppArmor profile is invalid, or would disable the filter.

@@ -1,7 +1,7 @@
 //! The bounds of every value, and the reason for each.
 //!
 //! ```
-//! use driver_interface_validation::limits;
+//! use driver_interface_types::rules::limits;
 //!
 //! // Every accepted value can be converted to bytes and nano-CPUs without an overflow.
 //! assert!(limits::MAX_MEMORY.checked_mul(1 << 20).is_some());
@@ -9,6 +9,8 @@
 
 use std::fmt::Display;
 use std::time::Duration;
+
+use super::{Verdict, codes, refuse};
 
 /// The minimum CPU, in cores. Engines convert cores to a quota per 100 ms, and the kernel accepts no quota below 1
 /// ms.
@@ -72,91 +74,69 @@ pub const MAX_HEALTH_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
     /// The unit, as in "must be a whole number of MiB"; empty if the number has no unit.
-    pub(crate) unit: &'static str,
-    pub(crate) min: u64,
-    pub(crate) max: u64,
+    pub(super) unit: &'static str,
+    pub(super) min: u64,
+    pub(super) max: u64,
 }
 
-pub(crate) const MEMORY: Bounds = Bounds {
-    unit: "MiB",
-    min: MIN_MEMORY,
-    max: MAX_MEMORY,
-};
-pub(crate) const DISK: Bounds = Bounds {
-    unit: "MiB",
-    min: MIN_DISK,
-    max: MAX_DISK,
-};
-pub(crate) const PIDS: Bounds = Bounds {
-    unit: "processes",
-    min: MIN_PIDS,
-    max: MAX_PIDS,
-};
+const fn bounds(unit: &'static str, min: u64, max: u64) -> Bounds {
+    Bounds { unit, min, max }
+}
 
+pub(crate) const MEMORY: Bounds = bounds("MiB", MIN_MEMORY, MAX_MEMORY);
+pub(crate) const DISK: Bounds = bounds("MiB", MIN_DISK, MAX_DISK);
+pub(crate) const PIDS: Bounds = bounds("processes", MIN_PIDS, MAX_PIDS);
 /// The size of a tmpfs mount or of `/dev/shm`.
-pub(crate) const TMPFS: Bounds = Bounds {
-    unit: "MiB",
-    min: 1,
-    max: MAX_MEMORY,
-};
+pub(crate) const TMPFS: Bounds = bounds("MiB", 1, MAX_MEMORY);
 /// Permissions with the set-user-ID, set-group-ID and sticky bits.
-pub(crate) const FILE_MODE: Bounds = Bounds {
-    unit: "",
-    min: 0,
-    max: 0o7777,
-};
-pub(crate) const ID: Bounds = Bounds {
-    unit: "",
-    min: 0,
-    max: MAX_UID,
-};
-pub(crate) const PORT: Bounds = Bounds {
-    unit: "",
-    min: 1,
-    max: 65_535,
-};
-pub(crate) const COUNT: Bounds = Bounds {
-    unit: "",
-    min: 1,
-    max: u32::MAX as u64,
-};
-/// The value of a ulimit, for which this crate sets no bounds.
-pub(crate) const ANY: Bounds = Bounds {
-    unit: "",
-    min: 0,
-    max: u64::MAX,
-};
-pub(crate) const MILLIS: Bounds = Bounds {
-    unit: "milliseconds",
-    min: 0,
-    max: u64::MAX,
-};
+pub(crate) const FILE_MODE: Bounds = bounds("", 0, 0o7777);
+pub(crate) const ID: Bounds = bounds("", 0, MAX_UID);
+pub(crate) const PORT: Bounds = bounds("", 1, u16::MAX as u64);
+pub(crate) const COUNT: Bounds = bounds("", 1, u32::MAX as u64);
 
-impl Bounds {
-    /// Describes a valid value, as in "must be a whole number of MiB".
-    pub(crate) fn what(self) -> String {
-        match self.unit {
-            "" => "a whole number".to_owned(),
-            unit => format!("a whole number of {unit}"),
-        }
-    }
-
-    /// Refuses a value outside the bounds.
-    pub(crate) fn check(self, value: u64) -> garde::Result {
-        if (self.min..=self.max).contains(&value) {
+/// Checks that a number is within the bounds.
+pub(crate) fn within<T: Copy + Into<u64>>(bounds: Bounds) -> impl Fn(&T) -> Verdict {
+    move |value| {
+        let value: u64 = (*value).into();
+        if (bounds.min..=bounds.max).contains(&value) {
             return Ok(());
         }
-        crate::rules::refuse(crate::codes::OUT_OF_RANGE, self.message(value > self.max, value))
+        refuse(
+            codes::OUT_OF_RANGE,
+            out_of_range(bounds.unit, bounds.min, bounds.max, value > bounds.max, value),
+        )
     }
+}
 
-    /// Returns the message for a value below (or, if `too_large`, above) the bounds.
-    pub(crate) fn message(self, too_large: bool, got: impl Display) -> String {
-        let Self { min, max, .. } = self;
-        let what = self.what();
-        if too_large {
-            format!("must be {what}, at most {max}; got {got}")
-        } else {
-            format!("must be {what}, at least {min}; got {got}")
-        }
+pub(crate) fn cores(cores: &f64) -> Verdict {
+    let message = if !cores.is_finite() || *cores <= 0.0 {
+        format!("must be a finite number above 0; got {cores}")
+    } else if *cores < MIN_CPU {
+        format!("must be at least {MIN_CPU} cores; got {cores}")
+    } else if *cores > MAX_CPU {
+        format!("must be at most {MAX_CPU} cores; got {cores}")
+    } else {
+        return Ok(());
+    };
+    refuse(codes::OUT_OF_RANGE, message)
+}
+
+/// Describes a whole number, as in "must be a whole number of MiB".
+#[doc(hidden)]
+pub fn whole_number(unit: &str) -> String {
+    match unit {
+        "" => "a whole number".to_owned(),
+        unit => format!("a whole number of {unit}"),
+    }
+}
+
+/// Returns the message for a number below (or, if `too_large`, above) its bounds.
+#[doc(hidden)]
+pub fn out_of_range(unit: &str, min: u64, max: u64, too_large: bool, got: impl Display) -> String {
+    let what = whole_number(unit);
+    if too_large {
+        format!("must be {what}, at most {max}; got {got}")
+    } else {
+        format!("must be {what}, at least {min}; got {got}")
     }
 }

@@ -1,12 +1,7 @@
-use driver_interface_types::{LinuxCapabilities, SecurityOptions};
-use garde::{Path, Report, Validate};
-use serde::Serialize;
+//! The rules of Linux capabilities.
 
-use crate::ValidationPolicy;
-use crate::check::refusal;
-use crate::codes;
-use crate::rules::{self, refuse};
-use crate::text::{nearest, shown};
+use super::text::{nearest, shown};
+use super::{Findings, Verdict, codes, refuse};
 
 /// All Linux capabilities (`capabilities(7)`), without the `CAP_` prefix.
 pub(crate) const CAPABILITIES: &[&str] = &[
@@ -90,109 +85,15 @@ fn reach(name: &str) -> &'static str {
 /// Stands for all capabilities.
 pub(crate) const ALL_CAPABILITIES: &str = "ALL";
 
-/// The rules of [`SecurityOptions`].
-///
-/// ```
-/// use driver_interface_types::SecurityOptions;
-/// use driver_interface_validation::{SecurityOptionsSchema, Validate};
-///
-/// let options = SecurityOptions::default().user("root:");
-/// assert!(SecurityOptionsSchema::from(&options).validate().is_err());
-/// ```
-#[derive(Clone, Copy, Debug, Serialize, Validate)]
-#[garde(context(ValidationPolicy))]
-#[serde(rename_all = "camelCase")]
-pub struct SecurityOptionsSchema<'a> {
-    #[garde(skip)]
-    read_only: bool,
-    #[garde(skip)]
-    no_new_privileges: bool,
-    #[garde(inner(custom(rules::user)))]
-    user: Option<&'a str>,
-    #[garde(dive)]
-    capabilities: Capabilities<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[garde(inner(custom(rules::seccomp_profile)))]
-    seccomp_profile: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[garde(inner(custom(rules::apparmor_profile)))]
-    apparmor_profile: Option<&'a str>,
+/// Checks the capabilities to drop.
+pub(crate) fn drop(names: &[String], found: &mut Findings<'_>) {
+    each(names, found, |_| Ok(()));
 }
 
-impl<'a> From<&'a SecurityOptions> for SecurityOptionsSchema<'a> {
-    fn from(options: &'a SecurityOptions) -> Self {
-        Self {
-            read_only: options.read_only,
-            no_new_privileges: options.no_new_privileges,
-            user: options.user.as_deref(),
-            capabilities: Capabilities::from(&options.capabilities),
-            seccomp_profile: options.seccomp_profile.as_deref(),
-            apparmor_profile: options.apparmor_profile.as_deref(),
-        }
-    }
-}
-
-/// Both lists, because each must be checked against the other.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Capabilities<'a> {
-    drop: &'a [String],
-    add: &'a [String],
-}
-
-impl<'a> From<&'a LinuxCapabilities> for Capabilities<'a> {
-    fn from(capabilities: &'a LinuxCapabilities) -> Self {
-        Self {
-            drop: &capabilities.drop,
-            add: &capabilities.add,
-        }
-    }
-}
-
-impl Validate for Capabilities<'_> {
-    type Context = ValidationPolicy;
-
-    fn validate_into(
-        &self,
-        policy: &ValidationPolicy,
-        parent: &mut dyn FnMut() -> Path,
-        report: &mut Report,
-    ) {
-        each("drop", self.drop, parent, report, |_| Ok(()));
-        each("add", self.add, parent, report, |name| {
-            self.may_be_added(name, policy)
-        });
-    }
-}
-
-/// Reports the first violation of each name in a list.
-fn each(
-    field: &str,
-    names: &[String],
-    parent: &mut dyn FnMut() -> Path,
-    report: &mut Report,
-    own_rule: impl Fn(&str) -> garde::Result,
-) {
-    if names.len() > CAPABILITIES.len() + 1 {
-        let message = format!(
-            "must have at most {} names: there are no more capabilities",
-            CAPABILITIES.len() + 1
-        );
-        report.append(parent().join(field), refusal(codes::TOO_MANY, message));
-        return;
-    }
-    for (index, name) in names.iter().enumerate() {
-        let checked = known(name)
-            .and_then(|()| unlike_earlier(names, index, name))
-            .and_then(|()| own_rule(name));
-        if let Err(error) = checked {
-            report.append(parent().join(field).join(index), error);
-        }
-    }
-}
-
-impl Capabilities<'_> {
-    fn may_be_added(&self, name: &str, policy: &ValidationPolicy) -> garde::Result {
+/// Checks the capabilities to add, of which none may be among those dropped by name.
+pub(crate) fn add(names: &[String], dropped: &[String], found: &mut Findings<'_>) {
+    let policy = found.policy;
+    each(names, found, |name| {
         if name == ALL_CAPABILITIES {
             let message = "must not be `ALL`: the container would be effectively privileged; add the \
                            capabilities it needs by name";
@@ -206,17 +107,32 @@ impl Capabilities<'_> {
             );
             return refuse(codes::FORBIDDEN_CAPABILITY, message);
         }
-        if self.drop.iter().any(|dropped| dropped == name) {
+        if dropped.iter().any(|dropped| dropped == name) {
             return refuse(
                 codes::CONTRADICTION,
                 format!("must not be both dropped and added: `{name}`"),
             );
         }
         Ok(())
+    });
+}
+
+/// Notes the first violation of each name in a list.
+fn each(names: &[String], found: &mut Findings<'_>, own_rule: impl Fn(&str) -> Verdict) {
+    let most = CAPABILITIES.len() + 1;
+    if names.len() > most {
+        let message = format!("must have at most {most} names: there are no more capabilities");
+        return found.note("", refuse(codes::TOO_MANY, message));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let verdict = known(name)
+            .and_then(|()| unlike_earlier(names, index, name))
+            .and_then(|()| own_rule(name));
+        found.note(format!("[{index}]"), verdict);
     }
 }
 
-fn unlike_earlier(list: &[String], index: usize, name: &str) -> garde::Result {
+fn unlike_earlier(list: &[String], index: usize, name: &str) -> Verdict {
     if list.iter().take(index).any(|earlier| earlier == name) {
         return refuse(codes::DUPLICATE, format!("must not be a duplicate: `{name}`"));
     }
@@ -224,7 +140,7 @@ fn unlike_earlier(list: &[String], index: usize, name: &str) -> garde::Result {
 }
 
 /// Accepts only the form that this interface uses: upper case, no prefix.
-fn known(name: &str) -> garde::Result {
+fn known(name: &str) -> Verdict {
     let is_known = |name: &str| name == ALL_CAPABILITIES || CAPABILITIES.contains(&name);
     if is_known(name) {
         return Ok(());

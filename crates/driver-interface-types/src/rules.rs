@@ -1,0 +1,171 @@
+//! The rules of the configs and options, as garde's derive on each type calls them.
+//!
+//! Use them through `driver-interface-validation`, which has the functions and the policy for callers. A rule is a
+//! function of the value alone. garde keeps only a text per error, so the [`RuleContext`] keeps the code and the
+//! path of each violation beside garde's report.
+
+mod capabilities;
+pub mod codes;
+mod commands;
+pub(crate) mod json;
+pub mod limits;
+mod maps;
+mod mounts;
+mod names;
+#[doc(hidden)]
+pub mod paths;
+mod setup;
+#[doc(hidden)]
+pub mod text;
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use driver_interface_errors::Violation;
+use garde::Validate;
+
+pub(crate) use capabilities::{add, drop};
+pub(crate) use commands::{
+    command, entrypoint, has_room, health_time, names_program, one_start, selects_stream, test, together,
+};
+pub(crate) use limits::{COUNT, DISK, FILE_MODE, ID, MEMORY, PIDS, PORT, TMPFS, cores, within};
+pub(crate) use maps::{env, labels, options};
+pub(crate) use mounts::{mount_source, place_in_container, unique_mounts, unique_tmpfs};
+pub(crate) use names::{
+    apparmor_profile, container_path, driver_name, hostname, image, network_driver, network_mode,
+    new_network_name, object_name, operation_key, platform, seccomp_profile, session_id, user, volume_name,
+};
+pub(crate) use setup::{
+    device_id, device_permissions, devices, dns, extra_hosts, gpu_count, host_device, inner_device, names,
+    ports, soft_limit, ulimits,
+};
+
+/// The exceptions that the operator of a driver makes from the rules.
+pub trait HostPolicy {
+    /// Returns why a host path may not be mounted; `None` if it may.
+    fn bind_problem(&self, path: &str) -> Option<String>;
+
+    /// Returns whether a capability that reaches beyond the container may be added.
+    fn allows_capability(&self, name: &str) -> bool;
+}
+
+/// The context of the rules: the policy of the driver, and the violations found.
+pub struct RuleContext {
+    policy: Box<dyn HostPolicy>,
+    /// The violations of each error in garde's report, in its order, each with its path below the error's.
+    found: RefCell<Vec<Vec<(String, Refusal)>>>,
+}
+
+/// Why a value is refused.
+pub(crate) struct Refusal {
+    code: Cow<'static, str>,
+    message: String,
+}
+
+/// The result of a rule for a single value.
+pub(crate) type Verdict = Result<(), Refusal>;
+
+pub(crate) fn refuse(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Verdict {
+    Err(Refusal {
+        code: code.into(),
+        message: message.into(),
+    })
+}
+
+/// The violations of one field and of the parts below it.
+pub(crate) struct Findings<'a> {
+    policy: &'a dyn HostPolicy,
+    found: Vec<(String, Refusal)>,
+}
+
+impl Findings<'_> {
+    /// Keeps the verdict about the part at this path below the field: `""`, `[0]` or `["KEY"]`.
+    fn note(&mut self, path: impl Into<String>, verdict: Verdict) {
+        self.found
+            .extend(verdict.err().map(|refusal| (path.into(), refusal)));
+    }
+
+    fn at_most(&mut self, most: usize, what: &str, count: usize) {
+        if count > most {
+            let message = format!("must have at most {most} {what}, has {count}");
+            self.note("", refuse(codes::TOO_MANY, message));
+        }
+    }
+}
+
+impl RuleContext {
+    /// Creates a context for one validation.
+    pub fn new(policy: impl HostPolicy + 'static) -> Self {
+        Self {
+            policy: Box::new(policy),
+            found: RefCell::default(),
+        }
+    }
+
+    /// Returns all violations of a value, in the alphabetical order of its fields, which is garde's order.
+    pub fn violations<T: Validate<Context = Self>>(self, value: &T) -> Vec<Violation> {
+        let Err(report) = value.validate_with(&self) else {
+            return Vec::new();
+        };
+        let errors = report.into_inner().into_iter().zip(self.found.into_inner());
+        let violations = errors.flat_map(|((path, _), found)| {
+            let path = wire_path(&path.to_string());
+            let violation = move |(below, refusal): (String, Refusal)| {
+                Violation::new(format!("{path}{below}"), refusal.code, refusal.message)
+            };
+            found.into_iter().map(violation)
+        });
+        violations.collect()
+    }
+}
+
+/// Makes a rule for a single value one of garde's.
+pub(crate) fn one<T: ?Sized>(rule: impl Fn(&T) -> Verdict) -> impl Fn(&T, &RuleContext) -> garde::Result {
+    many(move |value: &T, found: &mut Findings<'_>| found.note("", rule(value)))
+}
+
+/// Makes a rule that may find several violations one of garde's.
+pub(crate) fn many<T: ?Sized>(
+    rule: impl Fn(&T, &mut Findings<'_>),
+) -> impl Fn(&T, &RuleContext) -> garde::Result {
+    move |value, context| {
+        let mut findings = Findings {
+            policy: &*context.policy,
+            found: Vec::new(),
+        };
+        rule(value, &mut findings);
+        if findings.found.is_empty() {
+            return Ok(());
+        }
+        let found = findings.found.iter();
+        let texts: Vec<String> = found
+            .map(|(path, refusal)| format!("{path}{}", refusal.message))
+            .collect();
+        context.found.borrow_mut().push(findings.found);
+        Err(garde::Error::new(texts.join("; ")))
+    }
+}
+
+/// Returns garde's path with the field names used on the wire: `session_id` becomes `sessionId`.
+fn wire_path(path: &str) -> String {
+    let mut words = path.split('_');
+    let mut out = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut chars = word.chars();
+        out.extend(chars.next().map(|first| first.to_ascii_uppercase()));
+        out.push_str(chars.as_str());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_the_names_of_the_wire() {
+        assert_eq!(wire_path("session_id"), "sessionId");
+        assert_eq!(wire_path("volumes[1].read_only"), "volumes[1].readOnly");
+        assert_eq!(wire_path(""), "");
+    }
+}

@@ -1,0 +1,152 @@
+//! The rules of maps: environment variables, labels and options. No message shows a value.
+
+use std::collections::BTreeMap;
+
+use super::limits::{MAX_ENTRIES, MAX_KEY, MAX_VALUE, MAX_WORD, MAX_WORDS_TOTAL};
+use super::text::{key_step, shown};
+use super::{Findings, Verdict, codes, refuse};
+use crate::label;
+
+type Texts = BTreeMap<String, String>;
+
+pub(crate) fn env(map: &Texts, found: &mut Findings<'_>) {
+    each(map, found, map_key, |key, value| {
+        no_nul(value)?;
+        let length = key.len() + 1 + value.len();
+        // A key that is itself too long has already been reported.
+        if length > MAX_WORD && key.len() <= MAX_KEY {
+            let message = format!("must be at most {MAX_WORD} bytes long with its value, has {length}");
+            return refuse(codes::TOO_LONG, message);
+        }
+        Ok(())
+    });
+    let total: usize = map.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+    if total > MAX_WORDS_TOTAL {
+        let message = format!("must be at most {MAX_WORDS_TOTAL} bytes long in total, has {total}");
+        found.note("", refuse(codes::TOO_LONG, message));
+    }
+}
+
+pub(crate) fn labels(map: &Texts, found: &mut Findings<'_>) {
+    found.at_most(MAX_ENTRIES, "entries", map.len());
+    let own_key = |key: &str| {
+        map_key(key)?;
+        if label::is_reserved(key) {
+            let message = format!(
+                "must not start with `{}`: this prefix is reserved for drivers",
+                label::RESERVED_PREFIX
+            );
+            return refuse(codes::RESERVED, message);
+        }
+        Ok(())
+    };
+    each(map, found, own_key, map_value);
+}
+
+/// Checks the options that are passed to a network driver.
+pub(crate) fn options(map: &Texts, found: &mut Findings<'_>) {
+    found.at_most(MAX_ENTRIES, "entries", map.len());
+    each(map, found, option_key, option_value);
+}
+
+/// Network options that affect only the network itself. Other options take over interfaces of the host or the
+/// engine's own network, or break the isolation.
+const NETWORK_OPTIONS: &[(&str, OptionKind)] = &[
+    ("com.docker.network.bridge.enable_icc", OptionKind::Truth),
+    (
+        "com.docker.network.bridge.enable_ip_masquerade",
+        OptionKind::Truth,
+    ),
+    ("com.docker.network.driver.mtu", OptionKind::Mtu),
+    ("mtu", OptionKind::Mtu),
+];
+
+#[derive(Clone, Copy)]
+enum OptionKind {
+    Truth,
+    Mtu,
+}
+
+fn option_key(key: &str) -> Verdict {
+    if NETWORK_OPTIONS.iter().any(|(known, _)| *known == key) {
+        return Ok(());
+    }
+    let known: Vec<String> = NETWORK_OPTIONS
+        .iter()
+        .map(|(known, _)| format!("`{known}`"))
+        .collect();
+    let message = format!(
+        "must be one of {}: other options affect more than this network",
+        known.join(", ")
+    );
+    refuse(codes::FORBIDDEN_OPTION, message)
+}
+
+fn option_value(key: &str, value: &str) -> Verdict {
+    let kind = NETWORK_OPTIONS.iter().find(|(known, _)| *known == key);
+    match kind {
+        Some((_, OptionKind::Truth)) if !matches!(value, "true" | "false") => refuse(
+            codes::OUT_OF_RANGE,
+            format!("must be `true` or `false`; got {}", shown(value)),
+        ),
+        Some((_, OptionKind::Mtu)) if !value.parse().is_ok_and(|mtu: u32| (68..=65_535).contains(&mtu)) => {
+            refuse(
+                codes::OUT_OF_RANGE,
+                format!("must be a number from 68 to 65535; got {}", shown(value)),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Notes the violations of each key and of each value, under the key.
+fn each(
+    map: &Texts,
+    found: &mut Findings<'_>,
+    key_rule: impl Fn(&str) -> Verdict,
+    value_rule: impl Fn(&str, &str) -> Verdict,
+) {
+    for (key, value) in map {
+        found.note(key_step(key), key_rule(key));
+        found.note(key_step(key), value_rule(key, value));
+    }
+}
+
+fn map_key(key: &str) -> Verdict {
+    if key.is_empty() {
+        return refuse(codes::EMPTY, "must have a non-empty key");
+    }
+    if key.len() > MAX_KEY {
+        let message = format!("must have a key of at most {MAX_KEY} bytes, has {}", key.len());
+        return refuse(codes::TOO_LONG, message);
+    }
+    if key.contains(|c: char| c.is_control() || c == '=') {
+        return refuse(
+            codes::INVALID_CHARACTER,
+            "must have a key without `=`, line breaks or other control characters",
+        );
+    }
+    Ok(())
+}
+
+fn map_value(_: &str, value: &str) -> Verdict {
+    no_nul(value)?;
+    if value.len() > MAX_VALUE {
+        let message = format!(
+            "must have a value of at most {MAX_VALUE} bytes, has {}",
+            value.len()
+        );
+        return refuse(codes::TOO_LONG, message);
+    }
+    Ok(())
+}
+
+fn no_nul(value: &str) -> Verdict {
+    if value.contains('\0') {
+        return refuse(
+            codes::INVALID_CHARACTER,
+            "must have a value without NUL characters",
+        );
+    }
+    Ok(())
+}

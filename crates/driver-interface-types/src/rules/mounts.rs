@@ -1,0 +1,127 @@
+//! The rules of mounts.
+
+use std::collections::BTreeMap;
+
+use super::limits::{MAX_MOUNTS, MAX_PATH};
+use super::names::volume_name;
+use super::paths::{is_within, normalised};
+use super::text::shown;
+use super::{Findings, Verdict, codes, refuse};
+use crate::{MountType, TmpfsMount, VolumeMount};
+
+/// Directories of a container that belong to the kernel.
+const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
+
+/// Checks that the targets of volumes and bind mounts are unique.
+pub(crate) fn unique_mounts(mounts: &[VolumeMount], found: &mut Findings<'_>) {
+    found.at_most(MAX_MOUNTS, "mounts", mounts.len());
+    unique_targets("volumes", mounts.iter().map(|mount| mount.target.as_str()), found);
+}
+
+/// Checks that the targets of tmpfs mounts are unique.
+pub(crate) fn unique_tmpfs(mounts: &[TmpfsMount], found: &mut Findings<'_>) {
+    found.at_most(MAX_MOUNTS, "tmpfs mounts", mounts.len());
+    unique_targets("tmpfs", mounts.iter().map(|mount| mount.target.as_str()), found);
+}
+
+fn unique_targets<'a>(list: &str, targets: impl Iterator<Item = &'a str>, found: &mut Findings<'_>) {
+    let mut first_with = BTreeMap::new();
+    for (index, target) in targets.enumerate() {
+        if place_in_container(target).is_err() {
+            continue;
+        }
+        let first = *first_with.entry(normalised(target)).or_insert(index);
+        if first != index {
+            let message = format!("must not be a duplicate: `{list}[{first}]` has the same target");
+            found.note(format!("[{index}].target"), refuse(codes::DUPLICATE, message));
+        }
+    }
+}
+
+/// Checks the source of a mount, under the policy for bind mounts.
+pub(crate) fn mount_source(mount: &VolumeMount, found: &mut Findings<'_>) {
+    let policy = found.policy;
+    let verdict = source_of(mount, |path| policy.bind_problem(path));
+    found.note("", verdict);
+}
+
+fn source_of(mount: &VolumeMount, bind_problem: impl Fn(&str) -> Option<String>) -> Verdict {
+    let source = mount.source.as_str();
+    match mount.mount_type() {
+        MountType::Bind => {
+            if !source.is_empty() && !source.starts_with('/') {
+                let message = "must be an absolute path on the host: relative paths are not resolved (for a \
+                               volume's name, set `type` to `volume`)";
+                return refuse(codes::NOT_ABSOLUTE, message);
+            }
+            clean_path(source)?;
+            match bind_problem(source) {
+                Some(problem) => refuse(codes::FORBIDDEN_BIND, problem),
+                None => Ok(()),
+            }
+        }
+        _ if source.starts_with('/') => refuse(
+            codes::INVALID_NAME,
+            "must be a volume's name; for a directory on the host, set `type` to `bind`",
+        ),
+        _ if source.starts_with('.') || source.starts_with('~') => {
+            let message =
+                "must be a volume's name or an absolute path on the host; relative paths are not resolved";
+            refuse(codes::NOT_ABSOLUTE, message)
+        }
+        _ => volume_name(source),
+    }
+}
+
+pub(crate) fn place_in_container(path: &str) -> Verdict {
+    clean_path(path)?;
+    let place = normalised(path).unwrap_or_default();
+    if path.contains("//") || path.contains("/./") || path.ends_with("/.") {
+        let message = format!(
+            "must not contain empty or `.` components: write {}",
+            shown(&place)
+        );
+        return refuse(codes::NOT_NORMALISED, message);
+    }
+    if place == "/" {
+        return refuse(
+            codes::FORBIDDEN_TARGET,
+            "must not be `/`: it would hide the image",
+        );
+    }
+    if let Some(folder) = KERNEL_FOLDERS.iter().find(|folder| is_within(&place, folder)) {
+        return refuse(
+            codes::FORBIDDEN_TARGET,
+            format!("must not be in `{folder}`, which belongs to the kernel"),
+        );
+    }
+    Ok(())
+}
+
+/// Checks the rules for every path: absolute, without `..`, and only of characters that engines pass on unchanged.
+fn clean_path(path: &str) -> Verdict {
+    if path.is_empty() {
+        return refuse(codes::EMPTY, "must not be empty");
+    }
+    if !path.starts_with('/') {
+        return refuse(
+            codes::NOT_ABSOLUTE,
+            format!("must be an absolute path; got {}", shown(path)),
+        );
+    }
+    if path.contains(|c: char| c.is_control() || matches!(c, ':' | ',' | '"')) {
+        let message = "must not contain a colon, a comma, a quote, line breaks or other control characters: \
+                       engines split mounts at these, and would treat the rest as options";
+        return refuse(codes::INVALID_CHARACTER, message);
+    }
+    if path.len() > MAX_PATH {
+        return refuse(
+            codes::TOO_LONG,
+            format!("must be at most {MAX_PATH} bytes long, has {}", path.len()),
+        );
+    }
+    if normalised(path).is_none() {
+        return refuse(codes::NOT_NORMALISED, "must not contain `..`");
+    }
+    Ok(())
+}
