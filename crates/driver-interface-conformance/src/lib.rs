@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod render;
 mod report;
 mod runner;
+#[cfg(feature = "self-test")]
 pub mod self_test;
 mod sweep;
 mod target;

@@ -12,11 +12,11 @@ use crate::journal::{Step, millis};
 use crate::{Check, Deviation, Failure, Level, Outcome};
 
 /// The version of the report's schema.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The version of the suite. A new or stricter check raises the minor number, and a removed or looser check the
 /// patch number.
-pub const SUITE_VERSION: &str = "1.2.0";
+pub const SUITE_VERSION: &str = "2.0.0";
 
 /// The symbol in tables and progress output for a failed check whose level is not MUST.
 pub(crate) const MINOR: char = '△';

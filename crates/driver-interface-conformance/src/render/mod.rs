@@ -9,6 +9,7 @@ mod markdown;
 mod matrix;
 mod pretty;
 mod progress;
+#[cfg(feature = "self-test")]
 mod self_test;
 mod style;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use junit::junit;
 pub use markdown::{markdown, rules};
 pub use pretty::{Pretty, catalogue};
 pub use progress::Progress;
+#[cfg(feature = "self-test")]
 pub use self_test::self_test;
 
 use crate::{CheckReport, DriverReport, Report};
