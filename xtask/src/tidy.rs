@@ -47,6 +47,14 @@ const NEVER_BUILDS: &[(&str, &[&str])] = &[
     ("driver-interface-conformance", &["bollard", "hyper", "garde"]),
 ];
 
+/// What uses every field of a container's config, how it names the field, and whether it may refuse fields that need
+/// a capability.
+const FIELD_USERS: &[(&str, &str, bool)] = &[
+    ("driver-interface-conformance/src/checks", ".", false),
+    ("driver-interface-docker/src", "config.", true),
+    ("driver-interface-mock/src", "config.", true),
+];
+
 /// The headings that the docs of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
 
@@ -93,7 +101,8 @@ fn run(root: &Path, checks: &[Check]) -> Result<()> {
     let mut wrong = Vec::new();
     let metadata = metadata(root)?;
     dependency_direction(&metadata, &mut wrong)?;
-    lean_crates(&metadata, &mut wrong)?;
+    lean_crates(root, &mut wrong)?;
+    config_fields(root, &mut wrong)?;
     trait_docs(root, &check_ids, &mut wrong)?;
     generated_pages(root, checks, &mut wrong)?;
     file_lengths(root, &mut wrong)?;
@@ -105,18 +114,22 @@ fn run(root: &Path, checks: &[Check]) -> Result<()> {
 }
 
 fn metadata(root: &Path) -> Result<Value> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked"])
+    let output = cargo(root, &["metadata", "--format-version", "1", "--locked"])?;
+    Ok(serde_json::from_str(&output)?)
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(env!("CARGO"));
+    let output = command
+        .args(arguments)
         .current_dir(root)
         .output()
-        .context("cargo metadata did not start")?;
+        .context("cargo did not start")?;
     if !output.status.success() {
-        bail!(
-            "cargo metadata failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let problem = String::from_utf8_lossy(&output.stderr);
+        bail!("cargo {} failed: {problem}", arguments.join(" "));
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
@@ -162,44 +175,21 @@ fn dependency_direction(metadata: &Value, wrong: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
-fn lean_crates(metadata: &Value, wrong: &mut Vec<String>) -> Result<()> {
-    let resolve = metadata
-        .get("resolve")
-        .context("cargo metadata has no `resolve`")?;
-    let mut names = BTreeMap::new();
-    for package in list(metadata, "packages")? {
-        names.insert(text(package, "id")?, text(package, "name")?);
-    }
-    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for node in list(resolve, "nodes")? {
-        let mut targets = Vec::new();
-        for dependency in list(node, "deps")? {
-            let kinds = list(dependency, "dep_kinds")?;
-            if kinds
-                .iter()
-                .any(|kind| kind.get("kind").is_none_or(Value::is_null))
-            {
-                targets.push(text(dependency, "pkg")?);
-            }
-        }
-        edges.insert(text(node, "id")?, targets);
-    }
+fn lean_crates(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (crate_name, banned) in NEVER_BUILDS {
-        let Some(start) = names
-            .iter()
-            .find(|(_, name)| *name == crate_name)
-            .map(|(id, _)| *id)
-        else {
-            continue;
-        };
-        let mut seen = BTreeSet::new();
-        let mut open = vec![start];
-        while let Some(id) = open.pop() {
-            if seen.insert(id) {
-                open.extend(edges.get(id).into_iter().flatten());
-            }
-        }
-        let built: BTreeSet<&str> = seen.iter().filter_map(|id| names.get(id).copied()).collect();
+        // `cargo metadata` unites the features that all crates use; a user of this crate gets only its own.
+        let tree = [
+            "tree",
+            "--locked",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--package",
+            crate_name,
+        ];
+        let output = cargo(root, &tree)?;
+        let built: BTreeSet<&str> = output.lines().filter_map(|line| line.split(' ').next()).collect();
         for name in banned.iter().filter(|name| built.contains(*name)) {
             wrong.push(format!(
                 "{crate_name} builds {name}, which its users must not pay for"
@@ -207,6 +197,46 @@ fn lean_crates(metadata: &Value, wrong: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Verifies that no field of a container's config was forgotten: the suite has a check that sets it, and each driver
+/// translates it, unless drivers may refuse it for lack of a capability.
+fn config_fields(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
+    let read = |file: &str| -> Result<String> {
+        let path = root.join("crates/driver-interface-types/src").join(file);
+        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+    };
+    let (config, needs) = (read("config.rs")?, read("config/needs.rs")?);
+    let fields: Vec<&str> = config
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("    pub ")?
+                .split_once(": ")
+                .map(|(name, _)| name)
+        })
+        .filter(|name| !name.contains([' ', '(']))
+        .collect();
+    for (part, owner, may_refuse) in FIELD_USERS {
+        let mut code = String::new();
+        for (_, source) in files(&root.join("crates").join(part), "rs")? {
+            code.extend(source.split_whitespace());
+        }
+        for field in &fields {
+            let is_optional = *may_refuse && needs.contains(&format!("self.{field}."));
+            if !is_optional && !is_used(&code, owner, field) {
+                wrong.push(format!("ContainerConfig::{field} is not used in {part}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether code without spaces uses a field, directly or with the setter for one of its items: `.dns`,
+/// `.port(…)`.
+fn is_used(code: &str, owner: &str, field: &str) -> bool {
+    let item = field.strip_suffix("es").or_else(|| field.strip_suffix('s'));
+    let mut names = item.into_iter().chain([field]);
+    names.any(|name| code.contains(&format!("{owner}{name}")))
 }
 
 fn trait_docs(root: &Path, check_ids: &[&str], wrong: &mut Vec<String>) -> Result<()> {
@@ -370,6 +400,13 @@ mod tests {
             ["a.rs:7: say \"directory\", not \"folder\""]
         );
         assert!(wrong_in("`folder` in `files/folder-is-no-file`, entwined sub_folder names").is_empty());
+    }
+
+    #[test]
+    fn a_field_is_used_under_its_name_or_that_of_an_item() {
+        let code = "body.user=config.user;plain().port(80)";
+        assert!(is_used(code, "config.", "user") && is_used(code, ".", "ports"));
+        assert!(!is_used(code, "config.", "ports") && !is_used(code, ".", "dns"));
     }
 
     #[test]

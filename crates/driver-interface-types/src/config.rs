@@ -1,7 +1,6 @@
 //! The configuration of a container.
 
 mod needs;
-mod setters;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,6 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::command::pairs;
 #[cfg(feature = "schema")]
 use crate::rules::{
     self, json,
@@ -17,8 +17,8 @@ use crate::rules::{
 };
 use crate::words::Words;
 use crate::{
-    DeviceMapping, GpuRequest, HealthCheck, NetworkMode, PortMapping, PullPolicy, ResourceLimits,
-    SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
+    DeviceMapping, GpuRequest, HealthCheck, IntoCommand, NetworkMode, PortMapping, PullPolicy,
+    ResourceLimits, SecurityOptions, Signal, Strictness, TmpfsMount, Ulimit, VolumeMount,
 };
 
 /// The version of how a config's fingerprint is computed. It is raised when configs that are equal get another one,
@@ -32,8 +32,7 @@ const FINGERPRINT_VERSION: &str = "1";
 /// or writes outside `/tmp` needs some of the [`SecurityOptions`] set for it.
 ///
 /// Strings are stored as given. The driver (or `driver-interface-validation`) validates the config as a whole
-/// before anything reaches an engine, so that all violations are reported in one error. `Debug` omits the values of
-/// environment variables and the arguments of commands, because they may contain secrets.
+/// before anything reaches an engine, so that all violations are reported in one error.
 ///
 /// ```
 /// use driver_interface_types::{ContainerConfig, VolumeMount};
@@ -75,6 +74,7 @@ pub struct ContainerConfig {
     /// command runs. It replaces the image's command, not its entrypoint.
     #[serde(default)]
     #[cfg_attr(feature = "schema", garde(custom(many(rules::command))), schemars(transform = json::command))]
+    // Arguments and values may contain secrets, which `Debug` must not show.
     #[debug("{:?}", Words(command))]
     pub command: Vec<String>,
     /// Environment variables, in addition to the image's.
@@ -259,5 +259,210 @@ impl ContainerConfig {
             Some((FINGERPRINT_VERSION, _)) => text == self.fingerprint(),
             _ => true,
         }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$docs:meta])+ $field:ident($value:ident: $type:ty) = $new:expr;)+) => {
+        $(
+            $(#[$docs])+
+            #[must_use]
+            pub fn $field(mut self, $value: $type) -> Self {
+                self.$field = $new;
+                self
+            }
+        )+
+    };
+}
+
+/// The setters.
+impl ContainerConfig {
+    setters! {
+        /// Sets the container's name.
+        name(name: impl Into<String>) = Some(name.into());
+        /// Sets the program and its arguments, as in `["echo", "hello"]`. For a shell command line see
+        /// [`shell`](Self::shell).
+        command(words: impl IntoCommand) = words.into_command();
+        /// Sets all limits.
+        resources(limits: ResourceLimits) = limits;
+        /// Sets the network mode.
+        network(mode: impl Into<NetworkMode>) = mode.into();
+        /// Sets the security options.
+        security(options: SecurityOptions) = options;
+        /// Sets when the image is pulled.
+        pull_policy(policy: PullPolicy) = policy;
+        /// Sets how a limit that this engine cannot enforce is treated.
+        strictness(strictness: Strictness) = strictness;
+        /// Sets the key by which a retry of this creation finds the container that an earlier attempt created.
+        operation_key(key: impl Into<String>) = Some(key.into());
+        /// Sets the program that receives the command as its arguments, with arguments of its own. An empty list runs
+        /// the command without the image's entrypoint.
+        entrypoint(words: impl IntoCommand) = Some(words.into_command());
+        /// Sets the working directory of the main process.
+        working_dir(path: impl Into<String>) = Some(path.into());
+        /// Sets the container's host name.
+        hostname(name: impl Into<String>) = Some(name.into());
+        /// Sets whether the main process has a terminal.
+        tty(yes: bool) = yes;
+        /// Sets the signal that asks the main process to exit.
+        stop_signal(signal: Signal) = Some(signal);
+        /// Sets whether an init process runs as PID 1.
+        init(yes: bool) = Some(yes);
+        /// Sets the size of `/dev/shm`, in MiB.
+        shm_size(mib: u64) = Some(mib);
+        /// Sets the health check.
+        health_check(check: HealthCheck) = Some(check);
+        /// Sets the platform of the image variant to run.
+        platform(platform: impl Into<String>) = Some(platform.into());
+        /// Sets the engine runtime that runs the container.
+        runtime(name: impl Into<String>) = Some(name.into());
+        /// Sets the GPUs that the container may use.
+        gpus(request: GpuRequest) = Some(request);
+    }
+
+    /// Sets a command line for the image's `sh`, which must exist.
+    ///
+    /// ```
+    /// use driver_interface_types::ContainerConfig;
+    ///
+    /// let config = ContainerConfig::new("demo", "busybox").shell("ls / | wc -l");
+    /// assert_eq!(config.command, ["sh", "-c", "ls / | wc -l"]);
+    /// ```
+    #[must_use]
+    pub fn shell(self, line: impl Into<String>) -> Self {
+        self.command(["sh".to_owned(), "-c".to_owned(), line.into()])
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets environment variables, in addition to those already set.
+    ///
+    /// ```
+    /// use driver_interface_types::ContainerConfig;
+    ///
+    /// let config = ContainerConfig::new("demo", "busybox").envs([("LANG", "C"), ("TZ", "UTC")]);
+    /// assert_eq!(config.env.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn envs(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        self.env.extend(pairs(all));
+        self
+    }
+
+    /// Sets labels, in addition to those already set.
+    #[must_use]
+    pub fn labels(mut self, all: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        self.labels.extend(pairs(all));
+        self
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the CPU limit, in cores.
+    #[must_use]
+    pub fn cpu(mut self, cores: impl Into<f64>) -> Self {
+        self.resources.cpu = cores.into();
+        self
+    }
+
+    /// Sets the memory limit, in MiB.
+    #[must_use]
+    pub fn memory(mut self, mib: u64) -> Self {
+        self.resources.memory = mib;
+        self
+    }
+
+    /// Sets the disk limit, in MiB.
+    #[must_use]
+    pub fn disk(mut self, mib: u64) -> Self {
+        self.resources.disk = Some(mib);
+        self
+    }
+
+    /// Sets the maximum number of concurrent processes and threads.
+    #[must_use]
+    pub fn pids(mut self, count: u64) -> Self {
+        self.resources.pids = count;
+        self
+    }
+
+    /// Adds a mount of a volume or a host directory.
+    #[must_use]
+    pub fn mount(mut self, mount: VolumeMount) -> Self {
+        self.volumes.push(mount);
+        self
+    }
+
+    /// Adds a tmpfs mount of `mib` MiB that the container's user can write to.
+    #[must_use]
+    pub fn tmpfs(self, target: impl Into<String>, mib: u64) -> Self {
+        self.tmpfs_mount(TmpfsMount::new(target, mib))
+    }
+
+    /// Adds a tmpfs mount with its own mode, owner and options.
+    ///
+    /// ```
+    /// use driver_interface_types::{ContainerConfig, TmpfsMount};
+    ///
+    /// let private = TmpfsMount::new("/run/secrets", 1).mode(0o700).exec(false);
+    /// let config = ContainerConfig::new("s1", "alpine").tmpfs_mount(private);
+    /// assert_eq!(config.tmpfs.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn tmpfs_mount(mut self, mount: TmpfsMount) -> Self {
+        self.tmpfs.push(mount);
+        self
+    }
+
+    /// Adds a ulimit: a kernel limit for each process.
+    #[must_use]
+    pub fn ulimit(mut self, name: impl Into<String>, soft: u64, hard: u64) -> Self {
+        self.ulimits.push(Ulimit::new(name, soft, hard));
+        self
+    }
+
+    /// Publishes a port on the host.
+    #[must_use]
+    pub fn port(mut self, mapping: PortMapping) -> Self {
+        self.ports.push(mapping);
+        self
+    }
+
+    /// Adds a name by which other containers on the network can resolve the container.
+    #[must_use]
+    pub fn network_alias(mut self, name: impl Into<String>) -> Self {
+        self.network_aliases.push(name.into());
+        self
+    }
+
+    /// Adds a DNS server.
+    #[must_use]
+    pub fn dns(mut self, server: impl Into<IpAddr>) -> Self {
+        self.dns.push(server.into());
+        self
+    }
+
+    /// Adds a host name and the address it resolves to.
+    #[must_use]
+    pub fn extra_host(mut self, name: impl Into<String>, address: impl Into<IpAddr>) -> Self {
+        self.extra_hosts.insert(name.into(), address.into());
+        self
+    }
+
+    /// Adds a host device that the container may use.
+    #[must_use]
+    pub fn device(mut self, device: DeviceMapping) -> Self {
+        self.devices.push(device);
+        self
     }
 }

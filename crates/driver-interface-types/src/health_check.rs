@@ -52,11 +52,11 @@ pub struct HealthCheck {
     pub start_period: Duration,
 }
 
-/// The command of a health check: a list of words, or a command line for the container's shell. `Debug` shows only
-/// the program of the command, because its arguments may contain secrets.
+/// The command of a health check: a list of words, or a command line for the container's shell.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
+// `Debug` shows only the program of the command, because its arguments may contain secrets.
 pub enum HealthTest {
     /// A program and its arguments, passed word by word.
     Command(#[debug("{:?}", Words(_0))] Vec<String>),
