@@ -17,11 +17,22 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("driver-interface-validation", &["errors", "types"]),
     ("driver-interface-kit", &["errors", "types"]),
     ("driver-interface-mock", &["errors", "types", "validation", "kit"]),
-    ("driver-interface-docker", &["errors", "types", "validation", "kit"]),
+    (
+        "driver-interface-docker",
+        &["errors", "types", "validation", "kit"],
+    ),
     ("driver-interface-conformance", &["errors", "types"]),
     (
         "driver-interface",
-        &["errors", "types", "validation", "kit", "mock", "docker", "conformance"],
+        &[
+            "errors",
+            "types",
+            "validation",
+            "kit",
+            "mock",
+            "docker",
+            "conformance",
+        ],
     ),
 ];
 
