@@ -94,7 +94,8 @@ fn each_check_is_a_test_and_only_a_must_fails() {
     );
     assert_eq!(line(&printed, "mine/fails"), "test [MUST] mine/fails ... FAILED");
     assert!(
-        line(&printed, "mine/skipped").ends_with("ignored (the driver does not declare real_processes)"),
+        line(&printed, "mine/skipped")
+            .ends_with("ignored (the driver does not declare properties.real_processes)"),
         "{printed}"
     );
     assert!(

@@ -153,7 +153,7 @@ async fn what_does_not_concern_a_driver_is_skipped_with_a_reason() {
     assert_eq!(skipped.outcome, Outcome::Skipped);
     assert_eq!(
         skipped.message.as_deref(),
-        Some("the driver does not declare real_processes")
+        Some("the driver does not declare properties.real_processes")
     );
 }
 

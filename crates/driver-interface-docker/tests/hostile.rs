@@ -10,7 +10,7 @@ use driver_interface_conformance::call;
 use driver_interface_conformance::proxy::{Answer, FaultProxy, Request};
 use driver_interface_docker::{Deadlines, DockerConfig, DockerDriver};
 use driver_interface_errors::{DriverError, codes};
-use driver_interface_types::{ContainerDriver, ContainerId, LogOptions, Operation};
+use driver_interface_types::{ContainerDriver, ContainerId, LogOptions, Operation, OperationKind};
 use serde_json::json;
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -64,7 +64,10 @@ type Outcome = Result<(), DriverError>;
 async fn operations(driver: &DockerDriver) -> Vec<(&'static str, Outcome)> {
     let mut done = Vec::new();
     for operation in Operation::ALL {
-        let ended = tokio::time::timeout(Duration::from_secs(40), call(driver, *operation, ID)).await;
+        // What is created has a name, and what exists has an id.
+        let creates = operation.kind() == OperationKind::Create || *operation == Operation::Plan;
+        let name = if creates { "web-2" } else { ID };
+        let ended = tokio::time::timeout(Duration::from_secs(40), call(driver, *operation, name)).await;
         let ended = ended.unwrap_or_else(|_| panic!("{operation} never ended"));
         done.push((operation.as_str(), ended));
     }

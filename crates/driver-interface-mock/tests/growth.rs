@@ -11,7 +11,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use driver_interface_mock::MockDockerDriver;
-use driver_interface_types::{ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, SessionId};
+use driver_interface_types::{
+    ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerFilter, SessionId,
+};
 use support::instant_driver;
 
 const FEW: usize = 250;
@@ -61,10 +63,9 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
     let by_session = listed(ContainerFilter::default().session(session)).await;
     let by_label = listed(ContainerFilter::default().label("number", "7")).await;
     let look_up = async |name: &'static str, found: bool| {
-        let id = ContainerId::new(name).unwrap();
         shortest(async || {
             for _ in 0..10 {
-                assert_eq!(driver.get_container(&id).await.unwrap().is_some(), found);
+                assert_eq!(driver.find_container(name).await.unwrap().is_some(), found);
             }
         })
         .await

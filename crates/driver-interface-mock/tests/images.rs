@@ -210,7 +210,7 @@ async fn what_is_no_saved_image_is_not_loaded() {
             .unwrap_err();
         assert_eq!(
             (error.code(), error.is_retryable()),
-            (codes::IMAGE_PULL_FAILED, false)
+            (codes::IMAGE_IMPORT_FAILED, false)
         );
     }
     assert_eq!(driver.engine().images().len(), 2);

@@ -14,8 +14,8 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_mock::{MockDockerDriver, MockLocalDriver};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerState, ContainerStatus,
-    RemoveOptions, StartOutcome,
+    ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerFilter, ContainerId, ContainerState,
+    ContainerStatus, RemoveOptions, StartOutcome,
 };
 use support::{instant_driver, logs, ready, run_script, script, server, started};
 use tokio::time::Instant;
@@ -197,7 +197,7 @@ async fn exit_codes_become_the_status_of_the_contract() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_whole_ids_and_exact_names_find_a_container() {
+async fn only_whole_ids_find_a_container_and_only_exact_names_look_it_up() {
     let driver = instant_driver();
     let made = driver
         .create_container(&script("true").name("web-server"))
@@ -205,14 +205,15 @@ async fn only_whole_ids_and_exact_names_find_a_container() {
         .unwrap();
     let id = |text: &str| ContainerId::new(text).unwrap();
     let short = made.id.as_str().get(..12).unwrap();
-    for found in [made.id.as_str(), "web-server"] {
-        assert_eq!(
-            driver.get_container(&id(found)).await.unwrap().unwrap().id,
-            made.id
-        );
-    }
-    for missing in [short, "web", "web-server2"] {
+    assert_eq!(driver.get_container(&made.id).await.unwrap(), Some(made.clone()));
+    assert_eq!(
+        driver.find_container("web-server").await.unwrap(),
+        Some(made.clone())
+    );
+    for missing in [short, "web", "web-server", "web-server2"] {
         assert_eq!(driver.get_container(&id(missing)).await.unwrap(), None);
+        let named = driver.find_container(missing).await.unwrap();
+        assert_eq!(named.is_some(), missing == "web-server");
         let error = driver
             .remove_container(&id(missing), RemoveOptions::force())
             .await

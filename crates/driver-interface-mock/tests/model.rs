@@ -13,8 +13,8 @@ use std::time::Duration;
 use driver_interface_errors::codes;
 use driver_interface_mock::MockDockerDriver;
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerId, ContainerStatus, RemoveOptions, ResourceFilter, Result,
-    StartOutcome, StopOptions, StopOutcome, VolumeConfig, VolumeId, VolumeMount,
+    ContainerDriver, ContainerDriverExt as _, ContainerFilter, ContainerId, ContainerStatus, RemoveOptions,
+    ResourceFilter, Result, StartOutcome, StopOptions, StopOutcome, VolumeConfig, VolumeId, VolumeMount,
 };
 use proptest::prelude::*;
 use support::{instant_driver, script, server, stubborn};
@@ -217,7 +217,10 @@ fn volume_name(volume: usize) -> String {
 }
 
 async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
-    let id = |slot: usize| ContainerId::new(slot_name(slot)).unwrap();
+    let id = async |slot: usize| {
+        let found = driver.find_container(&slot_name(slot)).await.unwrap();
+        found.map_or_else(|| ContainerId::new(slot_name(slot)).unwrap(), |found| found.id)
+    };
     match *step {
         Step::Create {
             slot,
@@ -236,7 +239,7 @@ async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
             driver.create_container(&config).await?;
         }
         Step::Start(slot) => {
-            let outcome = driver.start_container(&id(slot)).await?;
+            let outcome = driver.start_container(&id(slot).await).await?;
             // Time to set its traps, as every program needs.
             sleep(Duration::from_millis(10)).await;
             return Ok(format!("{outcome:?}"));
@@ -247,7 +250,10 @@ async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
             } else {
                 StopOptions::graceful(Duration::from_secs_f64(GRACE))
             };
-            return Ok(format!("{:?}", driver.stop_container(&id(slot), options).await?));
+            return Ok(format!(
+                "{:?}",
+                driver.stop_container(&id(slot).await, options).await?
+            ));
         }
         Step::Remove { slot, force } => {
             let options = if force {
@@ -255,7 +261,7 @@ async fn perform(driver: &MockDockerDriver, step: &Step) -> Result<String> {
             } else {
                 RemoveOptions::default()
             };
-            driver.remove_container(&id(slot), options).await?;
+            driver.remove_container(&id(slot).await, options).await?;
         }
         Step::Wait(seconds) => sleep(Duration::from_secs(seconds)).await,
         Step::CreateVolume(volume) => {

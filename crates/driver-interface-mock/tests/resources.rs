@@ -12,8 +12,8 @@ use bytes::Bytes;
 use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_mock::{Latency, MockDockerDriver, MockEngine};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ImageRef, Namespace, NetworkConfig, NetworkId, PullPolicy,
-    RemoveOptions, ResourceFilter, VolumeConfig, VolumeId, VolumeMount,
+    ContainerConfig, ContainerDriver, ContainerDriverExt as _, ImageRef, Namespace, NetworkConfig,
+    PullPolicy, RemoveOptions, ResourceFilter, VolumeConfig, VolumeId, VolumeMount,
 };
 use support::{instant_driver, run_on, script, started};
 
@@ -148,10 +148,8 @@ async fn a_network_in_use_stays_and_gives_addresses() {
     for id in [&one, &other] {
         driver.remove_container(id, RemoveOptions::force()).await.unwrap();
     }
-    driver
-        .remove_network(&NetworkId::new("backend").unwrap())
-        .await
-        .unwrap();
+    let backend = driver.find_network("backend").await.unwrap().unwrap();
+    driver.remove_network(&backend.id).await.unwrap();
     assert_eq!(
         driver.list_networks(&ResourceFilter::default()).await.unwrap(),
         []
@@ -259,7 +257,7 @@ async fn an_imported_image_has_its_files_and_no_command() {
     let error = driver.remove_image(&image).await.unwrap_err();
     assert_eq!(
         (error.code(), error.hint()),
-        (codes::IMAGE_PULL_FAILED, Some(Hint::InUse))
+        (codes::IMAGE_REMOVE_FAILED, Some(Hint::InUse))
     );
     driver
         .remove_container(&ran.instance.id, RemoveOptions::default())
@@ -289,7 +287,7 @@ async fn what_is_no_archive_is_not_imported() {
         let error = driver.import_image(&image, bytes.into()).await.unwrap_err();
         assert_eq!(
             (error.code(), error.is_retryable()),
-            (codes::IMAGE_PULL_FAILED, false)
+            (codes::IMAGE_IMPORT_FAILED, false)
         );
     }
     assert!(!driver.engine().images().contains(&image));

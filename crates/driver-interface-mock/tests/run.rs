@@ -8,8 +8,8 @@ use std::time::Duration;
 use driver_interface_errors::{Effect, codes};
 use driver_interface_mock::{MockDockerDriver, Operation};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter, ContainerId, ExecOutcome,
-    RemoveOptions, RunOptions,
+    ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerFilter, ExecOutcome, RemoveOptions,
+    RunOptions,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -87,11 +87,11 @@ async fn what_somebody_else_removes_has_no_exit_of_its_own() {
     let driver = MockDockerDriver::new();
     let other = driver.clone();
     let config = shell("echo begun; sleep 600").name("shared");
-    let id = ContainerId::new("shared").unwrap();
     let options = RunOptions::default();
     let (run, removed) = tokio::join!(driver.run(&config, options), async {
         sleep(Duration::from_secs(5)).await;
-        other.remove_container(&id, RemoveOptions::force()).await
+        let shared = other.find_container("shared").await?.unwrap();
+        other.remove_container(&shared.id, RemoveOptions::force()).await
     });
     removed.unwrap();
     let output = run.unwrap();

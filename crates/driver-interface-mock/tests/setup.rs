@@ -13,10 +13,10 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_mock::MockLocalDriver;
 use driver_interface_types::{
-    ConfigFeature, ContainerConfig, ContainerDriver, ContainerHealthStatus, ContainerId, Enforcement,
-    EventFilter, EventKind, ExecConfig, HealthCheck, NetworkConfig, NetworkConnectOptions, NetworkId,
-    Operation, PortMapping, Protocol, PullPolicy, Signal, StopOptions, StopOutcome, Strictness, VolumeConfig,
-    VolumeId, VolumeMount, WaitOptions,
+    ConfigFeature, ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerHealthStatus,
+    ContainerId, Enforcement, EventFilter, EventKind, ExecConfig, HealthCheck, NetworkConfig,
+    NetworkConnectOptions, Operation, PortMapping, Protocol, PullPolicy, Signal, StopOptions, StopOutcome,
+    Strictness, VolumeConfig, VolumeId, VolumeMount, WaitOptions,
 };
 use support::{instant_driver, logs, ready, run, script, server, started};
 use tokio::time::sleep;
@@ -140,11 +140,7 @@ async fn names_are_found_on_the_networks_of_both() {
             .await
             .unwrap();
     }
-    let back = driver
-        .get_network(&NetworkId::new("back").unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let back = driver.find_network("back").await.unwrap().unwrap();
     assert!(back.internal);
     let db = ready(
         &driver,
@@ -184,7 +180,7 @@ async fn names_are_found_on_the_networks_of_both() {
         .unwrap();
     assert!(finds("db").await && finds("postgres").await);
     let options = NetworkConnectOptions::default().alias("late");
-    let front = NetworkId::new("front").unwrap();
+    let front = driver.find_network("front").await.unwrap().unwrap().id;
     driver.connect_network(&front, &db, options).await.unwrap();
     assert!(finds("late").await);
     assert!(driver.remove_network(&back.id).await.is_err());

@@ -19,7 +19,8 @@ use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis}
 /// ```
 /// use driver_interface_mock::MockDockerDriver;
 /// use driver_interface_types::{
-///     ContainerConfig, ContainerDriver, ContainerDriverExt, VolumeConfig, VolumeMount, VolumeOwner,
+///     ContainerConfig, ContainerDriver, ContainerDriverExt, RunOptions, VolumeConfig, VolumeMount,
+///     VolumeOwner,
 /// };
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -32,7 +33,7 @@ use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis}
 /// let writer = ContainerConfig::new("build-42", "busybox")
 ///     .shell("echo built > /cache/state && cat /cache/state")
 ///     .mount(VolumeMount::volume("cache", "/cache"));
-/// assert_eq!(driver.run(&writer).await?.stdout, "built\n");
+/// assert_eq!(driver.run(&writer, RunOptions::default()).await?.stdout, "built\n");
 /// # Ok(())
 /// # }
 /// ```

@@ -236,6 +236,7 @@ async fn filter(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&ctx.script("exit 0")).await?;
     let by_id = EventFilter::default().container(made.id.clone());
     let mut stream = ctx.driver().events(&by_id).await?;
+    ctx.finished(&ctx.script("exit 0")).await?;
     ctx.driver().start_container(&made.id).await?;
     let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
     ctx.equal(

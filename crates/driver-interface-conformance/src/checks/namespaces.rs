@@ -175,6 +175,7 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
         (label::SESSION, ctx.session().as_str()),
         (label::NAMESPACE, &foreign),
+        (label::OPERATION, &decoy),
     ];
     let decoy_id = others
         .add_container(&decoy, ctx.image(), &labels)
@@ -183,10 +184,15 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
     others.add_volume(&volume).await.map_err(broken)?;
     others.add_network(&network).await.map_err(broken)?;
     let before = others.inventory().await.map_err(broken)?;
-    for id in [&plain, &plain_id, &decoy, &decoy_id] {
-        unreachable(ctx, ctx.driver(), &ContainerId::new(id.as_str())?).await?;
-    }
     let driver = ctx.driver();
+    for (name, id) in [(&plain, &plain_id), (&decoy, &decoy_id)] {
+        unreachable(ctx, driver, &ContainerId::new(id.as_str())?).await?;
+        ctx.equal(
+            "the container of a bystander's name",
+            driver.find_container(name).await?,
+            None,
+        )?;
+    }
     let missing = [codes::VOLUME_NOT_FOUND, codes::NETWORK_NOT_FOUND];
     ctx.refused(
         "removing the volume",

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use driver_interface_types::{
-    ContainerDriver, ContainerPath, ContainerStatus, ExecConfig, ExecOutcome, ImageRef, NetworkConfig,
-    NetworkConnectOptions, NetworkId, PullOptions, RemoveOptions, Signal, StopOptions, TarStream,
-    VolumeConfig, VolumeId, WriteFile,
+    ContainerDriver, ContainerDriverExt as _, ContainerPath, ContainerStatus, ExecConfig, ExecOutcome,
+    ImageRef, NetworkConfig, NetworkConnectOptions, PullOptions, RemoveOptions, Signal, StopOptions,
+    TarStream, VolumeConfig, VolumeId, WriteFile,
 };
 
 use super::reads::{long_text, same_exec};
@@ -43,8 +43,8 @@ async fn has_volume(world: &World) -> bool {
 }
 
 async fn has_network(world: &World) -> bool {
-    let id = NetworkId::new(network(world).name).unwrap();
-    world.direct.get_network(&id).await.unwrap().is_some()
+    let found = world.direct.find_network(&network(world).name).await;
+    found.unwrap().is_some()
 }
 
 /// Whether the container is on the network, as it can be seen from inside.

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use driver_interface_errors::{ContainerNotFoundError, ImagePullError, codes};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, NetworkMode,
-    RemoveOptions, Result, SessionId, VolumeConfig,
+    ContainerConfig, ContainerDriver as _, ContainerDriverExt as _, ContainerFilter, ContainerId,
+    ContainerInstance, NetworkMode, RemoveOptions, Result, SessionId, VolumeConfig,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -223,14 +223,15 @@ async fn unless(
     }
 }
 
-fn name(config: &ContainerConfig) -> Result<ContainerId> {
-    Ok(ContainerId::new(config.name.as_deref().unwrap_or_default())?)
+async fn of_that_name(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
+    let name = config.name.as_deref().unwrap_or_default();
+    let found = inside.driver.find_container(name).await?;
+    found.ok_or_else(|| ContainerNotFoundError::new(name).into())
 }
 
 async fn gives_the_other(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
     unless(inside, config, codes::CONTAINER_CREATION_FAILED, async || {
-        let other = inside.driver.get_container(&name(config)?).await?;
-        other.ok_or_else(|| ContainerNotFoundError::new(config.name.as_deref().unwrap_or_default()).into())
+        of_that_name(inside, config).await
     })
     .await
 }
@@ -239,7 +240,7 @@ async fn takes_over(inside: &Inside, config: &ContainerConfig) -> Result<Contain
     unless(inside, config, codes::CONTAINER_CREATION_FAILED, async || {
         inside
             .driver
-            .remove_container(&name(config)?, RemoveOptions::force())
+            .remove_container(&of_that_name(inside, config).await?.id, RemoveOptions::force())
             .await?;
         inside.driver.create_container(config).await
     })

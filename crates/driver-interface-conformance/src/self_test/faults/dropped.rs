@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use driver_interface_errors::InternalError;
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerId, ContainerInstance, EventFilter, EventStream,
-    ExecConfig, ExecId, ExitInfo, LogStream, LogStreamOptions, RemoveOptions, Result, Signal, StopOptions,
-    WaitOptions,
+    ContainerConfig, ContainerDriver as _, ContainerDriverExt as _, ContainerId, ContainerInstance,
+    EventFilter, EventStream, ExecConfig, ExecId, ExitInfo, LogStream, LogStreamOptions, RemoveOptions,
+    Result, Signal, StopOptions, WaitOptions,
 };
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
@@ -223,8 +223,10 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
     let (driver, name) = (Arc::clone(&inside.driver), config.name.clone());
     let dropped = WhenDropped::then(async move {
         sleep(Duration::from_secs(1)).await;
-        let id = ContainerId::new(name.unwrap_or_default())?;
-        driver.remove_container(&id, RemoveOptions::force()).await
+        match driver.find_container(&name.unwrap_or_default()).await? {
+            Some(found) => driver.remove_container(&found.id, RemoveOptions::force()).await,
+            None => Ok(()),
+        }
     });
     let made = inside.driver.create_container(config).await;
     dropped.done();

@@ -167,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.container = None).boxed()
         })],
-        &["events/life"],
+        &["events/filter"],
     ),
     Fault::new(
         "events-take-one-kind",

@@ -2,8 +2,8 @@
 
 use driver_interface_errors::{ContainerCreationError, codes};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver as _, ContainerFilter, ContainerId, ContainerInstance, CreationPlan,
-    Enforcement, ImageFilter, ImageInfo, PullPolicy, Result, SessionId, Strictness, Warning,
+    ContainerConfig, ContainerDriver as _, ContainerDriverExt as _, ContainerFilter, ContainerInstance,
+    CreationPlan, Enforcement, ImageFilter, ImageInfo, PullPolicy, Result, SessionId, Strictness, Warning,
 };
 use futures_util::FutureExt as _;
 
@@ -239,10 +239,7 @@ async fn known_key_is_enough(inside: &Inside, config: &ContainerConfig) -> Resul
     else {
         return result;
     };
-    let known = inside
-        .driver
-        .get_container(&ContainerId::new(name.as_str())?)
-        .await?;
+    let known = inside.driver.find_container(name).await?;
     known.map_or(result, Ok)
 }
 

@@ -217,9 +217,9 @@ pub(super) const FAULTS: &[Fault] = &[
         &["networks/get", "errors/not-found/get-network"],
     ),
     Fault::new(
-        "networks-have-no-names",
-        "A network is found by its id only.",
-        &[GetNetwork(|inside, id| found_by_id(inside, id).boxed())],
+        "network-names-are-ids",
+        "A network's name is accepted as its id.",
+        &[GetNetwork(|inside, id| found_by_name(inside, id).boxed())],
         &["networks/get"],
     ),
     Fault::new(
@@ -467,9 +467,11 @@ async fn found_anyway(inside: &Inside, id: &NetworkId) -> Result<Option<Network>
     Ok(found.or(Some(any)))
 }
 
-async fn found_by_id(inside: &Inside, id: &NetworkId) -> Result<Option<Network>> {
-    let found = inside.driver.get_network(id).await?;
-    Ok(found.filter(|network| network.id == *id))
+async fn found_by_name(inside: &Inside, id: &NetworkId) -> Result<Option<Network>> {
+    match inside.driver.get_network(id).await? {
+        None => inside.driver.find_network(id.as_str()).await,
+        found => Ok(found),
+    }
 }
 
 async fn connect_running(

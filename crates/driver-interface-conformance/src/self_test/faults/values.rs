@@ -14,8 +14,8 @@ use super::streams::changed;
 use crate::self_test::Fault;
 use crate::self_test::sabotage::Inside;
 use crate::self_test::sabotage::Sabotage::{
-    Command, Config, ContainerStats, CreateContainer, CreateNetwork, CreateVolume, Events, GetContainer,
-    GetContainerLogs, Instance, ListContainers, ListNetworks, ListVolumes, Plan, RemoveContainer,
+    Command, Config, ContainerStats, CreateContainer, CreateNetwork, CreateVolume, Events, GetContainerLogs,
+    Instance, ListContainers, ListNetworks, ListVolumes, Plan, RemoveContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -204,7 +204,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "names-found-in-any-case",
         "A container is found by its name in any case.",
-        &[GetContainer(|inside, id| in_any_case(inside, id).boxed())],
+        &[ListContainers(|inside, filter| {
+            in_any_case(inside, filter).boxed()
+        })],
         &["values/case"],
     ),
     Fault::new(
@@ -489,14 +491,14 @@ async fn alike(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<Containe
     Ok(all)
 }
 
-async fn in_any_case(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
-    if let Some(found) = inside.driver.get_container(id).await? {
-        return Ok(Some(found));
+async fn in_any_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+    let mut any = filter.clone();
+    let name = any.name.take();
+    let mut all = inside.driver.list_containers(&any).await?;
+    if let Some(name) = name {
+        all.retain(|container| container.name.eq_ignore_ascii_case(&name));
     }
-    let all = inside.driver.list_containers(&ContainerFilter::default()).await?;
-    Ok(all
-        .into_iter()
-        .find(|one| one.name.eq_ignore_ascii_case(id.as_str())))
+    Ok(all)
 }
 
 async fn sessions_in_any_case(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {

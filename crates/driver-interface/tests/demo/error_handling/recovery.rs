@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use driver_interface::{
-    ContainerConfig, ContainerDriver, ContainerError, ContainerId, ContainerInstance, ContainerStatus,
-    DriverError, Hint, MockDockerDriver, Result, StopOptions, StopOutcome,
+    ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerError, ContainerId,
+    ContainerInstance, ContainerStatus, DriverError, Hint, MockDockerDriver, Result, StopOptions,
+    StopOutcome,
 };
 
 use crate::support::{list_all, look_up, run, server, stubborn};
@@ -44,8 +45,9 @@ async fn a_container_that_is_there_already_is_taken_over() -> Result<()> {
     ) -> Result<Option<ContainerInstance>> {
         match driver.create_container(config).await {
             Err(error) if error.hint() == Some(Hint::NameTaken) => {
-                let name = ContainerId::new(config.name.clone().unwrap_or_default())?;
-                driver.get_container(&name).await
+                driver
+                    .find_container(config.name.as_deref().unwrap_or_default())
+                    .await
             }
             made => made.map(Some),
         }
