@@ -24,21 +24,7 @@ use std::cell::RefCell;
 use driver_interface_errors::Violation;
 use garde::Validate;
 
-pub(crate) use capabilities::{add, drop};
-pub(crate) use commands::{
-    command, entrypoint, has_room, health_time, names_program, one_start, selects_stream, test, together,
-};
-pub(crate) use limits::{COUNT, DISK, FILE_MODE, ID, MEMORY, PIDS, PORT, TMPFS, cores, within};
-pub(crate) use maps::{env, labels, options};
-pub(crate) use mounts::{mount_source, place_in_container, unique_mounts, unique_tmpfs};
-pub(crate) use names::{
-    apparmor_profile, container_path, driver_name, hostname, image, network_driver, network_mode,
-    new_network_name, object_name, operation_key, platform, seccomp_profile, session_id, user, volume_name,
-};
-pub(crate) use setup::{
-    device_id, device_permissions, devices, dns, extra_hosts, gpu_count, host_device, inner_device, names,
-    ports, soft_limit, ulimits,
-};
+pub(crate) use self::{capabilities::*, commands::*, limits::*, maps::*, mounts::*, names::*, setup::*};
 
 /// The exceptions that the operator of a driver makes from the rules.
 pub trait HostPolicy {

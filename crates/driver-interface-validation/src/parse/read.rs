@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
             Node::List(_) => is(one, "array"),
             _ => false,
         };
-        let named = || all().filter(|one| !is(one, "null")).last();
+        let named = || all().rfind(|one| !is(one, "null"));
         all().find(fits).or_else(named).unwrap_or(schema)
     }
 
@@ -199,7 +199,10 @@ impl<'a> Reader<'a> {
                     .into_iter()
                     .flatten()
                     .filter_map(Value::as_str);
-                let field = |name: &str| (name.to_owned(), self.placeholder(&schema["properties"][name]));
+                let field = |name: &str| {
+                    let property = schema["properties"].get(name).unwrap_or(&Value::Null);
+                    (name.to_owned(), self.placeholder(property))
+                };
                 Value::Object(required.map(field).collect())
             }
         }
