@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "schema")]
 use crate::rules::{self, json, many, one};
 
-/// The security options of a container. There are two presets:
+/// The security options of a container. The defaults are the safest: read-only root file system, no new privileges, all
+/// capabilities dropped, user `1000:1000`. They suit programs that need no privileges of their own. Images that start as
+/// root need `SecurityOptions::compatible()`.
 ///
 /// | | [`hardened`](Self::hardened), the default | [`compatible`](Self::compatible) |
 /// |---|---|---|

@@ -237,7 +237,7 @@ pub(crate) fn absent(name: &str, what: &str, why: &str) {
     let required = std::env::var("DRIVER_INTERFACE_REQUIRE").unwrap_or_default();
     assert!(
         !required.split(',').any(|one| one.trim() == what),
-        "{name}: {what} is required: {why}"
+        "{name}: not run on {what}, which is required: {why}"
     );
-    eprintln!("{name} not run: no {what} reachable ({why})");
+    eprintln!("{name} not run on {what}: {why}");
 }

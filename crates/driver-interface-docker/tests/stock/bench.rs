@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver_interface_types::{
@@ -11,7 +11,7 @@ use driver_interface_types::{
 };
 use futures_util::FutureExt;
 
-use super::image::{Built, Recipe};
+use super::image::Recipe;
 use crate::real::engine::{Bench, absent, on_each};
 
 const READY: Duration = Duration::from_secs(60);
@@ -26,13 +26,12 @@ pub(super) struct Stock {
 /// Runs a test with an image on each engine.
 pub(super) fn on_each_with<F: Future<Output = ()>>(
     name: &str,
-    recipe: &Recipe,
+    recipe: &'static Recipe,
     test: impl Fn(Arc<Stock>) -> F,
 ) {
-    let built: OnceLock<Result<Built, String>> = OnceLock::new();
     on_each(name, async |bench| {
         let engine = if bench.is_podman() { "podman" } else { "docker" };
-        let built = match built.get_or_init(|| recipe.build()) {
+        let built = match recipe.built() {
             Ok(built) => built,
             Err(reason) => return absent(name, engine, &format!("its image cannot be built: {reason}")),
         };

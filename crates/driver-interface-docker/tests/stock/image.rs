@@ -1,7 +1,9 @@
 //! Images from Debian's packages: one layer, as `docker save` writes it.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
@@ -21,6 +23,7 @@ pub(super) struct Recipe {
     pub(super) entrypoint: &'static str,
     pub(super) command: &'static [&'static str],
     pub(super) settings: fn() -> Value,
+    pub(super) built: OnceLock<Result<Built, String>>,
 }
 
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,7 +48,12 @@ pub(super) struct Built {
 }
 
 impl Recipe {
-    pub(super) fn build(&self) -> Result<Built, String> {
+    /// Builds the image, once in this process.
+    pub(super) fn built(&self) -> Result<&Built, &String> {
+        self.built.get_or_init(|| self.build()).as_ref()
+    }
+
+    fn build(&self) -> Result<Built, String> {
         let packages = packages::download(&[BASE, self.packages].concat())?;
         let layer = self.layer(&packages)?;
         let mut settings = (self.settings)();
@@ -73,14 +81,11 @@ impl Recipe {
     }
 
     fn layer(&self, packages: &[Package]) -> Result<Vec<u8>, String> {
-        let mut layer = Layer(Builder::new(Vec::new()));
-        layer.common()?;
-        for package in packages {
-            let files = package.files()?;
-            layer
-                .unpack(&files)
-                .map_err(|error| format!("{}: {error}", package.name))?;
-        }
+        // Of a path that occurs more than once, the first entry counts. So these come before the packages' own.
+        let mut layer = Layer {
+            archive: Builder::new(Vec::new()),
+            paths: BTreeSet::new(),
+        };
         let (name, uid, gid) = self.user;
         let passwd = format!("root:x:0:0:root:/root:/bin/sh\n{name}:x:{uid}:{gid}::/:/bin/sh\n");
         layer.file("etc/passwd", 0o644, &passwd)?;
@@ -95,7 +100,14 @@ impl Recipe {
             layer.file(path, 0o644, content)?;
         }
         layer.file("docker-entrypoint.sh", 0o755, self.entrypoint)?;
-        layer.0.into_inner().map_err(|error| error.to_string())
+        layer.common()?;
+        for package in packages {
+            let files = package.files()?;
+            layer
+                .unpack(&files)
+                .map_err(|error| format!("{}: {error}", package.name))?;
+        }
+        layer.archive.into_inner().map_err(|error| error.to_string())
     }
 }
 
@@ -119,7 +131,10 @@ impl Built {
     }
 }
 
-struct Layer(Builder<Vec<u8>>);
+struct Layer {
+    archive: Builder<Vec<u8>>,
+    paths: BTreeSet<PathBuf>,
+}
 
 type Done = Result<(), String>;
 
@@ -154,22 +169,19 @@ impl Layer {
             let mut entry = entry?;
             let path = merged(&entry.path()?);
             let left_out = LEFT_OUT.iter().any(|directory| path.starts_with(directory));
-            if path.as_os_str().is_empty()
-                || MERGED.iter().any(|name| path == Path::new("usr").join(name))
-                || left_out
-            {
+            if path.as_os_str().is_empty() || left_out || !self.paths.insert(path.clone()) {
                 continue;
             }
             let mut header = entry.header().clone();
             match entry.link_name()?.map(|target| target.into_owned()) {
                 Some(target) if header.entry_type() == EntryType::Link => {
-                    self.0.append_link(&mut header, path, merged(&target))?;
+                    self.archive.append_link(&mut header, path, merged(&target))?;
                 }
-                Some(target) => self.0.append_link(&mut header, path, target)?,
+                Some(target) => self.archive.append_link(&mut header, path, target)?,
                 None => {
                     let mut content = Vec::new();
                     entry.read_to_end(&mut content)?;
-                    self.0.append_data(&mut header, path, content.as_slice())?;
+                    self.archive.append_data(&mut header, path, content.as_slice())?;
                 }
             }
         }
@@ -180,21 +192,28 @@ impl Layer {
         let mut header = header(EntryType::Directory, mode, 0);
         header.set_uid(uid.into());
         header.set_gid(gid.into());
-        let added = self.0.append_data(&mut header, format!("{path}/"), [].as_slice());
-        added.map_err(|error| format!("{path}: {error}"))
+        self.add(path, |archive| {
+            archive.append_data(&mut header, format!("{path}/"), [].as_slice())
+        })
     }
 
     fn link(&mut self, path: &str, target: &str) -> Done {
-        let added = self
-            .0
-            .append_link(&mut header(EntryType::Symlink, 0o777, 0), path, target);
-        added.map_err(|error| format!("{path}: {error}"))
+        let mut header = header(EntryType::Symlink, 0o777, 0);
+        self.add(path, |archive| archive.append_link(&mut header, path, target))
     }
 
     fn file(&mut self, path: &str, mode: u32, content: &str) -> Done {
         let mut header = header(EntryType::Regular, mode, content.len() as u64);
-        let added = self.0.append_data(&mut header, path, content.as_bytes());
-        added.map_err(|error| format!("{path}: {error}"))
+        self.add(path, |archive| {
+            archive.append_data(&mut header, path, content.as_bytes())
+        })
+    }
+
+    fn add(&mut self, path: &str, append: impl FnOnce(&mut Builder<Vec<u8>>) -> std::io::Result<()>) -> Done {
+        if !self.paths.insert(PathBuf::from(path)) {
+            return Ok(());
+        }
+        append(&mut self.archive).map_err(|error| format!("{path}: {error}"))
     }
 }
 

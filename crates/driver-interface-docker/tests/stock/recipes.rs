@@ -1,11 +1,13 @@
 //! What the build files and entrypoints of the official images do.
 
+use std::sync::OnceLock;
+
 use serde_json::json;
 
 use super::image::Recipe;
 
 /// Starts as root, and its workers continue as `nginx`. Binds port 80, writes below `/var/cache/nginx` and `/run`.
-pub(super) const NGINX: Recipe = Recipe {
+pub(super) static NGINX: Recipe = Recipe {
     packages: &["nginx-light"],
     user: ("nginx", 101, 101),
     directories: &[
@@ -37,6 +39,7 @@ exec "$@"
 "#,
     command: &["nginx", "-g", "daemon off;"],
     settings: || json!({ "ExposedPorts": { "80/tcp": {} }, "StopSignal": "SIGQUIT" }),
+    built: OnceLock::new(),
 };
 
 const NGINX_CONF: &str = "\
@@ -57,7 +60,7 @@ http {
 ";
 
 /// Starts as root, gives its directories to `postgres`, continues as `postgres`, and initializes the database.
-pub(super) const POSTGRES: Recipe = Recipe {
+pub(super) static POSTGRES: Recipe = Recipe {
     packages: &["postgresql"],
     user: ("postgres", 999, 999),
     directories: &[
@@ -97,10 +100,11 @@ exec "$@"
             "StopSignal": "SIGINT",
         })
     },
+    built: OnceLock::new(),
 };
 
 /// Starts as root, gives its data to `redis`, and continues as `redis`.
-pub(super) const REDIS: Recipe = Recipe {
+pub(super) static REDIS: Recipe = Recipe {
     packages: &["redis-server"],
     user: ("redis", 999, 1000),
     directories: &[("data", 999, 1000, 0o755)],
@@ -122,4 +126,5 @@ exec "$@"
             "ExposedPorts": { "6379/tcp": {} },
         })
     },
+    built: OnceLock::new(),
 };
