@@ -57,19 +57,22 @@ impl Inner {
         if record.labels.get(label::OPERATION) != Some(&operation) {
             return Err(taken(&config.name).into());
         }
-        let found = match owner {
-            None => Ok(None),
-            Some(_) if options.is_some() => Ok(record.reported_owner()),
+        let undo = Arc::clone(&self).roll_back_volume(record.name.clone(), operation.clone());
+        let given = match owner {
+            None => Ok((record, None)),
             // The engine's own volumes belong to root at first.
-            Some(VolumeOwner::ROOT) if record.driver == "local" => Ok(owner),
-            Some(owner) => self.give_volume(&record.name, &operation, owner).await,
+            Some(VolumeOwner::ROOT) if options.is_none() && record.driver == "local" => Ok((record, owner)),
+            Some(owner) if options.is_none() => self.give_volume(&record.name, &operation, owner).await,
+            Some(_) => {
+                let reported = record.reported_owner();
+                Ok((record, reported))
+            }
         };
-        let made = found.and_then(|found| match owner {
-            Some(owner) if found != Some(owner) => Err(not_given(&record, owner, found)),
+        let made = given.and_then(|(record, given)| match owner {
+            Some(owner) if given != Some(owner) => Err(not_given(&record, owner, given)),
             _ => resource::volume(&record)
                 .map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure)),
         });
-        let undo = Arc::clone(&self).roll_back_volume(record.name, operation);
         match made {
             Ok(made) => Ok(Rollback::new(made, async {
                 let _ = undo.await;

@@ -22,7 +22,7 @@ use crate::driver::inner::Inner;
 use crate::engine::Removal;
 use crate::translate::errors::Operation;
 use crate::translate::labels::{self, HELPER_OF, HELPER_VOLUME, to_map};
-use crate::translate::records::Labels;
+use crate::translate::records::{Labels, VolumeRecord};
 use crate::translate::tar::{self, Rights};
 use crate::wire::{EngineError, UploadError};
 
@@ -34,13 +34,13 @@ const MODE: u32 = 0o755;
 const TRIES: u32 = 5;
 
 impl Inner {
-    /// Gives a new volume its owner. Returns the owner that its directory then has.
+    /// Gives a new volume its owner. Returns the volume with the owner that its directory then has.
     pub(in crate::driver) async fn give_volume(
         self: &Arc<Self>,
         volume: &str,
         operation: &str,
         owner: VolumeOwner,
-    ) -> Result<Option<VolumeOwner>> {
+    ) -> Result<(VolumeRecord, Option<VolumeOwner>)> {
         let failed = |failure| self.error(Operation::CreateVolume, volume, failure);
         let mut tries = 0;
         let given = loop {
@@ -63,9 +63,11 @@ impl Inner {
                 given => break given.map_err(failed)?,
             }
         };
+        // Docker's time of creation is that of the directory's last change.
         let now = self.find_volume(volume).await?;
-        if now.is_some_and(|now| now.labels.get(label::OPERATION).is_some_and(|by| by == operation)) {
-            return Ok(given);
+        let is_same = |now: &VolumeRecord| now.labels.get(label::OPERATION).is_some_and(|by| by == operation);
+        if let Some(now) = now.filter(is_same) {
+            return Ok((now, given));
         }
         // The engine has recreated the volume for the helper.
         self.remove_own_volume(volume, &helper_operation(operation)).await;
