@@ -17,7 +17,6 @@ mod real {
     pub(crate) mod create;
     pub(crate) mod dropped_streams;
     pub(crate) mod engine;
-    pub(crate) mod events;
     pub(crate) mod exec;
     pub(crate) mod exec_stream;
     pub(crate) mod files;

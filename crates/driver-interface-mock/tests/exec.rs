@@ -6,14 +6,14 @@ mod support;
 
 use std::time::Duration;
 
-use driver_interface_errors::{Hint, codes};
+use driver_interface_errors::codes;
 use driver_interface_mock::MockProcess;
 use driver_interface_types::{
     ContainerDriver, ContainerId, EventFilter, EventKind, ExecConfig, ExecOutcome, ExecOutput, RemoveOptions,
-    Signal, StopOptions, TtySize,
+    StopOptions, TtySize,
 };
 use support::{instant_driver, ready, script, server, stubborn};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,27 +30,6 @@ async fn count(driver: &dyn ContainerDriver, id: &ContainerId, name: &str) -> us
         .lines()
         .filter(|line| line.ends_with(name))
         .count()
-}
-
-#[tokio::test(start_paused = true)]
-async fn output_error_and_code_come_back() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let output = exec(&driver, &id, "echo out; echo err >&2; exit 3").await;
-    assert_eq!(output.outcome, ExecOutcome::Exited(3));
-    assert_eq!(
-        (output.stdout_text().as_ref(), output.stderr_text().as_ref()),
-        ("out\n", "err\n")
-    );
-    assert_eq!(
-        exec(&driver, &id, "kill -9 $$").await.outcome,
-        ExecOutcome::Signaled(Signal::KILL)
-    );
-    assert_eq!(
-        support::logs(&driver, &id).await,
-        "ready\n",
-        "nothing of it is in the logs"
-    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,79 +93,6 @@ async fn a_dropped_exec_kills_what_it_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn output_is_kept_up_to_the_limit() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let config = ExecConfig::shell("head -c 300000 /dev/zero; echo end >&2").output_limit(1000);
-    let output = driver.exec(&id, config).await.unwrap();
-    assert_eq!(
-        (output.stdout.len(), output.stderr.len(), output.truncated),
-        (1000, 4, true)
-    );
-    let whole = exec(&driver, &id, "head -c 3000000 /dev/zero").await;
-    assert_eq!((whole.stdout.len(), whole.truncated), (3_000_000, false));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_terminal_merges_the_output() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let config = ExecConfig::shell("test -t 1 && echo yes; echo err >&2; stty size").tty(TtySize {
-        columns: 132,
-        rows: 43,
-    });
-    let output = driver.exec(&id, config).await.unwrap();
-    assert_eq!(output.stdout_text(), "yes\r\nerr\r\n43 132\r\n");
-    assert!(output.stderr.is_empty());
-    assert_eq!(
-        exec(&driver, &id, "test -t 1").await.outcome,
-        ExecOutcome::Exited(1)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_cannot_be_run_is_an_error_that_says_why() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let hint = async |config| {
-        let error = driver.exec(&id, config).await.unwrap_err();
-        assert_eq!((error.code(), error.is_retryable()), (codes::EXEC_FAILED, false));
-        error.hint()
-    };
-    assert_eq!(
-        hint(ExecConfig::new(["no-such-program"])).await,
-        Some(Hint::CommandNotFound)
-    );
-    assert_eq!(
-        hint(ExecConfig::new(["/etc/passwd"])).await,
-        Some(Hint::CommandNotExecutable)
-    );
-    assert_eq!(
-        hint(ExecConfig::new(["true"]).user("ghost")).await,
-        Some(Hint::UserNotFound)
-    );
-    assert_eq!(
-        hint(ExecConfig::new(["true"]).working_dir("/nowhere")).await,
-        Some(Hint::WorkingDirNotFound)
-    );
-    let empty: [&str; 0] = [];
-    for bad in [
-        ExecConfig::new(empty),
-        ExecConfig::new(["a\0b"]),
-        ExecConfig::new(["true"]).working_dir("tmp"),
-    ] {
-        let error = driver.exec(&id, bad).await.unwrap_err();
-        assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
-    }
-    driver.pause_container(&id).await.unwrap();
-    let error = driver.exec(&id, ExecConfig::new(["true"])).await.unwrap_err();
-    assert_eq!(error.code(), codes::CONTAINER_NOT_RUNNING);
-    driver.stop_container(&id, StopOptions::kill()).await.unwrap();
-    let error = driver.exec(&id, ExecConfig::new(["true"])).await.unwrap_err();
-    assert_eq!(error.code(), codes::CONTAINER_NOT_RUNNING);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
     let driver = instant_driver();
     let mut events = driver
@@ -216,64 +122,6 @@ async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
         (output.outcome, output.stdout_text().as_ref()),
         (ExecOutcome::ContainerGone, "here\n")
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_is_a_conversation_with_a_half_close() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let config = ExecConfig::shell("while read x; do echo got $x; done; echo end; exit 5");
-    let mut session = driver.exec_stream(&id, config).await.unwrap();
-    let mut stdin = session.stdin.take().unwrap();
-    stdin.write_all(b"one\n").await.unwrap();
-    let mut buffer = [0; 8];
-    session.stdout.read_exact(&mut buffer).await.unwrap();
-    assert_eq!(&buffer, b"got one\n");
-    stdin.write_all(b"two\n").await.unwrap();
-    stdin.shutdown().await.unwrap();
-    let mut rest = String::new();
-    session.stdout.read_to_string(&mut rest).await.unwrap();
-    assert_eq!(rest, "got two\nend\n");
-    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Exited(5));
-    session.kill().await.unwrap();
-    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Exited(5));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_can_be_killed_and_dies_with_its_control() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let before = count(&driver, &id, "sleep").await;
-    let mut session = driver
-        .exec_stream(&id, ExecConfig::shell("sleep 900 & sleep 900"))
-        .await
-        .unwrap();
-    session.kill().await.unwrap();
-    assert_eq!(session.wait().await.unwrap(), ExecOutcome::Signaled(Signal::KILL));
-    let session = driver
-        .exec_stream(&id, ExecConfig::shell("sleep 900 & sleep 900"))
-        .await
-        .unwrap();
-    sleep(SECOND).await;
-    assert_eq!(count(&driver, &id, "sleep").await, before + 2);
-    drop(session);
-    sleep(SECOND).await;
-    assert_eq!(count(&driver, &id, "sleep").await, before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_lost_to_a_slow_reader() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let mut session = driver
-        .exec_stream(&id, ExecConfig::shell("seq 1 200000"))
-        .await
-        .unwrap();
-    sleep(100 * SECOND).await;
-    let mut text = String::new();
-    session.stdout.read_to_string(&mut text).await.unwrap();
-    assert_eq!(text.lines().count(), 200_000);
-    assert!(session.wait().await.unwrap().success());
 }
 
 #[tokio::test(start_paused = true)]

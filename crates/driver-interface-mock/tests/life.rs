@@ -12,7 +12,7 @@ use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerId, ContainerStatus, EventFilter, EventKind, EventStream,
     PauseOutcome, RemoveOptions, Signal, StopOptions, StopOutcome, UnpauseOutcome, WaitOptions,
 };
-use support::{instant_driver, logs, ready, script, server, started, stubborn};
+use support::{instant_driver, logs, ready, script, server};
 use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,55 +23,6 @@ async fn kinds(stream: &mut EventStream, count: usize) -> Vec<EventKind> {
         seen.push(stream.next().await.unwrap().unwrap().kind());
     }
     seen
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wait_gives_the_exit_of_the_run_that_goes_on() {
-    let driver = instant_driver();
-    let id = started(&driver, &script("sleep 500; exit 7")).await;
-    let start = Instant::now();
-    let exit = driver.wait_container(&id, WaitOptions::default()).await.unwrap();
-    assert_eq!((exit.code, start.elapsed().as_secs()), (7, 500));
-    assert_eq!(
-        driver.wait_container(&id, WaitOptions::default()).await.unwrap(),
-        exit
-    );
-    assert_eq!(driver.get_container(&id).await.unwrap().unwrap().exit, Some(exit));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wait_on_a_created_container_waits_for_a_run() {
-    let driver = instant_driver();
-    let id = driver.create_container(&script("exit 3")).await.unwrap().id;
-    let waits = driver.wait_container(&id, WaitOptions::default());
-    let starts = async {
-        sleep(SECOND).await;
-        driver.start_container(&id).await.unwrap();
-    };
-    let (exit, ()) = tokio::join!(waits, starts);
-    assert_eq!(exit.unwrap().code, 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wait_keeps_the_code_of_what_is_removed_meanwhile() {
-    let driver = instant_driver();
-    let id = ready(&driver, &stubborn()).await;
-    let waits = driver.wait_container(&id, WaitOptions::default());
-    let removes = async {
-        sleep(SECOND).await;
-        driver
-            .remove_container(&id, RemoveOptions::force())
-            .await
-            .unwrap();
-    };
-    let (exit, ()) = tokio::join!(waits, removes);
-    assert_eq!(exit.unwrap().code, 137);
-
-    let never = driver.create_container(&server()).await.unwrap().id;
-    let waits = driver.wait_container(&never, WaitOptions::default());
-    let (error, removed) = tokio::join!(waits, driver.remove_container(&never, RemoveOptions::default()));
-    removed.unwrap();
-    assert_eq!(error.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,30 +53,6 @@ async fn a_wait_ends_when_the_engine_goes_down() {
     };
     let (error, ()) = tokio::join!(driver.wait_container(&id, WaitOptions::default()), goes_down);
     assert_eq!(error.unwrap_err().code(), codes::CONNECTION_ERROR);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_signal_reaches_the_process() {
-    let driver = instant_driver();
-    let id = ready(
-        &driver,
-        &script("trap 'echo got usr1' USR1; echo ready; while true; do sleep 1; done"),
-    )
-    .await;
-    driver.kill_container(&id, Signal::USR1).await.unwrap();
-    sleep(2 * SECOND).await;
-    assert_eq!(logs(&driver, &id).await, "ready\ngot usr1\n");
-    driver.kill_container(&id, Signal::KILL).await.unwrap();
-    assert_eq!(
-        driver
-            .wait_container(&id, WaitOptions::default())
-            .await
-            .unwrap()
-            .code,
-        137
-    );
-    let error = driver.kill_container(&id, Signal::KILL).await.unwrap_err();
-    assert_eq!(error.code(), codes::CONTAINER_NOT_RUNNING);
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,88 +114,6 @@ async fn a_paused_container_can_be_stopped_and_killed() {
             .unwrap()
             .code,
         137
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restart_makes_another_run() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let first = driver.get_container(&id).await.unwrap().unwrap();
-    sleep(SECOND).await;
-    driver
-        .restart_container(&id, StopOptions::default())
-        .await
-        .unwrap();
-    let second = driver.get_container(&id).await.unwrap().unwrap();
-    assert_eq!(second.status, ContainerStatus::Running);
-    assert!(second.started_at > first.started_at);
-
-    let id = ready(&driver, &stubborn()).await;
-    let before = driver.get_container(&id).await.unwrap();
-    let error = driver
-        .restart_container(&id, StopOptions::default())
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), codes::CONTAINER_STOP_FAILED);
-    assert_eq!(driver.get_container(&id).await.unwrap(), before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn events_tell_a_life_in_order() {
-    let driver = instant_driver();
-    let mut stream = driver.events(&EventFilter::default()).await.unwrap();
-    let id = ready(&driver, &server()).await;
-    driver.pause_container(&id).await.unwrap();
-    driver.unpause_container(&id).await.unwrap();
-    driver.stop_container(&id, StopOptions::default()).await.unwrap();
-    driver
-        .remove_container(&id, RemoveOptions::default())
-        .await
-        .unwrap();
-    let life = [
-        EventKind::Created,
-        EventKind::Started,
-        EventKind::Paused,
-        EventKind::Unpaused,
-        EventKind::Stopped,
-        EventKind::Removed,
-    ];
-    assert_eq!(kinds(&mut stream, 6).await, life);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cursor_goes_on_without_gap_or_twin() {
-    let driver = instant_driver();
-    let mut stream = driver.events(&EventFilter::default()).await.unwrap();
-    let id = started(&driver, &script("exit 9").label("a", "b")).await;
-    driver.wait_container(&id, WaitOptions::default()).await.unwrap();
-    let first = stream.next().await.unwrap().unwrap();
-    drop(stream);
-    driver
-        .remove_container(&id, RemoveOptions::default())
-        .await
-        .unwrap();
-    let filter = EventFilter::default().after(first.cursor.clone()).label("a", "b");
-    let mut stream = driver.events(&filter).await.unwrap();
-    assert_eq!(stream.next().await.unwrap().unwrap().kind(), EventKind::Started);
-    let stopped = stream.next().await.unwrap().unwrap();
-    assert_eq!(
-        (stopped.kind(), stopped.exit_code()),
-        (EventKind::Stopped, Some(9))
-    );
-    assert_eq!(kinds(&mut stream, 1).await, [EventKind::Removed]);
-
-    let since = driver
-        .events(&EventFilter::default().since(first.time))
-        .await
-        .unwrap();
-    let mut since = since;
-    assert_eq!(since.next().await.unwrap().unwrap(), first);
-    let strange = EventFilter::default().after("somewhere-else".parse().unwrap());
-    assert_eq!(
-        driver.events(&strange).await.unwrap_err().code(),
-        codes::CONFIGURATION_ERROR
     );
 }
 

@@ -14,10 +14,10 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_mock::{MockDockerDriver, MockLocalDriver};
 use driver_interface_types::{
-    ContainerConfig, ContainerDriver, ContainerDriverExt as _, ContainerFilter, ContainerId, ContainerState,
-    ContainerStatus, RemoveOptions, StartOutcome,
+    ContainerConfig, ContainerDriver, ContainerFilter, ContainerId, ContainerStatus, RemoveOptions,
+    StartOutcome,
 };
-use support::{instant_driver, logs, ready, run_script, script, server, started};
+use support::{instant_driver, logs, run_script, script, server, started};
 use tokio::time::Instant;
 
 fn both() -> [Arc<dyn ContainerDriver>; 2] {
@@ -25,60 +25,6 @@ fn both() -> [Arc<dyn ContainerDriver>; 2] {
         Arc::new(MockDockerDriver::new()),
         Arc::new(MockLocalDriver::new()),
     ]
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_container_is_created_started_ended_and_removed() {
-    for driver in both() {
-        let made = driver
-            .create_container(&script("echo hello; exit 3").label("a", "b"))
-            .await
-            .unwrap();
-        assert_eq!(
-            (made.status, made.state),
-            (ContainerStatus::Created, ContainerState::Terminated)
-        );
-        assert_eq!((made.started_at, &made.exit), (None, &None));
-        assert_eq!(made.id.as_str().len(), 64);
-        assert_eq!(
-            made.labels.len(),
-            1,
-            "no label of the driver's own shows: {:?}",
-            made.labels
-        );
-        assert_eq!(
-            driver.get_container(&made.id).await.unwrap().as_ref(),
-            Some(&made)
-        );
-
-        assert_eq!(
-            driver.start_container(&made.id).await.unwrap(),
-            StartOutcome::Started
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let ended = driver.get_container(&made.id).await.unwrap().unwrap();
-        assert_eq!(
-            (ended.status, ended.state),
-            (ContainerStatus::Exited, ContainerState::Error)
-        );
-        assert_eq!(ended.exit_code(), Some(3));
-        assert!(ended.exit.as_ref().unwrap().finished_at >= ended.started_at.unwrap());
-        assert_eq!(logs(&*driver, &made.id).await, "hello\n");
-
-        driver
-            .remove_container(&made.id, RemoveOptions::default())
-            .await
-            .unwrap();
-        assert_eq!(driver.get_container(&made.id).await.unwrap(), None);
-        let again = driver
-            .remove_container(&made.id, RemoveOptions::default())
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (again.code(), again.is_retryable()),
-            (codes::CONTAINER_NOT_FOUND, false)
-        );
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,33 +43,6 @@ async fn operations_take_the_time_of_their_kind() {
             assert!(millis.contains(&took), "{name} took {took} ms to list");
         }
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_running_container_stays_as_it_is_when_started_and_when_removed_without_force() {
-    let driver = instant_driver();
-    let id = ready(&driver, &server()).await;
-    let before = driver.get_container(&id).await.unwrap();
-    assert_eq!(
-        driver.start_container(&id).await.unwrap(),
-        StartOutcome::AlreadyRunning
-    );
-    let refused = driver
-        .remove_container(&id, RemoveOptions::default())
-        .await
-        .unwrap_err();
-    assert_eq!(refused.code(), codes::CONTAINER_REMOVE_FAILED);
-    assert_eq!(
-        (refused.hint(), refused.is_retryable()),
-        (Some(Hint::StillRunning), false)
-    );
-    assert_eq!(driver.get_container(&id).await.unwrap(), before);
-    assert_eq!(logs(&driver, &id).await, "ready\n");
-    driver
-        .remove_container(&id, RemoveOptions::force())
-        .await
-        .unwrap();
-    assert!(driver.engine().containers().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,32 +116,6 @@ async fn exit_codes_become_the_status_of_the_contract() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_whole_ids_find_a_container_and_only_exact_names_look_it_up() {
-    let driver = instant_driver();
-    let made = driver
-        .create_container(&script("true").name("web-server"))
-        .await
-        .unwrap();
-    let id = |text: &str| ContainerId::new(text).unwrap();
-    let short = made.id.as_str().get(..12).unwrap();
-    assert_eq!(driver.get_container(&made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(
-        driver.find_container("web-server").await.unwrap(),
-        Some(made.clone())
-    );
-    for missing in [short, "web", "web-server", "web-server2"] {
-        assert_eq!(driver.get_container(&id(missing)).await.unwrap(), None);
-        let named = driver.find_container(missing).await.unwrap();
-        assert_eq!(named.is_some(), missing == "web-server");
-        let error = driver
-            .remove_container(&id(missing), RemoveOptions::force())
-            .await
-            .unwrap_err();
-        assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
     let driver = instant_driver();
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
@@ -284,27 +177,6 @@ async fn of_racing_removals_one_wins_and_of_racing_starts_all_do() {
         }
     }
     assert_eq!(removed, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn containers_are_listed_in_the_order_in_which_they_were_made() {
-    let driver = instant_driver();
-    let mut made = Vec::new();
-    for number in 0..20 {
-        let session = if number % 2 == 0 { "even" } else { "odd" };
-        let config = ContainerConfig::new(session, "busybox").label("n", number.to_string());
-        made.push(driver.create_container(&config).await.unwrap());
-    }
-    assert_eq!(
-        driver.list_containers(&ContainerFilter::default()).await.unwrap(),
-        made
-    );
-    let filter = ContainerFilter::default()
-        .session(made[1].session_id.clone())
-        .label("n", "3");
-    assert_eq!(driver.list_containers(&filter).await.unwrap(), [made[3].clone()]);
-    let none = ContainerFilter::default().status(ContainerStatus::Running);
-    assert_eq!(driver.list_containers(&none).await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

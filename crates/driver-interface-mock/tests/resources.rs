@@ -17,62 +17,6 @@ use driver_interface_types::{
 };
 use support::{instant_driver, run_on, script, started};
 
-fn volume_id(name: &str) -> VolumeId {
-    VolumeId::new(name).unwrap()
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_volume_comes_back_as_it_was_made() {
-    let driver = instant_driver();
-    let config = VolumeConfig::new("data").session("s1").label("a", "");
-    let made = driver.create_volume(&config).await.unwrap();
-    assert_eq!((made.name.as_str(), made.driver.as_str()), ("data", "local"));
-    assert_eq!(
-        made.session_id.as_ref().map(|session| session.as_str()),
-        Some("s1")
-    );
-    assert_eq!(made.labels, config.labels);
-    driver.create_volume(&VolumeConfig::new("cache")).await.unwrap();
-    let all = driver.list_volumes(&ResourceFilter::default()).await.unwrap();
-    assert_eq!(
-        all.iter().map(|volume| volume.name.as_str()).collect::<Vec<_>>(),
-        ["data", "cache"]
-    );
-    let filter = ResourceFilter::default().session(made.session_id.clone().unwrap());
-    assert_eq!(driver.list_volumes(&filter).await.unwrap(), [made]);
-    driver.remove_volume(&volume_id("data")).await.unwrap();
-    let again = driver.remove_volume(&volume_id("data")).await.unwrap_err();
-    assert_eq!(again.code(), codes::VOLUME_NOT_FOUND);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_volume_in_use_stays_and_a_missing_one_is_refused() {
-    let driver = instant_driver();
-    let config = script("true").mount(VolumeMount::volume("data", "/data"));
-    let missing = driver.create_container(&config).await.unwrap_err();
-    assert_eq!(
-        (missing.code(), missing.is_retryable()),
-        (codes::VOLUME_NOT_FOUND, false)
-    );
-    assert!(driver.engine().containers().is_empty() && driver.engine().volumes().is_empty());
-    driver.create_volume(&VolumeConfig::new("data")).await.unwrap();
-    let id = driver.create_container(&config).await.unwrap().id;
-    for _ in ["created", "ended"] {
-        let error = driver.remove_volume(&volume_id("data")).await.unwrap_err();
-        assert_eq!(
-            (error.code(), error.hint()),
-            (codes::VOLUME_REMOVE_FAILED, Some(Hint::InUse))
-        );
-        driver.start_container(&id).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    }
-    driver
-        .remove_container(&id, RemoveOptions::default())
-        .await
-        .unwrap();
-    driver.remove_volume(&volume_id("data")).await.unwrap();
-}
-
 #[tokio::test(start_paused = true)]
 async fn of_racing_creations_one_wins_also_between_drivers() {
     let engine = MockEngine::new();

@@ -13,34 +13,10 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_mock::{Latency, MockDockerDriver, MockLocalDriver};
 use driver_interface_types::{ContainerDriver, ContainerStatus, RemoveOptions, StopOptions, StopOutcome};
-use support::{instant_driver, logs, ready, script, server, started, stubborn};
+use support::{instant_driver, ready, script, server, stubborn};
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_lets_the_process_end_by_itself() {
-    let driver = instant_driver();
-    for options in [
-        StopOptions::default(),
-        StopOptions::graceful(SECOND),
-        StopOptions::kill_after(SECOND),
-    ] {
-        let id = ready(&driver, &server()).await;
-        let start = Instant::now();
-        assert_eq!(
-            driver.stop_container(&id, options).await.unwrap(),
-            StopOutcome::Stopped
-        );
-        assert!(start.elapsed() < SECOND);
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
-        assert_eq!(
-            (ended.status, ended.exit_code()),
-            (ContainerStatus::Stopped, Some(0))
-        );
-        assert_eq!(logs(&driver, &id).await, "ready\nbye\n");
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_graceful_stop_gives_up_and_leaves_it_running() {
@@ -89,28 +65,6 @@ async fn force_kills_when_its_grace_is_over_and_not_before() {
             (ended.status, ended.exit_code()),
             (ContainerStatus::Stopped, Some(137))
         );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_does_not_run_is_left_as_it_is() {
-    let driver = instant_driver();
-    let created = driver.create_container(&server()).await.unwrap();
-    let failed = started(&driver, &script("exit 4")).await;
-    tokio::time::sleep(SECOND).await;
-    for id in [&created.id, &failed] {
-        let before = driver.get_container(id).await.unwrap();
-        for options in [
-            StopOptions::default(),
-            StopOptions::kill(),
-            StopOptions::kill_after(SECOND),
-        ] {
-            assert_eq!(
-                driver.stop_container(id, options).await.unwrap(),
-                StopOutcome::AlreadyStopped
-            );
-        }
-        assert_eq!(driver.get_container(id).await.unwrap(), before);
     }
 }
 

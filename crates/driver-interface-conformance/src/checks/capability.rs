@@ -1,12 +1,12 @@
 //! Checks that a driver supports what it declares and refuses what it does not declare.
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerInstance, DriverError, Guarantee, ImageRef, Operation,
     ResourceFilter, Strictness,
 };
 
-use crate::{Check, CheckResult, Ctx, TestImage, Verdict, run};
+use crate::{Check, CheckResult, Ctx, Failure, TestImage, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -149,8 +149,14 @@ async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
     let undeclared = undeclared(&ctx)?;
     let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
     let again = ctx.get(&made.id).await?;
+    let other = ctx.second_driver().await?.get_container(&made.id).await?;
+    let other = other.ok_or_else(|| Failure::new("the other driver's view", "the container", "none"))?;
     for path in undeclared {
-        for (when, instance) in [("creation", &made), ("a look-up", &again)] {
+        for (when, instance) in [
+            ("creation", &made),
+            ("a look-up", &again),
+            ("a look-up by another driver", &other),
+        ] {
             let warned = instance
                 .warnings
                 .iter()
@@ -278,7 +284,8 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     config.image = image.to_string();
     let made = ctx.driver().create_container(&config).await?;
     let removed = ctx.driver().remove_image(&image).await;
-    ctx.refused("removing an image in use", removed, &[codes::IMAGE_REMOVE_FAILED])?;
+    let error = ctx.refused("removing an image in use", removed, &[codes::IMAGE_REMOVE_FAILED])?;
+    ctx.equal("hint", error.hint(), Some(Hint::InUse))?;
     let mut another = ctx.program(["true"]);
     another.image = image.to_string();
     let second = ctx.driver().create_container(&another).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     ContainerDriver, ContainerId, ContainerState, DriverError, LogOptions, NetworkConfig, RemoveOptions,
-    ResourceFilter, StartOutcome, StopOptions, VolumeConfig, VolumeId,
+    ResourceFilter, StartOutcome, StopOptions, StopOutcome, VolumeConfig, VolumeId,
 };
 use tokio::time::{Instant, sleep};
 
@@ -95,10 +95,10 @@ fn one_winner(racers: usize, code: &str) -> String {
 }
 
 async fn create_same_name(ctx: Ctx) -> CheckResult {
-    let config = ctx.script("true");
+    let (second, config) = (ctx.second_driver().await?, ctx.script("true"));
     let results = ctx
-        .together(RACERS, |_| {
-            let (driver, config) = (ctx.driver().clone(), config.clone());
+        .together(RACERS, |number| {
+            let (driver, config) = (ctx.in_turn(&second, number).clone(), config.clone());
             async move { driver.create_container(&config).await }
         })
         .await?;
@@ -231,6 +231,10 @@ async fn stop(ctx: Ctx) -> CheckResult {
         })
         .await?;
     ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
+    let killed = results
+        .iter()
+        .all(|result| !matches!(result, Ok(StopOutcome::Stopped)));
+    ctx.ensure("none says that it exited by itself", killed, &results)?;
     ctx.took(
         "all of them",
         begun,

@@ -178,17 +178,17 @@ async fn environment(ctx: Ctx) -> CheckResult {
         .env("BOTH", "outer")
         .security(super::volumes::writable());
     let running = ctx.ready(&config).await?;
-    let show = "echo \"$OUTER $BOTH $INNER\"; pwd; id -u";
+    let show = "echo \"$OUTER $BOTH $INNER\"; pwd; id -u; id -g";
     let own = ExecConfig::shell(show)
         .env("BOTH", "inner")
         .env("INNER", "a=b 'c'")
         .working_dir("/etc")
-        .user("1000:1000");
+        .user("1000:1234");
     let done = ctx.driver().exec(&running.id, own).await?;
     ctx.equal(
         "what a command with everything of its own sees",
         done.stdout_text().as_ref(),
-        "outer inner a=b 'c'\n/etc\n1000\n",
+        "outer inner a=b 'c'\n/etc\n1000\n1234\n",
     )?;
     let done = ctx
         .told(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
@@ -233,8 +233,10 @@ async fn binary(ctx: Ctx) -> CheckResult {
 
 async fn large(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let mebibytes = 5;
-    let bytes = Bytes::from(vec![b'z'; mebibytes * 1024 * 1024]);
+    // The content does not repeat, so that a lost, duplicated or moved part is detected.
+    let bytes: Bytes = (0..5 * 1024 * 1024_u32)
+        .map(|number| (number * 7 + number / 251) as u8)
+        .collect();
     let config = ExecConfig::new(["cat"]).stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal(
@@ -242,6 +244,7 @@ async fn large(ctx: Ctx) -> CheckResult {
         (done.stdout.len(), done.truncated, done.outcome),
         (bytes.len(), false, ExecOutcome::Exited(0)),
     )?;
+    ctx.ensure("they are the same", done.stdout == bytes, "they differ")?;
     let lines = ctx.run_in(&running.id, "seq 1 100000").await?;
     let wanted: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     ctx.ensure(

@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn exit_codes(ctx: Ctx) -> CheckResult {
-    for code in [0, 1, 42, 126, 255] {
+    for code in [0, 1, 42, 125, 126, 127, 255] {
         let (ended, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
         let (status, state) = if code == 0 {
             (ContainerStatus::Stopped, ContainerState::Terminated)

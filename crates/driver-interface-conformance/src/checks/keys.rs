@@ -67,15 +67,20 @@ async fn no_name(ctx: Ctx) -> CheckResult {
 async fn other_config(ctx: Ctx) -> CheckResult {
     let config = ctx.script("true").operation_key(ctx.name());
     let first = ctx.driver().create_container(&config).await?;
-    let other = config.env("CHANGED", "yes");
-    let result = ctx.driver().create_container(&other).await;
-    let error = ctx.refused(
-        "the creation with another config",
-        result,
-        &[codes::CONFIGURATION_ERROR],
-    )?;
-    ctx.equal("retryable", error.is_retryable(), false)?;
-    ctx.equal("effect", error.effect(), Effect::NotApplied)?;
+    for (about, other) in [
+        ("another variable", config.clone().env("CHANGED", "yes")),
+        ("another limit", config.clone().memory(65)),
+        ("another name", config.clone().name(ctx.name())),
+    ] {
+        let result = ctx.driver().create_container(&other).await;
+        let error = ctx.refused(
+            format!("the creation with {about}"),
+            result,
+            &[codes::CONFIGURATION_ERROR],
+        )?;
+        ctx.equal(format!("retryable ({about})"), error.is_retryable(), false)?;
+        ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
+    }
     ctx.equal(
         "the containers",
         ctx.driver().list_containers(&ctx.own()).await?,
@@ -102,10 +107,13 @@ async fn after_removal(ctx: Ctx) -> CheckResult {
 }
 
 async fn concurrent(ctx: Ctx) -> CheckResult {
-    let config = ctx.script("true").operation_key(ctx.name());
+    let (second, config) = (
+        ctx.second_driver().await?,
+        ctx.script("true").operation_key(ctx.name()),
+    );
     let made = ctx
-        .together(8, |_| {
-            let (driver, config) = (ctx.driver().clone(), config.clone());
+        .together(16, |number| {
+            let (driver, config) = (ctx.in_turn(&second, number).clone(), config.clone());
             async move { driver.create_container(&config).await }
         })
         .await?;

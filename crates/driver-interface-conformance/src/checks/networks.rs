@@ -172,6 +172,7 @@ async fn in_use(ctx: Ctx) -> CheckResult {
             result,
             &[codes::NETWORK_REMOVE_FAILED],
         )?;
+        ctx.equal("hint", error.hint(), Some(Hint::InUse))?;
         ctx.equal("retryable", error.is_retryable(), false)?;
         ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_interface_errors::codes;
+use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     ContainerDriver, ContainerState, ContainerStatus, LogOptions, StopOptions, StopOutcome,
 };
@@ -107,6 +107,7 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
         .await;
     let error = ctx.refused("the stop", result, &[codes::CONTAINER_STOP_FAILED])?;
     ctx.equal("retryable", error.is_retryable(), true)?;
+    ctx.equal("hint", error.hint(), Some(Hint::StillRunning))?;
     ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
     let now = ctx.get(&running.id).await?;
     ctx.equal("status", now.status, ContainerStatus::Running)?;

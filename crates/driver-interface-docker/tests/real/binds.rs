@@ -122,3 +122,26 @@ fn the_engine_s_own_storage_and_socket_are_nobody_s_to_mount() {
         driver.create_container(&config).await.unwrap();
     });
 }
+
+#[test]
+fn an_allowed_directory_is_shared_with_the_host() {
+    on_each("host's directory", |bench| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().to_str().unwrap();
+        std::fs::write(directory.path().join("file"), "from the host").unwrap();
+        let config = bench
+            .config("cat /host/file && echo from inside > /host/new")
+            .security(SecurityOptions::default().user("0:0"))
+            .mount(VolumeMount::bind(root, "/host"));
+        let driver = bench
+            .with_policy(ValidationPolicy::default().allow_bind_root(root))
+            .await;
+        let made = driver.create_container(&config).await.unwrap();
+        driver.start_container(&made.id).await.unwrap();
+        bench.until(&made, |now| now.exit.is_some()).await;
+        let logs = driver.get_container_logs(&made.id, Default::default());
+        assert_eq!(logs.await.unwrap(), "from the host");
+        let written = std::fs::read_to_string(directory.path().join("new"));
+        assert_eq!(written.unwrap(), "from inside\n");
+    });
+}

@@ -144,6 +144,12 @@ impl Bench {
 }
 
 impl Bench {
+    /// Waits until the driver has removed the resources of the namespace in the background.
+    pub(crate) async fn settled(&self) {
+        let left = self.left_at_last().await;
+        assert!(left.is_empty(), "left: {left:?}");
+    }
+
     /// What is left of the namespace, once what the driver removes in the background has had its time.
     async fn left_at_last(&self) -> Vec<String> {
         let began = std::time::Instant::now();

@@ -1,31 +1,13 @@
-//! Who can reach and see whom.
-
-use std::time::Duration;
+//! Networks that are weakly isolated, and unmanaged resources on the same engine.
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerId, LogOptions, NetworkConfig, NetworkMode, RemoveOptions,
-    ResourceFilter, StopOptions, Strictness, VolumeConfig, VolumeId, Warning,
+    ContainerDriver, ContainerFilter, ContainerId, NetworkConfig, NetworkId, NetworkMode, RemoveOptions,
+    ResourceFilter, StopOptions, Strictness, VolumeConfig, Warning,
 };
 use serde_json::json;
 
-use super::engine::{Bench, on_each};
-
-const SERVE: &str = "echo ready; while :; do nc -l -p 7000 -e echo hello; done";
-
-/// What a client of a session gets from a server's port.
-async fn ask(bench: &Bench, session: &str, network: NetworkMode, address: &str) -> String {
-    let mut config = bench
-        .config(&format!("nc -w 3 {address} 7000 </dev/null; echo end"))
-        .network(network);
-    config.session_id = session.to_owned();
-    let done = bench.ended(&config).await;
-    bench
-        .driver
-        .get_container_logs(&done.id, LogOptions::default().only_stdout())
-        .await
-        .unwrap()
-}
+use super::engine::on_each;
 
 #[test]
 fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must() {
@@ -42,60 +24,11 @@ fn a_network_that_does_not_keep_others_out_is_warned_of_and_refused_when_it_must
         let warned = |warnings: &[Warning]| warnings.iter().any(|warning| warning.path == "network");
         let made = bench.driver.create_container(&config).await.unwrap();
         assert_eq!(warned(&made.warnings), weak);
-        let strict = bench
-            .driver
-            .plan(&config.strictness(Strictness::Require))
-            .await
-            .unwrap();
+        let strict = config.clone().strictness(Strictness::Require);
+        let strict = bench.driver.plan(&strict).await.unwrap();
         assert_eq!(warned(&strict.refusals), weak);
-    });
-}
-
-#[test]
-fn sessions_cannot_reach_each_other() {
-    on_each("sessions_cannot_reach_each_other", async |bench| {
-        let network = NetworkConfig::new(format!("{}-open", bench.namespace));
-        bench.driver.create_network(&network).await.unwrap();
-        let open = NetworkMode::Named(network.name.clone());
-        // The control: on a network of their own they can, so the port and the tool work.
-        let control = bench.run(&bench.config(SERVE).network(open.clone())).await;
-        bench.ready(&control).await;
-        let name = control.name.as_str();
-        assert_eq!(
-            ask(
-                &bench,
-                "s1",
-                open.clone(),
-                &control.ip_address.unwrap().to_string()
-            )
-            .await,
-            "hello\nend\n"
-        );
-        assert_eq!(ask(&bench, "s1", open, name).await, "hello\nend\n", "by name");
-
-        let server = bench.running(SERVE).await;
-        bench.ready(&server).await;
-        let address = server.ip_address.unwrap().to_string();
-        if !bench
-            .driver
-            .capabilities()
-            .supports(driver_interface_types::Guarantee::Sessions)
-        {
-            assert!(server.warnings.iter().any(|warning| warning.path == "network"));
-            eprintln!("that sessions are apart was not tried: the driver does not promise it on this engine");
-            return;
-        }
-        assert_eq!(ask(&bench, "s2", NetworkMode::Default, &address).await, "end\n");
-        assert_eq!(
-            ask(
-                &bench,
-                "s2",
-                NetworkMode::Default,
-                &control.ip_address.unwrap().to_string()
-            )
-            .await,
-            "end\n"
-        );
+        let alone = bench.driver.plan(&config.network(NetworkMode::None)).await;
+        assert!(!warned(&alone.unwrap().warnings));
     });
 }
 
@@ -177,146 +110,50 @@ fn what_is_made_from_a_snapshot_of_ours_is_not_ours() {
 }
 
 #[test]
-fn what_others_made_is_neither_seen_nor_touched() {
-    on_each("what_others_made_is_neither_seen_nor_touched", async |bench| {
+fn unmanaged_volumes_and_networks_are_neither_taken_over_nor_removed() {
+    on_each("unmanaged volumes and networks", async |bench| {
         let name = format!("{}-stranger", bench.namespace);
-        let labels = json!({"io.driver-interface.managed-by": "driver-interface", "io.driver-interface.namespace": "x"});
-        let body = json!({"Image": bench.image, "Cmd": ["sleep", "60"], "Labels": labels});
-        let (status, made) = bench
-            .raw
-            .call("POST", &format!("/containers/create?name={name}"), Some(&body));
-        assert_eq!(status, 201);
-        let id = made["Id"].as_str().unwrap().to_owned();
-        bench.raw.call("POST", &format!("/containers/{id}/start"), None);
-        bench
+        let made = bench
             .raw
             .call("POST", "/volumes/create", Some(&json!({"Name": name})));
-        let outcome = tokio::spawn({
-            let (bench, name, id) = (bench.clone(), name.clone(), id.clone());
-            async move { touch(&bench, &name, &id).await }
-        });
-        let outcome = outcome.await;
-        let state = bench.raw.get(&format!("/containers/{id}/json"))["State"]["Status"].clone();
-        let volume = bench.raw.get(&format!("/volumes/{name}"))["Name"].clone();
-        bench
-            .raw
-            .call("DELETE", &format!("/containers/{id}?force=1&v=1"), None);
-        bench.raw.call("DELETE", &format!("/volumes/{name}"), None);
-        outcome.unwrap();
-        assert_eq!((state, volume), (json!("running"), json!(name)));
-    });
-}
-
-async fn touch(bench: &Bench, name: &str, id: &str) {
-    let driver = &bench.driver;
-    for asked in [name, id] {
-        let asked = ContainerId::new(asked).unwrap();
-        assert_eq!(driver.get_container(&asked).await.unwrap(), None);
-        let errors = [
-            driver.start_container(&asked).await.err(),
-            driver.stop_container(&asked, StopOptions::kill()).await.err(),
-            driver
-                .remove_container(&asked, RemoveOptions::force())
-                .await
-                .err(),
-            driver
-                .get_container_logs(&asked, LogOptions::default())
-                .await
-                .err(),
-        ];
-        assert!(
-            errors
-                .iter()
-                .all(|error| error.as_ref().unwrap().code() == codes::CONTAINER_NOT_FOUND)
-        );
-    }
-    assert!(
-        driver
-            .list_containers(&ContainerFilter::default())
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let error = driver
-        .remove_volume(&VolumeId::new(name).unwrap())
-        .await
-        .unwrap_err();
-    assert_eq!(error.code(), codes::VOLUME_NOT_FOUND);
-    let error = driver.create_volume(&VolumeConfig::new(name)).await.unwrap_err();
-    assert_eq!(
-        (error.code(), error.is_retryable()),
-        (codes::VOLUME_CREATION_FAILED, false)
-    );
-    let error = driver
-        .create_container(&bench.config("true").name(name))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.code(), error.is_retryable()),
-        (codes::CONTAINER_CREATION_FAILED, false)
-    );
-    let predefined = driver_interface_types::NetworkId::new("bridge").unwrap();
-    assert_eq!(
-        driver.remove_network(&predefined).await.unwrap_err().code(),
-        codes::NETWORK_NOT_FOUND
-    );
-}
-
-#[test]
-fn namespaces_do_not_see_each_other() {
-    on_each("namespaces_do_not_see_each_other", async |bench| {
-        let made = bench.running("sleep 60").await;
-        let other = bench.in_namespace(&format!("{}-other", bench.namespace)).await;
-        assert_eq!(other.get_container(&made.id).await.unwrap(), None);
-        assert!(
-            other
-                .remove_container(&made.id, RemoveOptions::force())
-                .await
-                .is_err()
-        );
-        assert_eq!(other.health_check().await.unwrap().containers.total, 0);
-        assert_eq!(bench.driver.health_check().await.unwrap().containers.running, 1);
-    });
-}
-
-#[test]
-fn a_part_of_an_id_is_not_an_id() {
-    on_each("a_part_of_an_id_is_not_an_id", async |bench| {
-        let made = bench.running("sleep 60").await;
-        let id = made.id.as_str();
-        for length in [2, 3, 4, 12, 32, 63] {
-            let part = ContainerId::new(&id[..length]).unwrap();
-            assert_eq!(bench.driver.get_container(&part).await.unwrap(), None);
-            let error = bench
-                .driver
-                .remove_container(&part, RemoveOptions::force())
-                .await
-                .unwrap_err();
-            assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
-            let error = bench
-                .driver
-                .stop_container(&part, StopOptions::kill())
-                .await
-                .unwrap_err();
-            assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
-        }
-        // A container whose name is another's short id is that name's, and leaves the other alone.
-        let decoy = bench
-            .driver
-            .create_container(&bench.config("true").name(&id[..12]))
-            .await
-            .unwrap();
-        let short = ContainerId::new(&id[..12]).unwrap();
+        assert_eq!(made.0, 201);
+        let created = bench.driver.create_volume(&VolumeConfig::new(&name)).await;
+        let (status, _) = bench.raw.call("DELETE", &format!("/volumes/{name}"), None);
+        let error = created.unwrap_err();
         assert_eq!(
-            bench.driver.get_container(&short).await.unwrap().unwrap().id,
-            decoy.id
+            (error.code(), error.is_retryable()),
+            (codes::VOLUME_CREATION_FAILED, false)
         );
-        bench
-            .driver
-            .remove_container(&short, RemoveOptions::force())
-            .await
-            .unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(status, 204, "it still exists");
+        // Each engine has a network of this name.
+        let record = bench.raw.get("/networks/bridge");
+        for id in ["bridge", record["Id"].as_str().unwrap()] {
+            let removed = bench.driver.remove_network(&NetworkId::new(id).unwrap()).await;
+            assert_eq!(removed.unwrap_err().code(), codes::NETWORK_NOT_FOUND, "{id}");
+        }
+    });
+}
+
+#[test]
+fn a_name_equal_to_the_prefix_of_an_id_is_not_an_id() {
+    on_each("a name that is a short id", async |bench| {
+        let made = bench.running("sleep 60").await;
+        let short = &made.id.as_str()[..12];
+        let decoy = bench.config("true").name(short);
+        let decoy = bench.driver.create_container(&decoy).await.unwrap();
+        let id = ContainerId::new(short).unwrap();
+        assert_eq!(bench.driver.get_container(&id).await.unwrap(), None);
+        for error in [
+            bench.driver.stop_container(&id, StopOptions::kill()).await.err(),
+            bench
+                .driver
+                .remove_container(&id, RemoveOptions::force())
+                .await
+                .err(),
+        ] {
+            assert_eq!(error.unwrap().code(), codes::CONTAINER_NOT_FOUND);
+        }
         assert!(bench.driver.is_container_healthy(&made.id).await.unwrap());
+        assert!(bench.driver.get_container(&decoy.id).await.unwrap().is_some());
     });
 }

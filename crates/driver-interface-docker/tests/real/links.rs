@@ -331,43 +331,6 @@ fn a_command_that_never_stops_printing_is_ended_in_time() {
 }
 
 #[test]
-fn what_is_typed_into_a_terminal_ends_with_the_input() {
-    on_each(
-        "what_is_typed_into_a_terminal_ends_with_the_input",
-        async |bench| {
-            let made = bench.running(IDLE).await;
-            let size = TtySize {
-                columns: 132,
-                rows: 43,
-            };
-            let run = async |config: ExecConfig| {
-                let output = timeout(
-                    Duration::from_secs(20),
-                    super::exec::exec(&bench, &made, config.tty(size)),
-                );
-                let output = output.await.unwrap();
-                assert!(output.success() && !output.truncated, "{output:?}");
-                output.stdout_text().into_owned()
-            };
-            let script = ExecConfig::shell("read x; echo got $x; stty size").stdin("hi\n");
-            assert_eq!(run(script).await, "hi\r\ngot hi\r\n43 132\r\n");
-            for (input, shown) in [("", ""), ("x\n", "x\r\nx\r\n"), ("x", "xx")] {
-                let came = run(ExecConfig::shell("cat").stdin(input)).await;
-                assert_eq!(came.replace("^D\u{8}\u{8}", ""), shown, "{input:?}");
-            }
-            let config = ExecConfig::shell("cat; echo over").tty(size);
-            let mut session = bench.driver.exec_stream(&made.id, config).await.unwrap();
-            session.close_stdin().await.unwrap();
-            let mut text = String::new();
-            let read = timeout(Duration::from_secs(20), session.stdout.read_to_string(&mut text));
-            read.await.unwrap().unwrap();
-            assert!(text.ends_with("over\r\n"), "{text:?}");
-            assert_eq!(session.wait().await.unwrap(), ExecOutcome::Exited(0));
-        },
-    );
-}
-
-#[test]
 fn a_session_dropped_with_its_runtime_leaves_no_command() {
     on_each(
         "a_session_dropped_with_its_runtime_leaves_no_command",

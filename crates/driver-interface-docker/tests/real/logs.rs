@@ -1,38 +1,13 @@
 //! What containers print, as it is read back.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use driver_interface_errors::codes;
-use driver_interface_types::{ContainerDriver, LogOptions, RemoveOptions, StopOptions};
+use driver_interface_types::{ContainerDriver, LogOptions, LogStreamOptions, RemoveOptions};
 
 use super::engine::{Bench, on_each};
 
 async fn logs(bench: &Bench, id: &driver_interface_types::ContainerId, options: LogOptions) -> String {
     bench.driver.get_container_logs(id, options).await.unwrap()
-}
-
-#[test]
-fn streams_are_told_apart_and_keep_their_order() {
-    on_each("streams_are_told_apart_and_keep_their_order", async |bench| {
-        let script = "for i in $(seq 2000); do echo o$i; echo e$i >&2; done";
-        let done = bench.ended(&bench.config(script)).await;
-        let expected = |mark: &str| (1..=2000).map(|i| format!("{mark}{i}\n")).collect::<String>();
-        let all = LogOptions::default();
-        assert_eq!(logs(&bench, &done.id, all.only_stdout()).await, expected("o"));
-        assert_eq!(logs(&bench, &done.id, all.only_stderr()).await, expected("e"));
-        let both = logs(&bench, &done.id, all).await;
-        let of = |mark: char| {
-            both.lines()
-                .filter(move |line| line.starts_with(mark))
-                .map(|line| format!("{line}\n"))
-        };
-        assert_eq!(of('o').collect::<String>(), expected("o"));
-        assert_eq!(of('e').collect::<String>(), expected("e"));
-        let mut none = all;
-        (none.stdout, none.stderr) = (false, false);
-        let error = bench.driver.get_container_logs(&done.id, none).await.unwrap_err();
-        assert_eq!(error.code(), codes::CONFIGURATION_ERROR);
-    });
 }
 
 #[test]
@@ -63,7 +38,17 @@ fn the_last_lines_are_counted_in_lines() {
             );
         }
         assert_eq!(logs(&bench, &done.id, all.only_stderr().tail(1)).await, "e2\n");
-        assert!(logs(&bench, &done.id, all.only_stdout().tail(3)).await == format!("{long}\nc\ntail"));
+        for (tail, expected) in [(1, "tail".to_owned()), (3, format!("{long}\nc\ntail"))] {
+            assert!(
+                logs(&bench, &done.id, all.only_stdout().tail(tail)).await == expected,
+                "tail {tail}"
+            );
+            let options = LogStreamOptions::default().only_stdout().tail(tail);
+            let stream = bench.driver.stream_container_logs(&done.id, options).await;
+            let chunks = stream.unwrap().collect_all().await.unwrap();
+            let streamed: String = chunks.iter().map(|chunk| chunk.text()).collect();
+            assert!(streamed == expected, "tail {tail} of a stream");
+        }
     });
 }
 
@@ -79,17 +64,6 @@ fn the_last_lines_of_a_long_log_are_found() {
             logs(&bench, &done.id, LogOptions::default().only_stderr().tail(5)).await,
             "once\n"
         );
-    });
-}
-
-#[test]
-fn bytes_come_through_whatever_they_are() {
-    on_each("bytes_come_through_whatever_they_are", async |bench| {
-        let script =
-            "printf 'a\\r\\n\\nb\\000c\\n\\033[1m\\n\\001\\000\\000\\000\\000\\000\\000\\004\\nlast\\377'";
-        let done = bench.ended(&bench.config(script)).await;
-        let got = logs(&bench, &done.id, LogOptions::default()).await;
-        assert_eq!(got, "a\r\n\nb\0c\n\x1b[1m\n\u{1}\0\0\0\0\0\0\u{4}\nlast\u{fffd}");
     });
 }
 
@@ -122,47 +96,6 @@ fn a_long_line_is_one_line() {
                 text.len()
             );
         }
-    });
-}
-
-#[test]
-fn times_are_stamped_and_filtered_by() {
-    on_each("times_are_stamped_and_filtered_by", async |bench| {
-        let made = bench
-            .running("echo early; sleep 3; echo late; echo later >&2")
-            .await;
-        tokio::time::sleep(Duration::from_millis(1500)).await;
-        let between = SystemTime::now();
-        let done = bench.until(&made, |now| now.exit.is_some()).await;
-        let all = LogOptions::default();
-        let plain = logs(&bench, &done.id, all).await;
-        let stamped = logs(&bench, &done.id, all.timestamps(true)).await;
-        let mut without = String::new();
-        for line in stamped.lines() {
-            let (stamp, text) = line.split_once(' ').unwrap();
-            assert!(stamp.ends_with('Z') && stamp.len() >= 20, "{line}");
-            without += &format!("{text}\n");
-        }
-        let sorted = |text: &str| {
-            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            lines.sort();
-            lines
-        };
-        assert_eq!(sorted(&without), sorted(&plain));
-        assert_eq!(
-            sorted(&logs(&bench, &done.id, all.since(between)).await),
-            ["late", "later"]
-        );
-        assert_eq!(
-            logs(&bench, &done.id, all.since(between).only_stdout().tail(5)).await,
-            "late\n"
-        );
-        let future = SystemTime::now() + Duration::from_secs(60);
-        assert_eq!(logs(&bench, &done.id, all.since(future)).await, "");
-        assert_eq!(
-            logs(&bench, &done.id, all.since(SystemTime::UNIX_EPOCH)).await,
-            plain
-        );
     });
 }
 
@@ -201,51 +134,6 @@ fn following_has_all_of_a_large_log() {
 }
 
 #[test]
-fn following_a_created_container_waits_for_its_run_and_ends_with_it() {
-    on_each(
-        "following_a_created_container_waits_for_its_run_and_ends_with_it",
-        async |bench| {
-            let made = bench.created("echo one; sleep 1; echo two").await;
-            let following = logs(&bench, &made.id, LogOptions::default().follow(true));
-            let starting = async {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                bench.driver.start_container(&made.id).await.unwrap();
-            };
-            let began = Instant::now();
-            let (got, ()) = tokio::join!(following, starting);
-            assert_eq!(got, "one\ntwo\n");
-            assert!(began.elapsed() > Duration::from_secs(1) && began.elapsed() < Duration::from_secs(8));
-            let again = Instant::now();
-            assert_eq!(
-                logs(&bench, &made.id, LogOptions::default().follow(true)).await,
-                "one\ntwo\n"
-            );
-            assert!(again.elapsed() < Duration::from_secs(3));
-        },
-    );
-}
-
-#[test]
-fn following_keeps_the_last_lines_and_adds_what_comes() {
-    on_each(
-        "following_keeps_the_last_lines_and_adds_what_comes",
-        async |bench| {
-            let made = bench.running("seq 5; echo ready; sleep 3; echo new").await;
-            bench.ready(&made).await;
-            let options = LogOptions::default().follow(true);
-            let (all, two, none) = tokio::join!(
-                logs(&bench, &made.id, options),
-                logs(&bench, &made.id, options.tail(2)),
-                logs(&bench, &made.id, options.tail(0)),
-            );
-            assert_eq!(all, "1\n2\n3\n4\n5\nready\nnew\n");
-            assert_eq!(two, "5\nready\nnew\n");
-            assert_eq!(none, "new\n");
-        },
-    );
-}
-
-#[test]
 fn following_ends_when_the_container_is_removed() {
     on_each("following_ends_when_the_container_is_removed", async |bench| {
         for started in [false, true] {
@@ -274,32 +162,5 @@ fn following_ends_when_the_container_is_removed() {
                 .unwrap();
             assert_eq!(got, if started { "ready\n" } else { "" });
         }
-    });
-}
-
-#[test]
-fn logs_of_all_runs_stay() {
-    on_each("logs_of_all_runs_stay", async |bench| {
-        let made = bench.created("echo run").await;
-        for runs in 1..=2 {
-            bench.driver.start_container(&made.id).await.unwrap();
-            bench.until(&made, |now| now.exit.is_some()).await;
-            assert_eq!(
-                logs(&bench, &made.id, LogOptions::default()).await,
-                "run\n".repeat(runs)
-            );
-        }
-        bench
-            .driver
-            .stop_container(&made.id, StopOptions::default())
-            .await
-            .unwrap();
-        let gone = driver_interface_types::ContainerId::new("nosuch").unwrap();
-        let error = bench
-            .driver
-            .get_container_logs(&gone, LogOptions::default())
-            .await
-            .unwrap_err();
-        assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND);
     });
 }

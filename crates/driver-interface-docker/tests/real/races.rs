@@ -1,31 +1,15 @@
 //! Several at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
-    ContainerDriver, ContainerFilter, ContainerStatus, ExecConfig, ExecOutcome, LogOptions, NetworkConfig,
-    RemoveOptions, ResourceFilter, StartOutcome, StopOptions, StopOutcome, VolumeConfig,
+    ContainerDriver, ContainerStatus, LogOptions, NetworkConfig, RemoveOptions, ResourceFilter, StartOutcome,
+    StopOptions, VolumeConfig,
 };
 use futures_util::future::join_all;
 
 use super::engine::on_each;
-
-#[test]
-fn one_of_sixteen_creations_of_a_name_wins() {
-    on_each("one_of_sixteen_creations_of_a_name_wins", async |bench| {
-        let config = bench.config("true").name(format!("{}-race", bench.namespace));
-        let drivers = [bench.another().await, bench.another().await];
-        let made = join_all((0..16).map(|at| drivers[at % 2].create_container(&config))).await;
-        assert_eq!(made.iter().filter(|one| one.is_ok()).count(), 1);
-        for error in made.iter().filter_map(|one| one.as_ref().err()) {
-            assert_eq!(
-                (error.code(), error.hint()),
-                (codes::CONTAINER_CREATION_FAILED, Some(Hint::NameTaken))
-            );
-        }
-    });
-}
 
 #[test]
 fn one_of_sixteen_creators_of_a_volume_wins() {
@@ -118,45 +102,6 @@ fn sixteen_starts_run_it_once() {
 }
 
 #[test]
-fn sixteen_stops_all_succeed_in_the_time_of_one() {
-    on_each("sixteen_stops_all_succeed_in_the_time_of_one", async |bench| {
-        let made = bench
-            .running("trap '' TERM; echo ready; while :; do sleep 0.1; done")
-            .await;
-        bench.ready(&made).await;
-        let began = Instant::now();
-        let firm = StopOptions::kill_after(Duration::from_secs(2));
-        let outcomes = join_all((0..16).map(|_| bench.driver.stop_container(&made.id, firm))).await;
-        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
-        assert!(
-            outcomes
-                .iter()
-                .all(|one| *one.as_ref().unwrap() != StopOutcome::Stopped),
-            "{outcomes:?}"
-        );
-        let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
-        assert_eq!(now.exit_code(), Some(137));
-    });
-}
-
-#[test]
-fn one_of_sixteen_removals_wins() {
-    on_each("one_of_sixteen_removals_wins", async |bench| {
-        for _ in 0..3 {
-            let made = bench.running("sleep 60").await;
-            let removed =
-                join_all((0..16).map(|_| bench.driver.remove_container(&made.id, RemoveOptions::force())))
-                    .await;
-            for error in removed.iter().filter_map(|one| one.as_ref().err()) {
-                assert_eq!(error.code(), codes::CONTAINER_NOT_FOUND, "{error:?}");
-            }
-            assert_eq!(removed.iter().filter(|one| one.is_ok()).count(), 1);
-            assert_eq!(bench.driver.get_container(&made.id).await.unwrap(), None);
-        }
-    });
-}
-
-#[test]
 fn start_against_stop_ends_in_one_of_two_states() {
     on_each("start_against_stop_ends_in_one_of_two_states", async |bench| {
         for round in 0..6 {
@@ -186,34 +131,6 @@ fn start_against_stop_ends_in_one_of_two_states() {
 }
 
 #[test]
-fn a_command_against_a_stop_ends_as_itself_or_with_its_container_or_is_refused() {
-    on_each("exec against stop", |bench| async move {
-        for millis in [0, 50, 100, 200] {
-            let made = bench.running("while :; do sleep 1; done").await;
-            let commands = (0..8).map(|_| bench.driver.exec(&made.id, ExecConfig::shell("exit 3")));
-            let stop = async {
-                tokio::time::sleep(Duration::from_millis(millis)).await;
-                bench.driver.stop_container(&made.id, StopOptions::kill()).await
-            };
-            let (answers, stopped) = tokio::join!(join_all(commands), stop);
-            stopped.unwrap();
-            for answer in answers {
-                match answer {
-                    Ok(output) => assert!(
-                        matches!(
-                            output.outcome,
-                            ExecOutcome::Exited(3) | ExecOutcome::ContainerGone
-                        ),
-                        "{output:?}"
-                    ),
-                    Err(error) => assert_eq!(error.code(), "CONTAINER_NOT_RUNNING", "{error}"),
-                }
-            }
-        }
-    });
-}
-
-#[test]
 fn start_against_remove_never_leaves_a_container() {
     on_each("start_against_remove_never_leaves_a_container", async |bench| {
         for round in 0..6 {
@@ -232,48 +149,6 @@ fn start_against_remove_never_leaves_a_container() {
             assert_eq!(bench.driver.get_container(&made.id).await.unwrap(), None);
         }
     });
-}
-
-#[test]
-fn a_list_made_while_others_come_and_go_is_whole() {
-    on_each("a_list_made_while_others_come_and_go_is_whole", async |bench| {
-        let kept = [bench.created("true").await.id, bench.created("true").await.id];
-        let end = Instant::now() + Duration::from_secs(3);
-        let churn = async {
-            while Instant::now() < end {
-                let made = bench.created("true").await;
-                bench
-                    .driver
-                    .remove_container(&made.id, RemoveOptions::default())
-                    .await
-                    .unwrap();
-            }
-        };
-        let look = async {
-            while Instant::now() < end {
-                let listed = bench
-                    .driver
-                    .list_containers(&ContainerFilter::default())
-                    .await
-                    .unwrap();
-                for id in &kept {
-                    assert!(listed.iter().any(|one| one.id == *id));
-                }
-            }
-        };
-        tokio::join!(churn, async { tokio::join!(churn_twice(&bench, end), look) });
-    });
-}
-
-async fn churn_twice(bench: &super::engine::Bench, end: Instant) {
-    while Instant::now() < end {
-        let made = bench.created("true").await;
-        bench
-            .driver
-            .remove_container(&made.id, RemoveOptions::force())
-            .await
-            .unwrap();
-    }
 }
 
 #[test]

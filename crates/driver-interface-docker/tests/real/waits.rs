@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use driver_interface_errors::{Effect, Hint, codes};
+use driver_interface_errors::{Hint, codes};
 use driver_interface_types::{
     ContainerDriver, ContainerDriverExt, ContainerId, ContainerStatus, RemoveOptions, SecurityOptions,
     StopOptions, WaitFor, WaitOptions,
@@ -21,93 +21,18 @@ async fn wait(bench: &Bench, id: &ContainerId) -> driver_interface_errors::Resul
 }
 
 #[test]
-fn a_wait_returns_how_the_run_ended_before_and_after_its_end() {
-    on_each(
-        "a_wait_returns_how_the_run_ended_before_and_after_its_end",
-        async |bench| {
-            let made = bench.running("sleep 1; exit 42").await;
-            let began = Instant::now();
-            let waits = (0..10).map(|_| wait(&bench, &made.id));
-            let codes = futures_util::future::join_all(waits).await;
-            assert!(
-                codes.iter().all(|code| *code.as_ref().unwrap() == 42),
-                "{codes:?}"
-            );
-            assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-            let later = bench.driver.wait_container(&made.id, WaitOptions::default());
-            let now = bench.driver.get_container(&made.id).await.unwrap().unwrap();
-            assert_eq!(Some(later.await.unwrap()), now.exit);
-        },
-    );
-}
-
-#[test]
-fn a_wait_for_a_created_container_is_for_the_end_of_its_run() {
-    on_each(
-        "a_wait_for_a_created_container_is_for_the_end_of_its_run",
-        async |bench| {
-            let made = bench.created("exit 7").await;
-            let short = WaitOptions::at_most(Duration::from_millis(700));
-            let early = bench.driver.wait_container(&made.id, short).await.unwrap_err();
-            assert_eq!(
-                (early.code(), early.effect()),
-                (codes::WAIT_TIMEOUT, Effect::NotApplied)
-            );
-            let (code, started) = tokio::join!(wait(&bench, &made.id), async {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                bench.driver.start_container(&made.id).await
-            });
-            started.unwrap();
-            assert_eq!(code.unwrap(), 7);
-        },
-    );
-}
-
-#[test]
-fn a_wait_keeps_the_code_of_a_container_that_is_removed() {
-    on_each(
-        "a_wait_keeps_the_code_of_a_container_that_is_removed",
-        async |bench| {
-            let made = bench.running("sleep 300").await;
-            let (code, removed) = tokio::join!(wait(&bench, &made.id), async {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                bench
-                    .driver
-                    .remove_container(&made.id, RemoveOptions::force())
-                    .await
-            });
-            removed.unwrap();
-            assert_eq!(code.unwrap(), 137);
-            // Removed as soon as one waiter knows that it ended: the others know too.
-            let made = bench.running("sleep 1; exit 5").await;
-            let remove_first = async {
-                let code = wait(&bench, &made.id).await;
-                let removed = bench.driver.remove_container(&made.id, RemoveOptions::default());
-                removed.await.unwrap();
-                code
-            };
-            let (first, second, third) =
-                tokio::join!(remove_first, wait(&bench, &made.id), wait(&bench, &made.id));
-            assert_eq!((first.unwrap(), second.unwrap(), third.unwrap()), (5, 5, 5));
-        },
-    );
-}
-
-#[test]
-fn a_container_removed_without_a_run_has_no_code() {
-    on_each("a_container_removed_without_a_run_has_no_code", async |bench| {
-        let made = bench.created("exit 7").await;
-        let (code, removed) = tokio::join!(wait(&bench, &made.id), async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            bench
-                .driver
-                .remove_container(&made.id, RemoveOptions::default())
-                .await
-        });
-        removed.unwrap();
-        assert_eq!(code.unwrap_err().code(), codes::CONTAINER_NOT_FOUND);
-        let gone = wait(&bench, &made.id).await.unwrap_err();
-        assert_eq!(gone.code(), codes::CONTAINER_NOT_FOUND);
+fn concurrent_waits_return_the_exit_code_when_the_first_one_removes_the_container() {
+    on_each("a_wait_keeps_the_code", async |bench| {
+        let made = bench.running("sleep 1; exit 5").await;
+        let remove_first = async {
+            let code = wait(&bench, &made.id).await;
+            let removed = bench.driver.remove_container(&made.id, RemoveOptions::default());
+            removed.await.unwrap();
+            code
+        };
+        let (first, second, third) =
+            tokio::join!(remove_first, wait(&bench, &made.id), wait(&bench, &made.id));
+        assert_eq!((first.unwrap(), second.unwrap(), third.unwrap()), (5, 5, 5));
     });
 }
 
@@ -119,8 +44,6 @@ fn an_exit_before_readiness_is_told_with_the_last_words_and_their_cause() {
             let plain = |script: &str| bench.config(script);
             let user = |script: &str| plain(script).security(SecurityOptions::default().user("1234:1234"));
             let mut cases = vec![
-                (plain("echo one; echo two >&2; exit 4"), "code 4", None),
-                (plain("touch /etc/x"), "code 1", Some(Hint::ReadOnlyRoot)),
                 (user("cat /proc/slabinfo"), "code 1", Some(Hint::PermissionDenied)),
                 (plain("nosuchserver"), "code 127", Some(Hint::CommandNotFound)),
                 (

@@ -296,7 +296,15 @@ pub(super) const FAULTS: &[Fault] = &[
             }
             _ => error,
         })],
-        &["errors/hints", "errors/exec-hints", "errors/names-are-only-names"],
+        &[
+            "errors/hints",
+            "errors/exec-hints",
+            "errors/names-are-only-names",
+            "volumes/in-use-stays",
+            "networks/in-use-stays",
+            "capability/image-in-use-stays",
+            "lifecycle/stop/gives-up-and-leaves-it-running",
+        ],
     ),
     Fault::new(
         "a-program-s-name-is-taken-for-the-cause",

@@ -97,6 +97,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/environment", "exec/no-such-program"],
     ),
     Fault::new(
+        "exec-ignores-group",
+        "A command runs with its user's own group instead of the requested one.",
+        &[Command(|config| {
+            if let Some((user, _)) = config.user.as_deref().and_then(|user| user.split_once(':')) {
+                config.user = Some(user.to_owned());
+            }
+        })],
+        &["exec/environment"],
+    ),
+    Fault::new(
         "exec-ignores-folder",
         "A command runs in the container's folder, whichever is asked for.",
         &[Command(|config| config.working_dir = None)],
@@ -124,6 +134,19 @@ pub(super) const FAULTS: &[Fault] = &[
         "exec-output-ends-early",
         "Of a long output the last part is not waited for.",
         &[Output(|output| output.stdout.truncate(1024 * 1024))],
+        &["exec/output-large"],
+    ),
+    Fault::new(
+        "exec-output-is-shuffled",
+        "The parts of a long output are returned in another order.",
+        &[Output(|output| {
+            let mut shuffled = output.stdout.to_vec();
+            let middle = shuffled.len() / 2;
+            if middle > 1024 * 1024 {
+                shuffled.rotate_left(middle);
+            }
+            output.stdout = shuffled.into();
+        })],
         &["exec/output-large"],
     ),
     Fault::new(
