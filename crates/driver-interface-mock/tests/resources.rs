@@ -13,7 +13,7 @@ use driver_interface_errors::{Effect, Hint, codes};
 use driver_interface_mock::{Latency, MockDockerDriver, MockEngine};
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerDriverExt as _, ImageRef, Namespace, NetworkConfig,
-    PullPolicy, RemoveOptions, ResourceFilter, VolumeConfig, VolumeId, VolumeMount,
+    PullPolicy, RemoveOptions, ResourceFilter, VolumeConfig,
 };
 use support::{instant_driver, run_on, script, started};
 

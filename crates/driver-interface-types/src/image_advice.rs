@@ -97,8 +97,8 @@ impl ImageInfo {
             let rest = path.strip_prefix(target.trim_end_matches('/'));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let mounts = config.volumes.iter().enumerate();
-        let (at, problem) = match mounts.filter(|(_, mount)| over(&mount.target)).next_back() {
+        let mut mounts = config.volumes.iter().enumerate();
+        let (at, problem) = match mounts.rfind(|(_, mount)| over(&mount.target)) {
             Some((index, mount)) if mount.read_only => (
                 format!("volumes[{index}].readOnly"),
                 "a read-only mount there".to_owned(),

@@ -134,9 +134,12 @@ fn the_reader_reads_what_serde_writes() {
     );
 }
 
+/// Parses a config and drops it.
+type Reader = fn(&str) -> Result<(), ConfigurationError>;
+
 #[test]
 fn the_reader_knows_the_type_of_every_field() {
-    let readers: [(&str, fn(&str) -> Result<(), ConfigurationError>); 3] = [
+    let readers: [(&str, Reader); 3] = [
         ("ContainerConfig", |json| parse_container_config(json).map(drop)),
         ("NetworkConfig", |json| parse_network_config(json).map(drop)),
         ("VolumeConfig", |json| parse_volume_config(json).map(drop)),
