@@ -14,7 +14,7 @@ use crate::{Capabilities, ConfigFeature, Operation, SessionId, VolumeId, millis}
 /// The configuration of a volume.
 ///
 /// A new volume is empty and belongs to the default user of containers, so that containers with default security
-/// options can write to it:
+/// options can write to it.
 ///
 /// ```
 /// use driver_interface_mock::MockDockerDriver;
