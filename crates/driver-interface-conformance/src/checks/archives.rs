@@ -18,44 +18,45 @@ const NEEDS: &[Operation] = &[Operation::CopyIntoContainer, Operation::CopyFromC
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/archive-round-trip",
-        "A folder that is unpacked into a container is packed again as it was: names, content, permissions, links.",
+        "A directory that is unpacked into a container is packed again unchanged: names, content, \
+         permissions, links.",
         run!(round_trip),
     )
     .requires(NEEDS),
     Check::must(
         "files/archive-owners",
-        "Files and folders of an archive keep the owners that they have, on their way in and out.",
+        "Files and directories of an archive keep their owners when they are unpacked and packed.",
         run!(owners),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]).properties(&[Property::ArchiveOwners]),
     Check::must(
         "files/archive-pattern-names",
-        "What is packed has the name that was asked for, also where that is a pattern for another one.",
+        "`copy_out` packs exactly the named path, also if the name is a glob pattern that matches other files.",
         run!(pattern_names),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::WriteFile]),
     Check::must(
         "files/archive-large",
-        "An archive of many megabytes goes in and out whole.",
+        "An archive of many megabytes is unpacked and packed completely.",
         run!(large),
     )
     .limit(180)
     .requires(NEEDS),
     Check::must(
         "files/archive-hostile-names",
-        "Names with `..` and links that lead out write nothing outside the folder's container.",
+        "Names with `..` and links that lead outside write nothing outside the target directory.",
         run!(hostile),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
     Check::must(
         "files/archive-broken",
-        "An archive that is none, or is cut off, is `FileSystemError`.",
+        "Data that is not an archive, or a truncated archive, is `FileSystemError`.",
         run!(broken),
     )
     .requires(NEEDS),
     Check::must(
         "files/no-such-folder",
-        "Unpacking into a folder that does not exist, or is a file, is `FileSystemError`, as is packing what is not there.",
+        "Unpacking into a missing directory or a file is `FileSystemError`; so is packing a missing path.",
         run!(no_such_folder),
     )
     .requires(NEEDS),

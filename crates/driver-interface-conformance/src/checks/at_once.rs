@@ -13,19 +13,19 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/exec",
-        "Sixteen commands at once, over two drivers, each get their own input, output and exit code.",
+        "Sixteen concurrent commands, started by two drivers, each get their own input, output and exit code.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/exec-against-stop",
-        "Commands against a stop end as themselves or with their container, or are refused; none hangs.",
+        "Commands that race with a stop finish, end with their container, or are refused; none hangs.",
         run!(exec_against_stop),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/pause",
-        "Of eight pauses at once one freezes the container, and all succeed.",
+        "Eight concurrent pauses all succeed, and exactly one reports that it paused the container.",
         run!(pause),
     )
     .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),

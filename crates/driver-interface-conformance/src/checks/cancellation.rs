@@ -15,29 +15,29 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cancellation/create-dropped-at-once",
-        "A creation dropped at any of its await points leaves no container and its name free.",
+        "A creation that is dropped at any of its await points leaves no container, and its name stays free.",
         run!(create_by_polls),
     ),
     Check::must(
         "cancellation/create-dropped-in-time",
-        "A creation dropped after some milliseconds leaves no container.",
+        "A creation that is dropped after some milliseconds leaves no container.",
         run!(create_by_time),
     )
-    .because("engines go on with a creation after their client has gone"),
+    .because("engines continue a creation after their client disconnects"),
     Check::must(
         "cancellation/create-tried-again",
-        "After a dropped creation, the same one with its key succeeds and leaves one container.",
+        "After a creation is dropped, repeating it with the same key succeeds and leaves one container.",
         run!(create_again),
     ),
     Check::must(
         "cancellation/volume-and-network",
-        "A dropped creation of a volume or network leaves none.",
+        "A dropped creation of a volume or network leaves no volume or network.",
         run!(volume_and_network),
     )
     .without_image(),
     Check::must(
         "cancellation/volume-owner",
-        "A creation of a volume with an owner that is dropped at any time leaves no volume and its name free.",
+        "A dropped creation of a volume with an owner leaves no volume, and its name stays free.",
         run!(volume_owner),
     )
     .because("an engine may need several requests to set the owner")
@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "cancellation/stop",
-        "A dropped stop kills nothing before its grace is over.",
+        "A dropped stop kills nothing before its grace period is over.",
         run!(stop),
     ),
     Check::must(
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "cancellation/follow",
-        "Dropping calls that follow logs disturbs neither the container nor other readers.",
+        "Dropping calls that follow logs affects neither the container nor other readers.",
         run!(follow),
     ),
 ];

@@ -11,42 +11,42 @@ use crate::{Check, CheckResult, Ctx, TestImage, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "capability/stable-identity",
-        "Name, version and capabilities are the same at every call and for every driver of one engine.",
+        "Name, version and capabilities are the same for every call and for every driver of one engine.",
         run!(stable_identity),
     )
     .without_image(),
     Check::must(
         "capability/undeclared-operations-refuse",
-        "An optional operation that is not declared answers `UnsupportedError`, not retryable, and does nothing.",
+        "An optional operation that is not declared returns `UnsupportedError`, not retryable, and has no effect.",
         run!(undeclared_operations),
     )
     .without_image(),
     Check::must(
         "capability/undeclared-limit-warns",
-        "A limit or security option the driver does not declare is named in a warning on the instance.",
+        "The instance has a warning for each limit or security option that the driver does not declare.",
         run!(undeclared_limit_warns),
     )
-    .because("a limit that the engine cannot enforce is never silently dropped"),
+    .because("a limit that the engine cannot enforce must not be dropped silently"),
     Check::must(
         "capability/undeclared-limit-refused-when-strict",
-        "With `Strictness::Require` a creation whose limits or security cannot be enforced is refused.",
+        "With `Strictness::Require`, a creation whose limits or security options cannot be enforced is refused.",
         run!(undeclared_limit_strict),
     ),
     Check::must(
         "capability/declared-limits-are-accepted",
-        "A declared limit or security option causes no warning, and neither does a limit that was not asked for.",
+        "Declared limits and security options cause no warning; neither do limits that the config does not set.",
         run!(declared_limits),
     ),
     Check::must(
         "capability/volume-list",
-        "`list_volumes` works when it is declared.",
+        "`list_volumes` works if it is declared.",
         run!(volume_list),
     )
     .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "capability/network-list",
-        "`list_networks` works when it is declared.",
+        "`list_networks` works if it is declared.",
         run!(network_list),
     )
     .requires(&[Operation::ListNetworks])

@@ -12,35 +12,35 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cleanup/session",
-        "Removing a session removes its containers, running ones too, and nothing of another session.",
+        "`remove_session` removes all containers of the session, also running ones, and nothing of another session.",
         run!(session),
     ),
     Check::must(
         "cleanup/session-with-volumes-and-networks",
-        "Removing a session removes volumes and networks that its containers use, in the right order.",
+        "`remove_session` also removes volumes and networks that its containers use, in the right order.",
         run!(everything),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/by-another-process",
-        "A driver that made nothing of it finds a session by its labels and removes it.",
+        "A driver that created none of a session's resources finds them by their labels and removes them.",
         run!(another_process),
     ),
     Check::must(
         "cleanup/namespace",
-        "Clearing a namespace removes what all sessions and no session have, and nothing of another namespace.",
+        "`remove_namespace` removes resources of all sessions and of no session, and nothing of another namespace.",
         run!(namespace),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/idle-networks",
-        "Removing idle networks spares those of containers that run, have exited or were never started.",
+        "Removing idle networks spares networks of containers that are running, exited or created.",
         run!(idle_networks),
     )
     .requires(&[Operation::RemoveIdleNetworks]),
     Check::must(
         "cleanup/idle-networks-at-once",
-        "Clean-ups of networks by two drivers disturb neither each other nor containers that are created meanwhile.",
+        "Concurrent network clean-ups by two drivers affect neither each other nor containers being created.",
         run!(idle_networks_at_once),
     )
     .requires(&[Operation::RemoveIdleNetworks]),

@@ -15,58 +15,58 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/create-same-name",
-        "Of 16 creations of one name exactly one succeeds; the others say that it is taken.",
+        "Of 16 concurrent creations with one name exactly one succeeds; the others report that the name is taken.",
         run!(create_same_name),
     ),
     Check::must(
         "concurrency/create-volume",
-        "Of 16 creations of one volume, over two drivers, exactly one succeeds.",
+        "Of 16 concurrent creations of one volume, by two drivers, exactly one succeeds.",
         run!(create_volume),
     )
-    .because("engines answer every one of them with success")
+    .because("engines report success for all of them")
     .without_image(),
     Check::must(
         "concurrency/create-network",
-        "Of 16 creations of one network, over two drivers, exactly one succeeds, and there is one network.",
+        "Of 16 concurrent creations of one network, by two drivers, exactly one succeeds, and one network exists.",
         run!(create_network),
     )
-    .because("one engine makes up to 16 networks of one name")
+    .because("one engine creates up to 16 networks with one name")
     .limit(180)
     .without_image(),
     Check::must(
         "concurrency/remove-container",
-        "Of 16 removals of one container exactly one succeeds; the others say \"not found\".",
+        "Of 16 concurrent removals of one container exactly one succeeds; the others report \"not found\".",
         run!(remove_container),
     ),
     Check::must(
         "concurrency/remove-volume",
-        "Of 8 removals of one volume exactly one succeeds; the others say \"not found\".",
+        "Of 8 concurrent removals of one volume exactly one succeeds; the others report \"not found\".",
         run!(remove_volume),
     )
     .without_image(),
     Check::must(
         "concurrency/start",
-        "Of 16 starts all succeed, one of them starts it, and there is one process.",
+        "Sixteen concurrent starts all succeed, exactly one reports `Started`, and one process runs.",
         run!(start),
     ),
     Check::must(
         "concurrency/stop",
-        "Of 16 stops by force of one container all succeed, and take no longer than one.",
+        "Sixteen concurrent forced stops of one container all succeed and take no longer than one.",
         run!(stop),
     ),
     Check::must(
         "concurrency/start-against-stop",
-        "A start against a stop ends in one of the two states, and neither is an error.",
+        "A start that races with a stop leaves the container running or stopped, and neither call fails.",
         run!(start_against_stop),
     ),
     Check::must(
         "concurrency/start-against-remove",
-        "A container that is started while it is removed by force never survives.",
+        "A container that is started during a forced removal is always removed.",
         run!(start_against_remove),
     ),
     Check::must(
         "concurrency/list-during-churn",
-        "A list made while containers come and go succeeds and has those that stay.",
+        "Listing succeeds while containers are created and removed, and includes every container that remains.",
         run!(list_during_churn),
     ),
 ];

@@ -10,75 +10,75 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "config/all-violations-at-once",
-        "A config with five mistakes is refused with five violations, each at its path.",
+        "A config with five mistakes is refused with five violations, each with its path.",
         run!(all_at_once),
     )
     .without_image(),
     Check::must(
         "config/name-hostile",
-        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never mended.",
+        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never corrected.",
         run!(names),
     )
     .without_image(),
     Check::must(
         "config/session-hostile",
-        "A session that is no safe name is refused.",
+        "A session name with unsafe characters is refused.",
         run!(sessions),
     )
     .without_image(),
     Check::must(
         "config/image-malformed",
-        "Text that is no image reference is `ConfigurationError`, not a missing image.",
+        "A malformed image reference is `ConfigurationError`, not a missing image.",
         run!(images),
     )
     .without_image(),
     Check::must(
         "config/environment-invalid",
-        "Environment names that are empty or hold `=`, NUL or a line break, and values that hold NUL, are refused.",
+        "Variable names that are empty or contain `=`, NUL or a line break, and values with NUL, are refused.",
         run!(environment),
     )
     .without_image(),
     Check::must(
         "config/labels-reserved",
-        "Labels under the drivers' own prefix are refused on containers, volumes and networks.",
+        "Labels with the reserved prefix are refused on containers, volumes and networks.",
         run!(reserved_labels),
     )
-    .because("a session or namespace that a user can write can be forged")
+    .because("a user who can set the labels of sessions and namespaces can forge them")
     .without_image(),
     Check::must(
         "config/limits-out-of-range",
-        "Limits that are zero, negative, infinite or no number are refused, whatever the engine would take.",
+        "Limits that are zero, negative, infinite or NaN are refused, whether or not the engine accepts them.",
         run!(limits),
     )
     .without_image(),
     Check::must(
         "config/cpu-beyond-the-driver",
-        "More CPU than the driver allows is `ResourceLimitError` with the resource and both numbers.",
+        "More CPU than the driver allows is `ResourceLimitError` with the resource and both values.",
         run!(cpu_beyond),
     )
     .without_image(),
     Check::must(
         "config/memory-below-the-least",
-        "Less memory than the driver declares as the least is refused at creation.",
+        "Less memory than the declared minimum is refused at creation.",
         run!(memory_below),
     )
     .because("one engine refuses it only at start")
     .without_image(),
     Check::must(
         "config/volume-name-hostile",
-        "A volume name that is no safe name is refused and never becomes a host path.",
+        "A volume name with unsafe characters is refused and never becomes a host path.",
         run!(volume_names),
     )
     .without_image(),
     Check::must(
         "config/network-name-hostile",
-        "A network name that is no safe name, or that means something to the driver, is refused.",
+        "A network name with unsafe characters, or one reserved by the driver, is refused.",
         run!(network_names),
     )
     .without_image(),
     Check::must(
         "config/secrets-stay-out-of-errors",
-        "Values of environment variables appear in no error.",
+        "Errors never contain values of environment variables.",
         run!(secrets),
     )
     .without_image(),

@@ -14,63 +14,64 @@ const NEEDS: &[Operation] = &[Operation::ConnectNetwork, Operation::DisconnectNe
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/get",
-        "A network is found by id and name, equal to what its creation answered, in its own namespace only.",
+        "`get_network` finds a network by id and name, equal to the result of its creation, in its own \
+         namespace only.",
         run!(get),
     )
     .requires(&[Operation::GetNetwork])
     .without_image(),
     Check::must(
         "networks/connect",
-        "A container that is attached while it is created, running or ended uses the network, until it is detached.",
+        "A created, running or exited container that is connected to a network uses it until it is disconnected.",
         run!(connect),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "networks/connect-twice",
-        "Attaching again changes nothing and is fine; detaching once is enough then.",
+        "Connecting a connected container succeeds without effect; one disconnect is then enough.",
         run!(connect_twice),
     )
     .requires(NEEDS),
     Check::must(
         "networks/connect-networkless",
-        "A container that was made with no network is refused: `NetworkConnectError`, and nothing has changed.",
+        "Connecting a container that was created without a network is `NetworkConnectError` and has no effect.",
         run!(networkless),
     )
     .requires(NEEDS),
     Check::must(
         "networks/connect-reaches",
-        "Once attached, a running container is found on the network by its name, and keeps its other network.",
+        "A running container that is connected resolves by name on the network and keeps its other network.",
         run!(reaches),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/connect-alias",
-        "Once attached, it is found by its aliases as well, and only on that network.",
+        "A connected container resolves by its aliases, on that network only.",
         run!(alias),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect",
-        "Once detached, a running container is not reached on the network any more.",
+        "A running container that is disconnected cannot be reached on the network.",
         run!(disconnect),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect-twice",
-        "Detaching what is not attached changes nothing and is fine.",
+        "Disconnecting a container that is not connected succeeds without effect.",
         run!(disconnect_twice),
     )
     .requires(NEEDS),
     Check::must(
         "networks/internal",
-        "The containers of an internal network reach each other, and every driver sees that it is internal.",
+        "Containers on an internal network reach each other, and every driver reports the network as internal.",
         run!(internal),
     )
-    .because("that there is no way out cannot be measured where there is nothing outside to reach")
+    .because("the missing route out cannot be measured on hosts without any route out")
     .config(&[ConfigFeature::InternalNetwork]).properties(&[Property::RealProcesses]),
 ];
 

@@ -14,7 +14,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "creation/created-not-started",
-        "A new container is `created` and `terminated`, and has neither a start nor an end.",
+        "A new container is `created` and `terminated`, and has neither a start time nor an exit.",
         run!(not_started),
     )
     .properties(&[Property::CreatedState]),
@@ -26,67 +26,67 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState]),
     Check::must(
         "creation/ids-are-unique",
-        "Containers made at once have ids and names of their own.",
+        "Containers that are created concurrently have distinct ids and names.",
         run!(unique_ids),
     ),
     Check::must(
         "creation/time-goes-forward",
-        "A later container is not older than an earlier one.",
+        "The creation time of a container is not before that of an earlier one.",
         run!(creation_time),
     ),
     Check::must(
         "creation/name-round-trip",
-        "A given name comes back as it was given, from create, get and list.",
+        "Create, get and list return the name as the config has it.",
         run!(name_round_trip),
     ),
     Check::must(
         "creation/name-made-up",
-        "Without a name a container gets a safe one of its own, by which it can be found.",
+        "A container without a configured name gets a safe, unique one and is found by it.",
         run!(name_made_up),
     ),
     Check::must(
         "creation/name-taken",
-        "A taken name is refused for good, and the container that has it is unchanged.",
+        "A taken name is refused, not retryable, and the container that has it is unchanged.",
         run!(name_taken),
     ),
     Check::must(
         "creation/config-recorded",
-        "Session, image, labels and limits come back as the config gave them, also to another driver.",
+        "Session, image, labels and limits are returned as configured, also to another driver.",
         run!(config_recorded),
     ),
     Check::must(
         "creation/default-limits",
-        "Without limits given, a container has those of the contract: 0.5 cores, 512 MiB, 1024 MiB, 100 processes.",
+        "A container without limits gets the default ones: 0.5 cores, 512 MiB memory, 1024 MiB disk, 100 processes.",
         run!(default_limits),
     ),
     Check::must(
         "creation/arguments-verbatim",
-        "The program gets its arguments word by word, through no shell.",
+        "The program receives its arguments verbatim, without a shell.",
         run!(arguments),
     ),
     Check::must(
         "creation/environment-verbatim",
-        "The program sees environment variables exactly as they were given.",
+        "The program receives environment variables verbatim.",
         run!(environment),
     ),
     Check::must(
         "creation/image-missing",
-        "An image that does not exist is `ImageNotFoundError`, not retryable, and nothing is made.",
+        "A missing image is `ImageNotFoundError`, not retryable, and nothing is created.",
         run!(image_missing),
     )
     .without_image(),
     Check::must(
         "creation/volume-missing",
-        "A volume that does not exist is refused at creation, and none is made.",
+        "A missing volume is refused at creation and not created.",
         run!(volume_missing),
     )
-    .because("engines make it in silence, and it stays when the container goes"),
+    .because("engines create it silently and keep it when the container is removed"),
     Check::must(
         "creation/network-missing",
-        "A network that does not exist is refused at creation.",
+        "A missing network is refused at creation.",
         run!(network_missing),
     )
-    .because("one engine finds out only at start"),
+    .because("one engine reports it only at start"),
 ];
 
 async fn not_started(ctx: Ctx) -> CheckResult {

@@ -17,14 +17,14 @@ use crate::{Check, CheckResult, Ctx, Need, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cancellation/exec",
-        "Dropping a command's call kills the command with its children, and nothing else.",
+        "Dropping `exec` kills the command and its children, and no other process.",
         run!(exec),
     )
-    .because("engines let it run on when their client has gone")
+    .because("engines keep it running after their client disconnects")
     .requires(&[Operation::Exec]),
     Check::must(
         "cancellation/exec-at-once",
-        "A command whose call is dropped at any of its await points does not run on.",
+        "A command whose `exec` call is dropped at any of its await points does not keep running.",
         run!(exec_by_polls),
     )
     .requires(&[Operation::Exec]),
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "cancellation/wait",
-        "Dropping waits disturbs neither the container nor other waits.",
+        "Dropping waits affects neither the container nor other waits.",
         run!(wait),
     )
     .requires(&[Operation::WaitContainer]),
@@ -54,37 +54,37 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "cancellation/restart",
-        "A dropped restart kills nothing before its grace is over.",
+        "A dropped restart kills nothing before its grace period is over.",
         run!(restart),
     )
     .requires(&[Operation::RestartContainer]),
     Check::must(
         "cancellation/log-stream",
-        "Dropping log streams disturbs neither the container nor other readers.",
+        "Dropping log streams affects neither the container nor other readers.",
         run!(log_stream),
     )
     .requires(&[Operation::StreamContainerLogs]),
     Check::must(
         "cancellation/copy",
-        "After a dropped copy the container and the next copy are fine.",
+        "After a dropped copy the container works and the next copy succeeds.",
         run!(copy),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/write-file",
-        "A dropped write leaves the old file, the new one or a part of the new one, and the next write is fine.",
+        "A dropped write leaves the old file, the new file or part of the new one, and the next write succeeds.",
         run!(write_file),
     )
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/streams",
-        "A hundred streams of figures and events that are dropped leave the driver as it was.",
+        "Dropping a hundred streams of stats and events leaves the driver working.",
         run!(streams),
     )
     .requires(&[Operation::StreamContainerStats, Operation::Events]),
     Check::must(
         "cancellation/pull",
-        "After a dropped pull the next one works.",
+        "After a dropped pull the next pull succeeds.",
         run!(pull),
     )
     .requires(&[Operation::PullImage])

@@ -11,29 +11,29 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "errors/prefix-is-not-an-id",
-        "The beginning of an id or name is \"not found\" for every operation, and does nothing.",
+        "For every operation, a prefix of an id or name is \"not found\" and has no effect.",
         run!(prefixes),
     )
-    .because("engines take three hex digits for an id, even to delete"),
+    .because("engines accept three hex digits as an id, even for removal"),
     Check::must(
         "errors/name-is-no-id",
-        "A container's name is \"not found\" for every operation that takes an id, and does nothing.",
+        "For every operation that takes an id, a container's name is \"not found\" and has no effect.",
         run!(names),
     )
-    .because("one container with two ids is two containers for whoever compares them"),
+    .because("callers compare ids, so a container must have exactly one"),
     Check::must(
         "errors/context",
-        "An error tells the driver, the operation, the container, and a code from the list, on one line.",
+        "An error names the driver, the operation, the container and a listed code, on one line.",
         run!(context),
     ),
     Check::must(
         "errors/serialised",
-        "An error's serialised form holds code, message, retryability and effect, and can be read back.",
+        "A serialised error has code, message, retryability and effect, and can be deserialised.",
         run!(serialised),
     ),
     Check::should(
         "errors/for-end-users",
-        "The sentence for end users holds no id and no word of the trade.",
+        "The message for end users contains no id and no technical term.",
         run!(for_end_users),
     ),
     Check::must(
@@ -44,19 +44,19 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "errors/exec-hints",
-        "Well-known causes have their hint also with a command in a container, a missing working directory among them.",
+        "Well-known causes have a hint for `exec` too, for example a missing working directory.",
         run!(exec_hints),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "errors/names-are-only-names",
-        "A program that is called like what engines say is missing, and nothing else.",
+        "A program whose name looks like an engine message is reported as a missing program only.",
         run!(only_names),
     )
-    .because("what engines say is told from what users wrote only by its place in a message"),
+    .because("only the position in a message distinguishes engine text from user input"),
     Check::must(
         "errors/no-effect",
-        "Operations that were refused have changed nothing.",
+        "Refused operations have changed nothing.",
         run!(no_effect),
     ),
 ];

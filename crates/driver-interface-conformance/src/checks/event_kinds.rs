@@ -10,27 +10,27 @@ use super::events::{kinds, lived, next, own, silence, up_to};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::must("events/pause", "Freezing and going on are told.", run!(pause)).requires(&[
+    Check::must("events/pause", "Pausing and unpausing are reported.", run!(pause)).requires(&[
         Operation::Events,
         Operation::PauseContainer,
         Operation::UnpauseContainer,
     ]),
-    Check::must("events/exec", "That a command was started is told.", run!(exec))
+    Check::must("events/exec", "The start of a command is reported.", run!(exec))
         .requires(&[Operation::Events, Operation::Exec]),
     Check::must(
         "events/health",
-        "That a health check passes, and that it fails as often as it may, is told once each.",
+        "A passing health check is reported once, and so is one that fails as often as its retries allow.",
         run!(health),
     )
     .requires(&[Operation::Events])
     .config(&[ConfigFeature::HealthCheck]),
     Check::should(
         "events/oom",
-        "That a container ran out of memory is told.",
+        "Running out of memory is reported.",
         run!(oom),
     )
     .because(
-        "some engines do not tell, and a driver can only find it out from a container that is still there",
+        "some engines do not report it, and the driver can only read it from a container that still exists",
     )
     .requires(&[Operation::Events])
     .guarantees(&[Guarantee::Memory])

@@ -17,60 +17,60 @@ const NEEDS: &[Operation] = &[Operation::Events];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "events/life",
-        "A container's life is told in order, each step once: created, started, stopped, removed.",
+        "A container's lifecycle is reported in order, each step once: created, started, stopped, removed.",
         run!(life),
     )
     .requires(NEEDS),
     Check::must(
         "events/exit-code",
-        "The event of an end has the exit code, and no other event has one.",
+        "Events of exits have the exit code, and no other event has one.",
         run!(exit_code),
     )
     .requires(NEEDS),
     Check::must(
         "events/who",
-        "Events name the container, its session and its labels, and whoever did it does not matter.",
+        "Events name the container, its session and its labels, regardless of which driver acted.",
         run!(who),
     )
     .requires(NEEDS),
     Check::must(
         "events/filter",
-        "A filter by session, container, kind or label gives what passes and nothing else.",
+        "Filters by session, container, kind and label select exactly the matching events.",
         run!(filter),
     )
     .requires(NEEDS),
     Check::must(
         "events/since",
-        "With `since`, what has happened from that time on is told first, and then what happens.",
+        "With `since`, past events from that time on come first, then new ones.",
         run!(since),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/after-without-gap-or-twin",
-        "After a cursor everything that came later is told once, also what happened while nobody listened.",
+        "After a cursor, every later event is reported exactly once, also those that no stream received.",
         run!(after),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/bad-cursor",
-        "A cursor that no driver gave, or one together with a time, is `ConfigurationError`.",
+        "A cursor that no driver returned, or a cursor together with `since`, is `ConfigurationError`.",
         run!(bad_cursor),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "events/only-own",
-        "Nothing is told of other namespaces' containers, nor of other programs'.",
+        "Events of other namespaces and of other programs are not reported.",
         run!(only_own),
     )
     .requires(NEEDS),
     Check::must(
         "events/only-own-of-others",
-        "A container of another program makes no event, whatever its labels claim.",
+        "Containers of other programs produce no events, whatever their labels claim.",
         run!(bystander),
     )
     .needs(&[Need::Image, Need::Bystanders])

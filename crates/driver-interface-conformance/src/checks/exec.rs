@@ -9,62 +9,64 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/output",
-        "A command's output and error come back apart and complete, and are not in the container's logs.",
+        "Standard output and error of a command are returned separately and completely, and are not in the \
+         container's logs.",
         run!(output),
     )
     .requires(NEEDS),
     Check::must(
         "exec/exit-code",
-        "The exit code of a command is its outcome, whatever it is, and never an error.",
+        "Every exit code of a command is an outcome, never an error.",
         run!(exit_code),
     )
-    .because("engines answer 0 while the command's record is not written yet")
+    .because("engines report 0 until they have recorded the exit")
     .requires(NEEDS),
     Check::must(
         "exec/arguments",
-        "Arguments come through word by word: empty ones, spaces, quotes and newlines included.",
+        "Arguments are passed verbatim, also empty ones, spaces, quotes and newlines.",
         run!(arguments),
     )
     .requires(NEEDS),
     Check::must(
         "exec/stdin",
-        "A command reads the input that is given and then its end; without one its input is empty.",
+        "A command reads the given input up to its end; without input, its standard input is empty.",
         run!(stdin),
     )
     .requires(NEEDS),
     Check::must(
         "exec/environment",
-        "A command has the container's variables with its own on top, its folder and its user; the container keeps its own.",
+        "A command gets the container's variables, its own variables, directory and user; the container's \
+         stay unchanged.",
         run!(environment),
     )
     .requires(NEEDS),
     Check::must(
         "exec/signaled",
-        "A command that a signal ends has that signal as its outcome.",
+        "The outcome of a command that is terminated by a signal is that signal.",
         run!(signaled),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-is-binary-safe",
-        "Every byte comes through unchanged, in both directions.",
+        "Every byte is passed unchanged, in both directions.",
         run!(binary),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-large",
-        "Five megabytes come back whole.",
+        "Five megabytes of output are returned completely.",
         run!(large),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-limit",
-        "Of each stream at most the limit is kept, from its beginning; the command still runs to its end.",
+        "Each stream is kept from its beginning up to the limit, and the command still runs until it exits.",
         run!(output_limit),
     )
     .requires(NEEDS),
     Check::must(
         "exec/tty",
-        "With a terminal, output and error are one stream and the command sees a terminal.",
+        "With a terminal, output and error are one stream, and the command sees a terminal.",
         run!(tty),
     )
     .requires(NEEDS),

@@ -16,28 +16,28 @@ const NEEDS: &[Operation] = &[Operation::ExecDetached, Operation::ExecStatus];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec-detached/runs-on",
-        "A detached command runs on after the call, in any driver's eyes, and ends with its container.",
+        "A detached command keeps running after the call, visible to every driver, and ends with its container.",
         run!(runs_on),
     )
     .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "exec-detached/status",
-        "The status of a detached command says that it runs, and later how it ended.",
+        "The status of a detached command is running, and later its exit.",
         run!(status),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/unknown-id",
-        "The status of a command that the container does not have is none: an id made up, or another container's.",
+        "The status of an unknown command id, or of another container's, is `None`.",
         run!(unknown_id),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/refusals",
-        "A timeout, an input or a terminal is refused; so is a container that does not run.",
+        "A timeout, an input or a terminal is refused; so is a container that is not running.",
         run!(refusals),
     )
-    .because("nobody stays to see to it")
+    .because("no call remains to serve it")
     .requires(NEEDS),
 ];
 

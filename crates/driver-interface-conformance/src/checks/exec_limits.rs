@@ -11,45 +11,49 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/timeout-keeps-the-output",
-        "Past its timeout a command ends with `TimedOut`, and what it printed until then is kept.",
+        "A command that exceeds its timeout ends with `TimedOut`, and its output so far is kept.",
         run!(keeps_output),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-children",
-        "A timeout ends the command and its children, also those in the background.",
+        "A timeout kills the command and its children, also background ones.",
         run!(kills_children),
     )
-    .because("no engine has a way to kill a command")
+    .because("no engine API can kill a command")
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-stubborn",
-        "A timeout ends a command that ignores every signal it can.",
+        "A timeout kills a command that ignores every signal it can.",
         run!(kills_stubborn),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-independent",
-        "A timeout ends also what the command has made independent: in a session of its own, with its parent gone.",
+        "A timeout also kills orphaned children in sessions of their own.",
         run!(kills_independent),
     )
     .because("killing the command's process group is not enough")
-    .requires(&[Operation::Exec]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::Exec])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec/timeout-spares-others",
-        "A timeout ends neither the main process nor other commands, and what has ended in time is untouched by it.",
+        "A timeout affects neither the main process, nor other commands, nor a command that exited in time.",
         run!(spares_others),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/out-of-memory",
-        "A command that is killed for the container's memory says so, and what needs less is not.",
+        "A command that is killed because the container is out of memory reports so; one that needs less \
+         memory succeeds.",
         run!(out_of_memory),
     )
-    .requires(&[Operation::Exec]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::Exec])
+    .guarantees(&[Guarantee::Memory])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec/outlasts-the-deadline",
-        "A command without a timeout may run longer than the driver's deadline for calls.",
+        "A command without a timeout may run longer than the driver's request deadline.",
         run!(long),
     )
     .limit(180)

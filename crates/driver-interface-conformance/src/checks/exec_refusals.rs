@@ -16,39 +16,39 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/no-such-program",
-        "A program that does not exist is `ExecFailedError`, not retryable, and never output; so is a missing folder.",
+        "A missing program or working directory is `ExecFailedError`, not retryable, and never output.",
         run!(no_such_program),
     )
-    .because("engines write their message into the output and end with 126 or 127")
+    .because("engines write their message into the output and report exit code 126 or 127")
     .requires(NEEDS),
     Check::must(
         "exec/no-program-given",
-        "A command without words, or with a NUL in a text, is `ConfigurationError`.",
+        "A command without words, or with a NUL in any text, is `ConfigurationError`.",
         run!(no_program_given),
     )
     .requires(NEEDS),
     Check::must(
         "exec/variables-as-at-creation",
-        "A variable that a container's creation refuses is refused for a command, at the same path with the same code.",
+        "A variable that a container config refuses is refused for a command too, with the same path and code.",
         run!(variables),
     )
     .requires(NEEDS),
     Check::must(
         "exec/not-running",
-        "In a container that is created, paused or ended it is `ContainerNotRunningError`, and nothing runs.",
+        "In a created, paused or exited container `exec` is `ContainerNotRunningError`, and nothing runs.",
         run!(not_running),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "exec/container-gone",
-        "A command whose container ends or is removed ends with `ContainerGone`, and what it printed is kept.",
+        "A command whose container exits or is removed ends with `ContainerGone`, and its output is kept.",
         run!(container_gone),
     )
     .requires(NEEDS),
     Check::must(
         "exec/secrets-stay-out-of-errors",
-        "Values of variables and the input appear in no error.",
+        "Errors never contain values of variables or the input.",
         run!(secrets),
     )
     .requires(NEEDS),

@@ -18,68 +18,69 @@ const AND_EXEC: &[Operation] = &[Operation::ExecStream, Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec-stream/conversation",
-        "What is written is read by the command while it runs, and each answer comes before the next question.",
+        "A running command reads what the session writes, and each reply arrives before the next request.",
         run!(conversation),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/half-close",
-        "After the input has ended, the command sees its end and its output goes on.",
+        "After the input is closed, the command sees end of file, and its output continues.",
         run!(half_close),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/config-input",
-        "Input that the config gives is written by the driver, and the session then has none.",
+        "The driver writes the input of the config, and the session then has no input.",
         run!(config_input),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/tty-resize",
-        "A terminal can be resized, and the command sees the new size; without a terminal that is refused.",
+        "A terminal can be resized, and the command sees the new size.",
         run!(tty_resize),
     )
-    .requires(&[Operation::ExecStream]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::ExecStream])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec-stream/resize-without-terminal",
-        "Resizing a command that has no terminal is `UnsupportedError`, and the command goes on.",
+        "Resizing a command without a terminal is `UnsupportedError`, and the command continues.",
         run!(resize_without_terminal),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/kill",
-        "A kill ends the command with what it has started and nothing else, and is fine when it has ended.",
+        "`kill` ends the command and its children, no other process, and succeeds if the command has exited.",
         run!(kill),
     )
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/drop-kills",
-        "Dropping the session ends the command with what it has started.",
+        "Dropping the session kills the command and its children.",
         run!(drop_kills),
     )
-    .because("engines let it run on when the connection ends")
+    .because("engines keep it running after the connection closes")
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/timeout",
-        "Past its timeout the command is killed, the streams end and the outcome is `TimedOut`.",
+        "A command that exceeds its timeout is killed, its streams end, and the outcome is `TimedOut`.",
         run!(timed_out),
     )
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/slow-reader",
-        "Output that nobody reads is held back, and nothing of it is lost.",
+        "Unread output is held back, and nothing of it is lost.",
         run!(slow_reader),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/outcome",
-        "Waiting gives the exit code, the same at every call, also to two who wait at once.",
+        "Every wait for a session returns the same exit code, also concurrent waits.",
         run!(outcome),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/refusals",
-        "Where the command cannot run, the call itself is refused, as `exec` is.",
+        "If the command cannot run, the call itself fails, like `exec`.",
         run!(refusals),
     )
     .requires(NEEDS),

@@ -13,38 +13,39 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/exit/codes",
-        "Exit code 0 is `stopped`, any other is `exited` and an error; the code is told exactly.",
+        "Exit code 0 is `stopped`, any other is `exited` and an error; the exact code is reported.",
         run!(exit_codes),
     ),
     Check::must(
         "lifecycle/exit/instant",
-        "A process that ends at once is seen with its exit code, its whole output and sensible times.",
+        "A process that exits immediately is reported with its exit code, complete output and plausible times.",
         run!(instant),
     ),
     Check::must(
         "lifecycle/exit/no-restart",
-        "A container that failed is not started again by anybody.",
+        "A container that failed is not restarted.",
         run!(no_restart),
     ),
     Check::must(
         "lifecycle/exit/killed",
-        "A container that was killed is `stopped` with code 137 and signal 9, and nothing says that memory ran out.",
+        "A killed container is `stopped` with code 137 and signal 9, and is not reported as out of memory.",
         run!(killed),
     ),
     Check::must(
         "lifecycle/exit/stop-codes",
-        "The exit codes of the stop signals, 130 and 143, are `stopped` too, and their neighbours are errors.",
+        "The exit codes of the stop signals, 130 and 143, are `stopped` too; adjacent codes are errors.",
         run!(stop_codes),
     ),
     Check::must(
         "lifecycle/exit/out-of-memory",
-        "Of a container that was killed because memory ran out neither a lookup nor a wait says that it did not.",
+        "Neither `get_container` nor a wait denies that a container was killed because it ran out of memory.",
         run!(out_of_memory),
     )
-    .requires(&[Operation::WaitContainer]).guarantees(&[Guarantee::Memory]),
+    .requires(&[Operation::WaitContainer])
+    .guarantees(&[Guarantee::Memory]),
     Check::must(
         "lifecycle/state/legal-sequence",
-        "Watched from creation to removal, a container goes through the documented statuses in order.",
+        "From creation to removal, a container has the documented statuses in order.",
         run!(legal_sequence),
     ),
     Check::must(

@@ -21,47 +21,47 @@ const READ_AND_WRITE: &[Operation] = &[
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/mode-and-owner",
-        "A written file has the owner and permissions asked for, and without asking `0644` and the container's user.",
+        "A written file has the configured owner and permissions, by default `0644` and the container's user.",
         run!(mode_and_owner),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/parents",
-        "Missing folders are made where that is asked for, and are `FileSystemError` where it is not.",
+        "Missing directories are created if the options ask for it, and are `FileSystemError` if not.",
         run!(parents),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/replaced",
-        "A file that is there already is replaced as a whole, also by a shorter one.",
+        "An existing file is replaced completely, also by a shorter one.",
         run!(replaced),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/wrong-length",
-        "Content that is longer or shorter than it says is `FileSystemError`; a stream that fails fails the write.",
+        "Content longer or shorter than declared is `FileSystemError`; a failing stream fails the write.",
         run!(wrong_length),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/read-only-root",
-        "On a read-only root file system a write is refused as such and leaves nothing, also before the start.",
+        "A write to a read-only root file system fails with that cause and leaves nothing, also before the start.",
         run!(read_only_root),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]).guarantees(&[Guarantee::ReadOnly]),
     Check::must(
         "files/written-through-links",
-        "A file is written where a symbolic link leads inside the container, also where nothing is there; the link stays.",
+        "A write follows symbolic links inside the container, also dangling ones; the link stays.",
         run!(through_links),
     )
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream, Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "files/in-memory-folder",
-        "A file written into the `/tmp` of a running container is seen by it, and read from outside.",
+        "A file written to the `/tmp` of a running container is visible inside it and can be read back.",
         run!(in_memory),
     )
-    .because("engines unpack archives below the mount, where nobody finds the files")
+    .because("engines unpack archives below the mount, where the container does not see the files")
     .requires(READ_AND_WRITE),
 ];
 

@@ -29,40 +29,40 @@ const READ_AND_WRITE: &[Operation] = &[
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/round-trip",
-        "What is written is read again, byte by byte, while the container is created, running or ended.",
+        "Written content is read back byte for byte while the container is created, running or exited.",
         run!(round_trip),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/seen-inside",
-        "A file written before the start or while it runs is seen by the container, and the container's files are read.",
+        "The container sees files written before its start or while it runs, and its own files can be read.",
         run!(seen_inside),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/large-round-trip",
-        "A file of many megabytes is streamed in and out, without being cut or changed.",
+        "A file of many megabytes is streamed in and out unchanged.",
         run!(large),
     )
     .limit(180)
     .requires(READ_AND_WRITE),
     Check::must(
         "files/limit",
-        "A file larger than the limit is refused, not cut; one of just the limit is read.",
+        "A file larger than the limit is refused, not truncated; one of exactly the limit is read.",
         run!(limit),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/no-such-file",
-        "Reading what is not there is `FileSystemError`, not retryable.",
+        "Reading a missing file is `FileSystemError`, not retryable.",
         run!(no_such_file),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "files/folder-is-no-file",
-        "A folder is neither read nor replaced by a file.",
+        "A directory is neither read as a file nor replaced by one.",
         run!(folder),
     )
     .requires(READ_AND_WRITE),
@@ -75,10 +75,10 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(READ_AND_WRITE),
     Check::must(
         "files/pattern-names",
-        "Names with `[`, `]`, `*`, `?` and `\\` mean themselves and nothing that they would fit as patterns.",
+        "Names with `[`, `]`, `*`, `?` and `\\` are literal and match no other file.",
         run!(pattern_names),
     )
-    .because("Podman takes paths of files as patterns")
+    .because("Podman treats file paths as glob patterns")
     .requires(READ_AND_WRITE),
     Check::must(
         "files/links-stay-inside",

@@ -18,11 +18,11 @@ pub(super) const CHECKS: &[Check] = &[
          137.",
         run!(outlives),
     )
-    .because("the kernel keeps from the first process every signal that it does not handle")
+    .because("the kernel does not deliver signals to PID 1 that it does not handle")
     .config(NEEDS),
     Check::must(
         "lifecycle/first-process/handles-the-stop-signal",
-        "Without an init process, a program that handles the stop signal ends by it.",
+        "Without an init process, a program that handles the stop signal exits on it.",
         run!(handles),
     )
     .config(NEEDS),
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     .config(NEEDS),
     Check::must(
         "lifecycle/first-process/cannot-kill-itself",
-        "A main process that kills itself ends with 137 behind an init process, and goes on where it is the first.",
+        "A main process that kills itself exits with 137 under an init process, and continues as PID 1.",
         run!(kills_itself),
     )
     .config(NEEDS),

@@ -13,21 +13,21 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "logs/follow-ends",
-        "Following ends with the container and has everything it printed.",
+        "Following ends when the container exits and returns its complete output.",
         run!(follow_ends),
     ),
     Check::must(
         "logs/follow-ended",
-        "Following a container that has ended returns at once.",
+        "Following an exited container returns immediately.",
         run!(follow_ended),
     ),
     Check::must(
         "logs/follow-waits-for-start",
-        "Following a container that was not started yet waits for its start and end.",
+        "Following a container that is not started yet waits for its start and exit.",
         run!(follow_created),
     )
     .properties(&[Property::CreatedState])
-    .because("engines end the stream at once, so whoever attaches before the start sees nothing"),
+    .because("engines end the stream immediately, so a reader that attaches before the start sees nothing"),
     Check::must(
         "logs/follow-removed",
         "Following ends when the container is removed.",

@@ -16,18 +16,18 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "health/counts-add-up",
-        "Total is running plus stopped plus others.",
+        "The total is running plus stopped plus other containers.",
         run!(counts_add_up),
     ),
     Check::must(
         "health/counts-match-the-list",
-        "The counts are those of the driver's own containers, as a list has them.",
+        "The counts match a list of the driver's own containers.",
         run!(counts_match),
     )
     .exclusive(),
     Check::must(
         "health/container-runs",
-        "A container without a health check of its own is healthy exactly while it runs.",
+        "A container without a health check is healthy exactly while it runs.",
         run!(container_runs),
     ),
 ];

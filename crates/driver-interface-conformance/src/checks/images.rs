@@ -12,47 +12,52 @@ use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "images/get",
-        "An image is found by its name however it is spelled, the same every time and by every driver.",
+        "An image is found under every spelling of its name, with the same result for every call and driver.",
         run!(get),
     )
     .requires(&[Operation::GetImage]),
     Check::must(
         "images/get-missing",
-        "An image that the engine does not have is `None`, never an error.",
+        "`get_image` of a missing image is `None`, never an error.",
         run!(get_missing),
     )
     .requires(&[Operation::GetImage])
     .without_image(),
     Check::must(
         "images/list",
-        "The list has the images that have a name, each once, in order, and an imported one while it is there.",
+        "The list has each named image once, in order, including an imported one until it is removed.",
         run!(list),
     )
-    .requires(&[Operation::ListImages, Operation::ImportImage, Operation::RemoveImage])
+    .requires(&[
+        Operation::ListImages,
+        Operation::ImportImage,
+        Operation::RemoveImage,
+    ])
     .without_image(),
     Check::must(
         "images/list-filter",
-        "A list by name has that image alone; by a label that none has it is empty.",
+        "A filter by name selects that image only; a filter by a label that no image has selects none.",
         run!(list_filter),
     )
     .requires(&[Operation::ListImages]),
     Check::must(
         "images/load",
-        "A saved image is loaded under its names with its labels, and containers can be made from it.",
+        "A saved image is loaded with its names and labels, and containers can be created from it.",
         run!(load),
     )
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
         "images/load-broken",
-        "What is no saved image is `ImageImportError`; a stream that fails fails the load.",
+        "Loading data that is not a saved image is `ImageImportError`; a failing stream fails the load.",
         run!(load_broken),
     )
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
         "images/import-broken",
-        "An import of what is no archive is `ImageImportError`, one whose stream fails has its error; no image appears.",
+        "Importing data that is not an archive is `ImageImportError`; a failing stream fails the import; no \
+         image is created.",
         run!(import_broken),
     )
     .requires(&[Operation::ImportImage, Operation::GetImage])

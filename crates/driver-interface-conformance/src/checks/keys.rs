@@ -8,32 +8,32 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "keys/same-key-same-container",
-        "Creating again with the same key and config returns the same container, also through another driver.",
+        "A second creation with the same key and config returns the same container, also through another driver.",
         run!(same_key),
     ),
     Check::must(
         "keys/made-up-name-is-kept",
-        "With a key and no name, a second creation finds the container of the first.",
+        "With a key and no name, a second creation returns the container of the first.",
         run!(no_name),
     ),
     Check::must(
         "keys/other-config-refused",
-        "A known key with another config is refused, and the container is unchanged.",
+        "A known key with a different config is refused, and the container is unchanged.",
         run!(other_config),
     ),
     Check::must(
         "keys/no-key-no-sharing",
-        "Without a key every creation makes a container of its own.",
+        "Every creation without a key creates a new container.",
         run!(no_key),
     ),
     Check::must(
         "keys/free-after-removal",
-        "After its container is removed, a key makes a new one.",
+        "After its container is removed, a key creates a new one.",
         run!(after_removal),
     ),
     Check::must(
         "keys/concurrent",
-        "Creations with one key at once all return the same container, and there is one.",
+        "Concurrent creations with one key all return the same container, and only one exists.",
         run!(concurrent),
     ),
 ];

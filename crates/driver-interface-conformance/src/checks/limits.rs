@@ -7,14 +7,14 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "limits/memory-holds",
-        "A process that needs more memory than its limit is killed; one that needs less is not.",
+        "A process that exceeds the memory limit is killed; one below it is not.",
         run!(memory),
     )
     .guarantees(&[Guarantee::Memory])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/pids-hold",
-        "No more processes can live at once than the limit says.",
+        "The number of live processes never exceeds the limit.",
         run!(pids),
     )
     .guarantees(&[Guarantee::Pids])
@@ -29,14 +29,14 @@ pub(super) const CHECKS: &[Check] = &[
     .exclusive(),
     Check::must(
         "limits/tmp-is-bounded",
-        "The writable /tmp of a read-only container has a size.",
+        "The writable /tmp of a read-only container has a size limit.",
         run!(tmp),
     )
     .guarantees(&[Guarantee::ReadOnly])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/disk-holds",
-        "No more can be written to the container's own file system than the limit says.",
+        "Writes to the container's file system fail beyond the disk limit.",
         run!(disk),
     )
     .guarantees(&[Guarantee::Disk])

@@ -24,18 +24,18 @@ pub(super) const CHECKS: &[Check] = &[
          engine applied it.",
         run!(lost_answers),
     )
-    .because("a caller that is told that nothing happened does it again")
+    .because("a caller repeats an operation that is reported as not applied")
     .needs(NEEDS)
     .limit(180),
     Check::must(
         "link/silence-ends-with-an-error",
-        "A call to an engine that no longer answers ends with an error soon after its deadline.",
+        "A call to an engine that stops responding fails soon after its deadline.",
         run!(silence),
     )
     .needs(NEEDS),
     Check::must(
         "link/refused-connection-is-an-error",
-        "A call to an engine that cannot be reached is a retryable error, and a change is reported as not applied.",
+        "A call to an unreachable engine is a retryable error, and a change is reported as not applied.",
         run!(refused),
     )
     .needs(NEEDS),
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/slow-exec-is-whole",
-        "Output over a slow connection is complete, also what arrives after the command has exited.",
+        "Output over a slow connection is complete, also what arrives after the command exited.",
         run!(slow_exec),
     )
     .requires(&[Operation::Exec])
@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/cut-file-is-an-error",
-        "A file whose transfer is cut is an error, not a shorter file.",
+        "A file transfer that is cut is an error, not a shorter file.",
         run!(cut_file),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile])

@@ -10,43 +10,43 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "listing/every-status",
-        "Without a filter a list has containers of every status.",
+        "A list without a filter includes containers of every status.",
         run!(every_status),
     ),
     Check::must(
         "listing/status-and-state",
-        "A filter by status or state keeps exactly the containers that have it.",
+        "A filter by status or state selects exactly the containers that have it.",
         run!(status_and_state),
     ),
     Check::must(
         "listing/session",
-        "A filter by session keeps exactly the containers of that session.",
+        "A filter by session selects exactly the containers of that session.",
         run!(session),
     ),
     Check::must(
         "listing/labels-are-and-ed",
-        "Every label of a filter must match, along with everything else in it.",
+        "A container must match every label of a filter and every other criterion.",
         run!(labels_and),
     ),
     Check::must(
         "listing/labels-are-literal",
-        "A label matches by its whole value; nothing in it is a wildcard or separator, and empty means empty.",
+        "A label filter compares whole values literally: no wildcards or separators, and empty means empty.",
         run!(labels_literal),
     )
-    .because("one engine takes an empty value for any"),
+    .because("one engine treats an empty value as any value"),
     Check::must(
         "listing/no-match",
-        "A filter that nothing passes gives an empty list, not an error.",
+        "A filter without matches returns an empty list, not an error.",
         run!(no_match),
     ),
     Check::must(
         "listing/order",
-        "A list is in order of creation.",
+        "A list is ordered by creation time.",
         run!(order),
     ),
     Check::must(
         "listing/agrees-with-get",
-        "Each entry of a list equals what a look-up answers.",
+        "Each entry of a list equals the result of `get_container`.",
         run!(agrees),
     ),
 ];

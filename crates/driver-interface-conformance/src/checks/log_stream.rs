@@ -19,50 +19,52 @@ const NEEDS: &[Operation] = &[Operation::StreamContainerLogs];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "log-stream/sources",
-        "Each chunk says which stream it is of; either stream alone can be asked for.",
+        "Each chunk names its stream, and either stream can be selected alone.",
         run!(sources),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/every-byte",
-        "Every byte of text comes through as it was written: NUL, escapes, empty lines, no last newline.",
+        "Text is streamed byte for byte: NUL, escapes, empty lines, a missing last newline.",
         run!(every_byte),
     )
     .requires(NEEDS),
     Check::should(
         "log-stream/not-utf8",
-        "Bytes that are not UTF-8 come through as they were written.",
+        "Bytes that are not UTF-8 are streamed unchanged.",
         run!(not_utf8),
     )
-    .because("Docker's default log files hold text, so there they are U+FFFD before any driver sees them")
+    .because(
+        "Docker's default log driver stores text, so these bytes are U+FFFD before any driver reads them",
+    )
     .requires(NEEDS),
     Check::must(
         "log-stream/order",
-        "Each source keeps its lines, all of them and in order, while both are written to.",
+        "Each stream has all of its lines in order, also if both are written concurrently.",
         run!(order),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/bounded-chunks",
-        "A line of a million bytes comes in pieces of at most 64 KiB, and whole.",
+        "A line of a million bytes arrives completely, in chunks of at most 64 KiB.",
         run!(bounded),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/tail",
-        "`tail` gives exactly the last lines: none for 0, all for more than there are.",
+        "`tail` returns exactly the last lines: none for 0, all if there are fewer.",
         run!(tail),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/since-and-until",
-        "`since` and `until` leave out what was written before and after, and a stream with `until` ends.",
+        "`since` and `until` exclude earlier and later lines, and a stream with `until` ends.",
         run!(since_and_until),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/timestamps",
-        "With timestamps each line has the time it was written at, and no time is in the text.",
+        "With timestamps, each chunk has the time of its line, and the text has none.",
         run!(timestamps),
     )
     .requires(NEEDS),
@@ -81,19 +83,19 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-live",
-        "Following gives lines while the container runs, long before it ends.",
+        "Following returns lines while the container runs, long before it exits.",
         run!(follow_live),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-ends",
-        "Following ends with the container and has everything it printed.",
+        "Following ends when the container exits and returns its complete output.",
         run!(follow_ends),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-waits-for-start",
-        "Following a container that was not started yet waits for its start, and ends with its run.",
+        "Following a container that is not started yet waits for its start and ends when it exits.",
         run!(follow_created),
     )
     .properties(&[Property::CreatedState])

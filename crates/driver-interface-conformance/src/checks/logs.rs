@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "logs/streams",
-        "Standard output and error are told apart; the default is both.",
+        "Standard output and error can be selected separately; the default is both.",
         run!(streams),
     ),
     Check::must(
@@ -21,28 +21,28 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "logs/order",
-        "Each stream keeps its lines, all of them and in order, while both are written to.",
+        "Each stream has all of its lines in order, also if both are written concurrently.",
         run!(order),
     ),
     Check::must(
         "logs/tail",
-        "`tail` gives exactly the last lines: none for 0, all for more than there are.",
+        "`tail` returns exactly the last lines: none for 0, all if there are fewer.",
         run!(tail),
     ),
     Check::must(
         "logs/tail-of-odd-lines",
-        "`tail` counts a line of 20,000 characters, and one without its newline, as one.",
+        "`tail` counts a line of 20,000 characters, and a line without a newline, as one line.",
         run!(tail_of_odd_lines),
     )
     .because("engines store long lines in pieces, and one counts the pieces"),
     Check::must(
         "logs/since",
-        "`since` leaves out what was written before and nothing of what was written after.",
+        "`since` excludes lines that were written before it and no line that was written after it.",
         run!(since),
     ),
     Check::must(
         "logs/timestamps",
-        "With timestamps each line has one RFC 3339 time in UTC before it, never going back.",
+        "With timestamps, each line starts with one RFC 3339 time in UTC, and the times never decrease.",
         run!(timestamps),
     ),
     Check::must(
@@ -53,23 +53,23 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState]),
     Check::must(
         "logs/every-run",
-        "The logs have every run of a container, also after it ended.",
+        "The logs contain every run of a container, also after it exited.",
         run!(every_run),
     )
     .properties(&[Property::RestartSameId, Property::LogsAcrossRuns]),
     Check::must(
         "logs/verbatim",
-        "Empty lines, spaces, escape sequences and a missing last newline come through unchanged.",
+        "Empty lines, spaces, escape sequences and a missing last newline are kept.",
         run!(verbatim),
     ),
     Check::must(
         "logs/invalid-utf8",
-        "Bytes that are not UTF-8 become U+FFFD and take nothing else with them.",
+        "Bytes that are not UTF-8 become U+FFFD, and all other bytes are kept.",
         run!(invalid_utf8),
     ),
     Check::must(
         "logs/long-line",
-        "A line of 100,000 characters is one line, and the next one is whole.",
+        "A line of 100,000 characters is one line, and the next line is complete.",
         run!(long_line),
     )
     .because("engines store long lines in pieces"),

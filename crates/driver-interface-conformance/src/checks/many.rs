@@ -19,32 +19,32 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "many/containers",
-        "A hundred and five containers are all listed, in order and once, counted, and told of by events.",
+        "All of 105 containers are listed in order and once, counted, and reported by events.",
         run!(containers),
     )
-    .because("APIs give long lists in pages, many of a hundred")
+    .because("APIs return long lists in pages, often of a hundred entries")
     .limit(180),
     Check::must(
         "many/volumes",
-        "A hundred and five volumes are all listed, in order and once.",
+        "All of 105 volumes are listed in order and once.",
         run!(volumes),
     )
     .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "many/log-lines",
-        "Twelve thousand lines of logs are all given, as a text and as a stream, and so is a long tail.",
+        "All of 12,000 log lines are returned, as text and as a stream, and so is a long tail.",
         run!(log_lines),
     ),
     Check::must(
         "many/archive-entries",
-        "An archive of twelve hundred files goes in and out whole.",
+        "An archive of 1,200 files is unpacked and packed completely.",
         run!(archive_entries),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "many/values-of-a-config",
-        "Two hundred labels, two hundred variables and a thousand words of one container are all there.",
+        "A container has all of its 200 labels, 200 variables and 1,000 words.",
         run!(values),
     ),
 ];

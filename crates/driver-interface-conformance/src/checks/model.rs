@@ -13,10 +13,10 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[Check::must(
     "lifecycle/state/random-walk",
-    "Whatever the order of operations, each answers what the state before it says.",
+    "In any order of operations, each returns the result that the previous state requires.",
     run!(random_walk),
 )
-.because("the order is decided by the run's seed; give it again to repeat a walk")];
+.because("the seed of the run determines the order; pass it again to repeat a walk")];
 
 const STEPS: usize = 40;
 

@@ -10,25 +10,21 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/aliases",
-        "A container is found by its aliases on its network.",
+        "A container resolves by its aliases on its network.",
         run!(aliases),
     )
     .config(&[ConfigFeature::NameResolution])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/extra-hosts",
-        "Host names that were given resolve to their addresses.",
+        "Configured host names resolve to their addresses.",
         run!(extra_hosts),
     )
     .config(&[ConfigFeature::NameResolution])
     .properties(&[Property::RealProcesses]),
-    Check::must(
-        "setup/dns",
-        "Questions for names go to the name server that was given.",
-        run!(dns),
-    )
-    .config(&[ConfigFeature::NameResolution])
-    .properties(&[Property::RealProcesses]),
+    Check::must("setup/dns", "DNS queries go to the configured server.", run!(dns))
+        .config(&[ConfigFeature::NameResolution])
+        .properties(&[Property::RealProcesses]),
 ];
 
 async fn aliases(ctx: Ctx) -> CheckResult {

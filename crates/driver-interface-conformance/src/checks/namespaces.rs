@@ -11,27 +11,27 @@ use crate::{Check, CheckResult, Ctx, Need, SERVE, TrackedDriver, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "namespaces/containers-apart",
-        "A driver neither sees nor touches the containers of another namespace, by id or by name.",
+        "A driver neither sees nor changes containers of another namespace, by id or by name.",
         run!(containers),
     ),
     Check::must(
         "namespaces/volumes-and-networks-apart",
-        "A driver neither sees, uses nor removes the volumes and networks of another namespace.",
+        "A driver neither sees, uses nor removes volumes and networks of another namespace.",
         run!(volumes_and_networks),
     ),
     Check::must(
         "namespaces/counts-apart",
-        "The counts of a health check leave other namespaces out.",
+        "The counts of a health check exclude other namespaces.",
         run!(counts),
     ),
     Check::must(
         "namespaces/sessions-apart",
-        "Removing a session leaves the session of that name in another namespace alone.",
+        "`remove_session` does not affect the session of that name in another namespace.",
         run!(sessions),
     ),
     Check::must(
         "namespaces/bystanders-untouched",
-        "What other programs made is not found by any operation, and is as it was after the session's clean-up.",
+        "No operation finds unmanaged resources, and the clean-up of a session leaves them unchanged.",
         run!(bystanders),
     )
     .needs(&[Need::Image, Need::Bystanders]),

@@ -11,36 +11,36 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/round-trip",
-        "A network comes back with its name, session and labels, and can be removed once, by id or name.",
+        "A network is returned with its name, session and labels, and can be removed once, by id or name.",
         run!(round_trip),
     )
     .without_image(),
     Check::must(
         "networks/name-taken",
-        "A second network of a name is refused for good, and the first is untouched.",
+        "A second network with a taken name is refused, not retryable, and the first is unchanged.",
         run!(name_taken),
     )
     .without_image(),
     Check::must(
         "networks/in-use-stays",
-        "A network that a container is attached to, running or not, is not removed; after it is gone it is.",
+        "A network with connected containers, running or not, is not removed; once they are removed, it is.",
         run!(in_use),
     ),
     Check::must(
         "networks/found-by-name",
-        "Containers on one network find each other by name and can talk.",
+        "Containers on one network resolve each other by name and can communicate.",
         run!(found_by_name),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/names-apart",
-        "A container on another network does not find a container by its name.",
+        "A container does not resolve the name of a container on another network.",
         run!(names_apart),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/apart",
-        "A container on another network reaches neither the name nor the address.",
+        "A container reaches neither the name nor the address of a container on another network.",
         run!(apart),
     )
     .because(
@@ -51,13 +51,13 @@ pub(super) const CHECKS: &[Check] = &[
     .guarantees(&[Guarantee::Network]).properties(&[Property::RealProcesses]),
     Check::must(
         "networks/none",
-        "Without a network there is nothing but the loopback.",
+        "A container without a network has only the loopback interface.",
         run!(none),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/sessions-apart",
-        "On the default network containers of different sessions cannot reach each other.",
+        "On the default network, containers of different sessions cannot reach each other.",
         run!(sessions_apart),
     )
     .guarantees(&[Guarantee::Sessions]).properties(&[Property::RealProcesses]),

@@ -14,7 +14,7 @@ macro_rules! not_found {
             $(
                 Check::must(
                     concat!("errors/not-found/", $id),
-                    concat!($call, " of what does not exist is `", $error, "`, not retryable, and names it."),
+                    concat!($call, " of a missing resource is `", $error, "`, not retryable, and names it."),
                     |ctx| Box::pin(refuses(ctx, Operation::$operation)),
                 )
                 .without_image()
@@ -22,45 +22,47 @@ macro_rules! not_found {
             )+
             Check::must(
                 "errors/not-found/stop-container-by-force",
-                "`stop_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                "`stop_container` with force of a missing container is `ContainerNotFoundError`, not \
+                 retryable, and names it.",
                 |ctx| Box::pin(refuses_force(ctx, Operation::StopContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/remove-container-by-force",
-                "`remove_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                "`remove_container` with force of a missing container is `ContainerNotFoundError`, not \
+                 retryable, and names it.",
                 |ctx| Box::pin(refuses_force(ctx, Operation::RemoveContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/get-volume",
-                "`get_volume` of what does not exist is `None`, never an error.",
+                "`get_volume` of a missing volume is `None`, never an error.",
                 |ctx| Box::pin(get_volume_answers_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetVolume]),
             Check::must(
                 "errors/not-found/get-network",
-                "`get_network` of what does not exist is `None`, never an error.",
+                "`get_network` of a missing network is `None`, never an error.",
                 |ctx| Box::pin(get_network_answers_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetNetwork]),
             Check::must(
                 "errors/not-found/connect-network",
-                "`connect_network` names what does not exist, network or container, and changes nothing.",
+                "`connect_network` names the missing network or container and has no effect.",
                 |ctx| Box::pin(connection_refuses(ctx, true)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/disconnect-network",
-                "`disconnect_network` names what does not exist, network or container.",
+                "`disconnect_network` names the missing network or container.",
                 |ctx| Box::pin(connection_refuses(ctx, false)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/get-container",
-                "`get_container` of what does not exist is `None`, never an error.",
+                "`get_container` of a missing container is `None`, never an error.",
                 |ctx| Box::pin(get_answers_none(ctx)),
             )
             .without_image(),

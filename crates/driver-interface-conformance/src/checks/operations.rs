@@ -19,21 +19,21 @@ macro_rules! operations {
             $(
                 Check::must(
                     concat!("capability/", $id),
-                    concat!($call, " when it is declared."),
+                    concat!($call, " if it is declared."),
                     run!($body),
                 )
                 .requires(&[$(Operation::$operation),+]),
             )+
             Check::must(
                 "capability/image-load",
-                "`load_image` loads an image and names it when it is declared.",
+                "`load_image` loads an image and returns its name if it is declared.",
                 run!(image_load),
             )
             .requires(&[Operation::LoadImage])
             .without_image(),
             Check::must(
                 "capability/image-pull-stream",
-                "`pull_image` fetches an image when it is declared.",
+                "`pull_image` pulls an image if it is declared.",
                 run!(image_pull),
             )
             .requires(&[Operation::PullImage])
@@ -43,21 +43,21 @@ macro_rules! operations {
 }
 
 operations! {
-    "container-wait", "`wait_container` tells how a container ended", [WaitContainer], wait;
-    "container-kill", "`kill_container` ends a container", [KillContainer], kill;
-    "container-pause", "`pause_container` and `unpause_container` freeze and release a container", [PauseContainer, UnpauseContainer], pause;
-    "container-restart", "`restart_container` runs a container anew", [RestartContainer], restart;
+    "container-wait", "`wait_container` returns how a container exited", [WaitContainer], wait;
+    "container-kill", "`kill_container` terminates a container", [KillContainer], kill;
+    "container-pause", "`pause_container` and `unpause_container` pause and unpause a container", [PauseContainer, UnpauseContainer], pause;
+    "container-restart", "`restart_container` restarts a container", [RestartContainer], restart;
     "exec", "`exec` runs a command in a container", [Exec], exec;
     "exec-stream", "`exec_stream` connects to a command in a container", [ExecStream], exec_stream;
-    "exec-detached", "`exec_detached` starts a command, and `exec_status` tells of it", [ExecDetached, ExecStatus], exec_detached;
-    "log-stream", "`stream_container_logs` gives what a container printed", [StreamContainerLogs], log_stream;
-    "file-archive", "`copy_from_container` packs what `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
+    "exec-detached", "`exec_detached` starts a command, and `exec_status` returns its status", [ExecDetached, ExecStatus], exec_detached;
+    "log-stream", "`stream_container_logs` streams the output of a container", [StreamContainerLogs], log_stream;
+    "file-archive", "`copy_from_container` packs the files that `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
     "file-read", "`read_file` and `read_file_stream` read a container's file", [ReadFile, ReadFileStream], file_read;
     "file-write", "`write_file` writes a file that the container sees", [WriteFile], file_write;
-    "image-list", "`list_images` has the image that containers are made from", [ListImages], image_list;
-    "image-inspect", "`get_image` finds the image that containers are made from", [GetImage], image_inspect;
-    "container-stats", "`container_stats` measures a container", [ContainerStats], stats;
-    "container-stats-stream", "`stream_container_stats` measures a container again and again", [StreamContainerStats], stats_stream;
+    "image-list", "`list_images` includes the test image", [ListImages], image_list;
+    "image-inspect", "`get_image` returns the test image", [GetImage], image_inspect;
+    "container-stats", "`container_stats` returns a measurement of a container", [ContainerStats], stats;
+    "container-stats-stream", "`stream_container_stats` streams measurements of a container", [StreamContainerStats], stats_stream;
     "events", "`events` tells of a creation", [Events], events;
     "volume-inspect", "`get_volume` finds a volume", [GetVolume], volume_inspect;
     "network-inspect", "`get_network` finds a network", [GetNetwork], network_inspect;

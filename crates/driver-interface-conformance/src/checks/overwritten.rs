@@ -8,7 +8,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/overwritten",
-        "A file written over another has its own length, permissions and owner, also the default ones.",
+        "A file that overwrites another has its own length, permissions and owner, also default ones.",
         run!(written),
     )
     .requires(&[
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     ]),
     Check::must(
         "files/overwritten-by-archive",
-        "A file unpacked over another has its own length, permissions and owner.",
+        "An unpacked file that overwrites another has its own length, permissions and owner.",
         run!(unpacked),
     )
     .requires(&[

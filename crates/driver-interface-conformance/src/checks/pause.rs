@@ -16,43 +16,43 @@ const NEEDS: &[Operation] = &[Operation::PauseContainer, Operation::UnpauseConta
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "pause/round-trip",
-        "A paused container has status `paused` and state `running`, and goes on in the same run.",
+        "A paused container has status `paused` and state `running`, and unpausing continues the same run.",
         run!(round_trip),
     )
     .requires(NEEDS),
     Check::must(
         "pause/processes-stand-still",
-        "While a container is paused, its processes do nothing; afterwards they go on.",
+        "The processes of a paused container do nothing until it is unpaused.",
         run!(stand_still),
     )
     .requires(NEEDS),
     Check::must(
         "pause/already",
-        "Pausing a paused container changes nothing and says `AlreadyPaused`.",
+        "Pausing a paused container has no effect and returns `AlreadyPaused`.",
         run!(already),
     )
     .requires(NEEDS),
     Check::must(
         "pause/not-running",
-        "Pausing what does not run is `ContainerNotRunningError`, not retryable, and changes nothing.",
+        "Pausing a container that is not running is `ContainerNotRunningError`, not retryable, and has no effect.",
         run!(not_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/unpause-running",
-        "Unpausing a running container changes nothing and says `AlreadyRunning`.",
+        "Unpausing a running container has no effect and returns `AlreadyRunning`.",
         run!(unpause_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/unpause-not-running",
-        "Unpausing what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        "Unpausing a container that is not running is `ContainerNotRunningError`, not retryable, and starts nothing.",
         run!(unpause_not_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/stop-and-remove",
-        "A paused container can be stopped, and be removed by force but not without.",
+        "A paused container can be stopped, and can be removed only with force.",
         run!(stop_and_remove),
     )
     .requires(NEEDS),

@@ -15,39 +15,39 @@ const NEEDS: &[Operation] = &[Operation::Plan];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "plan/accepted",
-        "The plan of a good config has no refusals, and its config has everything that was asked for.",
+        "The plan of a valid config has no refusals, and its config has all configured values.",
         run!(accepted),
     )
     .requires(NEEDS),
     Check::must(
         "plan/refusals",
-        "The plan of an invalid config names every mistake at its path, as the creation does, and is no error.",
+        "The plan of an invalid config lists the same violations as the creation, with their paths, and is no error.",
         run!(refusals),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "plan/beyond-the-driver",
-        "More CPU than the driver allows, and a field of the config it does not declare, are refusals.",
+        "More CPU than the driver allows, and a config field that it does not declare, are refusals.",
         run!(beyond),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "plan/no-side-effects",
-        "A plan makes nothing, fetches no image and takes neither the name nor the operation key.",
+        "A plan creates nothing, pulls no image and reserves neither the name nor the operation key.",
         run!(no_side_effects),
     )
     .requires(NEEDS),
     Check::must(
         "plan/matches-creation",
-        "A creation warns of what its plan said, and what the plan says holds is what the instance says holds.",
+        "The warnings of a creation match its plan, and so does the enforcement that the instance reports.",
         run!(matches),
     )
     .requires(NEEDS),
     Check::must(
         "plan/strictness",
-        "What would be a warning is a refusal with `Strictness::Require`, exactly where the creation refuses.",
+        "With `Strictness::Require`, warnings become refusals, exactly where the creation refuses.",
         run!(strictness),
     )
     .requires(NEEDS),

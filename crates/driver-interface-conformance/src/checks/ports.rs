@@ -19,47 +19,47 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::PortPublish];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "ports/recorded",
-        "While it runs, the instance names each published port, its protocol and where it is reached; otherwise none.",
+        "The instance of a running container has each published port with protocol and host address; otherwise none.",
         run!(recorded),
     )
     .config(NEEDS),
     Check::must(
         "ports/loopback-by-default",
-        "A port is reached at the host's loopback and nowhere else unless an address is given.",
+        "A port is published on the host's loopback only, unless the config has an address.",
         run!(loopback),
     )
-    .because("engines publish to the whole world")
+    .because("engines publish on all interfaces by default")
     .config(NEEDS),
     Check::must(
         "ports/picked-apart",
-        "Two containers with one port inside get different ports on the host.",
+        "Two containers that publish the same container port get different host ports.",
         run!(picked),
     )
     .config(NEEDS),
     Check::must(
         "ports/reached",
-        "What listens in the container is reached at the place that the instance names.",
+        "A server in the container is reached at the address that the instance reports.",
         run!(reached),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/given",
-        "A host port that is given is the one, and nobody is there any more after the stop.",
+        "A configured host port is used, and is closed after the stop.",
         run!(given),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/taken",
-        "A host port that somebody has is `ContainerStartError`, and the container does not run.",
+        "A host port that is in use is `ContainerStartError`, and the container does not run.",
         run!(taken),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/unpublished-is-closed",
-        "A port that is not published is not among the instance's, whatever listens on it.",
+        "The instance does not report a port that is not published, even if a server listens on it.",
         run!(unpublished),
     )
     .config(NEEDS),

@@ -17,7 +17,7 @@ const PULL: Duration = Duration::from_secs(80);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "images/pull",
-        "A pull ends with the image, which can be used then; pulling it again is fine.",
+        "A pull returns the image, which can then be used; pulling it again succeeds.",
         run!(pull),
     )
     .requires(&[Operation::PullImage])
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-missing",
-        "A pull of what no registry has is `ImagePullError` or `ImageNotFoundError`, and nothing appears.",
+        "Pulling an image that no registry has is `ImagePullError` or `ImageNotFoundError`, and no image appears.",
         run!(pull_missing),
     )
     .requires(&[Operation::PullImage])
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-credentials",
-        "Credentials a registry does not ask for do no harm, and are not kept for the next pull.",
+        "Credentials that a registry does not require are harmless and are not kept for the next pull.",
         run!(pull_credentials),
     )
     .requires(&[Operation::PullImage])
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-secret-stays-secret",
-        "No error of a pull has its password or token in it.",
+        "Errors of a pull contain neither its password nor its token.",
         run!(pull_secret),
     )
     .requires(&[Operation::PullImage])

@@ -13,28 +13,28 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "removal/not-running",
-        "Containers that were never started or have ended are removed.",
+        "Created and exited containers are removed.",
         run!(not_running),
     )
     .properties(&[Property::CreatedState]),
     Check::must(
         "removal/running-refused",
-        "Without force a running container is not removed and goes on running.",
+        "Without force, removing a running container is refused, and it keeps running.",
         run!(running_refused),
     ),
     Check::must(
         "removal/running-forced",
-        "With force a running container is killed and removed, at once.",
+        "With force, a running container is killed and removed immediately.",
         run!(running_forced),
     ),
     Check::must(
         "removal/twice",
-        "The second removal is \"not found\", with and without force.",
+        "A second removal is \"not found\", with and without force.",
         run!(twice),
     ),
     Check::must(
         "removal/gone-everywhere",
-        "When a removal returns, the container is gone for every reader and operation, and its name is free.",
+        "When a removal returns, no reader or operation finds the container, and its name is free.",
         run!(gone),
     ),
 ];

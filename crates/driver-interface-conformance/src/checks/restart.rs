@@ -16,37 +16,38 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "restart/new-run",
-        "A restart lets the old process end by itself and runs a new one, with a new start time and the logs continued.",
+        "A restart lets the old process exit by itself and starts a new run, with a new start time; the \
+         logs continue.",
         run!(new_run),
     )
     .properties(&[Property::LogsAcrossRuns])
     .requires(NEEDS),
     Check::must(
         "restart/stopped-starts",
-        "A restart starts what was never started and what has ended.",
+        "A restart starts created and exited containers.",
         run!(stopped_starts),
     )
     .properties(&[Property::CreatedState, Property::RestartSameId])
     .requires(NEEDS),
     Check::must(
         "restart/stubborn-keeps-running",
-        "A process that outlives the grace of a restart without force keeps running: `ContainerStopError`.",
+        "A process that outlives the grace period of a restart without force keeps running: `ContainerStopError`.",
         run!(stubborn),
     )
-    .because("one engine kills it all the same; nobody loses work without asking for it")
+    .because("one engine kills it anyway; work must be lost only on request")
     .requires(NEEDS),
     Check::must(
         "restart/by-force",
-        "A restart by force kills what ignores the stop signal, and runs it again.",
+        "A restart with force kills a process that ignores the stop signal and starts a new run.",
         run!(by_force),
     )
     .requires(NEEDS),
     Check::must(
         "restart/dropped-then-stopped",
-        "A stop that returns after a restart was dropped is final: what is left of the restart starts nothing.",
+        "A stop that returns after a restart was dropped is final: the dropped restart starts nothing later.",
         run!(dropped_then_stopped),
     )
-    .because("a call goes on in the background when its future is dropped")
+    .because("a call continues in the background when its future is dropped")
     .requires(NEEDS),
 ];
 

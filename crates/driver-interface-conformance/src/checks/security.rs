@@ -7,14 +7,14 @@ use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "security/capabilities-dropped",
-        "By default a process has no Linux capability, in none of the five sets, root or not.",
+        "By default a process has no Linux capability in any of the five sets, as root or not.",
         run!(capabilities),
     )
     .guarantees(&[Guarantee::Capabilities])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/capability-added",
-        "A capability that is given back is there, and no other.",
+        "A capability that the config adds is present, and no other.",
         run!(capability_added),
     )
     .guarantees(&[Guarantee::Capabilities])
@@ -26,12 +26,12 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .guarantees(&[Guarantee::NoNewPrivileges])
     .properties(&[Property::RealProcesses]),
-    Check::must("security/seccomp", "System calls are filtered.", run!(seccomp))
+    Check::must("security/seccomp", "System calls are filtered by seccomp.", run!(seccomp))
         .guarantees(&[Guarantee::Seccomp])
         .properties(&[Property::RealProcesses]),
     Check::must(
         "security/user",
-        "The main process runs as the user asked for: 1000:1000 by default, in no other group.",
+        "The main process runs as the configured user, by default 1000:1000, without supplementary groups.",
         run!(user),
     )
     .guarantees(&[Guarantee::User])
@@ -47,14 +47,14 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/read-only-root",
-        "By default nothing but /tmp can be written to.",
+        "By default only /tmp is writable.",
         run!(read_only_root),
     )
     .guarantees(&[Guarantee::ReadOnly])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/no-host-mounts",
-        "Neither the engine's socket nor a folder of the host is mounted.",
+        "Neither the engine's socket nor a host directory is mounted.",
         run!(no_host_mounts),
     )
     .properties(&[Property::RealProcesses]),
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::should(
         "security/kernel-interfaces-masked",
-        "The kernel's settings are read-only and its memory cannot be read.",
+        "Kernel settings are read-only, and kernel memory cannot be read.",
         run!(masked),
     )
     .properties(&[Property::RealProcesses]),

@@ -17,84 +17,84 @@ const PROCESS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/undeclared-is-refused",
-        "A field of the config that the driver does not declare is `UnsupportedError` that names it, with no effect.",
+        "A config field that the driver does not declare is `UnsupportedError` with its name and has no effect.",
         run!(undeclared),
     )
-    .because("what was asked for is never dropped in silence")
+    .because("a driver must not drop a setting silently")
     .without_image(),
     Check::must(
         "setup/hostile",
-        "Values that no engine should see are refused at their path: relative folders, unknown limits, port 0 and the like.",
+        "Invalid values are refused with their path: relative directories, unknown limits, port 0 and more.",
         run!(hostile),
     )
     .without_image(),
     Check::must(
         "setup/entrypoint",
-        "An entrypoint runs with its own arguments and then the command's; an empty one is none.",
+        "An entrypoint runs with its own arguments followed by the command's; an empty entrypoint is ignored.",
         run!(entrypoint),
     )
     .config(PROCESS),
     Check::must(
         "setup/empty-entrypoint",
-        "An empty entrypoint without a command is refused at `entrypoint`: nothing would be left to run.",
+        "An empty entrypoint without a command is refused at `entrypoint`, because nothing is left to run.",
         run!(empty_entrypoint),
     )
-    .because("an entrypoint of the config's own, an empty one too, leaves the image's command out")
+    .because("an entrypoint in the config, also an empty one, discards the image's command")
     .config(PROCESS)
     .without_image(),
     Check::must(
         "setup/nothing-to-run",
-        "Where neither the config nor the image says what to run, the creation is refused, not retryable, with no effect.",
+        "If neither config nor image has a command, the creation is refused, not retryable, without effect.",
         run!(nothing_to_run),
     )
     .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
         "setup/working-dir",
-        "The main process runs in the folder that was asked for.",
+        "The main process runs in the configured directory.",
         run!(working_dir),
     )
     .config(PROCESS),
     Check::must(
         "setup/hostname",
-        "The container knows itself by the name that was asked for.",
+        "The container has the configured hostname.",
         run!(hostname),
     )
     .config(PROCESS),
     Check::must(
         "setup/terminal",
-        "With a terminal the main process sees one, and its output and error are one stream.",
+        "With a terminal, the main process sees one, and its output and error are one stream.",
         run!(terminal),
     )
     .config(PROCESS),
     Check::must(
         "setup/stop-signal",
-        "A stop sends the signal that was asked for, and no other.",
+        "A stop sends the configured signal and no other.",
         run!(stop_signal),
     )
     .config(PROCESS),
     Check::must(
         "setup/init",
-        "With an init process the main process is not PID 1, and without one it is.",
+        "With an init process the main process is not PID 1; without one it is.",
         run!(init),
     )
     .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/ulimits",
-        "The kernel's limits that were asked for hold for the main process.",
+        "The configured ulimits hold for the main process.",
         run!(ulimits),
     )
     .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/tmpfs",
-        "A folder in memory can be written to up to its size and is empty at each start; one at `/tmp` replaces the driver's.",
+        "A tmpfs mount is writable up to its size and empty at each start; one at `/tmp` replaces the driver's.",
         run!(tmpfs),
     )
     .properties(&[Property::RestartSameId])
     .config(&[ConfigFeature::TmpfsMount]),
     Check::must(
         "setup/shm-size",
-        "`/dev/shm` has the size that was asked for.",
+        "`/dev/shm` has the configured size.",
         run!(shm_size),
     )
     .config(&[ConfigFeature::TmpfsMount]).properties(&[Property::RealProcesses]),

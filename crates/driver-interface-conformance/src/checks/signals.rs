@@ -13,25 +13,26 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "kill/ends",
-        "A signal that is not caught ends the process, with the code and status that follow from it.",
+        "A signal that is not handled terminates the process, with the matching exit code and status.",
         run!(ends),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/signal-reaches-the-process",
-        "The process gets the signal that was sent and no other, once for each call, and goes on if it handles it.",
+        "The process receives exactly the signal that was sent, once per call, and continues if it handles it.",
         run!(reaches),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/not-running",
-        "A signal to what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        "A signal to a container that is not running is `ContainerNotRunningError`, not retryable, and \
+         starts nothing.",
         run!(not_running),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/paused",
-        "A paused container gets `SIGKILL`, which ends it, and refuses every other signal.",
+        "A paused container accepts `SIGKILL`, which ends it, and refuses every other signal.",
         run!(paused),
     )
     .requires(&[Operation::KillContainer, Operation::PauseContainer, Operation::UnpauseContainer]),

@@ -14,28 +14,28 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/start/runs",
-        "A started container is `running` for every reader at once, and its command runs.",
+        "When a start returns, every reader sees the container as `running`, and its command runs.",
         run!(runs),
     ),
     Check::must(
         "lifecycle/start/idempotent",
-        "Starting a running container changes nothing, starts no second process, and says `AlreadyRunning`.",
+        "Starting a running container has no effect, starts no second process, and returns `AlreadyRunning`.",
         run!(idempotent),
     ),
     Check::must(
         "lifecycle/start/again-after-end",
-        "A container that ended runs again, with a new start time and the new run's exit code.",
+        "An exited container can be started again, with a new start time and the new run's exit code.",
         run!(again),
     )
     .properties(&[Property::RestartSameId]),
     Check::must(
         "lifecycle/start/no-such-program",
-        "A program that does not exist is `ContainerStartError`, not retryable; the container can be removed.",
+        "A missing program is `ContainerStartError`, not retryable, and the container can be removed.",
         run!(no_such_program),
     ),
     Check::must(
         "lifecycle/start/endpoint",
-        "A running container on a network has an address, and none once it ended.",
+        "A running container on a network has an address, and an exited one has none.",
         run!(endpoint),
     ),
 ];

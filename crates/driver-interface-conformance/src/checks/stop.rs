@@ -13,48 +13,49 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/stop/graceful",
-        "A stop lets the process handle the signal and end by itself, long before the grace is over.",
+        "A stop lets the process handle the signal and exit by itself, long before the grace period is over.",
         run!(graceful),
     ),
     Check::must(
         "lifecycle/stop/default-options",
-        "A stop without options is a graceful one.",
+        "A stop with default options is graceful.",
         run!(default_options),
     ),
     Check::must(
         "lifecycle/stop/gives-up-and-leaves-it-running",
-        "A process that outlives the grace of a stop without force keeps running: `ContainerStopError`, retryable.",
+        "A process that outlives the grace period of a stop without force keeps running: \
+         `ContainerStopError`, retryable.",
         run!(gives_up),
     )
-    .because("nobody loses work without asking for it"),
+    .because("work must be lost only on request"),
     Check::must(
         "lifecycle/stop/force-kills-at-once",
-        "A stop by force without grace kills at once.",
+        "A stop with force and no grace period kills immediately.",
         run!(force),
     ),
     Check::must(
         "lifecycle/stop/force-after-grace",
-        "A stop by force with grace sends the signal first and kills no earlier than the grace is over.",
+        "A stop with force sends the signal first and kills only after the grace period.",
         run!(force_after_grace),
     ),
     Check::must(
         "lifecycle/stop/force-with-grace-lets-it-end",
-        "A stop by force with grace kills nothing that ends by itself.",
+        "A stop with force and a grace period does not kill a process that exits by itself.",
         run!(force_with_grace),
     ),
     Check::must(
         "lifecycle/stop/settled-on-return",
-        "When a stop returns, every reader sees the end with its code and time.",
+        "When a stop returns, every reader sees the exit with its code and time.",
         run!(settled),
     ),
     Check::must(
         "lifecycle/stop/idempotent",
-        "Stopping what does not run changes nothing and says `AlreadyStopped`.",
+        "Stopping a container that is not running has no effect and returns `AlreadyStopped`.",
         run!(idempotent),
     ),
     Check::must(
         "lifecycle/stop/keeps-the-logs",
-        "What the process printed on its way out is in the logs when the stop returns.",
+        "When a stop returns, the logs have everything that the process printed while it exited.",
         run!(last_words),
     ),
 ];

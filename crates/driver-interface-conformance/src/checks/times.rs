@@ -17,13 +17,13 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, STUBBORN, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "times/graces-and-timeouts",
-        "A grace or timeout of 1.9 s lasts 1.9 s: of a stop, a restart, a wait, an exec and an exec session.",
+        "Grace periods and timeouts of 1.9 s last 1.9 s, for stop, restart, wait, exec and exec sessions.",
         run!(graces_and_timeouts),
     )
     .because("engines and clients count many of them in whole seconds"),
     Check::must(
         "times/zero-is-zero",
-        "A grace, a timeout, an output limit or a time of zero is taken as zero and not as unset.",
+        "A grace period, timeout, output limit or time of zero is zero, not unset.",
         run!(zero_is_zero),
     ),
     Check::must(
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "times/one-clock",
-        "Containers, volumes, networks, logs, events and stats have times of the engine's clock.",
+        "Times of containers, volumes, networks, logs, events and stats are of the engine's clock.",
         run!(one_clock),
     )
     .because("the client's clock may differ from the engine's")
@@ -46,21 +46,21 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::should(
         "times/log-fractions",
-        "The times of log lines have fractions of a second.",
+        "Times of log lines have fractions of a second.",
         run!(log_fractions),
     )
-    .because("Podman's Docker API gives whole seconds, so there no driver can do better"),
+    .because("Podman's Docker API returns whole seconds, so no driver can do better there"),
     Check::must(
         "times/events-within-a-second",
-        "`since` with the time of an event gives that event and none of the same second before it.",
+        "`since` with the time of an event selects that event and no earlier one of the same second.",
         run!(events_within_a_second),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(&[Operation::Events]),
     Check::must(
         "times/health-check",
-        "A health check's interval and timeout below a second hold.",
+        "An interval and a timeout of a health check below a second are honoured.",
         run!(health_check),
     )
     .config(&[ConfigFeature::HealthCheck]),

@@ -10,14 +10,14 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::TmpfsMount];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/tmpfs-over-the-image",
-        "A tmpfs mount over a directory of root's is empty, and the container's user can write to it.",
+        "A tmpfs mount over a root-owned directory is empty and writable for the container's user.",
         run!(over_image),
     )
-    .because("runtimes give a tmpfs mount the mode of the directory below it, and some copy what is in there")
+    .because("runtimes apply the mode of the directory below the mount, and some copy its content")
     .config(NEEDS),
     Check::must(
         "setup/tmpfs-options",
-        "A tmpfs mount has the mode, the owner and the options that were asked for, or it is `UnsupportedError`.",
+        "A tmpfs mount has the configured mode, owner and options, or is `UnsupportedError`.",
         run!(options),
     )
     .config(NEEDS),

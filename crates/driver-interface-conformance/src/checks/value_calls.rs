@@ -16,26 +16,26 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/exec",
-        "Words, variables and input of an exec, an exec session and a detached exec come through whole.",
+        "Words, variables and input of an exec, an exec session and a detached exec are passed unchanged.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "values/file-names",
-        "Files are written, read and seen inside under their own names and with their own content, whatever these hold.",
+        "Files keep their names and content when written, read and seen inside, whatever characters these contain.",
         run!(file_names),
     )
     .limit(180)
     .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile]),
     Check::must(
         "values/archive-names",
-        "Names and content in archives come through whole, whatever they hold.",
+        "Names and content in archives are kept, whatever characters they contain.",
         run!(archive_names),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "values/options-of-one-call",
-        "The options of a call hold for it alone, and not for the next one or one at the same time.",
+        "The options of a call affect neither the next call nor a concurrent one.",
         run!(options),
     )
     .requires(&[Operation::Exec]),

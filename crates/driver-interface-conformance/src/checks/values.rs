@@ -17,57 +17,63 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/command",
-        "Words of a command and an entrypoint and values of variables come through whole, whatever they hold.",
+        "Words of a command and entrypoint and values of variables are passed unchanged, whatever \
+         characters they contain.",
         run!(command),
     ),
     Check::must(
         "values/labels",
-        "Labels of containers, volumes and networks come back whole, from events too, and filters compare all of them.",
+        "Labels of containers, volumes and networks are returned unchanged, also in events, and filters \
+         compare them whole.",
         run!(labels),
     ),
     Check::must(
         "values/case",
-        "Names, sessions, operation keys, label keys and variables that differ in case alone are two.",
+        "Names, sessions, operation keys, label keys and variables that differ only in case are distinct.",
         run!(case),
     ),
     Check::must(
         "values/paths",
-        "Working directories and mount targets with blanks, quotes and the like are used as given, in any order.",
+        "Working directories and mount targets with spaces, quotes and similar characters are used \
+         unchanged, in any order.",
         run!(paths),
     )
     .config(&[ConfigFeature::ProcessSetup, ConfigFeature::TmpfsMount]),
     Check::must(
         "values/health-check",
-        "The words and the lines of a health check come through whole.",
+        "The words and lines of a health check are passed unchanged.",
         run!(health_check),
     )
-    .requires(&[Operation::Exec]).config(&[ConfigFeature::HealthCheck]),
+    .requires(&[Operation::Exec])
+    .config(&[ConfigFeature::HealthCheck]),
     Check::must(
         "values/extra-hosts",
-        "Each of several extra hosts has its own address, IPv4 or IPv6.",
+        "Each extra host has its own address, IPv4 or IPv6.",
         run!(extra_hosts),
     )
-    .config(&[ConfigFeature::NameResolution]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::NameResolution])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "values/large-limits",
-        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced as given.",
+        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced exactly.",
         run!(large_limits),
     ),
     Check::must(
         "values/large-ulimits",
-        "Ulimits beyond 32 bits hold as given.",
+        "Ulimits beyond 32 bits are enforced exactly.",
         run!(large_ulimits),
     )
-    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "values/plan",
-        "The config of a plan has each value as it was given.",
+        "The config of a plan has each value unchanged.",
         run!(plan),
     )
     .requires(&[Operation::Plan]),
     Check::must(
         "values/nothing-of-the-last-one",
-        "A container under the name of one that was removed has its own labels, variables, limits and logs alone.",
+        "A container that reuses the name of a removed one has only its own labels, variables, limits and logs.",
         run!(name_again),
     ),
 ];

@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "volumes/default-owner",
-        "A container of the default user can write to a volume whose config names no owner.",
+        "A container of the default user can write to a volume whose config has no owner.",
         run!(default_owner),
     )
     .because("engines create volumes that belong to root")
@@ -24,14 +24,14 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "volumes/owner-reported",
-        "A volume is reported with its owner, also after a creation of that name with another owner was refused.",
+        "A volume is reported with its owner, also after a creation of that name with another owner is refused.",
         run!(reported),
     )
     .config(&[ConfigFeature::VolumeOwner])
     .without_image(),
     Check::must(
         "volumes/owner-stays",
-        "An empty volume that was mounted over a directory of the image is still empty and has its owner.",
+        "An empty volume that is mounted over a directory of the image stays empty and keeps its owner.",
         run!(stays),
     )
     .because("engines copy the directory's files and owner to an empty volume")

@@ -13,19 +13,19 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "volumes/round-trip",
-        "A volume comes back with its name, session and labels, and can be removed once.",
+        "A volume is returned with its name, session and labels, and can be removed once.",
         run!(round_trip),
     )
     .without_image(),
     Check::must(
         "volumes/name-taken",
-        "A second volume of a name is refused for good, and the first keeps labels and data.",
+        "A second volume with a taken name is refused, not retryable, and the first keeps its labels and data.",
         run!(name_taken),
     )
-    .because("engines answer with success and the first volume"),
+    .because("engines report success and return the first volume"),
     Check::must(
         "volumes/survive-their-containers",
-        "What one container wrote is read by the next, after the first was removed.",
+        "A container reads the data of an earlier container that was removed.",
         run!(survive),
     ),
     Check::must(
@@ -35,22 +35,22 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "volumes/read-only-mount",
-        "Nothing can be written through a read-only mount.",
+        "Writes through a read-only mount fail.",
         run!(read_only),
     ),
     Check::must(
         "volumes/in-use-stays",
-        "A volume that a container uses, running or not, is not removed; after the container is gone it is.",
+        "A volume that a container uses, running or not, is not removed; once the container is removed, it is.",
         run!(in_use),
     ),
     Check::must(
         "volumes/name-free-after-removal",
-        "After a removal the name is free, and the new volume is empty.",
+        "After a removal the name is free, and a new volume of that name is empty.",
         run!(name_free),
     ),
     Check::must(
         "volumes/get",
-        "A volume is found by its name, equal to what its creation answered, in its own namespace only.",
+        "`get_volume` finds a volume by its name, equal to the result of its creation, in its own namespace only.",
         run!(get),
     )
     .requires(&[Operation::GetVolume])

@@ -15,71 +15,71 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "wait/exit-code",
-        "Waiting returns when the main process ends, with its exit code and what the instance says of the end.",
+        "A wait returns when the main process exits, with its exit code and the same exit as the instance.",
         run!(exit_code),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/ended-already",
-        "Waiting for a container that has ended returns at once.",
+        "A wait for an exited container returns immediately.",
         run!(ended_already),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/created-waits-for-a-run",
-        "Waiting for a container that was never started waits for a run and its end.",
+        "A wait for a container that was never started waits for its start and exit.",
         run!(created),
     )
     .properties(&[Property::CreatedState])
-    .because("engines answer 0 at once")
+    .because("engines return 0 immediately")
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/next-run",
-        "Waiting during a second run returns how that one ended, and not the first.",
+        "A wait during a second run returns the exit of that run, not of the first.",
         run!(next_run),
     )
     .properties(&[Property::RestartSameId])
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-keeps-the-code",
-        "Whoever waits while the container is ended and removed still gets the exit code.",
+        "A wait returns the exit code even if the container is stopped and removed during the wait.",
         run!(removed),
     )
-    .because("after the removal no engine knows it any more")
+    .because("no engine keeps it after the removal")
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-without-a-run",
-        "Waiting for a container that is removed without having run ends with `ContainerNotFoundError`.",
+        "A wait for a container that is removed without having run returns `ContainerNotFoundError`.",
         run!(removed_without_run),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/timeout",
-        "Past its timeout a wait is `WaitTimeoutError` that names container and time, and nothing has changed.",
+        "A wait that exceeds its timeout is `WaitTimeoutError` with container and timeout, and has no effect.",
         run!(timeout),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/exits-before-ready",
-        "Waiting for the readiness of a container that exits ends with it, and tells its exit code, its last output and \
-         the well-known cause.",
+        "Waiting for the readiness of a container that exits fails with its exit code, last output and \
+         well-known cause.",
         run!(exits_early),
     ),
     Check::must(
         "wait/many-waiters",
-        "Sixteen waits for one container, over two drivers, all get the same answer.",
+        "Sixteen waits for one container, from two drivers, all return the same result.",
         run!(many),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/paused",
-        "Waiting for a paused container goes on until it has ended.",
+        "A wait for a paused container lasts until it exits.",
         run!(paused),
     )
     .requires(&[Operation::WaitContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "wait/outlasts-the-deadline",
-        "A wait without a timeout lasts as long as the container, past the driver's deadline for calls.",
+        "A wait without a timeout may last longer than the driver's request deadline.",
         run!(long),
     )
     .limit(180)

@@ -26,7 +26,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "dropped-create-goes-on",
-        "A creation that is dropped makes its container.",
+        "A dropped creation still creates its container.",
         &[CreateContainer(|inside, config| {
             let (driver, config) = (Arc::clone(&inside.driver), config.clone());
             goes_on(async move { driver.create_container(&config).await }).boxed()
@@ -38,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-create-undone-too-late",
-        "What a dropped creation may have made is removed a little later, whoever has made it by then.",
+        "A dropped creation later removes the container with its name, whichever call created it.",
         &[CreateContainer(|inside, config| {
             undone_too_late(inside, config).boxed()
         })],
@@ -46,7 +46,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-volume-and-network-stay",
-        "A creation of a volume or a network that is dropped makes it.",
+        "A dropped creation of a volume or network still creates it.",
         &[
             CreateVolume(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-stop-kills",
-        "A stop that is dropped kills the container at once.",
+        "A dropped stop kills the container immediately.",
         &[
             StopContainer(|inside, id, options| {
                 async move {
@@ -86,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-exec-stops-the-container",
-        "A command whose call is dropped is ended with its container.",
+        "Dropping `exec` stops the container.",
         &[Exec(|inside, id, config| {
             async move {
                 let dropped = killed(inside, id);
@@ -100,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-call-keeps-its-lock",
-        "Calls of a kind on one container take turns, and one that is dropped never ends its turn.",
+        "Calls on a container take a lock, and a dropped call never releases it.",
         &[
             StartContainer(|inside, id| {
                 let lock = format!("start of {id}");
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-reader-stops-the-container",
-        "Who follows the logs and goes away takes the container along.",
+        "A log reader that is dropped stops the container.",
         &[
             GetContainerLogs(|inside, id, options| {
                 async move {
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-stream-keeps-its-connection",
-        "The driver has twenty connections for streams, and one that is dropped is never free again.",
+        "The driver has twenty connections for streams, and a dropped stream never frees its connection.",
         &[
             StreamContainerStats(|inside, id| {
                 async move {
@@ -183,13 +183,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-events-end-the-source",
-        "All streams of events share one source, which goes with the first that is dropped.",
+        "All event streams share one source, which ends with the first dropped stream.",
         &[Events(|inside, filter| source_of_events(inside, filter).boxed())],
         &["cancellation/streams"],
     ),
     Fault::new(
         "dropped-detached-command-is-sent-again",
-        "A call that is dropped goes on, and is taken for one that was lost.",
+        "A dropped call continues and is sent a second time.",
         &[ExecDetached(|inside, id, config| {
             sent_again(inside, id, config).boxed()
         })],
@@ -197,7 +197,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-kill-is-sent-again",
-        "A signal whose call is dropped is sent, and sent again.",
+        "The signal of a dropped call is sent twice.",
         &[KillContainer(|inside, id, signal| {
             signal_sent_again(inside, id, signal).boxed()
         })],
@@ -205,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-wait-ends-the-others",
-        "All who wait for a container share one wait, which ends with the first who goes away.",
+        "All waits for a container share one wait, which ends with the first dropped call.",
         &[WaitContainer(|inside, id, options| {
             shared_wait(inside, id, options).boxed()
         })],

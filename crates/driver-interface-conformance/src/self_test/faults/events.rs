@@ -18,7 +18,7 @@ use crate::self_test::sabotage::Sabotage::{CreateContainer, Events};
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "events-come-twice",
-        "Each event is told twice.",
+        "Each event is reported twice.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -39,7 +39,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-an-end-come-late",
-        "That a container has ended is told after what happened next.",
+        "The exit of a container is reported after the next event.",
         &[Events(|inside, filter| {
             async move {
                 let mut held = None;
@@ -62,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-own-making-alone",
-        "A driver tells of the containers that it has made itself, as it knows of no others.",
+        "A driver reports only events of containers that it created itself.",
         &[
             CreateContainer(|inside, config| {
                 async move {
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-creation-lost",
-        "That a container was created is not told.",
+        "The creation of a container is not reported.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| {
                 Some(event).filter(|event| event.kind() != EventKind::Created)
@@ -101,7 +101,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-lose-exit-codes",
-        "The event of an end has no exit code.",
+        "Exit events have no exit code.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
         })],
@@ -109,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-have-one-code",
-        "The event of an end always has the exit code 0.",
+        "Exit events always have exit code 0.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
         })],
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-lose-labels",
-        "Events do not have the container's labels.",
+        "Events lack the container's labels.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| {
                 Some(with_container(event, |container| container.labels.clear()))
@@ -128,7 +128,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-lose-sessions",
-        "Events do not say of which session they are.",
+        "Events lack the session.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| {
                 Some(with_container(event, |container| container.session_id = None))
@@ -139,7 +139,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-labels",
-        "A filter by label lets everything through.",
+        "A filter by label selects all events.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.labels.clear()).boxed()
         })],
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-kinds",
-        "A filter by kind lets everything through.",
+        "A filter by kind selects all events.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.kinds.clear()).boxed()
         })],
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-the-session",
-        "A filter by session lets those of other sessions through.",
+        "A filter by session also selects events of other sessions.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.session_id = None).boxed()
         })],
@@ -163,7 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-every-container",
-        "A filter by a container lets those of others through.",
+        "A filter by container also selects events of other containers.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.container = None).boxed()
         })],
@@ -171,7 +171,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-take-one-kind",
-        "Of several kinds that are asked for only the first is told.",
+        "Only the first of several kinds in a filter is selected.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.kinds.truncate(1)).boxed()
         })],
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-since",
-        "Only what happens from now on is told, whatever the time asked for.",
+        "`since` is ignored: only new events are reported.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.since = None).boxed()
         })],
@@ -187,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-end-with-the-past",
-        "With a time, what has happened is told and nothing that happens then.",
+        "With `since`, past events are reported and no new ones.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -203,7 +203,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-cursors",
-        "After a cursor only what happens from now on is told.",
+        "A cursor is ignored: only new events are reported.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.after = None).boxed()
         })],
@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-forgive-bad-cursors",
-        "A cursor that no driver gave is taken for none.",
+        "An invalid cursor is ignored.",
         &[Events(|inside, filter| {
             async move {
                 match inside.driver.events(filter).await {
@@ -227,7 +227,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-others",
-        "What happens to containers that the driver has not made is told as well.",
+        "Events of unmanaged containers are reported too.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -240,7 +240,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-a-life-alone",
-        "Only that a container is created, starts, ends and is removed is told.",
+        "Only creation, start, exit and removal of a container are reported.",
         &[Events(|inside, filter| {
             told(inside, filter, |event| {
                 Some(event).filter(|event| {

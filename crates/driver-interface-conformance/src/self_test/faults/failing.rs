@@ -12,7 +12,7 @@ use crate::self_test::sabotage::Sabotage::{HealthCheck, ListContainers};
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "health-check-hangs",
-        "A question for the driver's health is never answered.",
+        "A health check of the driver never returns.",
         &[HealthCheck(|_| {
             std::future::pending::<Result<DriverHealth>>().boxed()
         })],
@@ -20,7 +20,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-panics",
-        "A list that has something in it panics.",
+        "A list with entries panics.",
         &[ListContainers(|inside, filter| panics(inside, filter).boxed())],
         &["listing/every-status"],
     ),

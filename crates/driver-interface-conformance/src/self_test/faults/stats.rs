@@ -16,7 +16,7 @@ use crate::self_test::sabotage::Sabotage::{ContainerStats, StreamContainerStats}
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stats-memory-is-shared",
-        "The memory told is the engine's, the same for each container.",
+        "The reported memory is the engine's, the same for each container.",
         &[ContainerStats(|inside, id| {
             figures(inside, id, |figures| figures.memory_bytes = 1 << 30).boxed()
         })],
@@ -24,7 +24,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-no-memory",
-        "The memory that a container uses is never read.",
+        "The memory usage is always zero.",
         &[ContainerStats(|inside, id| {
             figures(inside, id, |figures| figures.memory_bytes = 0).boxed()
         })],
@@ -32,7 +32,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-share-of-the-first-figure",
-        "The share of CPU is that of a first figure, which has none before it.",
+        "The CPU share comes from a first measurement, which has no predecessor.",
         &[ContainerStats(|inside, id| {
             figures(inside, id, |figures| figures.cpu_cores = 0.0).boxed()
         })],
@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-share-of-the-machine",
-        "The share of CPU is what the whole machine uses.",
+        "The CPU share is that of the whole host.",
         &[ContainerStats(|inside, id| {
             figures(inside, id, |figures| figures.cpu_cores += 1.0).boxed()
         })],
@@ -56,7 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-forget-limits",
-        "The limits are not among the figures.",
+        "The stats lack the limits.",
         &[ContainerStats(|inside, id| {
             figures(inside, id, |figures| {
                 (figures.memory_limit_bytes, figures.pids_limit) = (None, None);
@@ -67,13 +67,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-totals-start-anew",
-        "Totals are counted from one measurement to the next.",
+        "Totals restart with every measurement.",
         &[ContainerStats(|inside, id| totals_start_anew(inside, id).boxed())],
         &["stats/limits", "stats/cpu"],
     ),
     Fault::new(
         "stats-of-what-does-not-run-are-zero",
-        "What does not run is measured, and uses nothing.",
+        "Stats of a container that is not running are zero.",
         &[ContainerStats(|inside, id| {
             async move {
                 let zero = || Figures::new(SystemTime::now());
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-of-what-does-not-run-is-empty",
-        "A stream of what does not run ends at once.",
+        "A stream of a container that is not running ends immediately.",
         &[StreamContainerStats(|inside, id| {
             async move {
                 let empty = || StatsStream::of_items([]);
@@ -97,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-repeats-itself",
-        "A stream gives its first measurement again and again.",
+        "A stream repeats its first measurement.",
         &[StreamContainerStats(|inside, id| {
             let mut first = None;
             measurements(inside, id, |stream| {
@@ -109,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-goes-on",
-        "A stream goes on when the container has ended.",
+        "A stream continues after the container has exited.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, endless).boxed()
         })],
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-keeps-everything",
-        "Measurements that nobody reads are kept for later.",
+        "Measurements that are not read are kept for later.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, read_ahead).boxed()
         })],

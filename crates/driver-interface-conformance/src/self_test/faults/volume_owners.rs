@@ -10,7 +10,7 @@ use crate::self_test::sabotage::Sabotage::{Config, CreateVolume, GetVolume, List
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "volumes-without-owner-belong-to-root",
-        "A volume whose config names no owner belongs to root, and the driver reports the default user.",
+        "A volume without a configured owner belongs to root, and the driver reports the default user.",
         &[CreateVolume(|inside, config| {
             created_for(inside, config, config.owner.or(Some(VolumeOwner::ROOT))).boxed()
         })],
@@ -18,7 +18,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volume-owner-ignored",
-        "A volume belongs to the default user, and the driver reports the owner of the config.",
+        "A volume belongs to the default user, and the driver reports the configured owner.",
         &[CreateVolume(|inside, config| {
             created_for(inside, config, None).boxed()
         })],
