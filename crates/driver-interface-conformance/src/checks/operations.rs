@@ -58,12 +58,12 @@ operations! {
     "image-inspect", "`get_image` returns the test image", [GetImage], image_inspect;
     "container-stats", "`container_stats` returns a measurement of a container", [ContainerStats], stats;
     "container-stats-stream", "`stream_container_stats` streams measurements of a container", [StreamContainerStats], stats_stream;
-    "events", "`events` tells of a creation", [Events], events;
+    "events", "`events` reports a creation", [Events], events;
     "volume-inspect", "`get_volume` finds a volume", [GetVolume], volume_inspect;
     "network-inspect", "`get_network` finds a network", [GetNetwork], network_inspect;
-    "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", [ConnectNetwork, DisconnectNetwork], network_connect;
-    "network-cleanup", "`remove_idle_networks` leaves a network that is used", [RemoveIdleNetworks], network_cleanup;
-    "plan", "`plan` accepts a good config", [Plan], plan;
+    "network-connect", "`connect_network` and `disconnect_network` connect and disconnect a container", [ConnectNetwork, DisconnectNetwork], network_connect;
+    "network-cleanup", "`remove_idle_networks` keeps a network that is in use", [RemoveIdleNetworks], network_cleanup;
+    "plan", "`plan` accepts a valid config", [Plan], plan;
 }
 
 async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
