@@ -1,6 +1,6 @@
 //! `cargo xtask conformance`: runs the suite on drivers and writes reports.
 
-mod bystanders;
+mod unmanaged_resources;
 mod killed;
 mod output;
 mod prove;

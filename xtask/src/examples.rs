@@ -22,7 +22,7 @@ pub(crate) struct Args {
     drivers: Vec<String>,
 }
 
-const FOLDER: &str = "crates/driver-interface/examples";
+const DIRECTORY: &str = "crates/driver-interface/examples";
 /// How long one program may take.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Fails if an example fails, or if a named or required driver is unavailable.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let root = workspace();
-    let names = names(&root.join(FOLDER))?;
+    let names = names(&root.join(DIRECTORY))?;
     let (found, absent) = drivers(&args.drivers)?;
     build(&root)?;
 
@@ -64,9 +64,9 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Returns the names of the programs in a directory, in order.
-fn names(folder: &Path) -> Result<Vec<String>> {
+fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("no examples in {}", folder.display()))? {
+    for entry in std::fs::read_dir(directory).with_context(|| format!("no examples in {}", directory.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let stem = path.file_stem().unwrap_or_default();
@@ -74,7 +74,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         }
     }
     if names.is_empty() {
-        bail!("no examples in {}", folder.display());
+        bail!("no examples in {}", directory.display());
     }
     names.sort();
     Ok(names)
@@ -141,12 +141,12 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
 
 /// Runs every example. Returns those that failed.
 fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
-    let folder = target_dir().join("debug/examples");
+    let directory = target_dir().join("debug/examples");
     let mut failed = Vec::new();
     for name in names {
         println!("--> {name} {uri}");
         let begun = Instant::now();
-        let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let program = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let child = Command::new(&program)
             .arg(uri)
             .args(image.map(ImageRef::as_str))
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn the_examples_are_found_by_name() {
-        let names = names(&workspace().join(FOLDER)).unwrap();
+        let names = names(&workspace().join(DIRECTORY)).unwrap();
         assert_eq!(names, ["files", "follow", "run_script", "session", "web_server"]);
     }
 
     #[test]
-    fn a_folder_without_examples_is_an_error_and_not_a_success() {
+    fn a_directory_without_examples_is_an_error_and_not_a_success() {
         assert!(names(&workspace().join("docs")).is_err());
         assert!(names(&workspace().join("nowhere")).is_err());
     }

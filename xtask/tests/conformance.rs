@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 struct Run {
     output: Output,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Run {
@@ -28,7 +28,7 @@ impl Run {
     }
 
     fn file(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.join(name)).unwrap()
+        std::fs::read_to_string(self.directory.join(name)).unwrap()
     }
 }
 
@@ -40,20 +40,20 @@ fn health_checks() -> usize {
 
 /// Runs the command where no engine can be found.
 fn conformance(test: &str, args: &[&str], env: &[(&str, &str)]) -> Run {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
     let nowhere = "unix:///nonexistent/engine.sock";
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("conformance")
         .args(args)
         .arg("--out")
-        .arg(&folder)
+        .arg(&directory)
         .env("DOCKER_HOST", nowhere)
         .env("CONTAINER_HOST", nowhere)
         .env_remove("DRIVER_INTERFACE_REQUIRE")
         .envs(env.iter().copied())
         .output()
         .unwrap();
-    Run { output, folder }
+    Run { output, directory }
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn the_list_names_every_check_and_runs_none() {
     let text = run.stdout();
     assert_eq!(run.code(), 0);
     assert!(text.contains("logs/tail") && !text.contains("volumes/"), "{text}");
-    assert!(!run.folder.join("report.json").exists());
+    assert!(!run.directory.join("report.json").exists());
 }
 
 #[test]

@@ -253,7 +253,7 @@ pub enum Need {
     /// The test image.
     Image,
     /// A target that can create unmanaged resources; see [`Target::bystanders`](crate::Target::bystanders).
-    Bystanders,
+    UnmanagedResources,
     /// The test image, and a target that provides a registry image; see
     /// [`Target::registry_image`](crate::Target::registry_image).
     Registry,

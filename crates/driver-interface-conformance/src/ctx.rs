@@ -20,10 +20,10 @@ use crate::ledger::Ledger;
 use crate::outcome::describe;
 #[cfg(unix)]
 use crate::proxy::FaultProxy;
-use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
+use crate::{UnmanagedResources, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
 
-/// The suffix of [`Ctx::foreign_namespace`].
-pub(crate) const FOREIGN: &str = "foreign";
+/// The suffix of [`Ctx::unmanaged_namespace`].
+pub(crate) const UNMANAGED: &str = "foreign";
 
 /// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
 ///
@@ -128,7 +128,7 @@ impl Ctx {
     }
 
     /// Connects a driver of another namespace to the same engine.
-    pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
+    pub async fn other_namespace(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
@@ -158,7 +158,7 @@ impl Ctx {
     }
 
     /// Returns the namespace of the run that no correct driver works in. It labels unmanaged resources.
-    pub(crate) fn foreign_namespace(&self) -> String {
+    pub(crate) fn unmanaged_namespace(&self) -> String {
         format!("{}-{FOREIGN}", self.0.shared.namespace)
     }
 
@@ -177,9 +177,9 @@ impl Ctx {
 
     /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
     /// check when the check has ended.
-    pub fn bystanders(&self) -> CheckResult<Arc<dyn Bystanders>> {
+    pub fn unmanaged_resources(&self) -> CheckResult<Arc<dyn UnmanagedResources>> {
         let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
-        self.ledger().bystanders(&**self.target()).ok_or_else(none)
+        self.ledger().unmanaged_resources(&**self.target()).ok_or_else(none)
     }
 
     /// Returns the capabilities that the driver declared when the run started.

@@ -26,7 +26,7 @@ const APPLETS: &[&str] = &[
     "tr", "true", "uname", "unshare", "wc", "which", "yes",
 ];
 
-const FOLDERS: &[(&str, u32)] = &[
+const DIRECTORIES: &[(&str, u32)] = &[
     ("bin/", 0o755),
     ("dev/", 0o755),
     ("etc/", 0o755),
@@ -107,7 +107,7 @@ fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
 
 fn root_file_system(busybox: &[u8]) -> io::Result<Bytes> {
     let mut archive = tar::Builder::new(Vec::with_capacity(busybox.len() + 64 * 1024));
-    for (path, mode) in FOLDERS {
+    for (path, mode) in DIRECTORIES {
         append(&mut archive, path, *mode, tar::EntryType::Directory, b"")?;
     }
     append(
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_file_system_has_programs_users_and_folders_and_no_link_to_itself() {
+    fn the_root_file_system_has_programs_users_and_directories_and_no_link_to_itself() {
         let TestImage::Root(root) = TestImage::from_busybox(&elf(1)).unwrap() else {
             panic!("no root file system");
         };

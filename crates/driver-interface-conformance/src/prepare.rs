@@ -220,7 +220,7 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
         (Need::Image | Need::Registry, Image::Broken { reason, .. }) => {
             Some((Outcome::Error, reason.clone()))
         }
-        (Need::Bystanders, _) if shared.target.bystanders().is_none() => Some((
+        (Need::UnmanagedResources, _) if shared.target.unmanaged_resources().is_none() => Some((
             Outcome::Skipped,
             "the target cannot make objects of other programs".to_owned(),
         )),

@@ -17,7 +17,7 @@ use crate::outcome::describe;
 use crate::{Target, guard, prepare};
 
 /// How long a driver may take to roll back dropped creations in the background.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The timeout for one query or removal: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 8;
 /// resources and any problems.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
     let looks = stream::iter(namespaces.to_vec()).map(|namespace| async move {
-        let Look { found, problems } = sweep_one(target, &namespace).await;
+        let Swept { found, problems } = sweep_one(target, &namespace).await;
         let problems = problems
             .into_iter()
             .map(|problem| format!("namespace {namespace} could not be swept: {problem}"));
@@ -70,13 +70,13 @@ pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<
 
 /// The result of sweeping one namespace.
 #[derive(Default)]
-struct Look {
+struct Swept {
     /// The resources found.
     found: Vec<String>,
     problems: Vec<String>,
 }
 
-impl Look {
+impl Swept {
     fn failed(problem: String) -> Self {
         Self {
             problems: vec![problem],
@@ -85,13 +85,13 @@ impl Look {
     }
 }
 
-async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
     let sweeper = match Sweeper::connect(target, namespace).await {
         Ok(sweeper) => sweeper,
-        Err(problem) => return Look::failed(problem),
+        Err(problem) => return Swept::failed(problem),
     };
     let (objects, problems) = sweeper.objects().await;
-    let mut look = Look {
+    let mut look = Swept {
         found: objects.iter().map(Object::to_string).collect(),
         problems,
     };
@@ -115,18 +115,18 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Loo
     look
 }
 
-async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
     let sweeper = match Sweeper::connect(target, namespace).await {
         Ok(sweeper) => sweeper,
-        Err(problem) => return Look::failed(problem),
+        Err(problem) => return Swept::failed(problem),
     };
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + MAX_WAIT;
     loop {
         let (objects, problems) = sweeper.objects().await;
         let is_clean = objects.is_empty() && problems.is_empty();
         if is_clean || Instant::now() >= end {
             let found = objects.iter().map(Object::to_string).collect();
-            let mut look = Look { found, problems };
+            let mut look = Swept { found, problems };
             look.problems.extend(sweeper.remove_all(objects).await);
             return look;
         }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use driver_interface::{ConnectionError, MockTarget, TarStream};
 use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{
-    Bystanders, Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome,
+    UnmanagedResources, Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome,
     RunError, SERVE, Silent, Target, TestImage, render, run, run_checks, sweep,
 };
 use driver_interface_mock::MockEngine;
@@ -335,7 +335,7 @@ async fn a_check_that_blocks_its_thread_does_not_hold_up_the_run() {
 }
 
 /// A target whose objects of other programs are counted.
-struct Neighbours {
+struct OtherResources {
     mock: MockTarget,
     there: Arc<AtomicUsize>,
 }
@@ -347,7 +347,7 @@ struct Counted {
 }
 
 #[async_trait]
-impl Target for Neighbours {
+impl Target for OtherResources {
     fn uri(&self) -> String {
         self.mock.uri()
     }
@@ -356,7 +356,7 @@ impl Target for Neighbours {
         self.mock.connect(namespace).await
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         Some(Arc::new(Counted {
             there: Arc::clone(&self.there),
             own: AtomicUsize::new(0),
@@ -365,7 +365,7 @@ impl Target for Neighbours {
 }
 
 #[async_trait]
-impl Bystanders for Counted {
+impl UnmanagedResources for Counted {
     async fn add_container(
         &self,
         name: &str,
@@ -398,30 +398,30 @@ impl Bystanders for Counted {
 }
 
 async fn has_neighbours(ctx: Ctx) -> CheckResult {
-    ctx.bystanders()?.add_volume("theirs").await.unwrap();
+    ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     ctx.equal(
         "each has its own",
-        ctx.bystanders()?.inventory().await.unwrap(),
+        ctx.unmanaged_resources()?.inventory().await.unwrap(),
         vec!["1".to_owned()],
     )
 }
 
 async fn hangs_among_neighbours(ctx: Ctx) -> CheckResult {
-    ctx.bystanders()?.add_volume("theirs").await.unwrap();
+    ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     std::future::pending().await
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_other_programs_have_is_removed_however_the_check_ends() {
     const CHECKS: &[Check] = &[
-        Check::must("c/one", "It has neighbours.", run!(has_neighbours)).needs(&[Need::Bystanders]),
-        Check::must("c/two", "It has neighbours.", run!(has_neighbours)).needs(&[Need::Bystanders]),
-        Check::must("c/hangs", "It hangs.", run!(hangs_among_neighbours)).needs(&[Need::Bystanders]),
+        Check::must("c/one", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
+        Check::must("c/two", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
+        Check::must("c/hangs", "It hangs.", run!(hangs_among_neighbours)).needs(&[Need::UnmanagedResources]),
     ];
     for cancelled_after in [None, Some(5), Some(30)] {
         let there = Arc::new(AtomicUsize::new(0));
-        let target = Arc::new(Neighbours {
+        let target = Arc::new(OtherResources {
             mock: MockTarget::docker(),
             there: Arc::clone(&there),
         });

@@ -348,7 +348,7 @@ async fn bad_selections_name_the_areas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn checks_that_need_bystanders_are_skipped_without_them() {
+async fn checks_that_need_unmanaged_resources_are_skipped_without_them() {
     struct Alone(MockTarget);
 
     #[async_trait]
@@ -362,7 +362,7 @@ async fn checks_that_need_bystanders_are_skipped_without_them() {
         }
     }
 
-    const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::Bystanders]);
+    const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::UnmanagedResources]);
     let target = Arc::new(Alone(MockTarget::docker()));
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[NEEDS], target, &options, Arc::new(Silent))

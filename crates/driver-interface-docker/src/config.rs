@@ -4,7 +4,7 @@ mod address;
 mod context;
 mod deadlines;
 mod detect;
-pub(crate) mod logins;
+pub(crate) mod credentials;
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub struct DockerConfig {
     pub(crate) deadlines: Deadlines,
     pub(crate) policy: ValidationPolicy,
     pub(crate) network: Option<String>,
-    pub(crate) logins: Option<PathBuf>,
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl DockerConfig {
@@ -96,7 +96,7 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
-            logins: logins::file(),
+            credentials: credentials::file(),
         }
     }
 
@@ -159,16 +159,16 @@ impl DockerConfig {
     /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is that
     /// command's own file, so the driver can pull whatever `docker pull` can.
     #[must_use]
-    pub fn registry_logins(mut self, file: impl Into<PathBuf>) -> Self {
-        self.logins = Some(file.into());
+    pub fn registry_credentials_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.credentials = Some(file.into());
         self
     }
 
     /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
     /// file and runs no credential helper.
     #[must_use]
-    pub fn without_registry_logins(mut self) -> Self {
-        self.logins = None;
+    pub fn without_registry_credentials(mut self) -> Self {
+        self.credentials = None;
         self
     }
 }

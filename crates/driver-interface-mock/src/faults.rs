@@ -100,7 +100,7 @@ impl Faults {
 
     /// Loses the response of the operation's next call. The call does everything it should, and then fails with a
     /// `ConnectionError` whose effect is unknown.
-    pub fn lose_next_answer(&self, operation: Operation) {
+    pub fn drop_next_response(&self, operation: Operation) {
         let error = ConnectionError::new("the connection was closed before the response arrived")
             .with_effect(Effect::Unknown);
         let place = lock(&self.0).next_free(operation);

@@ -34,7 +34,7 @@ async fn a_name_is_taken_for_everyone_on_the_engine() {
     let ours = builder().build();
     let theirs = builder().namespace(Namespace::new("other").unwrap()).build();
     ours.create_container(&script("true").name("web")).await.unwrap();
-    engine.add_foreign_container("db", &[]).unwrap();
+    engine.add_unmanaged_container("db", &[]).unwrap();
     for (driver, name) in [(&ours, "web"), (&theirs, "web"), (&ours, "db")] {
         let error = driver
             .create_container(&script("true").name(name))

@@ -283,15 +283,15 @@ async fn hundred_mebibytes_go_in_and_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn folders_in_memory_have_their_size_and_are_empty_at_each_start() {
+async fn directories_in_memory_have_their_size_and_are_empty_at_each_start() {
     let driver = instant_driver();
     let config = script("echo ready; sleep 100")
         .tmpfs("/run", 1)
         .tmpfs("/tmp", 2)
         .shm_size(3);
     let id = ready(&driver, &config).await;
-    for (folder, mib) in [("/run", 1), ("/tmp", 2), ("/dev/shm", 3)] {
-        let fill = |bytes: u64| format!("head -c {bytes} /dev/zero > {folder}/x && echo fits; rm {folder}/x");
+    for (directory, mib) in [("/run", 1), ("/tmp", 2), ("/dev/shm", 3)] {
+        let fill = |bytes: u64| format!("head -c {bytes} /dev/zero > {directory}/x && echo fits; rm {directory}/x");
         assert_eq!(sh(&driver, &id, &fill(mib << 20)).await, "fits\n");
         assert!(
             sh(&driver, &id, &fill((mib << 20) + 1))

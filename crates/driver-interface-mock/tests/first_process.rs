@@ -121,8 +121,8 @@ async fn processes_of_other_users_are_signalled_only_with_the_capability() {
         assert!(output.stderr_text().contains("Operation not permitted"));
     }
     assert_eq!(exit_code(&driver, &id).await, None);
-    let able = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
-    let id = started(&driver, &able).await;
+    let capable = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
+    let id = started(&driver, &capable).await;
     let _killed = driver.exec(&id, kill("0:0")).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!(exit_code(&driver, &id).await, Some(137));

@@ -60,7 +60,7 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
     let session = SessionId::new("session-7").unwrap();
     let by_session = listed(ContainerFilter::default().session(session)).await;
     let by_label = listed(ContainerFilter::default().label("number", "7")).await;
-    let look_up = async |name: &'static str, found: bool| {
+    let lookup = async |name: &'static str, found: bool| {
         let id = ContainerId::new(name).unwrap();
         shortest(async || {
             for _ in 0..10 {
@@ -69,8 +69,8 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
         })
         .await
     };
-    let by_name = look_up("container-7", true).await;
-    let missing = look_up("no-such-container", false).await;
+    let by_name = lookup("container-7", true).await;
+    let missing = lookup("no-such-container", false).await;
     vec![
         ("create", create),
         ("list by session", by_session),

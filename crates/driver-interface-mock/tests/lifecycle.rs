@@ -222,12 +222,12 @@ async fn only_whole_ids_and_exact_names_find_a_container() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
+async fn an_unmanaged_resource_is_neither_listed_nor_changed_whatever_its_labels() {
     let driver = instant_driver();
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
     let id = driver
         .engine()
-        .add_foreign_container("bystander", &labels)
+        .add_unmanaged_container("bystander", &labels)
         .unwrap();
     assert_eq!(
         driver.list_containers(&ContainerFilter::default()).await.unwrap(),
@@ -249,7 +249,7 @@ async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
             .engine()
             .containers()
             .iter()
-            .all(driver_interface_mock::EngineObject::is_foreign)
+            .all(driver_interface_mock::EngineObject::is_unmanaged)
     );
     assert_eq!(driver.health_check().await.unwrap().containers.total, 0);
 }

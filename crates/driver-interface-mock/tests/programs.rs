@@ -228,7 +228,7 @@ async fn a_shell_runs_scripts_as_on_linux() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_in_one_of_the_usual_folders_goes_before_the_table() {
+async fn a_script_in_one_of_the_usual_directories_goes_before_the_table() {
     let driver = instant_driver();
     let id = started(&driver, &writable(server())).await;
     put(&driver, &id, "/usr/local/bin/ls", "#!/bin/sh\necho mine\n", 0o755).await;

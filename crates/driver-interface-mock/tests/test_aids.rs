@@ -69,7 +69,7 @@ async fn a_rate_is_the_same_for_the_same_seed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_has_had_its_effect() {
     let driver = instant_driver();
-    driver.faults().lose_next_answer(Operation::CreateContainer);
+    driver.faults().drop_next_response(Operation::CreateContainer);
     let config = script("true").operation_key("once");
     let error = driver.create_container(&config).await.unwrap_err();
     assert_eq!(
@@ -180,7 +180,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
             .await
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
-    driver.engine().go_down();
+    driver.engine().stop_engine();
     let error = driver.get_container(&id).await.unwrap_err();
     assert_eq!(
         (error.code(), error.is_retryable()),
@@ -191,7 +191,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
     let health = driver.health_check().await.unwrap();
     assert_eq!(health.status, HealthStatus::Unhealthy);
     assert!(health.error.unwrap().contains("is not running"));
-    driver.engine().come_up();
+    driver.engine().start_engine();
     let health = driver.health_check().await.unwrap();
     assert_eq!(
         (health.status, health.containers.running),
@@ -234,7 +234,7 @@ async fn a_reset_driver_is_as_new_and_does_the_same_again() {
         let id = ready(&driver, &stubborn()).await;
         driver.create_volume(&VolumeConfig::new("v1")).await.unwrap();
         driver.create_network(&NetworkConfig::new("n1")).await.unwrap();
-        engine.add_foreign_container("bystander", &[]).unwrap();
+        engine.add_unmanaged_container("bystander", &[]).unwrap();
         driver
             .faults()
             .fail_next(Operation::StopContainer, ConnectionError::new("reset"));

@@ -102,8 +102,8 @@ proptest! {
         prop_assert!(ContainerFilter::default().matches(&made));
         let own = ContainerFilter::default().session(made.session_id.clone()).state(made.state);
         prop_assert!(own.matches(&made));
-        let foreign = ContainerFilter::default().session(SessionId::new("other").unwrap());
-        prop_assert!(!foreign.matches(&made));
+        let unmanaged = ContainerFilter::default().session(SessionId::new("other").unwrap());
+        prop_assert!(!unmanaged.matches(&made));
     }
 
     #[test]

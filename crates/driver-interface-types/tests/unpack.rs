@@ -21,7 +21,7 @@ const FILE: u8 = b'0';
 const HARD: u8 = b'1';
 const SOFT: u8 = b'2';
 const DEVICE: u8 = b'3';
-const FOLDER: u8 = b'5';
+const DIRECTORY: u8 = b'5';
 const PIPE: u8 = b'6';
 
 /// One entry, with a name that careful writers would refuse.
@@ -90,7 +90,7 @@ async fn a_tree_is_unpacked_with_links_and_permissions_but_no_special_bits() {
     let mut named = builder.into_inner().unwrap();
     named.truncate(named.len() - 1024);
     let archive = whole(&[
-        entry("tree/", FOLDER, 0o3500, "", ""),
+        entry("tree/", DIRECTORY, 0o3500, "", ""),
         entry("tree/program", FILE, 0o6755, "#!", ""),
         entry("./tree//deep/file", FILE, 0o600, "deep", ""),
         link(SOFT, "tree/near", "program"),
@@ -133,7 +133,7 @@ async fn nothing_hostile_leaves_the_directory() {
         (
             "a link through another one",
             vec![
-                entry("a/b/", FOLDER, 0o755, "", ""),
+                entry("a/b/", DIRECTORY, 0o755, "", ""),
                 link(SOFT, "a/b/root", "../.."),
                 link(SOFT, "out", "a/b/root/../outside"),
             ],
@@ -159,15 +159,15 @@ async fn nothing_hostile_leaves_the_directory() {
         ("a pipe", vec![entry("pipe", PIPE, 0o666, "", "")]),
         (
             "a folder over a file",
-            vec![file("x", "x"), entry("x/", FOLDER, 0o755, "", "")],
+            vec![file("x", "x"), entry("x/", DIRECTORY, 0o755, "", "")],
         ),
         (
             "a file over a folder",
-            vec![entry("x/", FOLDER, 0o755, "", ""), file("x", "x")],
+            vec![entry("x/", DIRECTORY, 0o755, "", ""), file("x", "x")],
         ),
         (
             "a link over a folder",
-            vec![entry("x/", FOLDER, 0o755, "", ""), link(SOFT, "x", "y")],
+            vec![entry("x/", DIRECTORY, 0o755, "", ""), link(SOFT, "x", "y")],
         ),
     ] {
         let (above, done) = unpacked(whole(&entries), UnpackOptions::default()).await;

@@ -308,14 +308,14 @@ proptest! {
 
     #[test]
     fn no_spelling_of_a_dangerous_path_is_allowed(
-        folder in select(vec![
+        directory in select(vec![
             "proc", "sys", "dev", "etc", "boot", "root", "run", "var/run", "var/log", "var/lib/docker", "srv/.ssh",
         ]),
         noise in vec(select(vec!["/", "//", "/./", "/././", "///"]), 5),
         rest in "[a-z.]{0,6}(/[a-z]{1,4})?",
     ) {
         let mut path = String::new();
-        for (part, noise) in folder.split('/').chain([rest.as_str()]).zip(&noise) {
+        for (part, noise) in directory.split('/').chain([rest.as_str()]).zip(&noise) {
             path.push_str(noise);
             path.push_str(part);
         }

@@ -17,14 +17,14 @@ const AGAIN: &str = "cargo xtask conformance --driver {uri} --filter {id} --seed
 
 pub(super) struct Output {
     format: Format,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Output {
-    pub(super) fn new(format: Format, folder: Option<PathBuf>) -> Self {
+    pub(super) fn new(format: Format, directory: Option<PathBuf>) -> Self {
         Self {
             format,
-            folder: folder.unwrap_or_else(|| target_dir().join("conformance")),
+            directory: directory.unwrap_or_else(|| target_dir().join("conformance")),
         }
     }
 
@@ -100,16 +100,16 @@ impl Output {
             ("report.md", markdown(report)),
             ("report.html", html(report, Some(AGAIN))),
         ];
-        fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot create {}", self.folder.display()))?;
+        fs::create_dir_all(&self.directory)
+            .with_context(|| format!("cannot create {}", self.directory.display()))?;
         for (name, text) in &texts {
-            let path = self.folder.join(name);
+            let path = self.directory.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         let [(_, json), (_, junit), (_, markdown), (_, html)] = &texts;
         match self.format {
             Format::Pretty => {
-                self.say(&format!("\nreports in {}", self.folder.display()));
+                self.say(&format!("\nreports in {}", self.directory.display()));
                 self.print(&Pretty::new(true).again(AGAIN).render(report));
             }
             Format::Json => self.print(json),

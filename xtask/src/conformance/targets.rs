@@ -11,9 +11,9 @@ use driver_interface::{
     ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, ValidationPolicy,
     connect_with,
 };
-use driver_interface_conformance::{Bystanders, NotRun, Target, sweep};
+use driver_interface_conformance::{UnmanagedResources, NotRun, Target, sweep};
 
-use super::bystanders::EngineBystanders;
+use super::unmanaged_resources::EngineUnmanagedResources;
 use super::killed::{self, Record};
 use crate::engines::registry_port;
 
@@ -200,8 +200,8 @@ impl EngineTarget {
     }
 
     /// Returns a client for the engine's own API, if it can be reached.
-    fn engine(&self) -> Option<EngineBystanders> {
-        EngineBystanders::at(self.endpoint.as_deref()?)
+    fn engine(&self) -> Option<EngineUnmanagedResources> {
+        EngineUnmanagedResources::at(self.endpoint.as_deref()?)
     }
 
     /// Starts the record.
@@ -253,7 +253,7 @@ impl Target for EngineTarget {
         let config = DockerConfig::for_uri(address)?
             .namespace(namespace.clone())
             .deadlines(Deadlines::all(deadline).connect(CONNECTS))
-            .without_registry_logins();
+            .without_registry_credentials();
         Ok(Arc::new(DockerDriver::connect(config).await?))
     }
 
@@ -268,9 +268,9 @@ impl Target for EngineTarget {
         }
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         self.engine()
-            .map(|engine| Arc::new(engine) as Arc<dyn Bystanders>)
+            .map(|engine| Arc::new(engine) as Arc<dyn UnmanagedResources>)
     }
 }
 

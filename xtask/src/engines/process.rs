@@ -88,14 +88,14 @@ impl Record {
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Asks the process to exit, and kills it after `patience`. A process that has already exited is no error.
-    pub(super) fn end(&self, patience: Duration) -> Result<()> {
-        for (signal, patience) in [("TERM", patience), ("KILL", KILL_DEADLINE)] {
+    /// Asks the process to exit, and kills it after `max_wait`. A process that has already exited is no error.
+    pub(super) fn end(&self, max_wait: Duration) -> Result<()> {
+        for (signal, max_wait) in [("TERM", max_wait), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
                 return Ok(());
             }
             send(signal, self.pid)?;
-            let deadline = Instant::now() + patience;
+            let deadline = Instant::now() + max_wait;
             while self.is_alive() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(20));
             }

@@ -57,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/no-such-folder",
         "Unpacking into a missing directory or a file is `FileSystemError`; so is packing a missing path.",
-        run!(no_such_folder),
+        run!(no_such_directory),
     )
     .requires(NEEDS),
 ];
@@ -137,12 +137,12 @@ fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
 pub(super) async fn put(
     ctx: &Ctx,
     id: &ContainerId,
-    folder: &str,
+    directory: &str,
     archive: impl Into<TarStream>,
 ) -> CheckResult {
     Ok(ctx
         .driver()
-        .copy_into_container(id, &path(folder)?, archive.into())
+        .copy_into_container(id, &path(directory)?, archive.into())
         .await?)
 }
 
@@ -359,16 +359,16 @@ async fn broken(ctx: Ctx) -> CheckResult {
     ctx.equal("the control", get(&ctx, &made.id, "/home/file").await?.len(), 1)
 }
 
-async fn no_such_folder(ctx: Ctx) -> CheckResult {
+async fn no_such_directory(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let archive = pack(&[("file".to_owned(), tar::EntryType::Regular, 0o644, b"x".to_vec())])?;
-    for folder in ["/no/such/folder", "/etc/passwd"] {
+    for directory in ["/no/such/folder", "/etc/passwd"] {
         let result = ctx
             .driver()
-            .copy_into_container(&made.id, &path(folder)?, archive.clone().into())
+            .copy_into_container(&made.id, &path(directory)?, archive.clone().into())
             .await;
         let error = ctx.refused(
-            format!("unpacking into {folder}"),
+            format!("unpacking into {directory}"),
             result,
             &[codes::FILE_SYSTEM_ERROR],
         )?;

@@ -126,7 +126,7 @@ async fn another_process(ctx: Ctx) -> CheckResult {
 }
 
 async fn namespace(ctx: Ctx) -> CheckResult {
-    let other = ctx.stranger().await?;
+    let other = ctx.other_namespace().await?;
     let ours = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = other.create_container(&ctx.script(SERVE)).await?;
     other.start_container(&running.id).await?;

@@ -85,10 +85,10 @@ async fn get(ctx: Ctx) -> CheckResult {
         let found = driver.get_network(&name).await?;
         ctx.equal("what its name finds as an id", found, None)?;
     }
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     ctx.equal(
         "in another namespace",
-        stranger.get_network(&made.id).await?,
+        other_namespace.get_network(&made.id).await?,
         None,
     )?;
     let prefix = NetworkId::new(made.id.as_str().get(..12).unwrap_or("ab"))?;

@@ -107,7 +107,7 @@ async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> 
 /// Provokes errors of different operations. Returns each with its operation and id.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
-    let nobody = ContainerId::new(ctx.name())?;
+    let unknown_names = ContainerId::new(ctx.name())?;
     let no_volume = VolumeId::new(ctx.name())?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let mut invalid = ctx.script("true");
@@ -117,21 +117,21 @@ async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, Stri
         .remove_container(&running.id, RemoveOptions::default())
         .await
         .err();
-    let missing = nobody.to_string();
+    let missing = unknown_names.to_string();
     let found = [
         (
-            driver.start_container(&nobody).await.err(),
+            driver.start_container(&unknown_names).await.err(),
             "start_container",
             missing.clone(),
         ),
         (
-            driver.stop_container(&nobody, StopOptions::kill()).await.err(),
+            driver.stop_container(&unknown_names, StopOptions::kill()).await.err(),
             "stop_container",
             missing.clone(),
         ),
         (
             driver
-                .get_container_logs(&nobody, LogOptions::default())
+                .get_container_logs(&unknown_names, LogOptions::default())
                 .await
                 .err(),
             "get_container_logs",
@@ -265,8 +265,8 @@ async fn hints(ctx: Ctx) -> CheckResult {
         ctx.equal(format!("hint of {program}"), error.hint(), Some(hint))?;
     }
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let twin = ctx.script("true").name(&running.name);
-    let error = ctx.driver().create_container(&twin).await;
+    let duplicate = ctx.script("true").name(&running.name);
+    let error = ctx.driver().create_container(&duplicate).await;
     let error = ctx.refused("a name that is taken", error, &[codes::CONTAINER_CREATION_FAILED])?;
     ctx.equal(
         "hint of a name that is taken",

@@ -71,9 +71,9 @@ pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "events/only-own-of-others",
         "Containers of other programs produce no events, whatever their labels claim.",
-        run!(bystander),
+        run!(unmanaged_resource),
     )
-    .needs(&[Need::Image, Need::Bystanders])
+    .needs(&[Need::Image, Need::UnmanagedResources])
     .exclusive()
     .requires(NEEDS),
 ];
@@ -337,11 +337,11 @@ async fn bad_cursor(ctx: Ctx) -> CheckResult {
 }
 
 async fn only_own(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let mut theirs = stranger.events(&own(&ctx)).await?;
-    let made = stranger.create_container(&ctx.script("exit 0")).await?;
-    stranger.start_container(&made.id).await?;
+    let mut theirs = other_namespace.events(&own(&ctx)).await?;
+    let made = other_namespace.create_container(&ctx.script("exit 0")).await?;
+    other_namespace.start_container(&made.id).await?;
     let told = next(&ctx, &mut theirs).await?;
     ctx.equal(
         "the control: the other namespace is told",
@@ -354,23 +354,23 @@ async fn only_own(ctx: Ctx) -> CheckResult {
     ctx.equal("the control: the own is told", told.container_id(), Some(&own.id))
 }
 
-async fn bystander(ctx: Ctx) -> CheckResult {
+async fn unmanaged_resource(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let bystanders = ctx.bystanders()?;
-    let (session, foreign) = (ctx.session().to_string(), ctx.foreign_namespace());
+    let unmanaged_resources = ctx.unmanaged_resources()?;
+    let (session, unmanaged) = (ctx.session().to_string(), ctx.unmanaged_namespace());
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
         (label::SESSION, session.as_str()),
-        (label::NAMESPACE, &foreign),
+        (label::NAMESPACE, &unmanaged),
     ];
-    let added = bystanders.add_container(&ctx.name(), ctx.image(), &labels).await;
+    let added = unmanaged_resources.add_container(&ctx.name(), ctx.image(), &labels).await;
     let told = silence(
         &ctx,
         "nothing is told of another program's container",
         &mut stream,
     )
     .await;
-    let cleaned = bystanders.remove_all().await;
+    let cleaned = unmanaged_resources.remove_all().await;
     ctx.ensure("the other program has made a container", added.is_ok(), &added)?;
     ctx.ensure("and removed it", cleaned.is_ok(), &cleaned)?;
     told

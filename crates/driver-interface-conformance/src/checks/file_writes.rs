@@ -209,9 +209,9 @@ async fn through_links(ctx: Ctx) -> CheckResult {
     let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
     for container in [&created, &running, &ended] {
         let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
-        let folder = WriteFile::new("").create_parents(true);
+        let directory = WriteFile::new("").create_parents(true);
         ctx.driver()
-            .write_file(id, &path("/home/links/folder/x")?, folder)
+            .write_file(id, &path("/home/links/folder/x")?, directory)
             .await?;
         write(&ctx, id, "/home/links/file", "old").await?;
         let links: Vec<_> = LINKS.iter().map(|(name, target, _)| link(name, target)).collect();

@@ -63,7 +63,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/folder-is-no-file",
         "A directory is neither read as a file nor replaced by one.",
-        run!(folder),
+        run!(directory),
     )
     .requires(READ_AND_WRITE),
     Check::must(
@@ -231,7 +231,7 @@ async fn no_such_file(ctx: Ctx) -> CheckResult {
     )
 }
 
-async fn folder(ctx: Ctx) -> CheckResult {
+async fn directory(ctx: Ctx) -> CheckResult {
     let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     for at in ["/home", "/"] {
         let result = ctx
@@ -370,9 +370,9 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
                 ctx.equal(format!("{fits} beside it"), beside.as_ref(), fits.as_bytes())?;
             }
         }
-        for folder in ["f[x]", "f*"] {
-            let inside = format!("/home/{folder}/file");
-            let file = WriteFile::new(folder).create_parents(true);
+        for directory in ["f[x]", "f*"] {
+            let inside = format!("/home/{directory}/file");
+            let file = WriteFile::new(directory).create_parents(true);
             ctx.driver()
                 .write_file(
                     id,
@@ -384,7 +384,7 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
             ctx.equal(
                 &inside,
                 read(&ctx, id, &inside).await?.as_ref(),
-                folder.as_bytes(),
+                directory.as_bytes(),
             )?;
         }
     }

@@ -205,8 +205,8 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
 
 async fn archive_entries(ctx: Ctx) -> CheckResult {
     let id = ctx.driver().create_container(&writable(&ctx, SERVE)).await?.id;
-    let folder = |name: &str| -> Entry { (name.to_owned(), tar::EntryType::Directory, 0o755, Vec::new()) };
-    let mut entries = vec![folder("tree")];
+    let directory = |name: &str| -> Entry { (name.to_owned(), tar::EntryType::Directory, 0o755, Vec::new()) };
+    let mut entries = vec![directory("tree")];
     for number in 0..1200_u32 {
         let (name, content) = (format!("tree/file-{number:04}"), number.to_string());
         entries.push((name, tar::EntryType::Regular, 0o644, content.into_bytes()));

@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn every_file_of_checks_is_in_the_suite() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
-        let files = std::fs::read_dir(folder).unwrap().count();
-        assert_eq!(files - 1, FILES.len(), "a file of {folder} is not in FILES");
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
+        let files = std::fs::read_dir(directory).unwrap().count();
+        assert_eq!(files - 1, FILES.len(), "a file of {directory} is not in FILES");
         assert!(FILES.iter().all(|file| !file.is_empty()));
     }
 

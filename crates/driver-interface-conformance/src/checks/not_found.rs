@@ -100,7 +100,7 @@ not_found! {
 
 /// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
 /// match as prefixes.
-fn nobody(ctx: &Ctx) -> Vec<String> {
+fn unknown_names(ctx: &Ctx) -> Vec<String> {
     vec![
         ctx.name(),
         "deadbeef".repeat(8),
@@ -110,7 +110,7 @@ fn nobody(ctx: &Ctx) -> Vec<String> {
 }
 
 async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let error = crate::call(ctx.driver(), operation, &name).await.err();
         names_missing(&ctx, operation, &name, error)?;
     }
@@ -119,7 +119,7 @@ async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
 
 async fn refuses_force(ctx: Ctx, operation: Operation) -> CheckResult {
     let driver = ctx.driver();
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let id = ContainerId::new(&name)?;
         let error = match operation {
             Operation::StopContainer => driver.stop_container(&id, StopOptions::kill()).await.err(),
@@ -152,7 +152,7 @@ fn names_missing(ctx: &Ctx, operation: Operation, name: &str, error: Option<Driv
 }
 
 async fn get_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         ctx.equal(
             format!("get of {id}"),
             ctx.driver().get_container(&ContainerId::new(id)?).await?,
@@ -163,7 +163,7 @@ async fn get_answers_none(ctx: Ctx) -> CheckResult {
 }
 
 async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         let found = ctx.driver().get_volume(&VolumeId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
     }
@@ -171,7 +171,7 @@ async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
 }
 
 async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         let found = ctx.driver().get_network(&NetworkId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
     }
@@ -181,7 +181,7 @@ async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
 async fn connection_refuses(ctx: Ctx, connect: bool) -> CheckResult {
     let container = ctx.driver().create_container(&ctx.script("true")).await?;
     let network = ctx.driver().create_network(&ctx.network()).await?;
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let (no_container, no_network) = (ContainerId::new(&name)?, NetworkId::new(&name)?);
         for (network, container, code) in [
             (&no_network, &container.id, codes::NETWORK_NOT_FOUND),

@@ -301,9 +301,9 @@ async fn nothing_to_run(ctx: Ctx) -> CheckResult {
 }
 
 async fn working_dir(ctx: Ctx) -> CheckResult {
-    for folder in ["/etc", "/"] {
-        let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(folder)).await?;
-        ctx.equal("the folder", logs.trim(), folder)?;
+    for directory in ["/etc", "/"] {
+        let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(directory)).await?;
+        ctx.equal("the folder", logs.trim(), directory)?;
     }
     Ok(())
 }

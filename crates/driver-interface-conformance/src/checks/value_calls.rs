@@ -128,14 +128,14 @@ fn named_files() -> Vec<(String, String)> {
     odd_names().into_iter().zip(contents).collect()
 }
 
-async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) -> CheckResult {
+async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: bool) -> CheckResult {
     // The file that `[z]` would match as a pattern.
-    write(ctx, id, &format!("{folder}/z"), "another file").await?;
+    write(ctx, id, &format!("{directory}/z"), "another file").await?;
     for (name, content) in named_files() {
-        write(ctx, id, &format!("{folder}/{name}"), content).await?;
+        write(ctx, id, &format!("{directory}/{name}"), content).await?;
     }
     for (name, content) in named_files() {
-        let at = format!("{folder}/{name}");
+        let at = format!("{directory}/{name}");
         let seen = read(ctx, id, &at).await?;
         same_text(ctx, &format!("{at:?}"), &String::from_utf8_lossy(&seen), &content)?;
         if as_stream {
@@ -153,16 +153,16 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) 
 }
 
 /// Asserts that a process sees the files.
-async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
+async fn seen_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
-    let mut words = ["sh", "-c", script, "sh", folder].map(str::to_owned).to_vec();
+    let mut words = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
     words.extend(odd_names());
     let output = ctx.driver().exec(id, ExecConfig::new(words)).await?;
     let wanted: String = named_files().into_iter().map(|(_, content)| content).collect();
-    ctx.equal(format!("errors in {folder}"), output.stderr_text().as_ref(), "")?;
+    ctx.equal(format!("errors in {directory}"), output.stderr_text().as_ref(), "")?;
     same_text(
         ctx,
-        &format!("what is seen in {folder}"),
+        &format!("what is seen in {directory}"),
         &output.stdout_text(),
         &wanted,
     )
@@ -171,10 +171,10 @@ async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
 async fn file_names(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
     // The root file system, and a tmpfs mount, which engines can only access from inside.
-    for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
-        round_trip(&ctx, &id, folder, as_stream).await?;
+    for (directory, as_stream) in [("/home", true), ("/tmp", false)] {
+        round_trip(&ctx, &id, directory, as_stream).await?;
         if ctx.declares(Operation::Exec) {
-            seen_inside(&ctx, &id, folder).await?;
+            seen_inside(&ctx, &id, directory).await?;
         }
     }
     Ok(())
@@ -257,8 +257,8 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
             .working_dir(if number == 0 { "/etc" } else { "/" })
     };
     let wanted = |number: usize, seen: &str| {
-        let folder = if number == 0 { "/etc" } else { "/" };
-        let own = seen.starts_with(&format!("mark-{number} {folder} "))
+        let directory = if number == 0 { "/etc" } else { "/" };
+        let own = seen.starts_with(&format!("mark-{number} {directory} "))
             && seen.ends_with(&format!("mark-{number}"));
         ctx.ensure(
             format!("exec {number} of four at once has its own options"),

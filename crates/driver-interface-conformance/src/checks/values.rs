@@ -383,8 +383,8 @@ async fn case(ctx: Ctx) -> CheckResult {
 }
 
 async fn paths(ctx: Ctx) -> CheckResult {
-    let folder = "/mnt/  ü $HOME 'q' %s {a;b}&*";
-    let [outer, inner] = [format!("{folder}/outer "), format!("{folder}/outer /In")];
+    let directory = "/mnt/  ü $HOME 'q' %s {a;b}&*";
+    let [outer, inner] = [format!("{directory}/outer "), format!("{directory}/outer /In")];
     let volumes = [
         ctx.driver().create_volume(&ctx.volume()).await?,
         ctx.driver().create_volume(&ctx.volume()).await?,
@@ -392,18 +392,18 @@ async fn paths(ctx: Ctx) -> CheckResult {
     let [first, second] = volumes.map(|volume| volume.name);
     let script = r#"pwd; echo outer > "$1/file"; echo inner > "$2/file"; echo here > file; cat "$3/file""#;
     let config = ctx
-        .program(["sh", "-c", script, "sh", &outer, &inner, folder])
+        .program(["sh", "-c", script, "sh", &outer, &inner, directory])
         .security(volume_user(&ctx))
-        .working_dir(folder)
+        .working_dir(directory)
         // Whatever the order, the inner mount is not hidden.
         .mount(VolumeMount::volume(&second, &inner))
         .mount(VolumeMount::volume(&first, &outer))
-        .tmpfs(folder, 8);
+        .tmpfs(directory, 8);
     let (_, logs) = ctx.finished(&config).await?;
     ctx.equal(
         "the working directory and a file there",
         logs,
-        format!("{folder}\nhere\n"),
+        format!("{directory}\nhere\n"),
     )?;
     let script = "cat /first/file /second/file; ls -A /first/In";
     let config = ctx

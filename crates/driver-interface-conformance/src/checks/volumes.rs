@@ -252,8 +252,8 @@ async fn get(ctx: Ctx) -> CheckResult {
             Some(made.clone()),
         )?;
     }
-    let stranger = ctx.stranger().await?;
-    ctx.equal("in another namespace", stranger.get_volume(&made.id).await?, None)?;
+    let other_namespace = ctx.other_namespace().await?;
+    ctx.equal("in another namespace", other_namespace.get_volume(&made.id).await?, None)?;
     ctx.driver().remove_volume(&made.id).await?;
     ctx.equal(
         "after its removal",

@@ -25,13 +25,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan; returns none if there are no requests. `patience` is the deadline of the driver's calls;
+    /// Draws a plan; returns none if there are no requests. `max_wait` is the deadline of the driver's calls;
     /// delays are chosen around it.
-    pub fn draw(seed: u64, requests: &[Exchange], patience: Duration) -> Option<Self> {
+    pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Dice(seed);
         let index = dice.below(requests.len());
         let request = requests.get(index)?;
-        let mut families = families(request, patience, &mut dice);
+        let mut families = families(request, max_wait, &mut dice);
         families.retain(|family| !family.is_empty());
         let family = families.swap_remove(dice.below(families.len()));
         let fault = family.get(dice.below(family.len()))?.clone();
@@ -76,7 +76,7 @@ fn shorten(path: &str) -> String {
 }
 
 /// Returns the applicable faults, grouped by kind. Each kind is equally likely, however many faults it has.
-fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
+fn families(request: &Exchange, max_wait: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
     let mut places = vec![
@@ -90,7 +90,7 @@ fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<
     }
     vec![
         breaks(&places),
-        breaks(&places_of_body(request, framing, has_body, patience, dice)),
+        breaks(&places_of_body(request, framing, has_body, max_wait, dice)),
         vec![
             Fault::Answer(When::Instead, refusal(&request.method, dice)),
             Fault::Answer(When::AfterEffect, failure(dice)),
@@ -99,7 +99,7 @@ fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<
         odd_successes(framing),
         nonsense(has_body),
         lengths(framing, has_body, dice),
-        slow(request, framing, patience, dice),
+        slow(request, framing, max_wait, dice),
         frames(request, has_body),
         [
             Endpoint::Refused,
@@ -125,7 +125,7 @@ fn places_of_body(
     request: &Exchange,
     framing: Framing,
     has_body: bool,
-    patience: Duration,
+    max_wait: Duration,
     dice: &mut Dice,
 ) -> Vec<Place> {
     // In these cases, the end of the connection is the end of the body.
@@ -136,7 +136,7 @@ fn places_of_body(
     let mut places = vec![
         Place::AfterHead,
         Place::AfterBytes(dice.below(bytes) as u64),
-        Place::After(patience.mul_f64(dice.share())),
+        Place::After(max_wait.mul_f64(dice.share())),
     ];
     if framing == Framing::Chunked {
         places.extend([
@@ -240,11 +240,11 @@ fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
     all
 }
 
-fn slow(request: &Exchange, framing: Framing, patience: Duration, dice: &mut Dice) -> Vec<Fault> {
-    let time = patience.mul_f64(dice.share() * 2.0);
+fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Dice) -> Vec<Fault> {
+    let time = max_wait.mul_f64(dice.share() * 2.0);
     // The response takes up to twice the patience: a stream that makes progress may take that long.
     let rate = (request.bytes + 1_000) as f64
-        / patience
+        / max_wait
             .mul_f64(0.1 + dice.share() * 1.9)
             .as_secs_f64()
             .max(0.001);

@@ -22,14 +22,14 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     for area in areas(&found.checks) {
         writeln!(out, "{}", style.bold(area))?;
         for check in found.checks.iter().filter(|check| check.area() == area) {
-            let killers = found.killers(check.id);
+            let faults = found.faults_detected_by(check.id);
             let fooled = found.survivors().any(|attempt| attempt.check == check.id);
             let (mark, words) = if unproven.iter().any(|(id, _)| *id == check.id) {
                 (style.dim("–"), style.dim("not proven"))
             } else if !fooled {
-                (style.good("✔"), killers.join(", "))
+                (style.good("✔"), faults.join(", "))
             } else {
-                (style.bad("✘"), killers.join(", "))
+                (style.bad("✘"), faults.join(", "))
             };
             writeln!(out, "  {mark} {:<44} {words}", check.id)?;
         }
@@ -71,7 +71,7 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
         found
             .checks
             .iter()
-            .filter(|check| !found.killers(check.id).is_empty())
+            .filter(|check| !found.faults_detected_by(check.id).is_empty())
             .count(),
         found.checks.len(),
         survivors.len(),

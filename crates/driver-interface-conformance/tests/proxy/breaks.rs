@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Place, Rule};
 
-use super::server::{Client, End, GET, PATIENCE, POST, Server, ask, asked, hit, until};
+use super::server::{Client, End, GET, MAX_WAIT, POST, Server, ask, asked, hit, until};
 
 const CHUNKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n";
@@ -143,7 +143,7 @@ fn silence_keeps_both_ends_connected_and_carries_nothing() {
         stream.write_all(b"HTTP/1.1 101 UPGRADED\r\n\r\nhello").unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let silent = stream.read(&mut [0]).is_err();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         let closed = matches!(stream.read(&mut [0]), Ok(0));
         state.lock().unwrap().send((silent, closed)).unwrap();
     });
@@ -160,7 +160,7 @@ fn silence_keeps_both_ends_connected_and_carries_nothing() {
     assert_eq!(client.rest().1, End::Silence);
     assert_eq!(proxy.connections(), 1);
     drop(client);
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), (true, true));
+    assert_eq!(told.recv_timeout(MAX_WAIT).unwrap(), (true, true));
     until("the connection has ended", || proxy.connections() == 0);
 }
 
@@ -181,7 +181,7 @@ fn a_half_close_leaves_the_way_to_the_engine_open() {
     assert_eq!(client.rest().1, End::Fin);
     client.send("still here");
     client.finish();
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "still here");
+    assert_eq!(told.recv_timeout(MAX_WAIT).unwrap(), "still here");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_reset_over_tcp_is_one() {
         let rule = proxy.inject(Rule::any().fault(Fault::Break(Place::InChunk(1), how)));
         let address = proxy.uri();
         let mut stream = std::net::TcpStream::connect(address.strip_prefix("tcp://").unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         stream.write_all(GET.as_bytes()).unwrap();
         let ended = stream.read_to_end(&mut Vec::new());
         assert_eq!(ended.err().map(|error| error.kind()), expected, "{how}");

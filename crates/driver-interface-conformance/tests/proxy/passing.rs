@@ -3,7 +3,7 @@ use std::net::Shutdown;
 
 use driver_interface_conformance::proxy::{Answer, Break, Fault, FaultProxy, Framing, Place, Rule};
 
-use super::server::{Client, End, GET, PATIENCE, POST, Server, ask, until};
+use super::server::{Client, End, GET, MAX_WAIT, POST, Server, ask, until};
 
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -150,7 +150,7 @@ fn the_engines_half_close_leaves_the_other_direction_open() {
     assert_eq!((text.ends_with("that is all"), end), (true, End::Fin));
     client.send("still here");
     client.finish();
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "still here");
+    assert_eq!(told.recv_timeout(MAX_WAIT).unwrap(), "still here");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_engine_learns_that_a_driver_has_left() {
     client.send(GET);
     client.0.read_exact(&mut [0; 10]).unwrap();
     drop(client);
-    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert!(told.recv_timeout(MAX_WAIT).unwrap());
     until("no connection is left", || proxy.connections() == 0);
 }
 

@@ -34,7 +34,7 @@ pub(super) trait HostEnvironment {
     fn home(&self) -> Option<PathBuf>;
     fn exists(&self, path: &Path) -> bool;
     fn read(&self, path: &Path) -> Option<String>;
-    fn list(&self, folder: &Path) -> Vec<PathBuf>;
+    fn list(&self, directory: &Path) -> Vec<PathBuf>;
 }
 
 /// The host that the program is running on.
@@ -59,8 +59,8 @@ impl HostEnvironment for Host {
         std::fs::read_to_string(path).ok()
     }
 
-    fn list(&self, folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    fn list(&self, directory: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
     }
 }
@@ -128,12 +128,12 @@ fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, wanted: Wanted) -> Ca
     }
 }
 
-fn runtime_folder(host: &dyn HostEnvironment) -> Option<PathBuf> {
+fn runtime_directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
     host.var("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
 fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
-    let user = runtime_folder(host).map(|folder| folder.join("docker.sock"));
+    let user = runtime_directory(host).map(|directory| directory.join("docker.sock"));
     [Some(PathBuf::from(DOCKER_SOCKET)), user]
         .into_iter()
         .flatten()
@@ -141,7 +141,7 @@ fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
 }
 
 fn podman_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
-    let user = runtime_folder(host).map(|folder| folder.join("podman/podman.sock"));
+    let user = runtime_directory(host).map(|directory| directory.join("podman/podman.sock"));
     [Some(PathBuf::from(PODMAN_SOCKET)), user]
         .into_iter()
         .flatten()
@@ -187,14 +187,14 @@ mod tests {
                 .get(path.to_str().unwrap())
                 .map(|text| (*text).to_owned())
         }
-        fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        fn list(&self, directory: &Path) -> Vec<PathBuf> {
             let inside = self
                 .files
                 .keys()
-                .filter_map(|path| Path::new(path).strip_prefix(folder).ok());
+                .filter_map(|path| Path::new(path).strip_prefix(directory).ok());
             inside
                 .filter_map(|rest| rest.iter().next())
-                .map(|name| folder.join(name))
+                .map(|name| directory.join(name))
                 .collect()
         }
     }

@@ -60,7 +60,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         policy,
         files,
         network,
-        logins: config.logins,
+        credentials: config.credentials,
         connected: Instant::now(),
         keys: KeyLocks::default(),
         starts: KeyLocks::default(),

@@ -41,14 +41,14 @@ impl Engine {
 
     /// Determines whether a run that was killed ran out of memory although the engine's record does not say so. If
     /// the engine can learn of this after the exit, the events of the run tell. Returns `None` if it cannot, if
-    /// the engine no longer has all events of the run, or if it does not respond within `patience`. Without an
+    /// the engine no longer has all events of the run, or if it does not respond within `max_wait`. Without an
     /// event of either kind, the answer is delayed until a moment after the exit.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,
         started: SystemTime,
         finished: SystemTime,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Option<bool> {
         let late = self.dialect.late_out_of_memory?;
         let asked = async {
@@ -60,7 +60,7 @@ impl Engine {
                 },
             )
         };
-        match timeout(patience, asked).await {
+        match timeout(max_wait, asked).await {
             Ok(Ok(told)) => told,
             Ok(Err(failure)) => {
                 tracing::debug!(%failure, "the events of a killed container could not be read");

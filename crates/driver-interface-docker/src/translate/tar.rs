@@ -15,7 +15,7 @@ pub(crate) struct Rights {
 }
 
 /// Returns the header of a directory in an archive.
-pub(crate) fn folder(name: &str, rights: Rights) -> Vec<u8> {
+pub(crate) fn directory(name: &str, rights: Rights) -> Vec<u8> {
     head(&format!("{}/", name.trim_end_matches('/')), b'5', rights, 0)
 }
 

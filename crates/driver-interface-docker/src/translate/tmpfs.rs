@@ -50,10 +50,10 @@ pub(crate) fn unsupported(
     dialect: &Dialect,
 ) -> Option<(&'static str, String)> {
     let (uid, gid) = security.user_ids();
-    let foreign = |asked: Option<u32>, of_user: Option<u32>| asked.is_some() && asked != of_user;
+    let unmanaged = |asked: Option<u32>, of_user: Option<u32>| asked.is_some() && asked != of_user;
     let field = match dialect.numeric_tmpfs_owner {
-        false if foreign(mount.uid, uid) => "uid",
-        false if foreign(mount.gid, gid) => "gid",
+        false if unmanaged(mount.uid, uid) => "uid",
+        false if unmanaged(mount.gid, gid) => "gid",
         _ => return None,
     };
     let why = "Podman assigns tmpfs mounts only to the container's user and group; omit it, or set \

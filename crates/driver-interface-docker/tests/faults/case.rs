@@ -234,7 +234,7 @@ async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool)
 /// Mends the link, removes what the case knows of, and says what is left when the driver has had its time. What was
 /// made by a call that did not say so is for the driver to remove.
 async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
-    world.mend();
+    world.correct();
     if is_known {
         remove_all(&world).await;
     }

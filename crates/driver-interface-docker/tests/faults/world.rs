@@ -149,7 +149,7 @@ impl World {
     }
 
     /// The link is as it should be again, and what hung on it has been told so.
-    pub(crate) fn mend(&self) {
+    pub(crate) fn correct(&self) {
         self.proxy.clear().unwrap();
         self.proxy.break_all(Break::Fin);
     }
@@ -159,6 +159,6 @@ async fn connect(uri: &str, namespace: &str, deadlines: Deadlines) -> Result<Doc
     let config = DockerConfig::for_uri(uri)?
         .namespace(Namespace::new(namespace).unwrap())
         .deadlines(deadlines)
-        .without_registry_logins();
+        .without_registry_credentials();
     DockerDriver::connect(config).await
 }

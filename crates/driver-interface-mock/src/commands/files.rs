@@ -201,11 +201,11 @@ async fn move_or_copy(process: MockProcess, remove: bool) -> u8 {
         process.say(format!("{name}: missing operand")).await;
         return 1;
     };
-    let into_folder = matches!(process.node(target), Some(Node::Dir));
+    let into_directory = matches!(process.node(target), Some(Node::Dir));
     let mut status = 0;
     for source in sources {
         let file = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
-        let place = if into_folder {
+        let place = if into_directory {
             format!("{target}/{file}")
         } else {
             target.clone()

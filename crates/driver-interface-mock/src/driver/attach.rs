@@ -13,7 +13,7 @@ use crate::engine::{Attachment, State};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
-    pub(super) async fn look_up_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+    pub(super) async fn find_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
         let work = async {
             let state = self.core.engine.state();
             let found = state.volume(self.namespace(), id.as_str());
@@ -23,7 +23,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    pub(super) async fn look_up_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+    pub(super) async fn find_network(&self, id: &NetworkId) -> Result<Option<Network>> {
         let work = async {
             let state = self.core.engine.state();
             let found = state.network(self.namespace(), id);

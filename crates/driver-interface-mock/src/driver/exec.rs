@@ -84,7 +84,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    pub(super) async fn look_up_exec(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+    pub(super) async fn exec_status_of(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
         let work = async {
             let state = self.core.engine.state();
             let container = state
@@ -187,10 +187,10 @@ fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
     let (message, hint, answer) = match problem {
         ExecProblem::NotRunning => return not_running(id),
         ExecProblem::Paused => return paused(id),
-        ExecProblem::NoSuchFolder(folder) => (
-            format!("no such directory: `{folder}`"),
+        ExecProblem::NoSuchDirectory(directory) => (
+            format!("no such directory: `{directory}`"),
             Hint::WorkingDirNotFound,
-            Refusal::NoSuchFolder(folder),
+            Refusal::NoSuchDirectory(directory),
         ),
         ExecProblem::TooManyProcesses => {
             return ExecFailedError::new(id.as_str(), "it has reached its limit of processes")

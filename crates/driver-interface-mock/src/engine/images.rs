@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use driver_interface_types::{HealthCheck, ImageInfo, ImageRef, Namespace, RegistryCredentials, Signal};
 
-use crate::fs::{Tree, open_folders, stock_root};
+use crate::fs::{Tree, open_directories, stock_root};
 
 /// The default program of stock images: it sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
@@ -92,10 +92,10 @@ impl Images {
 
     /// Adds an imported root file system, replacing any image of that name.
     pub(crate) fn import(&mut self, reference: &ImageRef, importer: Namespace, mut root: Tree) {
-        for folder in ["dev", "proc", "sys", "tmp", "etc"] {
-            root.mkdir_all(folder);
+        for directory in ["dev", "proc", "sys", "tmp", "etc"] {
+            root.mkdir_all(directory);
         }
-        root.open(open_folders());
+        root.open(open_directories());
         self.add(reference, Some(importer), Vec::new(), root);
     }
 

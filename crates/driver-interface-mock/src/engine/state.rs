@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) volumes: BTreeMap<String, VolumeRecord>,
     pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
     /// The directories of the simulated host that containers have mounted.
-    pub(crate) host_folders: BTreeMap<String, SharedTree>,
+    pub(crate) host_directories: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
     pub(crate) events: EventLog,
     subnets: Subnets,
@@ -137,7 +137,7 @@ impl State {
             containers: Containers::default(),
             volumes: BTreeMap::new(),
             networks: BTreeMap::new(),
-            host_folders: BTreeMap::new(),
+            host_directories: BTreeMap::new(),
             images: Images::stock(),
             events: EventLog::default(),
             subnets: Subnets::default(),
@@ -204,13 +204,13 @@ impl State {
             .filter(|record| belongs(&record.labels, namespace))
     }
 
-    pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {
-        let folder = self.host_folders.entry(path.to_owned()).or_insert_with(|| {
+    pub(crate) fn host_directory(&mut self, path: &str) -> SharedTree {
+        let directory = self.host_directories.entry(path.to_owned()).or_insert_with(|| {
             let mut tree = Tree::default();
             tree.set_meta("", Meta::SHARED);
             tree.shared()
         });
-        Arc::clone(folder)
+        Arc::clone(directory)
     }
 
     /// Allocates an address on a network that no running container has.
@@ -327,7 +327,7 @@ pub(crate) fn new_volume(
 ) -> VolumeRecord {
     let mut tree = Tree::default();
     if let Some(VolumeOwner { uid, gid }) = owner {
-        let usual = Meta::FOLDER;
+        let usual = Meta::DIRECTORY;
         tree.set_meta("", Meta { uid, gid, ..usual });
     }
     let mut volume = Volume::new(id, "local", created_at);

@@ -18,7 +18,7 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
             tree.mkdir_all(above);
         }
         let node = match entry.kind {
-            EntryKind::Folder => {
+            EntryKind::Directory => {
                 tree.mkdir_all(place);
                 tree.set_meta(place, entry.meta);
                 continue;
@@ -50,13 +50,13 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
     for entry in Entries::new(archive) {
         let place = super::absolute("/", &entry?.name);
         let place = place.trim_start_matches('/');
-        let (folder, name) = place.rsplit_once('/').unwrap_or(("", place));
+        let (directory, name) = place.rsplit_once('/').unwrap_or(("", place));
         if name == EMPTIED {
-            for below in tree.list(folder).unwrap_or_default() {
-                let _ = tree.remove(format!("{folder}/{below}").trim_start_matches('/'), true);
+            for below in tree.list(directory).unwrap_or_default() {
+                let _ = tree.remove(format!("{directory}/{below}").trim_start_matches('/'), true);
             }
         } else if let Some(name) = name.strip_prefix(DELETED) {
-            let _ = tree.remove(format!("{folder}/{name}").trim_start_matches('/'), true);
+            let _ = tree.remove(format!("{directory}/{name}").trim_start_matches('/'), true);
         }
     }
     read_tar(tree, archive)?;
@@ -67,10 +67,10 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 impl Tree {
     /// Makes the directories that are usually world-writable in an image so, unless they have explicit
     /// permissions.
-    pub(crate) fn open(&mut self, folders: &[&str]) {
-        for folder in folders {
-            if matches!(self.node(folder), Some(Node::Dir)) && !self.has_meta(folder) {
-                self.set_meta(folder, Meta::SHARED);
+    pub(crate) fn open(&mut self, directories: &[&str]) {
+        for directory in directories {
+            if matches!(self.node(directory), Some(Node::Dir)) && !self.has_meta(directory) {
+                self.set_meta(directory, Meta::SHARED);
             }
         }
     }

@@ -58,7 +58,7 @@ impl Tree {
 
     pub(crate) fn meta(&self, path: &str, node: &Node) -> Meta {
         let usual = match node {
-            Node::Dir => Meta::FOLDER,
+            Node::Dir => Meta::DIRECTORY,
             Node::File(_) | Node::Link(_) => Meta::FILE,
         };
         self.metas.get(path).copied().unwrap_or(usual)

@@ -76,10 +76,10 @@ impl Launcher<'_> {
         if word.contains('/') {
             return self.at(word);
         }
-        let folders = self.path.unwrap_or(DEFAULT_PATH).split(':');
-        let paths: Vec<String> = folders
-            .map(|folder| if folder.is_empty() { "." } else { folder })
-            .map(|folder| format!("{}/{word}", folder.trim_end_matches('/')))
+        let directories = self.path.unwrap_or(DEFAULT_PATH).split(':');
+        let paths: Vec<String> = directories
+            .map(|directory| if directory.is_empty() { "." } else { directory })
+            .map(|directory| format!("{}/{word}", directory.trim_end_matches('/')))
             .collect();
         // The table counts as being in all of the usual directories at once, so a script in any of them takes
         // precedence.
@@ -124,8 +124,8 @@ impl Launcher<'_> {
     /// Returns whether the user may execute a file. Not even root may execute a file without any execute
     /// permission.
     fn may_execute(&self, place: &str) -> bool {
-        let anybody = self.files.meta(place).is_some_and(|meta| meta.mode & 0o111 != 0);
-        anybody && self.files.may(place, Access::Execute)
+        let executable = self.files.meta(place).is_some_and(|meta| meta.mode & 0o111 != 0);
+        executable && self.files.may(place, Access::Execute)
     }
 
     /// Loads a located program. A script is replaced by its interpreter with the script's path as an argument.

@@ -35,8 +35,8 @@ impl Shell {
     /// Sets the status to that of a child, with a message if a signal ended it.
     pub(super) async fn note_exit(&mut self, exit: Exit) {
         self.status = exit.code;
-        if let Some(obituary) = exit.signal.and_then(Signal::obituary) {
-            self.process.say(obituary).await;
+        if let Some(description) = exit.signal.and_then(Signal::description) {
+            self.process.say(description).await;
         }
     }
 

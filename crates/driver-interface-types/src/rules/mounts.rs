@@ -10,7 +10,7 @@ use super::{Findings, Verdict, codes, refuse};
 use crate::{MountType, TmpfsMount, VolumeMount};
 
 /// Directories of a container that belong to the kernel.
-const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
+const KERNEL_DIRECTORIES: &[&str] = &["/proc", "/sys", "/dev"];
 
 /// Checks that the targets of volumes and bind mounts are unique.
 pub(crate) fn unique_mounts(mounts: &[VolumeMount], found: &mut Findings<'_>) {
@@ -89,10 +89,10 @@ pub(crate) fn place_in_container(path: &str) -> Verdict {
             "must not be `/`: it would hide the image",
         );
     }
-    if let Some(folder) = KERNEL_FOLDERS.iter().find(|folder| is_within(&place, folder)) {
+    if let Some(directory) = KERNEL_DIRECTORIES.iter().find(|directory| is_within(&place, directory)) {
         return refuse(
             codes::FORBIDDEN_TARGET,
-            format!("must not be in `{folder}`, which belongs to the kernel"),
+            format!("must not be in `{directory}`, which belongs to the kernel"),
         );
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use driver_interface::prelude::*;
 use driver_interface::{ConfigurationError, InputError, MockDockerDriver};
 
-use crate::support::{drivers, list_all, look_up, run, script, server};
+use crate::support::{drivers, list_all, lookup, run, script, server};
 
 mod driver_initialisation {
     use driver_interface::mock::MockEngine;
@@ -30,12 +30,12 @@ mod driver_initialisation {
     async fn an_engine_that_is_down_is_a_finding_of_the_health_check_and_not_an_error() -> Result<()> {
         let engine = MockEngine::new();
         let driver = MockDockerDriver::builder().engine(&engine).build();
-        engine.go_down();
+        engine.stop_engine();
         let health = driver.health_check().await?;
         assert!(!health.is_healthy());
         assert!(health.error.is_some_and(|reason| !reason.is_empty()));
 
-        engine.come_up();
+        engine.start_engine();
         assert!(driver.health_check().await?.is_healthy());
         Ok(())
     }
@@ -75,7 +75,7 @@ mod container_lifecycle {
         assert!(made.started_at.is_none() && made.exit.is_none());
 
         assert_eq!(driver.start_container(&made.id).await?, StartOutcome::Started);
-        let running = look_up(&driver, &made.id).await;
+        let running = lookup(&driver, &made.id).await;
         assert_eq!(
             (running.status, running.state),
             (ContainerStatus::Running, ContainerState::Running)
@@ -84,7 +84,7 @@ mod container_lifecycle {
 
         let stopped = driver.stop_container(&made.id, StopOptions::default()).await?;
         assert_eq!(stopped, StopOutcome::Stopped);
-        let ended = look_up(&driver, &made.id).await;
+        let ended = lookup(&driver, &made.id).await;
         assert_eq!(
             (ended.status, ended.state),
             (ContainerStatus::Stopped, ContainerState::Terminated)
@@ -102,15 +102,15 @@ mod container_lifecycle {
     async fn starting_and_stopping_twice_is_fine_and_the_outcome_says_already() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &server("twice")).await;
-        let first_start = look_up(&driver, &id).await.started_at;
+        let first_start = lookup(&driver, &id).await.started_at;
         assert_eq!(driver.start_container(&id).await?, StartOutcome::AlreadyRunning);
-        assert_eq!(look_up(&driver, &id).await.started_at, first_start);
+        assert_eq!(lookup(&driver, &id).await.started_at, first_start);
 
         driver.stop_container(&id, StopOptions::default()).await?;
-        let first_exit = look_up(&driver, &id).await.exit;
+        let first_exit = lookup(&driver, &id).await.exit;
         let again = driver.stop_container(&id, StopOptions::default()).await?;
         assert_eq!(again, StopOutcome::AlreadyStopped);
-        assert_eq!(look_up(&driver, &id).await.exit, first_exit);
+        assert_eq!(lookup(&driver, &id).await.exit, first_exit);
         Ok(())
     }
 
@@ -129,8 +129,8 @@ mod container_lifecycle {
 
         let output = LogOptions::default().only_stdout();
         assert_eq!(driver.get_container_logs(&id, output).await?, "working\n");
-        let complaints = LogOptions::default().only_stderr();
-        assert_eq!(driver.get_container_logs(&id, complaints).await?, "broken\n");
+        let errors = LogOptions::default().only_stderr();
+        assert_eq!(driver.get_container_logs(&id, errors).await?, "broken\n");
         Ok(())
     }
 
@@ -324,10 +324,10 @@ mod cross_driver_consistency {
         let mut told = Vec::new();
         let config = script("story", "echo at work; sleep 3600").label("role", "hero");
         let id: ContainerId = driver.create_container(&config).await?.id;
-        told.push(look_up(driver, &id).await.status.to_string());
+        told.push(lookup(driver, &id).await.status.to_string());
 
         let outcome = driver.start_container(&id).await?;
-        told.push(format!("{outcome:?} {}", look_up(driver, &id).await.status));
+        told.push(format!("{outcome:?} {}", lookup(driver, &id).await.status));
         told.push(format!("{:?}", driver.start_container(&id).await?));
         let heroes = ContainerFilter::default()
             .label("role", "hero")
@@ -339,7 +339,7 @@ mod cross_driver_consistency {
         told.push(logs.trim_end().to_owned());
 
         let outcome = driver.stop_container(&id, StopOptions::default()).await?;
-        let ended = look_up(driver, &id).await;
+        let ended = lookup(driver, &id).await;
         told.push(format!(
             "{outcome:?} {} {}",
             ended.status,

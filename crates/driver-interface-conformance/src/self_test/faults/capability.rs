@@ -11,8 +11,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     self, Capabilities as Declared, Config, ConnectNetwork, ContainerStats, CopyFromContainer,
     CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
     ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-const WITHOUT_VOLUME_LIST: Sabotage = Declared(|capabilities| {
+const WITHOUT_VOLUME_LIST: Mutation = Declared(|capabilities| {
     capabilities.operations.remove(&Operation::ListVolumes);
 });
 

@@ -8,8 +8,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, CreateContainer, CreateNetwork, CreateVolume, Error,
 };
 
@@ -56,13 +56,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "container-names-mended",
         "An invalid container name is corrected.",
-        &[Config(|config| config.name.iter_mut().for_each(mend))],
+        &[Config(|config| config.name.iter_mut().for_each(correct))],
         &["config/name-hostile"],
     ),
     Fault::new(
         "sessions-mended",
         "An invalid session name is corrected.",
-        &[Config(|config| mend(&mut config.session_id))],
+        &[Config(|config| correct(&mut config.session_id))],
         &["config/session-hostile"],
     ),
     Fault::new(
@@ -127,7 +127,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "volume-names-mended",
         "An invalid volume name is corrected.",
         &[CreateVolume(|inside, config| {
-            mended_volume(inside, config).boxed()
+            corrected_volume(inside, config).boxed()
         })],
         &["config/volume-name-hostile"],
     ),
@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "network-names-mended",
         "An invalid network name is corrected.",
         &[CreateNetwork(|inside, config| {
-            mended_network(inside, config).boxed()
+            corrected_network(inside, config).boxed()
         })],
         &["config/network-name-hostile"],
     ),
@@ -210,7 +210,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Replaces all characters that are not allowed in a name.
-fn mend(name: &mut String) {
+fn correct(name: &mut String) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if name.len() < 2 || !begins_well || !name.chars().all(allowed) {
@@ -251,15 +251,15 @@ async fn little_memory(inside: &Inside, config: &ContainerConfig) -> Result<Cont
     inside.driver.create_container(&config).await
 }
 
-async fn mended_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+async fn corrected_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
     let mut config = config.clone();
-    mend(&mut config.name);
+    correct(&mut config.name);
     inside.driver.create_volume(&config).await
 }
 
-async fn mended_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
+async fn corrected_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
     let mut config = config.clone();
-    mend(&mut config.name);
+    correct(&mut config.name);
     inside.driver.create_network(&config).await
 }
 

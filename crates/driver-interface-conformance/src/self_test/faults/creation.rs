@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Error, GetContainer, Instance};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateContainer, Error, GetContainer, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -202,8 +202,8 @@ async fn keeps_labels(inside: &Inside, config: &ContainerConfig) -> Result<Conta
 async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
     let mut found = inside.driver.get_container(id).await?;
     if let Some(container) = &mut found {
-        let maker = inside.memory.latest(&format!("{} is of ", container.id));
-        if maker != Some(inside.number().to_string()) {
+        let creator = inside.memory.latest(&format!("{} is of ", container.id));
+        if creator != Some(inside.number().to_string()) {
             container.labels.clear();
         }
     }

@@ -16,8 +16,8 @@ use tokio::time::sleep;
 use super::calls::{WhenDropped, goes_on, in_turn};
 use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, Exec, ExecDetached,
     GetContainerLogs, KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer,
     StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
@@ -110,9 +110,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 let lock = format!("pause of {id}");
                 async move { in_turn(&inside.memory, &lock, inside.driver.pause_container(id)).await }.boxed()
             }),
-            CopyIntoContainer(|inside, id, folder, archive| {
+            CopyIntoContainer(|inside, id, directory, archive| {
                 let lock = format!("files of {id}");
-                let copy = inside.driver.copy_into_container(id, folder, archive);
+                let copy = inside.driver.copy_into_container(id, directory, archive);
                 async move { in_turn(&inside.memory, &lock, copy).await }.boxed()
             }),
             WriteFile(|inside, id, path, file| {

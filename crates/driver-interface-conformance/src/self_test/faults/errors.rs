@@ -16,8 +16,8 @@ use driver_interface_types::{
 use futures_util::{FutureExt as _, stream};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     ConnectNetwork, ContainerStats as Stats, CopyFromContainer, CopyIntoContainer, CreateContainer,
     DisconnectNetwork, Error, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer, GetContainerLogs,
     GetNetwork, GetVolume, IsContainerHealthy, KillContainer, PauseContainer, ReadFile, ReadFileStream,
@@ -72,7 +72,7 @@ swallowed! {
     "exec-status": ExecStatus exec_status(id, exec) => None;
     "stream-container-logs": StreamContainerLogs stream_container_logs(id, options)
         => LogStream::new(stream::empty());
-    "copy-into-container": CopyIntoContainer copy_into_container(id, folder, archive) => ();
+    "copy-into-container": CopyIntoContainer copy_into_container(id, directory, archive) => ();
     "copy-from-container": CopyFromContainer copy_from_container(id, path) => ByteStream::from(Bytes::new());
     "read-file": ReadFile read_file(id, path, options) => Bytes::new();
     "read-file-stream": ReadFileStream read_file_stream(id, path) => ByteStream::from(Bytes::new());

@@ -12,8 +12,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{CreateContainer, Events};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{CreateContainer, Events};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

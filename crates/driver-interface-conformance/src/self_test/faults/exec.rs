@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use super::calls::goes_on;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Command, Error, Exec, ExecDetached, ExecStream, Output};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Command, Error, Exec, ExecDetached, ExecStream, Output};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

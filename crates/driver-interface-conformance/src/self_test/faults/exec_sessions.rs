@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{ExecDetached, ExecStatus as Status, ExecStream};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{ExecDetached, ExecStatus as Status, ExecStream};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

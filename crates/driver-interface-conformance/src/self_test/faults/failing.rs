@@ -6,8 +6,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{HealthCheck, ListContainers};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{HealthCheck, ListContainers};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     CopyFromContainer, CopyIntoContainer, Error, ReadFile, ReadFileStream, WriteFile as Write,
 };
 
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "read-file-of-a-folder-is-empty",
         "A directory is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
-            folder_is_an_empty_file(inside, id, path, options).boxed()
+            directory_is_an_empty_file(inside, id, path, options).boxed()
         })],
         &["files/folder-is-no-file"],
     ),
@@ -329,16 +329,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "copy-in-loses-links",
         "Symbolic links are not unpacked.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             let kept = |header: &mut tar::Header| !header.entry_type().is_symlink();
-            copy_in_changed(inside, id, folder, archive, kept).boxed()
+            copy_in_changed(inside, id, directory, archive, kept).boxed()
         })],
         &["files/archive-round-trip"],
     ),
     Fault::new(
         "copy-in-forgets-permissions",
         "All files are unpacked with the default permissions.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             let usual = |header: &mut tar::Header| {
                 header.set_mode(if header.entry_type().is_dir() {
                     0o755
@@ -347,7 +347,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 });
                 true
             };
-            copy_in_changed(inside, id, folder, archive, usual).boxed()
+            copy_in_changed(inside, id, directory, archive, usual).boxed()
         })],
         &["files/archive-round-trip"],
     ),
@@ -366,17 +366,17 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "copy-in-unpacks-on-the-host",
         "Names that lead outside the target directory are unpacked on the host.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
-            copy_in_climbs(inside, id, folder, archive).boxed()
+        &[CopyIntoContainer(|inside, id, directory, archive| {
+            copy_in_climbs(inside, id, directory, archive).boxed()
         })],
         &["files/archive-hostile-names"],
     ),
     Fault::new(
         "copy-in-swallows-errors",
         "Unpacking a broken archive succeeds.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
-                let result = inside.driver.copy_into_container(id, folder, archive).await;
+                let result = inside.driver.copy_into_container(id, directory, archive).await;
                 unless_refused(result, || ())
             }
             .boxed()
@@ -475,7 +475,7 @@ async fn read_below_the_mount(
     }
 }
 
-async fn folder_is_an_empty_file(
+async fn directory_is_an_empty_file(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -575,7 +575,7 @@ async fn write_takes_a_torn_source(
 async fn copy_in_changed(
     inside: &Inside,
     id: &ContainerId,
-    folder: &ContainerPath,
+    directory: &ContainerPath,
     archive: TarStream,
     change: fn(&mut tar::Header) -> bool,
 ) -> Result<()> {
@@ -583,7 +583,7 @@ async fn copy_in_changed(
     let changed = repacked(&archive, change).unwrap_or_else(|_| archive.to_vec());
     inside
         .driver
-        .copy_into_container(id, folder, changed.into())
+        .copy_into_container(id, directory, changed.into())
         .await
 }
 
@@ -602,24 +602,24 @@ fn repacked(archive: &[u8], change: fn(&mut tar::Header) -> bool) -> std::io::Re
 async fn copy_in_climbs(
     inside: &Inside,
     id: &ContainerId,
-    folder: &ContainerPath,
+    directory: &ContainerPath,
     archive: TarStream,
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
     // The engine rejects invalid archives.
-    drop(unpack_what_climbs(&archive, Path::new(folder.as_str())));
+    drop(unpack_what_climbs(&archive, Path::new(directory.as_str())));
     inside
         .driver
-        .copy_into_container(id, folder, archive.into())
+        .copy_into_container(id, directory, archive.into())
         .await
 }
 
-fn unpack_what_climbs(archive: &[u8], folder: &Path) -> std::io::Result<()> {
+fn unpack_what_climbs(archive: &[u8], directory: &Path) -> std::io::Result<()> {
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let name = entry.path()?.into_owned();
         if name.components().next() == Some(Component::ParentDir) && entry.header().entry_type().is_file() {
-            std::io::copy(&mut entry, &mut std::fs::File::create(folder.join(name))?)?;
+            std::io::copy(&mut entry, &mut std::fs::File::create(directory.join(name))?)?;
         }
     }
     Ok(())

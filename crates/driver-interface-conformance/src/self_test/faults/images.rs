@@ -11,8 +11,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, empty};
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Mutation::{
     self, Exec, ExecStream, GetContainer, ReadFile, StreamContainerLogs,
 };
 
@@ -18,13 +18,13 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "lost-answers-denied",
         "Every error reports the effect `NotApplied`.",
-        &[Sabotage::Error(|error| error.with_effect(Effect::NotApplied))],
+        &[Mutation::Error(|error| error.with_effect(Effect::NotApplied))],
         &["link/lost-answer-is-not-denied"],
     ),
     Fault::new(
         "refusals-unknown",
         "Every error reports an unknown effect.",
-        &[Sabotage::Error(|error| error.with_effect(Effect::Unknown))],
+        &[Mutation::Error(|error| error.with_effect(Effect::Unknown))],
         &["link/refused-connection-is-an-error"],
     ),
     Fault::new(
@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "late-output-lost",
         "The late part of a long output is lost.",
-        &[Sabotage::Output(|output| output.stdout.truncate(57_344))],
+        &[Mutation::Output(|output| output.stdout.truncate(57_344))],
         &["link/slow-exec-is-whole"],
     ),
     Fault::new(

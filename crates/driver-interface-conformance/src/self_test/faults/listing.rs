@@ -13,10 +13,10 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use crate::ctx::FOREIGN;
+use crate::ctx::UNMANAGED;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Config, CreateContainer, GetContainer, HealthCheck, Instance, IsContainerHealthy, ListContainers,
     Namespace, RemoveContainer,
 };
@@ -321,7 +321,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "one-namespace",
         "All drivers of an engine share one namespace.",
-        &[Namespace(FOREIGN)],
+        &[Namespace(UNMANAGED)],
         &[
             "namespaces/containers-apart",
             "namespaces/volumes-and-networks-apart",

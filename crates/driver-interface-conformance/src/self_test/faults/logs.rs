@@ -5,8 +5,8 @@ use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus,
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::GetContainerLogs;
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::GetContainerLogs;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

@@ -7,8 +7,8 @@ use driver_interface_types::{
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, CopyFromContainer, CopyIntoContainer, Events, GetContainerLogs, HealthCheck,
     ListContainers, ListVolumes, StreamContainerLogs,
 };
@@ -126,10 +126,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "thousand-entries-unpacked",
         "Only the first thousand entries of an archive are unpacked.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = first_entries(archive).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],

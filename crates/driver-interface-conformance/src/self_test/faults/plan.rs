@@ -8,8 +8,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, ListImages, Plan};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateContainer, ListImages, Plan};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

@@ -3,7 +3,7 @@
 use driver_interface_types::{ContainerDriver as _, TtySize};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{Command, Config, ExecStream};
+use crate::self_test::mutation::Mutation::{Command, Config, ExecStream};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Config, ConnectNetwork, CreateContainer, CreateNetwork, CreateVolume, DisconnectNetwork, Error,
     GetNetwork, GetVolume, ListVolumes, RemoveContainer, RemoveIdleNetworks, RemoveNetwork, RemoveVolume,
     StartContainer,

@@ -6,7 +6,7 @@ use driver_interface_errors::codes;
 use driver_interface_types::{Protocol, PublishedPort, TmpfsMount};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{Config, Error, Instance};
+use crate::self_test::mutation::Mutation::{Config, Error, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -23,7 +23,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "bad-working-dir-passes",
         "A working directory that is not absolute is replaced with the image's.",
         &[Config(|config| {
-            config.working_dir = config.working_dir.take().filter(|folder| folder.starts_with('/'));
+            config.working_dir = config.working_dir.take().filter(|directory| directory.starts_with('/'));
         })],
         &["setup/hostile"],
     ),
@@ -126,8 +126,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "tmpfs-without-size",
         "A tmpfs mount can grow far beyond its size.",
         &[Config(|config| {
-            for folder in config.tmpfs.iter_mut().filter(|folder| folder.size > 0) {
-                folder.size = 64;
+            for directory in config.tmpfs.iter_mut().filter(|directory| directory.size > 0) {
+                directory.size = 64;
             }
         })],
         &["setup/tmpfs"],
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "own-tmp-stays",
         "A tmpfs mount at `/tmp` does not replace the driver's.",
         &[Config(|config| {
-            config.tmpfs.retain(|folder| folder.target != "/tmp")
+            config.tmpfs.retain(|directory| directory.target != "/tmp")
         })],
         &["setup/tmpfs"],
     ),

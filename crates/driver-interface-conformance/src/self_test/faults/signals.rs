@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::calls::goes_on;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Error, Instance, KillContainer, PauseContainer, RestartContainer, StopContainer, UnpauseContainer,
 };
 

@@ -4,21 +4,21 @@ use std::time::SystemTime;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver as _, ContainerId, ContainerStats as Figures, Result, StatsStream,
+    ContainerDriver as _, ContainerId, ContainerStats as Stats, Result, StatsStream,
 };
 use futures_util::FutureExt as _;
 
 use super::streams::{changed, endless, read_ahead};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{ContainerStats, StreamContainerStats};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{ContainerStats, StreamContainerStats};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stats-memory-is-shared",
         "The reported memory is the engine's, the same for each container.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.memory_bytes = 1 << 30).boxed()
+            stats(inside, id, |stats| stats.memory_bytes = 1 << 30).boxed()
         })],
         &["stats/memory"],
     ),
@@ -26,7 +26,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-no-memory",
         "The memory usage is always zero.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.memory_bytes = 0).boxed()
+            stats(inside, id, |stats| stats.memory_bytes = 0).boxed()
         })],
         &["stats/memory"],
     ),
@@ -34,7 +34,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-share-of-the-first-figure",
         "The CPU share comes from a first measurement, which has no predecessor.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.cpu_cores = 0.0).boxed()
+            stats(inside, id, |stats| stats.cpu_cores = 0.0).boxed()
         })],
         &["stats/cpu"],
     ),
@@ -42,7 +42,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-share-of-the-machine",
         "The CPU share is that of the whole host.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.cpu_cores += 1.0).boxed()
+            stats(inside, id, |stats| stats.cpu_cores += 1.0).boxed()
         })],
         &["stats/cpu"],
     ),
@@ -50,7 +50,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-count-the-main-process",
         "Only the main process is counted.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.pids = 1).boxed()
+            stats(inside, id, |stats| stats.pids = 1).boxed()
         })],
         &["stats/pids"],
     ),
@@ -58,8 +58,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-forget-limits",
         "The stats lack the limits.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| {
-                (figures.memory_limit_bytes, figures.pids_limit) = (None, None);
+            stats(inside, id, |stats| {
+                (stats.memory_limit_bytes, stats.pids_limit) = (None, None);
             })
             .boxed()
         })],
@@ -76,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "Stats of a container that is not running are zero.",
         &[ContainerStats(|inside, id| {
             async move {
-                let zero = || Figures::new(SystemTime::now());
+                let zero = || Stats::new(SystemTime::now());
                 unless_it_does_not_run(inside.driver.container_stats(id).await, zero)
             }
             .boxed()
@@ -101,7 +101,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[StreamContainerStats(|inside, id| {
             let mut first = None;
             measurements(inside, id, |stream| {
-                changed(stream, move |figures| Some(first.get_or_insert(figures).clone()))
+                changed(stream, move |stats| Some(first.get_or_insert(stats).clone()))
             })
             .boxed()
         })],
@@ -125,20 +125,20 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-async fn figures(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Figures)) -> Result<Figures> {
-    let mut figures = inside.driver.container_stats(id).await?;
-    change(&mut figures);
-    Ok(figures)
+async fn stats(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Stats)) -> Result<Stats> {
+    let mut stats = inside.driver.container_stats(id).await?;
+    change(&mut stats);
+    Ok(stats)
 }
 
-async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Figures> {
-    let mut figures = inside.driver.container_stats(id).await?;
+async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Stats> {
+    let mut stats = inside.driver.container_stats(id).await?;
     if inside.memory.note(&format!("figures of {id}")) > 0 {
-        figures.cpu_time = Default::default();
-        figures.network_received_bytes = figures.network_received_bytes.map(|_| 0);
-        figures.disk_written_bytes = figures.disk_written_bytes.map(|_| 0);
+        stats.cpu_time = Default::default();
+        stats.network_received_bytes = stats.network_received_bytes.map(|_| 0);
+        stats.disk_written_bytes = stats.disk_written_bytes.map(|_| 0);
     }
-    Ok(figures)
+    Ok(stats)
 }
 
 /// Returns the result, but replaces the "not running" error.

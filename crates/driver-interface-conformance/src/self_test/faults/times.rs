@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, ContainerStats, CreateNetwork, CreateVolume, Events, GetContainerLogs, Instance,
     ListContainers, RestartContainer, StopContainer, StreamContainerLogs, WaitContainer,
 };

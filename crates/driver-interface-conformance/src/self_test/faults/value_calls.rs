@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::values::{cut, trim};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, CopyFromContainer, CopyIntoContainer, Exec, ExecDetached, ExecStream, GetContainerLogs,
     ReadFile, ReadFileStream, StreamContainerLogs, WriteFile as Write,
 };
@@ -167,10 +167,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "unpacked-names-are-trimmed",
         "Names of unpacked files are trimmed.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| trim(&mut entry.name)).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -179,10 +179,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "unpacked-names-in-another-case",
         "Names of unpacked files are lower-cased.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| entry.name = entry.name.to_lowercase()).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -340,7 +340,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "unpacked-files-keep-their-mode",
         "An unpacked file that overwrites another keeps the other's permissions.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let old = first(
@@ -351,7 +351,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.mode = old.parse().unwrap_or(entry.mode);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -360,7 +360,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "unpacked-files-keep-their-owner",
         "An unpacked file that overwrites another keeps the other's owner.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let old = first(
@@ -371,7 +371,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.uid = old.parse().unwrap_or(entry.uid);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -380,7 +380,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "unpacked-files-keep-their-length",
         "An unpacked file that overwrites a longer one keeps its tail.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let long = format!("content {id} {} ", entry.name);
@@ -393,7 +393,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.content.extend_from_slice(rest);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],

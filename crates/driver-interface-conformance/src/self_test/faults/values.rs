@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 use super::events::with_container;
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, ContainerStats, CreateContainer, CreateNetwork, CreateVolume, Events, GetContainer,
     GetContainerLogs, Instance, ListContainers, ListNetworks, ListVolumes, Plan, RemoveContainer,
 };
@@ -249,7 +249,7 @@ pub(super) const FAULTS: &[Fault] = &[
             config
                 .working_dir
                 .iter_mut()
-                .for_each(|folder| *folder = folder.replace("  ", " "));
+                .for_each(|directory| *directory = directory.replace("  ", " "));
         })],
         &["values/paths"],
     ),

@@ -4,8 +4,8 @@ use driver_interface_types::{ContainerDriver as _, Result, Volume, VolumeConfig,
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateVolume, GetVolume, ListVolumes};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateVolume, GetVolume, ListVolumes};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

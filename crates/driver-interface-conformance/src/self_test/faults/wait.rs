@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use tokio::time::{sleep, timeout};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Error, GetContainerLogs, StartContainer, WaitContainer};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Error, GetContainerLogs, StartContainer, WaitContainer};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(

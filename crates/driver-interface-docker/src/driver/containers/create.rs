@@ -37,7 +37,7 @@ const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
 /// The result of a create request.
 enum Requested {
-    Made(String),
+    CreatedResource(String),
     /// An earlier attempt with the same key created it.
     Found(String),
 }
@@ -129,7 +129,7 @@ impl Inner {
         let (network, awaited) = self.join(&config).await?;
         let result = self.request_container(&config, &key, &network).await;
         let id = match result {
-            Ok(Requested::Made(id)) => id,
+            Ok(Requested::CreatedResource(id)) => id,
             Ok(Requested::Found(id)) => {
                 let record = self.container(&id).await?;
                 let found = instance::of(&record, &self.features);
@@ -210,7 +210,7 @@ impl Inner {
             let real = self.with_real_sources(config).await?;
             let body = request(&real, labels.clone(), network, &self.features, init);
             let failure = match self.engine.create_container(&name, platform, &body).await {
-                Ok(id) => return Ok(Requested::Made(id)),
+                Ok(id) => return Ok(Requested::CreatedResource(id)),
                 Err(failure) => failure,
             };
             let found = match &failure {

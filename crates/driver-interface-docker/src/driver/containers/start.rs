@@ -17,7 +17,7 @@ use crate::translate::status;
 use crate::wire::EngineError;
 
 /// How long to wait for a transitional state to change.
-const PATIENCE: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
 impl Inner {
     pub(in crate::driver) async fn start(
@@ -75,7 +75,7 @@ impl Inner {
                     *repairs += 1
                 }
                 // Another client is starting, stopping or removing it; wait for the outcome.
-                Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < PATIENCE => {
+                Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < MAX_WAIT => {
                     let Some(now) = self.find_container(&record.id).await? else {
                         return Err(ContainerNotFoundError::new(asked).into());
                     };

@@ -83,7 +83,7 @@ impl Inner {
     }
 
     async fn kill(&self, asked: &str, record: &ContainerRecord) -> Result<StopOutcome> {
-        let patience = self.deadlines.stop_margin / 2;
+        let max_wait = self.deadlines.stop_margin / 2;
         let killed = async {
             // Podman responds to a kill once the container is not running, and so never if it is restarted right
             // away.
@@ -96,7 +96,7 @@ impl Inner {
             }
             Ok::<(), driver_interface_errors::DriverError>(())
         };
-        timeout(patience, killed).await.unwrap_or(Ok(()))?;
+        timeout(max_wait, killed).await.unwrap_or(Ok(()))?;
         match self.run_ended(asked, record).await? {
             Some(state) => Ok(outcome(&state)),
             None => Err(ContainerStopError::new(asked, "it was killed but has not exited")

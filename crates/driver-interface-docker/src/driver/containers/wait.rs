@@ -18,8 +18,8 @@ const OPERATION: &str = "wait_container";
 
 /// How often to inspect the container while the engine's wait is pending: frequently at first, because the engine
 /// may not have begun to wait yet; then rarely, for what a wait does not notice.
-const FIRST_LOOKS: Duration = Duration::from_millis(50);
-const LATER_LOOKS: Duration = Duration::from_secs(2);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
+const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long to wait for the response of the engine's wait once the run is over.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
 /// How long after the engine's wait has returned its records may still show the run.
@@ -62,13 +62,13 @@ pub(in crate::driver) async fn wait(driver: &Inner, asked: &str, options: WaitOp
 impl Inner {
     /// Completes the exit info with the out-of-memory state from the engine's events if the container's record
     /// lacks it.
-    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, patience: Duration) -> ExitInfo {
+    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, max_wait: Duration) -> ExitInfo {
         if exit.oom_killed.is_none() {
             let started = status::started_at(&last.state).or_else(|| time::parse(&last.created));
             let (started, finished) = (started.unwrap_or(exit.finished_at), exit.finished_at);
             exit.oom_killed = self
                 .engine
-                .memory_ran_out(&last.id, started, finished, patience)
+                .memory_ran_out(&last.id, started, finished, max_wait)
                 .await;
         }
         exit
@@ -84,7 +84,7 @@ impl Inner {
             // Once the container is removed, the code is known nowhere else.
             let id = last.id.clone();
             let answer = self.engine.wait_next_exit(&id);
-            if let Some(exit) = self.answer_or_look(asked, last, answer).await? {
+            if let Some(exit) = self.response_or_poll(asked, last, answer).await? {
                 return Ok(exit);
             }
             sleep(AFTER_FAILURE).await;
@@ -93,14 +93,14 @@ impl Inner {
 
     /// Returns the exit info from the engine's wait or from an inspection, whichever comes first. Returns `None`
     /// if the wait failed.
-    async fn answer_or_look(
+    async fn response_or_poll(
         &self,
         asked: &str,
         last: &mut ContainerRecord,
         answer: impl Future<Output = std::result::Result<i64, EngineError>>,
     ) -> Result<Option<ExitInfo>> {
         tokio::pin!(answer);
-        let mut pause = FIRST_LOOKS;
+        let mut pause = FIRST_POLL_INTERVAL;
         loop {
             tokio::select! {
                 code = &mut answer => return match code {
@@ -119,7 +119,7 @@ impl Inner {
                     };
                 }
             }
-            pause = (pause * 2).min(LATER_LOOKS);
+            pause = (pause * 2).min(LATER_POLL_INTERVAL);
         }
     }
 

@@ -147,14 +147,14 @@ impl Inner {
                 Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::BadParameter | Cause::Other
             )
         {
-            let mut able = self.require_running(id).await;
+            let mut capable = self.require_running(id).await;
             // If the container is just exiting, engines report various errors, and do so before the exit becomes
             // visible.
-            if matches!(cause, Cause::BadParameter | Cause::Other) && able.is_ok() {
+            if matches!(cause, Cause::BadParameter | Cause::Other) && capable.is_ok() {
                 sleep(END_SHOWS).await;
-                able = self.require_running(id).await;
+                capable = self.require_running(id).await;
             }
-            match able {
+            match capable {
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {
                     return driver_interface_errors::ContainerNotFoundError::new(asked).into();

@@ -22,7 +22,7 @@ use crate::wire::{Frame, Stream};
 const OPERATION: &str = "exec";
 
 /// How often to inspect a command while its output stays open.
-const LOOKS: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long to keep reading the output of a killed command. Output that arrives later is lost, and the result is
 /// marked as truncated.
 const AFTER_KILL: Duration = Duration::from_secs(2);
@@ -121,7 +121,7 @@ impl Run {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
         let began = Instant::now();
-        let mut looks = interval_at(began + LOOKS, LOOKS);
+        let mut looks = interval_at(began + POLL_INTERVAL, POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ended: Option<Option<Ended>> = None;
         let mut last = began;

@@ -29,10 +29,10 @@ use crate::wire::{Frame, Stream};
 const OPERATION: &str = "exec_stream";
 
 /// How often to inspect a command while its output stays open.
-const FIRST_LOOKS: Duration = Duration::from_millis(100);
-const LATER_LOOKS: Duration = Duration::from_secs(1);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(100);
+const LATER_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum length of the engine's message about a command that it cannot start.
-const COMPLAINT: usize = 16 * 1024;
+const MAX_ERROR_TEXT: usize = 16 * 1024;
 
 type Outcome = Option<Result<ExecOutcome>>;
 
@@ -107,7 +107,7 @@ async fn begun(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
         match tree.phase().await? {
             Some(Phase::Prepared) => sleep(Duration::from_millis(5)).await,
             Some(Phase::Ended(ended)) if ended.begun != Some(true) && matches!(ended.code, 125..=127) => {
-                return complaint(tree, reader, ended).await;
+                return error_text(tree, reader, ended).await;
             }
             Some(Phase::Runs | Phase::Ended(_)) | None => return Ok(Vec::new()),
         }
@@ -115,9 +115,9 @@ async fn begun(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
 }
 
 /// Returns the output of a command that exited immediately, unless that output is an error message of the engine.
-async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result<Vec<Frame>> {
+async fn error_text(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result<Vec<Frame>> {
     let (mut frames, mut stdout, mut stderr) = (Vec::new(), Vec::new(), Vec::new());
-    while stdout.len() + stderr.len() < COMPLAINT {
+    while stdout.len() + stderr.len() < MAX_ERROR_TEXT {
         let Ok(Some(frame)) = reader.next().await else {
             break;
         };
@@ -173,7 +173,7 @@ impl Shared {
 
     /// Returns the command's exit, from the end of its output or from an inspection, whichever comes first.
     async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Ended>> {
-        let mut pause = FIRST_LOOKS;
+        let mut pause = FIRST_POLL_INTERVAL;
         loop {
             tokio::select! {
                 // If the reading task fails, keep inspecting.
@@ -188,13 +188,13 @@ impl Shared {
                 Some(Phase::Ended(ended)) => return self.tree.own_exit(ended).await.map(Some),
                 Some(Phase::Runs | Phase::Prepared) => {
                     // While nobody reads its output, the engine may be unable to record the exit.
-                    if pause >= LATER_LOOKS && self.tree.container_gone().await? {
+                    if pause >= LATER_POLL_INTERVAL && self.tree.container_gone().await? {
                         return Ok(None);
                     }
                 }
                 None => return self.tree.ended().await,
             }
-            pause = (pause * 2).min(LATER_LOOKS);
+            pause = (pause * 2).min(LATER_POLL_INTERVAL);
         }
     }
 }

@@ -39,7 +39,7 @@ impl Inner {
     pub(in crate::driver) async fn copy_into(
         self: &Arc<Self>,
         container: &str,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
         let record = self.container(container).await?;
@@ -47,16 +47,16 @@ impl Inner {
             operation: "copy_into_container",
             container,
             record: &record,
-            path: folder.as_str(),
+            path: directory.as_str(),
         };
         let place = self.locate(asked).await?;
-        let archive = checked(folder.to_string(), archive);
+        let archive = checked(directory.to_string(), archive);
         if place.in_memory {
             return self.unpack_inside(asked, &place.path, archive).await;
         }
         match &place.stat {
             None => return Err(unread(asked.path, Kind::NotFound, "no such directory").into()),
-            Some(stat) if !stat.is_folder() => {
+            Some(stat) if !stat.is_directory() => {
                 return Err(unread(asked.path, Kind::NotADirectory, "it is not a directory").into());
             }
             Some(_) => {}
@@ -69,10 +69,10 @@ impl Inner {
     pub(in crate::driver) async fn unpack(
         &self,
         asked: FileRequest<'_>,
-        folder: &str,
+        directory: &str,
         archive: ByteStream,
     ) -> Result<()> {
-        match self.engine.put_archive(&asked.record.id, folder, archive).await {
+        match self.engine.put_archive(&asked.record.id, directory, archive).await {
             Ok(()) => Ok(()),
             Err(UploadError::Content(error)) => Err(error),
             Err(UploadError::Engine(EngineError::Refused(refusal))) => {
@@ -183,13 +183,13 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
 
 /// Returns the same archive, ending with an error if it is corrupt, ends too early or has names that lead out of
 /// the directory. The engine confines entries to the container in any case; this confines them to the directory.
-fn checked(folder: String, archive: TarStream) -> TarStream {
-    let start = (archive, TarReader::default(), folder);
+fn checked(directory: String, archive: TarStream) -> TarStream {
+    let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(
         start,
-        |(mut archive, mut reader, folder)| async move {
+        |(mut archive, mut reader, directory)| async move {
             let refuse =
-                |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
+                |kind, why: &str| DriverError::from(FileSystemError::new(directory.as_str(), kind, why));
             let broken = |why: &str| refuse(Kind::InvalidData, why);
             let Some(data) = archive.next().await.transpose()? else {
                 if reader.is_complete() {
@@ -212,7 +212,7 @@ fn checked(folder: String, archive: TarStream) -> TarStream {
                     return Err(refuse(Kind::InvalidFilename, &why));
                 }
             }
-            Ok(Some((data, (archive, reader, folder))))
+            Ok(Some((data, (archive, reader, directory))))
         },
     ))
 }

@@ -86,7 +86,7 @@ impl Inner {
         let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match &place.stat {
             None => return Err(refuse(Kind::NotFound, "no such file or directory")),
-            Some(stat) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a directory")),
+            Some(stat) if stat.is_directory() => return Err(refuse(Kind::IsADirectory, "it is a directory")),
             Some(stat) if !stat.is_file() => {
                 return Err(refuse(Kind::InvalidInput, "it is not a regular file"));
             }
@@ -136,7 +136,7 @@ impl Inner {
         let missing = missing(&place);
         let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
         match (&place.stat, missing.as_slice()) {
-            (Some(stat), _) if stat.is_folder() => {
+            (Some(stat), _) if stat.is_directory() => {
                 return Err(refuse(Kind::IsADirectory, "it is a directory"));
             }
             (_, []) => return Err(refuse(Kind::IsADirectory, "it is a directory")),
@@ -210,7 +210,7 @@ fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> By
     };
     let mut head = Vec::new();
     for depth in 1..names.len() {
-        head.extend(tar::folder(
+        head.extend(tar::directory(
             &names.get(..depth).unwrap_or_default().join("/"),
             rights(0o755),
         ));

@@ -27,7 +27,7 @@ use crate::wire::{Duplex, EngineError, Stream};
 /// The most privileged user of a container.
 const ROOT: &str = "0:0";
 /// Output on stderr beyond this size is dropped.
-const MAX_COMPLAINT: usize = 4 * 1024;
+const MAX_ERROR_TEXT: usize = 4 * 1024;
 
 /// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
 /// links, including dangling ones.
@@ -67,7 +67,7 @@ struct Inside {
     mark: String,
     /// Output that was received and not yet forwarded.
     held: BytesMut,
-    complaint: Vec<u8>,
+    error_text: Vec<u8>,
     operation: &'static str,
     /// The path as given by the caller.
     path: String,
@@ -111,7 +111,7 @@ impl Inside {
             tree,
             mark,
             held: BytesMut::new(),
-            complaint: Vec::new(),
+            error_text: Vec::new(),
             operation: script.asked.operation,
             path: script.asked.path.to_owned(),
             user: script.user.to_owned(),
@@ -127,8 +127,8 @@ impl Inside {
         match frame.stream {
             Stream::Stdout => self.held.extend_from_slice(&frame.data),
             Stream::Stderr => {
-                let room = MAX_COMPLAINT.saturating_sub(self.complaint.len());
-                self.complaint
+                let room = MAX_ERROR_TEXT.saturating_sub(self.error_text.len());
+                self.error_text
                     .extend_from_slice(frame.data.get(..room).unwrap_or(&frame.data));
             }
         }
@@ -146,7 +146,7 @@ impl Inside {
                     return Ok(word.trim_start().to_owned());
                 }
             }
-            if self.held.len() > MAX_COMPLAINT || !self.more().await? {
+            if self.held.len() > MAX_ERROR_TEXT || !self.more().await? {
                 return Err(self.silent().await);
             }
         }
@@ -159,7 +159,7 @@ impl Inside {
             Err(error) => return error,
         };
         self.tree.disarm();
-        match ended.and_then(|ended| ended.failure(&self.held, &self.complaint)) {
+        match ended.and_then(|ended| ended.failure(&self.held, &self.error_text)) {
             Some(text) => {
                 let error = self.tree.start_error(text).await;
                 if error.hint() == Some(Hint::CommandNotFound) {
@@ -185,7 +185,7 @@ impl Inside {
                 if self.held.as_ref() == self.mark.as_bytes() {
                     return Ok(None);
                 }
-                let why = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+                let why = String::from_utf8_lossy(&self.error_text).trim().to_owned();
                 return Err(cut(EngineError::Broken(
                     format!("the content is truncated: {why}").into(),
                 )));
@@ -206,22 +206,22 @@ impl Inside {
             ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
             _ => {}
         }
-        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+        let error_text = String::from_utf8_lossy(&self.error_text).trim().to_owned();
         // Programs end their messages with the kernel's error text.
-        let mut said = complaint
+        let mut said = error_text
             .lines()
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
         match (said.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
             // This is never about the file itself: something above it is a file instead of a directory.
-            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &complaint),
-            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &complaint),
+            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &error_text),
+            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &error_text),
             (Some(Kind::StorageFull), _) => {
-                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, complaint);
+                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, error_text);
                 error.with_hint(Hint::NoSpaceLeft).into()
             }
             (kind, _) => {
-                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), complaint).into()
+                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), error_text).into()
             }
         }
     }

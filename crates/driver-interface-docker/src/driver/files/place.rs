@@ -103,7 +103,7 @@ impl Inner {
                 place = Place::root();
                 continue;
             }
-            if stat.is_folder() {
+            if stat.is_directory() {
                 place.base.clone_from(&here);
             } else if !parts.is_empty() {
                 return Err(unread(
@@ -257,8 +257,8 @@ fn mount_of<'a>(record: &'a ContainerRecord, path: &str) -> (Mount, &'a str) {
         .map_or((Mount::Root, "/"), |(at, kind)| (kind, at))
 }
 
-fn is_within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
+fn is_within(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::logins;
+use crate::config::credentials;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::Report;
@@ -107,8 +107,8 @@ impl Inner {
         image: &ImageRef,
         given: Option<&RegistryCredentials>,
     ) -> Result<Option<HeaderValue>> {
-        let kept = match (given, &self.logins) {
-            (None, Some(file)) => logins::of_registry(file, image.registry()).await,
+        let kept = match (given, &self.credentials) {
+            (None, Some(file)) => credentials::of_registry(file, image.registry()).await,
             _ => None,
         };
         let Some(credentials) = given.or(kept.as_ref()) else {

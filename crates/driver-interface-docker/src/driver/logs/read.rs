@@ -18,9 +18,9 @@ use crate::wire::{EngineError, Frame, Stream};
 /// How long the output must be silent after a container's exit before following it is considered complete.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait for a container's exit before it is inspected again.
-const LOOKS: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// How often to inspect a paused container.
-const PAUSED_LOOKS: Duration = Duration::from_millis(200);
+const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long after the `until` time the engine may still deliver entries from before it.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -367,7 +367,7 @@ impl Reader<'_> {
     /// not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.goes_on(record).await? {
-            self.look_later(record).await;
+            self.poll_later(record).await;
         }
         Ok(())
     }
@@ -376,7 +376,7 @@ impl Reader<'_> {
     async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.
-            sleep(PAUSED_LOOKS).await;
+            sleep(PAUSED_POLL_INTERVAL).await;
             if self.runs(record).await? || !self.goes_on(record).await? {
                 return Ok(());
             }
@@ -405,8 +405,8 @@ impl Reader<'_> {
     }
 
     /// Waits until it is time to check whether the run is over.
-    async fn look_later(&self, record: &ContainerRecord) {
-        match timeout(LOOKS, self.inner.engine.wait_next_exit(&record.id)).await {
+    async fn poll_later(&self, record: &ContainerRecord) {
+        match timeout(POLL_INTERVAL, self.inner.engine.wait_next_exit(&record.id)).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,
             Ok(Err(_)) => sleep(Duration::from_secs(1)).await,
             Err(_) => {}

@@ -20,7 +20,7 @@ use crate::wire::EngineError;
 const CREATE: &str = "create_network";
 
 /// How long the duplicate with the lowest id waits for the others to be removed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts if the engine's own race conditions break a creation.
 const TRIES: u32 = 5;
@@ -109,24 +109,24 @@ impl Inner {
         };
         let began = Instant::now();
         loop {
-            let twins = match self.networks_called(&plan.name).await {
-                Ok(twins) => twins,
+            let duplicates = match self.networks_called(&plan.name).await {
+                Ok(duplicates) => duplicates,
                 Err(error) => {
                     let (driver, plan) = (Arc::clone(self), plan.clone());
                     tokio::spawn(async move { driver.remove_lost_network(&plan).await });
                     return Err(error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst));
                 }
             };
-            if !twins.iter().any(|twin| twin.id == id) {
+            if !duplicates.iter().any(|duplicate| duplicate.id == id) {
                 return Ok(Settled::Gone);
             }
-            let lowest = twins.iter().all(|twin| id <= twin.id);
-            if let [only] = twins.as_slice()
+            let lowest = duplicates.iter().all(|duplicate| id <= duplicate.id);
+            if let [only] = duplicates.as_slice()
                 && only.id == id
             {
                 return Ok(Settled::Won(only.clone()));
             }
-            if !lowest || began.elapsed() > PATIENCE {
+            if !lowest || began.elapsed() > MAX_WAIT {
                 let _ = self.engine.remove_network(&id).await;
                 return Ok(Settled::Lost);
             }
@@ -150,10 +150,10 @@ impl Inner {
     async fn remove_lost_network(&self, plan: &NetworkPlan) {
         let operation = plan.labels.get(label::OPERATION);
         repeat_until(|| async {
-            let twins = self.networks_called(&plan.name).await.unwrap_or_default();
-            match twins
+            let duplicates = self.networks_called(&plan.name).await.unwrap_or_default();
+            match duplicates
                 .iter()
-                .find(|twin| operation.is_some() && twin.labels.get(label::OPERATION) == operation)
+                .find(|duplicate| operation.is_some() && duplicate.labels.get(label::OPERATION) == operation)
             {
                 Some(lost) => self.engine.remove_network(&lost.id).await.is_ok(),
                 None => false,

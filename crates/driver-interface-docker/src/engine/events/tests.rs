@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-const PATIENCE: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
 fn event(action: &str, signal: &str) -> String {
     let actor = serde_json::json!({"ID": "a".repeat(64), "Attributes": {"signal": signal}});
@@ -27,8 +27,8 @@ struct Events {
 /// Returns what the driver concludes about a killed run on such an engine, and the requests that the engine
 /// received.
 async fn asked(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("engine.sock");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
@@ -56,7 +56,7 @@ async fn asked(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<
     let at = |text: &str| time::parse(text).unwrap();
     let (started, finished) = (at("2026-11-25T23:37:01.25Z"), at("2026-11-25T23:37:02.5Z"));
     let told = engine
-        .memory_ran_out(&"a".repeat(64), started, finished, PATIENCE)
+        .memory_ran_out(&"a".repeat(64), started, finished, MAX_WAIT)
         .await;
     served.abort();
     let heads = heads.lock().unwrap().clone();
@@ -92,7 +92,7 @@ async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_t
     };
     let began = Instant::now();
     assert_eq!(asked(Dialect::DOCKER, events).await.0, Some(false));
-    assert!(began.elapsed() < PATIENCE);
+    assert!(began.elapsed() < MAX_WAIT);
 }
 
 #[tokio::test]

@@ -10,19 +10,19 @@ use driver_interface::{
 };
 
 use crate::support::failover::{create_on_first_reachable, first_with, fit_to};
-use crate::support::{drivers, list_all, look_up, run, script, server};
+use crate::support::{drivers, list_all, lookup, run, script, server};
 
 #[tokio::test(start_paused = true)]
 async fn while_the_first_engine_is_down_the_second_driver_takes_over() -> Result<()> {
     let engine = MockEngine::new();
     let docker: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
     let drivers = [docker, Arc::new(MockLocalDriver::new())];
-    engine.go_down();
+    engine.stop_engine();
     let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
     assert_eq!(placed.driver.name(), "mock-local");
     assert_eq!(list_all(&placed.driver).await, [placed.container]);
 
-    engine.come_up();
+    engine.start_engine();
     let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
     assert_eq!(placed.driver.name(), "mock-docker");
     assert_eq!(
@@ -49,7 +49,7 @@ async fn what_is_wrong_with_a_config_is_no_reason_to_ask_the_next_driver() {
 #[tokio::test(start_paused = true)]
 async fn after_a_lost_answer_no_other_driver_is_asked_because_the_container_may_exist() {
     let docker = Arc::new(MockDockerDriver::new());
-    docker.faults().lose_next_answer(Operation::CreateContainer);
+    docker.faults().drop_next_response(Operation::CreateContainer);
     let drivers: [Arc<dyn ContainerDriver>; 2] = [docker, Arc::new(MockLocalDriver::new())];
     let error = create_on_first_reachable(&drivers, &server("failover"))
         .await
@@ -95,7 +95,7 @@ async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
     docker.stop_container(&old, StopOptions::default()).await?;
     docker.remove_container(&old, RemoveOptions::default()).await?;
 
-    let moved = look_up(&local, &new).await;
+    let moved = lookup(&local, &new).await;
     assert_eq!((&*moved.name, moved.status), ("web", ContainerStatus::Running));
     assert_eq!(moved.labels, config.labels);
     assert_eq!(

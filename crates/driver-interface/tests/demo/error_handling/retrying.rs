@@ -101,7 +101,7 @@ async fn a_try_that_may_have_worked_is_verified_before_it_is_repeated() -> Resul
     // A volume of that name may be somebody else's: the label tells whose it is.
     let config = VolumeConfig::new("cache").label("order", "17");
     let ours = ResourceFilter::default().label("order", "17");
-    driver.faults().lose_next_answer(Operation::CreateVolume);
+    driver.faults().drop_next_response(Operation::CreateVolume);
 
     let volume = RetryPolicy::attempts(3)
         .run_verified(
