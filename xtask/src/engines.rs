@@ -135,7 +135,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Makes every engine in `wanted` available, starting those that do not respond.
+/// Makes every engine in `required` available, starting those that do not respond.
 ///
 /// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
 /// Calling it again changes nothing for engines that respond. An engine whose predecessor was killed finds the
@@ -147,13 +147,13 @@ impl fmt::Display for Status {
 /// Debian or a derivative); if another program occupies the address; or if an engine does not respond within 60
 /// s, in which case the error includes the last lines of its log. Engines started before the failing one keep
 /// running.
-pub(crate) fn up(wanted: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
+pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
     let _lock = host::lock()?;
     Engine::ALL
         .into_iter()
-        .filter(|engine| wanted.contains(engine))
+        .filter(|engine| required.contains(engine))
         .map(|engine| {
             up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not come up"))
         })

@@ -66,7 +66,9 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 /// Returns the names of the programs in a directory, in order.
 fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).with_context(|| format!("no examples in {}", directory.display()))? {
+    for entry in
+        std::fs::read_dir(directory).with_context(|| format!("no examples in {}", directory.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let stem = path.file_stem().unwrap_or_default();
@@ -145,7 +147,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
     let mut failed = Vec::new();
     for name in names {
         println!("--> {name} {uri}");
-        let begun = Instant::now();
+        let began = Instant::now();
         let program = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let child = Command::new(&program)
             .arg(uri)
@@ -158,7 +160,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
             None => Some(format!("not done after {} s", LONGEST.as_secs())),
         };
         match problem {
-            None => println!("    ok, {:.1} s", begun.elapsed().as_secs_f64()),
+            None => println!("    ok, {:.1} s", began.elapsed().as_secs_f64()),
             Some(problem) => {
                 println!("    FAILED: {problem}");
                 failed.push(format!("{name} on {uri}"));
@@ -170,12 +172,12 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
 
 /// Waits for a program. Returns its exit status, or none if it ran too long and was killed.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
-    let begun = Instant::now();
+    let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if begun.elapsed() > longest {
+        if began.elapsed() > longest {
             child.kill()?;
             child.wait()?;
             return Ok(None);

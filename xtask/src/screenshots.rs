@@ -42,8 +42,8 @@ pub(crate) fn main() -> Result<ExitCode> {
 }
 
 fn is_there(browser: &str) -> bool {
-    let asked = Command::new(browser).arg("--version").output();
-    asked.is_ok_and(|output| output.status.success())
+    let requested = Command::new(browser).arg("--version").output();
+    requested.is_ok_and(|output| output.status.success())
 }
 
 fn take(browser: &str, page: &Path, picture: &Path, size: &str, scheme: u8) -> Result<()> {

@@ -3,7 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::path::PathBuf;
@@ -64,14 +64,14 @@ fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
     assert!(text.contains("no engine reachable"), "{text}");
     assert!(
         text.contains("/nonexistent/engine.sock"),
-        "what was tried is told: {text}"
+        "the attempts are reported: {text}"
     );
     assert!(
         text.trim_end()
             .ends_with(&format!("{} passed, 0 failed, 0 skipped", 2 * health_checks())),
         "{text}"
     );
-    assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
+    assert!(!text.contains('\u{1b}'), "no colours without a terminal");
     assert!(run.file("report.json").contains("\"schemaVersion\": 1"));
     assert!(run.file("junit.xml").contains("<testsuites"));
     assert!(run.file("report.html").starts_with("<!doctype html>"));

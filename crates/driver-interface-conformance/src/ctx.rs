@@ -20,10 +20,10 @@ use crate::ledger::Ledger;
 use crate::outcome::describe;
 #[cfg(unix)]
 use crate::proxy::FaultProxy;
-use crate::{UnmanagedResources, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
+use crate::{Check, CheckResult, Failure, Target, TrackedDriver, UnmanagedResources, Verdict};
 
 /// The suffix of [`Ctx::unmanaged_namespace`].
-pub(crate) const UNMANAGED: &str = "foreign";
+pub(crate) const UNMANAGED: &str = "unmanaged";
 
 /// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
 ///
@@ -137,7 +137,7 @@ impl Ctx {
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
-        let none = || Verdict::NotApplicable("the target gives no address of its engine".to_owned());
+        let none = || Verdict::NotApplicable("the target has no engine address".to_owned());
         let address = shared.target.engine_address().ok_or_else(none)?;
         let proxy = FaultProxy::start(&address)
             .map_err(|error| Verdict::Broken(format!("no fault proxy before {address}: {error}")))?;
@@ -178,8 +178,10 @@ impl Ctx {
     /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
     /// check when the check has ended.
     pub fn unmanaged_resources(&self) -> CheckResult<Arc<dyn UnmanagedResources>> {
-        let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
-        self.ledger().unmanaged_resources(&**self.target()).ok_or_else(none)
+        let none = || Verdict::NotApplicable("the target cannot create unmanaged resources".to_owned());
+        self.ledger()
+            .unmanaged_resources(&**self.target())
+            .ok_or_else(none)
     }
 
     /// Returns the capabilities that the driver declared when the run started.
@@ -252,9 +254,9 @@ impl Ctx {
 
     /// Creates a container and starts it.
     pub async fn started(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
-        let made = self.driver().create_container(config).await?;
-        self.driver().start_container(&made.id).await?;
-        self.get(&made.id).await
+        let created = self.driver().create_container(config).await?;
+        self.driver().start_container(&created.id).await?;
+        self.get(&created.id).await
     }
 
     /// Creates a container, starts it, and waits until it has printed `ready`.
@@ -266,14 +268,14 @@ impl Ctx {
 
     /// Creates a container, starts it, and waits until it has exited. Returns the container and its output.
     pub async fn finished(&self, config: &ContainerConfig) -> CheckResult<(ContainerInstance, String)> {
-        let made = self.driver().create_container(config).await?;
-        self.driver().start_container(&made.id).await?;
-        let ended = self.ended(&made.id).await?;
+        let created = self.driver().create_container(config).await?;
+        self.driver().start_container(&created.id).await?;
+        let exited = self.exited(&created.id).await?;
         let logs = self
             .driver()
-            .get_container_logs(&made.id, LogOptions::default())
+            .get_container_logs(&created.id, LogOptions::default())
             .await?;
-        Ok((ended, logs))
+        Ok((exited, logs))
     }
 
     /// Inspects a container that must exist.
@@ -282,15 +284,15 @@ impl Ctx {
             Failure::new(
                 format!("container {id}"),
                 "to be there",
-                "get_container answers none",
+                "get_container returns none",
             )
         };
         Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
     }
 
     /// Waits until a container has exited.
-    pub async fn ended(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
-        let about = format!("container {id} to end");
+    pub async fn exited(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
+        let about = format!("container {id} to exit");
         self.eventually(&about, Duration::from_secs(30), || async {
             let now = self.get(id).await?;
             Ok(if now.exit.is_some() {

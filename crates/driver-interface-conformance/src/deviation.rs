@@ -133,8 +133,8 @@ pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result
 fn parse(version: &str, of: &str) -> Result<Version, DeviationError> {
     Version::parse(version).map_err(|error| {
         DeviationError(format!(
-            "deviations end with a version of the driver, but {of} has {version:?}, \
-             which is no semantic version such as 1.2.0: {error}"
+            "a deviation ends at a version of the driver, but {of} has {version:?}, which is not a \
+             semantic version such as 1.2.0: {error}"
         ))
     })
 }

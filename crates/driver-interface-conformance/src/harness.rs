@@ -240,7 +240,7 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
         eprintln!("no check was run, so nothing is known about the driver");
     }
     if report.cancelled {
-        eprintln!("the run was interrupted, so it says nothing of what was not run");
+        eprintln!("the run was interrupted, so nothing is known about checks that did not run");
     }
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
@@ -319,8 +319,8 @@ impl Run {
                     .await
                     .unwrap_or_else(|error| TestImage::Missing(error.to_string())),
             };
-            let begun = Session::begin(Arc::clone(&self.target), &options, Arc::new(Silent)).await;
-            begun.map_err(|error| error.to_string())
+            let began = Session::begin(Arc::clone(&self.target), &options, Arc::new(Silent)).await;
+            began.map_err(|error| error.to_string())
         };
         self.session.get_or_init(begin).await
     }

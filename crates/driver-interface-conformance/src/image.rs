@@ -209,10 +209,10 @@ mod tests {
             }
             paths.push(path);
         }
-        for wanted in ["bin/busybox", "bin/sh", "bin/[", "etc/passwd", "tmp/", "proc/"] {
+        for required in ["bin/busybox", "bin/sh", "bin/[", "etc/passwd", "tmp/", "proc/"] {
             assert!(
-                paths.iter().any(|path| path == wanted),
-                "{wanted} is not in {paths:?}"
+                paths.iter().any(|path| path == required),
+                "{required} is not in {paths:?}"
             );
         }
     }

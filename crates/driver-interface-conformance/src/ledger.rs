@@ -13,7 +13,7 @@ use driver_interface_types::{
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use crate::{UnmanagedResources, Target, guard};
+use crate::{Target, UnmanagedResources, guard};
 
 /// The timeout for removing one resource.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub(crate) enum CreatedResource {
 #[derive(Clone)]
 struct Entry {
     driver: Arc<dyn ContainerDriver>,
-    made: CreatedResource,
+    created: CreatedResource,
 }
 
 #[derive(Default)]
@@ -49,14 +49,14 @@ struct Entries {
 }
 
 impl Ledger {
-    pub(crate) fn note(&self, driver: &Arc<dyn ContainerDriver>, made: CreatedResource) {
+    pub(crate) fn note(&self, driver: &Arc<dyn ContainerDriver>, created: CreatedResource) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Two drivers of one check may each create a resource of the same name, in different namespaces.
         let whose = Arc::as_ptr(driver).cast::<()>() as usize;
-        if entries.known.insert((whose, made.clone())) {
+        if entries.known.insert((whose, created.clone())) {
             entries.in_order.push(Entry {
                 driver: Arc::clone(driver),
-                made,
+                created,
             });
         }
     }
@@ -79,15 +79,14 @@ impl Ledger {
         let mut leaks = Vec::new();
         for round in 0..3 {
             let entries = noted.in_order.iter().rev();
-            let due = entries.filter(|entry| round_of(&entry.made) == round);
+            let due = entries.filter(|entry| round_of(&entry.created) == round);
             let left = join_all(due.map(|entry| entry.clean_up(Arc::clone(target)))).await;
             leaks.extend(left.into_iter().flatten());
         }
         if let Some(unmanaged_resources) = noted.unmanaged_resources {
-            let removal = guard::call(
-                DEADLINE,
-                async move { repeatedly(|| unmanaged_resources.remove_all()).await },
-            );
+            let removal = guard::call(DEADLINE, async move {
+                repeatedly(|| unmanaged_resources.remove_all()).await
+            });
             let problem = removal.await.unwrap_or_else(|lost| Some(lost.to_string()));
             leaks.extend(problem.map(|problem| format!("objects of other programs: {problem}")));
         }
@@ -109,11 +108,14 @@ async fn repeatedly<E, F: Future<Output = Result<(), E>>>(mut attempt: impl FnMu
     last
 }
 
-fn round_of(made: &CreatedResource) -> u8 {
-    match made {
+fn round_of(created: &CreatedResource) -> u8 {
+    match created {
         CreatedResource::Container(_) => 0,
         CreatedResource::Session(_) => 1,
-        CreatedResource::Volume(_) | CreatedResource::Network(_) | CreatedResource::Image(_) | CreatedResource::LoadedImage(_) => 2,
+        CreatedResource::Volume(_)
+        | CreatedResource::Network(_)
+        | CreatedResource::Image(_)
+        | CreatedResource::LoadedImage(_) => 2,
     }
 }
 
@@ -139,7 +141,7 @@ impl Entry {
             Ok(Some(error)) => error.to_string(),
             Err(lost) => lost.to_string(),
         };
-        Some(format!("{}: {problem}", self.made.describe()))
+        Some(format!("{}: {problem}", self.created.describe()))
     }
 
     /// Removes the resource; returns `None` if it is gone. Every driver rejects an invalid id, so no resource
@@ -155,7 +157,7 @@ impl Entry {
     }
 
     async fn try_remove(&self, target: &dyn Target) -> Result<(), DriverError> {
-        match &self.made {
+        match &self.created {
             CreatedResource::Container(name) => match self.driver.find_container(name).await? {
                 Some(found) => {
                     self.driver

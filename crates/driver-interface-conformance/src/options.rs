@@ -105,12 +105,12 @@ impl Selection {
                 "no check matches filter {unmatched:?}; the areas are: {listed}"
             )));
         }
-        let wanted = |check: &Check| {
+        let required = |check: &Check| {
             (self.areas.is_empty() || self.areas.iter().any(|area| area == check.area()))
                 && (self.globs.is_empty() || globs.is_match(check.id))
                 && self.level.is_none_or(|level| check.level <= level)
         };
-        let mut selected: Vec<Check> = checks.iter().filter(|check| wanted(check)).copied().collect();
+        let mut selected: Vec<Check> = checks.iter().filter(|check| required(check)).copied().collect();
         if let Some(shard) = self.shard {
             shard.keep(&mut selected);
         }

@@ -58,8 +58,8 @@ pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for (namespace, look) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
         found.extend(look.found);
-        let told = look.problems.into_iter();
-        problems.extend(told.map(|problem| format!("namespace {namespace}: {problem}")));
+        let reported = look.problems.into_iter();
+        problems.extend(reported.map(|problem| format!("namespace {namespace}: {problem}")));
     }
     if problems.is_empty() {
         Ok(found)
@@ -189,7 +189,7 @@ impl Sweeper {
         let driver = connected.map_err(|error| describe(&error))?;
         let capabilities = prepare::capabilities(&driver).await;
         Ok(Self {
-            capabilities: capabilities.map_err(|lost| format!("asked what it can do, {lost}"))?,
+            capabilities: capabilities.map_err(|lost| format!("reading its capabilities: {lost}"))?,
             driver,
         })
     }

@@ -17,7 +17,7 @@ use driver_interface_types::{
 };
 
 use crate::journal::Journal;
-use crate::ledger::{Ledger, CreatedResource};
+use crate::ledger::{CreatedResource, Ledger};
 use crate::outcome::describe;
 
 /// A driver whose calls are recorded for the report and whose created resources are removed after the check.
@@ -58,8 +58,8 @@ impl TrackedDriver {
         self
     }
 
-    fn note(&self, made: CreatedResource) {
-        self.ledger.note(&self.remover, made);
+    fn note(&self, created: CreatedResource) {
+        self.ledger.note(&self.remover, created);
     }
 
     /// Records an image that a load may add, for the clean-up.
@@ -74,7 +74,7 @@ impl TrackedDriver {
             .collect();
         // A driver that does not support the operation creates nothing, and need not be able to remove it.
         if !created.is_empty() && self.inner.capabilities().supports(operation) {
-            created.into_iter().for_each(|made| self.note(made));
+            created.into_iter().for_each(|created| self.note(created));
         }
     }
 

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use driver_interface::{ConnectionError, MockTarget, TarStream};
 use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{
-    UnmanagedResources, Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome,
-    RunError, SERVE, Silent, Target, TestImage, render, run, run_checks, sweep,
+    Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome, RunError, SERVE,
+    Silent, Target, TestImage, UnmanagedResources, render, run, run_checks, sweep,
 };
 use driver_interface_mock::MockEngine;
 use driver_interface_types::{
@@ -101,7 +101,7 @@ impl LayeredDriver for Broken {
 
     async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let done = self.inner().import_image(image, root).await;
-        // The image is there, and nobody hears of it.
+        // The image exists, and the response is lost.
         self.happens("import_image").await?;
         done
     }
@@ -167,7 +167,7 @@ async fn a_panic_in_the_clean_up_is_told_and_loses_no_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_report() {
-    for (operation, told) in [
+    for (operation, reported) in [
         (
             "name",
             "asked for its name and version, the driver panicked: oops",
@@ -183,7 +183,7 @@ async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_r
         let operations: &[&str] = Vec::leak(vec![operation]);
         let report = report_on(broken(Instead::Panics, operations), &[PASSES.without_image()]).await;
         assert_eq!(report.summary.passed, 1, "{operation}: {report:#?}");
-        assert!(tells(&report, &[told]), "{operation}: {:?}", report.leaks);
+        assert!(tells(&report, &[reported]), "{operation}: {:?}", report.leaks);
     }
 }
 
@@ -214,7 +214,7 @@ async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
         }
     }
 
-    for (instead, told) in [
+    for (instead, reported) in [
         (Instead::Panics, "the driver panicked: oops"),
         (Instead::Hangs, "connect"),
     ] {
@@ -224,18 +224,18 @@ async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
         let limit = Duration::from_secs(300);
         let error = tokio::time::timeout(limit, run).await.unwrap().unwrap_err();
         assert!(matches!(error, RunError::Unreachable(_)), "{error}");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(reported), "{error}");
         let namespaces = [Namespace::new("conf-00000001").unwrap()];
         let swept = tokio::time::timeout(limit, sweep(target, &namespaces))
             .await
             .unwrap();
-        assert!(swept.unwrap_err().contains(told));
+        assert!(swept.unwrap_err().contains(reported));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
-    for (instead, told) in [
+    for (instead, reported) in [
         (Instead::Panics, "the driver panicked: oops"),
         (Instead::Hangs, "no answer within"),
         (Instead::Refuses, "not now"),
@@ -244,12 +244,12 @@ async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
         let report = report_on(target.clone(), &[MAKES_THINGS, PASSES]).await;
         assert_eq!(report.summary.passed, 2, "{report:#?}");
         assert!(
-            tells(&report, &["a/makes-things: container conf-", told]),
+            tells(&report, &["a/makes-things: container conf-", reported]),
             "{:?}",
             report.leaks
         );
         assert!(
-            tells(&report, &["its volumes could not be listed", told]),
+            tells(&report, &["its volumes could not be listed", reported]),
             "{:?}",
             report.leaks
         );
@@ -464,7 +464,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
     }
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
-        let begun = {
+        let began = {
             let mut runs = self.runs.lock().unwrap();
             let is_new = namespace.as_str().starts_with("conf-") && !runs.contains(namespace);
             is_new.then(|| {
@@ -472,7 +472,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
                 runs.len() - 1
             })
         };
-        if let Err(error) = begun.map_or(Ok(()), &self.call) {
+        if let Err(error) = began.map_or(Ok(()), &self.call) {
             // An engine that has gone is noticed late.
             tokio::time::sleep(Duration::from_secs(1)).await;
             return Err(error);

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::sync::Arc;
@@ -362,7 +362,8 @@ async fn checks_that_need_unmanaged_resources_are_skipped_without_them() {
         }
     }
 
-    const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::UnmanagedResources]);
+    const NEEDS: Check =
+        Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::UnmanagedResources]);
     let target = Arc::new(Alone(MockTarget::docker()));
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[NEEDS], target, &options, Arc::new(Silent))

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 mod common;
@@ -118,7 +118,7 @@ async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
     let connect = async |run: usize, name| runs[run].connect(&Namespace::new(name).unwrap()).await.unwrap();
     let volume = VolumeConfig::new("data");
     connect(0, "a").await.create_volume(&volume).await.unwrap();
-    let seen = async |driver: Arc<dyn ContainerDriver>| {
+    let actual = async |driver: Arc<dyn ContainerDriver>| {
         driver
             .list_volumes(&ResourceFilter::default())
             .await
@@ -126,12 +126,12 @@ async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
             .len()
     };
     assert_eq!(
-        seen(connect(0, "b").await).await,
+        actual(connect(0, "b").await).await,
         1,
         "its drivers share what they make"
     );
     assert_eq!(
-        seen(connect(1, "c").await).await,
+        actual(connect(1, "c").await).await,
         0,
         "those of another run do not"
     );

@@ -2,9 +2,9 @@
 
 mod address;
 mod context;
+pub(crate) mod credentials;
 mod deadlines;
 mod detect;
-pub(crate) mod credentials;
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use driver_interface_types::Namespace;
 use driver_interface_validation::ValidationPolicy;
 
 pub use deadlines::Deadlines;
-pub(crate) use detect::{Candidates, Wanted};
+pub(crate) use detect::{Accepted, Candidates};
 
 /// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
 ///
@@ -107,7 +107,7 @@ impl DockerConfig {
         self
     }
 
-    /// Sets the owner label, by which a sweep can tell who created a resource. The default is `host.pid.random`.
+    /// Sets the owner label, from which a sweep determines which process created a resource. The default is `host.pid.random`.
     #[must_use]
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());

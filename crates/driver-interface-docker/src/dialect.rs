@@ -61,7 +61,7 @@ pub(crate) struct Dialect {
     /// Podman counts wrongly and joins lines.
     pub(crate) tail_works: bool,
     /// How long after a container was seen running a followed log is guaranteed to be complete; `None` if it
-    /// always is. Podman tells its log reader to stop a quarter of a second after the container exits, or
+    /// always is. Podman stops its log reader a quarter of a second after the container exits, or
     /// immediately if it is not running. The reader then skips entries at random before it stops.
     pub(crate) follow_trust: Option<Duration>,
 

@@ -40,11 +40,11 @@ async fn a_first_process_that_handles_no_signal_is_ended_by_none_but_a_kill() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::SEGV] {
         driver.kill_container(&id, signal).await.unwrap();
     }
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = driver.stop_container(&id, StopOptions::kill_after(SECOND)).await;
     assert_eq!(outcome.unwrap(), StopOutcome::Killed);
     assert_eq!(
-        (begun.elapsed().as_secs(), exit_code(&driver, &id).await),
+        (began.elapsed().as_secs(), exit_code(&driver, &id).await),
         (1, Some(137))
     );
     let id = started(&driver, &sleeper(true)).await;

@@ -36,9 +36,9 @@ async fn grow(driver: &MockDockerDriver, numbers: std::ops::Range<usize>) {
 async fn shortest(mut work: impl AsyncFnMut()) -> Duration {
     let mut times = Vec::new();
     for _ in 0..10 {
-        let begun = Instant::now();
+        let began = Instant::now();
         work().await;
-        times.push(begun.elapsed());
+        times.push(began.elapsed());
     }
     times.into_iter().min().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Images: pulled with progress, listed, looked up, loaded.
+//! Images: pulled with progress, listed, inspected, loaded.
 
 #![allow(
     clippy::unwrap_used,

@@ -30,48 +30,48 @@ fn both() -> [Arc<dyn ContainerDriver>; 2] {
 #[tokio::test(start_paused = true)]
 async fn a_container_is_created_started_ended_and_removed() {
     for driver in both() {
-        let made = driver
+        let created = driver
             .create_container(&script("echo hello; exit 3").label("a", "b"))
             .await
             .unwrap();
         assert_eq!(
-            (made.status, made.state),
+            (created.status, created.state),
             (ContainerStatus::Created, ContainerState::Terminated)
         );
-        assert_eq!((made.started_at, &made.exit), (None, &None));
-        assert_eq!(made.id.as_str().len(), 64);
+        assert_eq!((created.started_at, &created.exit), (None, &None));
+        assert_eq!(created.id.as_str().len(), 64);
         assert_eq!(
-            made.labels.len(),
+            created.labels.len(),
             1,
             "no label of the driver's own shows: {:?}",
-            made.labels
+            created.labels
         );
         assert_eq!(
-            driver.get_container(&made.id).await.unwrap().as_ref(),
-            Some(&made)
+            driver.get_container(&created.id).await.unwrap().as_ref(),
+            Some(&created)
         );
 
         assert_eq!(
-            driver.start_container(&made.id).await.unwrap(),
+            driver.start_container(&created.id).await.unwrap(),
             StartOutcome::Started
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let ended = driver.get_container(&made.id).await.unwrap().unwrap();
+        let exited = driver.get_container(&created.id).await.unwrap().unwrap();
         assert_eq!(
-            (ended.status, ended.state),
+            (exited.status, exited.state),
             (ContainerStatus::Exited, ContainerState::Error)
         );
-        assert_eq!(ended.exit_code(), Some(3));
-        assert!(ended.exit.as_ref().unwrap().finished_at >= ended.started_at.unwrap());
-        assert_eq!(logs(&*driver, &made.id).await, "hello\n");
+        assert_eq!(exited.exit_code(), Some(3));
+        assert!(exited.exit.as_ref().unwrap().finished_at >= exited.started_at.unwrap());
+        assert_eq!(logs(&*driver, &created.id).await, "hello\n");
 
         driver
-            .remove_container(&made.id, RemoveOptions::default())
+            .remove_container(&created.id, RemoveOptions::default())
             .await
             .unwrap();
-        assert_eq!(driver.get_container(&made.id).await.unwrap(), None);
+        assert_eq!(driver.get_container(&created.id).await.unwrap(), None);
         let again = driver
-            .remove_container(&made.id, RemoveOptions::default())
+            .remove_container(&created.id, RemoveOptions::default())
             .await
             .unwrap_err();
         assert_eq!(
@@ -135,8 +135,8 @@ async fn a_container_that_ended_runs_again_with_its_files_and_logs() {
     let id = started(&driver, &config).await;
     for run in 1..=3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
-        assert_eq!(ended.exit_code(), Some(run));
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(exited.exit_code(), Some(run));
         driver.start_container(&id).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -199,16 +199,16 @@ async fn exit_codes_become_the_status_of_the_contract() {
 #[tokio::test(start_paused = true)]
 async fn only_whole_ids_and_exact_names_find_a_container() {
     let driver = instant_driver();
-    let made = driver
+    let created = driver
         .create_container(&script("true").name("web-server"))
         .await
         .unwrap();
     let id = |text: &str| ContainerId::new(text).unwrap();
-    let short = made.id.as_str().get(..12).unwrap();
-    for found in [made.id.as_str(), "web-server"] {
+    let short = created.id.as_str().get(..12).unwrap();
+    for found in [created.id.as_str(), "web-server"] {
         assert_eq!(
             driver.get_container(&id(found)).await.unwrap().unwrap().id,
-            made.id
+            created.id
         );
     }
     for missing in [short, "web", "web-server2"] {
@@ -227,13 +227,13 @@ async fn an_unmanaged_resource_is_neither_listed_nor_changed_whatever_its_labels
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
     let id = driver
         .engine()
-        .add_unmanaged_container("bystander", &labels)
+        .add_unmanaged_container("unrelated", &labels)
         .unwrap();
     assert_eq!(
         driver.list_containers(&ContainerFilter::default()).await.unwrap(),
         []
     );
-    for id in [id, ContainerId::new("bystander").unwrap()] {
+    for id in [id, ContainerId::new("unrelated").unwrap()] {
         assert_eq!(driver.get_container(&id).await.unwrap(), None);
         assert!(driver.start_container(&id).await.unwrap_err().is_not_found());
         assert!(
@@ -288,20 +288,23 @@ async fn of_racing_removals_one_wins_and_of_racing_starts_all_do() {
 #[tokio::test(start_paused = true)]
 async fn containers_are_listed_in_the_order_in_which_they_were_made() {
     let driver = instant_driver();
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for number in 0..20 {
         let session = if number % 2 == 0 { "even" } else { "odd" };
         let config = ContainerConfig::new(session, "busybox").label("n", number.to_string());
-        made.push(driver.create_container(&config).await.unwrap());
+        created.push(driver.create_container(&config).await.unwrap());
     }
     assert_eq!(
         driver.list_containers(&ContainerFilter::default()).await.unwrap(),
-        made
+        created
     );
     let filter = ContainerFilter::default()
-        .session(made[1].session_id.clone())
+        .session(created[1].session_id.clone())
         .label("n", "3");
-    assert_eq!(driver.list_containers(&filter).await.unwrap(), [made[3].clone()]);
+    assert_eq!(
+        driver.list_containers(&filter).await.unwrap(),
+        [created[3].clone()]
+    );
     let none = ContainerFilter::default().status(ContainerStatus::Running);
     assert_eq!(driver.list_containers(&none).await.unwrap(), []);
 }
@@ -316,9 +319,9 @@ async fn an_image_without_a_command_of_the_config_idles_until_it_is_stopped() {
         .stop_container(&id, driver_interface_types::StopOptions::default())
         .await
         .unwrap();
-    let ended = driver.get_container(&id).await.unwrap().unwrap();
+    let exited = driver.get_container(&id).await.unwrap().unwrap();
     assert_eq!(
-        (ended.exit_code(), ended.status),
+        (exited.exit_code(), exited.status),
         (Some(143), ContainerStatus::Stopped)
     );
 }

@@ -25,21 +25,24 @@ fn volume_id(name: &str) -> VolumeId {
 async fn a_volume_comes_back_as_it_was_made() {
     let driver = instant_driver();
     let config = VolumeConfig::new("data").session("s1").label("a", "");
-    let made = driver.create_volume(&config).await.unwrap();
-    assert_eq!((made.name.as_str(), made.driver.as_str()), ("data", "local"));
+    let created = driver.create_volume(&config).await.unwrap();
     assert_eq!(
-        made.session_id.as_ref().map(|session| session.as_str()),
+        (created.name.as_str(), created.driver.as_str()),
+        ("data", "local")
+    );
+    assert_eq!(
+        created.session_id.as_ref().map(|session| session.as_str()),
         Some("s1")
     );
-    assert_eq!(made.labels, config.labels);
+    assert_eq!(created.labels, config.labels);
     driver.create_volume(&VolumeConfig::new("cache")).await.unwrap();
     let all = driver.list_volumes(&ResourceFilter::default()).await.unwrap();
     assert_eq!(
         all.iter().map(|volume| volume.name.as_str()).collect::<Vec<_>>(),
         ["data", "cache"]
     );
-    let filter = ResourceFilter::default().session(made.session_id.clone().unwrap());
-    assert_eq!(driver.list_volumes(&filter).await.unwrap(), [made]);
+    let filter = ResourceFilter::default().session(created.session_id.clone().unwrap());
+    assert_eq!(driver.list_volumes(&filter).await.unwrap(), [created]);
     driver.remove_volume(&volume_id("data")).await.unwrap();
     let again = driver.remove_volume(&volume_id("data")).await.unwrap_err();
     assert_eq!(again.code(), codes::VOLUME_NOT_FOUND);
@@ -88,10 +91,10 @@ async fn of_racing_creations_one_wins_also_between_drivers() {
             tokio::spawn(async move { driver.create_volume(&VolumeConfig::new("one")).await })
         })
         .collect();
-    let mut made = 0;
+    let mut created = 0;
     for task in tasks {
         match task.await.unwrap() {
-            Ok(_) => made += 1,
+            Ok(_) => created += 1,
             Err(error) => {
                 assert_eq!(
                     (error.hint(), error.effect()),
@@ -100,7 +103,7 @@ async fn of_racing_creations_one_wins_also_between_drivers() {
             }
         }
     }
-    assert_eq!(made, 1);
+    assert_eq!(created, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,9 +33,9 @@ async fn a_stop_lets_the_process_end_by_itself() {
             StopOutcome::Stopped
         );
         assert!(start.elapsed() < SECOND);
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
         assert_eq!(
-            (ended.status, ended.exit_code()),
+            (exited.status, exited.exit_code()),
             (ContainerStatus::Stopped, Some(0))
         );
         assert_eq!(logs(&driver, &id).await, "ready\nbye\n");
@@ -84,9 +84,9 @@ async fn force_kills_when_its_grace_is_over_and_not_before() {
         );
         let took = start.elapsed();
         assert!(took >= grace && took < grace + SECOND / 10, "{took:?}");
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
         assert_eq!(
-            (ended.status, ended.exit_code()),
+            (exited.status, exited.exit_code()),
             (ContainerStatus::Stopped, Some(137))
         );
     }

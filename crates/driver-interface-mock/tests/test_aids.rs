@@ -234,7 +234,7 @@ async fn a_reset_driver_is_as_new_and_does_the_same_again() {
         let id = ready(&driver, &stubborn()).await;
         driver.create_volume(&VolumeConfig::new("v1")).await.unwrap();
         driver.create_network(&NetworkConfig::new("n1")).await.unwrap();
-        engine.add_unmanaged_container("bystander", &[]).unwrap();
+        engine.add_unmanaged_container("unrelated", &[]).unwrap();
         driver
             .faults()
             .fail_next(Operation::StopContainer, ConnectionError::new("reset"));
@@ -259,12 +259,12 @@ async fn times_are_those_of_the_simulated_clock() {
         .latency(Latency::Off)
         .build();
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    let made = driver.create_container(&script("date +%s")).await.unwrap();
-    assert_eq!(made.created_at, begin + Duration::from_secs(3600));
-    driver.start_container(&made.id).await.unwrap();
+    let created = driver.create_container(&script("date +%s")).await.unwrap();
+    assert_eq!(created.created_at, begin + Duration::from_secs(3600));
+    driver.start_container(&created.id).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let logs = driver
-        .get_container_logs(&made.id, LogOptions::default().timestamps(true))
+        .get_container_logs(&created.id, LogOptions::default().timestamps(true))
         .await
         .unwrap();
     // Starting a program takes a millisecond or two.
@@ -294,8 +294,8 @@ fn a_container_ends_with_the_runtime_that_ran_it() {
             .unwrap()
     };
     let id = runtime().block_on(started(&driver, &script("sleep 600")));
-    let ended = runtime().block_on(driver.get_container(&id)).unwrap().unwrap();
-    assert_eq!(ended.exit_code(), Some(137));
+    let exited = runtime().block_on(driver.get_container(&id)).unwrap().unwrap();
+    assert_eq!(exited.exit_code(), Some(137));
 }
 
 #[test]

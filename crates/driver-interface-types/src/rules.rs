@@ -30,7 +30,7 @@ pub(crate) use commands::{
 };
 pub(crate) use limits::{COUNT, DISK, FILE_MODE, ID, MEMORY, PIDS, PORT, TMPFS, cores, within};
 pub(crate) use maps::{env, labels, options};
-pub(crate) use mounts::{mount_source, place_in_container, unique_mounts, unique_tmpfs};
+pub(crate) use mounts::{location_in_container, mount_source, unique_mounts, unique_tmpfs};
 pub(crate) use names::{
     apparmor_profile, container_path, driver_name, hostname, image, network_driver, network_mode,
     new_network_name, object_name, operation_key, platform, seccomp_profile, session_id, user, volume_name,

@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::fs;
@@ -33,11 +33,11 @@ fn entry(name: &str, kind: u8, mode: u32, content: &str, link: &str) -> Vec<u8> 
     old.name
         .iter_mut()
         .zip(name.bytes())
-        .for_each(|(place, byte)| *place = byte);
+        .for_each(|(location, byte)| *location = byte);
     old.linkname
         .iter_mut()
         .zip(link.bytes())
-        .for_each(|(place, byte)| *place = byte);
+        .for_each(|(location, byte)| *location = byte);
     old.linkflag = [kind];
     header.set_cksum();
     let mut block = header.as_bytes().to_vec();
@@ -158,15 +158,15 @@ async fn nothing_hostile_leaves_the_directory() {
         ("a device", vec![entry("null", DEVICE, 0o666, "", "")]),
         ("a pipe", vec![entry("pipe", PIPE, 0o666, "", "")]),
         (
-            "a folder over a file",
+            "a directory over a file",
             vec![file("x", "x"), entry("x/", DIRECTORY, 0o755, "", "")],
         ),
         (
-            "a file over a folder",
+            "a file over a directory",
             vec![entry("x/", DIRECTORY, 0o755, "", ""), file("x", "x")],
         ),
         (
-            "a link over a folder",
+            "a link over a directory",
             vec![entry("x/", DIRECTORY, 0o755, "", ""), link(SOFT, "x", "y")],
         ),
     ] {
@@ -244,7 +244,7 @@ async fn limits_hold_and_just_the_limit_passes() {
         ("entries", files(3), options().entries(3), true),
         ("entries", files(4), options().entries(3), false),
         (
-            "implied folders",
+            "implied directories",
             whole(&[file("a/b/c/x", "")]),
             options().entries(3),
             false,

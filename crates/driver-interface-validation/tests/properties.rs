@@ -295,12 +295,12 @@ proptest! {
     }
 
     #[test]
-    fn damaged_json_is_refused_or_valid(config in valid_config(), place in any::<Index>(), with in "[\\[\\]{},:\"0-9na-]") {
+    fn damaged_json_is_refused_or_valid(config in valid_config(), location in any::<Index>(), with in "[\\[\\]{},:\"0-9na-]") {
         let json = serde_json::to_string(&config).unwrap();
         let characters: Vec<char> = json.chars().collect();
-        let place = place.index(characters.len());
+        let location = location.index(characters.len());
         let damaged: String =
-            characters.iter().enumerate().map(|(i, c)| if i == place { with.clone() } else { c.to_string() }).collect();
+            characters.iter().enumerate().map(|(i, c)| if i == location { with.clone() } else { c.to_string() }).collect();
         if let Ok(config) = parsed(&damaged) {
             prop_assert!(validated(&config).is_ok());
         }

@@ -11,10 +11,10 @@ use driver_interface::{
     ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, ValidationPolicy,
     connect_with,
 };
-use driver_interface_conformance::{UnmanagedResources, NotRun, Target, sweep};
+use driver_interface_conformance::{NotRun, Target, UnmanagedResources, sweep};
 
-use super::unmanaged_resources::EngineUnmanagedResources;
 use super::killed::{self, Record};
+use super::unmanaged_resources::EngineUnmanagedResources;
 use crate::engines::registry_port;
 
 /// The valid requirements: the drivers' schemes, and the registry that other tests pull from.
@@ -93,8 +93,8 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
 
 /// Returns the registry on this port if it is required but unavailable.
 pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
-    let wanted = required.iter().any(|name| name == REGISTRY);
-    (wanted && super::registry::image(port).is_none()).then(|| {
+    let required = required.iter().any(|name| name == REGISTRY);
+    (required && super::registry::image(port).is_none()).then(|| {
         let reason = format!(
             "no registry takes an image at 127.0.0.1:{port}; start one with `cargo xtask engines up registry`"
         );

@@ -20,7 +20,7 @@ const MAX_ANSWER: u64 = 64 << 20;
 pub(super) struct EngineUnmanagedResources {
     socket: PathBuf,
     /// Resources that were or may have been created, recorded before the request is sent.
-    made: Mutex<Vec<CreatedResource>>,
+    created: Mutex<Vec<CreatedResource>>,
     /// Held by each request until its response arrives, even if its caller was dropped: only then can the
     /// resource it creates be removed.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -77,7 +77,7 @@ impl EngineUnmanagedResources {
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
-            made: Mutex::default(),
+            created: Mutex::default(),
             turn: Arc::default(),
         })
     }
@@ -123,22 +123,25 @@ impl EngineUnmanagedResources {
         }
     }
 
-    fn made(&self) -> Vec<CreatedResource> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, made: CreatedResource) {
-        self.made
+    fn created(&self) -> Vec<CreatedResource> {
+        self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(made);
+            .clone()
     }
 
-    fn forget(&self, made: &CreatedResource) {
-        self.made
+    fn remember(&self, created: CreatedResource) {
+        self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|other| other != made);
+            .push(created);
+    }
+
+    fn forget(&self, created: &CreatedResource) {
+        self.created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|other| other != created);
     }
 
     async fn request(
@@ -227,10 +230,10 @@ impl UnmanagedResources for EngineUnmanagedResources {
             .collect();
         let body = json!({ "Image": image, "Cmd": ["sleep", "600"], "Labels": labels });
         self.remember(CreatedResource::Container(name.to_owned()));
-        let made = self
+        let created = self
             .request("POST", format!("/containers/create?name={name}"), Some(body))
             .await?;
-        let id = made
+        let id = created
             .get("Id")
             .and_then(Value::as_str)
             .ok_or("the engine gave no id")?
@@ -258,13 +261,13 @@ impl UnmanagedResources for EngineUnmanagedResources {
 
     async fn inventory(&self) -> Result<Vec<String>, String> {
         let mut lines = Vec::new();
-        for made in self.made() {
-            let path = match &made {
-                CreatedResource::Container(_) => format!("{}/json", made.path()),
-                CreatedResource::Volume(_) | CreatedResource::Network(_) => made.path(),
+        for created in self.created() {
+            let path = match &created {
+                CreatedResource::Container(_) => format!("{}/json", created.path()),
+                CreatedResource::Volume(_) | CreatedResource::Network(_) => created.path(),
             };
             let line = match self.request("GET", path, None).await {
-                Ok(answer) => made.facts(&answer),
+                Ok(answer) => created.facts(&answer),
                 // A missing resource is a finding, not a failed inspection.
                 Err(problem) => problem,
             };
@@ -275,9 +278,9 @@ impl UnmanagedResources for EngineUnmanagedResources {
 
     async fn remove_all(&self) -> Result<(), String> {
         let mut problems = Vec::new();
-        for made in self.made().iter().rev() {
-            match self.delete(made.removal()).await {
-                Ok(()) => self.forget(made),
+        for created in self.created().iter().rev() {
+            match self.delete(created.removal()).await {
+                Ok(()) => self.forget(created),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -299,12 +302,16 @@ mod tests {
 
     /// Starts an engine that sends these responses in turn, each after a delay, and returns the first line of
     /// each request.
-    fn engine(name: &str, answers: Vec<Vec<u8>>) -> (EngineUnmanagedResources, thread::JoinHandle<Vec<String>>) {
+    fn engine(
+        name: &str,
+        answers: Vec<Vec<u8>>,
+    ) -> (EngineUnmanagedResources, thread::JoinHandle<Vec<String>>) {
         let socket = std::env::temp_dir().join(format!("xtask-{name}-{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let unmanaged_resources = EngineUnmanagedResources::at(&format!("unix://{}", socket.display())).unwrap();
+        let unmanaged_resources =
+            EngineUnmanagedResources::at(&format!("unix://{}", socket.display())).unwrap();
         let serve = move || {
             let mut requests = Vec::new();
             for answer in answers {
@@ -373,7 +380,9 @@ mod tests {
     async fn an_answer_that_is_too_long_is_an_error() {
         let long = "x".repeat(MAX_ANSWER as usize);
         let (unmanaged_resources, requests) = engine("too-long", vec![answer(200, &long)]);
-        let problem = unmanaged_resources.request("GET", "/volumes".to_owned(), None).await;
+        let problem = unmanaged_resources
+            .request("GET", "/volumes".to_owned(), None)
+            .await;
         assert!(problem.unwrap_err().contains("is longer than"));
         requests.join().unwrap();
     }

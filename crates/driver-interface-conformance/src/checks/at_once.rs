@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
 async fn exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let second = ctx.second_driver().await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let answers = ctx
         .together(16, |number| {
             let driver = ctx.in_turn(&second, number).clone();
@@ -47,7 +47,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.took(
         "all of them",
-        begun,
+        began,
         Duration::from_secs(2),
         Duration::from_secs(60),
     )?;
@@ -92,7 +92,7 @@ async fn exec_against_stop(ctx: Ctx) -> CheckResult {
             match answer {
                 Ok(done) => {
                     let fine = matches!(done.outcome, ExecOutcome::Exited(3) | ExecOutcome::ContainerGone);
-                    ctx.ensure("it ended as itself or with its container", fine, done)?;
+                    ctx.ensure("it exited or ended with its container", fine, done)?;
                 }
                 Err(error) => ctx.equal("the refusal", error.code(), codes::CONTAINER_NOT_RUNNING)?,
             }

@@ -103,19 +103,19 @@ async fn create_by_polls(ctx: Ctx) -> CheckResult {
         names.extend(config.name.clone());
         if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
             // It completed before it could be dropped, so the container stays.
-            let made = result?;
+            let created = result?;
             ctx.driver()
-                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
                 .await?;
         }
     }
     nothing_left(&ctx).await?;
     for name in names {
-        let made = ctx
+        let created = ctx
             .driver()
             .create_container(&ctx.script("true").name(&name))
             .await?;
-        ctx.equal("the name of a new container", made.name, name)?;
+        ctx.equal("the name of a new container", created.name, name)?;
     }
     Ok(())
 }
@@ -129,9 +129,9 @@ async fn create_by_time(ctx: Ctx) -> CheckResult {
         )
         .await
         {
-            let made = result?;
+            let created = result?;
             ctx.driver()
-                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
                 .await?;
         }
     }
@@ -142,10 +142,14 @@ async fn create_again(ctx: Ctx) -> CheckResult {
     for polls in [1, 2, 3, 5, 8] {
         let config = ctx.script("true").operation_key(ctx.name());
         drop(polled(polls, ctx.driver().create_container(&config)).await);
-        let made = ctx.driver().create_container(&config).await?;
+        let created = ctx.driver().create_container(&config).await?;
         sleep(Duration::from_secs(2)).await;
         let about = format!("the container that was created again after {polls} polls");
-        ctx.equal(about, ctx.get(&made.id).await?.status, ContainerStatus::Created)?;
+        ctx.equal(
+            about,
+            ctx.get(&created.id).await?.status,
+            ContainerStatus::Created,
+        )?;
     }
     ctx.equal(
         "containers",
@@ -158,11 +162,11 @@ async fn volume_and_network(ctx: Ctx) -> CheckResult {
     let mut names = Vec::new();
     for polls in 1..=6 {
         let (volume, network) = (ctx.volume(), ctx.network());
-        if let Some(Ok(made)) = polled(polls, ctx.driver().create_volume(&volume)).await {
-            ctx.driver().remove_volume(&made.id).await?;
+        if let Some(Ok(created)) = polled(polls, ctx.driver().create_volume(&volume)).await {
+            ctx.driver().remove_volume(&created.id).await?;
         }
-        if let Some(Ok(made)) = polled(polls, ctx.driver().create_network(&network)).await {
-            ctx.driver().remove_network(&made.id).await?;
+        if let Some(Ok(created)) = polled(polls, ctx.driver().create_network(&network)).await {
+            ctx.driver().remove_network(&created.id).await?;
         }
         names.push((volume.name, network.name));
     }
@@ -186,7 +190,7 @@ async fn volume_owner(ctx: Ctx) -> CheckResult {
         let config = ctx.volume().owner(VolumeOwner::new(4321, 1234));
         let call = ctx.driver().create_volume(&config);
         match timeout(Duration::from_millis(millis), call).await {
-            Ok(made) => ctx.driver().remove_volume(&made?.id).await?,
+            Ok(created) => ctx.driver().remove_volume(&created?.id).await?,
             Err(_) => dropped.push(config),
         }
     }
@@ -227,16 +231,16 @@ async fn stop(ctx: Ctx) -> CheckResult {
 
 async fn start(ctx: Ctx) -> CheckResult {
     for polls in [1, 2, 4] {
-        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-        drop(polled(polls, ctx.driver().start_container(&made.id)).await);
+        let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        drop(polled(polls, ctx.driver().start_container(&created.id)).await);
         sleep(Duration::from_millis(300)).await;
-        ctx.driver().start_container(&made.id).await?;
-        ctx.printed(&made.id, "ready").await?;
+        ctx.driver().start_container(&created.id).await?;
+        ctx.printed(&created.id, "ready").await?;
         let logs = ctx
             .driver()
-            .get_container_logs(&made.id, LogOptions::default())
+            .get_container_logs(&created.id, LogOptions::default())
             .await?;
-        ctx.equal("what one process prints", logs, "ready\n".to_owned())?;
+        ctx.equal("the output of one process", logs, "ready\n".to_owned())?;
     }
     Ok(())
 }

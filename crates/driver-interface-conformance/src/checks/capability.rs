@@ -147,10 +147,10 @@ fn every_limit(ctx: &Ctx) -> ContainerConfig {
 
 async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
     let undeclared = undeclared(&ctx)?;
-    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
-    let again = ctx.get(&made.id).await?;
+    let created = ctx.driver().create_container(&every_limit(&ctx)).await?;
+    let again = ctx.get(&created.id).await?;
     for path in undeclared {
-        for (when, instance) in [("creation", &made), ("a look-up", &again)] {
+        for (when, instance) in [("creation", &created), ("a lookup", &again)] {
             let warned = instance
                 .warnings
                 .iter()
@@ -171,7 +171,7 @@ async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
     let named = undeclared
         .iter()
         .any(|path| text.contains(path.rsplit('.').next().unwrap_or(path)));
-    ctx.ensure("the error names what cannot be enforced", named, text)?;
+    ctx.ensure("the error names the unenforceable options", named, text)?;
     ctx.equal(
         "containers",
         ctx.driver().list_containers(&ctx.own()).await?.len(),
@@ -180,25 +180,28 @@ async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
 }
 
 async fn declared_limits(ctx: Ctx) -> CheckResult {
-    let warns = |made: &ContainerInstance, path: &str| {
-        made.warnings.iter().any(|warning| warning.path.starts_with(path))
+    let warns = |created: &ContainerInstance, path: &str| {
+        created
+            .warnings
+            .iter()
+            .any(|warning| warning.path.starts_with(path))
     };
-    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
+    let created = ctx.driver().create_container(&every_limit(&ctx)).await?;
     for limit in LIMITS {
         let path = limit.path();
         if ctx.declares(*limit) {
             ctx.ensure(
                 format!("no warning about {path}"),
-                !warns(&made, path),
-                &made.warnings,
+                !warns(&created, path),
+                &created.warnings,
             )?;
         }
     }
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     ctx.ensure(
-        "no warning about a disk limit that was not asked for",
-        !warns(&made, "resources.disk"),
-        &made.warnings,
+        "no warning about a disk limit that is not configured",
+        !warns(&created, "resources.disk"),
+        &created.warnings,
     )
 }
 
@@ -249,7 +252,7 @@ async fn network_list(ctx: Ctx) -> CheckResult {
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {
-        return Err(Verdict::Broken("the empty image could not be made".to_owned()));
+        return Err(Verdict::Broken("the empty image could not be created".to_owned()));
     };
     ctx.driver().import_image(&image, root.into()).await?;
     Ok(image)
@@ -261,10 +264,10 @@ async fn image_import(ctx: Ctx) -> CheckResult {
     let image = import(&ctx, &name).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.equal("the container's image", made.image, image.to_string())?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.equal("the container's image", created.image, image.to_string())?;
     ctx.driver()
-        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
         .await?;
     ctx.driver().remove_image(&image).await?;
     let again = ctx.driver().remove_image(&image).await;
@@ -276,7 +279,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     let image = import(&ctx, &ctx.name()).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
+    let created = ctx.driver().create_container(&config).await?;
     let removed = ctx.driver().remove_image(&image).await;
     ctx.refused("removing an image in use", removed, &[codes::IMAGE_REMOVE_FAILED])?;
     let mut another = ctx.program(["true"]);
@@ -285,7 +288,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     ctx.ensure("the image is still there", second.is_ok(), &second)?;
     ctx.equal(
         "the first container",
-        ctx.get(&made.id).await?.status,
-        made.status,
+        ctx.get(&created.id).await?.status,
+        created.status,
     )
 }

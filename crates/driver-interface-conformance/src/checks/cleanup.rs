@@ -67,7 +67,7 @@ async fn session(ctx: Ctx) -> CheckResult {
     ctx.equal("the other session's container", ctx.get(&other.id).await?, other)?;
     let again = ctx.driver().remove_session(ctx.session()).await;
     ctx.equal(
-        "what a second removal finds",
+        "result of a second removal",
         (again.containers, again.failures.len()),
         (0, 0),
     )
@@ -154,7 +154,7 @@ async fn namespace(ctx: Ctx) -> CheckResult {
         other.list_volumes(&ResourceFilter::default()).await?,
         other.list_networks(&ResourceFilter::default()).await?,
     );
-    ctx.equal("what is left", left, (Vec::new(), Vec::new(), Vec::new()))?;
+    ctx.equal("leftover resources", left, (Vec::new(), Vec::new(), Vec::new()))?;
     ctx.equal("the container of this namespace", ctx.get(&ours.id).await?, ours)
 }
 
@@ -203,9 +203,9 @@ async fn idle_networks_at_once(ctx: Ctx) -> CheckResult {
     let creating = async {
         for number in 0..6 {
             let driver = ctx.in_turn(&second, number);
-            let made = driver.create_container(&ctx.script(SERVE)).await?;
-            driver.start_container(&made.id).await?;
-            let now = ctx.get(&made.id).await?;
+            let created = driver.create_container(&ctx.script(SERVE)).await?;
+            driver.start_container(&created.id).await?;
+            let now = ctx.get(&created.id).await?;
             ctx.ensure("a new container has an address", now.ip_address.is_some(), &now)?;
             let removed = driver.remove_session(ctx.session()).await;
             let counts = (removed.containers, removed.failures.len());

@@ -150,12 +150,12 @@ async fn create_network(ctx: Ctx) -> CheckResult {
         tally(&results),
         one_winner(RACERS, codes::NETWORK_CREATION_FAILED),
     )?;
-    let made = ctx
+    let created = ctx
         .driver()
         .list_networks(&ResourceFilter::default().name(&config.name))
         .await?;
-    ctx.equal("networks of that name", made.len(), 1)?;
-    for network in made {
+    ctx.equal("networks of that name", created.len(), 1)?;
+    for network in created {
         ctx.driver().remove_network(&network.id).await?;
     }
     Ok(())
@@ -193,10 +193,10 @@ async fn remove_volume(ctx: Ctx) -> CheckResult {
 }
 
 async fn start(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let results = ctx
         .together(RACERS, |_| {
-            let (driver, id) = (ctx.driver().clone(), made.id.clone());
+            let (driver, id) = (ctx.driver().clone(), created.id.clone());
             async move { driver.start_container(&id).await }
         })
         .await?;
@@ -207,19 +207,19 @@ async fn start(ctx: Ctx) -> CheckResult {
         .count();
     // Engines report the winner reliably only to sequential calls, so several callers may see a success; at
     // least one must.
-    ctx.ensure("somebody started it", started >= 1, started)?;
-    ctx.printed(&made.id, "ready").await?;
+    ctx.ensure("one call started it", started >= 1, started)?;
+    ctx.printed(&created.id, "ready").await?;
     sleep(Duration::from_millis(500)).await;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
-    ctx.equal("what one process prints", logs, "ready\n".to_owned())
+    ctx.equal("the output of one process", logs, "ready\n".to_owned())
 }
 
 async fn stop(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let results = ctx
         .together(RACERS, |_| {
             let (driver, id) = (ctx.driver().clone(), running.id.clone());
@@ -233,7 +233,7 @@ async fn stop(ctx: Ctx) -> CheckResult {
     ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
     ctx.took(
         "all of them",
-        begun,
+        began,
         Duration::from_secs(3),
         Duration::from_secs(25),
     )?;
@@ -241,11 +241,11 @@ async fn stop(ctx: Ctx) -> CheckResult {
 }
 
 async fn start_against_stop(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     for round in 0..5 {
         let results = ctx
             .together(2, |number| {
-                let (driver, id) = (ctx.driver().clone(), made.id.clone());
+                let (driver, id) = (ctx.driver().clone(), created.id.clone());
                 async move {
                     match number {
                         0 => driver.start_container(&id).await.map(drop),
@@ -259,7 +259,7 @@ async fn start_against_stop(ctx: Ctx) -> CheckResult {
             tally(&results),
             "2 × success".to_owned(),
         )?;
-        let now = ctx.get(&made.id).await?;
+        let now = ctx.get(&created.id).await?;
         let settled = matches!(now.state, ContainerState::Running | ContainerState::Terminated);
         ctx.ensure("it runs, or it does not", settled, now.status)?;
     }
@@ -268,10 +268,10 @@ async fn start_against_stop(ctx: Ctx) -> CheckResult {
 
 async fn start_against_remove(ctx: Ctx) -> CheckResult {
     for _ in 0..5 {
-        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
         let results = ctx
             .together(2, |number| {
-                let (driver, id): (_, ContainerId) = (ctx.driver().clone(), made.id.clone());
+                let (driver, id): (_, ContainerId) = (ctx.driver().clone(), created.id.clone());
                 async move {
                     match number {
                         0 => driver.start_container(&id).await.map(drop),
@@ -293,7 +293,11 @@ async fn start_against_remove(ctx: Ctx) -> CheckResult {
             honest && codes_seen.len() <= 1,
             codes_seen,
         )?;
-        ctx.equal("the container", ctx.driver().get_container(&made.id).await?, None)?;
+        ctx.equal(
+            "the container",
+            ctx.driver().get_container(&created.id).await?,
+            None,
+        )?;
     }
     Ok(())
 }
@@ -314,8 +318,10 @@ async fn list_during_churn(ctx: Ctx) -> CheckResult {
                         )?;
                         sleep(Duration::from_millis(50)).await;
                     } else {
-                        let made = driver.create_container(&ctx.script("true")).await?;
-                        driver.remove_container(&made.id, RemoveOptions::force()).await?;
+                        let created = driver.create_container(&ctx.script("true")).await?;
+                        driver
+                            .remove_container(&created.id, RemoveOptions::force())
+                            .await?;
                     }
                 }
                 CheckResult::Ok(())

@@ -248,19 +248,19 @@ async fn limits(ctx: Ctx) -> CheckResult {
 async fn cpu_beyond(ctx: Ctx) -> CheckResult {
     let Some(most) = ctx.capabilities().bounds.max_cpu else {
         return Err(Verdict::NotApplicable(
-            "the driver has no CPU limit of its own".to_owned(),
+            "the driver declares no CPU limit".to_owned(),
         ));
     };
     let result = ctx.driver().create_container(&config(&ctx).cpu(most + 1.0)).await;
     let error = ctx.refused("more CPU than allowed", result, &[codes::RESOURCE_LIMIT_EXCEEDED])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     let details = error.to_report().details;
-    let seen = details
+    let actual = details
         .as_ref()
         .map(|one| (one.resource.as_str(), one.limit, one.requested));
     ctx.equal(
         "resource, limit and requested",
-        seen,
+        actual,
         Some(("cpu", Some(most), Some(most + 1.0))),
     )
 }

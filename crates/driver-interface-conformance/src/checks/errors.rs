@@ -125,7 +125,10 @@ async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, Stri
             missing.clone(),
         ),
         (
-            driver.stop_container(&unknown_names, StopOptions::kill()).await.err(),
+            driver
+                .stop_container(&unknown_names, StopOptions::kill())
+                .await
+                .err(),
             "stop_container",
             missing.clone(),
         ),
@@ -259,8 +262,8 @@ async fn hints(ctx: Ctx) -> CheckResult {
         ("/no/such/program", Hint::CommandNotFound),
         ("/etc/passwd", Hint::CommandNotExecutable),
     ] {
-        let made = ctx.driver().create_container(&ctx.program([program])).await?;
-        let error = ctx.driver().start_container(&made.id).await;
+        let created = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&created.id).await;
         let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
         ctx.equal(format!("hint of {program}"), error.hint(), Some(hint))?;
     }
@@ -323,8 +326,8 @@ async fn only_names(ctx: Ctx) -> CheckResult {
         "/no such container: marked for removal",
         "/bind: address already in use",
     ] {
-        let made = ctx.driver().create_container(&ctx.program([program])).await?;
-        let error = ctx.driver().start_container(&made.id).await;
+        let created = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&created.id).await;
         let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
         ctx.equal(
             format!("hint of {program}"),

@@ -82,7 +82,7 @@ async fn output(ctx: Ctx) -> CheckResult {
     ctx.equal("truncated", done.truncated, false)?;
     let silent = ctx.run_in(&running.id, "true").await?;
     ctx.equal(
-        "what `true` prints",
+        "output of `true`",
         (silent.stdout.len(), silent.stderr.len()),
         (0, 0),
     )?;
@@ -132,11 +132,11 @@ async fn arguments(ctx: Ctx) -> CheckResult {
         .driver()
         .exec(&running.id, ExecConfig::new(argv.collect::<Vec<_>>()))
         .await?;
-    let wanted: String = words.iter().map(|word| format!("[{word}]")).collect();
+    let expected: String = words.iter().map(|word| format!("[{word}]")).collect();
     ctx.equal(
         "the words as the command got them",
         done.stdout_text().as_ref(),
-        wanted.as_str(),
+        expected.as_str(),
     )
 }
 
@@ -147,7 +147,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
         .ends("a command that reads", ctx.driver().exec(&running.id, given))
         .await??;
     ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
-    ctx.equal("what it read", done.stdout_text().as_ref(), "one\ntwo")?;
+    ctx.equal("input it read", done.stdout_text().as_ref(), "one\ntwo")?;
     for (about, config) in [
         ("without an input", ExecConfig::shell("cat; echo end")),
         (
@@ -188,14 +188,18 @@ async fn environment(ctx: Ctx) -> CheckResult {
         .user("1000:1000");
     let done = ctx.driver().exec(&running.id, own).await?;
     ctx.equal(
-        "what a command with everything of its own sees",
+        "environment of a command with all options set",
         done.stdout_text().as_ref(),
         "outer inner a=b 'c'\n/etc\n1000\n",
     )?;
     let done = ctx
-        .told(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
+        .output_of(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
         .await?;
-    ctx.equal("what the next one sees", done.as_str(), "outer outer \n0\n")
+    ctx.equal(
+        "environment of the next command",
+        done.as_str(),
+        "outer outer \n0\n",
+    )
 }
 
 async fn signaled(ctx: Ctx) -> CheckResult {
@@ -208,7 +212,7 @@ async fn signaled(ctx: Ctx) -> CheckResult {
             done.outcome,
             ExecOutcome::Signaled(signal),
         )?;
-        ctx.equal("what it printed", done.stdout_text().as_ref(), "before\n")?;
+        ctx.equal("its output", done.stdout_text().as_ref(), "before\n")?;
     }
     Ok(())
 }
@@ -222,7 +226,7 @@ async fn binary(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control: every byte is among those sent", every, every)?;
     let config = ExecConfig::new(["cat"]).stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
-    ctx.equal("bytes that came back", done.stdout.len(), bytes.len())?;
+    ctx.equal("bytes returned", done.stdout.len(), bytes.len())?;
     ctx.ensure("they are the same", done.stdout == bytes, "they differ")?;
     let config = ExecConfig::shell("cat >&2").stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
@@ -245,11 +249,11 @@ async fn large(ctx: Ctx) -> CheckResult {
         (bytes.len(), false, ExecOutcome::Exited(0)),
     )?;
     let lines = ctx.run_in(&running.id, "seq 1 100000").await?;
-    let wanted: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     ctx.ensure(
         "a hundred thousand lines",
-        lines.stdout == wanted,
-        super::logs::first_difference(&lines.stdout_text(), &wanted),
+        lines.stdout == expected,
+        super::logs::first_difference(&lines.stdout_text(), &expected),
     )
 }
 
@@ -277,8 +281,8 @@ async fn output_limit(ctx: Ctx) -> CheckResult {
         done.stderr_text(),
     )?;
     ctx.equal(
-        "it ran to its end",
-        ctx.told(&running.id, "cat /tmp/done").await?.as_str(),
+        "it ran until it exited",
+        ctx.output_of(&running.id, "cat /tmp/done").await?.as_str(),
         "done\n",
     )?;
     // Output of exactly the limit is not truncated.

@@ -41,8 +41,8 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
 ];
 
-async fn ended(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecOutcome> {
-    ctx.eventually("the command to end", Duration::from_secs(20), || async {
+async fn exited(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecOutcome> {
+    ctx.eventually("the command to exit", Duration::from_secs(20), || async {
         let status = ctx.driver().exec_status(id, exec).await?;
         Ok(status
             .as_ref()
@@ -59,11 +59,11 @@ async fn runs_on(ctx: Ctx) -> CheckResult {
         .exec_detached(&running.id, ExecConfig::shell(beat("/tmp/beat")))
         .await?;
     drop(other);
-    ctx.goes_on("the command goes on", &running.id, "/tmp/beat")
+    ctx.goes_on("the command continues", &running.id, "/tmp/beat")
         .await?;
     let status = ctx.driver().exec_status(&running.id, &exec).await?;
     ctx.equal(
-        "it runs, in another driver's eyes",
+        "it runs, as seen by another driver",
         status.as_ref().map(ExecStatus::is_running),
         Some(true),
     )?;
@@ -90,13 +90,13 @@ async fn status(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.ensure("ids differ", go != exec, (&go, &exec))?;
     ctx.equal(
-        "how the first ended",
-        ended(&ctx, &running.id, &exec).await?,
+        "exit of the first",
+        exited(&ctx, &running.id, &exec).await?,
         ExecOutcome::Exited(5),
     )?;
     ctx.equal(
-        "how the second ended",
-        ended(&ctx, &running.id, &go).await?,
+        "exit of the second",
+        exited(&ctx, &running.id, &go).await?,
         ExecOutcome::Exited(0),
     )
 }
@@ -109,12 +109,12 @@ async fn unknown_id(ctx: Ctx) -> CheckResult {
         .exec_detached(&running.id, ExecConfig::new(["sleep", "600"]))
         .await?;
     let own = ctx.driver().exec_status(&running.id, &exec).await?;
-    ctx.ensure("the control: the container's own", own.is_some(), &own)?;
+    ctx.ensure("the control: the container's own command", own.is_some(), &own)?;
     let elsewhere = ctx.driver().exec_status(&other.id, &exec).await?;
     ctx.equal("in another container", elsewhere, None)?;
     for id in ["deadbeef".repeat(8), ctx.name()] {
         let status = ctx.driver().exec_status(&running.id, &ExecId::new(id)?).await?;
-        ctx.equal("an id made up", status, None)?;
+        ctx.equal("an invented id", status, None)?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn refusals(ctx: Ctx) -> CheckResult {
             codes::CONFIGURATION_ERROR,
         ),
         (
-            "a container that has ended",
+            "an exited container",
             &gone.id,
             config(),
             codes::CONTAINER_NOT_RUNNING,

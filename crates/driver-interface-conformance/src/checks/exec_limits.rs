@@ -67,9 +67,9 @@ const SLACK: Duration = Duration::from_secs(15);
 async fn keeps_output(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell("echo out; echo err >&2; sleep 600; echo never").timeout(TIMEOUT);
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
-    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.took("the command", began, TIMEOUT, TIMEOUT + SLACK)?;
     ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
     ctx.equal("output", done.stdout_text().as_ref(), "out\n")?;
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
@@ -80,11 +80,11 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
 async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
-    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
-    ctx.has_ended("everything it has started has ended", &running.id, "/tmp/beat")
+    ctx.took("the command", began, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.has_ended("all of its children have exited", &running.id, "/tmp/beat")
         .await
 }
 
@@ -119,19 +119,19 @@ async fn spares_others(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "the other command still runs",
         !other.is_finished(),
-        "it has ended",
+        "it has exited",
     )?;
-    ctx.goes_on("the other command goes on", &running.id, "/tmp/other")
+    ctx.goes_on("the other command continues", &running.id, "/tmp/other")
         .await?;
-    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
         .await?;
     other.abort();
     let config = ExecConfig::shell("echo quick; exit 3").timeout(Duration::from_secs(60));
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.took(
-        "one that ends in time",
-        begun,
+        "a command that exits in time",
+        began,
         Duration::ZERO,
         Duration::from_secs(30),
     )?;
@@ -164,7 +164,7 @@ async fn out_of_memory(ctx: Ctx) -> CheckResult {
 
 async fn long(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.run_in(&running.id, "sleep 70; echo awake; exit 4").await?;
     ctx.equal(
         "outcome and output",
@@ -173,7 +173,7 @@ async fn long(ctx: Ctx) -> CheckResult {
     )?;
     ctx.took(
         "the command",
-        begun,
+        began,
         Duration::from_secs(70),
         Duration::from_secs(140),
     )

@@ -67,7 +67,7 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
         ),
         ("a file that is no program", ExecConfig::new(["/etc/passwd"])),
         (
-            "a folder that does not exist",
+            "a missing directory",
             ExecConfig::new(["true"]).working_dir("/no/such/folder"),
         ),
         (
@@ -81,7 +81,11 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
     }
     // The same exit code from a command that did run is not an error.
     let done = ctx.run_in(&running.id, "no-such-program-here").await?;
-    ctx.equal("the shell's own answer", done.outcome, ExecOutcome::Exited(127))
+    ctx.equal(
+        "the shell's own exit code",
+        done.outcome,
+        ExecOutcome::Exited(127),
+    )
 }
 
 async fn no_program_given(ctx: Ctx) -> CheckResult {
@@ -96,7 +100,10 @@ async fn no_program_given(ctx: Ctx) -> CheckResult {
             "a variable's name with =",
             ExecConfig::new(["true"]).env("A=B", "x"),
         ),
-        ("a relative folder", ExecConfig::new(["true"]).working_dir("tmp")),
+        (
+            "a relative directory",
+            ExecConfig::new(["true"]).working_dir("tmp"),
+        ),
     ] {
         let result = ctx.driver().exec(&running.id, config).await;
         let error = ctx.refused(about, result, &[codes::CONFIGURATION_ERROR])?;
@@ -113,13 +120,13 @@ async fn variables(ctx: Ctx) -> CheckResult {
     };
     for (key, value) in super::config::BAD_VARIABLES {
         let about = format!("variable {key:?} = {value:?}");
-        let made = ctx
+        let created = ctx
             .driver()
             .create_container(&ctx.script("true").env(*key, *value))
             .await;
         let of_creation = ctx.refused(
             format!("{about} at creation"),
-            made,
+            created,
             &[codes::CONFIGURATION_ERROR],
         )?;
         let config = ExecConfig::new(["true"]).env(*key, *value);
@@ -137,9 +144,9 @@ async fn variables(ctx: Ctx) -> CheckResult {
 
 async fn not_running(ctx: Ctx) -> CheckResult {
     let serving = || -> ContainerConfig { ctx.script(SERVE) };
-    let made = ctx.driver().create_container(&serving()).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    let mut all = vec![made.id, ended.id];
+    let created = ctx.driver().create_container(&serving()).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let mut all = vec![created.id, exited.id];
     if ctx.declares(Operation::PauseContainer) {
         let running = ctx.ready(&serving()).await?;
         ctx.driver().pause_container(&running.id).await?;
@@ -148,11 +155,11 @@ async fn not_running(ctx: Ctx) -> CheckResult {
     for id in all {
         let before = ctx.get(&id).await?;
         let about = format!("a command in a container that is {}", before.status);
-        let begun = Instant::now();
+        let began = Instant::now();
         let result = ctx.driver().exec(&id, ExecConfig::new(["true"])).await;
         let error = ctx.refused(&about, result, &[codes::CONTAINER_NOT_RUNNING])?;
         ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
-        ctx.took(&about, begun, Duration::ZERO, Duration::from_secs(30))?;
+        ctx.took(&about, began, Duration::ZERO, Duration::from_secs(30))?;
         ctx.equal("the container", ctx.get(&id).await?, before)?;
     }
     Ok(())
@@ -165,7 +172,7 @@ async fn container_gone(ctx: Ctx) -> CheckResult {
         let task =
             tokio::spawn(async move { driver.exec(&id, ExecConfig::shell("echo begun; sleep 600")).await });
         sleep(Duration::from_secs(2)).await;
-        ctx.ensure("the command runs", !task.is_finished(), "it has ended")?;
+        ctx.ensure("the command runs", !task.is_finished(), "it has exited")?;
         if removal {
             ctx.driver()
                 .remove_container(&running.id, RemoveOptions::force())
@@ -188,11 +195,11 @@ async fn container_gone(ctx: Ctx) -> CheckResult {
 async fn secrets(ctx: Ctx) -> CheckResult {
     const SECRET: &str = "hunter2-marker";
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("true")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("true")).await?;
     let config = |program: &str| ExecConfig::new([program]).env("API_KEY", SECRET).stdin(SECRET);
     for (about, id, config) in [
         ("a missing program", &running.id, config("no-such-program-here")),
-        ("a container that has ended", &ended.id, config("true")),
+        ("an exited container", &exited.id, config("true")),
         ("a bad variable", &running.id, config("true").env("A=B", SECRET)),
     ] {
         let Err(error) = ctx.driver().exec(id, config).await else {

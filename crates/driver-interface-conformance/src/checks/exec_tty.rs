@@ -138,8 +138,8 @@ async fn typed_in_session(ctx: Ctx) -> CheckResult {
     for word in ["one", "two"] {
         say(&mut talk, format!("{word}\n").as_bytes()).await?;
         let answer = format!("got {word}\r\n");
-        let seen = until(&ctx, &mut talk, &answer).await?;
-        ctx.equal("what the terminal shows", seen, format!("{word}\r\n{answer}"))?;
+        let actual = until(&ctx, &mut talk, &answer).await?;
+        ctx.equal("output of the terminal", actual, format!("{word}\r\n{answer}"))?;
     }
     let end = rest(&ctx, &mut talk).await?;
     ctx.equal("the end", end, (String::new(), ExecOutcome::Exited(3)))?;

@@ -62,8 +62,8 @@ fn is(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {
     move |now| now.health.as_ref().is_some_and(|health| health.status == status)
 }
 
-async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, wanted: bool) -> CheckResult {
-    ctx.equal(about, ctx.driver().is_container_healthy(id).await?, wanted)
+async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, expected: bool) -> CheckResult {
+    ctx.equal(about, ctx.driver().is_container_healthy(id).await?, expected)
 }
 
 fn quick(line: &str) -> HealthCheck {
@@ -102,7 +102,7 @@ async fn fails(ctx: Ctx) -> CheckResult {
         .last_output
         .as_ref()
         .is_some_and(|output| output.contains("it is ill"));
-    ctx.ensure("what it printed is told", said, &health)?;
+    ctx.ensure("its output is reported", said, &health)?;
     ctx.equal("it runs on", now.status, ContainerStatus::Running)
 }
 

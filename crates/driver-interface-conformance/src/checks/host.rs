@@ -52,7 +52,7 @@ async fn mount_targets(ctx: Ctx) -> CheckResult {
     let twice = config(&ctx)
         .mount(VolumeMount::volume("data-1", "/data"))
         .mount(VolumeMount::volume("data-2", "/data"));
-    refused(&ctx, "one target twice", &twice, "volumes[1].target").await?;
+    refused(&ctx, "a duplicate target", &twice, "volumes[1].target").await?;
     Ok(())
 }
 
@@ -114,13 +114,13 @@ async fn binds_need_policy(ctx: Ctx) -> CheckResult {
     let source = format!("/{}", ctx.name());
     let config = config(&ctx).mount(VolumeMount::bind(source.as_str(), "/host").read_only(true));
     let result = ctx.driver().create_container(&config).await;
-    let error = ctx.refused("a bind mount that nobody allowed", result, bind_refusals(&ctx))?;
+    let error = ctx.refused("a bind mount that is not allowed", result, bind_refusals(&ctx))?;
     if error.code() == codes::CONFIGURATION_ERROR {
         let violations = error.to_report().violations;
-        let told = violations
+        let reported = violations
             .iter()
             .any(|violation| violation.path == "volumes[0].source" && violation.message.contains("allow"));
-        ctx.ensure("a violation that says how to allow it", told, violations)?;
+        ctx.ensure("a violation with the call that allows it", reported, violations)?;
     }
     Ok(())
 }

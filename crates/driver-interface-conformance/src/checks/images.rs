@@ -78,7 +78,7 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
-    let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be made: {error}"));
+    let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be created: {error}"));
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -155,7 +155,7 @@ async fn same_however_spelled(ctx: &Ctx, image: &ImageRef) -> CheckResult {
                 .references
                 .iter()
                 .any(|name| name.canonical() == image.canonical());
-            ctx.ensure("its names have the one it was asked by", known, &found)?;
+            ctx.ensure("its names include the requested one", known, &found)?;
             ctx.equal(
                 "it is the same every time",
                 &found,
@@ -186,31 +186,31 @@ async fn get_missing(ctx: Ctx) -> CheckResult {
 async fn list(ctx: Ctx) -> CheckResult {
     let image = ImageRef::new(format!("localhost/{}:imported", ctx.name()))?;
     let canonical = image.canonical();
-    let seen = async || -> CheckResult<Vec<ImageInfo>> {
+    let actual = async || -> CheckResult<Vec<ImageInfo>> {
         Ok(ctx.driver().list_images(&ImageFilter::default()).await?)
     };
     let has = |all: &[ImageInfo]| {
         let of_it = |info: &&ImageInfo| info.references.iter().any(|name| name.canonical() == canonical);
         all.iter().filter(of_it).count()
     };
-    ctx.equal("before", has(&seen().await?), 0)?;
+    ctx.equal("before", has(&actual().await?), 0)?;
     let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
     ctx.driver().import_image(&image, root.into()).await?;
-    let all = seen().await?;
-    ctx.equal("while it is there", has(&all), 1)?;
+    let all = actual().await?;
+    ctx.equal("while it exists", has(&all), 1)?;
     let named = all.iter().all(|image| !image.references.is_empty());
     ctx.ensure("all have a name", named, &all)?;
     let mut ids: Vec<&str> = all.iter().map(|image| image.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
-    ctx.equal("each is there once", ids.len(), all.len())?;
+    ctx.equal("each is listed once", ids.len(), all.len())?;
     let firsts: Vec<_> = all
         .iter()
         .map(|image| (image.references.first(), &image.id))
         .collect();
     ctx.ensure("they are in order", firsts.is_sorted(), &firsts)?;
     ctx.driver().remove_image(&image).await?;
-    ctx.equal("after", has(&seen().await?), 0)
+    ctx.equal("after", has(&actual().await?), 0)
 }
 
 async fn list_filter(ctx: Ctx) -> CheckResult {
@@ -219,19 +219,19 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
     let found = ctx.driver().list_images(&by_name).await?;
     ctx.equal("images of the name", found.len(), 1)?;
     ctx.ensure(
-        "it is the right one",
+        "it is the requested image",
         found.iter().all(|image| by_name.matches(image)),
         &found,
     )?;
     let by_label = ImageFilter::default().label("conformance-label", ctx.name());
     ctx.equal(
-        "images with a label that none has",
+        "images with an unused label",
         ctx.driver().list_images(&by_label).await?.len(),
         0,
     )?;
     let missing = ImageFilter::default().reference(ImageRef::new(format!("localhost/{}:none", ctx.name()))?);
     ctx.equal(
-        "images of a name that none has",
+        "images of an unused name",
         ctx.driver().list_images(&missing).await?.len(),
         0,
     )?;
@@ -243,10 +243,10 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
 pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.equal("the image of a container", made.image.as_str(), image.as_str())?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.equal("the image of a container", created.image.as_str(), image.as_str())?;
     ctx.driver()
-        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
         .await?;
     Ok(())
 }

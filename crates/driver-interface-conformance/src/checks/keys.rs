@@ -70,7 +70,7 @@ async fn other_config(ctx: Ctx) -> CheckResult {
     let other = config.env("CHANGED", "yes");
     let result = ctx.driver().create_container(&other).await;
     let error = ctx.refused(
-        "the creation with another config",
+        "the creation with a different config",
         result,
         &[codes::CONFIGURATION_ERROR],
     )?;
@@ -103,14 +103,14 @@ async fn after_removal(ctx: Ctx) -> CheckResult {
 
 async fn concurrent(ctx: Ctx) -> CheckResult {
     let config = ctx.script("true").operation_key(ctx.name());
-    let made = ctx
+    let created = ctx
         .together(8, |_| {
             let (driver, config) = (ctx.driver().clone(), config.clone());
             async move { driver.create_container(&config).await }
         })
         .await?;
-    let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let ids: std::collections::BTreeSet<_> = made.iter().map(|one| one.id.as_str()).collect();
+    let created = created.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: std::collections::BTreeSet<_> = created.iter().map(|one| one.id.as_str()).collect();
     ctx.equal("different ids", ids.len(), 1)?;
     ctx.equal(
         "containers",

@@ -94,11 +94,11 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
         (ContainerStatus::Exited, vec![exited.clone()]),
         (ContainerStatus::Paused, vec![]),
     ];
-    for (status, wanted) in by_status {
+    for (status, expected) in by_status {
         ctx.equal(
             format!("those that are {status}"),
             listed(&ctx, &ctx.own().status(status)).await?,
-            wanted,
+            expected,
         )?;
     }
     let mut terminated = vec![created, stopped];
@@ -108,11 +108,11 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
         (ContainerState::Terminated, terminated),
         (ContainerState::Error, vec![exited]),
     ];
-    for (state, wanted) in by_state {
+    for (state, expected) in by_state {
         ctx.equal(
             format!("those whose state is {state}"),
             listed(&ctx, &ctx.own().state(state)).await?,
-            wanted,
+            expected,
         )?;
     }
     Ok(())
@@ -171,9 +171,9 @@ async fn labels_and(ctx: Ctx) -> CheckResult {
 
 async fn labels_literal(ctx: Ctx) -> CheckResult {
     let values = ["", "prod", "production", "*", "a=b", "a,b", "PROD", " prod"];
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for value in values {
-        made.push(
+        created.push(
             ctx.driver()
                 .create_container(&ctx.script("true").label("env", value))
                 .await?
@@ -181,7 +181,7 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
         );
     }
     ctx.driver().create_container(&ctx.script("true")).await?;
-    for (value, name) in values.iter().zip(made) {
+    for (value, name) in values.iter().zip(created) {
         let filter = ctx.own().label("env", *value);
         ctx.equal(
             format!("those labelled {value:?}"),
@@ -200,12 +200,12 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
 }
 
 async fn no_match(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("true").label("somebody", "has this"))
         .await?;
     let control = listed(&ctx, &ctx.own().label("somebody", "has this")).await?;
-    ctx.equal("the control that something passes", control, vec![made.name])?;
+    ctx.equal("the control that something passes", control, vec![created.name])?;
     ctx.equal(
         "the list",
         listed(&ctx, &ctx.own().label("nobody", "has this")).await?,
@@ -214,14 +214,14 @@ async fn no_match(ctx: Ctx) -> CheckResult {
 }
 
 async fn order(ctx: Ctx) -> CheckResult {
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for _ in 0..5 {
-        made.push(ctx.driver().create_container(&ctx.script("true")).await?);
+        created.push(ctx.driver().create_container(&ctx.script("true")).await?);
         // Spaced so that even engines that record whole seconds can order them.
         sleep(Duration::from_millis(1050)).await;
     }
     // A start must not change a container's position in the list.
-    if let Some(first) = made.first() {
+    if let Some(first) = created.first() {
         ctx.driver().start_container(&first.id).await?;
     }
     let ids = |list: Vec<driver_interface_types::ContainerInstance>| -> Vec<_> {
@@ -230,7 +230,7 @@ async fn order(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "ids",
         ids(ctx.driver().list_containers(&ctx.own()).await?),
-        ids(made),
+        ids(created),
     )
 }
 
@@ -241,7 +241,7 @@ async fn agrees(ctx: Ctx) -> CheckResult {
     ctx.driver().create_container(&limited).await?;
     for entry in ctx.driver().list_containers(&ctx.own()).await? {
         ctx.equal(
-            format!("the look-up of {}", entry.name),
+            format!("the lookup of {}", entry.name),
             ctx.get(&entry.id).await?,
             entry,
         )?;

@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn every_id_is_unique_and_made_of_lower_case_words() {
-        let mut seen = HashSet::new();
+        let mut actual = HashSet::new();
         for check in all() {
-            assert!(seen.insert(check.id), "{} is there twice", check.id);
+            assert!(actual.insert(check.id), "{} is a duplicate", check.id);
             let words: Vec<&str> = check.id.split('/').collect();
             assert!(words.len() >= 2, "{} has no area", check.id);
             for word in words {

@@ -66,12 +66,14 @@ async fn containers(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     unreachable(&ctx, &other_namespace, &running.id).await?;
     ctx.equal(
-        "the stranger's container of that name",
+        "the other namespace's container of that name",
         other_namespace.find_container(&running.name).await?,
         None,
     )?;
-    let seen = other_namespace.list_containers(&ContainerFilter::default()).await?;
-    ctx.equal("the stranger's list", seen, Vec::new())?;
+    let actual = other_namespace
+        .list_containers(&ContainerFilter::default())
+        .await?;
+    ctx.equal("the other namespace's list", actual, Vec::new())?;
     ctx.equal("the container", ctx.get(&running.id).await?, running)
 }
 
@@ -128,7 +130,7 @@ async fn counts(ctx: Ctx) -> CheckResult {
     let other_namespace = ctx.other_namespace().await?;
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.equal(
-        "the stranger's total",
+        "the other namespace's total",
         other_namespace.health_check().await?.containers.total,
         0,
     )?;
@@ -159,11 +161,12 @@ async fn unmanaged_resources(ctx: Ctx) -> CheckResult {
     let outcome = among_unmanaged_resources(&ctx, &*others).await;
     let removed = others.remove_all().await;
     outcome?;
-    removed.map_err(|error| Verdict::Broken(format!("the bystanders could not be removed: {error}")))
+    removed.map_err(|error| Verdict::Broken(format!("the unmanaged resources could not be removed: {error}")))
 }
 
 async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResources) -> CheckResult {
-    let broken = |error: String| Verdict::Broken(format!("a bystander could not be made: {error}"));
+    let broken =
+        |error: String| Verdict::Broken(format!("an unmanaged resource could not be created: {error}"));
     let (plain, lookalike, volume, network) = (ctx.name(), ctx.name(), ctx.name(), ctx.name());
     let plain_id = others
         .add_container(&plain, ctx.image(), &[])
@@ -207,10 +210,10 @@ async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResou
     driver.create_container(&ctx.script("true")).await?;
     let removed = driver.remove_session(ctx.session()).await;
     ctx.equal(
-        "what the session's removal removed",
+        "resources removed with the session",
         (removed.containers, removed.failures.len()),
         (1, 0),
     )?;
     let after = others.inventory().await.map_err(broken)?;
-    ctx.equal("what the other programs have", after, before)
+    ctx.equal("the unmanaged resources", after, before)
 }

@@ -116,12 +116,12 @@ fn address(container: &ContainerInstance) -> CheckResult<String> {
 
 async fn round_trip(ctx: Ctx) -> CheckResult {
     let config = ctx.network().label("empty", "").label("team", "größe");
-    let made = ctx.driver().create_network(&config).await?;
-    ctx.equal("name", made.name.as_str(), config.name.as_str())?;
-    ctx.equal("session", made.session_id.as_ref(), Some(ctx.session()))?;
-    ctx.equal("labels", made.labels, config.labels)?;
-    ctx.driver().remove_network(&made.id).await?;
-    let again = ctx.driver().remove_network(&made.id).await;
+    let created = ctx.driver().create_network(&config).await?;
+    ctx.equal("name", created.name.as_str(), config.name.as_str())?;
+    ctx.equal("session", created.session_id.as_ref(), Some(ctx.session()))?;
+    ctx.equal("labels", created.labels, config.labels)?;
+    ctx.driver().remove_network(&created.id).await?;
+    let again = ctx.driver().remove_network(&created.id).await;
     ctx.refused("the second removal", again, &[codes::NETWORK_NOT_FOUND])?;
     let other = ctx
         .driver()
@@ -146,7 +146,7 @@ async fn name_taken(ctx: Ctx) -> CheckResult {
     }
     ctx.driver().remove_network(&first.id).await?;
     let left = ctx.driver().find_network(&config.name).await?;
-    ctx.equal("what the refused creations may have left", left, None)?;
+    ctx.equal("leftovers of the refused creations", left, None)?;
     Ok(())
 }
 
@@ -193,7 +193,7 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(network.name.as_str()))
         .await?;
-    ctx.equal("who was heard from", logs, heard(&hosts, true))
+    ctx.equal("hosts that replied", logs, heard(&hosts, true))
 }
 
 async fn names_apart(ctx: Ctx) -> CheckResult {

@@ -65,10 +65,10 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         let outcome = ctx.driver().pause_container(&running.id).await?;
         ctx.equal("outcome of the pause", outcome, PauseOutcome::Paused)?;
         for driver in [ctx.driver(), &second] {
-            let seen = driver.get_container(&running.id).await?;
+            let actual = driver.get_container(&running.id).await?;
             ctx.equal(
                 "status and state while it is paused",
-                seen.map(|now| (now.status, now.state)),
+                actual.map(|now| (now.status, now.state)),
                 Some((ContainerStatus::Paused, ContainerState::Running)),
             )?;
         }
@@ -84,7 +84,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         ctx.equal("outcome of going on", outcome, UnpauseOutcome::Unpaused)?;
         let now = ctx.get(&running.id).await?;
         ctx.equal(
-            "status and start time of the run that goes on",
+            "status and start time of the current run",
             (now.status, now.started_at),
             (ContainerStatus::Running, running.started_at),
         )?;
@@ -105,13 +105,13 @@ async fn stand_still(ctx: Ctx) -> CheckResult {
             .await?;
         Ok(logs.lines().count())
     };
-    let begun = lines().await?;
+    let began = lines().await?;
     sleep(Duration::from_secs(3)).await;
     let moved = lines().await?;
     ctx.ensure(
         "the control: it writes while it runs",
-        moved > begun,
-        (begun, moved),
+        moved > began,
+        (began, moved),
     )?;
     ctx.driver().pause_container(&running.id).await?;
     // Output written just before may not have reached the logs yet.
@@ -163,9 +163,9 @@ async fn unpause_not_running(ctx: Ctx) -> CheckResult {
 }
 
 async fn refused_where_nothing_runs(ctx: Ctx, pause: bool) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for id in [&made.id, &ended.id] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for id in [&created.id, &exited.id] {
         let before = ctx.get(id).await?;
         let about = format!("the call for a container that is {}", before.status);
         let result = if pause {
@@ -208,5 +208,5 @@ async fn stop_and_remove(ctx: Ctx) -> CheckResult {
         ContainerStatus::Paused,
     )?;
     ctx.driver().remove_container(&id, RemoveOptions::force()).await?;
-    ctx.equal("what is left", ctx.driver().get_container(&id).await?, None)
+    ctx.equal("leftover resources", ctx.driver().get_container(&id).await?, None)
 }

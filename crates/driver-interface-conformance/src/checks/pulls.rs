@@ -55,7 +55,7 @@ async fn pulled(
     options: PullOptions,
 ) -> CheckResult<Result<Vec<PullProgress>, driver_interface_types::DriverError>> {
     let pull = async { ctx.driver().pull_image(image, options).await?.collect_all().await };
-    let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it goes on").into();
+    let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it continues").into();
     timeout(PULL, pull).await.map_err(late)
 }
 
@@ -76,7 +76,7 @@ async fn pull(ctx: Ctx) -> CheckResult {
         let found = done(&steps);
         ctx.equal("how often it is done", found.len(), 1)?;
         let last = matches!(steps.last(), Some(PullProgress::Done(_)));
-        ctx.ensure("nothing comes after that", last, steps.last())?;
+        ctx.ensure("no progress follows", last, steps.last())?;
         let named = |info: &&ImageInfo| {
             info.references
                 .iter()

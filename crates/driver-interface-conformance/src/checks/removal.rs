@@ -41,8 +41,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 async fn not_running(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for container in [created, ended] {
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for container in [created, exited] {
         ctx.driver()
             .remove_container(&container.id, RemoveOptions::default())
             .await?;
@@ -74,11 +74,11 @@ async fn running_refused(ctx: Ctx) -> CheckResult {
 
 async fn running_forced(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     ctx.driver()
         .remove_container(&running.id, RemoveOptions::force())
         .await?;
-    ctx.took("the removal", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.took("the removal", began, Duration::ZERO, Duration::from_secs(8))?;
     ctx.equal(
         "the container",
         ctx.driver().get_container(&running.id).await?,
@@ -87,12 +87,12 @@ async fn running_forced(ctx: Ctx) -> CheckResult {
 }
 
 async fn twice(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     ctx.driver()
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
     for options in [RemoveOptions::default(), RemoveOptions::force()] {
-        let result = ctx.driver().remove_container(&made.id, options).await;
+        let result = ctx.driver().remove_container(&created.id, options).await;
         let error = ctx.refused("the second removal", result, &[codes::CONTAINER_NOT_FOUND])?;
         ctx.equal("retryable", error.is_retryable(), false)?;
     }

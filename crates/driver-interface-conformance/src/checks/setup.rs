@@ -132,7 +132,7 @@ pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
     let mut all = Vec::new();
     for config in configs {
         let Some((path, capability)) = config.needs().first().copied() else {
-            return Err(Verdict::Broken(format!("nothing is asked for: {config:?}")));
+            return Err(Verdict::Broken(format!("no option is set: {config:?}")));
         };
         all.push((config, path, capability));
     }
@@ -244,7 +244,7 @@ async fn hostile(ctx: Ctx) -> CheckResult {
 
 async fn entrypoint(ctx: Ctx) -> CheckResult {
     let none: [&str; 0] = [];
-    for (about, config, wanted) in [
+    for (about, config, expected) in [
         (
             "with arguments",
             ctx.program(["entry", "point"]).entrypoint(["echo", "from"]),
@@ -261,8 +261,8 @@ async fn entrypoint(ctx: Ctx) -> CheckResult {
             "command\n",
         ),
     ] {
-        let (ended, logs) = ctx.finished(&config).await?;
-        ctx.equal(about, (ended.exit_code(), logs.as_str()), (Some(0), wanted))?;
+        let (exited, logs) = ctx.finished(&config).await?;
+        ctx.equal(about, (exited.exit_code(), logs.as_str()), (Some(0), expected))?;
     }
     Ok(())
 }
@@ -303,7 +303,7 @@ async fn nothing_to_run(ctx: Ctx) -> CheckResult {
 async fn working_dir(ctx: Ctx) -> CheckResult {
     for directory in ["/etc", "/"] {
         let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(directory)).await?;
-        ctx.equal("the folder", logs.trim(), directory)?;
+        ctx.equal("the directory", logs.trim(), directory)?;
     }
     Ok(())
 }
@@ -326,20 +326,20 @@ async fn terminal(ctx: Ctx) -> CheckResult {
         lines(logs.clone()).contains(&"pipe".to_owned()),
         logs,
     )?;
-    let (ended, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
     ctx.equal(
-        "what a process with one prints, in order",
+        "output of a process with a terminal, in order",
         lines(logs),
         vec!["terminal".to_owned(), "err".to_owned()],
     )?;
     let options = LogOptions::default().only_stderr();
-    let logs = ctx.driver().get_container_logs(&ended.id, options).await?;
+    let logs = ctx.driver().get_container_logs(&exited.id, options).await?;
     ctx.equal(
-        "the one stream, asked for as standard error",
+        "the single stream, selected as standard error",
         lines(logs),
         vec!["terminal".to_owned(), "err".to_owned()],
     )?;
-    ctx.equal("its exit code", ended.exit_code(), Some(0))
+    ctx.equal("its exit code", exited.exit_code(), Some(0))
 }
 
 async fn stop_signal(ctx: Ctx) -> CheckResult {
@@ -392,17 +392,17 @@ async fn tmpfs(ctx: Ctx) -> CheckResult {
             "[ -e {target}/mark ] && echo old || echo new; echo x > {target}/mark; cat {target}/mark"
         );
         let script = format!("{}; {}; {mark}", write(&file, 2), write(&file, 12));
-        let (ended, logs) = ctx.finished(&ctx.script(&script).tmpfs(target, 8)).await?;
+        let (exited, logs) = ctx.finished(&ctx.script(&script).tmpfs(target, 8)).await?;
         ctx.equal(
             format!("{target} of 8 MiB"),
             logs.as_str(),
             "written\nrefused\nnew\nx\n",
         )?;
-        ctx.driver().start_container(&ended.id).await?;
-        ctx.ended(&ended.id).await?;
+        ctx.driver().start_container(&exited.id).await?;
+        ctx.exited(&exited.id).await?;
         let logs = ctx
             .driver()
-            .get_container_logs(&ended.id, driver_interface_types::LogOptions::default())
+            .get_container_logs(&exited.id, driver_interface_types::LogOptions::default())
             .await?;
         ctx.equal(format!("{target} in both runs"), logs.matches("new").count(), 2)?;
     }

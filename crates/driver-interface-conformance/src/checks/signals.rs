@@ -55,10 +55,10 @@ async fn ends(ctx: Ctx) -> CheckResult {
         };
         let running = ctx.ready(&ctx.script(&script)).await?;
         ctx.driver().kill_container(&running.id, signal).await?;
-        let ended = ctx.ended(&running.id).await?;
+        let exited = ctx.exited(&running.id).await?;
         ctx.equal(
             format!("exit code and status after {signal}"),
-            (ended.exit_code(), ended.status),
+            (exited.exit_code(), exited.status),
             (Some(code), status),
         )?;
     }
@@ -69,7 +69,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo term' TERM; \
                   echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let mut wanted = "ready\n".to_owned();
+    let mut expected = "ready\n".to_owned();
     for (signal, name) in [
         (Signal::HUP, "hup"),
         (Signal::USR2, "usr2"),
@@ -78,15 +78,15 @@ async fn reaches(ctx: Ctx) -> CheckResult {
         (Signal::HUP, "hup"),
     ] {
         ctx.driver().kill_container(&running.id, signal).await?;
-        wanted.push_str(name);
-        wanted.push('\n');
-        let about = format!("what the process says after {signal}");
+        expected.push_str(name);
+        expected.push('\n');
+        let about = format!("output of the process after {signal}");
         ctx.eventually(&about, Duration::from_secs(20), || async {
             let logs = ctx
                 .driver()
                 .get_container_logs(&running.id, LogOptions::default())
                 .await?;
-            Ok(if logs == wanted {
+            Ok(if logs == expected {
                 Ok(())
             } else {
                 Err(format!("{logs:?}"))
@@ -99,7 +99,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
         .await?;
-    ctx.equal("what it said in all", logs, wanted)?;
+    ctx.equal("its complete output", logs, expected)?;
     let now = ctx.get(&running.id).await?;
     ctx.equal(
         "status and start time",
@@ -109,9 +109,9 @@ async fn reaches(ctx: Ctx) -> CheckResult {
 }
 
 async fn not_running(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for before in [&made, &ended] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for before in [&created, &exited] {
         let before = ctx.get(&before.id).await?;
         for signal in [Signal::TERM, Signal::KILL] {
             let about = format!("{signal} to a container that is {}", before.status);
@@ -140,10 +140,10 @@ async fn paused(ctx: Ctx) -> CheckResult {
         ContainerStatus::Paused,
     )?;
     ctx.driver().kill_container(&running.id, Signal::KILL).await?;
-    let ended = ctx.ended(&running.id).await?;
+    let exited = ctx.exited(&running.id).await?;
     ctx.equal(
         "exit code and state",
-        (ended.exit_code(), ended.state),
+        (exited.exit_code(), exited.state),
         (Some(137), ContainerState::Terminated),
     )
 }

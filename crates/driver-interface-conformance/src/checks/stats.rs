@@ -85,7 +85,7 @@ async fn memory(ctx: Ctx) -> CheckResult {
         .await?;
     let idle = ctx.driver().container_stats(&idle.id).await?;
     ctx.ensure(
-        "one that holds nothing uses less than 16",
+        "a process without allocations uses less than 16",
         idle.memory_bytes < 16 * MIB,
         &idle,
     )?;
@@ -116,7 +116,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
         &second,
     )?;
     let idle = ctx.driver().container_stats(&idle.id).await?;
-    ctx.ensure("an idle one uses next to none", idle.cpu_cores < 0.05, idle)
+    ctx.ensure("an idle one uses almost none", idle.cpu_cores < 0.05, idle)
 }
 
 async fn pids(ctx: Ctx) -> CheckResult {
@@ -156,9 +156,9 @@ async fn limits(ctx: Ctx) -> CheckResult {
 }
 
 async fn not_running(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for id in [&made.id, &ended.id] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for id in [&created.id, &exited.id] {
         let result = ctx.driver().container_stats(id).await;
         let error = ctx.refused("a measurement", result, &[codes::CONTAINER_NOT_RUNNING])?;
         ctx.equal("retryable", error.is_retryable(), false)?;

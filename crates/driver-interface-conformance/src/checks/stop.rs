@@ -66,16 +66,16 @@ const GRACE: Duration = Duration::from_secs(20);
 async fn graceful(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo handled; exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::graceful(GRACE))
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
-    ctx.took("the stop", begun, Duration::ZERO, GRACE / 2)?;
-    let ended = ctx.get(&running.id).await?;
-    ctx.equal("exit code", ended.exit_code(), Some(7))?;
-    ctx.equal("status", ended.status, ContainerStatus::Exited)?;
+    ctx.took("the stop", began, Duration::ZERO, GRACE / 2)?;
+    let exited = ctx.get(&running.id).await?;
+    ctx.equal("exit code", exited.exit_code(), Some(7))?;
+    ctx.equal("status", exited.status, ContainerStatus::Exited)?;
     let logs = ctx
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
@@ -90,17 +90,17 @@ async fn default_options(ctx: Ctx) -> CheckResult {
         .stop_container(&running.id, StopOptions::default())
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
-    let ended = ctx.get(&running.id).await?;
+    let exited = ctx.get(&running.id).await?;
     ctx.equal(
         "exit code and status",
-        (ended.exit_code(), ended.status),
+        (exited.exit_code(), exited.status),
         (Some(0), ContainerStatus::Stopped),
     )
 }
 
 async fn gives_up(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(2);
     let result = ctx
         .driver()
@@ -108,7 +108,7 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
         .await;
     let error = ctx.refused("the stop", result, &[codes::CONTAINER_STOP_FAILED])?;
     ctx.equal("retryable", error.is_retryable(), true)?;
-    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.took("the stop", began, grace, Duration::from_secs(30))?;
     let now = ctx.get(&running.id).await?;
     ctx.equal("status", now.status, ContainerStatus::Running)?;
     ctx.equal("start time", now.started_at, running.started_at)?;
@@ -125,33 +125,33 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
 
 async fn force(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Killed)?;
-    ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.took("the stop", began, Duration::ZERO, Duration::from_secs(8))?;
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
 }
 
 async fn force_after_grace(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo asked' TERM; echo ready; while true; do sleep 1; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(3);
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::kill_after(grace))
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Killed)?;
-    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.took("the stop", began, grace, Duration::from_secs(30))?;
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))?;
     let logs = ctx
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
         .await?;
-    ctx.ensure("the signal came first", logs.contains("asked"), logs)
+    ctx.ensure("the signal was sent first", logs.contains("asked"), logs)
 }
 
 async fn force_with_grace(ctx: Ctx) -> CheckResult {
@@ -182,7 +182,7 @@ async fn settled(ctx: Ctx) -> CheckResult {
             ctx.equal("state", instance.state, ContainerState::Terminated)?;
             let end = instance.exit.as_ref().map(|exit| exit.finished_at);
             ctx.ensure(
-                "it ended after it started",
+                "it exited after it started",
                 end >= instance.started_at,
                 (instance.started_at, end),
             )?;
@@ -193,22 +193,22 @@ async fn settled(ctx: Ctx) -> CheckResult {
 
 async fn idempotent(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 5")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 5")).await?;
     for options in [
         StopOptions::default(),
         StopOptions::graceful(GRACE),
         StopOptions::kill(),
         StopOptions::kill_after(GRACE),
     ] {
-        for before in [&created, &ended] {
-            let begun = Instant::now();
+        for before in [&created, &exited] {
+            let began = Instant::now();
             let outcome = ctx.driver().stop_container(&before.id, options).await?;
             ctx.equal(
                 format!("outcome for a container that is {}", before.status),
                 outcome,
                 StopOutcome::AlreadyStopped,
             )?;
-            ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(5))?;
+            ctx.took("the stop", began, Duration::ZERO, Duration::from_secs(5))?;
             ctx.equal("the container", &ctx.get(&before.id).await?, before)?;
         }
     }

@@ -54,7 +54,7 @@ fn printing() -> ExecConfig {
 async fn exec(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&ctx.script(SERVE)).await?.id;
     let input: String = texts().concat();
-    let wanted = printed_values(&texts());
+    let expected = printed_values(&texts());
     let with_input = || {
         let mut config = printing().stdin(input.clone());
         config
@@ -68,22 +68,22 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let output = ctx.driver().exec(&id, with_input()).await?;
     same_text(
         &ctx,
-        "what an exec was given",
+        "words received by an exec",
         &output.stdout_text(),
-        &format!("{wanted}{input}"),
+        &format!("{expected}{input}"),
     )?;
     if ctx.declares(Operation::ExecStream) {
         let mut session = ctx.driver().exec_stream(&id, with_input()).await?;
-        let mut seen = String::new();
+        let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .ends("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         same_text(
             &ctx,
-            "what an exec session was given",
-            &seen,
-            &format!("{wanted}{input}"),
+            "words received by an exec session",
+            &actual,
+            &format!("{expected}{input}"),
         )?;
         let outcome = ctx.ends("the exec session", session.wait()).await??;
         ctx.equal("its outcome", outcome, ExecOutcome::Exited(0))?;
@@ -94,10 +94,10 @@ async fn exec(ctx: Ctx) -> CheckResult {
             *script = format!("{{ {script}; }} > /tmp/part; mv /tmp/part /tmp/seen");
         });
         ctx.driver().exec_detached(&id, detached).await?;
-        ctx.told(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
+        ctx.output_of(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
             .await?;
-        let seen = ctx.told(&id, "cat /tmp/seen").await?;
-        same_text(&ctx, "what a detached exec was given", &seen, &wanted)?;
+        let actual = ctx.output_of(&id, "cat /tmp/seen").await?;
+        same_text(&ctx, "words received by a detached exec", &actual, &expected)?;
     }
     Ok(())
 }
@@ -136,15 +136,20 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: boo
     }
     for (name, content) in named_files() {
         let at = format!("{directory}/{name}");
-        let seen = read(ctx, id, &at).await?;
-        same_text(ctx, &format!("{at:?}"), &String::from_utf8_lossy(&seen), &content)?;
+        let actual = read(ctx, id, &at).await?;
+        same_text(
+            ctx,
+            &format!("{at:?}"),
+            &String::from_utf8_lossy(&actual),
+            &content,
+        )?;
         if as_stream {
             let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
-            let seen = ctx.ends("the file", stream.read_all(1 << 20)).await??;
+            let actual = ctx.ends("the file", stream.read_all(1 << 20)).await??;
             same_text(
                 ctx,
                 &format!("{at:?} as a stream"),
-                &String::from_utf8_lossy(&seen),
+                &String::from_utf8_lossy(&actual),
                 &content,
             )?;
         }
@@ -158,13 +163,17 @@ async fn seen_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResul
     let mut words = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
     words.extend(odd_names());
     let output = ctx.driver().exec(id, ExecConfig::new(words)).await?;
-    let wanted: String = named_files().into_iter().map(|(_, content)| content).collect();
-    ctx.equal(format!("errors in {directory}"), output.stderr_text().as_ref(), "")?;
+    let expected: String = named_files().into_iter().map(|(_, content)| content).collect();
+    ctx.equal(
+        format!("errors in {directory}"),
+        output.stderr_text().as_ref(),
+        "",
+    )?;
     same_text(
         ctx,
-        &format!("what is seen in {directory}"),
+        &format!("content of {directory}"),
         &output.stdout_text(),
-        &wanted,
+        &expected,
     )
 }
 
@@ -193,10 +202,10 @@ async fn archive_names(ctx: Ctx) -> CheckResult {
     }
     entries.sort_by(|one, other| one.0.cmp(&other.0));
     put(&ctx, &id, "/home", pack(&entries)?).await?;
-    let seen = get(&ctx, &id, "/home/tree").await?;
+    let actual = get(&ctx, &id, "/home/tree").await?;
     let names = |entries: &[Entry]| -> Vec<String> { entries.iter().map(|entry| entry.0.clone()).collect() };
-    ctx.equal("the names", names(&seen), names(&entries))?;
-    ctx.ensure("modes and content are the same", seen == entries, seen.len())?;
+    ctx.equal("the names", names(&actual), names(&entries))?;
+    ctx.ensure("modes and content are the same", actual == entries, actual.len())?;
     if ctx.declares(Operation::Exec) {
         seen_inside(&ctx, &id, "/home/tree").await?;
     }
@@ -234,7 +243,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     // A slow engine may end it by its timeout; the tested calls come after.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
-        "the exec before was another",
+        "the previous exec differed",
         output.stdout_text() != plain.0,
         &output,
     )?;
@@ -256,32 +265,32 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
             .stdin(mark)
             .working_dir(if number == 0 { "/etc" } else { "/" })
     };
-    let wanted = |number: usize, seen: &str| {
+    let expected = |number: usize, actual: &str| {
         let directory = if number == 0 { "/etc" } else { "/" };
-        let own = seen.starts_with(&format!("mark-{number} {directory} "))
-            && seen.ends_with(&format!("mark-{number}"));
+        let own = actual.starts_with(&format!("mark-{number} {directory} "))
+            && actual.ends_with(&format!("mark-{number}"));
         ctx.ensure(
-            format!("exec {number} of four at once has its own options"),
+            format!("exec {number} of four concurrent ones has its own options"),
             own,
-            seen,
+            actual,
         )
     };
     let calls = (0..4).map(|number| async move {
         if number < 2 || !ctx.declares(Operation::ExecStream) {
-            return wanted(
+            return expected(
                 number,
                 &ctx.driver().exec(id, marked(number)).await?.stdout_text(),
             );
         }
         let mut session = ctx.driver().exec_stream(id, marked(number)).await?;
-        let mut seen = String::new();
+        let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .ends("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         let outcome = ctx.ends("the exec session", session.wait()).await??;
         ctx.equal("the outcome", outcome, ExecOutcome::Exited(0))?;
-        wanted(number, &seen)
+        expected(number, &actual)
     });
     try_join_all(calls).await.map(drop)
 }
@@ -301,7 +310,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     let calls = texts.map(|(options, lines)| async move {
         let logs = ctx.driver().get_container_logs(id, options).await?;
         ctx.equal(
-            format!("lines with {options:?}, at once"),
+            format!("lines with {options:?}, concurrently"),
             logs.lines().count(),
             lines,
         )?;
@@ -321,7 +330,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         let timed = chunks
             .iter()
             .all(|chunk| chunk.timestamp.is_some() == options.timestamps);
-        ctx.ensure("its chunks have times where asked for", timed, chunks)
+        ctx.ensure("its chunks have timestamps if selected", timed, chunks)
     });
     try_join_all(calls).await.map(drop)
 }

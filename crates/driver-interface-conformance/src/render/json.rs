@@ -48,7 +48,7 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
         verdict_in_words: driver.verdict_in_words(*partial),
         driver,
     });
-    let told = JsonReport {
+    let reported = JsonReport {
         schema_version: *schema_version,
         suite_version,
         started_at: *started_at,
@@ -58,7 +58,7 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
         drivers: drivers.collect(),
         not_run,
     };
-    let mut text = serde_json::to_string_pretty(&told)?;
+    let mut text = serde_json::to_string_pretty(&reported)?;
     text.push('\n');
     Ok(text)
 }

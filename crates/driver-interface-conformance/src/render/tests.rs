@@ -323,7 +323,7 @@ fn a_page_is_the_same_page_whatever_drivers_say() {
     assert_eq!(page.matches("<script").count(), 1, "the page's own");
     assert!(
         !page.contains(['\u{1b}', '\u{202e}', '\0']) && page.contains("\\u{1b}[31mb"),
-        "control characters are told"
+        "control characters are shown"
     );
     assert!(page.contains("&lt;script&gt;&amp;"), "{page}");
 }
@@ -336,7 +336,7 @@ fn a_page_needs_nothing_but_itself_and_tells_all() {
         assert!(!own.contains(outside), "{outside}");
     }
     assert!(page.contains("default-src 'none'"), "nothing may be loaded");
-    for told in [
+    for reported in [
         "run bad: a/one 7",
         "<dt>expected</dt><dd><pre>Stopped</pre></dd>",
         "users expect it",
@@ -344,7 +344,7 @@ fn a_page_needs_nothing_but_itself_and_tells_all() {
         "Left on the engine: 1",
         "not conformant",
     ] {
-        assert!(page.contains(told), "{told}");
+        assert!(page.contains(reported), "{reported}");
     }
     let class = |class: &str| page.matches(&format!(" {class}\"><span aria-hidden")).count();
     assert_eq!((class("passed"), class("failed"), class("timed-out")), (4, 2, 1));

@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 
 use self::mutation::{Memory, Mutation, mutation};
 use crate::{
-    UnmanagedResources, Check, DriverReport, Isolation, Options, Outcome, RunError, Silent, Target, checks,
+    Check, DriverReport, Isolation, Options, Outcome, RunError, Silent, Target, UnmanagedResources, checks,
     run_checks, sweep,
 };
 
@@ -223,8 +223,9 @@ impl SelfTest {
     /// [`unproven`](Self::unproven) returns the reason.
     pub fn is_proof(&self) -> bool {
         // An inconclusive attempt on an overloaded host does not count against a check's other faults.
-        let got_past =
-            |attempt: &Attempt| attempt.outcome != Outcome::Error || self.faults_detected_by(attempt.check).is_empty();
+        let got_past = |attempt: &Attempt| {
+            attempt.outcome != Outcome::Error || self.faults_detected_by(attempt.check).is_empty()
+        };
         self.attempts.iter().any(Attempt::is_detected)
             && !self.survivors().any(got_past)
             && self.unproven().iter().all(|(id, _)| self.could_not_be_tried(id))
@@ -237,19 +238,19 @@ impl SelfTest {
 
     /// Returns the checks without a result, and why: they did not run, or no fault exists for them.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
-        let told = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
+        let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
             let mut attempts = self.attempts.iter().filter(|attempt| attempt.check == id);
-            attempts.any(told)
+            attempts.any(reported)
         };
         let reason = |id: &str| {
             let not_run = self.not_run.iter().rev().find(|(check, _)| *check == id);
             let tried = self.attempts.iter().any(|attempt| attempt.check == id);
             match not_run {
                 Some((_, reason)) => reason,
-                None if tried => "it could not tell",
+                None if tried => "it was inconclusive",
                 None if self.is_waiting(id) => "the run was cancelled before a fault was tried on it",
-                None => "no fault is there for it",
+                None => "no fault exists for it",
             }
         };
         let unproven = self.checks.iter().filter(|check| !attempted(check.id));
@@ -380,7 +381,13 @@ async fn mutated(
     let faulty_target = Arc::new(FaultyTarget::new(target, fault));
     // Several faults are already tried concurrently.
     let options = options.clone().jobs(1);
-    let report = run_checks(checks, Arc::clone(&faulty_target) as _, &options, Arc::new(Silent)).await;
+    let report = run_checks(
+        checks,
+        Arc::clone(&faulty_target) as _,
+        &options,
+        Arc::new(Silent),
+    )
+    .await;
     faulty_target.clean_up().await;
     report
 }

@@ -179,8 +179,8 @@ impl LayeredDriver for Changed {
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-        let made = self.driver.create_container(&self.config(config)).await?;
-        Ok(self.shown(made))
+        let created = self.driver.create_container(&self.config(config)).await?;
+        Ok(self.shown(created))
     }
 
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {

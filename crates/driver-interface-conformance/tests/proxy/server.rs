@@ -145,7 +145,7 @@ pub(crate) const POST: &str =
     "POST /things/1/start HTTP/1.1\r\nHost: engine\r\nContent-Length: 4\r\n\r\nbody";
 
 /// Sends a request through a proxy with one fault: what came, and how it ended.
-pub(crate) fn asked(server: &Server, request: &str, fault: Fault) -> (String, End) {
+pub(crate) fn requested(server: &Server, request: &str, fault: Fault) -> (String, End) {
     let proxy = server.proxy();
     let rule = proxy.inject(any(fault));
     let result = ask(&proxy, request);

@@ -57,7 +57,9 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
             (meta.name == name).then_some(meta)
         });
     match meta {
-        Some(meta) if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &directory) => {
+        Some(meta)
+            if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &directory) =>
+        {
             Err(address::no_tls(&meta.endpoints.docker.host, &origin))
         }
         Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),

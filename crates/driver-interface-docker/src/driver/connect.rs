@@ -90,7 +90,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.wanted == Wanted::Podman && !version.dialect().libpod => {
+            Ok(version) if candidates.required == Wanted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }

@@ -28,15 +28,15 @@ pub(crate) struct Download {
 impl Engine {
     /// Returns the file at a path, with the target if it is a link, or `None` if it does not exist.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
-        let asked = self.dialect.exact_path(path);
-        let Some(mut stat) = self.stat_as(id, &asked).await? else {
+        let requested = self.dialect.exact_path(path);
+        let Some(mut stat) = self.stat_as(id, &requested).await? else {
             // Podman only recognizes a mount point, which is never a link, by its plain path.
-            return match asked == path || is_pattern(path) {
+            return match requested == path || is_pattern(path) {
                 true => Ok(None),
                 false => self.stat_as(id, path).await,
             };
         };
-        if stat.is_link() && asked != path {
+        if stat.is_link() && requested != path {
             let target = match self.evaluated(id, path).await {
                 Some(target) => Some(target),
                 None => self.link_in_archive(id, path).await?,
@@ -90,7 +90,7 @@ impl Engine {
     /// Returns a link's target as recorded in an archive of its directory.
     async fn link_in_archive(&self, id: &str, path: &str) -> Result<Option<String>, EngineError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let (above, wanted) = match above.rsplit_once('/') {
+        let (above, required) = match above.rsplit_once('/') {
             Some((_, directory)) => (above, format!("{directory}/{name}")),
             None => ("/", name.to_owned()),
         };
@@ -103,7 +103,7 @@ impl Engine {
                 .map_err(|why| EngineError::InvalidResponse(why.to_owned()))?
             {
                 let TarPart::Entry(entry) = part else { continue };
-                if entry.kind == TarKind::Symlink && entry.name == wanted {
+                if entry.kind == TarKind::Symlink && entry.name == required {
                     let target = entry.link;
                     return Ok(Some(match target.starts_with('/') {
                         true => target,

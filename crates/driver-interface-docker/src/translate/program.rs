@@ -20,10 +20,10 @@ pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>
     if program.is_empty() {
         return None;
     }
-    Some((program, places(program, record)))
+    Some((program, locations(program, record)))
 }
 
-fn places(program: &str, record: &ContainerRecord) -> Vec<String> {
+fn locations(program: &str, record: &ContainerRecord) -> Vec<String> {
     if program.starts_with('/') {
         return vec![program.to_owned()];
     }
@@ -63,9 +63,9 @@ mod tests {
     #[test]
     fn a_bare_name_is_looked_for_along_the_search_path_the_likely_directories_first() {
         let found = record("sh", &["-c", "true"], Some("/opt/bin/:/usr/bin:/bin"));
-        let (program, places) = behind_init(&found).unwrap();
+        let (program, locations) = behind_init(&found).unwrap();
         assert_eq!(program, "sh");
-        assert_eq!(places, ["/usr/bin/sh", "/bin/sh", "/opt/bin/sh"]);
+        assert_eq!(locations, ["/usr/bin/sh", "/bin/sh", "/opt/bin/sh"]);
         let usual = record("sh", &[], None);
         assert_eq!(behind_init(&usual).unwrap().1.len(), 6);
     }

@@ -53,8 +53,8 @@ impl<K: Kind> MockDriver<K> {
 
     fn file(&self, id: &ContainerId, path: &ContainerPath) -> Result<Arc<Vec<u8>>> {
         let (files, _) = self.files(id)?;
-        let place = files.behind_links(path.as_str());
-        let data = place.and_then(|place| files.read(&place));
+        let location = files.behind_links(path.as_str());
+        let data = location.and_then(|location| files.read(&location));
         data.map_err(|errno| failed(path.as_str(), errno).into())
     }
 
@@ -83,16 +83,16 @@ impl<K: Kind> MockDriver<K> {
                 mode,
             };
             let failed = |errno| DriverError::from(failed(path.as_str(), errno));
-            let place = files.behind_links(path.as_str()).map_err(failed)?;
+            let location = files.behind_links(path.as_str()).map_err(failed)?;
             if file.create_parents {
-                for directory in directories_above(&place) {
+                for directory in directories_above(&location) {
                     if files.node(directory).is_none() {
                         files.put(directory, Node::Dir, of_owner(0o755)).map_err(failed)?;
                     }
                 }
             }
             let node = Node::File(Arc::new(content.into()));
-            files.put(&place, node, of_owner(file.mode)).map_err(failed)
+            files.put(&location, node, of_owner(file.mode)).map_err(failed)
         };
         self.call(call, || Ok(checked?), work).await
     }

@@ -27,7 +27,7 @@ pub(crate) struct ExecRequest {
     pub(crate) stderr: Output,
     pub(crate) terminal: Option<Arc<Terminal>>,
     /// Whether starting it emits an event. Health checks emit none.
-    pub(crate) told: bool,
+    pub(crate) reported: bool,
 }
 
 /// The reason why a command was not run.
@@ -213,7 +213,7 @@ impl MockEngine {
             },
             detached: false,
         };
-        if request.told {
+        if request.reported {
             state.events.emit(container, EventKind::Exec, None, now);
         }
         let (host, id) = (Arc::clone(host), container.id.clone());

@@ -15,7 +15,7 @@ use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
 use crate::sync::lock;
 
-/// A container, volume or network on the engine, whoever created it.
+/// A container, volume or network on the engine, managed or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineObject {
@@ -103,7 +103,7 @@ impl MockEngine {
         let container = Container {
             id: id.clone(),
             name: name.to_owned(),
-            config: ContainerConfig::new("foreign", "busybox"),
+            config: ContainerConfig::new("unmanaged", "busybox"),
             labels: owned(labels),
             created_at: state.creation_time(self.clock()),
             image: 0,

@@ -229,7 +229,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     env
 }
 
-/// Resolves a user: numbers are used directly, names are looked up in the image's `/etc/passwd` and `/etc/group`.
+/// Resolves a user: numbers are used directly, names are resolved in the image's `/etc/passwd` and `/etc/group`.
 pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {
@@ -253,12 +253,12 @@ pub(super) fn find_user(text: &str, container: &Container) -> Result<User, Start
         .ok_or_else(missing)?;
     let gid = match wanted_group {
         None => entry.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
-        Some(wanted) => {
+        Some(selection) => {
             let named = || {
                 let mut lines = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
-                number(&lines.find(|fields| fields.first() == Some(&wanted))?, 2)
+                number(&lines.find(|fields| fields.first() == Some(&selection))?, 2)
             };
-            wanted.parse().ok().or_else(named).ok_or_else(missing)?
+            selection.parse().ok().or_else(named).ok_or_else(missing)?
         }
     };
     let name = entry.and_then(|fields| fields.first().map(|name| (*name).to_owned()));

@@ -171,8 +171,8 @@ impl State {
 
     /// Returns the containers of a namespace with these labels, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
-        let wanted = [&selector(namespace), labels].concat();
-        self.containers.labelled(&wanted)
+        let required = [&selector(namespace), labels].concat();
+        self.containers.labelled(&required)
     }
 
     pub(crate) fn volume(&self, namespace: &Namespace, id: &str) -> Option<&VolumeRecord> {
@@ -256,8 +256,8 @@ impl Container {
 
     /// Returns the signal that asks its main process to exit.
     pub(crate) fn stop_signal(&self) -> Signal {
-        let asked = self.config.stop_signal.and_then(Signal::of);
-        asked.unwrap_or(Signal::Term)
+        let requested = self.config.stop_signal.and_then(Signal::of);
+        requested.unwrap_or(Signal::Term)
     }
 
     pub(crate) fn ip_address(&self) -> Option<IpAddr> {

@@ -113,9 +113,9 @@ pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Re
         if name == "/" {
             continue;
         }
-        let place = format!("{}{name}", directory.trim_end_matches('/'));
+        let location = format!("{}{name}", directory.trim_end_matches('/'));
         let failed = |errno: Errno| UnpackProblem {
-            path: place.clone(),
+            path: location.clone(),
             errno: Some(errno),
             text: "",
         };
@@ -139,7 +139,7 @@ pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Re
             }
             EntryKind::Other => continue,
         };
-        files.put(&place, node, entry.meta).map_err(failed)?;
+        files.put(&location, node, entry.meta).map_err(failed)?;
     }
     Ok(())
 }
@@ -163,8 +163,8 @@ fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str
             let directory = format!("{}/", name.trim_end_matches('/'));
             pieces.push(header(&directory, b'5', 0, meta, ""));
             for below in files.list(path).unwrap_or_default() {
-                let place = format!("{}/{below}", path.trim_end_matches('/'));
-                pack_into(pieces, files, &place, &format!("{directory}{below}"), false);
+                let location = format!("{}/{below}", path.trim_end_matches('/'));
+                pack_into(pieces, files, &location, &format!("{directory}{below}"), false);
             }
         }
         Some(Node::File(data)) => {
@@ -223,8 +223,8 @@ fn put_block(out: &mut BytesMut, name: &str, kind: u8, size: u64, meta: Meta, li
     put(b"ustar  ", BLOCK);
     let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
     let sum = format!("{sum:06o}\0 ");
-    if let Some(place) = block.get_mut(148..156) {
-        place.copy_from_slice(sum.as_bytes());
+    if let Some(location) = block.get_mut(148..156) {
+        location.copy_from_slice(sum.as_bytes());
     }
     out.put_slice(&block);
 }

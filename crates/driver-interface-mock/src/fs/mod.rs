@@ -54,9 +54,9 @@ impl FileSystem {
                 .iter()
                 .skip(index + 1)
                 .find(|other| rest_of(&mount.target, &other.target).is_some());
-            let place = below.and_then(|below| Some((below, rest_of(&mount.target, &below.target)?)));
-            if let Some((below, place)) = place {
-                lock(&below.tree).mkdir_all(&place);
+            let location = below.and_then(|below| Some((below, rest_of(&mount.target, &below.target)?)));
+            if let Some((below, location)) = location {
+                lock(&below.tree).mkdir_all(&location);
             }
         }
         Self {
@@ -133,7 +133,7 @@ impl FileSystem {
 
     /// Creates a symbolic link.
     pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
         if tree.node(&rest).is_some() {
             return Err(Errno::Exists);
@@ -169,14 +169,14 @@ impl FileSystem {
         if self.plain_node(&self.resolve(path, false)?).is_none() {
             return Err(Errno::NotFound);
         }
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         lock(&mount.tree).remove(&rest, recursive)
     }
 
     /// Puts a node at a path, replacing any existing one. A directory never replaces anything else, nor the other
     /// way round.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
         match (tree.node(&rest), &node) {
             (Some(Node::Dir), Node::Dir) => {
@@ -225,7 +225,7 @@ impl FileSystem {
     }
 
     /// Returns the location of a path itself, which may be a link, in a writable directory.
-    fn own_place(&self, path: &str) -> Result<(&Mount, String), Errno> {
+    fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
         let tree = lock(&mount.tree);

@@ -154,8 +154,8 @@ impl Tree {
         if data.len() < end {
             data.resize(end, 0);
         }
-        if let Some(place) = data.get_mut(start..end) {
-            place.copy_from_slice(bytes);
+        if let Some(location) = data.get_mut(start..end) {
+            location.copy_from_slice(bytes);
         }
         self.used += growth;
         Ok(end as u64)

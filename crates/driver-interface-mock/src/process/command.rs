@@ -61,7 +61,9 @@ impl CommandTable {
 
     /// Returns whether a path is in one of the usual program directories.
     pub(crate) fn stands_for(path: &str) -> bool {
-        PROGRAM_DIRECTORIES.iter().any(|directory| path.starts_with(directory))
+        PROGRAM_DIRECTORIES
+            .iter()
+            .any(|directory| path.starts_with(directory))
     }
 
     /// Finds a program by its name, or by its path in one of the usual program directories.

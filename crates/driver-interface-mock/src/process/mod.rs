@@ -194,8 +194,8 @@ impl MockProcess {
     /// # Errors
     /// If the directory does not exist, the file system is read-only or full, or the user lacks permission.
     pub fn write_file(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
-        let (tree, place) = self.files.create(&self.path(path), true)?;
-        crate::sync::lock(&tree).write(&place, Some(0), content)?;
+        let (tree, location) = self.files.create(&self.path(path), true)?;
+        crate::sync::lock(&tree).write(&location, Some(0), content)?;
         Ok(())
     }
 

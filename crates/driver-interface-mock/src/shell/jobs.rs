@@ -109,7 +109,7 @@ impl Shell {
 
     /// Waits for jobs. A signal with a trap ends the wait.
     pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
-        let wanted: Vec<Arc<Entry>> = if pids.is_empty() {
+        let required: Vec<Arc<Entry>> = if pids.is_empty() {
             self.jobs.clone()
         } else {
             self.jobs
@@ -118,12 +118,12 @@ impl Shell {
                 .cloned()
                 .collect()
         };
-        self.status = if pids.is_empty() || !wanted.is_empty() {
+        self.status = if pids.is_empty() || !required.is_empty() {
             0
         } else {
             127
         };
-        for job in wanted {
+        for job in required {
             let shell = Arc::clone(&self.process.entry);
             let exit = tokio::select! {
                 biased;

@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/declared-limits-are-accepted"],
     ),
     Fault::new(
-        "volumes-listed-whatever-their-labels",
+        "volume-list-ignores-labels",
         "A list of volumes ignores the labels of its filter.",
         &[ListVolumes(|inside, filter| {
             volumes_of_the_session(inside, filter).boxed()
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/volume-list"],
     ),
     Fault::new(
-        "volumes-listed-whatever-their-session",
+        "volume-list-ignores-session",
         "A list of volumes ignores the session of its filter.",
         &[ListVolumes(|inside, filter| {
             volumes_with_the_labels(inside, filter).boxed()
@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/volume-list"],
     ),
     Fault::new(
-        "networks-listed-whatever-their-labels",
+        "network-list-ignores-labels",
         "A list of networks ignores the labels of its filter.",
         &[ListNetworks(|inside, filter| {
             networks_of_the_session(inside, filter).boxed()
@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/network-list"],
     ),
     Fault::new(
-        "networks-listed-whatever-their-session",
+        "network-list-ignores-session",
         "A list of networks ignores the session of its filter.",
         &[ListNetworks(|inside, filter| {
             networks_with_the_labels(inside, filter).boxed()
@@ -144,8 +144,8 @@ fn flap(capabilities: &mut Capabilities) {
 }
 
 async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await;
-    if made
+    let created = inside.driver.create_container(config).await;
+    if created
         .as_ref()
         .is_err_and(|error| error.code() == codes::UNSUPPORTED_OPERATION)
     {
@@ -153,7 +153,7 @@ async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<C
         lenient.strictness = Strictness::Warn;
         inside.driver.create_container(&lenient).await?;
     }
-    made
+    created
 }
 
 async fn without_warnings(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
@@ -192,7 +192,7 @@ fn with_the_labels(filter: &ResourceFilter) -> ResourceFilter {
 
 async fn import_once(inside: &Inside, image: &ImageRef, root: TarStream) -> Result<()> {
     if inside.memory.note(image.as_str()) > 0 {
-        return Err(ImageImportError::new(image.as_str(), "it is there already").into());
+        return Err(ImageImportError::new(image.as_str(), "it already exists").into());
     }
     inside.driver.import_image(image, root).await
 }

@@ -54,13 +54,13 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "container-names-mended",
+        "container-names-corrected",
         "An invalid container name is corrected.",
         &[Config(|config| config.name.iter_mut().for_each(correct))],
         &["config/name-hostile"],
     ),
     Fault::new(
-        "sessions-mended",
+        "sessions-corrected",
         "An invalid session name is corrected.",
         &[Config(|config| correct(&mut config.session_id))],
         &["config/session-hostile"],
@@ -124,7 +124,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["config/memory-below-the-least"],
     ),
     Fault::new(
-        "volume-names-mended",
+        "volume-names-corrected",
         "An invalid volume name is corrected.",
         &[CreateVolume(|inside, config| {
             corrected_volume(inside, config).boxed()
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["config/volume-name-hostile"],
     ),
     Fault::new(
-        "network-names-mended",
+        "network-names-corrected",
         "An invalid network name is corrected.",
         &[CreateNetwork(|inside, config| {
             corrected_network(inside, config).boxed()
@@ -146,7 +146,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["config/secrets-stay-out-of-errors"],
     ),
     Fault::new(
-        "relative-targets-mended",
+        "relative-targets-corrected",
         "Relative mount targets are taken relative to the root.",
         &[Config(|config| {
             for mount in &mut config.volumes {

@@ -107,7 +107,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["creation/config-recorded"],
     ),
     Fault::new(
-        "image-told-by-id",
+        "image-reported-by-id",
         "The image is reported by its id instead of its configured name.",
         &[Instance(|container| {
             container.image = format!("sha256:{}", "0".repeat(64))
@@ -159,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["creation/image-missing"],
     ),
     Fault::new(
-        "missing-volume-is-made",
+        "missing-volume-is-created",
         "A creation creates the missing volume that it mounts.",
         &[CreateContainer(|inside, config| {
             makes_volumes(inside, config).boxed()
@@ -177,26 +177,26 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 async fn also_starts(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
-    inside.driver.start_container(&made.id).await?;
-    Ok(made)
+    let created = inside.driver.create_container(config).await?;
+    inside.driver.start_container(&created.id).await?;
+    Ok(created)
 }
 
 async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
+    let created = inside.driver.create_container(config).await?;
     // Long enough for concurrent creations to complete.
     sleep(Duration::from_secs(1)).await;
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let mut all = inside.driver.list_containers(&own).await?;
-    Ok(all.pop().unwrap_or(made))
+    Ok(all.pop().unwrap_or(created))
 }
 
 async fn keeps_labels(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
+    let created = inside.driver.create_container(config).await?;
     inside
         .memory
-        .note(&format!("{} is of {}", made.id, inside.number()));
-    Ok(made)
+        .note(&format!("{} is of {}", created.id, inside.number()));
+    Ok(created)
 }
 
 async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {

@@ -226,9 +226,9 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
         let id = ContainerId::new(name.unwrap_or_default())?;
         driver.remove_container(&id, RemoveOptions::force()).await
     });
-    let made = inside.driver.create_container(config).await;
+    let created = inside.driver.create_container(config).await;
     dropped.done();
-    made
+    created
 }
 
 async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
@@ -252,10 +252,10 @@ async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<Event
     let memory = inside.memory.clone();
     let dropped = WhenDropped::then(async move { memory.note(GONE) });
     let memory = inside.memory.clone();
-    let told = changed(inside.driver.events(filter).await?, move |event| {
+    let reported = changed(inside.driver.events(filter).await?, move |event| {
         (memory.count(GONE) == 0).then_some(event)
     });
-    Ok(until_dropped(told, dropped))
+    Ok(until_dropped(reported, dropped))
 }
 
 async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
@@ -267,9 +267,9 @@ async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Re
         }
     };
     let dropped = WhenDropped::then(begin());
-    let begun = goes_on(begin()).await;
+    let began = goes_on(begin()).await;
     dropped.done();
-    begun
+    began
 }
 
 async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
@@ -285,7 +285,7 @@ async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) ->
 }
 
 async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-    let gone = format!("one who waited for {id} has gone");
+    let gone = format!("a wait for {id} was dropped");
     let (memory, what) = (inside.memory.clone(), gone.clone());
     let dropped = WhenDropped::then(async move { memory.note(&what) });
     let before = inside.memory.count(&gone);
@@ -296,7 +296,7 @@ async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) ->
     };
     let exit = tokio::select! {
         exit = inside.driver.wait_container(id, options) => exit,
-        () = ends => Err(InternalError::new("the wait was given up").into()),
+        () = ends => Err(InternalError::new("the wait was abandoned").into()),
     };
     dropped.done();
     exit

@@ -27,7 +27,7 @@ use crate::self_test::mutation::Mutation::{
 
 macro_rules! swallowed {
     ($(
-        $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $asked:expr)?
+        $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $requested:expr)?
             => $answer:expr $(, $also:literal)*;
     )*) => {
         /// Operations that succeed for a resource that does not exist.
@@ -36,7 +36,7 @@ macro_rules! swallowed {
             concat!("`", stringify!($operation), "` of a missing resource succeeds."),
             &[$Operation(|inside, $($argument),*| async move {
                 match inside.driver.$operation($($argument),*).await {
-                    Err(error) if error.is_not_found() $(&& $asked)? => Ok($answer),
+                    Err(error) if error.is_not_found() $(&& $requested)? => Ok($answer),
                     answer => answer,
                 }
             }.boxed())],
@@ -394,8 +394,8 @@ async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: Remove
 }
 
 async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await;
-    if made
+    let created = inside.driver.create_container(config).await;
+    if created
         .as_ref()
         .is_err_and(|error| error.code() == codes::NETWORK_NOT_FOUND)
     {
@@ -403,5 +403,5 @@ async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<Contai
         without.network = NetworkMode::None;
         inside.driver.create_container(&without).await?;
     }
-    made
+    created
 }

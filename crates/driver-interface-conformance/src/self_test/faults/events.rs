@@ -48,12 +48,12 @@ pub(super) const FAULTS: &[Fault] = &[
                     let end = event
                         .as_ref()
                         .is_ok_and(|event| event.kind() == EventKind::Stopped);
-                    let told = if end {
+                    let reported = if end {
                         [held.replace(event), None]
                     } else {
                         [Some(event), held.take()]
                     };
-                    futures_util::stream::iter(told.into_iter().flatten())
+                    futures_util::stream::iter(reported.into_iter().flatten())
                 })))
             }
             .boxed()
@@ -61,21 +61,21 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/life"],
     ),
     Fault::new(
-        "events-of-own-making-alone",
+        "events-of-own-containers-only",
         "A driver reports only events of containers that it created itself.",
         &[
             CreateContainer(|inside, config| {
                 async move {
-                    let made = inside.driver.create_container(config).await?;
-                    inside.memory.note(&made_by(&inside.driver, &made.id));
-                    Ok(made)
+                    let created = inside.driver.create_container(config).await?;
+                    inside.memory.note(&created_by(&inside.driver, &created.id));
+                    Ok(created)
                 }
                 .boxed()
             }),
             Events(|inside, filter| {
                 let (driver, memory) = (Arc::clone(&inside.driver), inside.memory.clone());
-                told(inside, filter, move |event| {
-                    let own = |id: &ContainerId| memory.count(&made_by(&driver, id)) > 0;
+                reported(inside, filter, move |event| {
+                    let own = |id: &ContainerId| memory.count(&created_by(&driver, id)) > 0;
                     Some(event).filter(|event| event.container_id().is_none_or(own))
                 })
                 .boxed()
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-of-creation-lost",
         "The creation of a container is not reported.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(event).filter(|event| event.kind() != EventKind::Created)
             })
             .boxed()
@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-exit-codes",
         "Exit events have no exit code.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
         })],
         &["events/exit-code"],
     ),
@@ -111,7 +111,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-have-one-code",
         "Exit events always have exit code 0.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
         })],
         &["events/exit-code"],
     ),
@@ -119,7 +119,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-labels",
         "Events lack the container's labels.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(with_container(event, |container| container.labels.clear()))
             })
             .boxed()
@@ -130,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-sessions",
         "Events lack the session.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(with_container(event, |container| container.session_id = None))
             })
             .boxed()
@@ -194,8 +194,8 @@ pub(super) const FAULTS: &[Fault] = &[
                 if filter.since.is_none() {
                     return Ok(stream);
                 }
-                let told = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
-                Ok(EventStream::new(stream.take_until(told)))
+                let reported = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
+                Ok(EventStream::new(stream.take_until(reported)))
             }
             .boxed()
         })],
@@ -242,7 +242,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-of-a-life-alone",
         "Only creation, start, exit and removal of a container are reported.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(event).filter(|event| {
                     [
                         EventKind::Created,
@@ -260,11 +260,11 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Returns the entry recorded for a container that a driver has created.
-fn made_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
+fn created_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }
 
-async fn told(
+async fn reported(
     inside: &Inside,
     filter: &EventFilter,
     change: impl FnMut(Event) -> Option<Event> + Send + 'static,

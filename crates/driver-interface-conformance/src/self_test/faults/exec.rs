@@ -97,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/environment", "exec/no-such-program"],
     ),
     Fault::new(
-        "exec-ignores-folder",
+        "exec-ignores-working-dir",
         "A command runs in the container's working directory, regardless of its options.",
         &[Command(|config| config.working_dir = None)],
         &["exec/environment", "exec/no-such-program"],
@@ -276,7 +276,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/no-such-program", "exec-stream/refusals"],
     ),
     Fault::new(
-        "exec-does-not-look-first",
+        "exec-skips-validation",
         "Invalid commands are passed to the engine.",
         &[
             Exec(|inside, id, config| {
@@ -285,14 +285,14 @@ pub(super) const FAULTS: &[Fault] = &[
                     .boxed()
             }),
             ExecStream(|inside, id, config| {
-                let begun = inside.driver.exec_stream(id, config);
-                begun
+                let began = inside.driver.exec_stream(id, config);
+                began
                     .map(|result| result.map_err(|error| refused_by_engine(id, error)))
                     .boxed()
             }),
             ExecDetached(|inside, id, config| {
-                let begun = inside.driver.exec_detached(id, config);
-                begun
+                let began = inside.driver.exec_detached(id, config);
+                began
                     .map(|result| result.map_err(|error| refused_by_engine(id, error)))
                     .boxed()
             }),
@@ -336,7 +336,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/container-gone"],
     ),
     Fault::new(
-        "exec-errors-tell-variables",
+        "exec-errors-contain-variables",
         "Errors contain the command's variables.",
         &[Exec(|inside, id, config| {
             let variables = format!("{:?}", config.env);
@@ -345,7 +345,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/secrets-stay-out-of-errors"],
     ),
     Fault::new(
-        "exec-errors-tell-the-input",
+        "exec-errors-contain-input",
         "Errors contain the command's input.",
         &[Exec(|inside, id, config| {
             let input = format!("{:?}", config.stdin);

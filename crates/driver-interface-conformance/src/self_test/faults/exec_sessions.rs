@@ -126,7 +126,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-stream/slow-reader"],
     ),
     Fault::new(
-        "exec-stream-outcome-told-once",
+        "exec-stream-outcome-returned-once",
         "Only the first wait returns the outcome.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::SecondWait)).boxed()
@@ -189,7 +189,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "exec-status-of-what-never-was",
+        "exec-status-of-unknown-command",
         "An unknown detached command is reported as running.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| status.or(Some(ExecStatus::running()))).boxed()
@@ -284,7 +284,7 @@ enum Flaw {
 struct Control {
     inside: Arc<dyn ExecControl>,
     flaw: Flaw,
-    told: AtomicBool,
+    reported: AtomicBool,
 }
 
 /// Injects a fault into a session's control.
@@ -296,8 +296,12 @@ fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
 fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let right = Arc::clone(&inside);
-    let told = AtomicBool::new(false);
-    let control = Control { inside, flaw, told };
+    let reported = AtomicBool::new(false);
+    let control = Control {
+        inside,
+        flaw,
+        reported,
+    };
     let session = ExecSession::new(session.stdin, session.stdout, session.stderr, control);
     (session, right)
 }
@@ -313,8 +317,8 @@ impl ExecControl for Control {
 
     async fn wait(&self) -> Result<ExecOutcome> {
         let outcome = self.inside.wait().await?;
-        if self.told.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
-            return Err(ExecFailedError::new("session", "its end was told already").into());
+        if self.reported.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
+            return Err(ExecFailedError::new("session", "its outcome was already returned").into());
         }
         match outcome {
             ExecOutcome::Exited(_) if self.flaw == Flaw::Code => Ok(ExecOutcome::Exited(0)),
@@ -325,7 +329,7 @@ impl ExecControl for Control {
     async fn kill(&self) -> Result<()> {
         match self.flaw {
             Flaw::Kill => Ok(()),
-            Flaw::KillOfEnded if self.told.load(Ordering::Relaxed) => {
+            Flaw::KillOfEnded if self.reported.load(Ordering::Relaxed) => {
                 Err(ExecFailedError::new("session", "there is nothing to kill").into())
             }
             _ => self.inside.kill().await,

@@ -28,6 +28,6 @@ pub(super) const FAULTS: &[Fault] = &[
 
 async fn panics(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let all = inside.driver.list_containers(filter).await?;
-    assert!(all.is_empty(), "a field was missing in what the engine said");
+    assert!(all.is_empty(), "a field was missing in the engine's response");
     Ok(all)
 }

@@ -144,7 +144,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "read-file-of-a-folder-is-empty",
+        "read-file-of-a-directory-is-empty",
         "A directory is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
             directory_is_an_empty_file(inside, id, path, options).boxed()
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/mode-and-owner"],
     ),
     Fault::new(
-        "write-file-makes-folders",
+        "write-file-creates-directories",
         "Missing directories are always created.",
         &[Write(|inside, id, path, file| {
             inside.driver.write_file(id, path, file.create_parents(true))
@@ -187,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/parents"],
     ),
     Fault::new(
-        "write-file-makes-no-folders",
+        "write-file-creates-no-directories",
         "Missing directories are an error, also if the options ask to create them.",
         &[Write(|inside, id, path, file| {
             inside.driver.write_file(id, path, file.create_parents(false))

@@ -182,7 +182,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[PullImage(|inside, image, options| {
             async move {
                 if inside.memory.note(image.as_str()) > 0 {
-                    return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+                    return Err(ImagePullError::new(image.as_str(), "it already exists").into());
                 }
                 inside.driver.pull_image(image, options).await
             }
@@ -224,7 +224,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/import-broken"],
     ),
     Fault::new(
-        "pull-tells-no-result",
+        "pull-returns-no-result",
         "A pull ends without returning the image.",
         &[PullImage(|inside, image, options| {
             async move {
@@ -286,7 +286,7 @@ pub(super) const FAULTS: &[Fault] = &[
             if options.credentials.is_none() {
                 return inside.driver.pull_image(image, options);
             }
-            let error = ImagePullError::new(image.as_str(), "credentials were not asked for");
+            let error = ImagePullError::new(image.as_str(), "credentials are not required");
             std::future::ready(Err(error.into())).boxed()
         })],
         &["images/pull-credentials"],
@@ -300,7 +300,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/pull-credentials"],
     ),
     Fault::new(
-        "pull-errors-tell-secrets",
+        "pull-errors-contain-secrets",
         "Errors of a pull contain its credentials.",
         &[PullImage(|inside, image, options| {
             pull_tells_secrets(inside, image, options).boxed()
@@ -316,7 +316,7 @@ async fn pull_keeps_credentials(
 ) -> Result<PullStream> {
     const KEPT: &str = "credentials";
     if options.credentials.is_none() && inside.memory.has(KEPT) {
-        return Err(AuthenticationError::new("the registry knows nobody of that name").into());
+        return Err(AuthenticationError::new("the registry does not know that user").into());
     }
     if options.credentials.is_some() {
         inside.memory.note(KEPT);
@@ -330,13 +330,17 @@ async fn pull_tells_secrets(inside: &Inside, image: &ImageRef, options: PullOpti
         Some(RegistryCredentials::IdentityToken(token)) => token.clone(),
         _ => String::new(),
     };
-    let told = {
+    let reported = {
         let image = image.clone();
         move |error: DriverError| {
             let message = format!("{} with {secret:?}", error.message());
             DriverError::from(ImagePullError::new(image.as_str(), message))
         }
     };
-    let steps = inside.driver.pull_image(image, options).await.map_err(&told)?;
-    Ok(PullStream::new(steps.map(move |step| step.map_err(&told))))
+    let steps = inside
+        .driver
+        .pull_image(image, options)
+        .await
+        .map_err(&reported)?;
+    Ok(PullStream::new(steps.map(move |step| step.map_err(&reported))))
 }

@@ -36,7 +36,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/start/idempotent", "lifecycle/state/random-walk"],
     ),
     Fault::new(
-        "start-again-starts-anew",
+        "start-again-restarts",
         "Starting a running container restarts it.",
         &[StartContainer(|inside, id| starts_anew(inside, id).boxed())],
         &["lifecycle/start/idempotent", "concurrency/start"],
@@ -65,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "missing-program-is-fine",
+        "missing-program-succeeds",
         "Starting a container with a missing program succeeds.",
         &[StartContainer(|inside, id| {
             missing_program_is_fine(inside, id).boxed()
@@ -98,7 +98,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
-        "zeros-are-told",
+        "zeros-are-reported",
         "The engine's zero times are reported as start and exit times.",
         &[Instance(|container| {
             let never = SystemTime::UNIX_EPOCH;
@@ -207,7 +207,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/state/legal-sequence", "lifecycle/state/random-walk"],
     ),
     Fault::new(
-        "list-tells-less",
+        "list-lacks-start-times",
         "A list lacks the start times that `get_container` returns.",
         &[ListContainers(|inside, filter| {
             list_tells_less(inside, filter).boxed()

@@ -93,8 +93,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "labels-match-by-their-beginning",
         "A label value in a filter matches all values with that prefix.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, wanted| {
-                wanted
+            labelled(inside, filter, |has, required| {
+                required
                     .iter()
                     .all(|(key, value)| has.get(key).is_some_and(|has| has.starts_with(value)))
             })
@@ -106,8 +106,8 @@ pub(super) const FAULTS: &[Fault] = &[
         "labels-are-or-ed",
         "One matching label of a filter is enough.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, wanted| {
-                wanted.is_empty() || wanted.iter().any(|(key, value)| has.get(key) == Some(value))
+            labelled(inside, filter, |has, required| {
+                required.is_empty() || required.iter().any(|(key, value)| has.get(key) == Some(value))
             })
             .boxed()
         })],
@@ -345,11 +345,11 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "driver-knows-only-what-it-made",
+        "driver-lists-only-its-own",
         "A driver lists the containers it remembers, not those of the engine.",
         &[
             CreateContainer(|inside, config| remembered(inside, config).boxed()),
-            ListContainers(|inside, filter| what_it_made(inside, filter).boxed()),
+            ListContainers(|inside, filter| what_it_created(inside, filter).boxed()),
         ],
         &["cleanup/by-another-process"],
     ),
@@ -452,12 +452,12 @@ async fn refused_while_it_runs(inside: &Inside, id: &ContainerId, _: RemoveOptio
 }
 
 async fn remembered(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
-    inside.memory.note(&own(inside, &made.id));
-    Ok(made)
+    let created = inside.driver.create_container(config).await?;
+    inside.memory.note(&own(inside, &created.id));
+    Ok(created)
 }
 
-async fn what_it_made(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn what_it_created(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut list = inside.driver.list_containers(filter).await?;
     list.retain(|container| inside.memory.has(&own(inside, &container.id)));
     Ok(list)

@@ -175,9 +175,9 @@ async fn fetches(inside: &Inside, config: &ContainerConfig) -> Result<CreationPl
 
 async fn with_the_fetched(inside: &Inside, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
     let mut images = inside.driver.list_images(filter).await?;
-    let wanted = filter.reference.as_ref().map_or("", |image| image.as_str());
-    if inside.memory.latest(&format!("fetched {wanted}")).is_some() {
-        images.push(ImageInfo::new(wanted, 1));
+    let required = filter.reference.as_ref().map_or("", |image| image.as_str());
+    if inside.memory.latest(&format!("fetched {required}")).is_some() {
+        images.push(ImageInfo::new(required, 1));
     }
     Ok(images)
 }
@@ -191,7 +191,7 @@ async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<C
 async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.enforcement.disk = match plan.enforcement.disk {
-        Enforcement::Enforced => Enforcement::unsupported("made up"),
+        Enforcement::Enforced => Enforcement::unsupported("invented"),
         _ => Enforcement::Enforced,
     };
     Ok(plan)

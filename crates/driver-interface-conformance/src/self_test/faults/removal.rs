@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["removal/running-forced"],
     ),
     Fault::new(
-        "removal-of-removed-is-fine",
+        "removal-of-removed-succeeds",
         "Removing a missing container succeeds.",
         &[RemoveContainer(|inside, id, options| {
             removed_is_fine(inside, id, options).boxed()
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["errors/not-found/start-container", "removal/gone-everywhere"],
     ),
     Fault::new(
-        "volume-removal-of-removed-is-fine",
+        "volume-removal-of-removed-succeeds",
         "Removing a missing volume succeeds.",
         &[RemoveVolume(|inside, id| removed_volume(inside, id).boxed())],
         &["concurrency/remove-volume", "errors/not-found/remove-volume"],

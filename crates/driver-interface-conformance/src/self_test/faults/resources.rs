@@ -72,10 +72,10 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "taken-volume-is-fine",
+        "taken-volume-succeeds",
         "Creating a volume with a taken name returns the existing one.",
         &[CreateVolume(|inside, config| {
-            made_or_there(inside, config).boxed()
+            created_or_there(inside, config).boxed()
         })],
         &["volumes/name-taken", "concurrency/create-volume"],
     ),
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "taken-network-is-fine",
+        "taken-network-succeeds",
         "Creating a network with a taken name returns the existing one.",
         &[CreateNetwork(|inside, config| {
             made_or_there_network(inside, config).boxed()
@@ -379,19 +379,19 @@ async fn make_network(
     inside.driver.create_network(&changed).await
 }
 
-async fn made_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
-    let made = inside.driver.create_volume(config).await;
+async fn created_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+    let created = inside.driver.create_volume(config).await;
     match inside.driver.get_volume(&VolumeId::new(&config.name)?).await {
-        Ok(Some(there)) if made.is_err() => Ok(there),
-        _ => made,
+        Ok(Some(there)) if created.is_err() => Ok(there),
+        _ => created,
     }
 }
 
 async fn made_or_there_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
-    let made = inside.driver.create_network(config).await;
+    let created = inside.driver.create_network(config).await;
     match inside.driver.find_network(&config.name).await {
-        Ok(Some(there)) if made.is_err() => Ok(there),
-        _ => made,
+        Ok(Some(there)) if created.is_err() => Ok(there),
+        _ => created,
     }
 }
 
@@ -551,8 +551,8 @@ async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<Sta
 }
 
 async fn clean_ups_meet(inside: &Inside) -> Result<usize> {
-    let begun = inside.memory.note("a clean-up begins");
-    let meets = begun > inside.memory.count("a clean-up ends");
+    let began = inside.memory.note("a clean-up begins");
+    let meets = began > inside.memory.count("a clean-up ends");
     let removed = inside.driver.remove_idle_networks().await;
     sleep(Duration::from_millis(50)).await;
     inside.memory.note("a clean-up ends");

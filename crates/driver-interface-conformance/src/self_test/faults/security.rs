@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["security/read-only-root"],
     ),
     Fault::new(
-        "host-folder-mounted",
+        "host-directory-mounted",
         "An unrequested directory of the host is mounted.",
         &[Config(|config| {
             config

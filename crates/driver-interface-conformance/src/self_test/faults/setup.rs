@@ -23,7 +23,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "bad-working-dir-passes",
         "A working directory that is not absolute is replaced with the image's.",
         &[Config(|config| {
-            config.working_dir = config.working_dir.take().filter(|directory| directory.starts_with('/'));
+            config.working_dir = config
+                .working_dir
+                .take()
+                .filter(|directory| directory.starts_with('/'));
         })],
         &["setup/hostile"],
     ),
@@ -221,7 +224,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ports/given", "ports/taken"],
     ),
     Fault::new(
-        "unpublished-ports-told",
+        "unpublished-ports-reported",
         "The instance reports a port that is not published.",
         &[Instance(|container| {
             if !container.ports.is_empty() {

@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["kill/signal-reaches-the-process"],
     ),
     Fault::new(
-        "kill-of-ended-is-fine",
+        "kill-of-exited-succeeds",
         "A signal to a container that is not running succeeds.",
         &[KillContainer(|inside, id, signal| {
             kill_of_ended_is_fine(inside, id, signal).boxed()
@@ -102,7 +102,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["pause/already", "concurrency/pause"],
     ),
     Fault::new(
-        "pause-of-ended-is-fine",
+        "pause-of-exited-succeeds",
         "Pausing a container that is not running succeeds.",
         &[PauseContainer(|inside, id| {
             pause_of_ended_is_fine(inside, id).boxed()

@@ -31,7 +31,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/memory"],
     ),
     Fault::new(
-        "stats-share-of-the-first-figure",
+        "stats-share-of-the-first-measurement",
         "The CPU share comes from a first measurement, which has no predecessor.",
         &[ContainerStats(|inside, id| {
             stats(inside, id, |stats| stats.cpu_cores = 0.0).boxed()
@@ -66,7 +66,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["stats/limits", "stats/memory"],
     ),
     Fault::new(
-        "stats-totals-start-anew",
+        "stats-totals-restart",
         "Totals restart with every measurement.",
         &[ContainerStats(|inside, id| totals_start_anew(inside, id).boxed())],
         &["stats/limits", "stats/cpu"],

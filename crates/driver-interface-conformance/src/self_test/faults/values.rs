@@ -340,7 +340,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["values/large-limits", "values/plan"],
     ),
     Fault::new(
-        "told-memory-in-32-bits",
+        "reported-memory-in-32-bits",
         "The memory limit of an instance is reported in 32 bits.",
         &[Instance(|container| container.resources.memory %= 4096)],
         &["values/large-limits"],

@@ -24,7 +24,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/exit-code", "wait/many-waiters", "wait/ended-already"],
     ),
     Fault::new(
-        "wait-tells-its-own-time",
+        "wait-returns-its-own-time",
         "The exit time of a wait is the time of its own return.",
         &[WaitContainer(|inside, id, options| {
             tells_its_own_time(inside, id, options).boxed()
@@ -32,7 +32,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/exit-code", "wait/ended-already", "wait/many-waiters"],
     ),
     Fault::new(
-        "wait-looks-for-the-next-end",
+        "wait-expects-another-exit",
         "A wait for an exited container waits for another exit.",
         &[WaitContainer(|inside, id, options| {
             for_the_next_end(inside, id, options).boxed()
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["wait/timeout"],
     ),
     Fault::new(
-        "wait-tells-only-one",
+        "wait-answers-only-one",
         "Only the first of several waits for a container gets the exit code.",
         &[WaitContainer(|inside, id, options| {
             tells_only_one(inside, id, options).boxed()

@@ -185,7 +185,7 @@ impl Inner {
                 let awaited = self.networks.begin(&name);
                 let ready = match self.engine.dialect().creation_needs_network {
                     true => self.ensure_default_network(&name, &config.session_id).await,
-                    // A container must never join somebody else's network of that name.
+                    // A container must never join another owner's network of that name.
                     false => self.refuse_network_of_others(&name).await,
                 };
                 ready.map_err(no_network)?;

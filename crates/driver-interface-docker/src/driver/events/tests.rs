@@ -39,7 +39,7 @@ fn engine(
     let socket: PathBuf = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let served = tokio::spawn(async move {
-        let (mut asked, mut open) = (Vec::new(), Vec::new());
+        let (mut requested, mut open) = (Vec::new(), Vec::new());
         for step in steps {
             let (mut stream, _) = listener.accept().await.unwrap();
             if matches!(step, Step::Drops) {
@@ -48,7 +48,7 @@ fn engine(
             let mut head = vec![0; 8192];
             let read = stream.read(&mut head).await.unwrap();
             let head = String::from_utf8_lossy(&head[..read]).into_owned();
-            asked.push(head.split(' ').nth(1).unwrap().to_owned());
+            requested.push(head.split(' ').nth(1).unwrap().to_owned());
             let (events, cut) = match &step {
                 Step::Ends(events) | Step::Stays(events) => (events.join("\n"), ""),
                 Step::Breaks(events) => (events.join("\n"), "{\"Type\":"),
@@ -62,7 +62,7 @@ fn engine(
         }
         // Keep the last connections open until the end of the test.
         std::mem::forget(open);
-        asked
+        requested
     });
     let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
     (engine, served)
@@ -119,10 +119,13 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_duplicate() {
             (Stopped, 40_000)
         ]
     );
-    let asked = served.await.unwrap();
-    assert!(asked[0].contains("/events?since=0.000004000&"), "{asked:?}");
+    let requested = served.await.unwrap();
+    assert!(
+        requested[0].contains("/events?since=0.000004000&"),
+        "{requested:?}"
+    );
     // The request starts well before the last event, which is then expected to show up.
-    assert!(asked[1].contains("since=0.000000000&"), "{asked:?}");
+    assert!(requested[1].contains("since=0.000000000&"), "{requested:?}");
 }
 
 #[tokio::test]

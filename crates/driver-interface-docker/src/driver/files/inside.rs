@@ -17,7 +17,7 @@ use driver_interface_types::ExecConfig;
 use tokio::io::{WriteHalf, split};
 use tokio::time::timeout;
 
-use super::place::{FileRequest, cut, unread};
+use super::location::{FileRequest, cut, unread};
 use crate::driver::exec::{Input, StartedExec, Tree, begin};
 use crate::driver::inner::{Inner, unique};
 use crate::engine::ExecReader;
@@ -76,7 +76,7 @@ struct Inside {
 
 /// A script to run.
 struct Script<'a> {
-    asked: FileRequest<'a>,
+    request: FileRequest<'a>,
     user: &'a str,
     text: &'static str,
     args: &'a [&'a str],
@@ -99,8 +99,8 @@ impl Inside {
             .user(script.user);
         let StartedExec { io, tree } = begin(
             inner,
-            script.asked.operation,
-            script.asked.container,
+            script.request.operation,
+            script.request.container,
             &config,
             input,
         )
@@ -112,8 +112,8 @@ impl Inside {
             mark,
             held: BytesMut::new(),
             error_text: Vec::new(),
-            operation: script.asked.operation,
-            path: script.asked.path.to_owned(),
+            operation: script.request.operation,
+            path: script.request.path.to_owned(),
             user: script.user.to_owned(),
         };
         Ok((inside, write))
@@ -154,12 +154,12 @@ impl Inside {
 
     /// Returns the error for a script that exited without a status.
     async fn silent(&mut self) -> DriverError {
-        let ended = match self.tree.ended().await {
-            Ok(ended) => ended,
+        let exited = match self.tree.exited().await {
+            Ok(exited) => exited,
             Err(error) => return error,
         };
         self.tree.disarm();
-        match ended.and_then(|ended| ended.failure(&self.held, &self.error_text)) {
+        match exited.and_then(|exited| exited.failure(&self.held, &self.error_text)) {
             Some(text) => {
                 let error = self.tree.start_error(text).await;
                 if error.hint() == Some(Hint::CommandNotFound) {

@@ -72,13 +72,13 @@ impl Inner {
         };
         match self.create_network_once(&plan).await? {
             Settled::Won(record) => {
-                let made = resource::network(&record);
-                let made =
-                    made.map_err(|failure| self.error(Operation::CreateNetwork, &config.name, failure))?;
+                let created = resource::network(&record);
+                let created =
+                    created.map_err(|failure| self.error(Operation::CreateNetwork, &config.name, failure))?;
                 let undo = async move {
                     let _ = self.engine.remove_network(&record.id).await;
                 };
-                Ok(Rollback::new(made, undo))
+                Ok(Rollback::new(created, undo))
             }
             Settled::Lost => Err(taken(&config.name).into()),
             Settled::Gone => Err(removed(&config.name).into()),
@@ -179,14 +179,16 @@ impl Inner {
         Ok(found)
     }
 
-    pub(in crate::driver) async fn remove_network(self: Arc<Self>, asked: String) -> Result<()> {
-        let network = self.network(&asked).await?;
+    pub(in crate::driver) async fn remove_network(self: Arc<Self>, requested: String) -> Result<()> {
+        let network = self.network(&requested).await?;
         if self.has_containers(&network).await? {
             let text = "a container is attached to it";
-            return Err(NetworkRemoveError::new(asked, text).with_hint(Hint::InUse).into());
+            return Err(NetworkRemoveError::new(requested, text)
+                .with_hint(Hint::InUse)
+                .into());
         }
         let removed = self.engine.remove_network(&network.id).await;
-        removed.map_err(|failure| self.error(Operation::RemoveNetwork, &asked, failure))
+        removed.map_err(|failure| self.error(Operation::RemoveNetwork, &requested, failure))
     }
 
     /// Returns whether any container is attached, running or not. Docker itself only checks running containers.

@@ -65,11 +65,11 @@ async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
         Arc::new(MockLocalDriver::new()) as Arc<dyn ContainerDriver>,
         Arc::new(MockDockerDriver::new()),
     ];
-    let place = |cpu: f64| first_with(&drivers, |can| can.bounds.max_cpu.is_none_or(|most| cpu <= most));
-    let small = place(1.0).expect("somebody takes a small job");
-    let big = place(3.0).expect("somebody takes a big job");
+    let location = |cpu: f64| first_with(&drivers, |can| can.bounds.max_cpu.is_none_or(|most| cpu <= most));
+    let small = location(1.0).expect("a worker takes a small job");
+    let big = location(3.0).expect("a worker takes a big job");
     assert_eq!((small.name(), big.name()), ("mock-local", "mock-docker"));
-    assert!(place(64.0).is_none());
+    assert!(location(64.0).is_none());
     big.create_container(&server("job").cpu(3.0)).await?;
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
         .cpu(4.0);
     let old = run(&docker, &config).await;
 
-    // The new one runs before the old one ends, so that somebody always answers.
+    // The new one runs before the old one ends, so that one of them always responds.
     let fitting = fit_to(&config, &local);
     let small = config.clone().cpu(1.5);
     assert_eq!(fit_to(&small, &local), small, "what fits stays as it is");

@@ -1,4 +1,4 @@
-//! A driver that tells everybody who listens what happens.
+//! A driver that notifies subscribers of every change.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Containers that run before somebody needs one.
+//! Containers that are started before they are needed.
 
 use std::sync::Arc;
 

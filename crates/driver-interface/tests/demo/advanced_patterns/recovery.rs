@@ -18,13 +18,13 @@ async fn a_creation_whose_answer_was_lost_is_recognised_by_its_key_and_makes_no_
     driver.faults().drop_next_response(Operation::CreateContainer);
 
     // With a key, creating again is looking: the same key and config give the same container.
-    let made = RetryPolicy::attempts(3)
+    let created = RetryPolicy::attempts(3)
         .run(async || driver.create_container(&config).await)
         .await?;
     assert_eq!(calls(&driver, Operation::CreateContainer), 2);
     assert_eq!(
         list_all(&driver).await,
-        [made],
+        [created],
         "the first try had made it, the second found it"
     );
     Ok(())
@@ -37,7 +37,7 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
     let ours = ContainerFilter::default().label("order", "17");
     driver.faults().drop_next_response(Operation::CreateContainer);
 
-    let made = RetryPolicy::attempts(3)
+    let created = RetryPolicy::attempts(3)
         .run_verified(
             async || driver.create_container(&config).await,
             async || Ok(driver.list_containers(&ours).await?.pop()),
@@ -53,7 +53,7 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
         1,
         "a second one would be refused: name taken"
     );
-    assert_eq!(list_all(&driver).await, [made]);
+    assert_eq!(list_all(&driver).await, [created]);
     Ok(())
 }
 

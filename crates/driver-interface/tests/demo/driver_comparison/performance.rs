@@ -35,9 +35,9 @@ async fn a_change_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_oth
     for (driver, window) in drivers_and_windows() {
         let mut times = Vec::new();
         for _ in 0..5 {
-            let (time, made) = timed(driver.create_container(&server("speed"))).await;
+            let (time, created) = timed(driver.create_container(&server("speed"))).await;
             times.push(time);
-            let id = made.unwrap().id;
+            let id = created.unwrap().id;
             times.push(timed(driver.start_container(&id)).await.0);
             times.push(timed(driver.stop_container(&id, StopOptions::default())).await.0);
             times.push(

@@ -20,15 +20,15 @@ async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers(
             let id = run(&driver, &script("ends", ending)).await;
             let logs = LogOptions::default().follow(true);
             driver.get_container_logs(&id, logs).await?;
-            let ended = lookup(&driver, &id).await;
+            let exited = lookup(&driver, &id).await;
             assert_eq!(
-                (ended.status, ended.state),
+                (exited.status, exited.state),
                 (status, state),
                 "{} {ending}",
                 driver.name()
             );
-            let exit = ended.exit.expect("it ended");
-            assert!(ended.started_at.is_some_and(|start| start <= exit.finished_at));
+            let exit = exited.exit.expect("it ended");
+            assert!(exited.started_at.is_some_and(|start| start <= exit.finished_at));
         }
     }
     Ok(())

@@ -21,12 +21,12 @@ async fn after_failures_in_a_row_calls_are_refused_at_once_without_asking_the_en
     for _ in 0..3 {
         breaker.call(driver.create_container(&config)).await.unwrap_err();
     }
-    let asked = calls(&driver, Operation::CreateContainer);
+    let requested = calls(&driver, Operation::CreateContainer);
     let begin = Instant::now();
     let error = breaker.call(driver.create_container(&config)).await.unwrap_err();
     assert!(matches!(breaker.state(), State::Open { .. }));
     assert_eq!(begin.elapsed(), Duration::ZERO);
-    assert_eq!(calls(&driver, Operation::CreateContainer), asked);
+    assert_eq!(calls(&driver, Operation::CreateContainer), requested);
     assert_eq!((error.effect(), error.is_retryable()), (Effect::NotApplied, true));
 }
 

@@ -47,7 +47,7 @@ async fn a_container_that_is_there_already_is_taken_over() -> Result<()> {
                 let name = ContainerId::new(config.name.clone().unwrap_or_default())?;
                 driver.get_container(&name).await
             }
-            made => made.map(Some),
+            created => created.map(Some),
         }
     }
     let driver = MockDockerDriver::new();

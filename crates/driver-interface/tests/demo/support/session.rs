@@ -39,9 +39,9 @@ impl Session {
     /// Makes a container, unless the session has its share already.
     pub(crate) async fn create(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
         let _turn = self.turn.lock().await;
-        let wanted = self.containers().await?.len() + 1;
-        if wanted > self.limit {
-            let error = ResourceLimitError::new("containers", self.limit as f64, wanted as f64);
+        let expected = self.containers().await?.len() + 1;
+        if expected > self.limit {
+            let error = ResourceLimitError::new("containers", self.limit as f64, expected as f64);
             return Err(error.with_context("session", &self.id).into());
         }
         self.driver.create_container(config).await

@@ -75,7 +75,7 @@ impl Inner {
                 if volume
                     .labels
                     .get(label::OPERATION)
-                    .is_none_or(|made_by| made_by != operation) =>
+                    .is_none_or(|created_by| created_by != operation) =>
             {
                 Ok(())
             }
