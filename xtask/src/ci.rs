@@ -111,7 +111,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     }
     if second.flaky.len() > again::MOST_FLAKY {
         bail!(
-            "{} tests and checks passed only the second time",
+            "{} tests and checks passed only on the second attempt",
             second.flaky.len()
         );
     }
@@ -210,12 +210,12 @@ fn disk_limits(
             println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
             second
                 .not_run
-                .push("disk limits: no engine can have them here".to_owned());
+                .push("disk limits: no engine supports them on this host".to_owned());
             return Ok(Vec::new());
         }
     };
     let out = root.join("target/conformance-disk");
-    let out = out.to_str().context("the path of the workspace is no text")?;
+    let out = out.to_str().context("the path of the workspace is not UTF-8")?;
     let on_it = [
         "xtask",
         "conformance",

@@ -82,7 +82,7 @@ impl FromStr for Engine {
         Self::ALL
             .into_iter()
             .find(|engine| engine.name() == name)
-            .ok_or_else(|| anyhow!("no engine is called {name:?}: docker, podman, registry or docker-quota"))
+            .ok_or_else(|| anyhow!("unknown engine {name:?}: use docker, podman, registry or docker-quota"))
     }
 }
 
@@ -154,9 +154,7 @@ pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result
     Engine::ALL
         .into_iter()
         .filter(|engine| required.contains(engine))
-        .map(|engine| {
-            up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not come up"))
-        })
+        .map(|engine| up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not start")))
         .collect()
 }
 
@@ -191,7 +189,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     }
     ensure!(
         failed.is_empty(),
-        "not everything could be ended: {}",
+        "not everything could be stopped: {}",
         failed.join("; ")
     );
     Ok(ended)
@@ -307,7 +305,7 @@ fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<C
         // Polling the child also reaps it, so that it does not stay behind as a zombie of this process.
         let exited = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
         let why = match exited {
-            Some(exit) => format!("it ended at once ({exit})"),
+            Some(exit) => format!("it exited immediately ({exit})"),
             None if Instant::now() > deadline => {
                 format!(
                     "it does not answer on {address} after {} s",

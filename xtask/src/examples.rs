@@ -49,13 +49,13 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             Ok(failures) => failed.extend(failures),
             Err(error) => {
                 println!("not run on {}: {error:#}", driver.uri);
-                failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+                failed.extend(driver.required.then(|| format!("all of them on {}", driver.uri)));
             }
         }
     }
     for driver in absent {
         println!("not run on {}: {}", driver.uri, driver.reason);
-        failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+        failed.extend(driver.required.then(|| format!("all of them on {}", driver.uri)));
     }
     if !failed.is_empty() {
         bail!("examples failed: {}", failed.join(", "));
@@ -102,7 +102,7 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
         TestImage::Root(root) => root,
         TestImage::Existing(image) => return run_all(names, uri, Some(&image)),
         TestImage::Missing(reason) => bail!("no image: {reason}"),
-        _ => bail!("no image of a kind that is known here"),
+        _ => bail!("no image of a known kind"),
     };
     let image = ImageRef::new(format!(
         "localhost/driver-interface-examples:{}",
@@ -132,7 +132,7 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     for container in driver.list_containers(&ContainerFilter::default()).await? {
         if container.image == image.as_str() {
             let removed = driver.remove_session(&container.session_id).await;
-            println!("removed what session {} has left", container.session_id);
+            println!("removed leftovers of session {}", container.session_id);
             if let Some(error) = removed.failures.into_iter().next() {
                 bail!(error);
             }

@@ -89,7 +89,7 @@ fn a_required_engine_that_is_absent_is_a_failure() {
         &[("DRIVER_INTERFACE_REQUIRE", "docker,podman")],
     );
     assert_eq!(run.code(), 1, "{}", run.stdout());
-    assert!(run.stdout().contains("it had to run"), "{}", run.stdout());
+    assert!(run.stdout().contains("it was required"), "{}", run.stdout());
     let run = conformance(
         "required",
         &["--area", "health"],

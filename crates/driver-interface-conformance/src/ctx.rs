@@ -205,7 +205,7 @@ impl Ctx {
     }
 
     /// Returns a filter for all containers of the check's own session.
-    pub fn own(&self) -> ContainerFilter {
+    pub fn session_filter(&self) -> ContainerFilter {
         ContainerFilter::default().session(self.session().clone())
     }
 

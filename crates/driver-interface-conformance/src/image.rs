@@ -185,12 +185,12 @@ mod tests {
     #[test]
     fn only_programs_without_a_loader_are_static() {
         assert!(is_static_executable(&elf(1)));
-        assert!(!is_static_executable(&elf(3)), "it names a loader");
+        assert!(!is_static_executable(&elf(3)), "it requires a loader");
         assert!(!is_static_executable(b"#!/bin/sh\n"));
-        assert!(!is_static_executable(b"\x7fELF\x02\x01"), "it is cut off");
+        assert!(!is_static_executable(b"\x7fELF\x02\x01"), "it is truncated");
         assert!(
             !is_static_executable(&elf(1)[..66]),
-            "its program header is cut off"
+            "its program header is truncated"
         );
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn beat(path: &str) -> String {
 impl Ctx {
     /// Returns the image in a registry that the target provides.
     pub fn registry_image(&self) -> CheckResult<ImageRef> {
-        let none = || Verdict::NotApplicable("the target names no image of a registry".to_owned());
+        let none = || Verdict::NotApplicable("the target has no registry image".to_owned());
         self.target().registry_image().ok_or_else(none)
     }
 

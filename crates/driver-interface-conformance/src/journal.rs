@@ -46,7 +46,7 @@ pub(crate) struct Pending {
 
 const PENDING: &str = "no answer yet";
 const PANICKED: &str = "panicked";
-const DROPPED: &str = "dropped before it was answered";
+const DROPPED: &str = "dropped before it returned";
 
 impl Journal {
     pub(crate) fn new() -> Arc<Self> {

@@ -88,7 +88,7 @@ impl Ledger {
                 repeatedly(|| unmanaged_resources.remove_all()).await
             });
             let problem = removal.await.unwrap_or_else(|lost| Some(lost.to_string()));
-            leaks.extend(problem.map(|problem| format!("objects of other programs: {problem}")));
+            leaks.extend(problem.map(|problem| format!("unmanaged resources: {problem}")));
         }
         leaks
     }

@@ -59,7 +59,7 @@ impl FromStr for Shard {
             .map(|(number, of)| (number.parse(), of.parse()));
         match numbers {
             Some((Ok(number), Ok(of))) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            _ => Err(format!("{text:?} is no part of a whole, such as 1/3, 2/3 or 3/3")),
+            _ => Err(format!("{text:?} is not a shard, such as 1/3, 2/3 or 3/3")),
         }
     }
 }

@@ -153,7 +153,7 @@ async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image
     match guard::call(DEADLINE, async move { requested.create_container(&config).await }).await {
         Ok(Err(error)) if [codes::IMAGE_NOT_FOUND, codes::IMAGE_PULL_FAILED].contains(&error.code()) => {
             return Image::Missing(format!(
-                "{reference} is not to be had: {}",
+                "{reference} is not available: {}",
                 describe_error(&error)
             ));
         }
@@ -225,10 +225,9 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
             Outcome::Skipped,
             "the target cannot create unmanaged resources".to_owned(),
         )),
-        (Need::Registry, _) if shared.target.registry_image().is_none() => Some((
-            Outcome::NotRun,
-            "the target names no image of a registry".to_owned(),
-        )),
+        (Need::Registry, _) if shared.target.registry_image().is_none() => {
+            Some((Outcome::NotRun, "the target has no registry image".to_owned()))
+        }
         (Need::Link, _) if shared.target.engine_address().is_none() => Some((
             Outcome::Skipped,
             "the target has no engine address for a fault proxy".to_owned(),

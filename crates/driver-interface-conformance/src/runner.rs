@@ -146,7 +146,7 @@ pub async fn run_checks(
             // The results so far are kept.
             Err(error) => {
                 report.leaks.push(format!(
-                    "the engine went away before repetition {}: {error}",
+                    "the engine became unreachable before repetition {}: {error}",
                     number + 1
                 ));
                 break;

@@ -198,7 +198,7 @@ async fn an_image_that_is_not_to_be_had_is_none() {
     assert_eq!(lacking.outcome, Outcome::NotRun);
     let message = lacking.message.as_deref().unwrap();
     assert!(
-        message.starts_with("no test image: registry.invalid/none:1 is not to be had: IMAGE_"),
+        message.starts_with("no test image: registry.invalid/none:1 is not available: IMAGE_"),
         "{message}"
     );
     let report = report_on(&[check("c/makes-things")], named("busybox")).await;

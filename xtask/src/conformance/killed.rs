@@ -32,7 +32,7 @@ impl Record {
             fs::rename(&draft, &path)?;
             Ok(file)
         };
-        let file = begin().with_context(|| format!("cannot keep a record in {}", directory.display()))?;
+        let file = begin().with_context(|| format!("cannot write a record to {}", directory.display()))?;
         Ok(Self {
             path,
             file,
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(
             abandoned(&directory, ENDPOINT).len(),
             0,
-            "another run sweeps it already"
+            "another run is already sweeping it"
         );
         let one = found.remove(0);
         assert_eq!(one.namespaces, namespaces);

@@ -47,7 +47,7 @@ impl Output {
 
     /// Reports immediately that a driver is unavailable, so that its silence is not mistaken for success.
     pub(super) fn absent(&self, target: &NotRun) {
-        let must = if target.required { "it had to run: " } else { "" };
+        let must = if target.required { "it was required: " } else { "" };
         self.say(&format!(
             "\u{1b}[33m{}\u{1b}[0m  not run: {must}{}",
             target.uri, target.reason
@@ -63,13 +63,13 @@ impl Output {
     pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
         if !found.is_empty() {
             self.say(&format!(
-                "{uri}  removed what a run that was killed had left: {}",
+                "{uri}  removed leftovers of a killed run: {}",
                 found.join(", ")
             ));
         }
         for problem in problems {
             self.say(&format!(
-                "\u{1b}[33m{uri}\u{1b}[0m  what a run that was killed had left could not be removed: {problem}"
+                "\u{1b}[33m{uri}\u{1b}[0m  leftovers of a killed run could not be removed: {problem}"
             ));
         }
     }

@@ -77,7 +77,7 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
             Ok(endpoint) if sockets.contains(&endpoint) => {
                 absent.push(NotRun::new(
                     uri,
-                    format!("it is the engine at {endpoint}, which is checked already"),
+                    format!("it is the engine at {endpoint}, which is already checked"),
                     false,
                 ));
             }

@@ -195,7 +195,7 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
     let read = stream.take(MAX_ANSWER).read_to_end(&mut answer).map_err(failed)?;
     if read as u64 == MAX_ANSWER {
         return Err(format!(
-            "{method} {path}: the answer is longer than {MAX_ANSWER} bytes"
+            "{method} {path}: the response is longer than {MAX_ANSWER} bytes"
         ));
     }
     let answer = String::from_utf8_lossy(&answer);
@@ -236,7 +236,7 @@ impl UnmanagedResources for EngineUnmanagedResources {
         let id = created
             .get("Id")
             .and_then(Value::as_str)
-            .ok_or("the engine gave no id")?
+            .ok_or("the engine returned no id")?
             .to_owned();
         self.request("POST", format!("/containers/{id}/start"), None)
             .await?;

@@ -102,7 +102,7 @@ impl Record {
         }
         ensure!(
             !self.is_alive(),
-            "process {} ({}) does not end",
+            "process {} ({}) does not exit",
             self.pid,
             self.program
         );
@@ -121,7 +121,7 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
         }
         ensure!(
             Instant::now() < deadline,
-            "helper processes {helpers:?} do not end"
+            "helper processes {helpers:?} do not exit"
         );
         let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
         // Containers first: without their parent they could not be found.

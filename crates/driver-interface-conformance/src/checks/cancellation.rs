@@ -80,7 +80,7 @@ async fn nothing_left(ctx: &Ctx) -> CheckResult {
     sleep(settled).await;
     let about = "the containers of the session to be gone";
     ctx.eventually(about, Duration::from_secs(20), || async {
-        let left = ctx.driver().list_containers(&ctx.own()).await?;
+        let left = ctx.driver().list_containers(&ctx.session_filter()).await?;
         Ok(if left.is_empty() {
             Ok(())
         } else {
@@ -91,7 +91,7 @@ async fn nothing_left(ctx: &Ctx) -> CheckResult {
     sleep(settled).await;
     ctx.equal(
         "containers left later",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -153,7 +153,7 @@ async fn create_again(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         5,
     )
 }

@@ -174,7 +174,7 @@ async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
     ctx.ensure("the error names the unenforceable options", named, text)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }

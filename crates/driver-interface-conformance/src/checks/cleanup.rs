@@ -61,7 +61,7 @@ async fn session(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers of the session",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     ctx.equal("the other session's container", ctx.get(&other.id).await?, other)?;
@@ -110,7 +110,7 @@ async fn everything(ctx: Ctx) -> CheckResult {
 async fn another_process(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let second = ctx.second_driver().await?;
-    let found = second.list_containers(&ctx.own()).await?;
+    let found = second.list_containers(&ctx.session_filter()).await?;
     ctx.equal("the containers it finds", found, vec![running.clone()])?;
     let removed = second.remove_session(ctx.session()).await;
     ctx.equal(

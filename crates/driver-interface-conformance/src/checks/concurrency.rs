@@ -113,7 +113,7 @@ async fn create_same_name(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -310,7 +310,7 @@ async fn list_during_churn(ctx: Ctx) -> CheckResult {
             async move {
                 for _ in 0..6 {
                     if number == 0 {
-                        let listed = driver.list_containers(&ctx.own()).await?;
+                        let listed = driver.list_containers(&ctx.session_filter()).await?;
                         ctx.ensure(
                             "the list has the one that stays",
                             listed.iter().any(|one| one.id == id),

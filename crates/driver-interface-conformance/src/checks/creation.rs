@@ -165,7 +165,7 @@ async fn name_round_trip(ctx: Ctx) -> CheckResult {
     )?;
     let listed: Vec<String> = ctx
         .driver()
-        .list_containers(&ctx.own())
+        .list_containers(&ctx.session_filter())
         .await?
         .into_iter()
         .map(|one| one.name)
@@ -231,7 +231,7 @@ async fn config_recorded(ctx: Ctx) -> CheckResult {
         .label("long", "x".repeat(2048));
     let created = ctx.driver().create_container(&config).await?;
     let other = ctx.second_driver().await?.get_container(&created.id).await?;
-    let listed = ctx.driver().list_containers(&ctx.own()).await?;
+    let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
     ctx.equal(
         "found by the other driver and by list",
         (other.is_some(), listed.len()),
@@ -302,7 +302,7 @@ async fn image_missing(ctx: Ctx) -> CheckResult {
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -327,7 +327,7 @@ async fn volume_missing(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     // If the engine had created the volume, its name would now be taken.
@@ -355,7 +355,7 @@ async fn network_missing(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }

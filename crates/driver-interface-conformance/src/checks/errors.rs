@@ -341,7 +341,7 @@ async fn only_names(ctx: Ctx) -> CheckResult {
 async fn no_effect(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
-    let before = ctx.driver().list_containers(&ctx.own()).await?;
+    let before = ctx.driver().list_containers(&ctx.session_filter()).await?;
     let mut refused = Vec::new();
     refused.push(
         ctx.driver()
@@ -370,7 +370,7 @@ async fn no_effect(ctx: Ctx) -> CheckResult {
     ctx.equal("refusals", refused.iter().flatten().count(), 4)?;
     ctx.equal(
         "the list",
-        ctx.driver().list_containers(&ctx.own()).await?,
+        ctx.driver().list_containers(&ctx.session_filter()).await?,
         before,
     )
 }

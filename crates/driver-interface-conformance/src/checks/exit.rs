@@ -235,7 +235,7 @@ async fn observers_agree(ctx: Ctx) -> CheckResult {
         }
         let here = ctx.driver().get_container(&created.id).await?;
         let there = second.get_container(&created.id).await?;
-        let listed = second.list_containers(&ctx.own()).await?;
+        let listed = second.list_containers(&ctx.session_filter()).await?;
         ctx.equal(format!("the second driver's view after {step}"), &there, &here)?;
         ctx.equal(
             format!("the list after {step}"),

@@ -46,7 +46,7 @@ async fn same_key(ctx: Ctx) -> CheckResult {
     ctx.equal("ids", (&second.id, &third.id), (&first.id, &first.id))?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -59,7 +59,7 @@ async fn no_name(ctx: Ctx) -> CheckResult {
     ctx.equal("id and name", (second.id, second.name), (first.id, first.name))?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -78,7 +78,7 @@ async fn other_config(ctx: Ctx) -> CheckResult {
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "the containers",
-        ctx.driver().list_containers(&ctx.own()).await?,
+        ctx.driver().list_containers(&ctx.session_filter()).await?,
         vec![ctx.get(&first.id).await?],
     )
 }
@@ -114,7 +114,7 @@ async fn concurrent(ctx: Ctx) -> CheckResult {
     ctx.equal("different ids", ids.len(), 1)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }

@@ -143,7 +143,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let (sound, broken) = (ctx.driver(), &link.driver);
     let config = ctx.script(SERVE);
     let created = broken.create_container(&config).await;
-    let listed = sound.list_containers(&ctx.own()).await?;
+    let listed = sound.list_containers(&ctx.session_filter()).await?;
     let there = listed
         .iter()
         .any(|container| Some(&container.name) == config.name.as_ref());

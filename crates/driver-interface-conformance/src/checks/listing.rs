@@ -74,7 +74,7 @@ async fn every_status(ctx: Ctx) -> CheckResult {
     zoo.sort();
     ctx.equal(
         "the session's containers",
-        listed(&ctx, &ctx.own()).await?,
+        listed(&ctx, &ctx.session_filter()).await?,
         zoo.clone(),
     )?;
     let all = listed(&ctx, &ContainerFilter::default()).await?;
@@ -97,7 +97,7 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
     for (status, expected) in by_status {
         ctx.equal(
             format!("those that are {status}"),
-            listed(&ctx, &ctx.own().status(status)).await?,
+            listed(&ctx, &ctx.session_filter().status(status)).await?,
             expected,
         )?;
     }
@@ -111,7 +111,7 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
     for (state, expected) in by_state {
         ctx.equal(
             format!("those whose state is {state}"),
-            listed(&ctx, &ctx.own().state(state)).await?,
+            listed(&ctx, &ctx.session_filter().state(state)).await?,
             expected,
         )?;
     }
@@ -154,12 +154,12 @@ async fn labels_and(ctx: Ctx) -> CheckResult {
         ctx.driver().create_container(&red).await?,
         ctx.driver().create_container(&blue).await?,
     ];
-    let size = listed(&ctx, &ctx.own().label("size", "s")).await?;
+    let size = listed(&ctx, &ctx.session_filter().label("size", "s")).await?;
     ctx.equal("those of size s", size, names(both.to_vec()))?;
     let [red, _] = both;
-    let small_red = ctx.own().label("size", "s").label("color", "red");
+    let small_red = ctx.session_filter().label("size", "s").label("color", "red");
     ctx.equal("small red ones", listed(&ctx, &small_red).await?, vec![red.name])?;
-    let mixed = ctx.own().label("size", "l").label("color", "red");
+    let mixed = ctx.session_filter().label("size", "l").label("color", "red");
     ctx.equal("large red ones", listed(&ctx, &mixed).await?, Vec::new())?;
     let running = small_red.status(ContainerStatus::Running);
     ctx.equal(
@@ -182,7 +182,7 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
     }
     ctx.driver().create_container(&ctx.script("true")).await?;
     for (value, name) in values.iter().zip(created) {
-        let filter = ctx.own().label("env", *value);
+        let filter = ctx.session_filter().label("env", *value);
         ctx.equal(
             format!("those labelled {value:?}"),
             listed(&ctx, &filter).await?,
@@ -192,7 +192,7 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
     for value in ["pro", "prod*", "a"] {
         ctx.equal(
             format!("those labelled {value:?}"),
-            listed(&ctx, &ctx.own().label("env", value)).await?,
+            listed(&ctx, &ctx.session_filter().label("env", value)).await?,
             vec![],
         )?;
     }
@@ -204,11 +204,11 @@ async fn no_match(ctx: Ctx) -> CheckResult {
         .driver()
         .create_container(&ctx.script("true").label("somebody", "has this"))
         .await?;
-    let control = listed(&ctx, &ctx.own().label("somebody", "has this")).await?;
+    let control = listed(&ctx, &ctx.session_filter().label("somebody", "has this")).await?;
     ctx.equal("the control that something passes", control, vec![created.name])?;
     ctx.equal(
         "the list",
-        listed(&ctx, &ctx.own().label("nobody", "has this")).await?,
+        listed(&ctx, &ctx.session_filter().label("nobody", "has this")).await?,
         Vec::new(),
     )
 }
@@ -229,7 +229,7 @@ async fn order(ctx: Ctx) -> CheckResult {
     };
     ctx.equal(
         "ids",
-        ids(ctx.driver().list_containers(&ctx.own()).await?),
+        ids(ctx.driver().list_containers(&ctx.session_filter()).await?),
         ids(created),
     )
 }
@@ -239,7 +239,7 @@ async fn agrees(ctx: Ctx) -> CheckResult {
     // Most engines warn of this limit.
     let limited = ctx.script("true").disk(64);
     ctx.driver().create_container(&limited).await?;
-    for entry in ctx.driver().list_containers(&ctx.own()).await? {
+    for entry in ctx.driver().list_containers(&ctx.session_filter()).await? {
         ctx.equal(
             format!("the lookup of {}", entry.name),
             ctx.get(&entry.id).await?,

@@ -101,7 +101,7 @@ async fn containers(ctx: Ctx) -> CheckResult {
         .try_collect()
         .await?;
     ctx.equal("containers with distinct ids", created.len(), COUNT)?;
-    let listed = driver.list_containers(&ctx.own()).await?;
+    let listed = driver.list_containers(&ctx.session_filter()).await?;
     let order: Vec<_> = listed
         .iter()
         .map(|one| (one.created_at, one.id.clone()))
@@ -114,10 +114,12 @@ async fn containers(ctx: Ctx) -> CheckResult {
     let ids: Vec<ContainerId> = listed.into_iter().map(|listed| listed.id).collect();
     each_once(&ctx, "the list", &ids, &created)?;
     let in_status = driver
-        .list_containers(&ctx.own().status(ContainerStatus::Created))
+        .list_containers(&ctx.session_filter().status(ContainerStatus::Created))
         .await?;
     ctx.equal("those of a status", in_status.len(), COUNT)?;
-    let half = driver.list_containers(&ctx.own().label("half", "1")).await?;
+    let half = driver
+        .list_containers(&ctx.session_filter().label("half", "1"))
+        .await?;
     ctx.equal("those of a label", half.len(), COUNT / 2)?;
     let total = driver.health_check().await?.containers.total;
     ctx.ensure("the health check counts them", total >= COUNT as u64, total)?;

@@ -155,7 +155,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     if ctx.declares(Operation::ListNetworks) {

@@ -99,7 +99,7 @@ async fn recorded(ctx: Ctx) -> CheckResult {
         running.endpoint(PORT).is_some(),
         &running.ports,
     )?;
-    let listed = ctx.driver().list_containers(&ctx.own()).await?;
+    let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
     ctx.equal(
         "a list reports the same",
         listed.first().map(|one| &one.ports),

@@ -122,7 +122,11 @@ async fn gone(ctx: Ctx) -> CheckResult {
                 &missing,
             )?;
         }
-        ctx.equal("list", driver.list_containers(&ctx.own()).await?, Vec::new())?;
+        ctx.equal(
+            "list",
+            driver.list_containers(&ctx.session_filter()).await?,
+            Vec::new(),
+        )?;
     }
     let again = second
         .create_container(&ctx.script("true").name(&running.name))

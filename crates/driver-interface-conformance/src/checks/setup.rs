@@ -160,7 +160,7 @@ async fn undeclared(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -237,7 +237,7 @@ async fn hostile(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -278,7 +278,7 @@ async fn empty_entrypoint(ctx: Ctx) -> CheckResult {
     .await?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -293,7 +293,7 @@ async fn nothing_to_run(ctx: Ctx) -> CheckResult {
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     ctx.driver().remove_image(&image).await?;

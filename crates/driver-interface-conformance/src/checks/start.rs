@@ -50,7 +50,7 @@ async fn runs(ctx: Ctx) -> CheckResult {
     )?;
     let here = ctx.driver().get_container(&created.id).await?;
     let there = second.get_container(&created.id).await?;
-    let listed = second.list_containers(&ctx.own()).await?;
+    let listed = second.list_containers(&ctx.session_filter()).await?;
     ctx.equal(
         "found by both drivers",
         (here.is_some(), there.is_some(), listed.len()),

@@ -223,7 +223,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
     for _ in 0..2 {
         let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
-        let listed = ctx.driver().list_containers(&ctx.own()).await?;
+        let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
         let listed = listed.into_iter().find(|listed| listed.id == exited.id);
         let found = second.get_container(&exited.id).await?;
         for (about, other) in [("the list", listed), ("another driver", found)] {

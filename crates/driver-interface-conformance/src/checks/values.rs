@@ -263,7 +263,7 @@ async fn labels(ctx: Ctx) -> CheckResult {
                     vec![labels.clone()],
                 )
             };
-            let mut filter = ctx.own();
+            let mut filter = ctx.session_filter();
             filter.labels = selection.clone();
             let found = driver.list_containers(&filter).await?;
             selected(

@@ -36,13 +36,13 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     }
     let survivors: Vec<_> = found.survivors().collect();
     if !survivors.is_empty() {
-        writeln!(out, "\n{}", style.bad("Faults that a check does not notice"))?;
+        writeln!(out, "\n{}", style.bad("Faults that a check does not detect"))?;
     }
     for attempt in &survivors {
         let message = line(&attempt.message);
         writeln!(
             out,
-            "  {} gets past {}   {} {message}",
+            "  {} is not detected by {}   {} {message}",
             attempt.fault, attempt.check, attempt.outcome
         )?;
     }
@@ -65,7 +65,7 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
     writeln!(
         out,
-        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks notice theirs, {} attempts unnoticed, {} checks not proven",
+        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks detect theirs, {} attempts undetected, {} checks not proven",
         faults.len(),
         found.attempts.len(),
         found

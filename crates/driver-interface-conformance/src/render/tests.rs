@@ -98,10 +98,10 @@ fn the_pretty_report_shows_failures_first_and_ends_with_the_counts() {
     assert!(text.contains("expected  Stopped"), "{text}");
     assert!(text.contains("again     run bad: a/one 7"), "{text}");
     assert!(
-        text.contains("Checks that were not run") && text.contains("Left on the engine by bad:"),
+        text.contains("Checks that were not run") && text.contains("Leaked on the engine by bad:"),
         "{text}"
     );
-    assert!(text.contains("absent: (it had to run)"), "{text}");
+    assert!(text.contains("absent: (required)"), "{text}");
     let last = text.lines().last();
     assert_eq!(
         last,
@@ -127,8 +127,7 @@ fn the_matrix_lines_up_areas_and_drivers() {
 
 #[test]
 fn the_legend_explains_every_sign_that_stands_in_the_table() {
-    let signs = "✔ passed, ✘ failed, ◷ timed out, ! error, △ failed a SHOULD or MAY, – does not concern this driver, \
-                 ○ not run";
+    let signs = "✔ passed, ✘ failed, ◷ timed out, ! error, △ failed a SHOULD or MAY, – not applicable to this driver, ○ not run";
     let report = report();
     assert!(Pretty::new(false).render(&report).contains(signs));
     let markdown = markdown(&report);
@@ -267,7 +266,7 @@ fn markdown_keeps_its_tables_whatever_is_in_the_text() {
     assert!(text.contains("| `a/one` MUST | ✔ | ✘ |"), "{text}");
     assert!(
         !text.contains("| `c/five` MUST | ✔ | ✔ |"),
-        "green rows are left out"
+        "passing rows are omitted"
     );
 }
 
@@ -340,8 +339,8 @@ fn a_page_needs_nothing_but_itself_and_tells_all() {
         "run bad: a/one 7",
         "<dt>expected</dt><dd><pre>Stopped</pre></dd>",
         "users expect it",
-        "It had to run.",
-        "Left on the engine: 1",
+        "Required.",
+        "Leaked on the engine: 1",
         "not conformant",
     ] {
         assert!(page.contains(reported), "{reported}");
@@ -465,7 +464,7 @@ fn the_verdict_is_the_worst_that_happened() {
     assert_eq!(
         of(&[("a/b", Must, Outcome::Skipped)]).verdict(),
         RunVerdict::Broken,
-        "nothing was executed"
+        "no command was executed"
     );
     assert_eq!(Report::new(7, false).verdict(), RunVerdict::Broken);
     let mut absent = of(&[good]);

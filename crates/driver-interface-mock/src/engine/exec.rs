@@ -61,7 +61,7 @@ impl ExecRecord {
     pub(crate) fn status(&self) -> ExecStatus {
         let status = match *self.outcome.borrow() {
             None => ExecStatus::running(),
-            Some(outcome) => ExecStatus::ended(outcome),
+            Some(outcome) => ExecStatus::exited(outcome),
         };
         status.started_at(self.started_at)
     }

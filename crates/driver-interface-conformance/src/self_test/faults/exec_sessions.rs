@@ -168,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| {
                 status.map(|status| match status.outcome {
-                    Some(_) => ExecStatus::ended(ExecOutcome::Exited(0)),
+                    Some(_) => ExecStatus::exited(ExecOutcome::Exited(0)),
                     None => status,
                 })
             })
