@@ -176,7 +176,7 @@ impl Ctx {
     }
 
     /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
-    /// check when the check has ended.
+    /// check when the check is over.
     pub fn unmanaged_resources(&self) -> CheckResult<Arc<dyn UnmanagedResources>> {
         let none = || Verdict::NotApplicable("the target cannot create unmanaged resources".to_owned());
         self.ledger()

@@ -42,7 +42,7 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
 /// Returns what was found, one line each.
 ///
 /// [`Target::connect`] receives every namespace that a run uses. Record each one before it is used, and delete
-/// the record when the run has ended. Never sweep the namespaces of a live run: the sweep would remove
+/// the record when the run is over. Never sweep the namespaces of a live run: the sweep would remove
 /// resources that the run is using.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ async fn makes_a_container(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
 }
 
-/// Makes a container after it has ended and was cleaned up after.
+/// Creates a container after the check was finished and cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {

@@ -41,7 +41,7 @@ async fn asserts_nothing(_: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Makes a container after it has ended and was cleaned up after.
+/// Creates a container after the check was finished and cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {

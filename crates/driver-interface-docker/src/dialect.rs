@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn podman_s_complaint_of_itself_is_told_from_what_a_command_prints() {
+    fn an_error_of_podman_is_distinguished_from_output_of_a_command() {
         let podman = |text: &str| Dialect::PODMAN.engine_error(text.as_bytes());
         let own = "Error: write unixpacket @->/proc/self/fd/15/attach: write: broken pipe\n";
         assert_eq!(podman(own), Some(0));

@@ -368,14 +368,14 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let created = "cd /tmp; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /tmp/near chain; \
-                ln -s new dangling; ln -s /tmp/dir/far far; ln -s dir folder; ln -s missing/file deep";
+                ln -s new dangling; ln -s /tmp/dir/far far; ln -s dir linked; ln -s missing/file deep";
     sh(&driver, &id, created).await;
     for (link, target) in [
         ("near", "dir/file"),
         ("chain", "dir/file"),
         ("dangling", "new"),
         ("far", "dir/far"),
-        ("folder/a", "dir/a"),
+        ("linked/a", "dir/a"),
     ] {
         let path = at(&format!("/tmp/{link}"));
         driver.write_file(&id, &path, WriteFile::new(link)).await.unwrap();
@@ -394,7 +394,7 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
     let links = sh(
         &driver,
         &id,
-        "cd /tmp; cat missing/file; readlink near chain dangling far folder deep",
+        "cd /tmp; cat missing/file; readlink near chain dangling far linked deep",
     )
     .await;
     assert!(links.starts_with("deep"), "{links}");

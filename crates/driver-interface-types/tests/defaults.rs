@@ -164,7 +164,7 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_does_not_answer_is_no_patience_that_ran_out() {
+async fn an_engine_that_does_not_respond_is_not_an_expired_timeout() {
     let driver = MockDockerDriver::new();
     let id = started(&driver, "sleep 600").await;
     let second = Duration::from_secs(1);

@@ -68,7 +68,7 @@ async fn dns(ctx: Ctx) -> CheckResult {
     let resolver_inside = logs.contains("nameserver 127.");
     let (_, logs) = ctx.finished(&ctx.script(script).dns(server)).await?;
     let listed = logs.lines().filter(|line| line.starts_with("nameserver")).count();
-    ctx.ensure("there is a name server", listed > 0, &logs)?;
+    ctx.ensure("a DNS server is configured", listed > 0, &logs)?;
     if !requested(&logs) && !resolver_inside {
         let reason = "the engine's resolver is outside the container and cannot be inspected";
         return Err(Verdict::NotApplicable(reason.to_owned()));

@@ -10,7 +10,7 @@ use super::escape::line;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
-/// An observer that prints a line for each area when its last check has ended, and on a terminal a live line
+/// An observer that prints a line for each area when its last check is finished, and on a terminal a live line
 /// with the running checks.
 pub struct Progress {
     style: Style,

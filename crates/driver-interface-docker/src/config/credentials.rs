@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_found_by_its_registry() {
+    fn credentials_are_found_by_their_registry() {
         let found = settings(
             r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="},"ghcr.io":{"identitytoken":"t"},
                 "https://old.example/v2/":{"auth":"YTpi"}},"HttpHeaders":{"x":"y"}}"#,
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_not_there_or_no_json_has_no_logins() {
+    async fn a_missing_or_invalid_file_has_no_credentials() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.json");
         assert_eq!(of_registry(&file, "ghcr.io").await, None);

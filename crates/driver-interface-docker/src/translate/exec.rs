@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_s_complaint_is_told_from_the_command_s_output() {
+    fn an_error_of_the_engine_is_distinguished_from_output_of_the_command() {
         let docker = exited(126, Some(false));
         assert_eq!(
             docker.failure(b"OCI runtime exec failed\r\n", b"").unwrap(),

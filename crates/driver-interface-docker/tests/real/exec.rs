@@ -193,7 +193,7 @@ fn what_cannot_be_run_is_an_error_and_not_output() {
                 "{config:?}: {error:?}"
             );
         }
-        // The shell's own complaint is output.
+        // The shell's own error message is output.
         let shell = exec(&bench, &made, ExecConfig::shell("nosuchprogram")).await;
         assert_eq!(shell.outcome, ExecOutcome::Exited(127));
         assert!(shell.stderr_text().contains("nosuchprogram"));

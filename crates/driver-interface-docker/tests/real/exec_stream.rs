@@ -1,4 +1,4 @@
-//! Commands one talks to, and commands that are left to themselves.
+//! Interactive and detached exec.
 
 use std::time::{Duration, Instant};
 

@@ -281,7 +281,7 @@ fn a_start_that_cannot_succeed_says_why() {
             (base.clone().command(["/nosuch/program"]), Hint::CommandNotFound),
             (base.clone().command(["/etc/passwd"]), Hint::CommandNotExecutable),
             (base.clone().command(["/etc"]), Hint::CommandNotExecutable),
-            // More than the kernel gives anybody.
+            // More than the kernel grants to any process.
             (
                 base.clone()
                     .command(["true"])

@@ -65,7 +65,7 @@ pub(crate) async fn dirname(process: MockProcess) -> u8 {
     process.answer(format!("{directory}\n")).await
 }
 
-/// Prints a line forever, or until nobody reads it.
+/// Prints a line forever, or until its reader is gone.
 pub(crate) async fn yes(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default();
     let line = format!(

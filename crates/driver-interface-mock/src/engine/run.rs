@@ -89,7 +89,7 @@ impl MockEngine {
         );
         process.cwd = working_dir;
         if config.tty {
-            // Its size is unknown, and nobody types.
+            // Its size is unknown, and there is no input.
             let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
             process.stdin = terminal.input();
             process.terminal = Some(terminal);
@@ -178,7 +178,7 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Notifies the engine that a run has ended, even if the runtime drops the run's task.
+/// Notifies the engine that a run is over, even if the runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,

@@ -122,7 +122,7 @@ impl MockProcess {
     /// Writes to its standard output.
     ///
     /// # Errors
-    /// If the output is a pipe that nobody reads, or the file system is full.
+    /// If the output is a pipe without readers, or the file system is full.
     pub async fn print(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
         Ok(self.stdout.write(text.as_ref()).await?)
     }
@@ -205,7 +205,7 @@ impl MockProcess {
     }
 
     pub(crate) async fn say(&self, text: impl fmt::Display + Send) {
-        // If this fails, there is nobody to report it to.
+        // If this fails, there is no caller to report it to.
         let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
     }
 

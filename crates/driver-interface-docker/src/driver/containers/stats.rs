@@ -108,7 +108,7 @@ impl Inner {
 impl Meter {
     async fn next(&mut self) -> Result<Option<ContainerStats>> {
         sleep_until(self.next).await;
-        // Skip measurements that nobody was waiting for.
+        // Skip measurements that were not awaited.
         self.next = Instant::now() + PERIOD;
         let Some(usage) = self.driver.measure(&self.id).await? else {
             return Ok(None);

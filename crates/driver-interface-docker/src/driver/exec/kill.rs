@@ -52,12 +52,12 @@ while [ $round -lt 50 ]; do
   round=$((round + 1)) found=' ' sessions=' ' grown=1
   while [ $grown = 1 ]; do
     grown=0
-    for folder in /proc/[0-9]*; do
-      pid=${folder#/proc/}
+    for entry in /proc/[0-9]*; do
+      pid=${entry#/proc/}
       if [ $pid = 1 ] || [ $pid = $$ ]; then continue; fi
       case $found in *" $pid "*) continue;; esac
       line=
-      IFS= read -r line < $folder/stat || continue
+      IFS= read -r line < $entry/stat || continue
       session "$line"
       set -- ${line##*) }
       if [ "$1" = Z ] || [ "$1" = X ]; then continue; fi
@@ -67,7 +67,7 @@ while [ $round -lt 50 ]; do
       if [ $hit = 0 ]; then
         while IFS= read -r line || [ -n "$line" ]; do
           case $line in *"$mark"*) hit=1; break;; esac
-        done < $folder/environ
+        done < $entry/environ
       fi
       if [ $hit = 1 ]; then
         found="$found$pid " grown=1

@@ -143,7 +143,7 @@ struct Shared {
     /// Set when the output is drained whether or not anyone reads it: after a kill, and once the command has
     /// exited.
     draining: Arc<Flag>,
-    /// Set when the command has exited or nobody waits for it any more. From then on, silence counts as the end of
+    /// Set when the command has exited or its session was dropped. From then on, silence counts as the end of
     /// the output.
     exited: Flag,
     /// Whether the driver killed the command.
@@ -189,7 +189,7 @@ impl Shared {
             match self.tree.phase().await? {
                 Some(Phase::Exited(exited)) => return self.tree.own_exit(exited).await.map(Some),
                 Some(Phase::Runs | Phase::Prepared) => {
-                    // While nobody reads its output, the engine may be unable to record the exit.
+                    // While its output is not read, the engine may be unable to record the exit.
                     if pause >= LATER_POLL_INTERVAL && self.tree.container_gone().await? {
                         return Ok(None);
                     }

@@ -201,7 +201,7 @@ impl Inside {
             ("nothing", _) => return refuse(Kind::NotFound, "no such file or directory"),
             ("missing", _) => return refuse(Kind::NotFound, "its parent directory does not exist"),
             ("none", _) => return refuse(Kind::NotADirectory, "a parent of it is not a directory"),
-            ("folder", _) => return refuse(Kind::IsADirectory, "it is a directory"),
+            ("directory", _) => return refuse(Kind::IsADirectory, "it is a directory"),
             ("nofile", _) => return refuse(Kind::InvalidInput, "it is not a regular file"),
             ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
             _ => {}

@@ -80,7 +80,7 @@ impl Inner {
             if let Settled::Won(_) = self.create_network_once(&plan).await? {
                 break;
             }
-            // A network created by another process of this namespace is fine, and may be gone again already.
+            // A network created by another process of this namespace is accepted, and may already be removed again.
             self.refuse_network_of_others(name).await?;
             sleep(RELEASE_PAUSE).await;
         }

@@ -36,7 +36,7 @@ impl Session {
         ContainerConfig::new(&self.id, image)
     }
 
-    /// Makes a container, unless the session has its share already.
+    /// Creates a container unless the session has reached its share.
     pub(crate) async fn create(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
         let _turn = self.turn.lock().await;
         let expected = self.containers().await?.len() + 1;

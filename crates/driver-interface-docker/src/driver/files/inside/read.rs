@@ -14,7 +14,7 @@ use crate::driver::inner::Inner;
 const READ: &str = r#"
 follow
 look "$target"
-if [ -d "$target" ]; then say folder; fi
+if [ -d "$target" ]; then say directory; fi
 if [ ! -f "$target" ]; then say nofile; fi
 { :; } < "$target" || say denied
 needs cat

@@ -18,7 +18,7 @@ const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
 follow
-if [ -d "$target" ]; then say folder; fi
+if [ -d "$target" ]; then say directory; fi
 above=${target%/*}
 if [ ! -d "$above/" ]; then
   reach "$target"
