@@ -28,14 +28,14 @@ const AT_ONCE: usize = 8;
 /// Finds leftover resources in these namespaces, over a new connection to each, and removes them. Returns the
 /// resources and any problems.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
-    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async move {
+    let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async move {
         let Swept { found, problems } = sweep_one(target, &namespace).await;
         let problems = problems
             .into_iter()
             .map(|problem| format!("namespace {namespace} could not be swept: {problem}"));
         found.into_iter().chain(problems).collect::<Vec<_>>()
     });
-    looks.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
+    sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
 /// Removes the leftover resources of a killed run: everything in the namespaces it used, and its test image.
@@ -51,14 +51,14 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
 /// # Cancel safety
 /// Dropping the future leaves the resources not yet removed; sweep again.
 pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
-    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async {
-        let look = sweep_abandoned(&target, &namespace).await;
-        (namespace, look)
+    let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async {
+        let swept = sweep_abandoned(&target, &namespace).await;
+        (namespace, swept)
     });
     let (mut found, mut problems) = (Vec::new(), Vec::new());
-    for (namespace, look) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
-        found.extend(look.found);
-        let reported = look.problems.into_iter();
+    for (namespace, swept) in sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await {
+        found.extend(swept.found);
+        let reported = swept.problems.into_iter();
         problems.extend(reported.map(|problem| format!("namespace {namespace}: {problem}")));
     }
     if problems.is_empty() {
@@ -91,15 +91,15 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Swe
         Err(problem) => return Swept::failed(problem),
     };
     let (objects, problems) = sweeper.objects().await;
-    let mut look = Swept {
+    let mut swept = Swept {
         found: objects.iter().map(Object::to_string).collect(),
         problems,
     };
-    look.problems.extend(sweeper.remove_all(objects).await);
+    swept.problems.extend(sweeper.remove_all(objects).await);
     match sweeper.remove_idle_networks().await {
         Ok(0) => {}
-        Ok(count) => look.found.push(format!("{count} networks of the driver's own")),
-        Err(problem) => look.problems.push(problem),
+        Ok(count) => swept.found.push(format!("{count} networks of the driver's own")),
+        Err(problem) => swept.problems.push(problem),
     }
     if let Some(image) = prepare::image_of(namespace)
         && sweeper.capabilities.supports(Operation::RemoveImage)
@@ -107,12 +107,12 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Swe
         let image = Object::Image(image);
         let name = image.to_string();
         match sweeper.remove(image).await {
-            Removed::Now => look.found.push(name),
+            Removed::Now => swept.found.push(name),
             Removed::Before => {}
-            Removed::Not(problem) => look.problems.push(problem),
+            Removed::Not(problem) => swept.problems.push(problem),
         }
     }
-    look
+    swept
 }
 
 async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
@@ -126,9 +126,9 @@ async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
         let is_clean = objects.is_empty() && problems.is_empty();
         if is_clean || Instant::now() >= end {
             let found = objects.iter().map(Object::to_string).collect();
-            let mut look = Swept { found, problems };
-            look.problems.extend(sweeper.remove_all(objects).await);
-            return look;
+            let mut swept = Swept { found, problems };
+            swept.problems.extend(sweeper.remove_all(objects).await);
+            return swept;
         }
         sleep(Duration::from_millis(250)).await;
     }

@@ -93,7 +93,7 @@ pub trait ContainerDriverExt: ContainerDriver {
         let watch = Watch::new(self, "wait_until", id);
         let work = async {
             loop {
-                let now = watch.look().await?;
+                let now = watch.poll().await?;
                 if condition(&now) {
                     return Ok(now);
                 }

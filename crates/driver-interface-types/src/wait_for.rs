@@ -172,7 +172,7 @@ where
     let watch = Watch::new(driver, operation, id);
     let work = async {
         loop {
-            let now = watch.look().await?;
+            let now = watch.poll().await?;
             match condition.holds(driver, &now).await {
                 Ok(true) => return Ok((now, None)),
                 Ok(false) => {}

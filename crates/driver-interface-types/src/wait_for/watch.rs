@@ -40,7 +40,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
     }
 
     /// Returns the current state of the container.
-    pub(crate) async fn look(&self) -> Result<ContainerInstance> {
+    pub(crate) async fn poll(&self) -> Result<ContainerInstance> {
         let found = self.driver.get_container(self.id).await?;
         let now = found.ok_or_else(|| ContainerNotFoundError::new(self.id.as_str()))?;
         self.observed().last = Some(now.clone());

@@ -113,7 +113,7 @@ impl Inner {
                 },
                 () = sleep(pause) => {}
             }
-            match self.look(last).await? {
+            match self.poll(last).await? {
                 Observed::Exited(exit) => return Ok(Some(exit)),
                 Observed::GoesOn => {}
                 Observed::Over => {
@@ -128,7 +128,7 @@ impl Inner {
     }
 
     /// Inspects the container, and remembers the latest record.
-    async fn look(&self, last: &mut ContainerRecord) -> Result<Observed> {
+    async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
             return Ok(Observed::Over);
@@ -167,7 +167,7 @@ impl Inner {
         last: &mut ContainerRecord,
         failure: EngineError,
     ) -> Result<Option<ExitInfo>> {
-        match self.look(last).await? {
+        match self.poll(last).await? {
             Observed::Exited(exit) => Ok(Some(exit)),
             Observed::Over => Err(ContainerNotFoundError::new(requested).into()),
             Observed::GoesOn => match failure {

@@ -121,8 +121,8 @@ impl Run {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
         let began = Instant::now();
-        let mut looks = interval_at(began + POLL_INTERVAL, POLL_INTERVAL);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut polls = interval_at(began + POLL_INTERVAL, POLL_INTERVAL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut exited: Option<Option<Exited>> = None;
         let mut last = began;
         loop {
@@ -143,7 +143,7 @@ impl Run {
                         }
                     }
                 }
-                _ = looks.tick(), if exited.is_none() => match self.tree.phase().await? {
+                _ = polls.tick(), if exited.is_none() => match self.tree.phase().await? {
                     Some(Phase::Exited(exit)) => {
                         let exit = self.tree.own_exit(exit).await?;
                         (exited, last) = (Some(Some(exit)), Instant::now());

@@ -104,7 +104,7 @@ impl Reader<'_> {
             Err(Stopped::Engine(failure)) if self.options.follow && self.is_removal(&id, &failure).await => {
                 Ok(())
             }
-            done => self.told(done, ()),
+            done => self.into_result(done, ()),
         }
     }
 
@@ -131,10 +131,10 @@ impl Reader<'_> {
             give(sink, chunks.finish()).await
         };
         let done = done.await;
-        self.told(done, came)
+        self.into_result(done, came)
     }
 
-    fn told<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
+    fn into_result<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
         match done {
             Ok(()) | Err(Stopped::Left) => Ok(value),
             Err(Stopped::Failed(error)) => Err(error),
