@@ -80,23 +80,23 @@ const FAULTS: &str = "300";
 /// Fails if an engine is unavailable, and names the steps that failed.
 pub(crate) fn main() -> Result<ExitCode> {
     let root = &workspace();
-    let wanted = required()?;
+    let required = required()?;
     let mut results: Vec<(&str, bool, Duration)> = Vec::new();
     let mut second = again::Verdict::default();
     for step in STATIC {
-        results.push(timed(root, step, &wanted, &mut second)?);
+        results.push(timed(root, step, &required, &mut second)?);
     }
-    results.extend(oldest_rust(root, &wanted, &mut second)?);
+    results.extend(oldest_rust(root, &required, &mut second)?);
     let state = root.join("target/engines");
-    let ready = start_engines(&wanted, &state);
+    let ready = start_engines(&required, &state);
     let mut with_engines = || {
         for step in DYNAMIC {
-            results.push(timed(root, step, &wanted, &mut second)?);
-            if step.0 == CONFORMANCE && !wanted.is_empty() {
+            results.push(timed(root, step, &required, &mut second)?);
+            if step.0 == CONFORMANCE && !required.is_empty() {
                 second.not_run.extend(stale_capabilities(root)?);
             }
         }
-        results.extend(disk_limits(root, &wanted, &state, &mut second)?);
+        results.extend(disk_limits(root, &required, &state, &mut second)?);
         anyhow::Ok(())
     };
     let ran = if ready.is_ok() { with_engines() } else { Ok(()) };
@@ -115,7 +115,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     }
     if second.flaky.len() > again::MOST_FLAKY {
         bail!(
-            "{} tests and checks passed only the second time",
+            "{} tests and checks passed only on the second attempt",
             second.flaky.len()
         );
     }
@@ -134,12 +134,12 @@ fn required() -> Result<Vec<Engine>> {
     Ok(engines)
 }
 
-fn start_engines(wanted: &[Engine], state: &Path) -> Result<()> {
-    if wanted.is_empty() {
+fn start_engines(required: &[Engine], state: &Path) -> Result<()> {
+    if required.is_empty() {
         return Ok(());
     }
     println!("==> engines");
-    for started in engines::up(wanted, true, state)? {
+    for started in engines::up(required, true, state)? {
         println!("{} {} at {}", started.engine, started.version, started.endpoint);
     }
     Ok(())
@@ -156,7 +156,7 @@ fn supported_rust() -> Result<&'static str> {
 /// Compiles the facade, and thus every library crate, with the oldest Rust version that the workspace supports.
 fn oldest_rust(
     root: &Path,
-    wanted: &[Engine],
+    required: &[Engine],
     second: &mut again::Verdict,
 ) -> Result<Option<(&'static str, bool, Duration)>> {
     let version = supported_rust()?;
@@ -193,33 +193,33 @@ fn oldest_rust(
         "--all-features",
         "--locked",
     ];
-    timed(root, &(MSRV, &check), wanted, second).map(Some)
+    timed(root, &(MSRV, &check), required, second).map(Some)
 }
 
 /// Tests disk limits on an engine that supports them: one with its own file system, which not every machine
 /// allows.
 fn disk_limits(
     root: &Path,
-    wanted: &[Engine],
+    required: &[Engine],
     state: &Path,
     second: &mut again::Verdict,
 ) -> Result<Vec<(&'static str, bool, Duration)>> {
-    if wanted.is_empty() {
+    if required.is_empty() {
         return Ok(Vec::new());
     }
     let endpoint = match engines::up(&[Engine::DockerQuota], true, state) {
         Ok(started) => started.first().context("nothing was started")?.endpoint.clone(),
-        Err(reason) if wanted.contains(&Engine::DockerQuota) => return Err(reason),
+        Err(reason) if required.contains(&Engine::DockerQuota) => return Err(reason),
         Err(reason) => {
             println!("==> disk limits: not run, because no engine can have them here: {reason:#}");
             second
                 .not_run
-                .push("disk limits: no engine can have them here".to_owned());
+                .push("disk limits: no engine supports them on this host".to_owned());
             return Ok(Vec::new());
         }
     };
     let out = root.join("target/conformance-disk");
-    let out = out.to_str().context("the path of the workspace is no text")?;
+    let out = out.to_str().context("the path of the workspace is not UTF-8")?;
     let on_it = [
         "xtask",
         "conformance",
@@ -238,7 +238,7 @@ fn disk_limits(
     ];
     steps
         .iter()
-        .map(|(name, args)| timed(root, &(*name, args), wanted, second))
+        .map(|(name, args)| timed(root, &(*name, args), required, second))
         .collect()
 }
 
@@ -256,12 +256,12 @@ fn stale_capabilities(root: &Path) -> Result<Option<String>> {
 fn timed(
     root: &Path,
     (name, args): &Step<'_>,
-    wanted: &[Engine],
+    required: &[Engine],
     second: &mut again::Verdict,
 ) -> Result<(&'static str, bool, Duration)> {
     // The engine with disk limits has its own step, which names it.
-    let wanted = wanted.iter().filter(|engine| **engine != Engine::DockerQuota);
-    let wanted: Vec<&str> = wanted.map(|engine| engine.name()).collect();
+    let required = required.iter().filter(|engine| **engine != Engine::DockerQuota);
+    let required: Vec<&str> = required.map(|engine| engine.name()).collect();
     let (program, shown) = match *name {
         MSRV => ("rustup", "rustup"),
         _ => (env!("CARGO"), "cargo"),
@@ -270,7 +270,7 @@ fn timed(
         let mut command = Command::new(program);
         command
             .args(args)
-            .env(require::VARIABLE, wanted.join(","))
+            .env(require::VARIABLE, required.join(","))
             .env("DRIVER_INTERFACE_FAULTS", FAULTS)
             .env("DRIVER_INTERFACE_FAULT_FRESH", fresh_seed())
             .current_dir(root);
@@ -286,7 +286,7 @@ fn timed(
         anyhow::Ok(status.success())
     };
     println!("==> {name}: {shown} {}", args.join(" "));
-    let begun = Instant::now();
+    let began = Instant::now();
     let verdict = match *name {
         TESTS => {
             let (status, lines) = again::shown(&mut cargo(args))?;
@@ -305,7 +305,7 @@ fn timed(
     let passed = verdict.red.is_empty();
     second.red.extend(verdict.red);
     second.flaky.extend(verdict.flaky);
-    Ok((name, passed, begun.elapsed()))
+    Ok((name, passed, began.elapsed()))
 }
 
 /// Returns the seed of the faults, which differ from run to run. The seed is fixed within a run, so that a

@@ -1,11 +1,11 @@
 //! `cargo xtask conformance`: runs the suite on drivers and writes reports.
 
-mod bystanders;
 mod killed;
 mod output;
 mod prove;
 mod registry;
 mod targets;
+mod unmanaged_resources;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -226,7 +226,7 @@ fn in_its_time<T>(
         Clock::Real => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
     };
     let failed = |message: String| RunError::Unreachable(InternalError::new(message).into());
-    let runtime = runtime.map_err(|error| failed(format!("the runtime could not be made: {error}")))?;
+    let runtime = runtime.map_err(|error| failed(format!("the runtime could not be created: {error}")))?;
     let records = target_dir().join("conformance/runs");
     if let Some(engine) = &subject.engine {
         let (found, problems) = runtime.block_on(engine.clear_up(&records));
@@ -250,7 +250,7 @@ fn in_its_time<T>(
 fn image_for(subject: &Subject, named: Option<&str>) -> Result<TestImage> {
     match (named, subject.clock) {
         (Some(reference), _) => TestImage::existing(reference)
-            .with_context(|| format!("--image {reference:?} is no image reference")),
+            .with_context(|| format!("--image {reference:?} is not an image reference")),
         (None, Clock::Simulated) => Ok(TestImage::simulated()),
         (None, Clock::Real) => Ok(TestImage::find(&target_dir().join("conformance/busybox-static"))),
     }

@@ -82,7 +82,7 @@ impl FromStr for Engine {
         Self::ALL
             .into_iter()
             .find(|engine| engine.name() == name)
-            .ok_or_else(|| anyhow!("no engine is called {name:?}: docker, podman, registry or docker-quota"))
+            .ok_or_else(|| anyhow!("unknown engine {name:?}: use docker, podman, registry or docker-quota"))
     }
 }
 
@@ -135,7 +135,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Makes every engine in `wanted` available, starting those that do not respond.
+/// Makes every engine in `required` available, starting those that do not respond.
 ///
 /// A started engine keeps its data, configuration and log under `state_dir/<name>` and outlives this process.
 /// Calling it again changes nothing for engines that respond. An engine whose predecessor was killed finds the
@@ -147,16 +147,14 @@ impl fmt::Display for Status {
 /// Debian or a derivative); if another program occupies the address; or if an engine does not respond within 60
 /// s, in which case the error includes the last lines of its log. Engines started before the failing one keep
 /// running.
-pub(crate) fn up(wanted: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
+pub(crate) fn up(required: &[Engine], install: bool, state_dir: &Path) -> Result<Vec<Started>> {
     fs::create_dir_all(state_dir).with_context(|| format!("cannot create {}", state_dir.display()))?;
     let state_dir = absolute(state_dir)?;
     let _lock = host::lock()?;
     Engine::ALL
         .into_iter()
-        .filter(|engine| wanted.contains(engine))
-        .map(|engine| {
-            up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not come up"))
-        })
+        .filter(|engine| required.contains(engine))
+        .map(|engine| up_one(engine, install, &state_dir).with_context(|| format!("{engine} did not start")))
         .collect()
 }
 
@@ -191,7 +189,7 @@ pub(crate) fn down(state_dir: &Path) -> Result<Vec<Engine>> {
     }
     ensure!(
         failed.is_empty(),
-        "not everything could be ended: {}",
+        "not everything could be stopped: {}",
         failed.join("; ")
     );
     Ok(ended)
@@ -307,7 +305,7 @@ fn wait_until_it_answers(layout: &Layout, address: &Address, mut child: Option<C
         // Polling the child also reaps it, so that it does not stay behind as a zombie of this process.
         let exited = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
         let why = match exited {
-            Some(exit) => format!("it ended at once ({exit})"),
+            Some(exit) => format!("it exited immediately ({exit})"),
             None if Instant::now() > deadline => {
                 format!(
                     "it does not answer on {address} after {} s",

@@ -59,11 +59,11 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             engines: names,
             install,
         } => {
-            let wanted: Vec<Engine> = match names.as_slice() {
+            let required: Vec<Engine> = match names.as_slice() {
                 [] => Engine::USUAL.to_vec(),
                 names => names.iter().copied().map(Engine::from).collect(),
             };
-            for started in engines::up(&wanted, *install, &args.state_dir)? {
+            for started in engines::up(&required, *install, &args.state_dir)? {
                 anstream::println!("{started}");
             }
         }

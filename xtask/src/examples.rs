@@ -22,7 +22,7 @@ pub(crate) struct Args {
     drivers: Vec<String>,
 }
 
-const FOLDER: &str = "crates/driver-interface/examples";
+const DIRECTORY: &str = "crates/driver-interface/examples";
 /// How long one program may take.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Fails if an example fails, or if a named or required driver is unavailable.
 pub(crate) fn main(args: &Args) -> Result<ExitCode> {
     let root = workspace();
-    let names = names(&root.join(FOLDER))?;
+    let names = names(&root.join(DIRECTORY))?;
     let (found, absent) = drivers(&args.drivers)?;
     build(&root)?;
 
@@ -49,13 +49,13 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
             Ok(failures) => failed.extend(failures),
             Err(error) => {
                 println!("not run on {}: {error:#}", driver.uri);
-                failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+                failed.extend(driver.required.then(|| format!("all of them on {}", driver.uri)));
             }
         }
     }
     for driver in absent {
         println!("not run on {}: {}", driver.uri, driver.reason);
-        failed.extend(driver.required.then(|| format!("every one on {}", driver.uri)));
+        failed.extend(driver.required.then(|| format!("all of them on {}", driver.uri)));
     }
     if !failed.is_empty() {
         bail!("examples failed: {}", failed.join(", "));
@@ -64,9 +64,11 @@ pub(crate) fn main(args: &Args) -> Result<ExitCode> {
 }
 
 /// Returns the names of the programs in a directory, in order.
-fn names(folder: &Path) -> Result<Vec<String>> {
+fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("no examples in {}", folder.display()))? {
+    for entry in
+        std::fs::read_dir(directory).with_context(|| format!("no examples in {}", directory.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let stem = path.file_stem().unwrap_or_default();
@@ -74,7 +76,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         }
     }
     if names.is_empty() {
-        bail!("no examples in {}", folder.display());
+        bail!("no examples in {}", directory.display());
     }
     names.sort();
     Ok(names)
@@ -100,7 +102,7 @@ fn on_engine(names: &[String], uri: &str) -> Result<Vec<String>> {
         TestImage::Root(root) => root,
         TestImage::Existing(image) => return run_all(names, uri, Some(&image)),
         TestImage::Missing(reason) => bail!("no image: {reason}"),
-        _ => bail!("no image of a kind that is known here"),
+        _ => bail!("no image of a known kind"),
     };
     let image = ImageRef::new(format!(
         "localhost/driver-interface-examples:{}",
@@ -130,7 +132,7 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
     for container in driver.list_containers(&ContainerFilter::default()).await? {
         if container.image == image.as_str() {
             let removed = driver.remove_session(&container.session_id).await;
-            println!("removed what session {} has left", container.session_id);
+            println!("removed leftovers of session {}", container.session_id);
             if let Some(error) = removed.failures.into_iter().next() {
                 bail!(error);
             }
@@ -141,12 +143,12 @@ async fn sweep(uri: &str, image: &ImageRef) -> Result<()> {
 
 /// Runs every example. Returns those that failed.
 fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<String>> {
-    let folder = target_dir().join("debug/examples");
+    let directory = target_dir().join("debug/examples");
     let mut failed = Vec::new();
     for name in names {
         println!("--> {name} {uri}");
-        let begun = Instant::now();
-        let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        let began = Instant::now();
+        let program = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         let child = Command::new(&program)
             .arg(uri)
             .args(image.map(ImageRef::as_str))
@@ -158,7 +160,7 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
             None => Some(format!("not done after {} s", LONGEST.as_secs())),
         };
         match problem {
-            None => println!("    ok, {:.1} s", begun.elapsed().as_secs_f64()),
+            None => println!("    ok, {:.1} s", began.elapsed().as_secs_f64()),
             Some(problem) => {
                 println!("    FAILED: {problem}");
                 failed.push(format!("{name} on {uri}"));
@@ -170,12 +172,12 @@ fn run_all(names: &[String], uri: &str, image: Option<&ImageRef>) -> Result<Vec<
 
 /// Waits for a program. Returns its exit status, or none if it ran too long and was killed.
 fn ended(mut child: Child, longest: Duration) -> Result<Option<ExitStatus>> {
-    let begun = Instant::now();
+    let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if begun.elapsed() > longest {
+        if began.elapsed() > longest {
             child.kill()?;
             child.wait()?;
             return Ok(None);
@@ -190,12 +192,12 @@ mod tests {
 
     #[test]
     fn the_examples_are_found_by_name() {
-        let names = names(&workspace().join(FOLDER)).unwrap();
+        let names = names(&workspace().join(DIRECTORY)).unwrap();
         assert_eq!(names, ["files", "follow", "run_script", "session", "web_server"]);
     }
 
     #[test]
-    fn a_folder_without_examples_is_an_error_and_not_a_success() {
+    fn a_directory_without_examples_is_an_error_and_not_a_success() {
         assert!(names(&workspace().join("docs")).is_err());
         assert!(names(&workspace().join("nowhere")).is_err());
     }

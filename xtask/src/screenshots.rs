@@ -23,18 +23,18 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Writes `target/conformance/screenshots`. A missing browser is reported but is not a failure.
 pub(crate) fn main() -> Result<ExitCode> {
-    let folder = target_dir().join("conformance");
-    let page = folder.join("report.html");
+    let directory = target_dir().join("conformance");
+    let page = directory.join("report.html");
     let page = fs::canonicalize(&page)
         .with_context(|| format!("{}: run `cargo xtask conformance` first", page.display()))?;
     let Some(browser) = BROWSERS.iter().find(|browser| is_there(browser)) else {
         println!("no screenshots: none of {} is installed", BROWSERS.join(", "));
         return Ok(ExitCode::SUCCESS);
     };
-    let folder = folder.join("screenshots");
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let directory = directory.join("screenshots");
+    fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
     for (name, size, scheme) in PICTURES {
-        let picture = folder.join(format!("{name}.png"));
+        let picture = directory.join(format!("{name}.png"));
         take(browser, &page, &picture, size, *scheme)?;
         println!("{}", picture.display());
     }
@@ -42,8 +42,8 @@ pub(crate) fn main() -> Result<ExitCode> {
 }
 
 fn is_there(browser: &str) -> bool {
-    let asked = Command::new(browser).arg("--version").output();
-    asked.is_ok_and(|output| output.status.success())
+    let requested = Command::new(browser).arg("--version").output();
+    requested.is_ok_and(|output| output.status.success())
 }
 
 fn take(browser: &str, page: &Path, picture: &Path, size: &str, scheme: u8) -> Result<()> {

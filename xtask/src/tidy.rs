@@ -58,19 +58,64 @@ const FIELD_USERS: &[(&str, &str, bool)] = &[
 /// The headings that the docs of each trait method must have.
 const HEADINGS: &[&str] = &["# Errors", "# Idempotency", "# Cancel safety", "# Conformance"];
 
-/// Words that the comments and pages do not use, and what they say instead.
+/// Beginnings of words that comments, pages and texts do not use, and the terms to use instead.
 const GLOSSARY: &[(&str, &str)] = &[
     ("folder", "directory"),
     ("graphics processor", "GPU"),
     ("name server", "DNS server"),
     ("stranger", "unmanaged resource"),
+    ("bystander", "unmanaged resource"),
     ("saboteur", "faulty driver"),
+    ("sabotage", "mutation, injected fault"),
+    ("killer", "fault that the check detects"),
     ("twin", "duplicate"),
     ("look-up", "lookup, inspection"),
     ("looks up", "returns, gets, inspects"),
     ("is told", "is reported"),
+    ("are told", "are reported"),
+    ("told of", "reported to"),
+    ("tells of", "reports"),
     ("gone on with", "resumed"),
+    ("goes on with", "resumes"),
+    ("left to itself", "detached"),
+    ("left to themselves", "detached"),
+    ("anew", "again"),
+    ("somebody", "the driver, the engine, the caller"),
+    ("anybody", "the driver, the engine, the caller"),
+    ("complaint", "error message"),
+    ("patience", "timeout"),
+    ("decoy", "lookalike"),
+    ("quirk", "engine difference"),
+    ("too busy to tell", "inconclusive: host overloaded"),
+    ("the way to the engine", "the connection"),
+    ("makes a container", "creates a container"),
+    ("made a container", "created a container"),
+    ("making a container", "creating a container"),
+    ("figures of use", "stats, resource usage"),
 ];
+
+/// Words that identifiers do not contain, and the words to use instead.
+const NAMES: &[(&str, &str)] = &[
+    ("folder", "directory"),
+    ("folders", "directories"),
+    ("stranger", "other namespace, unmanaged"),
+    ("bystander", "unmanaged"),
+    ("bystanders", "unmanaged"),
+    ("sabotage", "mutation"),
+    ("saboteur", "faulty"),
+    ("killers", "detected by"),
+    ("twin", "duplicate"),
+    ("twins", "duplicates"),
+    ("patience", "timeout, max wait"),
+    ("complaint", "error"),
+    ("complaints", "errors"),
+    ("decoy", "lookalike"),
+    ("logins", "credentials"),
+    ("rerecord", "convert"),
+];
+
+/// Directories whose identifiers and texts are not checked, only their comments.
+const OLD_NAMES: &[&str] = &["crates/driver-interface-docker/tests/real"];
 
 const LONGEST_FILE: usize = 800;
 
@@ -322,12 +367,21 @@ fn file_lengths(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Reports words of the glossary in comments and pages. Pages that are generated follow from these.
+/// Reports words of the glossary in comments, texts and pages, and in identifiers. Generated pages follow from these.
 fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (path, text) in files(root, "rs")? {
+        // This file lists the words.
+        if path.ends_with("xtask/src/tidy.rs") {
+            continue;
+        }
+        let old = OLD_NAMES.iter().any(|old| path.starts_with(root.join(old)));
         for (number, line) in text.lines().enumerate() {
             if let Some(comment) = line.trim_start().strip_prefix("//") {
                 misused(&path, number, comment, wrong);
+            } else if !old {
+                let (code, texts) = split(line);
+                misused(&path, number, &texts, wrong);
+                misnamed(&path, number, &code, wrong);
             }
         }
     }
@@ -345,6 +399,26 @@ fn glossary(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// Splits a line into its code and its string literals. A literal of several lines counts as code except for its
+/// first line, which is enough here: it only misses words.
+fn split(line: &str) -> (String, String) {
+    let (mut code, mut texts) = (String::new(), String::new());
+    let (mut inside, mut escaped) = (false, false);
+    for c in line.chars() {
+        if c == '"' && !escaped {
+            inside = !inside;
+            code.push(' ');
+            texts.push('`');
+        } else if inside {
+            texts.push(c);
+        } else {
+            code.push(c);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    (code, texts)
+}
+
 fn misused(path: &Path, number: usize, line: &str, wrong: &mut Vec<String>) {
     let line = line.to_lowercase();
     for (word, instead) in GLOSSARY {
@@ -357,6 +431,36 @@ fn misused(path: &Path, number: usize, line: &str, wrong: &mut Vec<String>) {
             wrong.push(format!("{path}:{number}: say {instead:?}, not {word:?}"));
         }
     }
+}
+
+/// Reports identifiers in a line of code that contain a word of [`NAMES`].
+fn misnamed(path: &Path, number: usize, code: &str, wrong: &mut Vec<String>) {
+    let identifiers = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    for identifier in identifiers.filter(|name| name.chars().any(char::is_alphabetic)) {
+        let words = words(identifier);
+        for (word, instead) in NAMES.iter().filter(|(word, _)| words.iter().any(|w| w == word)) {
+            let (path, number) = (path.display(), number + 1);
+            wrong.push(format!(
+                "{path}:{number}: rename `{identifier}`: say {instead:?}, not {word:?}"
+            ));
+        }
+    }
+}
+
+/// Returns the words of an identifier in lower case.
+fn words(identifier: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut lower_before = false;
+    for c in identifier.chars() {
+        if c == '_' || c.is_uppercase() && lower_before {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c != '_') {
+            word.extend(c.to_lowercase());
+        }
+        lower_before = c.is_lowercase();
+    }
+    words
 }
 
 /// The workspace's own files with this extension, and what is in them.
@@ -400,6 +504,25 @@ mod tests {
             ["a.rs:7: say \"directory\", not \"folder\""]
         );
         assert!(wrong_in("`folder` in `files/folder-is-no-file`, entwined sub_folder names").is_empty());
+    }
+
+    #[test]
+    fn words_of_identifiers_and_texts_are_found() {
+        assert_eq!(words("NoSuchFolder"), ["no", "such", "folder"]);
+        let (code, texts) = split(r#"let folder = "a \" folder of";"#);
+        assert_eq!(
+            (code.trim(), texts.contains(" folder of`")),
+            ("let folder =   ;", true)
+        );
+        let mut wrong = Vec::new();
+        misnamed(Path::new("a.rs"), 6, "let (host_folders, x) = TWIN;", &mut wrong);
+        assert_eq!(
+            wrong,
+            [
+                "a.rs:7: rename `host_folders`: say \"directories\", not \"folders\"",
+                "a.rs:7: rename `TWIN`: say \"duplicate\", not \"twin\"",
+            ]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 struct Run {
     output: Output,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Run {
@@ -28,7 +28,7 @@ impl Run {
     }
 
     fn file(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.join(name)).unwrap()
+        std::fs::read_to_string(self.directory.join(name)).unwrap()
     }
 }
 
@@ -40,20 +40,20 @@ fn health_checks() -> usize {
 
 /// Runs the command where no engine can be found.
 fn conformance(test: &str, args: &[&str], env: &[(&str, &str)]) -> Run {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
     let nowhere = "unix:///nonexistent/engine.sock";
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .arg("conformance")
         .args(args)
         .arg("--out")
-        .arg(&folder)
+        .arg(&directory)
         .env("DOCKER_HOST", nowhere)
         .env("CONTAINER_HOST", nowhere)
         .env_remove("DRIVER_INTERFACE_REQUIRE")
         .envs(env.iter().copied())
         .output()
         .unwrap();
-    Run { output, folder }
+    Run { output, directory }
 }
 
 #[test]
@@ -64,14 +64,14 @@ fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
     assert!(text.contains("no engine reachable"), "{text}");
     assert!(
         text.contains("/nonexistent/engine.sock"),
-        "what was tried is told: {text}"
+        "the attempts are reported: {text}"
     );
     assert!(
         text.trim_end()
             .ends_with(&format!("{} passed, 0 failed, 0 skipped", 2 * health_checks())),
         "{text}"
     );
-    assert!(!text.contains('\u{1b}'), "no colours where nobody sees them");
+    assert!(!text.contains('\u{1b}'), "no colours without a terminal");
     assert!(run.file("report.json").contains("\"schemaVersion\": 1"));
     assert!(run.file("junit.xml").contains("<testsuites"));
     assert!(run.file("report.html").starts_with("<!doctype html>"));
@@ -89,7 +89,7 @@ fn a_required_engine_that_is_absent_is_a_failure() {
         &[("DRIVER_INTERFACE_REQUIRE", "docker,podman")],
     );
     assert_eq!(run.code(), 1, "{}", run.stdout());
-    assert!(run.stdout().contains("it had to run"), "{}", run.stdout());
+    assert!(run.stdout().contains("it was required"), "{}", run.stdout());
     let run = conformance(
         "required",
         &["--area", "health"],
@@ -132,7 +132,7 @@ fn the_list_names_every_check_and_runs_none() {
     let text = run.stdout();
     assert_eq!(run.code(), 0);
     assert!(text.contains("logs/tail") && !text.contains("volumes/"), "{text}");
-    assert!(!run.folder.join("report.json").exists());
+    assert!(!run.directory.join("report.json").exists());
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn read(path: &Path) -> Result<TestImage, String> {
 fn on_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .map(|folder| folder.join("busybox"))
+        .map(|directory| directory.join("busybox"))
         .collect()
 }
 
@@ -58,25 +58,25 @@ fn on_path() -> Vec<PathBuf> {
 /// Several processes may do so concurrently: each works in its own directory, and the first to finish provides
 /// the result.
 fn fetch(cache: &Path) -> bool {
-    let folder = cache.join(std::process::id().to_string());
-    let done = unpack(&folder);
+    let directory = cache.join(std::process::id().to_string());
+    let done = unpack(&directory);
     // If another process was first, its result is equivalent.
-    let _ = fs::rename(folder.join("root"), cache.join("root"));
-    let _ = fs::remove_dir_all(&folder);
+    let _ = fs::rename(directory.join("root"), cache.join("root"));
+    let _ = fs::remove_dir_all(&directory);
     done
 }
 
-fn unpack(folder: &Path) -> bool {
-    if fs::create_dir_all(folder).is_err()
+fn unpack(directory: &Path) -> bool {
+    if fs::create_dir_all(directory).is_err()
         || !quietly(
             Command::new("apt-get")
                 .args(["download", "busybox-static"])
-                .current_dir(folder),
+                .current_dir(directory),
         )
     {
         return false;
     }
-    let packages = fs::read_dir(folder)
+    let packages = fs::read_dir(directory)
         .into_iter()
         .flatten()
         .flatten()
@@ -89,7 +89,7 @@ fn unpack(folder: &Path) -> bool {
             Command::new("dpkg-deb")
                 .arg("-x")
                 .arg(package)
-                .arg(folder.join("root")),
+                .arg(directory.join("root")),
         )
     })
 }

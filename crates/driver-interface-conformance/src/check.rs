@@ -252,8 +252,8 @@ pub enum Isolation {
 pub enum Need {
     /// The test image.
     Image,
-    /// A target that can create unmanaged resources; see [`Target::bystanders`](crate::Target::bystanders).
-    Bystanders,
+    /// A target that can create unmanaged resources; see [`Target::unmanaged_resources`](crate::Target::unmanaged_resources).
+    UnmanagedResources,
     /// The test image, and a target that provides a registry image; see
     /// [`Target::registry_image`](crate::Target::registry_image).
     Registry,

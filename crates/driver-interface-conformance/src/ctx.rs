@@ -20,10 +20,10 @@ use crate::ledger::Ledger;
 use crate::outcome::describe;
 #[cfg(unix)]
 use crate::proxy::FaultProxy;
-use crate::{Bystanders, Check, CheckResult, Failure, Target, TrackedDriver, Verdict};
+use crate::{Check, CheckResult, Failure, Target, TrackedDriver, UnmanagedResources, Verdict};
 
-/// The suffix of [`Ctx::foreign_namespace`].
-pub(crate) const FOREIGN: &str = "foreign";
+/// The suffix of [`Ctx::unmanaged_namespace`].
+pub(crate) const UNMANAGED: &str = "unmanaged";
 
 /// A script that prints `ready`, exits on `SIGTERM`, and otherwise runs until stopped.
 ///
@@ -128,7 +128,7 @@ impl Ctx {
     }
 
     /// Connects a driver of another namespace to the same engine.
-    pub async fn stranger(&self) -> CheckResult<TrackedDriver> {
+    pub async fn other_namespace(&self) -> CheckResult<TrackedDriver> {
         let namespace = Namespace::new(format!("other-{}-{}", self.0.shared.run_id, self.0.number))?;
         self.connect(&namespace, "other namespace").await
     }
@@ -137,7 +137,7 @@ impl Ctx {
     #[cfg(unix)]
     pub(crate) async fn link(&self, deadline: Duration) -> CheckResult<Link> {
         let shared = &self.0.shared;
-        let none = || Verdict::NotApplicable("the target gives no address of its engine".to_owned());
+        let none = || Verdict::NotApplicable("the target has no engine address".to_owned());
         let address = shared.target.engine_address().ok_or_else(none)?;
         let proxy = FaultProxy::start(&address)
             .map_err(|error| Verdict::Broken(format!("no fault proxy before {address}: {error}")))?;
@@ -158,8 +158,8 @@ impl Ctx {
     }
 
     /// Returns the namespace of the run that no correct driver works in. It labels unmanaged resources.
-    pub(crate) fn foreign_namespace(&self) -> String {
-        format!("{}-{FOREIGN}", self.0.shared.namespace)
+    pub(crate) fn unmanaged_namespace(&self) -> String {
+        format!("{}-{UNMANAGED}", self.0.shared.namespace)
     }
 
     async fn connect(&self, namespace: &Namespace, label: &'static str) -> CheckResult<TrackedDriver> {
@@ -176,10 +176,12 @@ impl Ctx {
     }
 
     /// Returns the target's client for unmanaged resources. The suite removes the resources it created for the
-    /// check when the check has ended.
-    pub fn bystanders(&self) -> CheckResult<Arc<dyn Bystanders>> {
-        let none = || Verdict::NotApplicable("the target cannot make objects of other programs".to_owned());
-        self.ledger().bystanders(&**self.target()).ok_or_else(none)
+    /// check when the check is over.
+    pub fn unmanaged_resources(&self) -> CheckResult<Arc<dyn UnmanagedResources>> {
+        let none = || Verdict::NotApplicable("the target cannot create unmanaged resources".to_owned());
+        self.ledger()
+            .unmanaged_resources(&**self.target())
+            .ok_or_else(none)
     }
 
     /// Returns the capabilities that the driver declared when the run started.
@@ -203,7 +205,7 @@ impl Ctx {
     }
 
     /// Returns a filter for all containers of the check's own session.
-    pub fn own(&self) -> ContainerFilter {
+    pub fn session_filter(&self) -> ContainerFilter {
         ContainerFilter::default().session(self.session().clone())
     }
 
@@ -252,9 +254,9 @@ impl Ctx {
 
     /// Creates a container and starts it.
     pub async fn started(&self, config: &ContainerConfig) -> CheckResult<ContainerInstance> {
-        let made = self.driver().create_container(config).await?;
-        self.driver().start_container(&made.id).await?;
-        self.get(&made.id).await
+        let created = self.driver().create_container(config).await?;
+        self.driver().start_container(&created.id).await?;
+        self.get(&created.id).await
     }
 
     /// Creates a container, starts it, and waits until it has printed `ready`.
@@ -266,14 +268,14 @@ impl Ctx {
 
     /// Creates a container, starts it, and waits until it has exited. Returns the container and its output.
     pub async fn finished(&self, config: &ContainerConfig) -> CheckResult<(ContainerInstance, String)> {
-        let made = self.driver().create_container(config).await?;
-        self.driver().start_container(&made.id).await?;
-        let ended = self.ended(&made.id).await?;
+        let created = self.driver().create_container(config).await?;
+        self.driver().start_container(&created.id).await?;
+        let exited = self.exited(&created.id).await?;
         let logs = self
             .driver()
-            .get_container_logs(&made.id, LogOptions::default())
+            .get_container_logs(&created.id, LogOptions::default())
             .await?;
-        Ok((ended, logs))
+        Ok((exited, logs))
     }
 
     /// Inspects a container that must exist.
@@ -282,15 +284,15 @@ impl Ctx {
             Failure::new(
                 format!("container {id}"),
                 "to be there",
-                "get_container answers none",
+                "get_container returns none",
             )
         };
         Ok(self.driver().get_container(id).await?.ok_or_else(missing)?)
     }
 
     /// Waits until a container has exited.
-    pub async fn ended(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
-        let about = format!("container {id} to end");
+    pub async fn exited(&self, id: &ContainerId) -> CheckResult<ContainerInstance> {
+        let about = format!("container {id} to exit");
         self.eventually(&about, Duration::from_secs(30), || async {
             let now = self.get(id).await?;
             Ok(if now.exit.is_some() {

@@ -96,7 +96,7 @@ impl Deviations {
         if report.outcome == Outcome::Passed {
             report.outcome = Outcome::Failed;
             report.because(format!(
-                "it passed, but is declared to deviate: {deviation}. Take the declaration away"
+                "it passed, but a deviation is declared: {deviation}. Remove the declaration"
             ))
         } else if report.outcome.is_breach() && !expired {
             report.outcome = Outcome::Deviates;
@@ -120,11 +120,11 @@ pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result
         let id = &deviation.check;
         if !checks.iter().any(|check| check.id == id) {
             return Err(DeviationError(format!(
-                "a deviation is declared of {id:?}, which is no check of the suite"
+                "a deviation is declared for {id:?}, which is not a check of the suite"
             )));
         }
         if declared.iter().skip(index + 1).any(|other| other.check == *id) {
-            return Err(DeviationError(format!("two deviations are declared of {id}")));
+            return Err(DeviationError(format!("two deviations are declared for {id}")));
         }
     }
     Ok(())
@@ -133,8 +133,8 @@ pub(crate) fn refuse_unknown(declared: &[Deviation], checks: &[Check]) -> Result
 fn parse(version: &str, of: &str) -> Result<Version, DeviationError> {
     Version::parse(version).map_err(|error| {
         DeviationError(format!(
-            "deviations end with a version of the driver, but {of} has {version:?}, \
-             which is no semantic version such as 1.2.0: {error}"
+            "a deviation ends at a version of the driver, but {of} has {version:?}, which is not a \
+             semantic version such as 1.2.0: {error}"
         ))
     })
 }

@@ -216,7 +216,7 @@ fn run_trials(
     let run = Arc::clone(run);
     let whole = conclusion.num_filtered_out == 0;
     let ended = wait_for(handle, async move { run.end().await });
-    let report = ended.ok_or("the clean-up failed, so something may be left on the engine")?;
+    let report = ended.ok_or("the clean-up failed, so resources may be leaked on the engine")?;
     // A selection of one check, or of the ignored ones, may contain no check that can run.
     let must_run = !args.exact && !args.ignored;
     let well = report.is_none_or(|report| args.list || conclude(&report, whole, must_run));
@@ -234,13 +234,13 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
         one_line(&report.verdict_in_words(!whole))
     );
     for leak in &report.leaks {
-        eprintln!("left on the engine: {}", one_line(leak));
+        eprintln!("leaked on the engine: {}", one_line(leak));
     }
     if nothing_ran {
         eprintln!("no check was run, so nothing is known about the driver");
     }
     if report.cancelled {
-        eprintln!("the run was interrupted, so it says nothing of what was not run");
+        eprintln!("the run was interrupted, so nothing is known about checks that did not run");
     }
     report.leaks.is_empty() && !nothing_ran && !report.cancelled
 }
@@ -297,7 +297,7 @@ impl Run {
         options.cancellation = harness.cancellation.clone();
         if let Some(seed) = std::env::var_os(SEED) {
             let number = seed.to_str().and_then(|seed| seed.parse().ok());
-            options.seed = number.ok_or_else(|| format!("{SEED} is {seed:?}, which is no number"))?;
+            options.seed = number.ok_or_else(|| format!("{SEED} is {seed:?}, which is not a number"))?;
         }
         Ok(Self {
             target: Arc::clone(&harness.target),
@@ -319,8 +319,8 @@ impl Run {
                     .await
                     .unwrap_or_else(|error| TestImage::Missing(error.to_string())),
             };
-            let begun = Session::begin(Arc::clone(&self.target), &options, Arc::new(Silent)).await;
-            begun.map_err(|error| error.to_string())
+            let began = Session::begin(Arc::clone(&self.target), &options, Arc::new(Silent)).await;
+            began.map_err(|error| error.to_string())
         };
         self.session.get_or_init(begin).await
     }
@@ -357,7 +357,7 @@ impl Run {
         driver: &DriverReport,
     ) -> Result<Completion, Failed> {
         if !leaks.is_empty() {
-            return Err(format!("left on the engine: {}", one_line(&leaks.join(", "))).into());
+            return Err(format!("leaked on the engine: {}", one_line(&leaks.join(", "))).into());
         }
         let message = one_line(check.message.as_deref().unwrap_or("no reason given"));
         match check.outcome {

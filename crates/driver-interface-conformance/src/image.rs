@@ -26,7 +26,7 @@ const APPLETS: &[&str] = &[
     "tr", "true", "uname", "unshare", "wc", "which", "yes",
 ];
 
-const FOLDERS: &[(&str, u32)] = &[
+const DIRECTORIES: &[(&str, u32)] = &[
     ("bin/", 0o755),
     ("dev/", 0o755),
     ("etc/", 0o755),
@@ -107,7 +107,7 @@ fn number(bytes: &[u8], offset: u64, size: usize) -> Option<u64> {
 
 fn root_file_system(busybox: &[u8]) -> io::Result<Bytes> {
     let mut archive = tar::Builder::new(Vec::with_capacity(busybox.len() + 64 * 1024));
-    for (path, mode) in FOLDERS {
+    for (path, mode) in DIRECTORIES {
         append(&mut archive, path, *mode, tar::EntryType::Directory, b"")?;
     }
     append(
@@ -185,17 +185,17 @@ mod tests {
     #[test]
     fn only_programs_without_a_loader_are_static() {
         assert!(is_static_executable(&elf(1)));
-        assert!(!is_static_executable(&elf(3)), "it names a loader");
+        assert!(!is_static_executable(&elf(3)), "it requires a loader");
         assert!(!is_static_executable(b"#!/bin/sh\n"));
-        assert!(!is_static_executable(b"\x7fELF\x02\x01"), "it is cut off");
+        assert!(!is_static_executable(b"\x7fELF\x02\x01"), "it is truncated");
         assert!(
             !is_static_executable(&elf(1)[..66]),
-            "its program header is cut off"
+            "its program header is truncated"
         );
     }
 
     #[test]
-    fn the_root_file_system_has_programs_users_and_folders_and_no_link_to_itself() {
+    fn the_root_file_system_has_programs_users_and_directories_and_no_link_to_itself() {
         let TestImage::Root(root) = TestImage::from_busybox(&elf(1)).unwrap() else {
             panic!("no root file system");
         };
@@ -209,10 +209,10 @@ mod tests {
             }
             paths.push(path);
         }
-        for wanted in ["bin/busybox", "bin/sh", "bin/[", "etc/passwd", "tmp/", "proc/"] {
+        for required in ["bin/busybox", "bin/sh", "bin/[", "etc/passwd", "tmp/", "proc/"] {
             assert!(
-                paths.iter().any(|path| path == wanted),
-                "{wanted} is not in {paths:?}"
+                paths.iter().any(|path| path == required),
+                "{required} is not in {paths:?}"
             );
         }
     }

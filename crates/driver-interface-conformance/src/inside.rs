@@ -21,7 +21,7 @@ pub(crate) fn beat(path: &str) -> String {
 impl Ctx {
     /// Returns the image in a registry that the target provides.
     pub fn registry_image(&self) -> CheckResult<ImageRef> {
-        let none = || Verdict::NotApplicable("the target names no image of a registry".to_owned());
+        let none = || Verdict::NotApplicable("the target has no registry image".to_owned());
         self.target().registry_image().ok_or_else(none)
     }
 
@@ -36,7 +36,7 @@ impl Ctx {
     }
 
     /// Runs a script that must succeed in a running container, and returns its output.
-    pub async fn told(&self, id: &ContainerId, script: &str) -> CheckResult<String> {
+    pub async fn output_of(&self, id: &ContainerId, script: &str) -> CheckResult<String> {
         let output = self.run_in(id, script).await?;
         self.ensure(format!("{script:?} works"), output.success(), &output)?;
         Ok(output.stdout_text().into_owned())
@@ -44,7 +44,9 @@ impl Ctx {
 
     /// Returns how many lines [`beat`] has written.
     async fn beats(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
-        let count = self.told(id, &format!("touch {path}; wc -l < {path}")).await?;
+        let count = self
+            .output_of(id, &format!("touch {path}; wc -l < {path}"))
+            .await?;
         let broken = |_| Verdict::Broken(format!("`wc -l` printed {count:?}"));
         count.trim().parse().map_err(broken)
     }
@@ -95,7 +97,7 @@ impl Ctx {
 
     /// Waits for a future that should complete promptly.
     pub(crate) async fn ends<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
-        let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it goes on").into();
+        let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it continues").into();
         timeout(JOIN, work).await.map_err(failure)
     }
 
@@ -104,11 +106,11 @@ impl Ctx {
         &self,
         about: &str,
         id: &ContainerId,
-        wanted: impl Fn(&ContainerInstance) -> bool,
+        condition: impl Fn(&ContainerInstance) -> bool,
     ) -> CheckResult<ContainerInstance> {
         self.eventually(about, Duration::from_secs(30), || async {
             let now = self.get(id).await?;
-            Ok(if wanted(&now) {
+            Ok(if condition(&now) {
                 Ok(now)
             } else {
                 Err(format!("{now:?}"))

@@ -32,7 +32,7 @@ pub struct Step {
 /// The steps of one check, shared by all drivers it uses.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    begun: Instant,
+    began: Instant,
     steps: Mutex<Vec<Step>>,
 }
 
@@ -46,12 +46,12 @@ pub(crate) struct Pending {
 
 const PENDING: &str = "no answer yet";
 const PANICKED: &str = "panicked";
-const DROPPED: &str = "dropped before it was answered";
+const DROPPED: &str = "dropped before it returned";
 
 impl Journal {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            begun: Instant::now(),
+            began: Instant::now(),
             steps: Mutex::default(),
         })
     }
@@ -60,7 +60,7 @@ impl Journal {
         let since = Instant::now();
         let mut steps = self.lock();
         steps.push(Step {
-            at_ms: millis(since - self.begun),
+            at_ms: millis(since - self.began),
             took_ms: None,
             call: shortened(&compact(&call)),
             answer: PENDING.to_owned(),

@@ -13,13 +13,13 @@ use driver_interface_types::{
 use futures_util::future::join_all;
 use tokio::time::sleep;
 
-use crate::{Bystanders, Target, guard};
+use crate::{Target, UnmanagedResources, guard};
 
 /// The timeout for removing one resource.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Made {
+pub(crate) enum CreatedResource {
     Container(String),
     Volume(String),
     Network(String),
@@ -33,7 +33,7 @@ pub(crate) enum Made {
 #[derive(Clone)]
 struct Entry {
     driver: Arc<dyn ContainerDriver>,
-    made: Made,
+    created: CreatedResource,
 }
 
 #[derive(Default)]
@@ -42,33 +42,33 @@ pub(crate) struct Ledger(Mutex<Entries>);
 #[derive(Default)]
 struct Entries {
     /// The resources already recorded, by driver.
-    known: HashSet<(usize, Made)>,
+    known: HashSet<(usize, CreatedResource)>,
     in_order: Vec<Entry>,
     /// The client that created unmanaged resources for the check, if it used one.
-    bystanders: Option<Arc<dyn Bystanders>>,
+    unmanaged_resources: Option<Arc<dyn UnmanagedResources>>,
 }
 
 impl Ledger {
-    pub(crate) fn note(&self, driver: &Arc<dyn ContainerDriver>, made: Made) {
+    pub(crate) fn note(&self, driver: &Arc<dyn ContainerDriver>, created: CreatedResource) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Two drivers of one check may each create a resource of the same name, in different namespaces.
         let whose = Arc::as_ptr(driver).cast::<()>() as usize;
-        if entries.known.insert((whose, made.clone())) {
+        if entries.known.insert((whose, created.clone())) {
             entries.in_order.push(Entry {
                 driver: Arc::clone(driver),
-                made,
+                created,
             });
         }
     }
 
     /// Returns the client for the check's unmanaged resources. It is the same each time, so that the resources
     /// it created are removed.
-    pub(crate) fn bystanders(&self, target: &dyn Target) -> Option<Arc<dyn Bystanders>> {
+    pub(crate) fn unmanaged_resources(&self, target: &dyn Target) -> Option<Arc<dyn UnmanagedResources>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.bystanders.is_none() {
-            entries.bystanders = target.bystanders();
+        if entries.unmanaged_resources.is_none() {
+            entries.unmanaged_resources = target.unmanaged_resources();
         }
-        entries.bystanders.clone()
+        entries.unmanaged_resources.clone()
     }
 
     /// Removes every recorded resource: latest first, containers before the resources they use, and
@@ -79,17 +79,16 @@ impl Ledger {
         let mut leaks = Vec::new();
         for round in 0..3 {
             let entries = noted.in_order.iter().rev();
-            let due = entries.filter(|entry| round_of(&entry.made) == round);
+            let due = entries.filter(|entry| round_of(&entry.created) == round);
             let left = join_all(due.map(|entry| entry.clean_up(Arc::clone(target)))).await;
             leaks.extend(left.into_iter().flatten());
         }
-        if let Some(bystanders) = noted.bystanders {
-            let removal = guard::call(
-                DEADLINE,
-                async move { repeatedly(|| bystanders.remove_all()).await },
-            );
+        if let Some(unmanaged_resources) = noted.unmanaged_resources {
+            let removal = guard::call(DEADLINE, async move {
+                repeatedly(|| unmanaged_resources.remove_all()).await
+            });
             let problem = removal.await.unwrap_or_else(|lost| Some(lost.to_string()));
-            leaks.extend(problem.map(|problem| format!("objects of other programs: {problem}")));
+            leaks.extend(problem.map(|problem| format!("unmanaged resources: {problem}")));
         }
         leaks
     }
@@ -109,15 +108,18 @@ async fn repeatedly<E, F: Future<Output = Result<(), E>>>(mut attempt: impl FnMu
     last
 }
 
-fn round_of(made: &Made) -> u8 {
-    match made {
-        Made::Container(_) => 0,
-        Made::Session(_) => 1,
-        Made::Volume(_) | Made::Network(_) | Made::Image(_) | Made::LoadedImage(_) => 2,
+fn round_of(created: &CreatedResource) -> u8 {
+    match created {
+        CreatedResource::Container(_) => 0,
+        CreatedResource::Session(_) => 1,
+        CreatedResource::Volume(_)
+        | CreatedResource::Network(_)
+        | CreatedResource::Image(_)
+        | CreatedResource::LoadedImage(_) => 2,
     }
 }
 
-impl Made {
+impl CreatedResource {
     fn describe(&self) -> String {
         match self {
             Self::Container(name) => format!("container {name}"),
@@ -139,7 +141,7 @@ impl Entry {
             Ok(Some(error)) => error.to_string(),
             Err(lost) => lost.to_string(),
         };
-        Some(format!("{}: {problem}", self.made.describe()))
+        Some(format!("{}: {problem}", self.created.describe()))
     }
 
     /// Removes the resource; returns `None` if it is gone. Every driver rejects an invalid id, so no resource
@@ -155,8 +157,8 @@ impl Entry {
     }
 
     async fn try_remove(&self, target: &dyn Target) -> Result<(), DriverError> {
-        match &self.made {
-            Made::Container(name) => match self.driver.find_container(name).await? {
+        match &self.created {
+            CreatedResource::Container(name) => match self.driver.find_container(name).await? {
                 Some(found) => {
                     self.driver
                         .remove_container(&found.id, RemoveOptions::force())
@@ -164,23 +166,23 @@ impl Entry {
                 }
                 None => Ok(()),
             },
-            Made::Volume(name) => match VolumeId::new(name.as_str()) {
+            CreatedResource::Volume(name) => match VolumeId::new(name.as_str()) {
                 Ok(id) => self.driver.remove_volume(&id).await,
                 Err(_) => Ok(()),
             },
-            Made::Network(name) => match self.driver.find_network(name).await? {
+            CreatedResource::Network(name) => match self.driver.find_network(name).await? {
                 Some(found) => self.driver.remove_network(&found.id).await,
                 None => Ok(()),
             },
-            Made::Image(name) => match ImageRef::new(name.as_str()) {
+            CreatedResource::Image(name) => match ImageRef::new(name.as_str()) {
                 Ok(image) => self.driver.remove_image(&image).await,
                 Err(_) => Ok(()),
             },
-            Made::LoadedImage(image) => {
+            CreatedResource::LoadedImage(image) => {
                 let failed = |message: String| DriverError::from(InternalError::new(message));
                 target.forget_image(image).await.map_err(failed)
             }
-            Made::Session(name) => match SessionId::new(name.as_str()) {
+            CreatedResource::Session(name) => match SessionId::new(name.as_str()) {
                 Ok(session) => self.remove_containers_of(session).await,
                 Err(_) => Ok(()),
             },

@@ -45,6 +45,6 @@ pub use report::{
 };
 pub use runner::{RunError, run, run_checks};
 pub use sweep::sweep;
-pub use target::{Bystanders, Target, target_fn};
+pub use target::{Target, UnmanagedResources, target_fn};
 pub use tracked::TrackedDriver;
 pub use verdict::DriverVerdict;

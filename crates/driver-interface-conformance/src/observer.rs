@@ -20,7 +20,7 @@ pub trait Observer: Send + Sync {
         let _ = check;
     }
 
-    /// Called when a check has ended.
+    /// Called when a check is finished.
     fn check_finished(&self, report: &CheckReport) {
         let _ = report;
     }

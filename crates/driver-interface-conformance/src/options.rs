@@ -59,7 +59,7 @@ impl FromStr for Shard {
             .map(|(number, of)| (number.parse(), of.parse()));
         match numbers {
             Some((Ok(number), Ok(of))) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            _ => Err(format!("{text:?} is no part of a whole, such as 1/3, 2/3 or 3/3")),
+            _ => Err(format!("{text:?} is not a shard, such as 1/3, 2/3 or 3/3")),
         }
     }
 }
@@ -105,12 +105,12 @@ impl Selection {
                 "no check matches filter {unmatched:?}; the areas are: {listed}"
             )));
         }
-        let wanted = |check: &Check| {
+        let required = |check: &Check| {
             (self.areas.is_empty() || self.areas.iter().any(|area| area == check.area()))
                 && (self.globs.is_empty() || globs.is_match(check.id))
                 && self.level.is_none_or(|level| check.level <= level)
         };
-        let mut selected: Vec<Check> = checks.iter().filter(|check| wanted(check)).copied().collect();
+        let mut selected: Vec<Check> = checks.iter().filter(|check| required(check)).copied().collect();
         if let Some(shard) = self.shard {
             shard.keep(&mut selected);
         }

@@ -74,7 +74,7 @@ impl From<DriverError> for Verdict {
 /// it created.
 impl From<ConfigurationError> for Verdict {
     fn from(error: ConfigurationError) -> Self {
-        Self::Broken(format!("a name, the suite's or the driver's, is none: {error}"))
+        Self::Broken(format!("a name of the suite or the driver is invalid: {error}"))
     }
 }
 

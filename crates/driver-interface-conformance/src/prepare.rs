@@ -75,24 +75,22 @@ pub(crate) async fn describe(
     driver: &Arc<dyn ContainerDriver>,
 ) -> (DriverReport, Capabilities) {
     let mut report = DriverReport::new(target.uri());
-    let asked = Arc::clone(driver);
-    let names = async move { (asked.name().to_owned(), asked.version().to_owned()) };
+    let requested = Arc::clone(driver);
+    let names = async move { (requested.name().to_owned(), requested.version().to_owned()) };
     match guard::call(CONNECT_DEADLINE, names).await {
         Ok((name, version)) => (report.name, report.version) = (name, version),
-        Err(lost) => report
-            .leaks
-            .push(format!("asked for its name and version, {lost}")),
+        Err(lost) => report.leaks.push(format!("reading its name and version: {lost}")),
     }
     let capabilities = capabilities(driver).await.unwrap_or_else(|lost| {
-        report.leaks.push(format!("asked what it can do, {lost}"));
+        report.leaks.push(format!("reading its capabilities: {lost}"));
         Capabilities::minimal()
     });
     report.capabilities = capabilities.clone();
     // Whether `health_check` works is tested by a check, not here.
-    let asked = Arc::clone(driver);
-    match guard::call(HEALTH_DEADLINE, async move { asked.health_check().await }).await {
+    let requested = Arc::clone(driver);
+    match guard::call(HEALTH_DEADLINE, async move { requested.health_check().await }).await {
         Ok(health) => report.engine = health.ok().and_then(|health| health.engine),
-        Err(lost) => report.leaks.push(format!("asked for its health, {lost}")),
+        Err(lost) => report.leaks.push(format!("checking its health: {lost}")),
     }
     (report, capabilities)
 }
@@ -129,11 +127,10 @@ pub(crate) async fn import(
             tried: None,
         };
     };
-    let (asked, tried) = (Arc::clone(driver), reference.clone());
-    let why = match guard::call(
-        DEADLINE,
-        async move { asked.import_image(&tried, root.into()).await },
-    )
+    let (requested, tried) = (Arc::clone(driver), reference.clone());
+    let why = match guard::call(DEADLINE, async move {
+        requested.import_image(&tried, root.into()).await
+    })
     .await
     {
         Ok(Ok(())) => return Image::Imported(reference),
@@ -149,20 +146,24 @@ pub(crate) async fn import(
 /// Checks whether a container can be created from an image that the engine should have or pull. A missing image
 /// is then reported once, and not as the failure of every check.
 async fn probe(driver: &Arc<dyn ContainerDriver>, reference: &ImageRef) -> Image {
-    let (asked, config) = (
+    let (requested, config) = (
         Arc::clone(driver),
         ContainerConfig::new("probe", reference.as_str()),
     );
-    match guard::call(DEADLINE, async move { asked.create_container(&config).await }).await {
+    match guard::call(DEADLINE, async move { requested.create_container(&config).await }).await {
         Ok(Err(error)) if [codes::IMAGE_NOT_FOUND, codes::IMAGE_PULL_FAILED].contains(&error.code()) => {
             return Image::Missing(format!(
-                "{reference} is not to be had: {}",
+                "{reference} is not available: {}",
                 describe_error(&error)
             ));
         }
-        Ok(Ok(made)) => {
-            let asked = Arc::clone(driver);
-            let removal = async move { asked.remove_container(&made.id, RemoveOptions::force()).await };
+        Ok(Ok(created)) => {
+            let requested = Arc::clone(driver);
+            let removal = async move {
+                requested
+                    .remove_container(&created.id, RemoveOptions::force())
+                    .await
+            };
             // The sweep reports a leftover container.
             let _ = guard::call(DEADLINE, removal).await;
         }
@@ -190,8 +191,8 @@ pub(crate) async fn remove(
     if !capabilities.supports(Operation::RemoveImage) {
         return is_there.then(|| format!("image {reference}: the driver cannot remove images"));
     }
-    let (asked, gone) = (Arc::clone(driver), reference.clone());
-    let problem = match guard::call(DEADLINE, async move { asked.remove_image(&gone).await }).await {
+    let (requested, gone) = (Arc::clone(driver), reference.clone());
+    let problem = match guard::call(DEADLINE, async move { requested.remove_image(&gone).await }).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) if !is_there && error.is_not_found() => return None,
         Ok(Err(error)) => describe_error(&error),
@@ -220,17 +221,16 @@ pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<
         (Need::Image | Need::Registry, Image::Broken { reason, .. }) => {
             Some((Outcome::Error, reason.clone()))
         }
-        (Need::Bystanders, _) if shared.target.bystanders().is_none() => Some((
+        (Need::UnmanagedResources, _) if shared.target.unmanaged_resources().is_none() => Some((
             Outcome::Skipped,
-            "the target cannot make objects of other programs".to_owned(),
+            "the target cannot create unmanaged resources".to_owned(),
         )),
-        (Need::Registry, _) if shared.target.registry_image().is_none() => Some((
-            Outcome::NotRun,
-            "the target names no image of a registry".to_owned(),
-        )),
+        (Need::Registry, _) if shared.target.registry_image().is_none() => {
+            Some((Outcome::NotRun, "the target has no registry image".to_owned()))
+        }
         (Need::Link, _) if shared.target.engine_address().is_none() => Some((
             Outcome::Skipped,
-            "the target gives no address at which a fault proxy could reach its engine".to_owned(),
+            "the target has no engine address for a fault proxy".to_owned(),
         )),
         _ => None,
     })

@@ -12,7 +12,7 @@
 //! // … connect a driver to `proxy.uri()` and create a container …
 //! let lost = Fault::Break(Place::BeforeAnswer, Break::Fin);
 //! let rule = proxy.inject(Rule::on("POST */start").times(1).fault(lost));
-//! // … start the container: the engine starts it, and the driver is not told …
+//! // … start the container: the engine starts it, and the driver does not learn of it …
 //! assert_eq!(rule.hits(), 1);
 //! proxy.clear()?;
 //! # Ok(())
@@ -40,7 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use answer::Answer;
 pub use endpoint::Endpoint;
 pub use engine::Request;
-pub use fault::{Break, Fault, FrameField, Place, Stage, When};
+pub use fault::{Break, Fault, FrameField, Position, Stage, When};
 pub use http::Framing;
 pub use plan::Plan;
 pub use rule::{Injected, Rule};
@@ -136,7 +136,7 @@ impl FaultProxy {
 
     fn run(engine: Engine, tcp: bool) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("fault-proxy-").tempdir()?;
-        let wanted = if tcp {
+        let condition = if tcp {
             Address::Tcp(([127, 0, 0, 1], 0).into())
         } else {
             Address::Unix(directory.path().join("engine.sock"))
@@ -155,11 +155,11 @@ impl FaultProxy {
                 // Dropped, and thus removed, when the thread ends.
                 let _directory = directory;
                 runtime.block_on(async {
-                    let listener = match Listener::bind(&wanted).await {
+                    let listener = match Listener::bind(&condition).await {
                         Ok(listener) => listener,
                         Err(error) => return drop(ready.send(Err(error))),
                     };
-                    let address = match listener.address(&wanted) {
+                    let address = match listener.address(&condition) {
                         Ok(address) => address,
                         Err(error) => return drop(ready.send(Err(error))),
                     };

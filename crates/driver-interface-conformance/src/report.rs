@@ -387,14 +387,15 @@ impl CheckReport {
 
     /// Returns whether the check passed in some repetitions and failed in others.
     pub fn is_flaky(&self) -> bool {
-        let ended = |wanted: fn(Outcome) -> bool| self.repetitions.iter().any(|time| wanted(time.outcome));
+        let ended =
+            |required: fn(Outcome) -> bool| self.repetitions.iter().any(|time| required(time.outcome));
         ended(|outcome| outcome == Outcome::Passed) && ended(Outcome::is_problem)
     }
 
     /// Returns the seed of the repetition that this report describes, if the run was repeated.
     pub fn seed(&self) -> Option<u64> {
-        let told = self.repetitions.iter().find(|time| time.outcome == self.outcome);
-        told.map(|time| time.seed)
+        let reported = self.repetitions.iter().find(|time| time.outcome == self.outcome);
+        reported.map(|time| time.seed)
     }
 
     #[must_use]

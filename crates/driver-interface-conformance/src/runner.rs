@@ -146,7 +146,7 @@ pub async fn run_checks(
             // The results so far are kept.
             Err(error) => {
                 report.leaks.push(format!(
-                    "the engine went away before repetition {}: {error}",
+                    "the engine became unreachable before repetition {}: {error}",
                     number + 1
                 ));
                 break;
@@ -174,7 +174,7 @@ pub(crate) struct Session {
     pub(crate) report: DriverReport,
     runner: Runner,
     image: Image,
-    begun: std::time::Instant,
+    began: std::time::Instant,
 }
 
 impl Session {
@@ -183,7 +183,7 @@ impl Session {
         options: &Options,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RunError> {
-        let begun = std::time::Instant::now();
+        let began = std::time::Instant::now();
         let run_id = format!("{:08x}", rand::random::<u32>());
         let namespace =
             prepare::namespace_of(&run_id).map_err(|error| RunError::Unreachable(error.into()))?;
@@ -216,7 +216,7 @@ impl Session {
             report,
             runner,
             image,
-            begun,
+            began,
         })
     }
 
@@ -264,7 +264,7 @@ impl Session {
         report.checks = done.into_iter().map(|(_, report)| report).collect();
         report.summary = Summary::of(&report.checks);
         report.cancelled = runner.cancellation.is_cancelled();
-        report.wall_ms = crate::journal::millis(self.begun.elapsed());
+        report.wall_ms = crate::journal::millis(self.began.elapsed());
         runner.observer.run_finished(&report);
         report
     }
@@ -368,13 +368,13 @@ impl Runner {
 
     async fn try_run_one(&self, index: usize, check: Check) -> (CheckReport, Vec<String>) {
         self.observer.check_started(&check);
-        let begun = Instant::now();
+        let began = Instant::now();
         let ctx = match Ctx::new(Arc::clone(&self.shared), check, index, Arc::clone(&self.driver)) {
             Ok(ctx) => ctx,
             Err(verdict) => return (judge(&check, Err(verdict), 1), Vec::new()),
         };
         let (report, mut leaks) = self.run_body(&check, &ctx).await;
-        let mut report = report.took(begun.elapsed());
+        let mut report = report.took(began.elapsed());
         report.assertions = ctx.assertions();
         if report.outcome != Outcome::Passed {
             report.steps = ctx.journal().steps();
@@ -413,7 +413,8 @@ async fn stop(mut body: JoinSet<CheckResult>) -> Vec<String> {
     match timeout(STOP_DEADLINE, body.shutdown()).await {
         Ok(()) => Vec::new(),
         Err(_) => vec![format!(
-            "the check goes on and may still make something: it blocks its thread, so it did not end within {STOP_DEADLINE:?}"
+            "the check is still running and may create resources: it blocks its thread, so it did not end \
+             within {STOP_DEADLINE:?}"
         )],
     }
 }

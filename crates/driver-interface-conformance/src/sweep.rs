@@ -17,7 +17,7 @@ use crate::outcome::describe;
 use crate::{Target, guard, prepare};
 
 /// How long a driver may take to roll back dropped creations in the background.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The timeout for one query or removal: a driver that hangs must not hang the suite.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -28,21 +28,21 @@ const AT_ONCE: usize = 8;
 /// Finds leftover resources in these namespaces, over a new connection to each, and removes them. Returns the
 /// resources and any problems.
 pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) -> Vec<String> {
-    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async move {
-        let Look { found, problems } = sweep_one(target, &namespace).await;
+    let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async move {
+        let Swept { found, problems } = sweep_one(target, &namespace).await;
         let problems = problems
             .into_iter()
             .map(|problem| format!("namespace {namespace} could not be swept: {problem}"));
         found.into_iter().chain(problems).collect::<Vec<_>>()
     });
-    looks.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
+    sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await.concat()
 }
 
 /// Removes the leftover resources of a killed run: everything in the namespaces it used, and its test image.
 /// Returns what was found, one line each.
 ///
 /// [`Target::connect`] receives every namespace that a run uses. Record each one before it is used, and delete
-/// the record when the run has ended. Never sweep the namespaces of a live run: the sweep would remove
+/// the record when the run is over. Never sweep the namespaces of a live run: the sweep would remove
 /// resources that the run is using.
 ///
 /// # Errors
@@ -51,15 +51,15 @@ pub(crate) async fn leaks(target: &Arc<dyn Target>, namespaces: &[Namespace]) ->
 /// # Cancel safety
 /// Dropping the future leaves the resources not yet removed; sweep again.
 pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<Vec<String>, String> {
-    let looks = stream::iter(namespaces.to_vec()).map(|namespace| async {
-        let look = sweep_abandoned(&target, &namespace).await;
-        (namespace, look)
+    let sweeps = stream::iter(namespaces.to_vec()).map(|namespace| async {
+        let swept = sweep_abandoned(&target, &namespace).await;
+        (namespace, swept)
     });
     let (mut found, mut problems) = (Vec::new(), Vec::new());
-    for (namespace, look) in looks.buffered(AT_ONCE).collect::<Vec<_>>().await {
-        found.extend(look.found);
-        let told = look.problems.into_iter();
-        problems.extend(told.map(|problem| format!("namespace {namespace}: {problem}")));
+    for (namespace, swept) in sweeps.buffered(AT_ONCE).collect::<Vec<_>>().await {
+        found.extend(swept.found);
+        let reported = swept.problems.into_iter();
+        problems.extend(reported.map(|problem| format!("namespace {namespace}: {problem}")));
     }
     if problems.is_empty() {
         Ok(found)
@@ -70,13 +70,13 @@ pub async fn sweep(target: Arc<dyn Target>, namespaces: &[Namespace]) -> Result<
 
 /// The result of sweeping one namespace.
 #[derive(Default)]
-struct Look {
+struct Swept {
     /// The resources found.
     found: Vec<String>,
     problems: Vec<String>,
 }
 
-impl Look {
+impl Swept {
     fn failed(problem: String) -> Self {
         Self {
             problems: vec![problem],
@@ -85,21 +85,21 @@ impl Look {
     }
 }
 
-async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
     let sweeper = match Sweeper::connect(target, namespace).await {
         Ok(sweeper) => sweeper,
-        Err(problem) => return Look::failed(problem),
+        Err(problem) => return Swept::failed(problem),
     };
     let (objects, problems) = sweeper.objects().await;
-    let mut look = Look {
+    let mut swept = Swept {
         found: objects.iter().map(Object::to_string).collect(),
         problems,
     };
-    look.problems.extend(sweeper.remove_all(objects).await);
+    swept.problems.extend(sweeper.remove_all(objects).await);
     match sweeper.remove_idle_networks().await {
         Ok(0) => {}
-        Ok(count) => look.found.push(format!("{count} networks of the driver's own")),
-        Err(problem) => look.problems.push(problem),
+        Ok(count) => swept.found.push(format!("{count} networks of the driver's own")),
+        Err(problem) => swept.problems.push(problem),
     }
     if let Some(image) = prepare::image_of(namespace)
         && sweeper.capabilities.supports(Operation::RemoveImage)
@@ -107,28 +107,28 @@ async fn sweep_abandoned(target: &Arc<dyn Target>, namespace: &Namespace) -> Loo
         let image = Object::Image(image);
         let name = image.to_string();
         match sweeper.remove(image).await {
-            Removed::Now => look.found.push(name),
+            Removed::Now => swept.found.push(name),
             Removed::Before => {}
-            Removed::Not(problem) => look.problems.push(problem),
+            Removed::Not(problem) => swept.problems.push(problem),
         }
     }
-    look
+    swept
 }
 
-async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Look {
+async fn sweep_one(target: &Arc<dyn Target>, namespace: &Namespace) -> Swept {
     let sweeper = match Sweeper::connect(target, namespace).await {
         Ok(sweeper) => sweeper,
-        Err(problem) => return Look::failed(problem),
+        Err(problem) => return Swept::failed(problem),
     };
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + MAX_WAIT;
     loop {
         let (objects, problems) = sweeper.objects().await;
         let is_clean = objects.is_empty() && problems.is_empty();
         if is_clean || Instant::now() >= end {
             let found = objects.iter().map(Object::to_string).collect();
-            let mut look = Look { found, problems };
-            look.problems.extend(sweeper.remove_all(objects).await);
-            return look;
+            let mut swept = Swept { found, problems };
+            swept.problems.extend(sweeper.remove_all(objects).await);
+            return swept;
         }
         sleep(Duration::from_millis(250)).await;
     }
@@ -189,7 +189,7 @@ impl Sweeper {
         let driver = connected.map_err(|error| describe(&error))?;
         let capabilities = prepare::capabilities(&driver).await;
         Ok(Self {
-            capabilities: capabilities.map_err(|lost| format!("asked what it can do, {lost}"))?,
+            capabilities: capabilities.map_err(|lost| format!("reading its capabilities: {lost}"))?,
             driver,
         })
     }

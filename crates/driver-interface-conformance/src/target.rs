@@ -24,7 +24,7 @@ pub trait Target: Send + Sync {
     /// Returns a client that creates unmanaged resources on the engine, bypassing the driver. Each check that
     /// needs one calls this method again. Without it, the suite skips the checks that a driver leaves unmanaged
     /// resources alone.
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         None
     }
 
@@ -129,7 +129,7 @@ where
 
 /// A client that creates and inspects unmanaged resources through the engine's own API.
 #[async_trait]
-pub trait Bystanders: Send + Sync {
+pub trait UnmanagedResources: Send + Sync {
     /// Creates a container from `image` with these labels, starts it if possible, and returns its id.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use driver_interface_types::{
 };
 
 use crate::journal::Journal;
-use crate::ledger::{Ledger, Made};
+use crate::ledger::{CreatedResource, Ledger};
 use crate::outcome::describe;
 
 /// A driver whose calls are recorded for the report and whose created resources are removed after the check.
@@ -58,23 +58,23 @@ impl TrackedDriver {
         self
     }
 
-    fn note(&self, made: Made) {
-        self.ledger.note(&self.remover, made);
+    fn note(&self, created: CreatedResource) {
+        self.ledger.note(&self.remover, created);
     }
 
     /// Records an image that a load may add, for the clean-up.
     pub(crate) fn may_load(&self, image: &ImageRef) {
-        self.note(Made::LoadedImage(image.clone()));
+        self.note(CreatedResource::LoadedImage(image.clone()));
     }
 
     fn note_creations(&self, operation: Operation, arguments: &[&(dyn Argument + Sync)]) {
-        let created: Vec<Made> = arguments
+        let created: Vec<CreatedResource> = arguments
             .iter()
             .flat_map(|argument| argument.creates(operation))
             .collect();
         // A driver that does not support the operation creates nothing, and need not be able to remove it.
         if !created.is_empty() && self.inner.capabilities().supports(operation) {
-            created.into_iter().for_each(|made| self.note(made));
+            created.into_iter().for_each(|created| self.note(created));
         }
     }
 
@@ -144,7 +144,7 @@ trait Argument {
     fn words(&self) -> String;
 
     /// Returns what the operation may create, for the clean-up.
-    fn creates(&self, _: Operation) -> Vec<Made> {
+    fn creates(&self, _: Operation) -> Vec<CreatedResource> {
         Vec::new()
     }
 }
@@ -199,14 +199,14 @@ impl Argument for ContainerConfig {
         )
     }
 
-    fn creates(&self, operation: Operation) -> Vec<Made> {
+    fn creates(&self, operation: Operation) -> Vec<CreatedResource> {
         if operation != Operation::CreateContainer {
             return Vec::new();
         }
-        let named = self.name.clone().map(Made::Container);
+        let named = self.name.clone().map(CreatedResource::Container);
         named
             .into_iter()
-            .chain([Made::Session(self.session_id.clone())])
+            .chain([CreatedResource::Session(self.session_id.clone())])
             .collect()
     }
 }
@@ -216,8 +216,8 @@ impl Argument for VolumeConfig {
         self.name.clone()
     }
 
-    fn creates(&self, _: Operation) -> Vec<Made> {
-        vec![Made::Volume(self.name.clone())]
+    fn creates(&self, _: Operation) -> Vec<CreatedResource> {
+        vec![CreatedResource::Volume(self.name.clone())]
     }
 }
 
@@ -226,8 +226,8 @@ impl Argument for NetworkConfig {
         self.name.clone()
     }
 
-    fn creates(&self, _: Operation) -> Vec<Made> {
-        vec![Made::Network(self.name.clone())]
+    fn creates(&self, _: Operation) -> Vec<CreatedResource> {
+        vec![CreatedResource::Network(self.name.clone())]
     }
 }
 
@@ -236,10 +236,10 @@ impl Argument for ImageRef {
         self.to_string()
     }
 
-    fn creates(&self, operation: Operation) -> Vec<Made> {
+    fn creates(&self, operation: Operation) -> Vec<CreatedResource> {
         let imports = operation == Operation::ImportImage;
         imports
-            .then(|| Made::Image(self.to_string()))
+            .then(|| CreatedResource::Image(self.to_string()))
             .into_iter()
             .collect()
     }

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use driver_interface::{ConnectionError, MockTarget, TarStream};
 use driver_interface_conformance::self_test::{SelfTest, self_test};
 use driver_interface_conformance::{
-    Bystanders, Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome,
-    RunError, SERVE, Silent, Target, TestImage, render, run, run_checks, sweep,
+    Cancellation, Check, CheckResult, Ctx, DriverReport, Need, Observer, Options, Outcome, RunError, SERVE,
+    Silent, Target, TestImage, UnmanagedResources, render, run, run_checks, sweep,
 };
 use driver_interface_mock::MockEngine;
 use driver_interface_types::{
@@ -101,7 +101,7 @@ impl LayeredDriver for Broken {
 
     async fn import_image(&self, image: &ImageRef, root: TarStream) -> Result<()> {
         let done = self.inner().import_image(image, root).await;
-        // The image is there, and nobody hears of it.
+        // The image exists, and the response is lost.
         self.happens("import_image").await?;
         done
     }
@@ -167,7 +167,7 @@ async fn a_panic_in_the_clean_up_is_told_and_loses_no_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_report() {
-    for (operation, told) in [
+    for (operation, reported) in [
         (
             "name",
             "asked for its name and version, the driver panicked: oops",
@@ -183,7 +183,7 @@ async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_r
         let operations: &[&str] = Vec::leak(vec![operation]);
         let report = report_on(broken(Instead::Panics, operations), &[PASSES.without_image()]).await;
         assert_eq!(report.summary.passed, 1, "{operation}: {report:#?}");
-        assert!(tells(&report, &[told]), "{operation}: {:?}", report.leaks);
+        assert!(tells(&report, &[reported]), "{operation}: {:?}", report.leaks);
     }
 }
 
@@ -214,7 +214,7 @@ async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
         }
     }
 
-    for (instead, told) in [
+    for (instead, reported) in [
         (Instead::Panics, "the driver panicked: oops"),
         (Instead::Hangs, "connect"),
     ] {
@@ -224,18 +224,18 @@ async fn a_driver_that_panics_or_hangs_when_it_connects_is_unreachable() {
         let limit = Duration::from_secs(300);
         let error = tokio::time::timeout(limit, run).await.unwrap().unwrap_err();
         assert!(matches!(error, RunError::Unreachable(_)), "{error}");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(reported), "{error}");
         let namespaces = [Namespace::new("conf-00000001").unwrap()];
         let swept = tokio::time::timeout(limit, sweep(target, &namespaces))
             .await
             .unwrap();
-        assert!(swept.unwrap_err().contains(told));
+        assert!(swept.unwrap_err().contains(reported));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
-    for (instead, told) in [
+    for (instead, reported) in [
         (Instead::Panics, "the driver panicked: oops"),
         (Instead::Hangs, "no answer within"),
         (Instead::Refuses, "not now"),
@@ -244,12 +244,12 @@ async fn what_cannot_be_removed_keeps_nothing_else_on_the_engine() {
         let report = report_on(target.clone(), &[MAKES_THINGS, PASSES]).await;
         assert_eq!(report.summary.passed, 2, "{report:#?}");
         assert!(
-            tells(&report, &["a/makes-things: container conf-", told]),
+            tells(&report, &["a/makes-things: container conf-", reported]),
             "{:?}",
             report.leaks
         );
         assert!(
-            tells(&report, &["its volumes could not be listed", told]),
+            tells(&report, &["its volumes could not be listed", reported]),
             "{:?}",
             report.leaks
         );
@@ -335,7 +335,7 @@ async fn a_check_that_blocks_its_thread_does_not_hold_up_the_run() {
 }
 
 /// A target whose objects of other programs are counted.
-struct Neighbours {
+struct OtherResources {
     mock: MockTarget,
     there: Arc<AtomicUsize>,
 }
@@ -347,7 +347,7 @@ struct Counted {
 }
 
 #[async_trait]
-impl Target for Neighbours {
+impl Target for OtherResources {
     fn uri(&self) -> String {
         self.mock.uri()
     }
@@ -356,7 +356,7 @@ impl Target for Neighbours {
         self.mock.connect(namespace).await
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         Some(Arc::new(Counted {
             there: Arc::clone(&self.there),
             own: AtomicUsize::new(0),
@@ -365,7 +365,7 @@ impl Target for Neighbours {
 }
 
 #[async_trait]
-impl Bystanders for Counted {
+impl UnmanagedResources for Counted {
     async fn add_container(
         &self,
         name: &str,
@@ -398,30 +398,30 @@ impl Bystanders for Counted {
 }
 
 async fn has_neighbours(ctx: Ctx) -> CheckResult {
-    ctx.bystanders()?.add_volume("theirs").await.unwrap();
+    ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     ctx.equal(
         "each has its own",
-        ctx.bystanders()?.inventory().await.unwrap(),
+        ctx.unmanaged_resources()?.inventory().await.unwrap(),
         vec!["1".to_owned()],
     )
 }
 
 async fn hangs_among_neighbours(ctx: Ctx) -> CheckResult {
-    ctx.bystanders()?.add_volume("theirs").await.unwrap();
+    ctx.unmanaged_resources()?.add_volume("theirs").await.unwrap();
     std::future::pending().await
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_other_programs_have_is_removed_however_the_check_ends() {
     const CHECKS: &[Check] = &[
-        Check::must("c/one", "It has neighbours.", run!(has_neighbours)).needs(&[Need::Bystanders]),
-        Check::must("c/two", "It has neighbours.", run!(has_neighbours)).needs(&[Need::Bystanders]),
-        Check::must("c/hangs", "It hangs.", run!(hangs_among_neighbours)).needs(&[Need::Bystanders]),
+        Check::must("c/one", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
+        Check::must("c/two", "It has neighbours.", run!(has_neighbours)).needs(&[Need::UnmanagedResources]),
+        Check::must("c/hangs", "It hangs.", run!(hangs_among_neighbours)).needs(&[Need::UnmanagedResources]),
     ];
     for cancelled_after in [None, Some(5), Some(30)] {
         let there = Arc::new(AtomicUsize::new(0));
-        let target = Arc::new(Neighbours {
+        let target = Arc::new(OtherResources {
             mock: MockTarget::docker(),
             there: Arc::clone(&there),
         });
@@ -464,7 +464,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
     }
 
     async fn connect(&self, namespace: &Namespace) -> Result<Arc<dyn ContainerDriver>> {
-        let begun = {
+        let began = {
             let mut runs = self.runs.lock().unwrap();
             let is_new = namespace.as_str().starts_with("conf-") && !runs.contains(namespace);
             is_new.then(|| {
@@ -472,7 +472,7 @@ impl<F: Fn(usize) -> Result<()> + Send + Sync> Target for AtEachRun<F> {
                 runs.len() - 1
             })
         };
-        if let Err(error) = begun.map_or(Ok(()), &self.call) {
+        if let Err(error) = began.map_or(Ok(()), &self.call) {
             // An engine that has gone is noticed late.
             tokio::time::sleep(Duration::from_secs(1)).await;
             return Err(error);

@@ -3,7 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ async fn makes_a_container(ctx: Ctx) -> CheckResult {
     ctx.equal("one", 1, 1)
 }
 
-/// Makes a container after it has ended and was cleaned up after.
+/// Creates a container after the check was finished and cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {
@@ -107,7 +107,7 @@ fn each_check_is_a_test_and_only_a_must_fails() {
         printed.contains("expected  2")
             && printed.contains("actual    1")
             && printed.contains("health_check"),
-        "a failure tells its whole story: {printed}"
+        "a failure reports all details: {printed}"
     );
     assert!(printed.contains("-- --exact mine/fails"), "{printed}");
     assert!(printed.contains("2 passed; 1 failed; 2 ignored"), "{printed}");

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ async fn asserts_nothing(_: Ctx) -> CheckResult {
     Ok(())
 }
 
-/// Makes a container after it has ended and was cleaned up after.
+/// Creates a container after the check was finished and cleaned up.
 async fn leaks(ctx: Ctx) -> CheckResult {
     let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
     tokio::spawn(async move {
@@ -198,7 +198,7 @@ async fn an_image_that_is_not_to_be_had_is_none() {
     assert_eq!(lacking.outcome, Outcome::NotRun);
     let message = lacking.message.as_deref().unwrap();
     assert!(
-        message.starts_with("no test image: registry.invalid/none:1 is not to be had: IMAGE_"),
+        message.starts_with("no test image: registry.invalid/none:1 is not available: IMAGE_"),
         "{message}"
     );
     let report = report_on(&[check("c/makes-things")], named("busybox")).await;
@@ -348,7 +348,7 @@ async fn bad_selections_name_the_areas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn checks_that_need_bystanders_are_skipped_without_them() {
+async fn checks_that_need_unmanaged_resources_are_skipped_without_them() {
     struct Alone(MockTarget);
 
     #[async_trait]
@@ -362,7 +362,8 @@ async fn checks_that_need_bystanders_are_skipped_without_them() {
         }
     }
 
-    const NEEDS: Check = Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::Bystanders]);
+    const NEEDS: Check =
+        Check::must("f/needs", "It needs others.", run!(passes)).needs(&[Need::UnmanagedResources]);
     let target = Arc::new(Alone(MockTarget::docker()));
     let options = Options::new(TestImage::simulated());
     let run = run_checks(&[NEEDS], target, &options, Arc::new(Silent))

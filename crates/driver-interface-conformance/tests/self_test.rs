@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 mod common;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::MockTarget;
-use driver_interface_conformance::self_test::{Fault, Saboteur, SelfTest, self_test};
+use driver_interface_conformance::self_test::{Fault, FaultyTarget, SelfTest, self_test};
 use driver_interface_conformance::{
     DriverReport, Options, Outcome, Silent, Step, Target, TestImage, checks, run,
 };
@@ -26,8 +26,8 @@ fn faults_name_checks_that_exist_and_each_check_has_one() {
     let mut named = BTreeSet::new();
     for fault in Fault::all() {
         assert!(names.insert(fault.name), "{} stands twice", fault.name);
-        assert!(!fault.kills.is_empty(), "{} kills nothing", fault.name);
-        named.extend(fault.kills.iter().copied());
+        assert!(!fault.detected_by.is_empty(), "{} kills nothing", fault.name);
+        named.extend(fault.detected_by.iter().copied());
     }
     let unknown: Vec<_> = named.difference(&known).collect();
     assert!(unknown.is_empty(), "there are no checks {unknown:#?}");
@@ -112,13 +112,13 @@ async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
         .unwrap();
     let target: Arc<dyn Target> = Arc::new(MockTarget::docker());
     let runs = [
-        Saboteur::new(Arc::clone(&target), fault),
-        Saboteur::new(target, fault),
+        FaultyTarget::new(Arc::clone(&target), fault),
+        FaultyTarget::new(target, fault),
     ];
     let connect = async |run: usize, name| runs[run].connect(&Namespace::new(name).unwrap()).await.unwrap();
     let volume = VolumeConfig::new("data");
     connect(0, "a").await.create_volume(&volume).await.unwrap();
-    let seen = async |driver: Arc<dyn ContainerDriver>| {
+    let actual = async |driver: Arc<dyn ContainerDriver>| {
         driver
             .list_volumes(&ResourceFilter::default())
             .await
@@ -126,20 +126,20 @@ async fn two_runs_with_the_fault_of_one_namespace_do_not_meet() {
             .len()
     };
     assert_eq!(
-        seen(connect(0, "b").await).await,
+        actual(connect(0, "b").await).await,
         1,
         "its drivers share what they make"
     );
     assert_eq!(
-        seen(connect(1, "c").await).await,
+        actual(connect(1, "c").await).await,
         0,
         "those of another run do not"
     );
 }
 
-async fn sabotaged(name: &str, checks: &[&str]) -> DriverReport {
+async fn mutated(name: &str, checks: &[&str]) -> DriverReport {
     let fault = Fault::all().into_iter().find(|fault| fault.name == name).unwrap();
-    let target = Arc::new(Saboteur::new(Arc::new(MockTarget::docker()), fault));
+    let target = Arc::new(FaultyTarget::new(Arc::new(MockTarget::docker()), fault));
     let mut options = Options::new(TestImage::simulated()).seed(1);
     options.selection.globs = checks.iter().map(|id| (*id).to_owned()).collect();
     run(target, &options, Arc::new(Silent)).await.unwrap()
@@ -147,7 +147,7 @@ async fn sabotaged(name: &str, checks: &[&str]) -> DriverReport {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_says_what_was_expected_and_what_happened() {
-    let report = sabotaged("stop-kills-at-once", &["lifecycle/stop/graceful"]).await;
+    let report = mutated("stop-kills-at-once", &["lifecycle/stop/graceful"]).await;
     let check = &report.checks[0];
     let failure = check.failure.as_ref().unwrap();
     assert_eq!(
@@ -161,7 +161,7 @@ async fn a_failure_says_what_was_expected_and_what_happened() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_hangs_times_out_and_is_named() {
     let checks = ["health/engine-answers", "creation/ids-are-unique"];
-    let report = sabotaged("health-check-hangs", &checks).await;
+    let report = mutated("health-check-hangs", &checks).await;
     let hung = report.check("health/engine-answers").unwrap();
     assert_eq!(hung.outcome, Outcome::TimedOut);
     let message = hung.message.as_deref().unwrap();
@@ -172,7 +172,7 @@ async fn a_call_that_hangs_times_out_and_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_driver_is_its_failure_and_not_the_suites() {
-    let report = sabotaged("list-panics", &["listing/every-status"]).await;
+    let report = mutated("list-panics", &["listing/every-status"]).await;
     let check = &report.checks[0];
     assert_eq!(check.outcome, Outcome::Failed);
     let message = check.message.as_deref().unwrap();

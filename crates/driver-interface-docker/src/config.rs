@@ -2,9 +2,9 @@
 
 mod address;
 mod context;
+pub(crate) mod credentials;
 mod deadlines;
 mod detect;
-pub(crate) mod logins;
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use driver_interface_types::Namespace;
 use driver_interface_validation::ValidationPolicy;
 
 pub use deadlines::Deadlines;
-pub(crate) use detect::{Candidates, Wanted};
+pub(crate) use detect::Candidates;
 
 /// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
 ///
@@ -35,7 +35,7 @@ pub struct DockerConfig {
     pub(crate) deadlines: Deadlines,
     pub(crate) policy: ValidationPolicy,
     pub(crate) network: Option<String>,
-    pub(crate) logins: Option<PathBuf>,
+    pub(crate) credentials: Option<PathBuf>,
 }
 
 impl DockerConfig {
@@ -96,7 +96,7 @@ impl DockerConfig {
             deadlines: Deadlines::default(),
             policy: ValidationPolicy::default(),
             network: None,
-            logins: logins::file(),
+            credentials: credentials::file(),
         }
     }
 
@@ -107,7 +107,7 @@ impl DockerConfig {
         self
     }
 
-    /// Sets the owner label, by which a sweep can tell who created a resource. The default is `host.pid.random`.
+    /// Sets the owner label, from which a sweep determines which process created a resource. The default is `host.pid.random`.
     #[must_use]
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
@@ -159,16 +159,16 @@ impl DockerConfig {
     /// contain credentials or name credential helpers to run (`docker-credential-…`). The default is that
     /// command's own file, so the driver can pull whatever `docker pull` can.
     #[must_use]
-    pub fn registry_logins(mut self, file: impl Into<PathBuf>) -> Self {
-        self.logins = Some(file.into());
+    pub fn registry_credentials_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.credentials = Some(file.into());
         self
     }
 
     /// Sends credentials to a registry only if they are passed to the pull. The driver then reads no credentials
     /// file and runs no credential helper.
     #[must_use]
-    pub fn without_registry_logins(mut self) -> Self {
-        self.logins = None;
+    pub fn without_registry_credentials(mut self) -> Self {
+        self.credentials = None;
         self
     }
 }

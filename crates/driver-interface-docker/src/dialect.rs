@@ -55,13 +55,13 @@ pub(crate) struct Dialect {
     /// the pids limit lets a container have, and most services are allowed to set it.
     pub(crate) process_limit: Option<u64>,
     /// What the engine writes if a creation failed because it has no init program. Podman only notices this late.
-    init_complaints: &'static [&'static str],
+    init_errors: &'static [&'static str],
 
     /// Whether the engine counts whole lines from the end of a log. If a line is longer than 8 KiB or unfinished,
     /// Podman counts wrongly and joins lines.
     pub(crate) tail_works: bool,
     /// How long after a container was seen running a followed log is guaranteed to be complete; `None` if it
-    /// always is. Podman tells its log reader to stop a quarter of a second after the container exits, or
+    /// always is. Podman stops its log reader a quarter of a second after the container exits, or
     /// immediately if it is not running. The reader then skips entries at random before it stops.
     pub(crate) follow_trust: Option<Duration>,
 
@@ -116,7 +116,7 @@ impl Dialect {
         selects_runtime: true,
         numeric_tmpfs_owner: true,
         process_limit: None,
-        init_complaints: &[],
+        init_errors: &[],
         tail_works: true,
         follow_trust: None,
         opens_events: true,
@@ -146,7 +146,7 @@ impl Dialect {
         selects_runtime: false,
         numeric_tmpfs_owner: false,
         process_limit: Some(32_768),
-        init_complaints: &["catatonit", "init binary"],
+        init_errors: &["catatonit", "init binary"],
         tail_works: false,
         follow_trust: Some(Duration::from_millis(200)),
         opens_events: false,
@@ -175,7 +175,7 @@ impl Dialect {
 
     /// Returns whether a creation failed because the engine has no init program.
     pub(crate) fn lacks_init(&self, message: &str) -> bool {
-        self.init_complaints.iter().any(|phrase| message.contains(phrase))
+        self.init_errors.iter().any(|phrase| message.contains(phrase))
     }
 
     /// Returns a path for a request that interprets it as a pattern, such that it matches only that exact name.
@@ -216,7 +216,7 @@ impl Dialect {
     }
 
     /// Returns the position in a command's output where the engine's own error message begins.
-    pub(crate) fn own_complaint(&self, output: &[u8]) -> Option<usize> {
+    pub(crate) fn engine_error(&self, output: &[u8]) -> Option<usize> {
         const BEGINS: &[u8] = b"Error: ";
         let last = output.strip_suffix(b"\n").filter(|_| self.complains_in_output)?;
         let at = last.windows(BEGINS.len()).rposition(|window| window == BEGINS)?;
@@ -255,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn podman_s_complaint_of_itself_is_told_from_what_a_command_prints() {
-        let podman = |text: &str| Dialect::PODMAN.own_complaint(text.as_bytes());
+    fn an_error_of_podman_is_distinguished_from_output_of_a_command() {
+        let podman = |text: &str| Dialect::PODMAN.engine_error(text.as_bytes());
         let own = "Error: write unixpacket @->/proc/self/fd/15/attach: write: broken pipe\n";
         assert_eq!(podman(own), Some(0));
         assert_eq!(podman(&format!("Error: mine\n{own}")), Some(12));
@@ -266,6 +266,6 @@ mod tests {
         assert_eq!(podman(&format!("{own}more\n")), None);
         assert_eq!(podman(own.trim_end()), None);
         assert_eq!(podman(""), None);
-        assert_eq!(Dialect::DOCKER.own_complaint(own.as_bytes()), None);
+        assert_eq!(Dialect::DOCKER.engine_error(own.as_bytes()), None);
     }
 }

@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_engine_between_two_states_is_asked_again_and_no_other() {
         let settling = "read /proc/25459/cgroup: no such process";
-        for (message, failures, asked) in [
+        for (message, failures, requested) in [
             (settling, 3, Ok(4)),
             (settling, u32::MAX, Err(SETTLING + 1)),
             ("no such container", 1, Err(1)),
@@ -154,7 +154,7 @@ mod tests {
             };
             let found = settled(ask).await;
             let found = found.map(|()| count.get()).map_err(|_| count.get());
-            assert_eq!(found, asked, "{message}");
+            assert_eq!(found, requested, "{message}");
         }
     }
 }

@@ -19,7 +19,7 @@ const PEAK_KIB: u64 = 64 * 1024;
 /// What an endless answer is made of.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Every answer, from the first lookup on.
+    /// Every response, from the first inspection on.
     Everything,
     /// Lookups are answered well; what is behind them never ends.
     Behind,
@@ -123,7 +123,7 @@ fn answers_that_never_end_are_typed_errors_in_bounded_memory() {
         });
         for (name, outcome) in done {
             match outcome {
-                // A health check answers that the engine is not healthy, and single lookups are answered well.
+                // A health check reports an unhealthy engine, and single inspections succeed.
                 Ok(()) => assert!(
                     answered(kind).contains(&name),
                     "{kind:?} {name} takes it for an answer"

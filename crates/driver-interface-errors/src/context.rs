@@ -82,10 +82,10 @@ struct Fields(Vec<(String, String)>);
 
 impl Fields {
     fn insert(&mut self, key: String, value: &str) {
-        let place = self
+        let location = self
             .0
             .binary_search_by(|(other, _)| order(other).cmp(&order(&key)));
-        if let Err(index) = place {
+        if let Err(index) = location {
             let value = text::field_value(&key, value);
             self.0.insert(index, (key, value));
         }

@@ -32,7 +32,7 @@ type AnyError<'a> = &'a (dyn Error + 'static);
 /// assert_eq!(found, Some("CONNECTION_ERROR"));
 /// ```
 pub fn find_driver_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(ours)
+    std::iter::successors(Some(error), |&error| error.source()).find_map(contract_error)
 }
 
 /// Returns whether an error is or contains an error of this crate.
@@ -83,7 +83,7 @@ pub fn get_error_message(error: AnyError<'_>) -> String {
 }
 
 /// Returns the error itself if it is from this crate, or the content of a wrapper whose `source()` would skip it.
-fn ours<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
+fn contract_error<'a>(error: AnyError<'a>) -> Option<&'a (dyn ErrorInfo + 'static)> {
     macro_rules! try_each {
         ($($kind:ident)+) => {
             $(

@@ -86,7 +86,7 @@ impl Below {
 
     pub(crate) fn set_source(&mut self, source: Arc<dyn Error + Send + Sync + 'static>) {
         match self {
-            Self::Source(place) => *place = Some(source),
+            Self::Source(location) => *location = Some(source),
             Self::Remedy(remedy) => remedy.source = Some(source),
         }
     }

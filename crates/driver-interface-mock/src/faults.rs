@@ -73,8 +73,8 @@ impl Faults {
     /// Makes the next call of the operation fail without changing anything. If scripted twice, the next two calls
     /// fail.
     pub fn fail_next(&self, operation: Operation, error: impl Into<DriverError>) {
-        let place = lock(&self.0).next_free(operation);
-        self.add(operation, When::After(place), Failure::Instead(error.into()));
+        let location = lock(&self.0).next_free(operation);
+        self.add(operation, When::After(location), Failure::Instead(error.into()));
     }
 
     /// Makes the `n`-th call of the operation from now on fail without changing anything. The next call is number
@@ -100,11 +100,15 @@ impl Faults {
 
     /// Loses the response of the operation's next call. The call does everything it should, and then fails with a
     /// `ConnectionError` whose effect is unknown.
-    pub fn lose_next_answer(&self, operation: Operation) {
+    pub fn drop_next_response(&self, operation: Operation) {
         let error = ConnectionError::new("the connection was closed before the response arrived")
             .with_effect(Effect::Unknown);
-        let place = lock(&self.0).next_free(operation);
-        self.add(operation, When::After(place), Failure::Afterwards(error.into()));
+        let location = lock(&self.0).next_free(operation);
+        self.add(
+            operation,
+            When::After(location),
+            Failure::Afterwards(error.into()),
+        );
     }
 
     /// Delays the next call of the operation by this much. If scripted twice, the next two calls are delayed.
@@ -171,6 +175,6 @@ impl Script {
                 When::Rate(_) => None,
             })
             .collect();
-        (0..).find(|place| !taken.contains(place)).unwrap_or(0)
+        (0..).find(|location| !taken.contains(location)).unwrap_or(0)
     }
 }

@@ -34,7 +34,7 @@ async fn a_name_is_taken_for_everyone_on_the_engine() {
     let ours = builder().build();
     let theirs = builder().namespace(Namespace::new("other").unwrap()).build();
     ours.create_container(&script("true").name("web")).await.unwrap();
-    engine.add_foreign_container("db", &[]).unwrap();
+    engine.add_unmanaged_container("db", &[]).unwrap();
     for (driver, name) in [(&ours, "web"), (&theirs, "web"), (&ours, "db")] {
         let error = driver
             .create_container(&script("true").name(name))
@@ -91,11 +91,11 @@ async fn racing_creations_of_one_name_or_key_have_one_result() {
     let by_key: Vec<_> = (0..8)
         .map(|_| create(ContainerConfig::new("s", "to/pull").operation_key("k")))
         .collect();
-    let mut made = 0;
+    let mut created = 0;
     for task in by_name {
-        made += usize::from(task.await.unwrap().is_ok());
+        created += usize::from(task.await.unwrap().is_ok());
     }
-    assert_eq!(made, 1);
+    assert_eq!(created, 1);
     let mut ids = std::collections::BTreeSet::new();
     for task in by_key {
         ids.insert(task.await.unwrap().unwrap().id);
@@ -160,8 +160,8 @@ async fn the_disk_limit_is_not_enforced_and_says_so() {
         let strict = || script("true").strictness(Strictness::Require);
         assert_eq!(driver.create_container(&strict()).await.unwrap().warnings, []);
         let limited = script("true").disk(64);
-        let made = driver.create_container(&limited).await.unwrap();
-        let paths: Vec<&str> = made
+        let created = driver.create_container(&limited).await.unwrap();
+        let paths: Vec<&str> = created
             .warnings
             .iter()
             .map(|warning| warning.path.as_str())

@@ -160,8 +160,8 @@ async fn a_detached_command_runs_on_and_has_a_status() {
     let running = driver.exec_status(&id, &detached).await.unwrap().unwrap();
     assert!(running.is_running() && running.started_at.is_some());
     sleep(11 * SECOND).await;
-    let ended = driver.exec_status(&id, &detached).await.unwrap().unwrap();
-    assert_eq!(ended.outcome, Some(ExecOutcome::Exited(4)));
+    let exited = driver.exec_status(&id, &detached).await.unwrap().unwrap();
+    assert_eq!(exited.outcome, Some(ExecOutcome::Exited(4)));
     assert_eq!(
         driver
             .exec_status(&id, &"unknown".parse().unwrap())

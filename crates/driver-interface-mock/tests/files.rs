@@ -214,9 +214,9 @@ async fn a_read_only_root_is_not_written_to_but_what_is_mounted_is() {
 async fn links_stay_inside() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
-    let made = "cd /tmp; ln -s ../../../../etc/passwd up; ln -s /tmp/up again; ln -s loop loop; readlink again; cat again | head -n 1";
+    let created = "cd /tmp; ln -s ../../../../etc/passwd up; ln -s /tmp/up again; ln -s loop loop; readlink again; cat again | head -n 1";
     assert_eq!(
-        sh(&driver, &id, made).await,
+        sh(&driver, &id, created).await,
         "/tmp/up\nroot:x:0:0:root:/root:/bin/sh\n"
     );
     assert!(read(&driver, &id, "/tmp/again").await.starts_with("root:x:0:0"));
@@ -233,10 +233,10 @@ async fn an_archive_comes_back_as_it_went_in() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
     let name = "n".repeat(150);
-    let made = format!(
+    let created = format!(
         "mkdir -p /tmp/t/sub; echo one > /tmp/t/one; echo two > /tmp/t/sub/{name}; chmod 700 /tmp/t/one; ln -s one /tmp/t/link"
     );
-    assert_eq!(sh(&driver, &id, &made).await, "");
+    assert_eq!(sh(&driver, &id, &created).await, "");
     let packed = driver
         .copy_from_container(&id, &at("/tmp/t"))
         .await
@@ -252,8 +252,8 @@ async fn an_archive_comes_back_as_it_went_in() {
         .copy_into_container(&id, &at("/srv/new"), TarStream::from(packed.clone()))
         .await
         .unwrap();
-    let seen = format!("cat /srv/new/t/link /srv/new/t/sub/{name}; stat -c '%a %u' /srv/new/t/one");
-    assert_eq!(sh(&driver, &id, &seen).await, "one\ntwo\n700 1000\n");
+    let actual = format!("cat /srv/new/t/link /srv/new/t/sub/{name}; stat -c '%a %u' /srv/new/t/one");
+    assert_eq!(sh(&driver, &id, &actual).await, "one\ntwo\n700 1000\n");
     let again = driver
         .copy_from_container(&id, &at("/srv/new/t"))
         .await
@@ -283,15 +283,16 @@ async fn hundred_mebibytes_go_in_and_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn folders_in_memory_have_their_size_and_are_empty_at_each_start() {
+async fn directories_in_memory_have_their_size_and_are_empty_at_each_start() {
     let driver = instant_driver();
     let config = script("echo ready; sleep 100")
         .tmpfs("/run", 1)
         .tmpfs("/tmp", 2)
         .shm_size(3);
     let id = ready(&driver, &config).await;
-    for (folder, mib) in [("/run", 1), ("/tmp", 2), ("/dev/shm", 3)] {
-        let fill = |bytes: u64| format!("head -c {bytes} /dev/zero > {folder}/x && echo fits; rm {folder}/x");
+    for (directory, mib) in [("/run", 1), ("/tmp", 2), ("/dev/shm", 3)] {
+        let fill =
+            |bytes: u64| format!("head -c {bytes} /dev/zero > {directory}/x && echo fits; rm {directory}/x");
         assert_eq!(sh(&driver, &id, &fill(mib << 20)).await, "fits\n");
         assert!(
             sh(&driver, &id, &fill((mib << 20) + 1))
@@ -320,7 +321,7 @@ async fn each_failure_has_its_kind() {
     )
     .await;
     let long = format!("/tmp/{}", "n".repeat(256));
-    for (path, wanted) in [
+    for (path, expected) in [
         ("/tmp/none", Kind::NotFound),
         ("/none/none", Kind::NotFound),
         ("/tmp", Kind::IsADirectory),
@@ -334,25 +335,25 @@ async fn each_failure_has_its_kind() {
             .unwrap_err();
         assert_eq!(
             (kind(&error), error.effect()),
-            (wanted, Effect::NotApplied),
+            (expected, Effect::NotApplied),
             "{path}"
         );
-        assert_eq!(error.is_not_found(), wanted == Kind::NotFound);
+        assert_eq!(error.is_not_found(), expected == Kind::NotFound);
         if path != "/tmp/none" {
             let error = driver
                 .write_file(&id, &at(path), WriteFile::new("x"))
                 .await
                 .unwrap_err();
-            assert_eq!(kind(&error), wanted, "{path}");
+            assert_eq!(kind(&error), expected, "{path}");
         }
         if path != "/tmp" {
             let error = driver.copy_from_container(&id, &at(path)).await.unwrap_err();
-            assert_eq!(kind(&error), wanted, "{path}");
+            assert_eq!(kind(&error), expected, "{path}");
             let error = driver
                 .copy_into_container(&id, &at(path), vec![0; 1024].into())
                 .await
                 .unwrap_err();
-            assert_eq!(kind(&error), wanted, "{path}");
+            assert_eq!(kind(&error), expected, "{path}");
         }
     }
     let error = driver
@@ -366,15 +367,15 @@ async fn each_failure_has_its_kind() {
 async fn a_file_is_written_through_links_also_to_where_nothing_is() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    let made = "cd /tmp; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /tmp/near chain; \
-                ln -s new dangling; ln -s /tmp/dir/far far; ln -s dir folder; ln -s missing/file deep";
-    sh(&driver, &id, made).await;
+    let created = "cd /tmp; mkdir dir; echo old > dir/file; ln -s dir/file near; ln -s /tmp/near chain; \
+                ln -s new dangling; ln -s /tmp/dir/far far; ln -s dir linked; ln -s missing/file deep";
+    sh(&driver, &id, created).await;
     for (link, target) in [
         ("near", "dir/file"),
         ("chain", "dir/file"),
         ("dangling", "new"),
         ("far", "dir/far"),
-        ("folder/a", "dir/a"),
+        ("linked/a", "dir/a"),
     ] {
         let path = at(&format!("/tmp/{link}"));
         driver.write_file(&id, &path, WriteFile::new(link)).await.unwrap();
@@ -393,13 +394,13 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
     let links = sh(
         &driver,
         &id,
-        "cd /tmp; cat missing/file; readlink near chain dangling far folder deep",
+        "cd /tmp; cat missing/file; readlink near chain dangling far linked deep",
     )
     .await;
     assert!(links.starts_with("deep"), "{links}");
-    for link in ["near", "chain", "dangling", "far", "folder", "deep"] {
-        let seen = sh(&driver, &id, &format!("test -h /tmp/{link} && echo link")).await;
-        assert_eq!(seen, "link\n", "{link}");
+    for link in ["near", "chain", "dangling", "far", "linked", "deep"] {
+        let actual = sh(&driver, &id, &format!("test -h /tmp/{link} && echo link")).await;
+        assert_eq!(actual, "link\n", "{link}");
     }
 }
 
@@ -407,8 +408,8 @@ async fn a_file_is_written_through_links_also_to_where_nothing_is() {
 async fn directories_are_listed_with_their_own_modes() {
     let driver = instant_driver();
     let id = ready(&driver, &writable()).await;
-    let made = "cd /tmp; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
-    assert_eq!(sh(&driver, &id, made).await, "");
+    let created = "cd /tmp; mkdir a; mkdir -m 700 b; chmod 750 a; mkdir c; chmod g+s c; ln -s a l";
+    assert_eq!(sh(&driver, &id, created).await, "");
     assert_eq!(
         sh(&driver, &id, "ls -l /tmp; stat -c '%n %a %u' /tmp/l").await,
         "drwxr-x---    2 1000     1000          4096 a\n\

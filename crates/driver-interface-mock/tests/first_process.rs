@@ -40,11 +40,11 @@ async fn a_first_process_that_handles_no_signal_is_ended_by_none_but_a_kill() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::SEGV] {
         driver.kill_container(&id, signal).await.unwrap();
     }
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = driver.stop_container(&id, StopOptions::kill_after(SECOND)).await;
     assert_eq!(outcome.unwrap(), StopOutcome::Killed);
     assert_eq!(
-        (begun.elapsed().as_secs(), exit_code(&driver, &id).await),
+        (began.elapsed().as_secs(), exit_code(&driver, &id).await),
         (1, Some(137))
     );
     let id = started(&driver, &sleeper(true)).await;
@@ -121,8 +121,8 @@ async fn processes_of_other_users_are_signalled_only_with_the_capability() {
         assert!(output.stderr_text().contains("Operation not permitted"));
     }
     assert_eq!(exit_code(&driver, &id).await, None);
-    let able = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
-    let id = started(&driver, &able).await;
+    let capable = sleeper(true).security(SecurityOptions::default().add_capability("KILL"));
+    let id = started(&driver, &capable).await;
     let _killed = driver.exec(&id, kill("0:0")).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!(exit_code(&driver, &id).await, Some(137));

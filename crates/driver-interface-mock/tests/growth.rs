@@ -38,9 +38,9 @@ async fn grow(driver: &MockDockerDriver, numbers: std::ops::Range<usize>) {
 async fn shortest(mut work: impl AsyncFnMut()) -> Duration {
     let mut times = Vec::new();
     for _ in 0..10 {
-        let begun = Instant::now();
+        let began = Instant::now();
         work().await;
-        times.push(begun.elapsed());
+        times.push(began.elapsed());
     }
     times.into_iter().min().unwrap()
 }
@@ -70,8 +70,8 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
         })
         .await
     };
-    let by_name = look_up("container-7", true).await;
-    let missing = look_up("no-such-container", false).await;
+    let by_name = lookup("container-7", true).await;
+    let missing = lookup("no-such-container", false).await;
     vec![
         ("create", create),
         ("list by session", by_session),

@@ -1,4 +1,4 @@
-//! Images: pulled with progress, listed, looked up, loaded.
+//! Images: pulled with progress, listed, inspected, loaded.
 
 #![allow(
     clippy::unwrap_used,
@@ -259,7 +259,7 @@ async fn figures_come_each_second_until_the_end() {
     let driver = instant_driver();
     let id = started(&driver, &script("sleep 5")).await;
     let stream = driver.stream_container_stats(&id).await.unwrap();
-    let figures = stream.collect_all().await.unwrap();
-    assert!((4..=5).contains(&figures.len()), "{}", figures.len());
-    assert!(figures.windows(2).all(|two| two[0].time + SECOND == two[1].time));
+    let stats = stream.collect_all().await.unwrap();
+    assert!((4..=5).contains(&stats.len()), "{}", stats.len());
+    assert!(stats.windows(2).all(|two| two[0].time + SECOND == two[1].time));
 }

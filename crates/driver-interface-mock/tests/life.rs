@@ -49,7 +49,7 @@ async fn a_wait_ends_when_the_engine_goes_down() {
     let id = ready(&driver, &server()).await;
     let goes_down = async {
         sleep(SECOND).await;
-        engine.go_down();
+        engine.stop_engine();
     };
     let (error, ()) = tokio::join!(driver.wait_container(&id, WaitOptions::default()), goes_down);
     assert_eq!(error.unwrap_err().code(), codes::CONNECTION_ERROR);
@@ -144,7 +144,7 @@ async fn events_that_are_no_longer_kept_leave_a_gap() {
 async fn the_new_operations_take_faults_and_are_recorded() {
     let driver = instant_driver();
     let id = ready(&driver, &server()).await;
-    driver.faults().lose_next_answer(Operation::PauseContainer);
+    driver.faults().drop_next_response(Operation::PauseContainer);
     assert!(driver.pause_container(&id).await.is_err());
     assert_eq!(
         driver.pause_container(&id).await.unwrap(),

@@ -54,8 +54,8 @@ async fn a_container_that_ended_runs_again_with_its_files_and_logs() {
     let id = started(&driver, &config).await;
     for run in 1..=3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
-        assert_eq!(ended.exit_code(), Some(run));
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
+        assert_eq!(exited.exit_code(), Some(run));
         driver.start_container(&id).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -121,13 +121,13 @@ async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
     let id = driver
         .engine()
-        .add_foreign_container("bystander", &labels)
+        .add_unmanaged_container("unrelated", &labels)
         .unwrap();
     assert_eq!(
         driver.list_containers(&ContainerFilter::default()).await.unwrap(),
         []
     );
-    for id in [id, ContainerId::new("bystander").unwrap()] {
+    for id in [id, ContainerId::new("unrelated").unwrap()] {
         assert_eq!(driver.get_container(&id).await.unwrap(), None);
         assert!(driver.start_container(&id).await.unwrap_err().is_not_found());
         assert!(
@@ -143,7 +143,7 @@ async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
             .engine()
             .containers()
             .iter()
-            .all(driver_interface_mock::EngineObject::is_foreign)
+            .all(driver_interface_mock::EngineObject::is_unmanaged)
     );
     assert_eq!(driver.health_check().await.unwrap().containers.total, 0);
 }
@@ -189,9 +189,9 @@ async fn an_image_without_a_command_of_the_config_idles_until_it_is_stopped() {
         .stop_container(&id, driver_interface_types::StopOptions::default())
         .await
         .unwrap();
-    let ended = driver.get_container(&id).await.unwrap().unwrap();
+    let exited = driver.get_container(&id).await.unwrap().unwrap();
     assert_eq!(
-        (ended.exit_code(), ended.status),
+        (exited.exit_code(), exited.status),
         (Some(143), ContainerStatus::Stopped)
     );
 }

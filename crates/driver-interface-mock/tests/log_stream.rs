@@ -121,7 +121,7 @@ async fn times_select_and_are_told() {
         .timestamps(true)
         .since(start + 2 * SECOND)
         .until(start + 5 * SECOND);
-    let begun = Instant::now();
+    let began = Instant::now();
     let chunks = driver
         .stream_container_logs(&id, options)
         .await
@@ -129,7 +129,7 @@ async fn times_select_and_are_told() {
         .collect_all()
         .await
         .unwrap();
-    assert_eq!(begun.elapsed().as_secs(), 5, "it ends at its time");
+    assert_eq!(began.elapsed().as_secs(), 5, "it ends at its time");
     let lines: Vec<_> = chunks
         .iter()
         .map(|chunk| chunk.text().trim().to_owned())

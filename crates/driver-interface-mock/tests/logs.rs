@@ -18,14 +18,14 @@ async fn streams_tails_and_times_are_as_asked_for() {
     let driver = instant_driver();
     let id = started(&driver, &script("echo a; sleep 10; echo b >&2; sleep 10; echo c")).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let begun = driver
+    let began = driver
         .get_container(&id)
         .await
         .unwrap()
         .unwrap()
         .started_at
         .unwrap();
-    let since = |seconds| LogOptions::default().since(begun + Duration::from_secs(seconds));
+    let since = |seconds| LogOptions::default().since(began + Duration::from_secs(seconds));
     for (options, expected) in [
         (LogOptions::default(), "a\nb\nc\n"),
         (LogOptions::default().only_stdout(), "a\nc\n"),

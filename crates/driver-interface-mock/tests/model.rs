@@ -82,7 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
 enum Phase {
     Created,
     RunningSince(f64),
-    Ended(i64),
+    Exited(i64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ struct Container {
 #[derive(Debug, Default)]
 struct Model {
     now: f64,
-    made: usize,
+    created: usize,
     containers: [Option<Container>; SLOTS],
     volumes: [bool; VOLUMES],
 }
@@ -110,7 +110,7 @@ impl Model {
             if let (Program::Short, Phase::RunningSince(start)) = (container.program, container.phase)
                 && self.now - start > SHORT
             {
-                container.phase = Phase::Ended(3);
+                container.phase = Phase::Exited(3);
             }
         }
     }
@@ -144,12 +144,12 @@ impl Model {
                 program,
                 volume,
             } => {
-                self.made += 1;
+                self.created += 1;
                 self.containers[slot] = Some(Container {
                     program,
                     volume,
                     phase: Phase::Created,
-                    number: self.made,
+                    number: self.created,
                 });
             }
             Step::Start(slot) => {
@@ -187,7 +187,7 @@ impl Model {
                 return Err(codes::CONTAINER_STOP_FAILED);
             }
         };
-        container.phase = Phase::Ended(code);
+        container.phase = Phase::Exited(code);
         Ok(format!("{outcome:?}"))
     }
 
@@ -200,7 +200,7 @@ impl Model {
                 let (status, code) = match container.phase {
                     Phase::Created => (ContainerStatus::Created, None),
                     Phase::RunningSince(_) => (ContainerStatus::Running, None),
-                    Phase::Ended(code) => (ContainerStatus::of_exit(code, Some(false)), Some(code)),
+                    Phase::Exited(code) => (ContainerStatus::of_exit(code, Some(false)), Some(code)),
                 };
                 (slot_name(slot), status, code)
             })
@@ -289,12 +289,12 @@ async fn run_sequence(steps: Vec<Step>) {
         assert_eq!(actual, expected, "step {number}: {step:?} of {steps:?}");
 
         let listed = driver.list_containers(&ContainerFilter::default()).await.unwrap();
-        let seen: Vec<_> = listed
+        let actual: Vec<_> = listed
             .iter()
             .map(|c| (c.name.clone(), c.status, c.exit_code()))
             .collect();
         assert_eq!(
-            seen,
+            actual,
             model.listing(),
             "after step {number}: {step:?} of {steps:?}"
         );

@@ -304,9 +304,9 @@ async fn root_has_no_more_capabilities_than_its_container() {
             without.stderr
         );
     }
-    let mut able = as_root(&line);
+    let mut capable = as_root(&line);
     for capability in ["CHOWN", "DAC_OVERRIDE", "NET_RAW"] {
-        able.security = able.security.add_capability(capability);
+        capable.security = capable.security.add_capability(capability);
     }
     let policy = ["DAC_OVERRIDE", "NET_RAW"].into_iter().fold(
         ValidationPolicy::default(),
@@ -316,7 +316,7 @@ async fn root_has_no_more_capabilities_than_its_container() {
         .latency(Latency::Off)
         .policy(policy)
         .build();
-    let with = run_on(&driver, &able).await;
+    let with = run_on(&driver, &capable).await;
     assert_eq!(
         with.stdout,
         "gave\nx\nread\nPING localhost (127.0.0.1): 56 data bytes\npinged\n"

@@ -72,9 +72,9 @@ async fn a_script_is_a_containers_command_or_entrypoint() {
         .await;
         driver.start_container(&id).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
         assert_eq!(
-            (ended.exit_code(), logs(&driver, &id).await.as_str()),
+            (exited.exit_code(), logs(&driver, &id).await.as_str()),
             (Some(5), "up as 7\n")
         );
     }
@@ -109,15 +109,15 @@ async fn what_cannot_be_run_fails_as_it_does_on_docker() {
             put(&driver, &id, "/x", text, 0o755).await;
             driver.start_container(&id).await.unwrap();
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            let ended = driver.get_container(&id).await.unwrap().unwrap();
+            let exited = driver.get_container(&id).await.unwrap().unwrap();
             let said = match (init, by_init) {
                 (true, "") => text.strip_prefix("echo ").unwrap_or_default().to_owned(),
                 (true, said) => format!("{TINI}{said}"),
                 (false, _) => format!("exec /x: {by_runtime}"),
             };
             let code = if init { code } else { 1 };
-            let seen = (ended.exit_code(), logs(&driver, &id).await);
-            assert_eq!(seen, (Some(code), said), "{text:?} with init {init}");
+            let actual = (exited.exit_code(), logs(&driver, &id).await);
+            assert_eq!(actual, (Some(code), said), "{text:?} with init {init}");
         }
         let id = ready(&driver, &writable(server())).await;
         put(&driver, &id, "/x", text, 0o755).await;
@@ -228,7 +228,7 @@ async fn a_shell_runs_scripts_as_on_linux() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_script_in_one_of_the_usual_folders_goes_before_the_table() {
+async fn a_script_in_one_of_the_usual_directories_goes_before_the_table() {
     let driver = instant_driver();
     let id = started(&driver, &writable(server())).await;
     put(&driver, &id, "/usr/local/bin/ls", "#!/bin/sh\necho mine\n", 0o755).await;

@@ -32,10 +32,10 @@ async fn of_racing_creations_one_wins_also_between_drivers() {
             tokio::spawn(async move { driver.create_volume(&VolumeConfig::new("one")).await })
         })
         .collect();
-    let mut made = 0;
+    let mut created = 0;
     for task in tasks {
         match task.await.unwrap() {
-            Ok(_) => made += 1,
+            Ok(_) => created += 1,
             Err(error) => {
                 assert_eq!(
                     (error.hint(), error.effect()),
@@ -44,7 +44,7 @@ async fn of_racing_creations_one_wins_also_between_drivers() {
             }
         }
     }
-    assert_eq!(made, 1);
+    assert_eq!(created, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@ async fn output_and_exit_code_are_returned_and_the_container_is_removed() {
 async fn a_timeout_kills_and_keeps_the_output() {
     let driver = MockDockerDriver::new();
     let options = RunOptions::default().timeout(Duration::from_secs(5));
-    let begun = Instant::now();
+    let began = Instant::now();
     let output = driver
         .run(&shell("echo begun; sleep 600"), options)
         .await
@@ -63,7 +63,7 @@ async fn a_timeout_kills_and_keeps_the_output() {
         (output.stdout_text().as_ref(), output.outcome),
         ("begun\n", ExecOutcome::TimedOut)
     );
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(containers(&driver).await, 0);
 }
 
@@ -135,9 +135,9 @@ async fn a_run_is_read_as_it_goes_and_removed_when_it_is_dropped() {
         .run_streaming(&shell("echo one; sleep 100; echo two"))
         .await
         .unwrap();
-    let begun = Instant::now();
+    let began = Instant::now();
     assert_eq!(run.next_chunk().await.unwrap().unwrap().text(), "one\n");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(run.next_chunk().await.unwrap().unwrap().text(), "two\n");
     assert!(run.next_chunk().await.is_none());
     assert_eq!(run.finish().await.unwrap().code, 0);

@@ -210,11 +210,11 @@ async fn names_are_found_on_the_networks_of_both() {
 #[tokio::test(start_paused = true)]
 async fn a_volume_is_looked_up() {
     let driver = instant_driver();
-    let made = driver
+    let created = driver
         .create_volume(&VolumeConfig::new("data").label("a", "b"))
         .await
         .unwrap();
-    assert_eq!(driver.get_volume(&made.id).await.unwrap(), Some(made));
+    assert_eq!(driver.get_volume(&created.id).await.unwrap(), Some(created));
     assert_eq!(
         driver.get_volume(&VolumeId::new("none").unwrap()).await.unwrap(),
         None
@@ -300,9 +300,9 @@ async fn a_plan_says_what_a_creation_does_and_does_none_of_it() {
     assert!(matches!(plan.enforcement.disk, Enforcement::Unsupported(_)));
     assert_eq!(plan.enforcement.cpu, Enforcement::Enforced);
     assert!(driver.engine().containers().is_empty() && driver.engine().images().len() == 2);
-    let made = driver.create_container(&config).await.unwrap();
+    let created = driver.create_container(&config).await.unwrap();
     assert_eq!(
-        (made.warnings, made.enforcement),
+        (created.warnings, created.enforcement),
         (plan.warnings, Some(plan.enforcement))
     );
 

@@ -19,7 +19,7 @@ use support::{run, run_script, script};
 /// The busybox that [`CASES`] are recorded with.
 const RECORDED_WITH: &str = "BusyBox v1.35";
 
-/// Scripts with what busybox did with them. `RECORD_BUSYBOX=1` writes them anew.
+/// Scripts with what busybox did with them. `RECORD_BUSYBOX=1` records them again.
 const CASES: &str = include_str!("busybox.txt");
 
 struct Case {
@@ -72,7 +72,7 @@ async fn scripts_do_what_they_do_in_busybox() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Holds the recorded cases against busybox itself, of any version but where they are recorded anew.
+/// Holds the recorded cases against busybox itself, of any version but where they are recorded again.
 #[test]
 fn the_recorded_cases_are_what_busybox_does() {
     let record = std::env::var_os("RECORD_BUSYBOX").is_some();

@@ -60,9 +60,9 @@ async fn force_kills_when_its_grace_is_over_and_not_before() {
         );
         let took = start.elapsed();
         assert!(took >= grace && took < grace + SECOND / 10, "{took:?}");
-        let ended = driver.get_container(&id).await.unwrap().unwrap();
+        let exited = driver.get_container(&id).await.unwrap().unwrap();
         assert_eq!(
-            (ended.status, ended.exit_code()),
+            (exited.status, exited.exit_code()),
             (ContainerStatus::Stopped, Some(137))
         );
     }

@@ -69,7 +69,7 @@ async fn a_rate_is_the_same_for_the_same_seed() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_has_had_its_effect() {
     let driver = instant_driver();
-    driver.faults().lose_next_answer(Operation::CreateContainer);
+    driver.faults().drop_next_response(Operation::CreateContainer);
     let config = script("true").operation_key("once");
     let error = driver.create_container(&config).await.unwrap_err();
     assert_eq!(
@@ -180,7 +180,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
             .await
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
-    driver.engine().go_down();
+    driver.engine().stop_engine();
     let error = driver.get_container(&id).await.unwrap_err();
     assert_eq!(
         (error.code(), error.is_retryable()),
@@ -191,7 +191,7 @@ async fn an_engine_that_is_down_is_an_error_and_an_unhealthy_health() {
     let health = driver.health_check().await.unwrap();
     assert_eq!(health.status, HealthStatus::Unhealthy);
     assert!(health.error.unwrap().contains("is not running"));
-    driver.engine().come_up();
+    driver.engine().start_engine();
     let health = driver.health_check().await.unwrap();
     assert_eq!(
         (health.status, health.containers.running),
@@ -234,7 +234,7 @@ async fn a_reset_driver_is_as_new_and_does_the_same_again() {
         let id = ready(&driver, &stubborn()).await;
         driver.create_volume(&VolumeConfig::new("v1")).await.unwrap();
         driver.create_network(&NetworkConfig::new("n1")).await.unwrap();
-        engine.add_foreign_container("bystander", &[]).unwrap();
+        engine.add_unmanaged_container("unrelated", &[]).unwrap();
         driver
             .faults()
             .fail_next(Operation::StopContainer, ConnectionError::new("reset"));
@@ -259,12 +259,12 @@ async fn times_are_those_of_the_simulated_clock() {
         .latency(Latency::Off)
         .build();
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    let made = driver.create_container(&script("date +%s")).await.unwrap();
-    assert_eq!(made.created_at, begin + Duration::from_secs(3600));
-    driver.start_container(&made.id).await.unwrap();
+    let created = driver.create_container(&script("date +%s")).await.unwrap();
+    assert_eq!(created.created_at, begin + Duration::from_secs(3600));
+    driver.start_container(&created.id).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let logs = driver
-        .get_container_logs(&made.id, LogOptions::default().timestamps(true))
+        .get_container_logs(&created.id, LogOptions::default().timestamps(true))
         .await
         .unwrap();
     // Starting a program takes a millisecond or two.
@@ -294,8 +294,8 @@ fn a_container_ends_with_the_runtime_that_ran_it() {
             .unwrap()
     };
     let id = runtime().block_on(started(&driver, &script("sleep 600")));
-    let ended = runtime().block_on(driver.get_container(&id)).unwrap().unwrap();
-    assert_eq!(ended.exit_code(), Some(137));
+    let exited = runtime().block_on(driver.get_container(&id)).unwrap().unwrap();
+    assert_eq!(exited.exit_code(), Some(137));
 }
 
 #[test]

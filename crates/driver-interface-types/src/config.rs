@@ -252,7 +252,7 @@ impl ContainerConfig {
     }
 
     /// Returns whether a [`fingerprint`](Self::fingerprint) is that of an equal config. One from a version of this
-    /// crate that computed it differently cannot be compared and counts as equal: whoever repeats a creation after an
+    /// crate that computed it differently cannot be compared and counts as equal: a caller that repeats a creation after an
     /// upgrade gets the container that the operation key names.
     pub fn has_fingerprint(&self, text: &str) -> bool {
         match text.split_once('-') {

@@ -271,7 +271,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// - `ConfigurationError`: the config is invalid.
     /// - `UnsupportedError`: the config has an owner, and the driver or the engine cannot set it. There is no
     ///   volume.
-    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is untouched, whoever its
+    /// - `VolumeCreationError`: the name is taken (not retryable; the existing volume is unchanged, whatever its
     ///   owner is), or the engine failed.
     ///
     /// # Idempotency
@@ -1069,7 +1069,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
         unsupported(Operation::StreamContainerStats)
     }
 
-    /// Streams the events of the containers in this driver's namespace, whoever caused them.
+    /// Streams the events of the containers in this driver's namespace, whatever caused them.
     ///
     /// Optional: see [`Capabilities::operations`].
     ///
@@ -1212,7 +1212,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     /// The driver normally removes such a network with its last container. The network is left over if another
     /// program removes that container, or if the process is killed in between. This call removes the leftover
     /// networks of the whole namespace and returns their number. A network with any container attached is kept,
-    /// whatever the container's status and whoever created it. A container that is being created concurrently
+    /// whatever the container's status and whichever driver created it. A container that is being created concurrently
     /// still gets its network. The call also removes the helpers that a killed process needed to create a volume
     /// that no longer exists; they are not counted.
     ///

@@ -293,7 +293,7 @@ impl ExecStatus {
     }
 
     /// Creates the status of a command that has exited.
-    pub fn ended(outcome: ExecOutcome) -> Self {
+    pub fn exited(outcome: ExecOutcome) -> Self {
         Self {
             outcome: Some(outcome),
             started_at: None,

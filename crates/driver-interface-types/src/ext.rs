@@ -88,13 +88,13 @@ pub trait ContainerDriverExt: ContainerDriver {
         &self,
         id: &ContainerId,
         deadline: Duration,
-        wanted: impl for<'a> Fn(&'a ContainerInstance) -> bool + Send + Sync,
+        condition: impl for<'a> Fn(&'a ContainerInstance) -> bool + Send + Sync,
     ) -> Result<ContainerInstance> {
         let watch = Watch::new(self, "wait_until", id);
         let work = async {
             loop {
-                let now = watch.look().await?;
-                if wanted(&now) {
+                let now = watch.poll().await?;
+                if condition(&now) {
                     return Ok(now);
                 }
                 watch.pause().await;
@@ -117,8 +117,8 @@ pub trait ContainerDriverExt: ContainerDriver {
     /// # Cancel safety
     /// Nothing to undo.
     async fn wait_for_log(&self, id: &ContainerId, text: &str, deadline: Duration) -> Result<String> {
-        let wanted = WaitFor::log(text);
-        wait_ready(self, "wait_for_log", id, &wanted, deadline).await?;
+        let condition = WaitFor::log(text);
+        wait_ready(self, "wait_for_log", id, &condition, deadline).await?;
         self.get_container_logs(id, LogOptions::default()).await
     }
 
@@ -158,10 +158,10 @@ pub trait ContainerDriverExt: ContainerDriver {
     async fn wait_for(
         &self,
         id: &ContainerId,
-        wanted: &WaitFor,
+        condition: &WaitFor,
         deadline: Duration,
     ) -> Result<ContainerInstance> {
-        wait_ready(self, "wait_for", id, wanted, deadline).await
+        wait_ready(self, "wait_for", id, condition, deadline).await
     }
 
     /// Creates a container, runs it until it exits, removes it, and returns its output and outcome.

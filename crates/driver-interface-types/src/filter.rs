@@ -140,11 +140,11 @@ impl ResourceFilter {
     }
 
     fn fits(&self, name: &str, session: Option<&SessionId>) -> bool {
-        self.name.as_ref().is_none_or(|wanted| wanted == name)
+        self.name.as_ref().is_none_or(|required| required == name)
             && (self.session_id.is_none() || self.session_id.as_ref() == session)
     }
 }
 
-pub(crate) fn has_labels(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+pub(crate) fn has_labels(labels: &BTreeMap<String, String>, required: &BTreeMap<String, String>) -> bool {
+    required.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

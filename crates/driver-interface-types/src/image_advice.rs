@@ -133,8 +133,8 @@ fn is_root(user: &str) -> bool {
 fn missing_capabilities(security: &SecurityOptions) -> Vec<&'static str> {
     let (dropped, added) = (&security.capabilities.drop, &security.capabilities.add);
     let has = |list: &[String], name: &str| list.iter().any(|listed| listed == name || listed == "ALL");
-    let wanted = SecurityOptions::COMPATIBLE_CAPABILITIES.iter().copied();
-    wanted
+    let required = SecurityOptions::COMPATIBLE_CAPABILITIES.iter().copied();
+    required
         .filter(|name| has(dropped, name) && !has(added, name))
         .collect()
 }

@@ -29,7 +29,7 @@ pub struct VolumeMount {
     #[cfg_attr(feature = "schema", garde(custom(many(|_: &String, found| rules::mount_source(self, found)))), schemars(length(min = 1, max = MAX_PATH)))]
     pub source: String,
     /// The absolute path inside the container.
-    #[cfg_attr(feature = "schema", garde(custom(one(rules::place_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// Whether the mount is read-only.
     #[serde(default)]

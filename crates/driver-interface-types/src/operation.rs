@@ -29,11 +29,11 @@ macro_rules! with_operations {
             /// Creates a container without starting it.
             CreateContainer create_container[config: $crate::ContainerConfig][] -> $crate::ContainerInstance, Create, WithKey, Required;
             /// Starts a container.
-            StartContainer start_container[id: $crate::ContainerId][] -> $crate::StartOutcome, Change, AfterLooking, Required;
+            StartContainer start_container[id: $crate::ContainerId][] -> $crate::StartOutcome, Change, AfterInspection, Required;
             /// Stops a container.
             StopContainer stop_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::StopOutcome, Change, Safe, Required;
             /// Removes a container.
-            RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterLooking, Required;
+            RemoveContainer remove_container[id: $crate::ContainerId][options: $crate::RemoveOptions] -> (), Change, AfterInspection, Required;
             /// Returns a container, if there is such a container.
             GetContainer get_container[id: $crate::ContainerId][] -> Option<$crate::ContainerInstance>, Read, Safe, Required;
             /// Lists containers.
@@ -45,13 +45,13 @@ macro_rules! with_operations {
             /// Checks whether a container is healthy.
             IsContainerHealthy is_container_healthy[id: $crate::ContainerId][] -> bool, Read, Safe, Required;
             /// Creates a volume.
-            CreateVolume create_volume[config: $crate::VolumeConfig][] -> $crate::Volume, Create, AfterLooking, Required;
+            CreateVolume create_volume[config: $crate::VolumeConfig][] -> $crate::Volume, Create, AfterInspection, Required;
             /// Removes a volume.
-            RemoveVolume remove_volume[id: $crate::VolumeId][] -> (), Change, AfterLooking, Required;
+            RemoveVolume remove_volume[id: $crate::VolumeId][] -> (), Change, AfterInspection, Required;
             /// Creates a network.
-            CreateNetwork create_network[config: $crate::NetworkConfig][] -> $crate::Network, Create, AfterLooking, Optional;
+            CreateNetwork create_network[config: $crate::NetworkConfig][] -> $crate::Network, Create, AfterInspection, Optional;
             /// Removes a network.
-            RemoveNetwork remove_network[id: $crate::NetworkId][] -> (), Change, AfterLooking, Optional;
+            RemoveNetwork remove_network[id: $crate::NetworkId][] -> (), Change, AfterInspection, Optional;
             /// Lists volumes.
             ListVolumes list_volumes[filter: $crate::ResourceFilter][] -> Vec<$crate::Volume>, Read, Safe, Optional;
             /// Lists networks.
@@ -59,7 +59,7 @@ macro_rules! with_operations {
             /// Imports an image from an archive of its root file system.
             ImportImage import_image[image: $crate::ImageRef][root: $crate::TarStream] -> (), Create, Safe, Optional;
             /// Removes an image.
-            RemoveImage remove_image[image: $crate::ImageRef][] -> (), Change, AfterLooking, Optional;
+            RemoveImage remove_image[image: $crate::ImageRef][] -> (), Change, AfterInspection, Optional;
             /// Waits until a container has exited.
             WaitContainer wait_container[id: $crate::ContainerId][options: $crate::WaitOptions] -> $crate::ExitInfo, Read, Safe, Optional;
             /// Sends a signal to a container's main process.
@@ -69,7 +69,7 @@ macro_rules! with_operations {
             /// Resumes a paused container.
             UnpauseContainer unpause_container[id: $crate::ContainerId][] -> $crate::UnpauseOutcome, Change, Safe, Optional;
             /// Restarts a container.
-            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterLooking, Optional;
+            RestartContainer restart_container[id: $crate::ContainerId][options: $crate::StopOptions] -> $crate::RestartOutcome, Change, AfterInspection, Optional;
             /// Runs a command in a container and returns its output.
             Exec exec[id: $crate::ContainerId][config: $crate::ExecConfig] -> $crate::ExecOutput, Change, Never, Optional;
             /// Opens an exec session.
@@ -208,14 +208,14 @@ pub enum Repeat {
     /// returns the resource that the first created. Without a key, inspect the engine first.
     WithKey,
     /// Only after an inspection of the engine has shown that the first call had no effect.
-    AfterLooking,
+    AfterInspection,
     /// No: a second call has a second effect, and the engine does not show whether the first had one.
     Never,
 }
 
 text_enum!(OperationKind, "operation kind": Read = "read", Change = "change", Create = "create", Stream = "stream");
 text_enum!(Repeat, "repeat rule":
-    Safe = "safe", WithKey = "withKey", AfterLooking = "afterLooking", Never = "never");
+    Safe = "safe", WithKey = "withKey", AfterInspection = "afterInspection", Never = "never");
 
 #[cfg(test)]
 mod tests {

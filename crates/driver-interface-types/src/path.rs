@@ -66,7 +66,7 @@ impl ContainerPath {
     #[must_use]
     pub fn parent(&self) -> Self {
         match self.0.rsplit_once('/') {
-            Some((folder, _)) if !folder.is_empty() => Self(folder.to_owned()),
+            Some((directory, _)) if !directory.is_empty() => Self(directory.to_owned()),
             _ => Self("/".to_owned()),
         }
     }

@@ -217,8 +217,8 @@ impl ImageFilter {
 
     /// Returns whether an image matches.
     pub fn matches(&self, image: &ImageInfo) -> bool {
-        let named = |wanted: &ImageRef| {
-            let canonical = wanted.canonical();
+        let named = |required: &ImageRef| {
+            let canonical = required.canonical();
             image.references.iter().any(|name| name.canonical() == canonical)
         };
         self.reference

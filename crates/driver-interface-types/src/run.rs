@@ -196,7 +196,7 @@ async fn removed<D: ContainerDriver>(
     loop {
         match driver.remove_container(id, RemoveOptions::force()).await {
             Ok(()) => return Ok(true),
-            // An attempt that failed may have removed it all the same.
+            // A failed attempt may still have removed it.
             Err(error) if error.is_not_found() => return Ok(!first),
             Err(error) => match pauses.next() {
                 Some(pause) => sleep(pause).await,
@@ -302,7 +302,7 @@ pub(crate) async fn to_exit<D: ContainerDriver + Clone + 'static>(
     };
     let outcome = match ended {
         Ok((exit, killed)) => match exit.oom_killed {
-            // Whoever removed it may have killed it for that.
+            // The remover may have killed it for that.
             _ if !run.remove(&exit).await? => ExecOutcome::ContainerGone,
             _ if killed => ExecOutcome::TimedOut,
             Some(true) => ExecOutcome::OomKilled,

@@ -23,7 +23,7 @@ use crate::rules::{self, json, limits::MAX_PATH, one, within};
 #[non_exhaustive]
 pub struct TmpfsMount {
     /// The absolute path inside the container.
-    #[cfg_attr(feature = "schema", garde(custom(one(rules::place_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
+    #[cfg_attr(feature = "schema", garde(custom(one(rules::location_in_container))), schemars(regex(pattern = json::PATH), length(max = MAX_PATH)))]
     pub target: String,
     /// The size in MiB. Its content counts towards the container's memory.
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::TMPFS)))), schemars(transform = json::within(rules::TMPFS)))]

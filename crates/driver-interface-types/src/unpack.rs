@@ -90,7 +90,7 @@ pub struct Unpacked {
 impl TarStream {
     /// Unpacks an archive from a container into a directory on the host.
     ///
-    /// Whoever controls a container controls every byte of its archives. Nothing is therefore written outside the
+    /// A process in the container controls every byte of its archives. Nothing is therefore written outside the
     /// directory, whatever names and links the archive contains:
     ///
     /// - The directory is created if it is missing, and must be empty.

@@ -157,23 +157,23 @@ impl fmt::Display for WaitFor {
     }
 }
 
-/// Polls until `wanted` holds, or until the container has exited and the condition can no longer hold.
+/// Polls until `condition` holds, or until the container has exited and the condition can no longer hold.
 pub(crate) async fn wait_ready<D>(
     driver: &D,
     operation: &'static str,
     id: &ContainerId,
-    wanted: &WaitFor,
+    condition: &WaitFor,
     deadline: Duration,
 ) -> Result<ContainerInstance>
 where
     D: ContainerDriver + ?Sized,
 {
-    wanted.check()?;
+    condition.check()?;
     let watch = Watch::new(driver, operation, id);
     let work = async {
         loop {
-            let now = watch.look().await?;
-            match wanted.holds(driver, &now).await {
+            let now = watch.poll().await?;
+            match condition.holds(driver, &now).await {
                 Ok(true) => return Ok((now, None)),
                 Ok(false) => {}
                 // The container exited between the two calls; the next poll reports how.
@@ -186,9 +186,9 @@ where
             watch.pause().await;
         }
     };
-    match watch.within(deadline, &wanted.awaited(), work).await? {
+    match watch.within(deadline, &condition.awaited(), work).await? {
         (now, None) => Ok(now),
-        (now, Some(exit)) => Err(watch.exited(&now, &exit, wanted).await),
+        (now, Some(exit)) => Err(watch.exited(&now, &exit, condition).await),
     }
 }
 

@@ -106,8 +106,8 @@ async fn waiting_ends_with_the_text_the_end_or_the_deadline() {
         .wait_for(&id, &WaitFor::log("never"), Duration::from_secs(1))
         .await;
     assert_eq!(late.unwrap_err().code(), "WAIT_TIMEOUT");
-    let ended = driver.wait_for(&id, &WaitFor::Exit, long).await.unwrap();
-    assert_eq!(ended.exit_code(), Some(3));
+    let exited = driver.wait_for(&id, &WaitFor::Exit, long).await.unwrap();
+    assert_eq!(exited.exit_code(), Some(3));
     let error = driver
         .wait_for(&id, &WaitFor::log("never"), long)
         .await
@@ -128,11 +128,11 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
     let short = Duration::from_secs(2);
     let config = ContainerConfig::new("s1", "busybox").command(["sh", "-c", "echo bye >&2; exit 3"]);
     let id = driver.create_container(&config).await.unwrap().id;
-    let late = |wanted: WaitFor| {
+    let late = |expected: WaitFor| {
         let (driver, id) = (&driver, &id);
-        async move { driver.wait_for(id, &wanted, short).await.unwrap_err() }
+        async move { driver.wait_for(id, &expected, short).await.unwrap_err() }
     };
-    for (wanted, awaited) in [
+    for (expected, awaited) in [
         (WaitFor::log("up"), r#"written "up""#),
         (WaitFor::Port(80), "opened port 80"),
         (WaitFor::http(80, "/x"), "returned 200 for `GET /x` on port 80"),
@@ -140,7 +140,7 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
         (WaitFor::Healthy, "become healthy"),
         (WaitFor::Exit, "exited"),
     ] {
-        let error = late(wanted).await;
+        let error = late(expected).await;
         let expected = format!("container `{id}` had not {awaited} within 2s: it was created");
         assert_eq!(error.to_string(), expected);
         assert_eq!(
@@ -164,7 +164,7 @@ async fn a_wait_whose_time_is_over_says_what_it_waited_for_and_how_the_container
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_does_not_answer_is_no_patience_that_ran_out() {
+async fn an_engine_that_does_not_respond_is_not_an_expired_timeout() {
     let driver = MockDockerDriver::new();
     let id = started(&driver, "sleep 600").await;
     let second = Duration::from_secs(1);
@@ -200,7 +200,7 @@ async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_ca
         ("echo one; echo two; exit 4", "its log ends with: one | two", None),
     ] {
         let id = started(&driver, script).await;
-        let begun = tokio::time::Instant::now();
+        let began = tokio::time::Instant::now();
         let error = driver.wait_for_log(&id, "ready", long).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(
@@ -209,7 +209,7 @@ async fn a_container_that_exits_early_is_told_with_its_log_and_the_well_known_ca
             "{error}"
         );
         assert!(!error.is_retryable());
-        assert!(begun.elapsed() < Duration::from_secs(5), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{error}");
     }
 }
 

@@ -290,7 +290,7 @@ fn outcomes_statuses_and_figures_read_back() {
         json!({"signaled": "SIGKILL"})
     );
     assert_eq!(reads_back(&ExecOutcome::TimedOut), "timedOut");
-    reads_back(&ExecStatus::ended(ExecOutcome::OomKilled).started_at(UNIX_EPOCH));
+    reads_back(&ExecStatus::exited(ExecOutcome::OomKilled).started_at(UNIX_EPOCH));
     let mut stats = ContainerStats::new(UNIX_EPOCH);
     stats.cpu_cores = 0.5;
     stats.cpu_time = Duration::from_millis(1500);

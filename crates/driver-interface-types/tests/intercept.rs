@@ -62,13 +62,15 @@ fn keyed(script: &str) -> ContainerConfig {
 #[tokio::test(start_paused = true)]
 async fn a_call_runs_again_with_the_same_arguments() -> Result<()> {
     let driver = twice();
-    let made = driver.create_container(&keyed("sleep 60")).await?;
-    driver.start_container(&made.id).await?;
+    let created = driver.create_container(&keyed("sleep 60")).await?;
+    driver.start_container(&created.id).await?;
     let append = ExecConfig::shell("echo run >> /tmp/runs");
-    assert!(driver.exec(&made.id, append).await?.success());
-    let runs = driver.exec(&made.id, ExecConfig::shell("cat /tmp/runs")).await?;
+    assert!(driver.exec(&created.id, append).await?.success());
+    let runs = driver
+        .exec(&created.id, ExecConfig::shell("cat /tmp/runs"))
+        .await?;
     assert_eq!(runs.stdout, "run\nrun\n");
-    let id = &made.id;
+    let id = &created.id;
     assert_eq!(
         driver.interceptor().take(),
         [
@@ -84,12 +86,12 @@ async fn a_call_runs_again_with_the_same_arguments() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn an_archive_is_read_once() -> Result<()> {
     let driver = twice();
-    let made = driver.create_container(&keyed("sleep 60")).await?;
-    driver.start_container(&made.id).await?;
+    let created = driver.create_container(&keyed("sleep 60")).await?;
+    driver.start_container(&created.id).await?;
     let path = ContainerPath::new("/tmp").unwrap();
     let archive = TarStream::from(vec![0; 1024]);
     let error = driver
-        .copy_into_container(&made.id, &path, archive)
+        .copy_into_container(&created.id, &path, archive)
         .await
         .unwrap_err();
     assert_eq!(error.code(), codes::UNSUPPORTED_OPERATION);
@@ -99,10 +101,10 @@ async fn an_archive_is_read_once() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_stream_is_reported_once() -> Result<()> {
     let driver = twice();
-    let made = driver.create_container(&keyed("echo hello")).await?;
-    driver.start_container(&made.id).await?;
+    let created = driver.create_container(&keyed("echo hello")).await?;
+    driver.start_container(&created.id).await?;
     let logs = driver
-        .stream_container_logs(&made.id, LogStreamOptions::default().follow(true))
+        .stream_container_logs(&created.id, LogStreamOptions::default().follow(true))
         .await?;
     logs.collect_all().await?;
     // The first of the two runs was dropped by the interceptor itself, before it was watched.
@@ -116,7 +118,7 @@ async fn the_end_of_a_stream_is_reported_once() -> Result<()> {
 
     drop(
         driver
-            .stream_container_logs(&made.id, LogStreamOptions::default())
+            .stream_container_logs(&created.id, LogStreamOptions::default())
             .await?,
     );
     assert_eq!(

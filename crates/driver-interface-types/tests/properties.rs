@@ -1,4 +1,4 @@
-//! What holds for every input, not only for the examples somebody thought of.
+//! Properties that hold for every input, not only for examples.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,9 +21,9 @@ fn instance() -> impl Strategy<Value = ContainerInstance> {
     let labels = prop::collection::btree_map("[a-c]", "[x-z]?", 0..3);
     ("[s-t]", status(), labels).prop_map(|(session, status, labels)| {
         let id = ContainerId::new("ab").unwrap();
-        let mut made = ContainerInstance::new(id, "ab", SessionId::new(session).unwrap(), "i", UNIX_EPOCH);
-        made.labels = labels;
-        made.with_status(status)
+        let mut created = ContainerInstance::new(id, "ab", SessionId::new(session).unwrap(), "i", UNIX_EPOCH);
+        created.labels = labels;
+        created.with_status(status)
     })
 }
 
@@ -71,8 +71,8 @@ proptest! {
     }
 
     #[test]
-    fn the_state_follows_from_the_status_alone(made in instance()) {
-        prop_assert_eq!(made.state, made.status.state());
+    fn the_state_follows_from_the_status_alone(created in instance()) {
+        prop_assert_eq!(created.state, created.status.state());
     }
 
     #[test]
@@ -95,15 +95,15 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_with_more_in_it_never_lets_more_through(made in instance(), wanted in status(), key in "[a-c]", value in "[x-z]?") {
-        let narrow = ContainerFilter::default().status(wanted).label(key.clone(), value.clone());
-        let expected = made.status == wanted && made.labels.get(&key) == Some(&value);
-        prop_assert_eq!(narrow.matches(&made), expected);
-        prop_assert!(ContainerFilter::default().matches(&made));
-        let own = ContainerFilter::default().session(made.session_id.clone()).state(made.state);
-        prop_assert!(own.matches(&made));
-        let foreign = ContainerFilter::default().session(SessionId::new("other").unwrap());
-        prop_assert!(!foreign.matches(&made));
+    fn a_filter_with_more_in_it_never_lets_more_through(created in instance(), selected in status(), key in "[a-c]", value in "[x-z]?") {
+        let narrow = ContainerFilter::default().status(selected).label(key.clone(), value.clone());
+        let expected = created.status == selected && created.labels.get(&key) == Some(&value);
+        prop_assert_eq!(narrow.matches(&created), expected);
+        prop_assert!(ContainerFilter::default().matches(&created));
+        let own = ContainerFilter::default().session(created.session_id.clone()).state(created.state);
+        prop_assert!(own.matches(&created));
+        let unmanaged = ContainerFilter::default().session(SessionId::new("other").unwrap());
+        prop_assert!(!unmanaged.matches(&created));
     }
 
     #[test]

@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "in a test a panic is how a failure is told"
+    reason = "tests report failures by panicking"
 )]
 
 use std::fs;
@@ -21,7 +21,7 @@ const FILE: u8 = b'0';
 const HARD: u8 = b'1';
 const SOFT: u8 = b'2';
 const DEVICE: u8 = b'3';
-const FOLDER: u8 = b'5';
+const DIRECTORY: u8 = b'5';
 const PIPE: u8 = b'6';
 
 /// One entry, with a name that careful writers would refuse.
@@ -33,11 +33,11 @@ fn entry(name: &str, kind: u8, mode: u32, content: &str, link: &str) -> Vec<u8> 
     old.name
         .iter_mut()
         .zip(name.bytes())
-        .for_each(|(place, byte)| *place = byte);
+        .for_each(|(location, byte)| *location = byte);
     old.linkname
         .iter_mut()
         .zip(link.bytes())
-        .for_each(|(place, byte)| *place = byte);
+        .for_each(|(location, byte)| *location = byte);
     old.linkflag = [kind];
     header.set_cksum();
     let mut block = header.as_bytes().to_vec();
@@ -90,7 +90,7 @@ async fn a_tree_is_unpacked_with_links_and_permissions_but_no_special_bits() {
     let mut named = builder.into_inner().unwrap();
     named.truncate(named.len() - 1024);
     let archive = whole(&[
-        entry("tree/", FOLDER, 0o3500, "", ""),
+        entry("tree/", DIRECTORY, 0o3500, "", ""),
         entry("tree/program", FILE, 0o6755, "#!", ""),
         entry("./tree//deep/file", FILE, 0o600, "deep", ""),
         link(SOFT, "tree/near", "program"),
@@ -133,7 +133,7 @@ async fn nothing_hostile_leaves_the_directory() {
         (
             "a link through another one",
             vec![
-                entry("a/b/", FOLDER, 0o755, "", ""),
+                entry("a/b/", DIRECTORY, 0o755, "", ""),
                 link(SOFT, "a/b/root", "../.."),
                 link(SOFT, "out", "a/b/root/../outside"),
             ],
@@ -158,16 +158,16 @@ async fn nothing_hostile_leaves_the_directory() {
         ("a device", vec![entry("null", DEVICE, 0o666, "", "")]),
         ("a pipe", vec![entry("pipe", PIPE, 0o666, "", "")]),
         (
-            "a folder over a file",
-            vec![file("x", "x"), entry("x/", FOLDER, 0o755, "", "")],
+            "a directory over a file",
+            vec![file("x", "x"), entry("x/", DIRECTORY, 0o755, "", "")],
         ),
         (
-            "a file over a folder",
-            vec![entry("x/", FOLDER, 0o755, "", ""), file("x", "x")],
+            "a file over a directory",
+            vec![entry("x/", DIRECTORY, 0o755, "", ""), file("x", "x")],
         ),
         (
-            "a link over a folder",
-            vec![entry("x/", FOLDER, 0o755, "", ""), link(SOFT, "x", "y")],
+            "a link over a directory",
+            vec![entry("x/", DIRECTORY, 0o755, "", ""), link(SOFT, "x", "y")],
         ),
     ] {
         let (above, done) = unpacked(whole(&entries), UnpackOptions::default()).await;
@@ -244,7 +244,7 @@ async fn limits_hold_and_just_the_limit_passes() {
         ("entries", files(3), options().entries(3), true),
         ("entries", files(4), options().entries(3), false),
         (
-            "implied folders",
+            "implied directories",
             whole(&[file("a/b/c/x", "")]),
             options().entries(3),
             false,

@@ -241,7 +241,7 @@ pub fn validate_volume_mount(
     validate_with(mount, policy)
 }
 
-/// Validates the config of a detached exec, which nobody stays connected to: it has no timeout, no input and no
+/// Validates the config of a detached exec, which no caller stays connected to: it has no timeout, no input and no
 /// terminal. Otherwise the rules are those of [`validate_exec_config`].
 ///
 /// # Errors

@@ -9,16 +9,16 @@ use serde_json::Value;
 
 #[test]
 fn the_files_in_docs_are_what_the_types_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
     let files = json_schema_files();
     for (name, content) in &files {
-        let kept = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let kept = std::fs::read_to_string(directory.join(name)).unwrap_or_default();
         assert!(
             kept == *content,
             "docs/schema/{name} is stale: run `cargo xtask docs`"
         );
     }
-    let kept: BTreeSet<String> = std::fs::read_dir(&folder)
+    let kept: BTreeSet<String> = std::fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".json"))

@@ -295,12 +295,12 @@ proptest! {
     }
 
     #[test]
-    fn damaged_json_is_refused_or_valid(config in valid_config(), place in any::<Index>(), with in "[\\[\\]{},:\"0-9na-]") {
+    fn damaged_json_is_refused_or_valid(config in valid_config(), location in any::<Index>(), with in "[\\[\\]{},:\"0-9na-]") {
         let json = serde_json::to_string(&config).unwrap();
         let characters: Vec<char> = json.chars().collect();
-        let place = place.index(characters.len());
+        let location = location.index(characters.len());
         let damaged: String =
-            characters.iter().enumerate().map(|(i, c)| if i == place { with.clone() } else { c.to_string() }).collect();
+            characters.iter().enumerate().map(|(i, c)| if i == location { with.clone() } else { c.to_string() }).collect();
         if let Ok(config) = parsed(&damaged) {
             prop_assert!(validated(&config).is_ok());
         }
@@ -308,14 +308,14 @@ proptest! {
 
     #[test]
     fn no_spelling_of_a_dangerous_path_is_allowed(
-        folder in select(vec![
+        directory in select(vec![
             "proc", "sys", "dev", "etc", "boot", "root", "run", "var/run", "var/log", "var/lib/docker", "srv/.ssh",
         ]),
         noise in vec(select(vec!["/", "//", "/./", "/././", "///"]), 5),
         rest in "[a-z.]{0,6}(/[a-z]{1,4})?",
     ) {
         let mut path = String::new();
-        for (part, noise) in folder.split('/').chain([rest.as_str()]).zip(&noise) {
+        for (part, noise) in directory.split('/').chain([rest.as_str()]).zip(&noise) {
             path.push_str(noise);
             path.push_str(part);
         }

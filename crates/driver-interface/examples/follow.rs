@@ -47,8 +47,8 @@ async fn follow(driver: &dyn ContainerDriver, session: &SessionId, image: &str) 
         written == "tick 1\ntick 2\ntick 3\n",
         "unexpected output: {written:?}"
     );
-    let wanted = [EventKind::Created, EventKind::Started, EventKind::Stopped];
-    ensure!(happened == wanted, "unexpected events: {happened:?}");
+    let expected = [EventKind::Created, EventKind::Started, EventKind::Stopped];
+    ensure!(happened == expected, "unexpected events: {happened:?}");
     Ok(())
 }
 
@@ -63,7 +63,7 @@ async fn print_logs(mut logs: LogStream) -> Result<String> {
     Ok(written)
 }
 
-/// Events go on for as long as somebody listens; dropping the stream ends them.
+/// Events go on as long as a reader exists; dropping the stream ends them.
 async fn print_events(mut events: EventStream) -> Result<Vec<EventKind>> {
     let mut happened = Vec::new();
     while let Some(event) = events.next().await {

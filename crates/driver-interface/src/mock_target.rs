@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use driver_interface_conformance::{Bystanders, Target};
+use driver_interface_conformance::{Target, UnmanagedResources};
 use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 
@@ -110,8 +110,8 @@ impl Target for MockTarget {
         ImageRef::new("registry.example/team/app:1").ok()
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
-        Some(Arc::new(MockBystanders {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
+        Some(Arc::new(MockUnmanagedResources {
             engine: self.engine.clone(),
             names: Mutex::default(),
         }))
@@ -119,12 +119,12 @@ impl Target for MockTarget {
 }
 
 /// Unmanaged resources on a simulated engine.
-struct MockBystanders {
+struct MockUnmanagedResources {
     engine: MockEngine,
     names: Mutex<Vec<String>>,
 }
 
-impl MockBystanders {
+impl MockUnmanagedResources {
     fn remember(&self, name: &str) {
         self.names
             .lock()
@@ -134,7 +134,7 @@ impl MockBystanders {
 }
 
 #[async_trait]
-impl Bystanders for MockBystanders {
+impl UnmanagedResources for MockUnmanagedResources {
     async fn add_container(
         &self,
         name: &str,
@@ -142,14 +142,14 @@ impl Bystanders for MockBystanders {
         labels: &[(&str, &str)],
     ) -> Result<String, String> {
         self.remember(name);
-        let added = self.engine.add_foreign_container(name, labels);
+        let added = self.engine.add_unmanaged_container(name, labels);
         added.map(|id| id.to_string()).map_err(|error| error.to_string())
     }
 
     async fn add_volume(&self, name: &str) -> Result<(), String> {
         self.remember(name);
         self.engine
-            .add_foreign_volume(name, &[])
+            .add_unmanaged_volume(name, &[])
             .map(drop)
             .map_err(|error| error.to_string())
     }
@@ -157,7 +157,7 @@ impl Bystanders for MockBystanders {
     async fn add_network(&self, name: &str) -> Result<(), String> {
         self.remember(name);
         self.engine
-            .add_foreign_network(name, &[])
+            .add_unmanaged_network(name, &[])
             .map(drop)
             .map_err(|error| error.to_string())
     }

@@ -54,7 +54,7 @@ pub(super) fn shown(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> 
     let mut lines = Vec::new();
     let mut out = std::io::stdout();
     for line in BufReader::new(reader).split(b'\n') {
-        let line = String::from_utf8_lossy(&line.context("its output broke off")?).into_owned();
+        let line = String::from_utf8_lossy(&line.context("its output was truncated")?).into_owned();
         // The reader may have disconnected.
         let _ = writeln!(out, "{line}");
         lines.push(line);
@@ -128,9 +128,9 @@ fn failed_tests(lines: &[String]) -> Vec<String> {
 /// Reruns each failed check of the conformance suite on its driver.
 pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>) -> Result<Verdict> {
     let Ok(text) = std::fs::read(report) else {
-        return Ok(Verdict::red("conformance: it left no report"));
+        return Ok(Verdict::red("conformance: no report was written"));
     };
-    let report: Value = serde_json::from_slice(&text).context("the report is no JSON")?;
+    let report: Value = serde_json::from_slice(&text).context("the report is not JSON")?;
     let failed = failed_checks(&report);
     if failed.is_empty() || failed.len() > MOST_FAILED {
         return Ok(Verdict::red(format!(
@@ -165,7 +165,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
 fn beyond_checks(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {
-        all.extend(list(driver, "leaks").map(|leak| format!("left on an engine: {leak}")));
+        all.extend(list(driver, "leaks").map(|leak| format!("leaked on an engine: {leak}")));
     }
     for target in list(report, "notRun") {
         if target.get("required").and_then(Value::as_bool) == Some(true) {

@@ -20,11 +20,11 @@ pub(super) struct Record {
 
 impl Record {
     /// Creates the record of a run on the engine at this endpoint.
-    pub(super) fn begin(folder: &Path, endpoint: &str) -> Result<Self> {
+    pub(super) fn begin(directory: &Path, endpoint: &str) -> Result<Self> {
         let name = format!("{}-{:x}", std::process::id(), random_seed());
-        let (draft, path) = (folder.join(format!("{name}.new")), folder.join(name));
+        let (draft, path) = (directory.join(format!("{name}.new")), directory.join(name));
         let begin = || -> std::io::Result<File> {
-            fs::create_dir_all(folder)?;
+            fs::create_dir_all(directory)?;
             let mut file = File::create_new(&draft)?;
             file.lock()?;
             writeln!(file, "{endpoint}")?;
@@ -32,7 +32,7 @@ impl Record {
             fs::rename(&draft, &path)?;
             Ok(file)
         };
-        let file = begin().with_context(|| format!("cannot keep a record in {}", folder.display()))?;
+        let file = begin().with_context(|| format!("cannot write a record to {}", directory.display()))?;
         Ok(Self {
             path,
             file,
@@ -72,8 +72,8 @@ impl Abandoned {
 }
 
 /// Returns the runs that were killed on the engine at this endpoint.
-pub(super) fn abandoned(folder: &Path, endpoint: &str) -> Vec<Abandoned> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+pub(super) fn abandoned(directory: &Path, endpoint: &str) -> Vec<Abandoned> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let records = paths.filter(|path| path.extension().is_none());
     records.filter_map(|path| read(path, endpoint)).collect()
@@ -104,57 +104,57 @@ fn read(path: PathBuf, endpoint: &str) -> Option<Abandoned> {
 mod tests {
     use super::*;
 
-    fn folder(test: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("xtask-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        folder
+    fn directory(test: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("xtask-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        directory
     }
 
     const ENDPOINT: &str = "unix:///engine.sock";
 
     #[test]
     fn only_runs_that_are_dead_and_of_the_same_engine_are_abandoned() {
-        let folder = folder("abandoned");
+        let directory = directory("abandoned");
         let namespaces = ["conf-00000001", "other-00000001-3"].map(|name| Namespace::new(name).unwrap());
-        let killed = Record::begin(&folder, ENDPOINT).unwrap();
+        let killed = Record::begin(&directory, ENDPOINT).unwrap();
         for namespace in [&namespaces[0], &namespaces[1], &namespaces[0]] {
             killed.note(namespace).unwrap();
         }
-        let alive = Record::begin(&folder, ENDPOINT).unwrap();
-        drop(Record::begin(&folder, "unix:///other.sock").unwrap());
-        assert_eq!(abandoned(&folder, ENDPOINT).len(), 0, "both are alive");
+        let alive = Record::begin(&directory, ENDPOINT).unwrap();
+        drop(Record::begin(&directory, "unix:///other.sock").unwrap());
+        assert_eq!(abandoned(&directory, ENDPOINT).len(), 0, "both are alive");
         drop(killed);
-        let mut found = abandoned(&folder, ENDPOINT);
+        let mut found = abandoned(&directory, ENDPOINT);
         assert_eq!(found.len(), 1);
         assert_eq!(
-            abandoned(&folder, ENDPOINT).len(),
+            abandoned(&directory, ENDPOINT).len(),
             0,
-            "another run sweeps it already"
+            "another run is already sweeping it"
         );
         let one = found.remove(0);
         assert_eq!(one.namespaces, namespaces);
         one.forget();
         alive.end();
         drop(alive);
-        assert_eq!(abandoned(&folder, ENDPOINT).len(), 0);
-        assert_eq!(abandoned(&folder, "unix:///other.sock").len(), 1);
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(abandoned(&directory, ENDPOINT).len(), 0);
+        assert_eq!(abandoned(&directory, "unix:///other.sock").len(), 1);
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
     fn half_a_line_is_no_namespace() {
-        let folder = folder("half");
-        let record = Record::begin(&folder, ENDPOINT).unwrap();
+        let directory = directory("half");
+        let record = Record::begin(&directory, ENDPOINT).unwrap();
         let namespace = Namespace::new("conf-00000001").unwrap();
         record.note(&namespace).unwrap();
         (&record.file).write_all(b"conf").unwrap();
         drop(record);
-        assert_eq!(abandoned(&folder, ENDPOINT)[0].namespaces, [namespace]);
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(abandoned(&directory, ENDPOINT)[0].namespaces, [namespace]);
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
     fn without_records_nothing_is_abandoned() {
-        assert_eq!(abandoned(&folder("none"), ENDPOINT).len(), 0);
+        assert_eq!(abandoned(&directory("none"), ENDPOINT).len(), 0);
     }
 }

@@ -17,14 +17,14 @@ const AGAIN: &str = "cargo xtask conformance --driver {uri} --filter {id} --seed
 
 pub(super) struct Output {
     format: Format,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Output {
-    pub(super) fn new(format: Format, folder: Option<PathBuf>) -> Self {
+    pub(super) fn new(format: Format, directory: Option<PathBuf>) -> Self {
         Self {
             format,
-            folder: folder.unwrap_or_else(|| target_dir().join("conformance")),
+            directory: directory.unwrap_or_else(|| target_dir().join("conformance")),
         }
     }
 
@@ -47,7 +47,7 @@ impl Output {
 
     /// Reports immediately that a driver is unavailable, so that its silence is not mistaken for success.
     pub(super) fn absent(&self, target: &NotRun) {
-        let must = if target.required { "it had to run: " } else { "" };
+        let must = if target.required { "it was required: " } else { "" };
         self.say(&format!(
             "\u{1b}[33m{}\u{1b}[0m  not run: {must}{}",
             target.uri, target.reason
@@ -63,13 +63,13 @@ impl Output {
     pub(super) fn cleared_up(&self, uri: &str, found: &[String], problems: &[String]) {
         if !found.is_empty() {
             self.say(&format!(
-                "{uri}  removed what a run that was killed had left: {}",
+                "{uri}  removed leftovers of a killed run: {}",
                 found.join(", ")
             ));
         }
         for problem in problems {
             self.say(&format!(
-                "\u{1b}[33m{uri}\u{1b}[0m  what a run that was killed had left could not be removed: {problem}"
+                "\u{1b}[33m{uri}\u{1b}[0m  leftovers of a killed run could not be removed: {problem}"
             ));
         }
     }
@@ -100,16 +100,16 @@ impl Output {
             ("report.md", markdown(report)),
             ("report.html", html(report, Some(AGAIN))),
         ];
-        fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot create {}", self.folder.display()))?;
+        fs::create_dir_all(&self.directory)
+            .with_context(|| format!("cannot create {}", self.directory.display()))?;
         for (name, text) in &texts {
-            let path = self.folder.join(name);
+            let path = self.directory.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         let [(_, json), (_, junit), (_, markdown), (_, html)] = &texts;
         match self.format {
             Format::Pretty => {
-                self.say(&format!("\nreports in {}", self.folder.display()));
+                self.say(&format!("\nreports in {}", self.directory.display()));
                 self.print(&Pretty::new(true).again(AGAIN).render(report));
             }
             Format::Json => self.print(json),

@@ -68,20 +68,20 @@ fn layer() -> std::io::Result<Vec<u8>> {
 }
 
 fn upload(port: u16, bytes: &[u8]) -> Option<()> {
-    let begun = exchange(
+    let began = exchange(
         port,
         "POST",
         &format!("/v2/{REPOSITORY}/blobs/uploads/"),
         "text/plain",
         b"",
     )?;
-    let place = begun.lines().find_map(|line| {
+    let location = began.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("location")
             .then(|| value.trim().to_owned())
     })?;
     // The location is either a full URL or only its path.
-    let path = place.split_once("//").map_or(place.as_str(), |(_, rest)| {
+    let path = location.split_once("//").map_or(location.as_str(), |(_, rest)| {
         rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
     });
     let joint = if path.contains('?') { '&' } else { '?' };

@@ -11,10 +11,10 @@ use driver_interface::{
     ConnectOptions, ContainerDriver, ImageRef, InternalError, MockTarget, Namespace, ValidationPolicy,
     connect_with,
 };
-use driver_interface_conformance::{Bystanders, NotRun, Target, sweep};
+use driver_interface_conformance::{NotRun, Target, UnmanagedResources, sweep};
 
-use super::bystanders::EngineBystanders;
 use super::killed::{self, Record};
+use super::unmanaged_resources::EngineUnmanagedResources;
 use crate::engines::registry_port;
 
 /// The valid requirements: the drivers' schemes, and the registry that other tests pull from.
@@ -77,7 +77,7 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
             Ok(endpoint) if sockets.contains(&endpoint) => {
                 absent.push(NotRun::new(
                     uri,
-                    format!("it is the engine at {endpoint}, which is checked already"),
+                    format!("it is the engine at {endpoint}, which is already checked"),
                     false,
                 ));
             }
@@ -93,8 +93,8 @@ pub(super) fn find(named: &[String], required: &[String]) -> Result<(Vec<Subject
 
 /// Returns the registry on this port if it is required but unavailable.
 pub(super) fn missing_registry(required: &[String], port: u16) -> Option<NotRun> {
-    let wanted = required.iter().any(|name| name == REGISTRY);
-    (wanted && super::registry::image(port).is_none()).then(|| {
+    let required = required.iter().any(|name| name == REGISTRY);
+    (required && super::registry::image(port).is_none()).then(|| {
         let reason = format!(
             "no registry takes an image at 127.0.0.1:{port}; start one with `cargo xtask engines up registry`"
         );
@@ -200,8 +200,8 @@ impl EngineTarget {
     }
 
     /// Returns a client for the engine's own API, if it can be reached.
-    fn engine(&self) -> Option<EngineBystanders> {
-        EngineBystanders::at(self.endpoint.as_deref()?)
+    fn engine(&self) -> Option<EngineUnmanagedResources> {
+        EngineUnmanagedResources::at(self.endpoint.as_deref()?)
     }
 
     /// Starts the record.
@@ -253,7 +253,7 @@ impl Target for EngineTarget {
         let config = DockerConfig::for_uri(address)?
             .namespace(namespace.clone())
             .deadlines(Deadlines::all(deadline).connect(CONNECTS))
-            .without_registry_logins();
+            .without_registry_credentials();
         Ok(Arc::new(DockerDriver::connect(config).await?))
     }
 
@@ -268,9 +268,9 @@ impl Target for EngineTarget {
         }
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
         self.engine()
-            .map(|engine| Arc::new(engine) as Arc<dyn Bystanders>)
+            .map(|engine| Arc::new(engine) as Arc<dyn UnmanagedResources>)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn lock() -> Result<UnixListener> {
             }
             Err(error) => {
                 return Err(error)
-                    .context("another process has been starting or ending engines for too long");
+                    .context("another process has been starting or stopping engines for too long");
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn ensure_programs(engine: Engine, install: bool) -> Result<()> {
     ensure!(install, "{what}");
     ensure!(
         host::has_program("apt-get"),
-        "{what}, and this machine has no apt-get to install it with"
+        "{what}, and this host has no apt-get to install it with"
     );
     host::require_root(&format!("{what}, and installing needs root"))?;
 

@@ -88,21 +88,21 @@ impl Record {
             && Stat::read(self.pid).is_some_and(|stat| stat.began == self.began && !stat.ended)
     }
 
-    /// Asks the process to exit, and kills it after `patience`. A process that has already exited is no error.
-    pub(super) fn end(&self, patience: Duration) -> Result<()> {
-        for (signal, patience) in [("TERM", patience), ("KILL", KILL_DEADLINE)] {
+    /// Asks the process to exit, and kills it after `max_wait`. A process that has already exited is no error.
+    pub(super) fn end(&self, max_wait: Duration) -> Result<()> {
+        for (signal, max_wait) in [("TERM", max_wait), ("KILL", KILL_DEADLINE)] {
             if !self.is_alive() {
                 return Ok(());
             }
             send(signal, self.pid)?;
-            let deadline = Instant::now() + patience;
+            let deadline = Instant::now() + max_wait;
             while self.is_alive() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(20));
             }
         }
         ensure!(
             !self.is_alive(),
-            "process {} ({}) does not end",
+            "process {} ({}) does not exit",
             self.pid,
             self.program
         );
@@ -121,7 +121,7 @@ pub(super) fn kill_leftovers(dirs: &[&Path]) -> Result<()> {
         }
         ensure!(
             Instant::now() < deadline,
-            "helper processes {helpers:?} do not end"
+            "helper processes {helpers:?} do not exit"
         );
         let is_child = |pid: &u32| Stat::read(*pid).is_some_and(|stat| helpers.contains(&stat.parent));
         // Containers first: without their parent they could not be found.

@@ -14,7 +14,7 @@ use super::process::{self, Record};
 use super::{Engine, wait_until_it_answers};
 
 /// How long an empty engine may take to exit before it is killed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Built-in networks, which cannot be removed.
 const FIXED_NETWORKS: [&str; 4] = ["bridge", "host", "none", "podman"];
 
@@ -37,7 +37,7 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
         if record.is_alive() && layout.engine != Engine::Registry {
             empty(&address);
         }
-        record.end(PATIENCE)?;
+        record.end(MAX_WAIT)?;
         if let Address::Unix(socket) = address {
             // If another engine has taken over the socket path meanwhile, its socket stays.
             let _ = remove_stale_socket(&socket);
@@ -107,7 +107,7 @@ fn empty(address: &Address) {
 
 fn list(address: &Address, path: &str, key: &str) -> Vec<String> {
     let answer = address
-        .request("GET", path, PATIENCE)
+        .request("GET", path, MAX_WAIT)
         .ok()
         .and_then(|answer| answer.json().ok());
     let items = answer.as_ref().and_then(Value::as_array).into_iter().flatten();
@@ -117,5 +117,5 @@ fn list(address: &Address, path: &str, key: &str) -> Vec<String> {
 }
 
 fn delete(address: &Address, path: &str) {
-    let _ = address.request("DELETE", path, PATIENCE);
+    let _ = address.request("DELETE", path, MAX_WAIT);
 }

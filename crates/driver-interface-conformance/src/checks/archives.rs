@@ -18,45 +18,46 @@ const NEEDS: &[Operation] = &[Operation::CopyIntoContainer, Operation::CopyFromC
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/archive-round-trip",
-        "A folder that is unpacked into a container is packed again as it was: names, content, permissions, links.",
+        "A directory that is unpacked into a container is packed again unchanged: names, content, \
+         permissions, links.",
         run!(round_trip),
     )
     .requires(NEEDS),
     Check::must(
         "files/archive-owners",
-        "Files and folders of an archive keep the owners that they have, on their way in and out.",
+        "Files and directories of an archive keep their owners when they are unpacked and packed.",
         run!(owners),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]).properties(&[Property::ArchiveOwners]),
     Check::must(
         "files/archive-pattern-names",
-        "What is packed has the name that was asked for, also where that is a pattern for another one.",
+        "`copy_out` packs exactly the named path, also if the name is a glob pattern that matches other files.",
         run!(pattern_names),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::WriteFile]),
     Check::must(
         "files/archive-large",
-        "An archive of many megabytes goes in and out whole.",
+        "An archive of many megabytes is unpacked and packed completely.",
         run!(large),
     )
     .limit(180)
     .requires(NEEDS),
     Check::must(
         "files/archive-hostile-names",
-        "Names with `..` and links that lead out write nothing outside the folder's container.",
+        "Names with `..` and links that lead outside write nothing outside the target directory.",
         run!(hostile),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
     Check::must(
         "files/archive-broken",
-        "An archive that is none, or is cut off, is `FileSystemError`.",
+        "Data that is not an archive, or a truncated archive, is `FileSystemError`.",
         run!(broken),
     )
     .requires(NEEDS),
     Check::must(
         "files/no-such-folder",
-        "Unpacking into a folder that does not exist, or is a file, is `FileSystemError`, as is packing what is not there.",
-        run!(no_such_folder),
+        "Unpacking into a missing directory or a file is `FileSystemError`; so is packing a missing path.",
+        run!(no_such_directory),
     )
     .requires(NEEDS),
 ];
@@ -86,7 +87,7 @@ pub(super) fn link(name: &str, target: &str) -> Entry {
 }
 
 fn suite(error: std::io::Error) -> Verdict {
-    Verdict::Broken(format!("an archive could not be made: {error}"))
+    Verdict::Broken(format!("an archive could not be created: {error}"))
 }
 
 pub(super) fn pack(entries: &[Entry]) -> CheckResult<Vec<u8>> {
@@ -136,12 +137,12 @@ fn unpack(bytes: &[u8]) -> CheckResult<Vec<Entry>> {
 pub(super) async fn put(
     ctx: &Ctx,
     id: &ContainerId,
-    folder: &str,
+    directory: &str,
     archive: impl Into<TarStream>,
 ) -> CheckResult {
     Ok(ctx
         .driver()
-        .copy_into_container(id, &path(folder)?, archive.into())
+        .copy_into_container(id, &path(directory)?, archive.into())
         .await?)
 }
 
@@ -170,33 +171,33 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
     let archive = pack(&entries)?;
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
-    for container in [&created, &running, &ended] {
+    let (exited, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &exited] {
         let id = &container.id;
         let status = ctx.get(id).await?.status;
         put(&ctx, id, "/home", archive.clone()).await?;
-        let seen = get(&ctx, id, "/home/tree").await?;
+        let actual = get(&ctx, id, "/home/tree").await?;
         ctx.equal(
-            format!("the folder of a container that is {status}"),
-            &seen,
+            format!("the directory of a container that is {status}"),
+            &actual,
             &entries,
         )?;
         // A link at the path itself is followed; the entry's name is the path's own.
-        let seen = get(&ctx, id, "/home/tree/program").await?;
-        let content = seen
+        let actual = get(&ctx, id, "/home/tree/program").await?;
+        let content = actual
             .first()
             .map(|(name, _, _, content)| (name.as_str(), content.len()));
-        ctx.equal("a file alone", (seen.len(), content), (1, Some(("program", 4))))?;
-        let seen = get(&ctx, id, "/home/tree/link").await?;
-        let wanted = entry("link", Kind::Regular, 0o755, &[0, 255, 10, 13]);
-        ctx.equal("what a link leads to, under the link's name", seen, vec![wanted])?;
+        ctx.equal("a file alone", (actual.len(), content), (1, Some(("program", 4))))?;
+        let actual = get(&ctx, id, "/home/tree/link").await?;
+        let expected = entry("link", Kind::Regular, 0o755, &[0, 255, 10, 13]);
+        ctx.equal("a link's target, under the link's name", actual, vec![expected])?;
     }
     Ok(())
 }
 
 async fn owners(ctx: Ctx) -> CheckResult {
     use tar::EntryType as Kind;
-    let wanted = [
+    let expected = [
         ("owned", Kind::Directory, (12, 34)),
         ("owned/file", Kind::Regular, (1000, 1000)),
         ("owned/link", Kind::Symlink, (56, 78)),
@@ -204,7 +205,7 @@ async fn owners(ctx: Ctx) -> CheckResult {
         ("owned/large", Kind::Regular, (70_000, 3_000_000)),
     ];
     let mut archive = tar::Builder::new(Vec::new());
-    for (name, kind, (uid, gid)) in wanted {
+    for (name, kind, (uid, gid)) in expected {
         let mut header = header(kind, 0o755, 0);
         header.set_uid(uid);
         header.set_gid(gid);
@@ -224,16 +225,16 @@ async fn owners(ctx: Ctx) -> CheckResult {
             .copy_from_container(id, &path("/home/owned")?)
             .await?;
         let packed = ctx.ends("the archive", stream.collect_all()).await??.concat();
-        let (mut reader, mut seen) = (TarReader::default(), BTreeMap::new());
+        let (mut reader, mut actual) = (TarReader::default(), BTreeMap::new());
         reader.push(&packed);
         while let Ok(Some(part)) = reader.next() {
             if let TarPart::Entry(entry) = part {
                 let name = entry.name.trim_end_matches('/').to_owned();
-                seen.insert(name, (u64::from(entry.uid), u64::from(entry.gid)));
+                actual.insert(name, (u64::from(entry.uid), u64::from(entry.gid)));
             }
         }
-        for (name, _, owner) in wanted {
-            ctx.equal(format!("the owner of {name}"), seen.get(name), Some(&owner))?;
+        for (name, _, owner) in expected {
+            ctx.equal(format!("the owner of {name}"), actual.get(name), Some(&owner))?;
         }
     }
     Ok(())
@@ -247,14 +248,14 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
             write(&ctx, id, &format!("/home/{name}"), *name).await?;
         }
         for (pattern, _) in PATTERNS {
-            let seen = get(&ctx, id, &format!("/home/{pattern}")).await?;
-            let seen: Vec<_> = seen
+            let actual = get(&ctx, id, &format!("/home/{pattern}")).await?;
+            let actual: Vec<_> = actual
                 .iter()
                 .map(|entry| (entry.0.as_str(), entry.3.as_slice()))
                 .collect();
             ctx.equal(
-                format!("what is packed for {pattern}"),
-                seen,
+                format!("names packed for {pattern}"),
+                actual,
                 vec![(*pattern, pattern.as_bytes())],
             )?;
         }
@@ -272,12 +273,12 @@ async fn large(ctx: Ctx) -> CheckResult {
         .map(|from| archive.slice(from..archive.len().min(from + ByteStream::PIECE)))
         .collect();
     put(&ctx, &running.id, "/home", ByteStream::of_items(pieces)).await?;
-    let seen = get(&ctx, &running.id, "/home/large").await?;
-    ctx.equal("files", seen.len(), 1)?;
+    let actual = get(&ctx, &running.id, "/home/large").await?;
+    ctx.equal("files", actual.len(), 1)?;
     ctx.ensure(
         "the file is the same",
-        seen == entries,
-        seen.first().map(|entry| entry.3.len()),
+        actual == entries,
+        actual.first().map(|entry| entry.3.len()),
     )
 }
 
@@ -320,18 +321,18 @@ async fn hostile(ctx: Ctx) -> CheckResult {
     ];
     for (about, mut archive) in archives {
         archive.resize(archive.len() + 1024, 0);
-        let made = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
+        let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
         // Both a refusal and unpacking below the container's own root are correct.
         let unpacked = ctx
             .driver()
-            .copy_into_container(&made.id, &path("/home")?, archive.into())
+            .copy_into_container(&created.id, &path("/home")?, archive.into())
             .await;
         // A broken driver may have written a file to the host; remove it.
         let outside = std::fs::remove_file(std::env::temp_dir().join(&mark)).is_ok();
         ctx.ensure(format!("nothing is outside after {about}"), !outside, &unpacked)?;
-        let passwd = read(&ctx, &made.id, "/etc/passwd").await?;
+        let passwd = read(&ctx, &created.id, "/etc/passwd").await?;
         ctx.ensure(
-            "the container's own files are there",
+            "the container's own files exist",
             !passwd.is_empty(),
             passwd.len(),
         )?;
@@ -340,7 +341,7 @@ async fn hostile(ctx: Ctx) -> CheckResult {
 }
 
 async fn broken(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let whole = pack(&[(
         "file".to_owned(),
         tar::EntryType::Regular,
@@ -350,40 +351,50 @@ async fn broken(ctx: Ctx) -> CheckResult {
     let cut = whole.get(..50_000).unwrap_or_default().to_vec();
     for (about, archive) in [("no archive", vec![b'x'; 4096]), ("one that is cut off", cut)] {
         let home = path("/home")?;
-        let call = ctx.driver().copy_into_container(&made.id, &home, archive.into());
+        let call = ctx
+            .driver()
+            .copy_into_container(&created.id, &home, archive.into());
         let result = ctx.ends(about, call).await?;
         ctx.refused(about, result, &[codes::FILE_SYSTEM_ERROR])?;
     }
-    put(&ctx, &made.id, "/home", whole).await?;
-    ctx.equal("the control", get(&ctx, &made.id, "/home/file").await?.len(), 1)
+    put(&ctx, &created.id, "/home", whole).await?;
+    ctx.equal(
+        "the control",
+        get(&ctx, &created.id, "/home/file").await?.len(),
+        1,
+    )
 }
 
-async fn no_such_folder(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+async fn no_such_directory(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let archive = pack(&[("file".to_owned(), tar::EntryType::Regular, 0o644, b"x".to_vec())])?;
-    for folder in ["/no/such/folder", "/etc/passwd"] {
+    for directory in ["/no/such/folder", "/etc/passwd"] {
         let result = ctx
             .driver()
-            .copy_into_container(&made.id, &path(folder)?, archive.clone().into())
+            .copy_into_container(&created.id, &path(directory)?, archive.clone().into())
             .await;
         let error = ctx.refused(
-            format!("unpacking into {folder}"),
+            format!("unpacking into {directory}"),
             result,
             &[codes::FILE_SYSTEM_ERROR],
         )?;
         ctx.equal("retryable", error.is_retryable(), false)?;
     }
     for at in ["/no/such/folder", "/home/file"] {
-        let result = ctx.driver().copy_from_container(&made.id, &path(at)?).await;
+        let result = ctx.driver().copy_from_container(&created.id, &path(at)?).await;
         ctx.refused(format!("packing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
     }
     if ctx.declares(Operation::ReadFile) {
         let at = path("/home/file")?;
         let result = ctx
             .driver()
-            .read_file(&made.id, &at, ReadFileOptions::default())
+            .read_file(&created.id, &at, ReadFileOptions::default())
             .await;
-        ctx.refused("what the refused ones left", result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.refused(
+            "files left by refused archives",
+            result,
+            &[codes::FILE_SYSTEM_ERROR],
+        )?;
     }
     Ok(())
 }

@@ -13,19 +13,19 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/exec",
-        "Sixteen commands at once, over two drivers, each get their own input, output and exit code.",
+        "Sixteen concurrent commands, started by two drivers, each get their own input, output and exit code.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/exec-against-stop",
-        "Commands against a stop end as themselves or with their container, or are refused; none hangs.",
+        "Commands that race with a stop finish, end with their container, or are refused; none hangs.",
         run!(exec_against_stop),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "concurrency/pause",
-        "Of eight pauses at once one freezes the container, and all succeed.",
+        "Eight concurrent pauses all succeed, and exactly one reports that it paused the container.",
         run!(pause),
     )
     .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
 async fn exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let second = ctx.second_driver().await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let answers = ctx
         .together(16, |number| {
             let driver = ctx.in_turn(&second, number).clone();
@@ -47,7 +47,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.took(
         "all of them",
-        begun,
+        began,
         Duration::from_secs(2),
         Duration::from_secs(60),
     )?;
@@ -92,7 +92,7 @@ async fn exec_against_stop(ctx: Ctx) -> CheckResult {
             match answer {
                 Ok(done) => {
                     let fine = matches!(done.outcome, ExecOutcome::Exited(3) | ExecOutcome::ContainerGone);
-                    ctx.ensure("it ended as itself or with its container", fine, done)?;
+                    ctx.ensure("it exited or ended with its container", fine, done)?;
                 }
                 Err(error) => ctx.equal("the refusal", error.code(), codes::CONTAINER_NOT_RUNNING)?,
             }

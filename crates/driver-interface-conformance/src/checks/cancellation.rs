@@ -15,29 +15,29 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cancellation/create-dropped-at-once",
-        "A creation dropped at any of its await points leaves no container and its name free.",
+        "A creation that is dropped at any of its await points leaves no container, and its name stays free.",
         run!(create_by_polls),
     ),
     Check::must(
         "cancellation/create-dropped-in-time",
-        "A creation dropped after some milliseconds leaves no container.",
+        "A creation that is dropped after some milliseconds leaves no container.",
         run!(create_by_time),
     )
-    .because("engines go on with a creation after their client has gone"),
+    .because("engines continue a creation after their client disconnects"),
     Check::must(
         "cancellation/create-tried-again",
-        "After a dropped creation, the same one with its key succeeds and leaves one container.",
+        "After a creation is dropped, repeating it with the same key succeeds and leaves one container.",
         run!(create_again),
     ),
     Check::must(
         "cancellation/volume-and-network",
-        "A dropped creation of a volume or network leaves none.",
+        "A dropped creation of a volume or network leaves no volume or network.",
         run!(volume_and_network),
     )
     .without_image(),
     Check::must(
         "cancellation/volume-owner",
-        "A creation of a volume with an owner that is dropped at any time leaves no volume and its name free.",
+        "A dropped creation of a volume with an owner leaves no volume, and its name stays free.",
         run!(volume_owner),
     )
     .because("an engine may need several requests to set the owner")
@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "cancellation/stop",
-        "A dropped stop kills nothing before its grace is over.",
+        "A dropped stop kills nothing before its grace period is over.",
         run!(stop),
     ),
     Check::must(
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "cancellation/follow",
-        "Dropping calls that follow logs disturbs neither the container nor other readers.",
+        "Dropping calls that follow logs affects neither the container nor other readers.",
         run!(follow),
     ),
 ];
@@ -80,7 +80,7 @@ async fn nothing_left(ctx: &Ctx) -> CheckResult {
     sleep(settled).await;
     let about = "the containers of the session to be gone";
     ctx.eventually(about, Duration::from_secs(20), || async {
-        let left = ctx.driver().list_containers(&ctx.own()).await?;
+        let left = ctx.driver().list_containers(&ctx.session_filter()).await?;
         Ok(if left.is_empty() {
             Ok(())
         } else {
@@ -91,7 +91,7 @@ async fn nothing_left(ctx: &Ctx) -> CheckResult {
     sleep(settled).await;
     ctx.equal(
         "containers left later",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -103,19 +103,19 @@ async fn create_by_polls(ctx: Ctx) -> CheckResult {
         names.extend(config.name.clone());
         if let Some(result) = polled(polls, ctx.driver().create_container(&config)).await {
             // It completed before it could be dropped, so the container stays.
-            let made = result?;
+            let created = result?;
             ctx.driver()
-                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
                 .await?;
         }
     }
     nothing_left(&ctx).await?;
     for name in names {
-        let made = ctx
+        let created = ctx
             .driver()
             .create_container(&ctx.script("true").name(&name))
             .await?;
-        ctx.equal("the name of a new container", made.name, name)?;
+        ctx.equal("the name of a new container", created.name, name)?;
     }
     Ok(())
 }
@@ -129,9 +129,9 @@ async fn create_by_time(ctx: Ctx) -> CheckResult {
         )
         .await
         {
-            let made = result?;
+            let created = result?;
             ctx.driver()
-                .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+                .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
                 .await?;
         }
     }
@@ -142,14 +142,18 @@ async fn create_again(ctx: Ctx) -> CheckResult {
     for polls in [1, 2, 3, 5, 8] {
         let config = ctx.script("true").operation_key(ctx.name());
         drop(polled(polls, ctx.driver().create_container(&config)).await);
-        let made = ctx.driver().create_container(&config).await?;
+        let created = ctx.driver().create_container(&config).await?;
         sleep(Duration::from_secs(2)).await;
         let about = format!("the container that was created again after {polls} polls");
-        ctx.equal(about, ctx.get(&made.id).await?.status, ContainerStatus::Created)?;
+        ctx.equal(
+            about,
+            ctx.get(&created.id).await?.status,
+            ContainerStatus::Created,
+        )?;
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         5,
     )
 }
@@ -158,11 +162,11 @@ async fn volume_and_network(ctx: Ctx) -> CheckResult {
     let mut names = Vec::new();
     for polls in 1..=6 {
         let (volume, network) = (ctx.volume(), ctx.network());
-        if let Some(Ok(made)) = polled(polls, ctx.driver().create_volume(&volume)).await {
-            ctx.driver().remove_volume(&made.id).await?;
+        if let Some(Ok(created)) = polled(polls, ctx.driver().create_volume(&volume)).await {
+            ctx.driver().remove_volume(&created.id).await?;
         }
-        if let Some(Ok(made)) = polled(polls, ctx.driver().create_network(&network)).await {
-            ctx.driver().remove_network(&made.id).await?;
+        if let Some(Ok(created)) = polled(polls, ctx.driver().create_network(&network)).await {
+            ctx.driver().remove_network(&created.id).await?;
         }
         names.push((volume.name, network.name));
     }
@@ -186,7 +190,7 @@ async fn volume_owner(ctx: Ctx) -> CheckResult {
         let config = ctx.volume().owner(VolumeOwner::new(4321, 1234));
         let call = ctx.driver().create_volume(&config);
         match timeout(Duration::from_millis(millis), call).await {
-            Ok(made) => ctx.driver().remove_volume(&made?.id).await?,
+            Ok(created) => ctx.driver().remove_volume(&created?.id).await?,
             Err(_) => dropped.push(config),
         }
     }
@@ -227,16 +231,16 @@ async fn stop(ctx: Ctx) -> CheckResult {
 
 async fn start(ctx: Ctx) -> CheckResult {
     for polls in [1, 2, 4] {
-        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-        drop(polled(polls, ctx.driver().start_container(&made.id)).await);
+        let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        drop(polled(polls, ctx.driver().start_container(&created.id)).await);
         sleep(Duration::from_millis(300)).await;
-        ctx.driver().start_container(&made.id).await?;
-        ctx.printed(&made.id, "ready").await?;
+        ctx.driver().start_container(&created.id).await?;
+        ctx.printed(&created.id, "ready").await?;
         let logs = ctx
             .driver()
-            .get_container_logs(&made.id, LogOptions::default())
+            .get_container_logs(&created.id, LogOptions::default())
             .await?;
-        ctx.equal("what one process prints", logs, "ready\n".to_owned())?;
+        ctx.equal("the output of one process", logs, "ready\n".to_owned())?;
     }
     Ok(())
 }

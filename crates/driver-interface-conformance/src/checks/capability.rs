@@ -11,42 +11,42 @@ use crate::{Check, CheckResult, Ctx, Failure, TestImage, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "capability/stable-identity",
-        "Name, version and capabilities are the same at every call and for every driver of one engine.",
+        "Name, version and capabilities are the same for every call and for every driver of one engine.",
         run!(stable_identity),
     )
     .without_image(),
     Check::must(
         "capability/undeclared-operations-refuse",
-        "An optional operation that is not declared answers `UnsupportedError`, not retryable, and does nothing.",
+        "An optional operation that is not declared returns `UnsupportedError`, not retryable, and has no effect.",
         run!(undeclared_operations),
     )
     .without_image(),
     Check::must(
         "capability/undeclared-limit-warns",
-        "A limit or security option the driver does not declare is named in a warning on the instance.",
+        "The instance has a warning for each limit or security option that the driver does not declare.",
         run!(undeclared_limit_warns),
     )
-    .because("a limit that the engine cannot enforce is never silently dropped"),
+    .because("a limit that the engine cannot enforce must not be dropped silently"),
     Check::must(
         "capability/undeclared-limit-refused-when-strict",
-        "With `Strictness::Require` a creation whose limits or security cannot be enforced is refused.",
+        "With `Strictness::Require`, a creation whose limits or security options cannot be enforced is refused.",
         run!(undeclared_limit_strict),
     ),
     Check::must(
         "capability/declared-limits-are-accepted",
-        "A declared limit or security option causes no warning, and neither does a limit that was not asked for.",
+        "Declared limits and security options cause no warning; neither do limits that the config does not set.",
         run!(declared_limits),
     ),
     Check::must(
         "capability/volume-list",
-        "`list_volumes` works when it is declared.",
+        "`list_volumes` works if it is declared.",
         run!(volume_list),
     )
     .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "capability/network-list",
-        "`list_networks` works when it is declared.",
+        "`list_networks` works if it is declared.",
         run!(network_list),
     )
     .requires(&[Operation::ListNetworks])
@@ -147,15 +147,15 @@ fn every_limit(ctx: &Ctx) -> ContainerConfig {
 
 async fn undeclared_limit_warns(ctx: Ctx) -> CheckResult {
     let undeclared = undeclared(&ctx)?;
-    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
-    let again = ctx.get(&made.id).await?;
-    let other = ctx.second_driver().await?.get_container(&made.id).await?;
+    let created = ctx.driver().create_container(&every_limit(&ctx)).await?;
+    let again = ctx.get(&created.id).await?;
+    let other = ctx.second_driver().await?.get_container(&created.id).await?;
     let other = other.ok_or_else(|| Failure::new("the other driver's view", "the container", "none"))?;
     for path in undeclared {
         for (when, instance) in [
-            ("creation", &made),
-            ("a look-up", &again),
-            ("a look-up by another driver", &other),
+            ("creation", &created),
+            ("a lookup", &again),
+            ("a lookup by another driver", &other),
         ] {
             let warned = instance
                 .warnings
@@ -177,34 +177,37 @@ async fn undeclared_limit_strict(ctx: Ctx) -> CheckResult {
     let named = undeclared
         .iter()
         .any(|path| text.contains(path.rsplit('.').next().unwrap_or(path)));
-    ctx.ensure("the error names what cannot be enforced", named, text)?;
+    ctx.ensure("the error names the unenforceable options", named, text)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
 
 async fn declared_limits(ctx: Ctx) -> CheckResult {
-    let warns = |made: &ContainerInstance, path: &str| {
-        made.warnings.iter().any(|warning| warning.path.starts_with(path))
+    let warns = |created: &ContainerInstance, path: &str| {
+        created
+            .warnings
+            .iter()
+            .any(|warning| warning.path.starts_with(path))
     };
-    let made = ctx.driver().create_container(&every_limit(&ctx)).await?;
+    let created = ctx.driver().create_container(&every_limit(&ctx)).await?;
     for limit in LIMITS {
         let path = limit.path();
         if ctx.declares(*limit) {
             ctx.ensure(
                 format!("no warning about {path}"),
-                !warns(&made, path),
-                &made.warnings,
+                !warns(&created, path),
+                &created.warnings,
             )?;
         }
     }
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     ctx.ensure(
-        "no warning about a disk limit that was not asked for",
-        !warns(&made, "resources.disk"),
-        &made.warnings,
+        "no warning about a disk limit that is not configured",
+        !warns(&created, "resources.disk"),
+        &created.warnings,
     )
 }
 
@@ -255,7 +258,7 @@ async fn network_list(ctx: Ctx) -> CheckResult {
 pub(super) async fn import(ctx: &Ctx, name: &str) -> CheckResult<ImageRef> {
     let image = ImageRef::new(format!("localhost/{name}:1"))?;
     let TestImage::Root(root) = TestImage::simulated() else {
-        return Err(Verdict::Broken("the empty image could not be made".to_owned()));
+        return Err(Verdict::Broken("the empty image could not be created".to_owned()));
     };
     ctx.driver().import_image(&image, root.into()).await?;
     Ok(image)
@@ -267,10 +270,10 @@ async fn image_import(ctx: Ctx) -> CheckResult {
     let image = import(&ctx, &name).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.equal("the container's image", made.image, image.to_string())?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.equal("the container's image", created.image, image.to_string())?;
     ctx.driver()
-        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
         .await?;
     ctx.driver().remove_image(&image).await?;
     let again = ctx.driver().remove_image(&image).await;
@@ -282,7 +285,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     let image = import(&ctx, &ctx.name()).await?;
     let mut config = ctx.program(["true"]);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
+    let created = ctx.driver().create_container(&config).await?;
     let removed = ctx.driver().remove_image(&image).await;
     let error = ctx.refused("removing an image in use", removed, &[codes::IMAGE_REMOVE_FAILED])?;
     ctx.equal("hint", error.hint(), Some(Hint::InUse))?;
@@ -292,7 +295,7 @@ async fn image_in_use(ctx: Ctx) -> CheckResult {
     ctx.ensure("the image is still there", second.is_ok(), &second)?;
     ctx.equal(
         "the first container",
-        ctx.get(&made.id).await?.status,
-        made.status,
+        ctx.get(&created.id).await?.status,
+        created.status,
     )
 }

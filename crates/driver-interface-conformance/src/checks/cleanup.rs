@@ -12,35 +12,35 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cleanup/session",
-        "Removing a session removes its containers, running ones too, and nothing of another session.",
+        "`remove_session` removes all containers of the session, also running ones, and nothing of another session.",
         run!(session),
     ),
     Check::must(
         "cleanup/session-with-volumes-and-networks",
-        "Removing a session removes volumes and networks that its containers use, in the right order.",
+        "`remove_session` also removes volumes and networks that its containers use, in the right order.",
         run!(everything),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/by-another-process",
-        "A driver that made nothing of it finds a session by its labels and removes it.",
+        "A driver that created none of a session's resources finds them by their labels and removes them.",
         run!(another_process),
     ),
     Check::must(
         "cleanup/namespace",
-        "Clearing a namespace removes what all sessions and no session have, and nothing of another namespace.",
+        "`remove_namespace` removes resources of all sessions and of no session, and nothing of another namespace.",
         run!(namespace),
     )
     .requires(&[Operation::ListVolumes, Operation::ListNetworks]),
     Check::must(
         "cleanup/idle-networks",
-        "Removing idle networks spares those of containers that run, have exited or were never started.",
+        "Removing idle networks spares networks of containers that are running, exited or created.",
         run!(idle_networks),
     )
     .requires(&[Operation::RemoveIdleNetworks]),
     Check::must(
         "cleanup/idle-networks-at-once",
-        "Clean-ups of networks by two drivers disturb neither each other nor containers that are created meanwhile.",
+        "Concurrent network clean-ups by two drivers affect neither each other nor containers being created.",
         run!(idle_networks_at_once),
     )
     .requires(&[Operation::RemoveIdleNetworks]),
@@ -61,13 +61,13 @@ async fn session(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers of the session",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     ctx.equal("the other session's container", ctx.get(&other.id).await?, other)?;
     let again = ctx.driver().remove_session(ctx.session()).await;
     ctx.equal(
-        "what a second removal finds",
+        "result of a second removal",
         (again.containers, again.failures.len()),
         (0, 0),
     )
@@ -110,7 +110,7 @@ async fn everything(ctx: Ctx) -> CheckResult {
 async fn another_process(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let second = ctx.second_driver().await?;
-    let found = second.list_containers(&ctx.own()).await?;
+    let found = second.list_containers(&ctx.session_filter()).await?;
     ctx.equal("the containers it finds", found, vec![running.clone()])?;
     let removed = second.remove_session(ctx.session()).await;
     ctx.equal(
@@ -126,7 +126,7 @@ async fn another_process(ctx: Ctx) -> CheckResult {
 }
 
 async fn namespace(ctx: Ctx) -> CheckResult {
-    let other = ctx.stranger().await?;
+    let other = ctx.other_namespace().await?;
     let ours = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = other.create_container(&ctx.script(SERVE)).await?;
     other.start_container(&running.id).await?;
@@ -154,7 +154,7 @@ async fn namespace(ctx: Ctx) -> CheckResult {
         other.list_volumes(&ResourceFilter::default()).await?,
         other.list_networks(&ResourceFilter::default()).await?,
     );
-    ctx.equal("what is left", left, (Vec::new(), Vec::new(), Vec::new()))?;
+    ctx.equal("leftover resources", left, (Vec::new(), Vec::new(), Vec::new()))?;
     ctx.equal("the container of this namespace", ctx.get(&ours.id).await?, ours)
 }
 
@@ -203,9 +203,9 @@ async fn idle_networks_at_once(ctx: Ctx) -> CheckResult {
     let creating = async {
         for number in 0..6 {
             let driver = ctx.in_turn(&second, number);
-            let made = driver.create_container(&ctx.script(SERVE)).await?;
-            driver.start_container(&made.id).await?;
-            let now = ctx.get(&made.id).await?;
+            let created = driver.create_container(&ctx.script(SERVE)).await?;
+            driver.start_container(&created.id).await?;
+            let now = ctx.get(&created.id).await?;
             ctx.ensure("a new container has an address", now.ip_address.is_some(), &now)?;
             let removed = driver.remove_session(ctx.session()).await;
             let counts = (removed.containers, removed.failures.len());

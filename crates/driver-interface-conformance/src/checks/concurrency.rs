@@ -15,58 +15,58 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "concurrency/create-same-name",
-        "Of 16 creations of one name exactly one succeeds; the others say that it is taken.",
+        "Of 16 concurrent creations with one name exactly one succeeds; the others report that the name is taken.",
         run!(create_same_name),
     ),
     Check::must(
         "concurrency/create-volume",
-        "Of 16 creations of one volume, over two drivers, exactly one succeeds.",
+        "Of 16 concurrent creations of one volume, by two drivers, exactly one succeeds.",
         run!(create_volume),
     )
-    .because("engines answer every one of them with success")
+    .because("engines report success for all of them")
     .without_image(),
     Check::must(
         "concurrency/create-network",
-        "Of 16 creations of one network, over two drivers, exactly one succeeds, and there is one network.",
+        "Of 16 concurrent creations of one network, by two drivers, exactly one succeeds, and one network exists.",
         run!(create_network),
     )
-    .because("one engine makes up to 16 networks of one name")
+    .because("one engine creates up to 16 networks with one name")
     .limit(180)
     .without_image(),
     Check::must(
         "concurrency/remove-container",
-        "Of 16 removals of one container exactly one succeeds; the others say \"not found\".",
+        "Of 16 concurrent removals of one container exactly one succeeds; the others report \"not found\".",
         run!(remove_container),
     ),
     Check::must(
         "concurrency/remove-volume",
-        "Of 8 removals of one volume exactly one succeeds; the others say \"not found\".",
+        "Of 8 concurrent removals of one volume exactly one succeeds; the others report \"not found\".",
         run!(remove_volume),
     )
     .without_image(),
     Check::must(
         "concurrency/start",
-        "Of 16 starts all succeed, one of them starts it, and there is one process.",
+        "Sixteen concurrent starts all succeed, exactly one reports `Started`, and one process runs.",
         run!(start),
     ),
     Check::must(
         "concurrency/stop",
-        "Of 16 stops by force of one container all succeed, and take no longer than one.",
+        "Sixteen concurrent forced stops of one container all succeed and take no longer than one.",
         run!(stop),
     ),
     Check::must(
         "concurrency/start-against-stop",
-        "A start against a stop ends in one of the two states, and neither is an error.",
+        "A start that races with a stop leaves the container running or stopped, and neither call fails.",
         run!(start_against_stop),
     ),
     Check::must(
         "concurrency/start-against-remove",
-        "A container that is started while it is removed by force never survives.",
+        "A container that is started during a forced removal is always removed.",
         run!(start_against_remove),
     ),
     Check::must(
         "concurrency/list-during-churn",
-        "A list made while containers come and go succeeds and has those that stay.",
+        "Listing succeeds while containers are created and removed, and includes every container that remains.",
         run!(list_during_churn),
     ),
 ];
@@ -113,7 +113,7 @@ async fn create_same_name(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -150,12 +150,12 @@ async fn create_network(ctx: Ctx) -> CheckResult {
         tally(&results),
         one_winner(RACERS, codes::NETWORK_CREATION_FAILED),
     )?;
-    let made = ctx
+    let created = ctx
         .driver()
         .list_networks(&ResourceFilter::default().name(&config.name))
         .await?;
-    ctx.equal("networks of that name", made.len(), 1)?;
-    for network in made {
+    ctx.equal("networks of that name", created.len(), 1)?;
+    for network in created {
         ctx.driver().remove_network(&network.id).await?;
     }
     Ok(())
@@ -193,10 +193,10 @@ async fn remove_volume(ctx: Ctx) -> CheckResult {
 }
 
 async fn start(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let results = ctx
         .together(RACERS, |_| {
-            let (driver, id) = (ctx.driver().clone(), made.id.clone());
+            let (driver, id) = (ctx.driver().clone(), created.id.clone());
             async move { driver.start_container(&id).await }
         })
         .await?;
@@ -207,19 +207,19 @@ async fn start(ctx: Ctx) -> CheckResult {
         .count();
     // Engines report the winner reliably only to sequential calls, so several callers may see a success; at
     // least one must.
-    ctx.ensure("somebody started it", started >= 1, started)?;
-    ctx.printed(&made.id, "ready").await?;
+    ctx.ensure("one call started it", started >= 1, started)?;
+    ctx.printed(&created.id, "ready").await?;
     sleep(Duration::from_millis(500)).await;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
-    ctx.equal("what one process prints", logs, "ready\n".to_owned())
+    ctx.equal("the output of one process", logs, "ready\n".to_owned())
 }
 
 async fn stop(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let results = ctx
         .together(RACERS, |_| {
             let (driver, id) = (ctx.driver().clone(), running.id.clone());
@@ -237,7 +237,7 @@ async fn stop(ctx: Ctx) -> CheckResult {
     ctx.ensure("none says that it exited by itself", killed, &results)?;
     ctx.took(
         "all of them",
-        begun,
+        began,
         Duration::from_secs(3),
         Duration::from_secs(25),
     )?;
@@ -245,11 +245,11 @@ async fn stop(ctx: Ctx) -> CheckResult {
 }
 
 async fn start_against_stop(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     for round in 0..5 {
         let results = ctx
             .together(2, |number| {
-                let (driver, id) = (ctx.driver().clone(), made.id.clone());
+                let (driver, id) = (ctx.driver().clone(), created.id.clone());
                 async move {
                     match number {
                         0 => driver.start_container(&id).await.map(drop),
@@ -263,7 +263,7 @@ async fn start_against_stop(ctx: Ctx) -> CheckResult {
             tally(&results),
             "2 × success".to_owned(),
         )?;
-        let now = ctx.get(&made.id).await?;
+        let now = ctx.get(&created.id).await?;
         let settled = matches!(now.state, ContainerState::Running | ContainerState::Terminated);
         ctx.ensure("it runs, or it does not", settled, now.status)?;
     }
@@ -272,10 +272,10 @@ async fn start_against_stop(ctx: Ctx) -> CheckResult {
 
 async fn start_against_remove(ctx: Ctx) -> CheckResult {
     for _ in 0..5 {
-        let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+        let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
         let results = ctx
             .together(2, |number| {
-                let (driver, id): (_, ContainerId) = (ctx.driver().clone(), made.id.clone());
+                let (driver, id): (_, ContainerId) = (ctx.driver().clone(), created.id.clone());
                 async move {
                     match number {
                         0 => driver.start_container(&id).await.map(drop),
@@ -297,7 +297,11 @@ async fn start_against_remove(ctx: Ctx) -> CheckResult {
             honest && codes_seen.len() <= 1,
             codes_seen,
         )?;
-        ctx.equal("the container", ctx.driver().get_container(&made.id).await?, None)?;
+        ctx.equal(
+            "the container",
+            ctx.driver().get_container(&created.id).await?,
+            None,
+        )?;
     }
     Ok(())
 }
@@ -310,7 +314,7 @@ async fn list_during_churn(ctx: Ctx) -> CheckResult {
             async move {
                 for _ in 0..6 {
                     if number == 0 {
-                        let listed = driver.list_containers(&ctx.own()).await?;
+                        let listed = driver.list_containers(&ctx.session_filter()).await?;
                         ctx.ensure(
                             "the list has the one that stays",
                             listed.iter().any(|one| one.id == id),
@@ -318,8 +322,10 @@ async fn list_during_churn(ctx: Ctx) -> CheckResult {
                         )?;
                         sleep(Duration::from_millis(50)).await;
                     } else {
-                        let made = driver.create_container(&ctx.script("true")).await?;
-                        driver.remove_container(&made.id, RemoveOptions::force()).await?;
+                        let created = driver.create_container(&ctx.script("true")).await?;
+                        driver
+                            .remove_container(&created.id, RemoveOptions::force())
+                            .await?;
                     }
                 }
                 CheckResult::Ok(())

@@ -10,75 +10,75 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "config/all-violations-at-once",
-        "A config with five mistakes is refused with five violations, each at its path.",
+        "A config with five mistakes is refused with five violations, each with its path.",
         run!(all_at_once),
     )
     .without_image(),
     Check::must(
         "config/name-hostile",
-        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never mended.",
+        "A container name that is not 2 to 255 letters, digits, `_`, `.` and `-` is refused, never corrected.",
         run!(names),
     )
     .without_image(),
     Check::must(
         "config/session-hostile",
-        "A session that is no safe name is refused.",
+        "A session name with unsafe characters is refused.",
         run!(sessions),
     )
     .without_image(),
     Check::must(
         "config/image-malformed",
-        "Text that is no image reference is `ConfigurationError`, not a missing image.",
+        "A malformed image reference is `ConfigurationError`, not a missing image.",
         run!(images),
     )
     .without_image(),
     Check::must(
         "config/environment-invalid",
-        "Environment names that are empty or hold `=`, NUL or a line break, and values that hold NUL, are refused.",
+        "Variable names that are empty or contain `=`, NUL or a line break, and values with NUL, are refused.",
         run!(environment),
     )
     .without_image(),
     Check::must(
         "config/labels-reserved",
-        "Labels under the drivers' own prefix are refused on containers, volumes and networks.",
+        "Labels with the reserved prefix are refused on containers, volumes and networks.",
         run!(reserved_labels),
     )
-    .because("a session or namespace that a user can write can be forged")
+    .because("a user who can set the labels of sessions and namespaces can forge them")
     .without_image(),
     Check::must(
         "config/limits-out-of-range",
-        "Limits that are zero, negative, infinite or no number are refused, whatever the engine would take.",
+        "Limits that are zero, negative, infinite or NaN are refused, whether or not the engine accepts them.",
         run!(limits),
     )
     .without_image(),
     Check::must(
         "config/cpu-beyond-the-driver",
-        "More CPU than the driver allows is `ResourceLimitError` with the resource and both numbers.",
+        "More CPU than the driver allows is `ResourceLimitError` with the resource and both values.",
         run!(cpu_beyond),
     )
     .without_image(),
     Check::must(
         "config/memory-below-the-least",
-        "Less memory than the driver declares as the least is refused at creation.",
+        "Less memory than the declared minimum is refused at creation.",
         run!(memory_below),
     )
     .because("one engine refuses it only at start")
     .without_image(),
     Check::must(
         "config/volume-name-hostile",
-        "A volume name that is no safe name is refused and never becomes a host path.",
+        "A volume name with unsafe characters is refused and never becomes a host path.",
         run!(volume_names),
     )
     .without_image(),
     Check::must(
         "config/network-name-hostile",
-        "A network name that is no safe name, or that means something to the driver, is refused.",
+        "A network name with unsafe characters, or one reserved by the driver, is refused.",
         run!(network_names),
     )
     .without_image(),
     Check::must(
         "config/secrets-stay-out-of-errors",
-        "Values of environment variables appear in no error.",
+        "Errors never contain values of environment variables.",
         run!(secrets),
     )
     .without_image(),
@@ -135,7 +135,7 @@ async fn all_at_once(ctx: Ctx) -> CheckResult {
     ctx.equal("violations", error.to_report().violations.len(), 5)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -147,7 +147,7 @@ async fn names(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -248,19 +248,19 @@ async fn limits(ctx: Ctx) -> CheckResult {
 async fn cpu_beyond(ctx: Ctx) -> CheckResult {
     let Some(most) = ctx.capabilities().bounds.max_cpu else {
         return Err(Verdict::NotApplicable(
-            "the driver has no CPU limit of its own".to_owned(),
+            "the driver declares no CPU limit".to_owned(),
         ));
     };
     let result = ctx.driver().create_container(&config(&ctx).cpu(most + 1.0)).await;
     let error = ctx.refused("more CPU than allowed", result, &[codes::RESOURCE_LIMIT_EXCEEDED])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     let details = error.to_report().details;
-    let seen = details
+    let actual = details
         .as_ref()
         .map(|one| (one.resource.as_str(), one.limit, one.requested));
     ctx.equal(
         "resource, limit and requested",
-        seen,
+        actual,
         Some(("cpu", Some(most), Some(most + 1.0))),
     )
 }

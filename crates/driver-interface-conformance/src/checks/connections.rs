@@ -14,94 +14,95 @@ const NEEDS: &[Operation] = &[Operation::ConnectNetwork, Operation::DisconnectNe
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/get",
-        "A network is found by id and name, equal to what its creation answered, in its own namespace only.",
+        "`get_network` finds a network by id and name, equal to the result of its creation, in its own \
+         namespace only.",
         run!(get),
     )
     .requires(&[Operation::GetNetwork])
     .without_image(),
     Check::must(
         "networks/connect",
-        "A container that is attached while it is created, running or ended uses the network, until it is detached.",
+        "A created, running or exited container that is connected to a network uses it until it is disconnected.",
         run!(connect),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "networks/connect-twice",
-        "Attaching again changes nothing and is fine; detaching once is enough then.",
+        "Connecting a connected container succeeds without effect; one disconnect is then enough.",
         run!(connect_twice),
     )
     .requires(NEEDS),
     Check::must(
         "networks/connect-networkless",
-        "A container that was made with no network is refused: `NetworkConnectError`, and nothing has changed.",
+        "Connecting a container that was created without a network is `NetworkConnectError` and has no effect.",
         run!(networkless),
     )
     .requires(NEEDS),
     Check::must(
         "networks/connect-reaches",
-        "Once attached, a running container is found on the network by its name, and keeps its other network.",
+        "A running container that is connected resolves by name on the network and keeps its other network.",
         run!(reaches),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/connect-alias",
-        "Once attached, it is found by its aliases as well, and only on that network.",
+        "A connected container resolves by its aliases, on that network only.",
         run!(alias),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect",
-        "Once detached, a running container is not reached on the network any more.",
+        "A running container that is disconnected cannot be reached on the network.",
         run!(disconnect),
     )
     .requires(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/disconnect-twice",
-        "Detaching what is not attached changes nothing and is fine.",
+        "Disconnecting a container that is not connected succeeds without effect.",
         run!(disconnect_twice),
     )
     .requires(NEEDS),
     Check::must(
         "networks/internal",
-        "The containers of an internal network reach each other, and every driver sees that it is internal.",
+        "Containers on an internal network reach each other, and every driver reports the network as internal.",
         run!(internal),
     )
-    .because("that there is no way out cannot be measured where there is nothing outside to reach")
+    .because("the missing route out cannot be measured on hosts without any route out")
     .config(&[ConfigFeature::InternalNetwork]).properties(&[Property::RealProcesses]),
 ];
 
 async fn get(ctx: Ctx) -> CheckResult {
     let config = ctx.network().label("empty", "").label("team", "größe");
-    let made = ctx.driver().create_network(&config).await?;
-    let name = NetworkId::new(&made.name)?;
+    let created = ctx.driver().create_network(&config).await?;
+    let name = NetworkId::new(&created.name)?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
-        let found = driver.get_network(&made.id).await?;
-        ctx.equal("what its id finds", found, Some(made.clone()))?;
+        let found = driver.get_network(&created.id).await?;
+        ctx.equal("lookup by id", found, Some(created.clone()))?;
         let found = driver.get_network(&name).await?;
-        ctx.equal("what its name finds as an id", found, None)?;
+        ctx.equal("lookup by name as an id", found, None)?;
     }
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     ctx.equal(
         "in another namespace",
-        stranger.get_network(&made.id).await?,
+        other_namespace.get_network(&created.id).await?,
         None,
     )?;
-    let prefix = NetworkId::new(made.id.as_str().get(..12).unwrap_or("ab"))?;
-    if prefix != made.id {
+    let prefix = NetworkId::new(created.id.as_str().get(..12).unwrap_or("ab"))?;
+    if prefix != created.id {
         ctx.equal(
             "a prefix of the id",
             ctx.driver().get_network(&prefix).await?,
             None,
         )?;
     }
-    ctx.driver().remove_network(&made.id).await?;
+    ctx.driver().remove_network(&created.id).await?;
     ctx.equal(
         "after its removal",
-        ctx.driver().get_network(&made.id).await?,
+        ctx.driver().get_network(&created.id).await?,
         None,
     )
 }
@@ -122,10 +123,10 @@ async fn containers(ctx: &Ctx) -> CheckResult<[ContainerInstance; 3]> {
         .create_container(&ctx.script(SERVE).network(home.name.as_str()))
         .await?;
     let running = ctx.ready(&ctx.script(SERVE).network(home.name.as_str())).await?;
-    let (ended, _) = ctx
+    let (exited, _) = ctx
         .finished(&ctx.script("exit 3").network(home.name.as_str()))
         .await?;
-    Ok([created, running, ended])
+    Ok([created, running, exited])
 }
 
 /// Asserts that a network is in use by a container, or unused.
@@ -206,7 +207,7 @@ async fn networkless(ctx: Ctx) -> CheckResult {
     used(&ctx, "the network is unused", &network, false).await
 }
 
-async fn asked(ctx: &Ctx, hosts: &[&str], network: &Network) -> CheckResult<String> {
+async fn requested(ctx: &Ctx, hosts: &[&str], network: &Network) -> CheckResult<String> {
     let (_, logs) = ctx
         .finished(&ctx.script(&client(hosts)).network(network.name.as_str()))
         .await?;
@@ -221,7 +222,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
     let host = [server.name.as_str()];
     ctx.equal(
         "the control before",
-        asked(&ctx, &host, &more).await?,
+        requested(&ctx, &host, &more).await?,
         heard(&host, false),
     )?;
     ctx.driver()
@@ -229,12 +230,12 @@ async fn reaches(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.equal(
         "on the new network",
-        asked(&ctx, &host, &more).await?,
+        requested(&ctx, &host, &more).await?,
         heard(&host, true),
     )?;
     ctx.equal(
         "on the first network",
-        asked(&ctx, &host, &home).await?,
+        requested(&ctx, &host, &home).await?,
         heard(&host, true),
     )
 }
@@ -251,13 +252,13 @@ async fn alias(ctx: Ctx) -> CheckResult {
     let hosts = ["db", "postgres", server.name.as_str()];
     ctx.equal(
         "on that network",
-        asked(&ctx, &hosts, &more).await?,
+        requested(&ctx, &hosts, &more).await?,
         heard(&hosts, true),
     )?;
     let aliases = ["db", "postgres"];
     ctx.equal(
         "on the other one",
-        asked(&ctx, &aliases, &home).await?,
+        requested(&ctx, &aliases, &home).await?,
         heard(&aliases, false),
     )
 }
@@ -273,18 +274,18 @@ async fn disconnect(ctx: Ctx) -> CheckResult {
     let host = [server.name.as_str()];
     ctx.equal(
         "the control while attached",
-        asked(&ctx, &host, &more).await?,
+        requested(&ctx, &host, &more).await?,
         heard(&host, true),
     )?;
     ctx.driver().disconnect_network(&more.id, &server.id).await?;
     ctx.equal(
         "after that",
-        asked(&ctx, &host, &more).await?,
+        requested(&ctx, &host, &more).await?,
         heard(&host, false),
     )?;
     ctx.equal(
         "on its own network",
-        asked(&ctx, &host, &home).await?,
+        requested(&ctx, &host, &home).await?,
         heard(&host, true),
     )
 }
@@ -310,7 +311,7 @@ async fn disconnect_twice(ctx: Ctx) -> CheckResult {
                 .disconnect_network(&network.id, &container.id)
                 .await?;
         }
-        used(&ctx, "detached twice", &network, false).await?;
+        used(&ctx, "disconnected twice", &network, false).await?;
     }
     Ok(())
 }
@@ -325,7 +326,7 @@ async fn internal(ctx: Ctx) -> CheckResult {
     let host = [server.name.as_str()];
     ctx.equal(
         "inside it",
-        asked(&ctx, &host, &closed).await?,
+        requested(&ctx, &host, &closed).await?,
         heard(&host, true),
     )?;
     let outside = ctx
@@ -339,10 +340,10 @@ async fn internal(ctx: Ctx) -> CheckResult {
     )?;
     if ctx.declares(Operation::GetNetwork) {
         for network in [&closed, &open] {
-            let seen = ctx.second_driver().await?.get_network(&network.id).await?;
+            let actual = ctx.second_driver().await?.get_network(&network.id).await?;
             ctx.equal(
-                "what another driver sees",
-                seen.map(|seen| seen.internal),
+                "as seen by another driver",
+                actual.map(|actual| actual.internal),
                 Some(network.internal),
             )?;
         }

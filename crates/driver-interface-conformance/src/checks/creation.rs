@@ -14,7 +14,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "creation/created-not-started",
-        "A new container is `created` and `terminated`, and has neither a start nor an end.",
+        "A new container is `created` and `terminated`, and has neither a start time nor an exit.",
         run!(not_started),
     )
     .properties(&[Property::CreatedState]),
@@ -26,73 +26,73 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState]),
     Check::must(
         "creation/ids-are-unique",
-        "Containers made at once have ids and names of their own.",
+        "Containers that are created concurrently have distinct ids and names.",
         run!(unique_ids),
     ),
     Check::must(
         "creation/time-goes-forward",
-        "A later container is not older than an earlier one.",
+        "The creation time of a container is not before that of an earlier one.",
         run!(creation_time),
     ),
     Check::must(
         "creation/name-round-trip",
-        "A given name comes back as it was given, from create, get and list.",
+        "Create, get and list return the name as the config has it.",
         run!(name_round_trip),
     ),
     Check::must(
         "creation/name-made-up",
-        "Without a name a container gets a safe one of its own, by which it can be found.",
-        run!(name_made_up),
+        "A container without a configured name gets a safe, unique one and is found by it.",
+        run!(generated_name),
     ),
     Check::must(
         "creation/name-taken",
-        "A taken name is refused for good, and the container that has it is unchanged.",
+        "A taken name is refused, not retryable, and the container that has it is unchanged.",
         run!(name_taken),
     ),
     Check::must(
         "creation/config-recorded",
-        "Session, image, labels and limits come back as the config gave them, also to another driver.",
+        "Session, image, labels and limits are returned as configured, also to another driver.",
         run!(config_recorded),
     ),
     Check::must(
         "creation/default-limits",
-        "Without limits given, a container has those of the contract: 0.5 cores, 512 MiB, 1024 MiB, 100 processes.",
+        "A container without limits gets the default ones: 0.5 cores, 512 MiB memory, 1024 MiB disk, 100 processes.",
         run!(default_limits),
     ),
     Check::must(
         "creation/arguments-verbatim",
-        "The program gets its arguments word by word, through no shell.",
+        "The program receives its arguments verbatim, without a shell.",
         run!(arguments),
     ),
     Check::must(
         "creation/environment-verbatim",
-        "The program sees environment variables exactly as they were given.",
+        "The program receives environment variables verbatim.",
         run!(environment),
     ),
     Check::must(
         "creation/image-missing",
-        "An image that does not exist is `ImageNotFoundError`, not retryable, and nothing is made.",
+        "A missing image is `ImageNotFoundError`, not retryable, and nothing is created.",
         run!(image_missing),
     )
     .without_image(),
     Check::must(
         "creation/volume-missing",
-        "A volume that does not exist is refused at creation, and none is made.",
+        "A missing volume is refused at creation and not created.",
         run!(volume_missing),
     )
-    .because("engines make it in silence, and it stays when the container goes"),
+    .because("engines create it silently and keep it when the container is removed"),
     Check::must(
         "creation/network-missing",
-        "A network that does not exist is refused at creation.",
+        "A missing network is refused at creation.",
         run!(network_missing),
     )
-    .because("one engine finds out only at start"),
+    .because("one engine reports it only at start"),
 ];
 
 async fn not_started(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
-    let seen = ctx.get(&made.id).await?;
-    for instance in [made, seen] {
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let actual = ctx.get(&created.id).await?;
+    for instance in [created, actual] {
         ctx.equal("status", instance.status, ContainerStatus::Created)?;
         ctx.equal("state", instance.state, ContainerState::Terminated)?;
         ctx.equal("started at", instance.started_at, None)?;
@@ -102,34 +102,34 @@ async fn not_started(ctx: Ctx) -> CheckResult {
 }
 
 async fn does_not_run(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("echo ran")).await?;
+    let created = ctx.driver().create_container(&ctx.script("echo ran")).await?;
     sleep(Duration::from_secs(1)).await;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
     ctx.equal("logs before the start", logs, String::new())?;
     ctx.equal(
         "status",
-        ctx.get(&made.id).await?.status,
+        ctx.get(&created.id).await?.status,
         ContainerStatus::Created,
     )?;
     // The same command does have an effect once it is started.
-    ctx.driver().start_container(&made.id).await?;
-    ctx.printed(&made.id, "ran").await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.printed(&created.id, "ran").await?;
     Ok(())
 }
 
 async fn unique_ids(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .together(8, |_| {
             let (driver, config) = (ctx.driver().clone(), ctx.script("true"));
             async move { driver.create_container(&config).await }
         })
         .await?;
-    let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let ids: std::collections::BTreeSet<_> = made.iter().map(|one| one.id.clone()).collect();
-    let names: std::collections::BTreeSet<_> = made.iter().map(|one| one.name.clone()).collect();
+    let created = created.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: std::collections::BTreeSet<_> = created.iter().map(|one| one.id.clone()).collect();
+    let names: std::collections::BTreeSet<_> = created.iter().map(|one| one.name.clone()).collect();
     ctx.equal("different ids", ids.len(), 8)?;
     ctx.equal("different names", names.len(), 8)
 }
@@ -145,7 +145,7 @@ async fn creation_time(ctx: Ctx) -> CheckResult {
         (first.created_at, second.created_at),
     )?;
     ctx.equal(
-        "a look-up gives the same time",
+        "a lookup returns the same time",
         ctx.get(&first.id).await?.created_at,
         first.created_at,
     )
@@ -153,19 +153,19 @@ async fn creation_time(ctx: Ctx) -> CheckResult {
 
 async fn name_round_trip(ctx: Ctx) -> CheckResult {
     let name = format!("{}_A.b-9", ctx.name());
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("true").name(&name))
         .await?;
-    ctx.equal("name from create", made.name.as_str(), name.as_str())?;
+    ctx.equal("name from create", created.name.as_str(), name.as_str())?;
     ctx.equal(
         "name from get",
-        ctx.get(&made.id).await?.name.as_str(),
+        ctx.get(&created.id).await?.name.as_str(),
         name.as_str(),
     )?;
     let listed: Vec<String> = ctx
         .driver()
-        .list_containers(&ctx.own())
+        .list_containers(&ctx.session_filter())
         .await?
         .into_iter()
         .map(|one| one.name)
@@ -175,11 +175,11 @@ async fn name_round_trip(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "id when found by name",
         by_name.map(|found| found.id),
-        Some(made.id),
+        Some(created.id),
     )
 }
 
-async fn name_made_up(ctx: Ctx) -> CheckResult {
+async fn generated_name(ctx: Ctx) -> CheckResult {
     let mut config = ctx.script("true");
     config.name = None;
     let first = ctx.driver().create_container(&config).await?;
@@ -229,15 +229,15 @@ async fn config_recorded(ctx: Ctx) -> CheckResult {
         .label("unicode", "größe ✓ 日本")
         .label("com.example/path.key", "a=b,c*d \"e\"")
         .label("long", "x".repeat(2048));
-    let made = ctx.driver().create_container(&config).await?;
-    let other = ctx.second_driver().await?.get_container(&made.id).await?;
-    let listed = ctx.driver().list_containers(&ctx.own()).await?;
+    let created = ctx.driver().create_container(&config).await?;
+    let other = ctx.second_driver().await?.get_container(&created.id).await?;
+    let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
     ctx.equal(
         "found by the other driver and by list",
         (other.is_some(), listed.len()),
         (true, 1),
     )?;
-    for instance in std::iter::once(made).chain(other).chain(listed) {
+    for instance in std::iter::once(created).chain(other).chain(listed) {
         ctx.equal("session", &instance.session_id, ctx.session())?;
         ctx.equal("image", instance.image.as_str(), ctx.image())?;
         ctx.equal("labels", &instance.labels, &config.labels)?;
@@ -247,10 +247,10 @@ async fn config_recorded(ctx: Ctx) -> CheckResult {
 }
 
 async fn default_limits(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
-    let mut wanted = ResourceLimits::default().cpu(0.5).memory(512).pids(100);
-    wanted.disk = None;
-    ctx.equal("limits", ctx.get(&made.id).await?.resources, wanted)
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
+    let mut expected = ResourceLimits::default().cpu(0.5).memory(512).pids(100);
+    expected.disk = None;
+    ctx.equal("limits", ctx.get(&created.id).await?.resources, expected)
 }
 
 async fn arguments(ctx: Ctx) -> CheckResult {
@@ -288,8 +288,8 @@ async fn environment(ctx: Ctx) -> CheckResult {
         config = config.env(key, value);
     }
     let (_, logs) = ctx.finished(&config).await?;
-    let wanted: String = values.iter().map(|(_, value)| format!("[{value}]")).collect();
-    ctx.equal("the values the process sees", logs, format!("{wanted}\n"))
+    let expected: String = values.iter().map(|(_, value)| format!("[{value}]")).collect();
+    ctx.equal("the values the process sees", logs, format!("{expected}\n"))
 }
 
 async fn image_missing(ctx: Ctx) -> CheckResult {
@@ -302,7 +302,7 @@ async fn image_missing(ctx: Ctx) -> CheckResult {
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -327,15 +327,15 @@ async fn volume_missing(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     // If the engine had created the volume, its name would now be taken.
-    let made = ctx
+    let created = ctx
         .driver()
         .create_volume(&driver_interface_types::VolumeConfig::new(&missing))
         .await?;
-    ctx.equal("a volume of that name can be made", made.name, missing)
+    ctx.equal("a volume of that name can be created", created.name, missing)
 }
 
 async fn network_missing(ctx: Ctx) -> CheckResult {
@@ -355,7 +355,7 @@ async fn network_missing(ctx: Ctx) -> CheckResult {
     )?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }

@@ -17,14 +17,14 @@ use crate::{Check, CheckResult, Ctx, Need, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "cancellation/exec",
-        "Dropping a command's call kills the command with its children, and nothing else.",
+        "Dropping `exec` kills the command and its children, and no other process.",
         run!(exec),
     )
-    .because("engines let it run on when their client has gone")
+    .because("engines keep it running after their client disconnects")
     .requires(&[Operation::Exec]),
     Check::must(
         "cancellation/exec-at-once",
-        "A command whose call is dropped at any of its await points does not run on.",
+        "A command whose `exec` call is dropped at any of its await points does not keep running.",
         run!(exec_by_polls),
     )
     .requires(&[Operation::Exec]),
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "cancellation/wait",
-        "Dropping waits disturbs neither the container nor other waits.",
+        "Dropping waits affects neither the container nor other waits.",
         run!(wait),
     )
     .requires(&[Operation::WaitContainer]),
@@ -54,37 +54,37 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "cancellation/restart",
-        "A dropped restart kills nothing before its grace is over.",
+        "A dropped restart kills nothing before its grace period is over.",
         run!(restart),
     )
     .requires(&[Operation::RestartContainer]),
     Check::must(
         "cancellation/log-stream",
-        "Dropping log streams disturbs neither the container nor other readers.",
+        "Dropping log streams affects neither the container nor other readers.",
         run!(log_stream),
     )
     .requires(&[Operation::StreamContainerLogs]),
     Check::must(
         "cancellation/copy",
-        "After a dropped copy the container and the next copy are fine.",
+        "After a dropped copy the container works and the next copy succeeds.",
         run!(copy),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/write-file",
-        "A dropped write leaves the old file, the new one or a part of the new one, and the next write is fine.",
+        "A dropped write leaves the old file, the new file or part of the new one, and the next write succeeds.",
         run!(write_file),
     )
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "cancellation/streams",
-        "A hundred streams of figures and events that are dropped leave the driver as it was.",
+        "Dropping a hundred streams of stats and events leaves the driver working.",
         run!(streams),
     )
     .requires(&[Operation::StreamContainerStats, Operation::Events]),
     Check::must(
         "cancellation/pull",
-        "After a dropped pull the next one works.",
+        "After a dropped pull the next pull succeeds.",
         run!(pull),
     )
     .requires(&[Operation::PullImage])
@@ -99,11 +99,11 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let call = ctx.driver().exec(&running.id, ExecConfig::shell(script));
     let dropped = timeout(Duration::from_secs(4), call).await.is_err();
     ctx.ensure("the command was still running", dropped, dropped)?;
-    ctx.has_ended("the command has ended", &running.id, "/tmp/beat")
+    ctx.has_ended("the command has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.has_ended("its child has ended", &running.id, "/tmp/child")
+    ctx.has_ended("its child has exited", &running.id, "/tmp/child")
         .await?;
-    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
         .await
 }
 
@@ -127,7 +127,7 @@ async fn exec_by_polls(ctx: Ctx) -> CheckResult {
         .driver()
         .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
     drop(timeout(Duration::from_secs(4), call).await);
-    ctx.has_ended("none of them runs on", &running.id, "/tmp/beat")
+    ctx.has_ended("none of them keeps running", &running.id, "/tmp/beat")
         .await
 }
 
@@ -138,20 +138,20 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
         drop(polled(polls, ctx.driver().exec_detached(&running.id, start(polls))).await);
     }
     sleep(Duration::from_secs(4)).await;
-    let begun = ctx
-        .told(&running.id, "touch /tmp/starts; cat /tmp/starts")
+    let began = ctx
+        .reported(&running.id, "touch /tmp/starts; cat /tmp/starts")
         .await?;
-    let mut once: Vec<&str> = begun.lines().collect();
+    let mut once: Vec<&str> = began.lines().collect();
     once.sort_unstable();
     once.dedup();
-    ctx.equal("each was started once at most", begun.lines().count(), once.len())?;
+    ctx.equal("each was started once at most", began.lines().count(), once.len())?;
     ctx.driver().exec_detached(&running.id, start(100)).await?;
     ctx.eventually(
         "the control: one that is not dropped",
         Duration::from_secs(20),
         || async {
-            let now = ctx.told(&running.id, "cat /tmp/starts").await?;
-            Ok(if now == format!("{begun}100\n") {
+            let now = ctx.reported(&running.id, "cat /tmp/starts").await?;
+            Ok(if now == format!("{began}100\n") {
                 Ok(())
             } else {
                 Err(now)
@@ -170,7 +170,7 @@ async fn wait(ctx: Ctx) -> CheckResult {
         ctx.ensure("it waits while the container runs", dropped, dropped)?;
     }
     ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
-    ctx.ensure("the other still waits", !other.is_finished(), "it has ended")?;
+    ctx.ensure("the other still waits", !other.is_finished(), "it has exited")?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
@@ -207,10 +207,10 @@ async fn pause(ctx: Ctx) -> CheckResult {
         sleep(Duration::from_millis(500)).await;
         ctx.driver().unpause_container(&running.id).await?;
         let now = ctx.get(&running.id).await?;
-        let seen = (now.status, now.started_at);
+        let actual = (now.status, now.started_at);
         ctx.equal(
             "status and start time",
-            seen,
+            actual,
             (ContainerStatus::Running, running.started_at),
         )?;
     }
@@ -253,7 +253,7 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
         .await?;
     let chunks = ctx.ends("the other stream", other.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
-    ctx.equal("what the other has read", text.as_str(), "ready\nbye\n")
+    ctx.equal("output read by the other session", text.as_str(), "ready\nbye\n")
 }
 
 /// Returns an endless stream with one piece every 100 ms.
@@ -289,11 +289,15 @@ async fn copy(ctx: Ctx) -> CheckResult {
         .copy_into_container(&running.id, &home, packed)
         .await?;
     let copy = path("/home/passwd")?;
-    let seen = ctx
+    let actual = ctx
         .driver()
         .read_file(&running.id, &copy, ReadFileOptions::default())
         .await?;
-    ctx.ensure("the next copy is whole", seen.starts_with(b"root"), seen.len())?;
+    ctx.ensure(
+        "the next copy is whole",
+        actual.starts_with(b"root"),
+        actual.len(),
+    )?;
     ctx.equal(
         "the container",
         ctx.get(&running.id).await?.status,
@@ -313,21 +317,21 @@ async fn write_file(ctx: Ctx) -> CheckResult {
         let dropped = timeout(Duration::from_millis(millis), call).await.is_err();
         ctx.ensure("the write was under way", dropped, dropped)?;
         sleep(Duration::from_millis(500)).await;
-        let seen = ctx
+        let actual = ctx
             .driver()
             .read_file(&running.id, &at, ReadFileOptions::default())
             .await?;
-        let fine = seen == "old" || seen.iter().all(|byte| *byte == 0);
-        ctx.ensure("it is the old file or a part of the new one", fine, seen.len())?;
+        let fine = actual == "old" || actual.iter().all(|byte| *byte == 0);
+        ctx.ensure("it is the old file or a part of the new one", fine, actual.len())?;
     }
     ctx.driver()
         .write_file(&running.id, &at, WriteFile::new("new"))
         .await?;
-    let seen = ctx
+    let actual = ctx
         .driver()
         .read_file(&running.id, &at, ReadFileOptions::default())
         .await?;
-    ctx.equal("the next write", seen.as_ref(), b"new".as_slice())
+    ctx.equal("the next write", actual.as_ref(), b"new".as_slice())
 }
 
 async fn streams(ctx: Ctx) -> CheckResult {
@@ -340,9 +344,9 @@ async fn streams(ctx: Ctx) -> CheckResult {
     let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
     ctx.ensure("the next stream works", next.is_some(), next)?;
     ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
-    let mut told = ctx.driver().events(&super::events::own(&ctx)).await?;
+    let mut reported = ctx.driver().events(&super::events::own(&ctx)).await?;
     ctx.driver().create_container(&ctx.script("true")).await?;
-    let next = super::events::next(&ctx, &mut told).await?;
+    let next = super::events::next(&ctx, &mut reported).await?;
     ctx.equal("the next event", next.kind(), EventKind::Created)
 }
 

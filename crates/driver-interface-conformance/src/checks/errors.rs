@@ -11,29 +11,29 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "errors/prefix-is-not-an-id",
-        "The beginning of an id or name is \"not found\" for every operation, and does nothing.",
+        "For every operation, a prefix of an id or name is \"not found\" and has no effect.",
         run!(prefixes),
     )
-    .because("engines take three hex digits for an id, even to delete"),
+    .because("engines accept three hex digits as an id, even for removal"),
     Check::must(
         "errors/name-is-no-id",
-        "A container's name is \"not found\" for every operation that takes an id, and does nothing.",
+        "For every operation that takes an id, a container's name is \"not found\" and has no effect.",
         run!(names),
     )
-    .because("one container with two ids is two containers for whoever compares them"),
+    .because("callers compare ids, so a container must have exactly one"),
     Check::must(
         "errors/context",
-        "An error tells the driver, the operation, the container, and a code from the list, on one line.",
+        "An error names the driver, the operation, the container and a listed code, on one line.",
         run!(context),
     ),
     Check::must(
         "errors/serialised",
-        "An error's serialised form holds code, message, retryability and effect, and can be read back.",
+        "A serialised error has code, message, retryability and effect, and can be deserialised.",
         run!(serialised),
     ),
     Check::should(
         "errors/for-end-users",
-        "The sentence for end users holds no id and no word of the trade.",
+        "The message for end users contains no id and no technical term.",
         run!(for_end_users),
     ),
     Check::must(
@@ -44,19 +44,19 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "errors/exec-hints",
-        "Well-known causes have their hint also with a command in a container, a missing working directory among them.",
+        "Well-known causes have a hint for `exec` too, for example a missing working directory.",
         run!(exec_hints),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "errors/names-are-only-names",
-        "A program that is called like what engines say is missing, and nothing else.",
+        "A program whose name looks like an engine message is reported as a missing program only.",
         run!(only_names),
     )
-    .because("what engines say is told from what users wrote only by its place in a message"),
+    .because("only the position in a message distinguishes engine text from user input"),
     Check::must(
         "errors/no-effect",
-        "Operations that were refused have changed nothing.",
+        "Refused operations have changed nothing.",
         run!(no_effect),
     ),
 ];
@@ -107,7 +107,7 @@ async fn refused(ctx: &Ctx, running: &ContainerInstance, texts: Vec<String>) -> 
 /// Provokes errors of different operations. Returns each with its operation and id.
 async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, String)>> {
     let driver = ctx.driver();
-    let nobody = ContainerId::new(ctx.name())?;
+    let unknown_names = ContainerId::new(ctx.name())?;
     let no_volume = VolumeId::new(ctx.name())?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let mut invalid = ctx.script("true");
@@ -117,21 +117,24 @@ async fn provoked(ctx: &Ctx) -> CheckResult<Vec<(DriverError, &'static str, Stri
         .remove_container(&running.id, RemoveOptions::default())
         .await
         .err();
-    let missing = nobody.to_string();
+    let missing = unknown_names.to_string();
     let found = [
         (
-            driver.start_container(&nobody).await.err(),
+            driver.start_container(&unknown_names).await.err(),
             "start_container",
             missing.clone(),
         ),
         (
-            driver.stop_container(&nobody, StopOptions::kill()).await.err(),
+            driver
+                .stop_container(&unknown_names, StopOptions::kill())
+                .await
+                .err(),
             "stop_container",
             missing.clone(),
         ),
         (
             driver
-                .get_container_logs(&nobody, LogOptions::default())
+                .get_container_logs(&unknown_names, LogOptions::default())
                 .await
                 .err(),
             "get_container_logs",
@@ -259,14 +262,14 @@ async fn hints(ctx: Ctx) -> CheckResult {
         ("/no/such/program", Hint::CommandNotFound),
         ("/etc/passwd", Hint::CommandNotExecutable),
     ] {
-        let made = ctx.driver().create_container(&ctx.program([program])).await?;
-        let error = ctx.driver().start_container(&made.id).await;
+        let created = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&created.id).await;
         let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
         ctx.equal(format!("hint of {program}"), error.hint(), Some(hint))?;
     }
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let twin = ctx.script("true").name(&running.name);
-    let error = ctx.driver().create_container(&twin).await;
+    let duplicate = ctx.script("true").name(&running.name);
+    let error = ctx.driver().create_container(&duplicate).await;
     let error = ctx.refused("a name that is taken", error, &[codes::CONTAINER_CREATION_FAILED])?;
     ctx.equal(
         "hint of a name that is taken",
@@ -323,8 +326,8 @@ async fn only_names(ctx: Ctx) -> CheckResult {
         "/no such container: marked for removal",
         "/bind: address already in use",
     ] {
-        let made = ctx.driver().create_container(&ctx.program([program])).await?;
-        let error = ctx.driver().start_container(&made.id).await;
+        let created = ctx.driver().create_container(&ctx.program([program])).await?;
+        let error = ctx.driver().start_container(&created.id).await;
         let error = ctx.refused(program, error, &[codes::CONTAINER_START_FAILED])?;
         ctx.equal(
             format!("hint of {program}"),
@@ -338,7 +341,7 @@ async fn only_names(ctx: Ctx) -> CheckResult {
 async fn no_effect(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
-    let before = ctx.driver().list_containers(&ctx.own()).await?;
+    let before = ctx.driver().list_containers(&ctx.session_filter()).await?;
     let mut refused = Vec::new();
     refused.push(
         ctx.driver()
@@ -367,7 +370,7 @@ async fn no_effect(ctx: Ctx) -> CheckResult {
     ctx.equal("refusals", refused.iter().flatten().count(), 4)?;
     ctx.equal(
         "the list",
-        ctx.driver().list_containers(&ctx.own()).await?,
+        ctx.driver().list_containers(&ctx.session_filter()).await?,
         before,
     )
 }

@@ -10,27 +10,27 @@ use super::events::{kinds, lived, next, own, silence, up_to};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check::must("events/pause", "Freezing and going on are told.", run!(pause)).requires(&[
+    Check::must("events/pause", "Pausing and unpausing are reported.", run!(pause)).requires(&[
         Operation::Events,
         Operation::PauseContainer,
         Operation::UnpauseContainer,
     ]),
-    Check::must("events/exec", "That a command was started is told.", run!(exec))
+    Check::must("events/exec", "The start of a command is reported.", run!(exec))
         .requires(&[Operation::Events, Operation::Exec]),
     Check::must(
         "events/health",
-        "That a health check passes, and that it fails as often as it may, is told once each.",
+        "A passing health check is reported once, and so is one that fails as often as its retries allow.",
         run!(health),
     )
     .requires(&[Operation::Events])
     .config(&[ConfigFeature::HealthCheck]),
     Check::should(
         "events/oom",
-        "That a container ran out of memory is told.",
+        "Running out of memory is reported.",
         run!(oom),
     )
     .because(
-        "some engines do not tell, and a driver can only find it out from a container that is still there",
+        "some engines do not report it, and the driver can only read it from a container that still exists",
     )
     .requires(&[Operation::Events])
     .guarantees(&[Guarantee::Memory])
@@ -43,10 +43,10 @@ async fn pause(ctx: Ctx) -> CheckResult {
     ctx.driver().pause_container(&running.id).await?;
     ctx.driver().pause_container(&running.id).await?;
     ctx.driver().unpause_container(&running.id).await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Unpaused).await?;
+    let reported = up_to(&ctx, &mut stream, EventKind::Unpaused).await?;
     ctx.equal(
-        "what is told",
-        kinds(&told),
+        "the reported events",
+        kinds(&reported),
         vec![EventKind::Paused, EventKind::Unpaused],
     )
 }
@@ -56,10 +56,10 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
     let done = ctx.driver().exec(&running.id, ExecConfig::new(["true"])).await?;
     ctx.ensure("the command works", done.success(), &done)?;
-    let told = next(&ctx, &mut stream).await?;
+    let reported = next(&ctx, &mut stream).await?;
     ctx.equal(
-        "what is told",
-        (told.kind(), told.container_id()),
+        "the reported events",
+        (reported.kind(), reported.container_id()),
         (EventKind::Exec, Some(&running.id)),
     )
 }
@@ -71,30 +71,32 @@ async fn health(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&filter).await?;
     let script = "touch /tmp/well; sleep 8; rm /tmp/well; sleep 600";
     ctx.started(&ctx.script(script).health_check(check)).await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Unhealthy).await?;
+    let reported = up_to(&ctx, &mut stream, EventKind::Unhealthy).await?;
     ctx.equal(
-        "what is told",
-        kinds(&told),
+        "the reported events",
+        kinds(&reported),
         vec![EventKind::Healthy, EventKind::Unhealthy],
     )?;
-    silence(&ctx, "nothing is told while it stays so", &mut stream).await
+    silence(&ctx, "no event while it stays healthy", &mut stream).await
 }
 
 async fn oom(ctx: Ctx) -> CheckResult {
     let filter = own(&ctx).kind(EventKind::OutOfMemory).kind(EventKind::Stopped);
     let mut stream = ctx.driver().events(&filter).await?;
     lived(&ctx, "exit 0").await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
+    let reported = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
     ctx.equal(
         "the control that has enough",
-        kinds(&told),
+        kinds(&reported),
         vec![EventKind::Stopped],
     )?;
     // Engines start to watch a container's memory only shortly after its start.
     let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-    let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
-    ctx.equal("exit code of one that has not", ended.exit_code(), Some(137))?;
-    let told = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
-    let out = told.iter().any(|event| event.kind() == EventKind::OutOfMemory);
-    ctx.ensure("that it ran out of memory is told", out, kinds(&told))
+    let (exited, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    ctx.equal("exit code of one that has not", exited.exit_code(), Some(137))?;
+    let reported = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
+    let out = reported
+        .iter()
+        .any(|event| event.kind() == EventKind::OutOfMemory);
+    ctx.ensure("running out of memory is reported", out, kinds(&reported))
 }

@@ -17,63 +17,63 @@ const NEEDS: &[Operation] = &[Operation::Events];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "events/life",
-        "A container's life is told in order, each step once: created, started, stopped, removed.",
+        "A container's lifecycle is reported in order, each step once: created, started, stopped, removed.",
         run!(life),
     )
     .requires(NEEDS),
     Check::must(
         "events/exit-code",
-        "The event of an end has the exit code, and no other event has one.",
+        "Events of exits have the exit code, and no other event has one.",
         run!(exit_code),
     )
     .requires(NEEDS),
     Check::must(
         "events/who",
-        "Events name the container, its session and its labels, and whoever did it does not matter.",
+        "Events name the container, its session and its labels, regardless of which driver acted.",
         run!(who),
     )
     .requires(NEEDS),
     Check::must(
         "events/filter",
-        "A filter by session, container, kind or label gives what passes and nothing else.",
+        "Filters by session, container, kind and label select exactly the matching events.",
         run!(filter),
     )
     .requires(NEEDS),
     Check::must(
         "events/since",
-        "With `since`, what has happened from that time on is told first, and then what happens.",
+        "With `since`, past events from that time on come first, then new ones.",
         run!(since),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/after-without-gap-or-twin",
-        "After a cursor everything that came later is told once, also what happened while nobody listened.",
+        "After a cursor, every later event is reported exactly once, also those that no stream received.",
         run!(after),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(NEEDS),
     Check::must(
         "events/bad-cursor",
-        "A cursor that no driver gave, or one together with a time, is `ConfigurationError`.",
+        "A cursor that no driver returned, or a cursor together with `since`, is `ConfigurationError`.",
         run!(bad_cursor),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "events/only-own",
-        "Nothing is told of other namespaces' containers, nor of other programs'.",
+        "Events of other namespaces and of other programs are not reported.",
         run!(only_own),
     )
     .requires(NEEDS),
     Check::must(
         "events/only-own-of-others",
-        "A container of another program makes no event, whatever its labels claim.",
-        run!(bystander),
+        "Containers of other programs produce no events, whatever their labels claim.",
+        run!(unmanaged_resource),
     )
-    .needs(&[Need::Image, Need::Bystanders])
+    .needs(&[Need::Image, Need::UnmanagedResources])
     .exclusive()
     .requires(NEEDS),
 ];
@@ -120,11 +120,11 @@ pub(super) fn kinds(events: &[Event]) -> Vec<EventKind> {
 
 /// Creates a container, runs it until it exits, and removes it.
 pub(super) async fn lived(ctx: &Ctx, script: &str) -> CheckResult<ContainerId> {
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     ctx.driver()
-        .remove_container(&ended.id, RemoveOptions::default())
+        .remove_container(&exited.id, RemoveOptions::default())
         .await?;
-    Ok(ended.id)
+    Ok(exited.id)
 }
 
 const LIFE: [EventKind; 4] = [
@@ -138,12 +138,12 @@ async fn life(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
     let id = lived(&ctx, "exit 0").await?;
     let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    ctx.equal("what is told", kinds(&events), LIFE.to_vec())?;
+    ctx.equal("the reported events", kinds(&events), LIFE.to_vec())?;
     let of_it = events.iter().all(|event| event.container_id() == Some(&id));
     ctx.ensure("it is of the container", of_it, &events)?;
     let times: Vec<_> = events.iter().map(|event| event.time).collect();
     ctx.ensure("times do not go back", times.is_sorted(), times)?;
-    silence(&ctx, "nothing more is told", &mut stream).await?;
+    silence(&ctx, "no further event", &mut stream).await?;
 
     // Each run is reported, and a forced removal reports the exit.
     let running = ctx.ready(&ctx.script(SERVE)).await?;
@@ -155,23 +155,23 @@ async fn life(ctx: Ctx) -> CheckResult {
         .remove_container(&running.id, RemoveOptions::force())
         .await?;
     let events = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    let wanted = [&LIFE[..3], &LIFE[1..]].concat();
-    ctx.equal("two runs and a removal by force", kinds(&events), wanted)
+    let expected = [&LIFE[..3], &LIFE[1..]].concat();
+    ctx.equal("two runs and a removal by force", kinds(&events), expected)
 }
 
 async fn exit_code(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
     for code in [0, 3, 255] {
         let id = lived(&ctx, &format!("exit {code}")).await?;
-        let mut told = false;
+        let mut reported = false;
         // A busy engine may report the previous container's exit only now.
-        while !told {
+        while !reported {
             let event = next(&ctx, &mut stream).await?;
             if event.kind() != EventKind::Stopped {
                 ctx.equal(format!("the code in {}", event.kind()), event.exit_code(), None)?;
             } else if event.container_id() == Some(&id) {
                 ctx.equal("the code", event.exit_code(), Some(code))?;
-                told = true;
+                reported = true;
             }
         }
     }
@@ -183,20 +183,20 @@ async fn who(ctx: Ctx) -> CheckResult {
     let mut here = ctx.driver().events(&own(&ctx)).await?;
     let mut there = second.events(&own(&ctx)).await?;
     let config = ctx.script("true").label("role", "db").label("empty", "");
-    let made = second.create_container(&config).await?;
-    let told = [next(&ctx, &mut here).await?, next(&ctx, &mut there).await?];
-    for event in &told {
+    let created = second.create_container(&config).await?;
+    let reported = [next(&ctx, &mut here).await?, next(&ctx, &mut there).await?];
+    for event in &reported {
         ctx.equal("kind", event.kind(), EventKind::Created)?;
-        ctx.equal("container", event.container_id(), Some(&made.id))?;
+        ctx.equal("container", event.container_id(), Some(&created.id))?;
         let container = event.container();
         let name = container.and_then(|container| container.name.as_deref());
-        ctx.equal("name", name, Some(made.name.as_str()))?;
+        ctx.equal("name", name, Some(created.name.as_str()))?;
         let session = container.and_then(|container| container.session_id.as_ref());
         ctx.equal("session", session, Some(ctx.session()))?;
         let labels = container.map(|container| &container.labels);
         ctx.equal("labels", labels, Some(&config.labels))?;
     }
-    let [one, other] = told;
+    let [one, other] = reported;
     ctx.equal("the cursor, for both", one.cursor, other.cursor)
 }
 
@@ -207,7 +207,11 @@ async fn filter(ctx: Ctx) -> CheckResult {
     elsewhere.session_id = ctx.new_session()?.to_string();
     let filters = [
         ("by label", own(&ctx).label("role", "db"), 3),
-        ("by another value of the label", own(&ctx).label("role", "d"), 0),
+        (
+            "by a different value of the label",
+            own(&ctx).label("role", "d"),
+            0,
+        ),
         ("by session", own(&ctx), 6),
         ("by kind", own(&ctx).kind(EventKind::Stopped), 2),
         (
@@ -223,25 +227,25 @@ async fn filter(ctx: Ctx) -> CheckResult {
     for config in [&marked, &plain, &elsewhere] {
         ctx.finished(config).await?;
     }
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (about, mut stream, filter, count) in streams {
         for _ in 0..count {
             let event = next(&ctx, &mut stream).await?;
             ctx.ensure(format!("{about}: it passes"), filter.matches(&event), &event)?;
         }
-        told.push((format!("{about}: nothing else is told"), stream));
+        reported.push((format!("{about}: no other event"), stream));
     }
-    silence_of_all(&ctx, told).await?;
+    silence_of_all(&ctx, reported).await?;
     // The id is known only once the container exists.
-    let made = ctx.driver().create_container(&ctx.script("exit 0")).await?;
-    let by_id = EventFilter::default().container(made.id.clone());
+    let created = ctx.driver().create_container(&ctx.script("exit 0")).await?;
+    let by_id = EventFilter::default().container(created.id.clone());
     let mut stream = ctx.driver().events(&by_id).await?;
     ctx.finished(&ctx.script("exit 0")).await?;
-    ctx.driver().start_container(&made.id).await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
+    ctx.driver().start_container(&created.id).await?;
+    let reported = up_to(&ctx, &mut stream, EventKind::Stopped).await?;
     ctx.equal(
         "by id",
-        kinds(&told),
+        kinds(&reported),
         vec![EventKind::Started, EventKind::Stopped],
     )
 }
@@ -249,38 +253,38 @@ async fn filter(ctx: Ctx) -> CheckResult {
 async fn since(ctx: Ctx) -> CheckResult {
     let mut live = ctx.driver().events(&own(&ctx)).await?;
     let first = lived(&ctx, "exit 0").await?;
-    let seen = up_to(&ctx, &mut live, EventKind::Removed).await?;
-    let Some(begun) = seen.first().map(|event| event.time) else {
+    let actual = up_to(&ctx, &mut live, EventKind::Removed).await?;
+    let Some(began) = actual.first().map(|event| event.time) else {
         return Err(Failure::new("the first event", "one", "none").into());
     };
     // Some engines record whole seconds.
     sleep(Duration::from_secs(3)).await;
     let mut replay = ctx
         .driver()
-        .events(&own(&ctx).since(begun - Duration::from_secs(1)))
+        .events(&own(&ctx).since(began - Duration::from_secs(1)))
         .await?;
-    let told = up_to(&ctx, &mut replay, EventKind::Removed).await?;
-    ctx.equal("what has happened", kinds(&told), LIFE.to_vec())?;
+    let reported = up_to(&ctx, &mut replay, EventKind::Removed).await?;
+    ctx.equal("past events", kinds(&reported), LIFE.to_vec())?;
     ctx.ensure(
         "it is of the first",
-        told.iter().all(|event| event.container_id() == Some(&first)),
-        &told,
+        reported.iter().all(|event| event.container_id() == Some(&first)),
+        &reported,
     )?;
     let mut late = ctx
         .driver()
-        .events(&own(&ctx).since(begun + Duration::from_secs(3600)))
+        .events(&own(&ctx).since(began + Duration::from_secs(3600)))
         .await;
     let second = lived(&ctx, "exit 0").await?;
-    let told = up_to(&ctx, &mut replay, EventKind::Removed).await?;
-    ctx.equal("what happens then", kinds(&told), LIFE.to_vec())?;
+    let reported = up_to(&ctx, &mut replay, EventKind::Removed).await?;
+    ctx.equal("later events", kinds(&reported), LIFE.to_vec())?;
     ctx.ensure(
         "it is of the second",
-        told.iter().all(|event| event.container_id() == Some(&second)),
-        &told,
+        reported.iter().all(|event| event.container_id() == Some(&second)),
+        &reported,
     )?;
     // A future time either skips all events until then or is refused.
     if let Ok(stream) = &mut late {
-        silence(&ctx, "nothing is told before its time", stream).await?;
+        silence(&ctx, "no event before `since`", stream).await?;
     }
     Ok(())
 }
@@ -288,7 +292,7 @@ async fn since(ctx: Ctx) -> CheckResult {
 async fn after(ctx: Ctx) -> CheckResult {
     let mut live = ctx.driver().events(&own(&ctx)).await?;
     lived(&ctx, "exit 1").await?;
-    let mut seen = up_to(&ctx, &mut live, EventKind::Removed).await?;
+    let mut actual = up_to(&ctx, &mut live, EventKind::Removed).await?;
     drop(live);
     // No stream is open.
     lived(&ctx, "exit 2").await?;
@@ -296,28 +300,28 @@ async fn after(ctx: Ctx) -> CheckResult {
     // Each cursor in the first container's events yields the rest of them and the second container's, once
     // each.
     let mut streams = Vec::new();
-    for (place, event) in seen.iter().enumerate() {
+    for (position, event) in actual.iter().enumerate() {
         let mut stream = second.events(&own(&ctx).after(event.cursor.clone())).await?;
-        let mut told = if place + 1 < LIFE.len() {
+        let mut reported = if position + 1 < LIFE.len() {
             up_to(&ctx, &mut stream, EventKind::Removed).await?
         } else {
             Vec::new()
         };
-        told.extend(up_to(&ctx, &mut stream, EventKind::Removed).await?);
-        let wanted = [LIFE.get(place + 1..).unwrap_or_default(), &LIFE].concat();
-        ctx.equal(format!("after {}", event.kind()), kinds(&told), wanted)?;
-        streams.push((format!("after {}: nothing is told twice", event.kind()), stream));
+        reported.extend(up_to(&ctx, &mut stream, EventKind::Removed).await?);
+        let expected = [LIFE.get(position + 1..).unwrap_or_default(), &LIFE].concat();
+        ctx.equal(format!("after {}", event.kind()), kinds(&reported), expected)?;
+        streams.push((format!("after {}: no event is repeated", event.kind()), stream));
     }
     silence_of_all(&ctx, streams).await?;
     // The last cursor yields the events that follow.
-    let Some(last) = seen.pop() else {
+    let Some(last) = actual.pop() else {
         return Ok(());
     };
     let mut stream = second.events(&own(&ctx).after(last.cursor)).await?;
     up_to(&ctx, &mut stream, EventKind::Removed).await?;
     lived(&ctx, "exit 3").await?;
-    let told = up_to(&ctx, &mut stream, EventKind::Removed).await?;
-    ctx.equal("what happens then", kinds(&told), LIFE.to_vec())
+    let reported = up_to(&ctx, &mut stream, EventKind::Removed).await?;
+    ctx.equal("later events", kinds(&reported), LIFE.to_vec())
 }
 
 async fn bad_cursor(ctx: Ctx) -> CheckResult {
@@ -338,41 +342,42 @@ async fn bad_cursor(ctx: Ctx) -> CheckResult {
 }
 
 async fn only_own(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let mut theirs = stranger.events(&own(&ctx)).await?;
-    let made = stranger.create_container(&ctx.script("exit 0")).await?;
-    stranger.start_container(&made.id).await?;
-    let told = next(&ctx, &mut theirs).await?;
+    let mut theirs = other_namespace.events(&own(&ctx)).await?;
+    let created = other_namespace.create_container(&ctx.script("exit 0")).await?;
+    other_namespace.start_container(&created.id).await?;
+    let reported = next(&ctx, &mut theirs).await?;
     ctx.equal(
-        "the control: the other namespace is told",
-        told.container_id(),
-        Some(&made.id),
+        "the control: the other namespace reports it",
+        reported.container_id(),
+        Some(&created.id),
     )?;
-    silence(&ctx, "nothing is told of another namespace", &mut stream).await?;
+    silence(&ctx, "no event of another namespace", &mut stream).await?;
     let own = ctx.driver().create_container(&ctx.script("exit 0")).await?;
-    let told = next(&ctx, &mut stream).await?;
-    ctx.equal("the control: the own is told", told.container_id(), Some(&own.id))
+    let reported = next(&ctx, &mut stream).await?;
+    ctx.equal(
+        "the control: the driver reports its own container",
+        reported.container_id(),
+        Some(&own.id),
+    )
 }
 
-async fn bystander(ctx: Ctx) -> CheckResult {
+async fn unmanaged_resource(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().events(&own(&ctx)).await?;
-    let bystanders = ctx.bystanders()?;
-    let (session, foreign) = (ctx.session().to_string(), ctx.foreign_namespace());
+    let unmanaged_resources = ctx.unmanaged_resources()?;
+    let (session, unmanaged) = (ctx.session().to_string(), ctx.unmanaged_namespace());
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
         (label::SESSION, session.as_str()),
-        (label::NAMESPACE, &foreign),
+        (label::NAMESPACE, &unmanaged),
     ];
-    let added = bystanders.add_container(&ctx.name(), ctx.image(), &labels).await;
-    let told = silence(
-        &ctx,
-        "nothing is told of another program's container",
-        &mut stream,
-    )
-    .await;
-    let cleaned = bystanders.remove_all().await;
-    ctx.ensure("the other program has made a container", added.is_ok(), &added)?;
+    let added = unmanaged_resources
+        .add_container(&ctx.name(), ctx.image(), &labels)
+        .await;
+    let reported = silence(&ctx, "no event of an unmanaged container", &mut stream).await;
+    let cleaned = unmanaged_resources.remove_all().await;
+    ctx.ensure("the unmanaged container has been created", added.is_ok(), &added)?;
     ctx.ensure("and removed it", cleaned.is_ok(), &cleaned)?;
-    told
+    reported
 }

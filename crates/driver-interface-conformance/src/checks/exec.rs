@@ -9,62 +9,64 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/output",
-        "A command's output and error come back apart and complete, and are not in the container's logs.",
+        "Standard output and error of a command are returned separately and completely, and are not in the \
+         container's logs.",
         run!(output),
     )
     .requires(NEEDS),
     Check::must(
         "exec/exit-code",
-        "The exit code of a command is its outcome, whatever it is, and never an error.",
+        "Every exit code of a command is an outcome, never an error.",
         run!(exit_code),
     )
-    .because("engines answer 0 while the command's record is not written yet")
+    .because("engines report 0 until they have recorded the exit")
     .requires(NEEDS),
     Check::must(
         "exec/arguments",
-        "Arguments come through word by word: empty ones, spaces, quotes and newlines included.",
+        "Arguments are passed verbatim, also empty ones, spaces, quotes and newlines.",
         run!(arguments),
     )
     .requires(NEEDS),
     Check::must(
         "exec/stdin",
-        "A command reads the input that is given and then its end; without one its input is empty.",
+        "A command reads the given input up to its end; without input, its standard input is empty.",
         run!(stdin),
     )
     .requires(NEEDS),
     Check::must(
         "exec/environment",
-        "A command has the container's variables with its own on top, its folder and its user; the container keeps its own.",
+        "A command gets the container's variables, its own variables, directory and user; the container's \
+         stay unchanged.",
         run!(environment),
     )
     .requires(NEEDS),
     Check::must(
         "exec/signaled",
-        "A command that a signal ends has that signal as its outcome.",
+        "The outcome of a command that is terminated by a signal is that signal.",
         run!(signaled),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-is-binary-safe",
-        "Every byte comes through unchanged, in both directions.",
+        "Every byte is passed unchanged, in both directions.",
         run!(binary),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-large",
-        "Five megabytes come back whole.",
+        "Five megabytes of output are returned completely.",
         run!(large),
     )
     .requires(NEEDS),
     Check::must(
         "exec/output-limit",
-        "Of each stream at most the limit is kept, from its beginning; the command still runs to its end.",
+        "Each stream is kept from its beginning up to the limit, and the command still runs until it exits.",
         run!(output_limit),
     )
     .requires(NEEDS),
     Check::must(
         "exec/tty",
-        "With a terminal, output and error are one stream and the command sees a terminal.",
+        "With a terminal, output and error are one stream, and the command sees a terminal.",
         run!(tty),
     )
     .requires(NEEDS),
@@ -80,7 +82,7 @@ async fn output(ctx: Ctx) -> CheckResult {
     ctx.equal("truncated", done.truncated, false)?;
     let silent = ctx.run_in(&running.id, "true").await?;
     ctx.equal(
-        "what `true` prints",
+        "output of `true`",
         (silent.stdout.len(), silent.stderr.len()),
         (0, 0),
     )?;
@@ -130,11 +132,11 @@ async fn arguments(ctx: Ctx) -> CheckResult {
         .driver()
         .exec(&running.id, ExecConfig::new(argv.collect::<Vec<_>>()))
         .await?;
-    let wanted: String = words.iter().map(|word| format!("[{word}]")).collect();
+    let expected: String = words.iter().map(|word| format!("[{word}]")).collect();
     ctx.equal(
         "the words as the command got them",
         done.stdout_text().as_ref(),
-        wanted.as_str(),
+        expected.as_str(),
     )
 }
 
@@ -145,7 +147,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
         .ends("a command that reads", ctx.driver().exec(&running.id, given))
         .await??;
     ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
-    ctx.equal("what it read", done.stdout_text().as_ref(), "one\ntwo")?;
+    ctx.equal("input it read", done.stdout_text().as_ref(), "one\ntwo")?;
     for (about, config) in [
         ("without an input", ExecConfig::shell("cat; echo end")),
         (
@@ -186,14 +188,18 @@ async fn environment(ctx: Ctx) -> CheckResult {
         .user("1000:1234");
     let done = ctx.driver().exec(&running.id, own).await?;
     ctx.equal(
-        "what a command with everything of its own sees",
+        "environment of a command with all options set",
         done.stdout_text().as_ref(),
         "outer inner a=b 'c'\n/etc\n1000\n1234\n",
     )?;
     let done = ctx
-        .told(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
+        .output_of(&running.id, "echo \"$OUTER $BOTH $INNER\"; id -u")
         .await?;
-    ctx.equal("what the next one sees", done.as_str(), "outer outer \n0\n")
+    ctx.equal(
+        "environment of the next command",
+        done.as_str(),
+        "outer outer \n0\n",
+    )
 }
 
 async fn signaled(ctx: Ctx) -> CheckResult {
@@ -206,7 +212,7 @@ async fn signaled(ctx: Ctx) -> CheckResult {
             done.outcome,
             ExecOutcome::Signaled(signal),
         )?;
-        ctx.equal("what it printed", done.stdout_text().as_ref(), "before\n")?;
+        ctx.equal("its output", done.stdout_text().as_ref(), "before\n")?;
     }
     Ok(())
 }
@@ -220,7 +226,7 @@ async fn binary(ctx: Ctx) -> CheckResult {
     ctx.ensure("the control: every byte is among those sent", every, every)?;
     let config = ExecConfig::new(["cat"]).stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
-    ctx.equal("bytes that came back", done.stdout.len(), bytes.len())?;
+    ctx.equal("bytes returned", done.stdout.len(), bytes.len())?;
     ctx.ensure("they are the same", done.stdout == bytes, "they differ")?;
     let config = ExecConfig::shell("cat >&2").stdin(bytes.clone());
     let done = ctx.driver().exec(&running.id, config).await?;
@@ -246,11 +252,11 @@ async fn large(ctx: Ctx) -> CheckResult {
     )?;
     ctx.ensure("they are the same", done.stdout == bytes, "they differ")?;
     let lines = ctx.run_in(&running.id, "seq 1 100000").await?;
-    let wanted: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
     ctx.ensure(
         "a hundred thousand lines",
-        lines.stdout == wanted,
-        super::logs::first_difference(&lines.stdout_text(), &wanted),
+        lines.stdout == expected,
+        super::logs::first_difference(&lines.stdout_text(), &expected),
     )
 }
 
@@ -278,8 +284,8 @@ async fn output_limit(ctx: Ctx) -> CheckResult {
         done.stderr_text(),
     )?;
     ctx.equal(
-        "it ran to its end",
-        ctx.told(&running.id, "cat /tmp/done").await?.as_str(),
+        "it ran until it exited",
+        ctx.output_of(&running.id, "cat /tmp/done").await?.as_str(),
         "done\n",
     )?;
     // Output of exactly the limit is not truncated.

@@ -16,33 +16,33 @@ const NEEDS: &[Operation] = &[Operation::ExecDetached, Operation::ExecStatus];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec-detached/runs-on",
-        "A detached command runs on after the call, in any driver's eyes, and ends with its container.",
+        "A detached command keeps running after the call, visible to every driver, and ends with its container.",
         run!(runs_on),
     )
     .requires(&[Operation::ExecDetached, Operation::ExecStatus, Operation::Exec]),
     Check::must(
         "exec-detached/status",
-        "The status of a detached command says that it runs, and later how it ended.",
+        "The status of a detached command is running, and later its exit.",
         run!(status),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/unknown-id",
-        "The status of a command that the container does not have is none: an id made up, or another container's.",
+        "The status of an unknown command id, or of another container's, is `None`.",
         run!(unknown_id),
     )
     .requires(NEEDS),
     Check::must(
         "exec-detached/refusals",
-        "A timeout, an input or a terminal is refused; so is a container that does not run.",
+        "A timeout, an input or a terminal is refused; so is a container that is not running.",
         run!(refusals),
     )
-    .because("nobody stays to see to it")
+    .because("no call remains to serve it")
     .requires(NEEDS),
 ];
 
-async fn ended(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecOutcome> {
-    ctx.eventually("the command to end", Duration::from_secs(20), || async {
+async fn exited(ctx: &Ctx, id: &ContainerId, exec: &ExecId) -> CheckResult<ExecOutcome> {
+    ctx.eventually("the command to exit", Duration::from_secs(20), || async {
         let status = ctx.driver().exec_status(id, exec).await?;
         Ok(status
             .as_ref()
@@ -59,11 +59,11 @@ async fn runs_on(ctx: Ctx) -> CheckResult {
         .exec_detached(&running.id, ExecConfig::shell(beat("/tmp/beat")))
         .await?;
     drop(other);
-    ctx.goes_on("the command goes on", &running.id, "/tmp/beat")
+    ctx.goes_on("the command continues", &running.id, "/tmp/beat")
         .await?;
     let status = ctx.driver().exec_status(&running.id, &exec).await?;
     ctx.equal(
-        "it runs, in another driver's eyes",
+        "it runs, as seen by another driver",
         status.as_ref().map(ExecStatus::is_running),
         Some(true),
     )?;
@@ -90,13 +90,13 @@ async fn status(ctx: Ctx) -> CheckResult {
         .await?;
     ctx.ensure("ids differ", go != exec, (&go, &exec))?;
     ctx.equal(
-        "how the first ended",
-        ended(&ctx, &running.id, &exec).await?,
+        "exit of the first",
+        exited(&ctx, &running.id, &exec).await?,
         ExecOutcome::Exited(5),
     )?;
     ctx.equal(
-        "how the second ended",
-        ended(&ctx, &running.id, &go).await?,
+        "exit of the second",
+        exited(&ctx, &running.id, &go).await?,
         ExecOutcome::Exited(0),
     )
 }
@@ -109,12 +109,12 @@ async fn unknown_id(ctx: Ctx) -> CheckResult {
         .exec_detached(&running.id, ExecConfig::new(["sleep", "600"]))
         .await?;
     let own = ctx.driver().exec_status(&running.id, &exec).await?;
-    ctx.ensure("the control: the container's own", own.is_some(), &own)?;
+    ctx.ensure("the control: the container's own command", own.is_some(), &own)?;
     let elsewhere = ctx.driver().exec_status(&other.id, &exec).await?;
     ctx.equal("in another container", elsewhere, None)?;
     for id in ["deadbeef".repeat(8), ctx.name()] {
         let status = ctx.driver().exec_status(&running.id, &ExecId::new(id)?).await?;
-        ctx.equal("an id made up", status, None)?;
+        ctx.equal("an invented id", status, None)?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn refusals(ctx: Ctx) -> CheckResult {
             codes::CONFIGURATION_ERROR,
         ),
         (
-            "a container that has ended",
+            "an exited container",
             &gone.id,
             config(),
             codes::CONTAINER_NOT_RUNNING,

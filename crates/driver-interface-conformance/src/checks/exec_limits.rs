@@ -11,45 +11,49 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/timeout-keeps-the-output",
-        "Past its timeout a command ends with `TimedOut`, and what it printed until then is kept.",
+        "A command that exceeds its timeout ends with `TimedOut`, and its output so far is kept.",
         run!(keeps_output),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-children",
-        "A timeout ends the command and its children, also those in the background.",
+        "A timeout kills the command and its children, also background ones.",
         run!(kills_children),
     )
-    .because("no engine has a way to kill a command")
+    .because("no engine API can kill a command")
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-stubborn",
-        "A timeout ends a command that ignores every signal it can.",
+        "A timeout kills a command that ignores every signal it can.",
         run!(kills_stubborn),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/timeout-kills-independent",
-        "A timeout ends also what the command has made independent: in a session of its own, with its parent gone.",
+        "A timeout also kills orphaned children in sessions of their own.",
         run!(kills_independent),
     )
     .because("killing the command's process group is not enough")
-    .requires(&[Operation::Exec]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::Exec])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec/timeout-spares-others",
-        "A timeout ends neither the main process nor other commands, and what has ended in time is untouched by it.",
+        "A timeout affects neither the main process, nor other commands, nor a command that exited in time.",
         run!(spares_others),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "exec/out-of-memory",
-        "A command that is killed for the container's memory says so, and what needs less is not.",
+        "A command that is killed because the container is out of memory reports so; one that needs less \
+         memory succeeds.",
         run!(out_of_memory),
     )
-    .requires(&[Operation::Exec]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::Exec])
+    .guarantees(&[Guarantee::Memory])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec/outlasts-the-deadline",
-        "A command without a timeout may run longer than the driver's deadline for calls.",
+        "A command without a timeout may run longer than the driver's request deadline.",
         run!(long),
     )
     .limit(180)
@@ -63,9 +67,9 @@ const SLACK: Duration = Duration::from_secs(15);
 async fn keeps_output(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell("echo out; echo err >&2; sleep 600; echo never").timeout(TIMEOUT);
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
-    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.took("the command", began, TIMEOUT, TIMEOUT + SLACK)?;
     ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
     ctx.equal("output", done.stdout_text().as_ref(), "out\n")?;
     ctx.equal("error", done.stderr_text().as_ref(), "err\n")
@@ -76,11 +80,11 @@ async fn keeps_output(ctx: Ctx) -> CheckResult {
 async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = ExecConfig::shell(script).timeout(TIMEOUT);
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
-    ctx.took("the command", begun, TIMEOUT, TIMEOUT + SLACK)?;
-    ctx.has_ended("everything it has started has ended", &running.id, "/tmp/beat")
+    ctx.took("the command", began, TIMEOUT, TIMEOUT + SLACK)?;
+    ctx.has_ended("all of its children have exited", &running.id, "/tmp/beat")
         .await
 }
 
@@ -115,19 +119,19 @@ async fn spares_others(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "the other command still runs",
         !other.is_finished(),
-        "it has ended",
+        "it has exited",
     )?;
-    ctx.goes_on("the other command goes on", &running.id, "/tmp/other")
+    ctx.goes_on("the other command continues", &running.id, "/tmp/other")
         .await?;
-    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
         .await?;
     other.abort();
     let config = ExecConfig::shell("echo quick; exit 3").timeout(Duration::from_secs(60));
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.took(
-        "one that ends in time",
-        begun,
+        "a command that exits in time",
+        began,
         Duration::ZERO,
         Duration::from_secs(30),
     )?;
@@ -160,7 +164,7 @@ async fn out_of_memory(ctx: Ctx) -> CheckResult {
 
 async fn long(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let done = ctx.run_in(&running.id, "sleep 70; echo awake; exit 4").await?;
     ctx.equal(
         "outcome and output",
@@ -169,7 +173,7 @@ async fn long(ctx: Ctx) -> CheckResult {
     )?;
     ctx.took(
         "the command",
-        begun,
+        began,
         Duration::from_secs(70),
         Duration::from_secs(140),
     )

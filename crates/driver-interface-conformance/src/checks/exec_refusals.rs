@@ -16,39 +16,39 @@ const NEEDS: &[Operation] = &[Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/no-such-program",
-        "A program that does not exist is `ExecFailedError`, not retryable, and never output; so is a missing folder.",
+        "A missing program or working directory is `ExecFailedError`, not retryable, and never output.",
         run!(no_such_program),
     )
-    .because("engines write their message into the output and end with 126 or 127")
+    .because("engines write their message into the output and report exit code 126 or 127")
     .requires(NEEDS),
     Check::must(
         "exec/no-program-given",
-        "A command without words, or with a NUL in a text, is `ConfigurationError`.",
+        "A command without words, or with a NUL in any text, is `ConfigurationError`.",
         run!(no_program_given),
     )
     .requires(NEEDS),
     Check::must(
         "exec/variables-as-at-creation",
-        "A variable that a container's creation refuses is refused for a command, at the same path with the same code.",
+        "A variable that a container config refuses is refused for a command too, with the same path and code.",
         run!(variables),
     )
     .requires(NEEDS),
     Check::must(
         "exec/not-running",
-        "In a container that is created, paused or ended it is `ContainerNotRunningError`, and nothing runs.",
+        "In a created, paused or exited container `exec` is `ContainerNotRunningError`, and nothing runs.",
         run!(not_running),
     )
     .properties(&[Property::CreatedState])
     .requires(NEEDS),
     Check::must(
         "exec/container-gone",
-        "A command whose container ends or is removed ends with `ContainerGone`, and what it printed is kept.",
+        "A command whose container exits or is removed ends with `ContainerGone`, and its output is kept.",
         run!(container_gone),
     )
     .requires(NEEDS),
     Check::must(
         "exec/secrets-stay-out-of-errors",
-        "Values of variables and the input appear in no error.",
+        "Errors never contain values of variables or the input.",
         run!(secrets),
     )
     .requires(NEEDS),
@@ -67,7 +67,7 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
         ),
         ("a file that is no program", ExecConfig::new(["/etc/passwd"])),
         (
-            "a folder that does not exist",
+            "a missing directory",
             ExecConfig::new(["true"]).working_dir("/no/such/folder"),
         ),
         (
@@ -81,7 +81,11 @@ async fn no_such_program(ctx: Ctx) -> CheckResult {
     }
     // The same exit code from a command that did run is not an error.
     let done = ctx.run_in(&running.id, "no-such-program-here").await?;
-    ctx.equal("the shell's own answer", done.outcome, ExecOutcome::Exited(127))
+    ctx.equal(
+        "the shell's own exit code",
+        done.outcome,
+        ExecOutcome::Exited(127),
+    )
 }
 
 async fn no_program_given(ctx: Ctx) -> CheckResult {
@@ -96,7 +100,10 @@ async fn no_program_given(ctx: Ctx) -> CheckResult {
             "a variable's name with =",
             ExecConfig::new(["true"]).env("A=B", "x"),
         ),
-        ("a relative folder", ExecConfig::new(["true"]).working_dir("tmp")),
+        (
+            "a relative directory",
+            ExecConfig::new(["true"]).working_dir("tmp"),
+        ),
     ] {
         let result = ctx.driver().exec(&running.id, config).await;
         let error = ctx.refused(about, result, &[codes::CONFIGURATION_ERROR])?;
@@ -113,13 +120,13 @@ async fn variables(ctx: Ctx) -> CheckResult {
     };
     for (key, value) in super::config::BAD_VARIABLES {
         let about = format!("variable {key:?} = {value:?}");
-        let made = ctx
+        let created = ctx
             .driver()
             .create_container(&ctx.script("true").env(*key, *value))
             .await;
         let of_creation = ctx.refused(
             format!("{about} at creation"),
-            made,
+            created,
             &[codes::CONFIGURATION_ERROR],
         )?;
         let config = ExecConfig::new(["true"]).env(*key, *value);
@@ -137,9 +144,9 @@ async fn variables(ctx: Ctx) -> CheckResult {
 
 async fn not_running(ctx: Ctx) -> CheckResult {
     let serving = || -> ContainerConfig { ctx.script(SERVE) };
-    let made = ctx.driver().create_container(&serving()).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    let mut all = vec![made.id, ended.id];
+    let created = ctx.driver().create_container(&serving()).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let mut all = vec![created.id, exited.id];
     if ctx.declares(Operation::PauseContainer) {
         let running = ctx.ready(&serving()).await?;
         ctx.driver().pause_container(&running.id).await?;
@@ -148,11 +155,11 @@ async fn not_running(ctx: Ctx) -> CheckResult {
     for id in all {
         let before = ctx.get(&id).await?;
         let about = format!("a command in a container that is {}", before.status);
-        let begun = Instant::now();
+        let began = Instant::now();
         let result = ctx.driver().exec(&id, ExecConfig::new(["true"])).await;
         let error = ctx.refused(&about, result, &[codes::CONTAINER_NOT_RUNNING])?;
         ctx.equal(format!("effect ({about})"), error.effect(), Effect::NotApplied)?;
-        ctx.took(&about, begun, Duration::ZERO, Duration::from_secs(30))?;
+        ctx.took(&about, began, Duration::ZERO, Duration::from_secs(30))?;
         ctx.equal("the container", ctx.get(&id).await?, before)?;
     }
     Ok(())
@@ -165,7 +172,7 @@ async fn container_gone(ctx: Ctx) -> CheckResult {
         let task =
             tokio::spawn(async move { driver.exec(&id, ExecConfig::shell("echo begun; sleep 600")).await });
         sleep(Duration::from_secs(2)).await;
-        ctx.ensure("the command runs", !task.is_finished(), "it has ended")?;
+        ctx.ensure("the command runs", !task.is_finished(), "it has exited")?;
         if removal {
             ctx.driver()
                 .remove_container(&running.id, RemoveOptions::force())
@@ -188,11 +195,11 @@ async fn container_gone(ctx: Ctx) -> CheckResult {
 async fn secrets(ctx: Ctx) -> CheckResult {
     const SECRET: &str = "hunter2-marker";
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("true")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("true")).await?;
     let config = |program: &str| ExecConfig::new([program]).env("API_KEY", SECRET).stdin(SECRET);
     for (about, id, config) in [
         ("a missing program", &running.id, config("no-such-program-here")),
-        ("a container that has ended", &ended.id, config("true")),
+        ("an exited container", &exited.id, config("true")),
         ("a bad variable", &running.id, config("true").env("A=B", SECRET)),
     ] {
         let Err(error) = ctx.driver().exec(id, config).await else {

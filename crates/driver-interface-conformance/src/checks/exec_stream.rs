@@ -18,68 +18,69 @@ const AND_EXEC: &[Operation] = &[Operation::ExecStream, Operation::Exec];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec-stream/conversation",
-        "What is written is read by the command while it runs, and each answer comes before the next question.",
+        "A running command reads what the session writes, and each reply arrives before the next request.",
         run!(conversation),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/half-close",
-        "After the input has ended, the command sees its end and its output goes on.",
+        "After the input is closed, the command sees end of file, and its output continues.",
         run!(half_close),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/config-input",
-        "Input that the config gives is written by the driver, and the session then has none.",
+        "The driver writes the input of the config, and the session then has no input.",
         run!(config_input),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/tty-resize",
-        "A terminal can be resized, and the command sees the new size; without a terminal that is refused.",
+        "A terminal can be resized, and the command sees the new size.",
         run!(tty_resize),
     )
-    .requires(&[Operation::ExecStream]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::ExecStream])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "exec-stream/resize-without-terminal",
-        "Resizing a command that has no terminal is `UnsupportedError`, and the command goes on.",
+        "Resizing a command without a terminal is `UnsupportedError`, and the command continues.",
         run!(resize_without_terminal),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/kill",
-        "A kill ends the command with what it has started and nothing else, and is fine when it has ended.",
+        "`kill` ends the command and its children, no other process, and succeeds if the command has exited.",
         run!(kill),
     )
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/drop-kills",
-        "Dropping the session ends the command with what it has started.",
+        "Dropping the session kills the command and its children.",
         run!(drop_kills),
     )
-    .because("engines let it run on when the connection ends")
+    .because("engines keep it running after the connection closes")
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/timeout",
-        "Past its timeout the command is killed, the streams end and the outcome is `TimedOut`.",
+        "A command that exceeds its timeout is killed, its streams end, and the outcome is `TimedOut`.",
         run!(timed_out),
     )
     .requires(AND_EXEC),
     Check::must(
         "exec-stream/slow-reader",
-        "Output that nobody reads is held back, and nothing of it is lost.",
+        "Unread output is held back, and nothing of it is lost.",
         run!(slow_reader),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/outcome",
-        "Waiting gives the exit code, the same at every call, also to two who wait at once.",
+        "Every wait for a session returns the same exit code, also concurrent waits.",
         run!(outcome),
     )
     .requires(NEEDS),
     Check::must(
         "exec-stream/refusals",
-        "Where the command cannot run, the call itself is refused, as `exec` is.",
+        "If the command cannot run, the call itself fails, like `exec`.",
         run!(refusals),
     )
     .requires(NEEDS),
@@ -147,7 +148,7 @@ async fn conversation(ctx: Ctx) -> CheckResult {
     }
     session.close_stdin().await?;
     ctx.equal(
-        "what is left to read",
+        "unread output",
         rest(&ctx, "the output", &mut session.stdout).await?.len(),
         0,
     )?;
@@ -164,13 +165,13 @@ async fn half_close(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "the input is gone after that",
         session.stdin.is_none(),
-        "it is there",
+        "it exists",
     )?;
     session.close_stdin().await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     let text = String::from_utf8_lossy(&output).into_owned();
     ctx.equal(
-        "what the command counted, and said later",
+        "bytes counted by the command, and its later output",
         text.trim(),
         "300000\nlater",
     )?;
@@ -242,21 +243,21 @@ async fn kill(ctx: Ctx) -> CheckResult {
     session.kill().await?;
     let outcome = ctx.ends("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Signaled(Signal::KILL))?;
-    ctx.has_ended("the child has ended", &running.id, "/tmp/beat")
+    ctx.has_ended("the child has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
         .await?;
     session.kill().await?;
-    ctx.equal("outcome after another kill", session.wait().await?, outcome)
+    ctx.equal("outcome after a second kill", session.wait().await?, outcome)
 }
 
 async fn drop_kills(ctx: Ctx) -> CheckResult {
     let main = format!("echo ready; {}", beat("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
     drop(family(&ctx, &running.id).await?);
-    ctx.has_ended("the command has ended", &running.id, "/tmp/beat")
+    ctx.has_ended("the command has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.goes_on("the main process goes on", &running.id, "/tmp/main")
+    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
         .await
 }
 
@@ -264,15 +265,15 @@ async fn timed_out(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let timeout = Duration::from_secs(4);
     let script = format!("echo begun; ({}) & sleep 600", beat("/tmp/beat"));
-    let begun = Instant::now();
+    let began = Instant::now();
     let config = ExecConfig::shell(script).timeout(timeout);
     let mut session = ctx.driver().exec_stream(&running.id, config).await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     ctx.equal("output", String::from_utf8_lossy(&output).as_ref(), "begun\n")?;
     let outcome = ctx.ends("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::TimedOut)?;
-    ctx.took("the command", begun, timeout, timeout + Duration::from_secs(20))?;
-    ctx.has_ended("the child has ended", &running.id, "/tmp/beat")
+    ctx.took("the command", began, timeout, timeout + Duration::from_secs(20))?;
+    ctx.has_ended("the child has exited", &running.id, "/tmp/beat")
         .await
 }
 
@@ -285,15 +286,15 @@ async fn slow_reader(ctx: Ctx) -> CheckResult {
     let waits = tokio::time::timeout(Duration::from_millis(100), session.control.wait())
         .await
         .is_err();
-    ctx.ensure("a command that cannot write does not end", waits, "it has ended")?;
-    let output = rest(&ctx, "the output", &mut session.stdout).await?;
-    let wanted: String = (1..=lines).map(|number| format!("{number}\n")).collect();
-    ctx.equal("bytes", output.len(), wanted.len())?;
     ctx.ensure(
-        "they are the right ones",
-        output == wanted.as_bytes(),
-        "they differ",
+        "a command that cannot write does not exit",
+        waits,
+        "it has exited",
     )?;
+    let output = rest(&ctx, "the output", &mut session.stdout).await?;
+    let expected: String = (1..=lines).map(|number| format!("{number}\n")).collect();
+    ctx.equal("bytes", output.len(), expected.len())?;
+    ctx.ensure("the bytes match", output == expected.as_bytes(), "they differ")?;
     let outcome = ctx.ends("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(0))
 }
@@ -305,12 +306,12 @@ async fn outcome(ctx: Ctx) -> CheckResult {
         let both = async { tokio::join!(session.control.wait(), session.control.wait()) };
         let (first, second) = ctx.ends("the command", both).await?;
         ctx.equal(
-            "what two who wait get",
+            "results of two concurrent waits",
             (first?, second?),
             (ExecOutcome::Exited(code), ExecOutcome::Exited(code)),
         )?;
         ctx.equal(
-            "what a later one gets",
+            "result of a later wait",
             session.control.wait().await?,
             ExecOutcome::Exited(code),
         )?;
@@ -326,7 +327,7 @@ async fn outcome(ctx: Ctx) -> CheckResult {
 
 async fn refusals(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("true")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("true")).await?;
     let nothing: [&str; 0] = [];
     for (about, id, config, code) in [
         (
@@ -342,8 +343,8 @@ async fn refusals(ctx: Ctx) -> CheckResult {
             codes::EXEC_FAILED,
         ),
         (
-            "a container that has ended",
-            &ended.id,
+            "an exited container",
+            &exited.id,
             ExecConfig::new(["true"]),
             codes::CONTAINER_NOT_RUNNING,
         ),

@@ -13,25 +13,25 @@ const STREAM: &[Operation] = &[Operation::ExecStream];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "exec/tty-stdin",
-        "With a terminal, the input is typed into it: it is shown, and read, once the terminal has its size.",
+        "With a terminal, the input is typed into it: it is echoed, and read once the terminal has its size.",
         run!(typed),
     )
     .requires(EXEC),
     Check::must(
         "exec/tty-stdin-ends",
-        "Behind an input typed into a terminal comes an end of file, also where its last line has no end.",
+        "Input that is typed into a terminal is followed by end of file, also if its last line has no newline.",
         run!(ends),
     )
     .requires(EXEC),
     Check::must(
         "exec-stream/tty-stdin",
-        "With a terminal, what a session writes and what its config gives are typed into it.",
+        "With a terminal, the input of a session and of its config is typed into it.",
         run!(typed_in_session),
     )
     .requires(STREAM),
     Check::must(
         "exec-stream/tty-stdin-ends",
-        "Closing the input of a session with a terminal types an end of file, and its output goes on.",
+        "Closing the input of a session with a terminal types end of file, and its output continues.",
         run!(ends_in_session),
     )
     .requires(STREAM),
@@ -138,8 +138,8 @@ async fn typed_in_session(ctx: Ctx) -> CheckResult {
     for word in ["one", "two"] {
         say(&mut talk, format!("{word}\n").as_bytes()).await?;
         let answer = format!("got {word}\r\n");
-        let seen = until(&ctx, &mut talk, &answer).await?;
-        ctx.equal("what the terminal shows", seen, format!("{word}\r\n{answer}"))?;
+        let actual = until(&ctx, &mut talk, &answer).await?;
+        ctx.equal("output of the terminal", actual, format!("{word}\r\n{answer}"))?;
     }
     let end = rest(&ctx, &mut talk).await?;
     ctx.equal("the end", end, (String::new(), ExecOutcome::Exited(3)))?;

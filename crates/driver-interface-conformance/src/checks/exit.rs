@@ -13,38 +13,39 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/exit/codes",
-        "Exit code 0 is `stopped`, any other is `exited` and an error; the code is told exactly.",
+        "Exit code 0 is `stopped`, any other is `exited` and an error; the exact code is reported.",
         run!(exit_codes),
     ),
     Check::must(
         "lifecycle/exit/instant",
-        "A process that ends at once is seen with its exit code, its whole output and sensible times.",
+        "A process that exits immediately is reported with its exit code, complete output and plausible times.",
         run!(instant),
     ),
     Check::must(
         "lifecycle/exit/no-restart",
-        "A container that failed is not started again by anybody.",
+        "A container that failed is not restarted.",
         run!(no_restart),
     ),
     Check::must(
         "lifecycle/exit/killed",
-        "A container that was killed is `stopped` with code 137 and signal 9, and nothing says that memory ran out.",
+        "A killed container is `stopped` with code 137 and signal 9, and is not reported as out of memory.",
         run!(killed),
     ),
     Check::must(
         "lifecycle/exit/stop-codes",
-        "The exit codes of the stop signals, 130 and 143, are `stopped` too, and their neighbours are errors.",
+        "The exit codes of the stop signals, 130 and 143, are `stopped` too; adjacent codes are errors.",
         run!(stop_codes),
     ),
     Check::must(
         "lifecycle/exit/out-of-memory",
-        "Of a container that was killed because memory ran out neither a lookup nor a wait says that it did not.",
+        "Neither `get_container` nor a wait denies that a container was killed because it ran out of memory.",
         run!(out_of_memory),
     )
-    .requires(&[Operation::WaitContainer]).guarantees(&[Guarantee::Memory]),
+    .requires(&[Operation::WaitContainer])
+    .guarantees(&[Guarantee::Memory]),
     Check::must(
         "lifecycle/state/legal-sequence",
-        "Watched from creation to removal, a container goes through the documented statuses in order.",
+        "From creation to removal, a container has the documented statuses in order.",
         run!(legal_sequence),
     ),
     Check::must(
@@ -56,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 async fn exit_codes(ctx: Ctx) -> CheckResult {
     for code in [0, 1, 42, 125, 126, 127, 255] {
-        let (ended, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
+        let (exited, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
         let (status, state) = if code == 0 {
             (ContainerStatus::Stopped, ContainerState::Terminated)
         } else {
@@ -65,7 +66,7 @@ async fn exit_codes(ctx: Ctx) -> CheckResult {
         let about = format!("code, status and state after `exit {code}`");
         ctx.equal(
             about,
-            (ended.exit_code(), ended.status, ended.state),
+            (exited.exit_code(), exited.status, exited.state),
             (Some(code), status, state),
         )?;
     }
@@ -74,31 +75,35 @@ async fn exit_codes(ctx: Ctx) -> CheckResult {
 
 async fn instant(ctx: Ctx) -> CheckResult {
     for round in 0..5 {
-        let (ended, logs) = ctx
+        let (exited, logs) = ctx
             .finished(&ctx.script(&format!("echo {round}; exit 3")))
             .await?;
-        ctx.equal("exit code", ended.exit_code(), Some(3))?;
+        ctx.equal("exit code", exited.exit_code(), Some(3))?;
         ctx.equal("output", logs, format!("{round}\n"))?;
-        let times = (ended.started_at, ended.exit.as_ref().map(|exit| exit.finished_at));
-        let sensible = matches!(times, (Some(start), Some(end)) if end >= start && start >= ended.created_at);
+        let times = (
+            exited.started_at,
+            exited.exit.as_ref().map(|exit| exit.finished_at),
+        );
+        let sensible =
+            matches!(times, (Some(start), Some(end)) if end >= start && start >= exited.created_at);
         ctx.ensure(
             "created, started and finished in this order",
             sensible,
-            (ended.created_at, times),
+            (exited.created_at, times),
         )?;
     }
     Ok(())
 }
 
 async fn no_restart(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo boot; exit 1")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("echo boot; exit 1")).await?;
     sleep(Duration::from_secs(3)).await;
-    let later = ctx.get(&ended.id).await?;
+    let later = ctx.get(&exited.id).await?;
     ctx.equal("status 3 s later", later.status, ContainerStatus::Exited)?;
-    ctx.equal("start time", later.started_at, ended.started_at)?;
+    ctx.equal("start time", later.started_at, exited.started_at)?;
     let logs = ctx
         .driver()
-        .get_container_logs(&ended.id, LogOptions::default())
+        .get_container_logs(&exited.id, LogOptions::default())
         .await?;
     ctx.equal("output", logs, "boot\n".to_owned())
 }
@@ -108,16 +113,16 @@ async fn killed(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
-    let ended = ctx.get(&running.id).await?;
+    let exited = ctx.get(&running.id).await?;
     ctx.equal(
         "status and state",
-        (ended.status, ended.state),
+        (exited.status, exited.state),
         (ContainerStatus::Stopped, ContainerState::Terminated),
     )?;
-    let facts = ended.exit.as_ref().map(|exit| (exit.code, exit.signal));
+    let facts = exited.exit.as_ref().map(|exit| (exit.code, exit.signal));
     ctx.equal("code and signal", facts, Some((137, Some(9))))?;
-    let oom = ended.exit.and_then(|exit| exit.oom_killed);
-    ctx.ensure("nothing says that memory ran out", oom != Some(true), oom)?;
+    let oom = exited.exit.and_then(|exit| exit.oom_killed);
+    ctx.ensure("it is not reported as out of memory", oom != Some(true), oom)?;
     if !ctx.declares(Operation::WaitContainer) {
         return Ok(());
     }
@@ -137,9 +142,9 @@ async fn stop_codes(ctx: Ctx) -> CheckResult {
         (142, Exited),
         (143, Stopped),
     ] {
-        let (ended, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
+        let (exited, _) = ctx.finished(&ctx.script(&format!("exit {code}"))).await?;
         let about = format!("code, status and state after `exit {code}`");
-        let facts = (ended.exit_code(), ended.status, ended.state);
+        let facts = (exited.exit_code(), exited.status, exited.state);
         ctx.equal(about, facts, (Some(code), status, status.state()))?;
     }
     Ok(())
@@ -148,81 +153,89 @@ async fn stop_codes(ctx: Ctx) -> CheckResult {
 async fn out_of_memory(ctx: Ctx) -> CheckResult {
     // Engines start to watch a container's memory only shortly after its start.
     let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-    let (ended, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
-    ctx.equal("exit code", ended.exit_code(), Some(137))?;
-    let oom = ended.exit.as_ref().and_then(|exit| exit.oom_killed);
+    let (exited, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    ctx.equal("exit code", exited.exit_code(), Some(137))?;
+    let oom = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
     ctx.ensure("a lookup does not deny it", oom != Some(false), oom)?;
-    let about = "status, given what the lookup says";
-    ctx.equal(about, ended.status, ContainerStatus::of_exit(137, oom))?;
+    let about = "status, given the reported memory state";
+    ctx.equal(about, exited.status, ContainerStatus::of_exit(137, oom))?;
     let exit = ctx
         .driver()
-        .wait_container(&ended.id, WaitOptions::default())
+        .wait_container(&exited.id, WaitOptions::default())
         .await?;
     ctx.ensure("a wait does not deny it", exit.oom_killed != Some(false), &exit)?;
     let known = oom.is_none() || exit.oom_killed == oom;
-    ctx.ensure("and knows what the lookup knows", known, (oom, exit))
+    ctx.ensure("the wait reports the same as the lookup", known, (oom, exit))
 }
 
 async fn legal_sequence(ctx: Ctx) -> CheckResult {
     use ContainerStatus::{Created, Removing, Running, Stopped};
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("echo hi; sleep 1"))
         .await?;
-    let (driver, id) = (ctx.driver().clone(), made.id.clone());
+    let (driver, id) = (ctx.driver().clone(), created.id.clone());
     let watcher = tokio::spawn(async move {
-        let mut seen = Vec::new();
+        let mut actual = Vec::new();
         while let Some(now) = driver.get_container(&id).await? {
-            if seen.last() != Some(&now.status) {
-                seen.push(now.status);
+            if actual.last() != Some(&now.status) {
+                actual.push(now.status);
             }
             sleep(Duration::from_millis(30)).await;
         }
-        Ok::<_, driver_interface_types::DriverError>(seen)
+        Ok::<_, driver_interface_types::DriverError>(actual)
     });
-    ctx.driver().start_container(&made.id).await?;
-    ctx.ended(&made.id).await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.exited(&created.id).await?;
     sleep(Duration::from_millis(300)).await;
     ctx.driver()
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
-    let seen = watcher
+    let actual = watcher
         .await
         .map_err(|error| crate::Verdict::Broken(error.to_string()))??;
     let order = [Created, Running, Stopped, Removing];
-    let places: Vec<Option<usize>> = seen
+    let locations: Vec<Option<usize>> = actual
         .iter()
         .map(|status| order.iter().position(|known| known == status))
         .collect();
-    let legal = places.iter().all(Option::is_some) && places.is_sorted();
+    let legal = locations.iter().all(Option::is_some) && locations.is_sorted();
     ctx.ensure(
         "created, running, stopped and removing, in this order",
         legal,
-        &seen,
+        &actual,
     )?;
-    ctx.ensure("it was seen stopped", seen.contains(&Stopped), &seen)
+    ctx.ensure(
+        "the status `stopped` was observed",
+        actual.contains(&Stopped),
+        &actual,
+    )
 }
 
 async fn observers_agree(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script(SERVE).label("a", "b"))
         .await?;
     for step in ["create", "start", "stop", "start", "remove"] {
         match step {
-            "start" => drop(ctx.driver().start_container(&made.id).await?),
-            "stop" => drop(ctx.driver().stop_container(&made.id, StopOptions::kill()).await?),
+            "start" => drop(ctx.driver().start_container(&created.id).await?),
+            "stop" => drop(
+                ctx.driver()
+                    .stop_container(&created.id, StopOptions::kill())
+                    .await?,
+            ),
             "remove" => {
                 ctx.driver()
-                    .remove_container(&made.id, RemoveOptions::force())
+                    .remove_container(&created.id, RemoveOptions::force())
                     .await?
             }
             _ => {}
         }
-        let here = ctx.driver().get_container(&made.id).await?;
-        let there = second.get_container(&made.id).await?;
-        let listed = second.list_containers(&ctx.own()).await?;
+        let here = ctx.driver().get_container(&created.id).await?;
+        let there = second.get_container(&created.id).await?;
+        let listed = second.list_containers(&ctx.session_filter()).await?;
         ctx.equal(format!("the second driver's view after {step}"), &there, &here)?;
         ctx.equal(
             format!("the list after {step}"),

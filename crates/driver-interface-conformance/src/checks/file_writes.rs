@@ -21,73 +21,73 @@ const READ_AND_WRITE: &[Operation] = &[
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/mode-and-owner",
-        "A written file has the owner and permissions asked for, and without asking `0644` and the container's user.",
+        "A written file has the configured owner and permissions, by default `0644` and the container's user.",
         run!(mode_and_owner),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/parents",
-        "Missing folders are made where that is asked for, and are `FileSystemError` where it is not.",
+        "Missing directories are created if the options ask for it, and are `FileSystemError` if not.",
         run!(parents),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/replaced",
-        "A file that is there already is replaced as a whole, also by a shorter one.",
+        "An existing file is replaced completely, also by a shorter one.",
         run!(replaced),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/wrong-length",
-        "Content that is longer or shorter than it says is `FileSystemError`; a stream that fails fails the write.",
+        "Content longer or shorter than declared is `FileSystemError`; a failing stream fails the write.",
         run!(wrong_length),
     )
     .requires(&[Operation::WriteFile]),
     Check::must(
         "files/read-only-root",
-        "On a read-only root file system a write is refused as such and leaves nothing, also before the start.",
+        "A write to a read-only root file system fails with that cause and leaves nothing, also before the start.",
         run!(read_only_root),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream]).guarantees(&[Guarantee::ReadOnly]),
     Check::must(
         "files/written-through-links",
-        "A file is written where a symbolic link leads inside the container, also where nothing is there; the link stays.",
+        "A write follows symbolic links inside the container, also dangling ones; the link stays.",
         run!(through_links),
     )
     .requires(&[Operation::WriteFile, Operation::ReadFile, Operation::ReadFileStream, Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "files/in-memory-folder",
-        "A file written into the `/tmp` of a running container is seen by it, and read from outside.",
+        "A file written to the `/tmp` of a running container is visible inside it and can be read back.",
         run!(in_memory),
     )
-    .because("engines unpack archives below the mount, where nobody finds the files")
+    .because("engines unpack archives below the mount, where the container does not see the files")
     .requires(READ_AND_WRITE),
 ];
 
 async fn mode_and_owner(ctx: Ctx) -> CheckResult {
     let show = "until [ -e /home/last ]; do sleep 1; done; cd /home; stat -c '%n %a %u:%g' script plain deep deep/file";
-    let made = ctx.driver().create_container(&writable(&ctx, show)).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, show)).await?;
     let driver = ctx.driver();
     let script = WriteFile::new("#!/bin/sh\n").mode(0o750).owner(12, 34);
     driver
-        .write_file(&made.id, &path("/home/script")?, script)
+        .write_file(&created.id, &path("/home/script")?, script)
         .await?;
     driver
-        .write_file(&made.id, &path("/home/plain")?, WriteFile::new("x"))
+        .write_file(&created.id, &path("/home/plain")?, WriteFile::new("x"))
         .await?;
-    driver.start_container(&made.id).await?;
+    driver.start_container(&created.id).await?;
     // One file is written to a running container, for which engines use another code path.
     let deep = WriteFile::new("x")
         .mode(0o600)
         .owner(1000, 1000)
         .create_parents(true);
     driver
-        .write_file(&made.id, &path("/home/deep/file")?, deep)
+        .write_file(&created.id, &path("/home/deep/file")?, deep)
         .await?;
-    write(&ctx, &made.id, "/home/last", "").await?;
-    ctx.ended(&made.id).await?;
-    let logs = ctx.printed(&made.id, "deep/file 600 1000:1000").await?;
+    write(&ctx, &created.id, "/home/last", "").await?;
+    ctx.exited(&created.id).await?;
+    let logs = ctx.printed(&created.id, "deep/file 600 1000:1000").await?;
     ctx.equal(
         "names, modes and owners",
         logs.as_str(),
@@ -96,18 +96,22 @@ async fn mode_and_owner(ctx: Ctx) -> CheckResult {
 }
 
 async fn parents(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    for id in [&made.id, &running.id] {
+    for id in [&created.id, &running.id] {
         let at = path("/home/a/b/c/file")?;
         let result = ctx.driver().write_file(id, &at, WriteFile::new("x")).await;
         ctx.refused(
-            "without asking for the folders",
+            "without creating directories",
             result,
             &[codes::FILE_SYSTEM_ERROR],
         )?;
         let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
-        ctx.refused("what that left", result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.refused(
+            "files left by the refused write",
+            result,
+            &[codes::FILE_SYSTEM_ERROR],
+        )?;
         ctx.driver()
             .write_file(id, &at, WriteFile::new("deep").create_parents(true))
             .await?;
@@ -121,9 +125,9 @@ async fn parents(ctx: Ctx) -> CheckResult {
 }
 
 async fn replaced(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    for id in [&made.id, &running.id] {
+    for id in [&created.id, &running.id] {
         for content in ["a long first content\n", "short", "", "longer again"] {
             write(&ctx, id, "/home/file", content).await?;
             ctx.equal(
@@ -137,7 +141,7 @@ async fn replaced(ctx: Ctx) -> CheckResult {
 }
 
 async fn wrong_length(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     let pieces = || ByteStream::of_items([Bytes::from_static(b"one "), Bytes::from_static(b"two")]);
     let failing = || {
@@ -147,15 +151,15 @@ async fn wrong_length(ctx: Ctx) -> CheckResult {
         ];
         ByteStream::new(futures_util::stream::iter(items))
     };
-    for id in [&made.id, &running.id] {
+    for id in [&created.id, &running.id] {
         for (about, content, code) in [
             (
-                "shorter than it says",
+                "shorter than declared",
                 FileContent::stream(pieces(), 8),
                 codes::FILE_SYSTEM_ERROR,
             ),
             (
-                "longer than it says",
+                "longer than declared",
                 FileContent::stream(pieces(), 6),
                 codes::FILE_SYSTEM_ERROR,
             ),
@@ -179,16 +183,16 @@ async fn wrong_length(ctx: Ctx) -> CheckResult {
 }
 
 async fn read_only_root(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    for id in [&made.id, &running.id] {
+    for id in [&created.id, &running.id] {
         let at = path("/home/file")?;
         let result = ctx.driver().write_file(id, &at, WriteFile::new("x")).await;
         let error = fails_with(&ctx, "a write", result, FileSystemErrorKind::ReadOnlyFilesystem)?;
         ctx.equal("the effect", error.effect(), Effect::NotApplied)?;
         ctx.equal("retryable", error.is_retryable(), false)?;
         let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
-        ctx.refused("what it left", result, &[codes::FILE_SYSTEM_ERROR])?;
+        ctx.refused("files left behind", result, &[codes::FILE_SYSTEM_ERROR])?;
     }
     Ok(())
 }
@@ -206,28 +210,28 @@ async fn through_links(ctx: Ctx) -> CheckResult {
     ];
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
-    for container in [&created, &running, &ended] {
+    let (exited, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &exited] {
         let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
-        let folder = WriteFile::new("").create_parents(true);
+        let directory = WriteFile::new("").create_parents(true);
         ctx.driver()
-            .write_file(id, &path("/home/links/folder/x")?, folder)
+            .write_file(id, &path("/home/links/folder/x")?, directory)
             .await?;
         write(&ctx, id, "/home/links/file", "old").await?;
         let links: Vec<_> = LINKS.iter().map(|(name, target, _)| link(name, target)).collect();
         put(&ctx, id, "/home/links", super::archives::pack(&links)?).await?;
         for (name, _, end) in LINKS {
             write(&ctx, id, &format!("/home/links/{name}"), *name).await?;
-            let about = format!("what {name} of a container that is {status} leads to");
-            let seen = read(&ctx, id, &format!("/home/links/{end}")).await?;
-            ctx.equal(about, seen.as_ref(), name.as_bytes())?;
+            let about = format!("target of {name} in a container that is {status}");
+            let actual = read(&ctx, id, &format!("/home/links/{end}")).await?;
+            ctx.equal(about, actual.as_ref(), name.as_bytes())?;
         }
-        let seen = get(&ctx, id, "/home/links").await?;
+        let actual = get(&ctx, id, "/home/links").await?;
         for (name, target, _) in LINKS {
-            let entry = seen.iter().find(|entry| entry.0 == format!("links/{name}"));
+            let entry = actual.iter().find(|entry| entry.0 == format!("links/{name}"));
             let stays = entry.map(|entry| (entry.1, String::from_utf8_lossy(&entry.3).into_owned()));
-            let wanted = (tar::EntryType::Symlink, (*target).to_owned());
-            ctx.equal(format!("the link {name} itself"), stays, Some(wanted))?;
+            let expected = (tar::EntryType::Symlink, (*target).to_owned());
+            ctx.equal(format!("the link {name} itself"), stays, Some(expected))?;
         }
     }
     Ok(())

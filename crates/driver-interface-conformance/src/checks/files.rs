@@ -29,41 +29,41 @@ const READ_AND_WRITE: &[Operation] = &[
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/round-trip",
-        "What is written is read again, byte by byte, while the container is created, running or ended.",
+        "Written content is read back byte for byte while the container is created, running or exited.",
         run!(round_trip),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/seen-inside",
-        "A file written before the start or while it runs is seen by the container, and the container's files are read.",
+        "The container sees files written before its start or while it runs, and its own files can be read.",
         run!(seen_inside),
     )
     .properties(&[Property::CreatedState, Property::FilesWhileStopped])
     .requires(READ_AND_WRITE),
     Check::must(
         "files/large-round-trip",
-        "A file of many megabytes is streamed in and out, without being cut or changed.",
+        "A file of many megabytes is streamed in and out unchanged.",
         run!(large),
     )
     .limit(180)
     .requires(READ_AND_WRITE),
     Check::must(
         "files/limit",
-        "A file larger than the limit is refused, not cut; one of just the limit is read.",
+        "A file larger than the limit is refused, not truncated; one of exactly the limit is read.",
         run!(limit),
     )
     .requires(READ_AND_WRITE),
     Check::must(
         "files/no-such-file",
-        "Reading what is not there is `FileSystemError`, not retryable.",
+        "Reading a missing file is `FileSystemError`, not retryable.",
         run!(no_such_file),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream]),
     Check::must(
         "files/folder-is-no-file",
-        "A folder is neither read nor replaced by a file.",
-        run!(folder),
+        "A directory is neither read as a file nor replaced by one.",
+        run!(directory),
     )
     .requires(READ_AND_WRITE),
     Check::must(
@@ -75,10 +75,10 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(READ_AND_WRITE),
     Check::must(
         "files/pattern-names",
-        "Names with `[`, `]`, `*`, `?` and `\\` mean themselves and nothing that they would fit as patterns.",
+        "Names with `[`, `]`, `*`, `?` and `\\` are literal and match no other file.",
         run!(pattern_names),
     )
-    .because("Podman takes paths of files as patterns")
+    .because("Podman treats file paths as glob patterns")
     .requires(READ_AND_WRITE),
     Check::must(
         "files/links-stay-inside",
@@ -120,8 +120,8 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
     let every: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
-    for container in [&created, &running, &ended] {
+    let (exited, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &exited] {
         let id = &container.id;
         let before = ctx.get(id).await?;
         for (name, content) in [
@@ -131,9 +131,9 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         ] {
             let at = format!("/home/{name}");
             write(&ctx, id, &at, content.clone()).await?;
-            let seen = read(&ctx, id, &at).await?;
+            let actual = read(&ctx, id, &at).await?;
             let about = format!("{at} of a container that is {}", before.status);
-            ctx.ensure(about, seen == content, (seen.len(), content.len()))?;
+            ctx.ensure(about, actual == content, (actual.len(), content.len()))?;
         }
         ctx.equal("the container", ctx.get(id).await?, before)?;
     }
@@ -143,22 +143,22 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
 async fn seen_inside(ctx: Ctx) -> CheckResult {
     let script = "cat /home/first; echo ready; until [ -e /home/second ]; do sleep 1; done; \
                   cat /home/second; echo from inside > /home/third";
-    let made = ctx.driver().create_container(&writable(&ctx, script)).await?;
-    write(&ctx, &made.id, "/home/first", "before the start\n").await?;
-    ctx.driver().start_container(&made.id).await?;
-    ctx.printed(&made.id, "ready").await?;
-    write(&ctx, &made.id, "/home/second", "while it runs\n").await?;
-    let ended = ctx.ended(&made.id).await?;
-    ctx.equal("exit code", ended.exit_code(), Some(0))?;
-    let logs = ctx.printed(&made.id, "while it runs").await?;
+    let created = ctx.driver().create_container(&writable(&ctx, script)).await?;
+    write(&ctx, &created.id, "/home/first", "before the start\n").await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.printed(&created.id, "ready").await?;
+    write(&ctx, &created.id, "/home/second", "while it runs\n").await?;
+    let exited = ctx.exited(&created.id).await?;
+    ctx.equal("exit code", exited.exit_code(), Some(0))?;
+    let logs = ctx.printed(&created.id, "while it runs").await?;
     ctx.equal(
-        "what the container saw",
+        "content seen by the container",
         logs.as_str(),
         "before the start\nready\nwhile it runs\n",
     )?;
     ctx.equal(
-        "what it wrote",
-        read(&ctx, &made.id, "/home/third").await?.as_ref(),
+        "content written by the container",
+        read(&ctx, &created.id, "/home/third").await?.as_ref(),
         b"from inside\n".as_slice(),
     )
 }
@@ -175,35 +175,35 @@ async fn large(ctx: Ctx) -> CheckResult {
         .write_file(&running.id, &at, WriteFile::new(content))
         .await?;
     let mut stream = ctx.driver().read_file_stream(&running.id, &at).await?;
-    let (mut seen, mut same) = (0_u64, true);
-    let mut wanted = pieces.iter().flat_map(|piece| piece.iter());
+    let (mut actual, mut same) = (0_u64, true);
+    let mut expected = pieces.iter().flat_map(|piece| piece.iter());
     while let Some(piece) = ctx.ends("the next piece", stream.next()).await? {
         let piece = piece?;
-        seen += piece.len() as u64;
-        same = same && piece.iter().all(|byte| wanted.next() == Some(byte));
+        actual += piece.len() as u64;
+        same = same && piece.iter().all(|byte| expected.next() == Some(byte));
     }
-    ctx.equal("bytes that came back", seen, length)?;
+    ctx.equal("bytes returned", actual, length)?;
     ctx.ensure("they are the same", same, same)
 }
 
 async fn limit(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
-    write(&ctx, &made.id, "/home/file", "12345").await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    write(&ctx, &created.id, "/home/file", "12345").await?;
     let at = path("/home/file")?;
     let just = ctx
         .driver()
-        .read_file(&made.id, &at, ReadFileOptions::limit(5))
+        .read_file(&created.id, &at, ReadFileOptions::limit(5))
         .await?;
     ctx.equal("a file of just the limit", just.as_ref(), b"12345".as_slice())?;
     for limit in [4, 0] {
         let result = ctx
             .driver()
-            .read_file(&made.id, &at, ReadFileOptions::limit(limit))
+            .read_file(&created.id, &at, ReadFileOptions::limit(limit))
             .await;
         let error = ctx.refused(format!("a limit of {limit}"), result, &[codes::FILE_SYSTEM_ERROR])?;
         ctx.equal("retryable", error.is_retryable(), false)?;
     }
-    let whole = ctx.driver().read_file_stream(&made.id, &at).await?;
+    let whole = ctx.driver().read_file_stream(&created.id, &at).await?;
     ctx.equal(
         "the stream has no limit",
         whole.read_all(10).await?.as_ref(),
@@ -212,43 +212,39 @@ async fn limit(ctx: Ctx) -> CheckResult {
 }
 
 async fn no_such_file(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     for at in ["/home/nothing", "/no/such/folder/file", "/etc/passwd/file"] {
         let result = ctx
             .driver()
-            .read_file(&made.id, &path(at)?, ReadFileOptions::default())
+            .read_file(&created.id, &path(at)?, ReadFileOptions::default())
             .await;
         let error = ctx.refused(at, result, &[codes::FILE_SYSTEM_ERROR])?;
         ctx.equal(format!("retryable ({at})"), error.is_retryable(), false)?;
-        let stream = ctx.driver().read_file_stream(&made.id, &path(at)?).await;
+        let stream = ctx.driver().read_file_stream(&created.id, &path(at)?).await;
         ctx.refused(format!("{at} as a stream"), stream, &[codes::FILE_SYSTEM_ERROR])?;
     }
-    let there = read(&ctx, &made.id, "/etc/passwd").await?;
-    ctx.ensure(
-        "the control: a file that is there",
-        !there.is_empty(),
-        there.len(),
-    )
+    let there = read(&ctx, &created.id, "/etc/passwd").await?;
+    ctx.ensure("the control: an existing file", !there.is_empty(), there.len())
 }
 
-async fn folder(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+async fn directory(ctx: Ctx) -> CheckResult {
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     for at in ["/home", "/"] {
         let result = ctx
             .driver()
-            .read_file(&made.id, &path(at)?, ReadFileOptions::default())
+            .read_file(&created.id, &path(at)?, ReadFileOptions::default())
             .await;
         ctx.refused(format!("reading {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
         let result = ctx
             .driver()
-            .write_file(&made.id, &path(at)?, WriteFile::new("x"))
+            .write_file(&created.id, &path(at)?, WriteFile::new("x"))
             .await;
         ctx.refused(format!("writing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
     }
-    write(&ctx, &made.id, "/home/file", "still a folder").await?;
+    write(&ctx, &created.id, "/home/file", "still a directory").await?;
     ctx.equal(
         "a file in it",
-        read(&ctx, &made.id, "/home/file").await?.len(),
+        read(&ctx, &created.id, "/home/file").await?.len(),
         14,
     )
 }
@@ -283,15 +279,15 @@ pub(super) fn fails_with<T: Debug>(
     ctx: &Ctx,
     about: impl Display,
     result: DriverResult<T>,
-    wanted: FileSystemErrorKind,
+    expected: FileSystemErrorKind,
 ) -> CheckResult<DriverError> {
     let error = ctx.refused(&about, result, &[codes::FILE_SYSTEM_ERROR])?;
     let kind = match &error {
         DriverError::System(SystemError::FileSystem(error)) => Some(error.kind()),
         _ => None,
     };
-    ctx.equal(format!("the kind ({about})"), kind, Some(wanted))?;
-    let is_missing = wanted == FileSystemErrorKind::NotFound;
+    ctx.equal(format!("the kind ({about})"), kind, Some(expected))?;
+    let is_missing = expected == FileSystemErrorKind::NotFound;
     ctx.equal(
         format!("is not found ({about})"),
         error.is_not_found(),
@@ -302,12 +298,12 @@ pub(super) fn fails_with<T: Debug>(
 
 async fn error_kinds(ctx: Ctx) -> CheckResult {
     use FileSystemErrorKind as Kind;
-    let made = ctx.driver().create_container(&writable(&ctx, "true")).await?;
+    let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
     let long = format!("/home/{}", "n".repeat(256));
-    for id in [&made.id, &running.id] {
+    for id in [&created.id, &running.id] {
         write(&ctx, id, "/home/file", "12345").await?;
-        for (at, wanted) in [
+        for (at, expected) in [
             ("/home/nothing", Kind::NotFound),
             ("/no/such/folder/file", Kind::NotFound),
             ("/home", Kind::IsADirectory),
@@ -319,17 +315,17 @@ async fn error_kinds(ctx: Ctx) -> CheckResult {
                 .driver()
                 .read_file(id, &path, ReadFileOptions::default())
                 .await;
-            let error = fails_with(&ctx, format!("reading {at}"), result, wanted)?;
+            let error = fails_with(&ctx, format!("reading {at}"), result, expected)?;
             ctx.equal(
                 format!("the effect of reading {at}"),
                 error.effect(),
                 Effect::NotApplied,
             )?;
             let result = ctx.driver().read_file_stream(id, &path).await;
-            fails_with(&ctx, format!("streaming {at}"), result, wanted)?;
+            fails_with(&ctx, format!("streaming {at}"), result, expected)?;
             if at != "/home/nothing" {
                 let result = ctx.driver().write_file(id, &path, WriteFile::new("x")).await;
-                fails_with(&ctx, format!("writing {at}"), result, wanted)?;
+                fails_with(&ctx, format!("writing {at}"), result, expected)?;
             }
         }
         let at = path("/home/file")?;
@@ -346,14 +342,14 @@ async fn error_kinds(ctx: Ctx) -> CheckResult {
 async fn pattern_names(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&writable(&ctx, SERVE)).await?;
     let running = ctx.ready(&writable(&ctx, SERVE)).await?;
-    let (ended, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
-    for container in [&created, &running, &ended] {
+    let (exited, _) = ctx.finished(&writable(&ctx, "exit 3")).await?;
+    for container in [&created, &running, &exited] {
         let (id, status) = (&container.id, ctx.get(&container.id).await?.status);
         for (pattern, fits) in PATTERNS {
             write(&ctx, id, &format!("/home/{fits}"), *fits).await?;
             let at = path(&format!("/home/{pattern}"))?;
             let result = ctx.driver().read_file(id, &at, ReadFileOptions::default()).await;
-            let about = format!("{at} of a container that is {status}, with {fits} beside it");
+            let about = format!("{at} of a container that is {status}, next to {fits}");
             fails_with(&ctx, about, result, FileSystemErrorKind::NotFound)?;
         }
         for content in ["first", "second"] {
@@ -363,16 +359,16 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
             }
             for (pattern, fits) in PATTERNS {
                 let at = format!("/home/{pattern}");
-                let wanted = format!("{content} {pattern}");
+                let expected = format!("{content} {pattern}");
                 let about = format!("{at} of a container that is {status}");
-                ctx.equal(about, read(&ctx, id, &at).await?.as_ref(), wanted.as_bytes())?;
+                ctx.equal(about, read(&ctx, id, &at).await?.as_ref(), expected.as_bytes())?;
                 let beside = read(&ctx, id, &format!("/home/{fits}")).await?;
-                ctx.equal(format!("{fits} beside it"), beside.as_ref(), fits.as_bytes())?;
+                ctx.equal(format!("{fits} next to it"), beside.as_ref(), fits.as_bytes())?;
             }
         }
-        for folder in ["f[x]", "f*"] {
-            let inside = format!("/home/{folder}/file");
-            let file = WriteFile::new(folder).create_parents(true);
+        for directory in ["f[x]", "f*"] {
+            let inside = format!("/home/{directory}/file");
+            let file = WriteFile::new(directory).create_parents(true);
             ctx.driver()
                 .write_file(
                     id,
@@ -384,7 +380,7 @@ async fn pattern_names(ctx: Ctx) -> CheckResult {
             ctx.equal(
                 &inside,
                 read(&ctx, id, &inside).await?.as_ref(),
-                folder.as_bytes(),
+                directory.as_bytes(),
             )?;
         }
     }

@@ -18,11 +18,11 @@ pub(super) const CHECKS: &[Check] = &[
          137.",
         run!(outlives),
     )
-    .because("the kernel keeps from the first process every signal that it does not handle")
+    .because("the kernel does not deliver signals to PID 1 that it does not handle")
     .config(NEEDS),
     Check::must(
         "lifecycle/first-process/handles-the-stop-signal",
-        "Without an init process, a program that handles the stop signal ends by it.",
+        "Without an init process, a program that handles the stop signal exits on it.",
         run!(handles),
     )
     .config(NEEDS),
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     .config(NEEDS),
     Check::must(
         "lifecycle/first-process/cannot-kill-itself",
-        "A main process that kills itself ends with 137 behind an init process, and goes on where it is the first.",
+        "A main process that kills itself exits with 137 under an init process, and continues as PID 1.",
         run!(kills_itself),
     )
     .config(NEEDS),
@@ -66,33 +66,33 @@ async fn stopped(
 
 async fn outlives(ctx: Ctx) -> CheckResult {
     let grace = Duration::from_secs(2);
-    let begun = Instant::now();
-    let (outcome, ended) = stopped(&ctx, &sleeper(&ctx, false), grace).await?;
-    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    let began = Instant::now();
+    let (outcome, exited) = stopped(&ctx, &sleeper(&ctx, false), grace).await?;
+    ctx.took("the stop", began, grace, Duration::from_secs(30))?;
     ctx.equal(
         "outcome and exit code",
-        (outcome, ended.exit_code()),
+        (outcome, exited.exit_code()),
         (StopOutcome::Killed, Some(137)),
     )
 }
 
 async fn handles(ctx: Ctx) -> CheckResult {
     let script = "trap 'exit 7' TERM; while true; do sleep 600 & wait $!; done";
-    let (outcome, ended) = stopped(&ctx, &ctx.script(script).init(false), GRACE).await?;
+    let (outcome, exited) = stopped(&ctx, &ctx.script(script).init(false), GRACE).await?;
     ctx.equal(
         "outcome and exit code",
-        (outcome, ended.exit_code()),
+        (outcome, exited.exit_code()),
         (StopOutcome::Stopped, Some(7)),
     )
 }
 
 async fn behind_init(ctx: Ctx) -> CheckResult {
-    let begun = Instant::now();
-    let (outcome, ended) = stopped(&ctx, &sleeper(&ctx, true), GRACE).await?;
-    ctx.took("the stop", begun, Duration::ZERO, GRACE / 2)?;
+    let began = Instant::now();
+    let (outcome, exited) = stopped(&ctx, &sleeper(&ctx, true), GRACE).await?;
+    ctx.took("the stop", began, Duration::ZERO, GRACE / 2)?;
     ctx.equal(
         "outcome and exit code",
-        (outcome, ended.exit_code()),
+        (outcome, exited.exit_code()),
         (StopOutcome::Stopped, Some(143)),
     )
 }
@@ -100,10 +100,10 @@ async fn behind_init(ctx: Ctx) -> CheckResult {
 async fn kills_itself(ctx: Ctx) -> CheckResult {
     let script = "kill -9 $$; echo alive; exit 3";
     for (init, code, printed) in [(true, 137, ""), (false, 3, "alive\n")] {
-        let (ended, logs) = ctx.finished(&ctx.script(script).init(init)).await?;
+        let (exited, logs) = ctx.finished(&ctx.script(script).init(init)).await?;
         ctx.equal(
             format!("exit code and logs with `init` as {init}"),
-            (ended.exit_code(), logs.as_str()),
+            (exited.exit_code(), logs.as_str()),
             (Some(code), printed),
         )?;
     }

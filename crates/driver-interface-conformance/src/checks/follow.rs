@@ -13,21 +13,21 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "logs/follow-ends",
-        "Following ends with the container and has everything it printed.",
+        "Following ends when the container exits and returns its complete output.",
         run!(follow_ends),
     ),
     Check::must(
         "logs/follow-ended",
-        "Following a container that has ended returns at once.",
+        "Following an exited container returns immediately.",
         run!(follow_ended),
     ),
     Check::must(
         "logs/follow-waits-for-start",
-        "Following a container that was not started yet waits for its start and end.",
+        "Following a container that is not started yet waits for its start and exit.",
         run!(follow_created),
     )
     .properties(&[Property::CreatedState])
-    .because("engines end the stream at once, so whoever attaches before the start sees nothing"),
+    .because("engines end the stream immediately, so a reader that attaches before the start sees nothing"),
     Check::must(
         "logs/follow-removed",
         "Following ends when the container is removed.",
@@ -56,7 +56,7 @@ async fn joined(
         Ok(Err(error)) => Err(Verdict::Broken(error.to_string())),
         Err(_) => {
             abort.abort();
-            Err(Failure::new(about, format!("to end within {limit:?}"), "it goes on").into())
+            Err(Failure::new(about, format!("to end within {limit:?}"), "it continues").into())
         }
     }
 }
@@ -64,37 +64,37 @@ async fn joined(
 async fn follow_ends(ctx: Ctx) -> CheckResult {
     let running = ctx.started(&ctx.script("seq 1 300; sleep 2; echo last")).await?;
     let logs = joined("following", following(&ctx, &running.id)).await?;
-    let wanted: String = (1..=300)
+    let expected: String = (1..=300)
         .map(|number| format!("{number}\n"))
         .chain(["last\n".to_owned()])
         .collect();
     ctx.ensure(
         "everything it printed",
-        logs == wanted,
-        first_difference(&logs, &wanted),
+        logs == expected,
+        first_difference(&logs, &expected),
     )?;
     ctx.ensure(
-        "it has ended by then",
-        ctx.ended(&running.id).await?.exit.is_some(),
+        "it has exited by then",
+        ctx.exited(&running.id).await?.exit.is_some(),
         "it has not",
     )
 }
 
 async fn follow_ended(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
-    let logs = joined("following", following(&ctx, &ended.id)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
+    let logs = joined("following", following(&ctx, &exited.id)).await?;
     ctx.equal("logs", logs, "one\ntwo\n".to_owned())
 }
 
 async fn follow_created(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("echo one; sleep 1; echo two"))
         .await?;
-    let task = following(&ctx, &made.id);
+    let task = following(&ctx, &created.id);
     sleep(Duration::from_secs(1)).await;
-    ctx.ensure("it waits for the start", !task.is_finished(), "it has ended")?;
-    ctx.driver().start_container(&made.id).await?;
+    ctx.ensure("it waits for the start", !task.is_finished(), "it has exited")?;
+    ctx.driver().start_container(&created.id).await?;
     ctx.equal("logs", joined("following", task).await?, "one\ntwo\n".to_owned())
 }
 
@@ -106,7 +106,7 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "both wait",
         tasks.iter().all(|task| !task.is_finished()),
-        "one has ended",
+        "one has exited",
     )?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())

@@ -16,26 +16,26 @@ pub(super) const CHECKS: &[Check] = &[
     .without_image(),
     Check::must(
         "health/counts-add-up",
-        "Total is running plus stopped plus others.",
+        "The total is running plus stopped plus other containers.",
         run!(counts_add_up),
     ),
     Check::must(
         "health/counts-match-the-list",
-        "The counts are those of the driver's own containers, as a list has them.",
+        "The counts match a list of the driver's own containers.",
         run!(counts_match),
     )
     .exclusive(),
     Check::must(
         "health/container-runs",
-        "A container without a health check of its own is healthy exactly while it runs.",
+        "A container without a health check is healthy exactly while it runs.",
         run!(container_runs),
     ),
 ];
 
 async fn engine_answers(ctx: Ctx) -> CheckResult {
-    let begun = Instant::now();
+    let began = Instant::now();
     let health = ctx.driver().health_check().await?;
-    ctx.took("the health check", begun, Duration::ZERO, Duration::from_secs(10))?;
+    ctx.took("the health check", began, Duration::ZERO, Duration::from_secs(10))?;
     ctx.equal("status", health.status, HealthStatus::Healthy)?;
     ctx.equal("version", health.version.as_str(), ctx.driver().version())?;
     ctx.equal("error", health.error, None)?;
@@ -76,22 +76,24 @@ async fn counts_match(ctx: Ctx) -> CheckResult {
 }
 
 async fn container_runs(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     ctx.equal(
         "before the start",
-        ctx.driver().is_container_healthy(&made.id).await?,
+        ctx.driver().is_container_healthy(&created.id).await?,
         false,
     )?;
-    ctx.driver().start_container(&made.id).await?;
+    ctx.driver().start_container(&created.id).await?;
     ctx.equal(
         "while it runs",
-        ctx.driver().is_container_healthy(&made.id).await?,
+        ctx.driver().is_container_healthy(&created.id).await?,
         true,
     )?;
-    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
+    ctx.driver()
+        .stop_container(&created.id, StopOptions::kill())
+        .await?;
     ctx.equal(
-        "after its end",
-        ctx.driver().is_container_healthy(&made.id).await?,
+        "after its exit",
+        ctx.driver().is_container_healthy(&created.id).await?,
         false,
     )
 }

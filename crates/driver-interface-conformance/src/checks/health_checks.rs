@@ -16,31 +16,31 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "health/check-passes",
-        "A container with a health check is healthy once it passes, and is not before.",
+        "A container with a health check is healthy once the check passes, not before.",
         run!(passes),
     )
     .config(NEEDS),
     Check::must(
         "health/check-fails",
-        "A health check that fails as often as it may makes the container unhealthy, with streak and output; it runs on.",
+        "A container whose health check exceeds its retries is unhealthy, with streak and output, and keeps running.",
         run!(fails),
     )
     .config(NEEDS),
     Check::must(
         "health/check-recovers",
-        "An unhealthy container whose health check passes again is healthy.",
+        "An unhealthy container is healthy once its health check passes again.",
         run!(recovers),
     )
     .config(NEEDS),
     Check::must(
         "health/check-command",
-        "A health check given word by word goes through no shell.",
+        "A health check in exec form runs without a shell.",
         run!(command),
     )
     .config(NEEDS),
     Check::must(
         "health/check-timeout",
-        "A health check that takes longer than it may has failed.",
+        "A health check that exceeds its timeout has failed.",
         run!(times_out),
     )
     .config(NEEDS),
@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
     .config(NEEDS),
     Check::must(
         "health/check-none",
-        "Without a health check there is no health in the instance.",
+        "The instance of a container without a health check has no health.",
         run!(none),
     )
     .config(NEEDS),
@@ -62,8 +62,8 @@ fn is(status: ContainerHealthStatus) -> impl Fn(&ContainerInstance) -> bool {
     move |now| now.health.as_ref().is_some_and(|health| health.status == status)
 }
 
-async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, wanted: bool) -> CheckResult {
-    ctx.equal(about, ctx.driver().is_container_healthy(id).await?, wanted)
+async fn healthy(ctx: &Ctx, about: &str, id: &ContainerId, expected: bool) -> CheckResult {
+    ctx.equal(about, ctx.driver().is_container_healthy(id).await?, expected)
 }
 
 fn quick(line: &str) -> HealthCheck {
@@ -102,7 +102,7 @@ async fn fails(ctx: Ctx) -> CheckResult {
         .last_output
         .as_ref()
         .is_some_and(|output| output.contains("it is ill"));
-    ctx.ensure("what it printed is told", said, &health)?;
+    ctx.ensure("its output is reported", said, &health)?;
     ctx.equal("it runs on", now.status, ContainerStatus::Running)
 }
 

@@ -11,35 +11,36 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "config/mount-targets",
-        "Mount targets that are relative, the root, or there twice are refused.",
+        "Mount targets that are relative, the root, or duplicates are refused.",
         run!(mount_targets),
     )
     .without_image(),
     Check::must(
         "config/host-mounts",
-        "Bind mounts of engines' sockets and state, the host's own directories, logs, homes and credentials are refused.",
+        "Bind mounts of engine sockets and state, system directories, logs, homes and credentials are refused.",
         run!(host_mounts),
     )
     .without_image(),
     Check::must(
         "config/host-network",
-        "The host's network and another container's are refused.",
+        "The networks of the host and of other containers are refused.",
         run!(host_network),
     )
     .without_image(),
     Check::must(
         "config/binds-need-a-policy",
-        "A bind mount of a path that nobody has allowed is refused, with what to call to allow it.",
+        "A bind mount of a path that is not allowed is refused, and the hint names the call that allows it.",
         run!(binds_need_policy),
     )
-    .because("a list of what is dangerous is never complete")
+    .because("a list of dangerous paths is never complete")
     .without_image(),
     Check::must(
         "config/dangerous-capabilities",
-        "Capabilities that reach beyond the container, such as `SYS_ADMIN` and `NET_RAW`, are refused unless allowed.",
+        "Capabilities with effects outside the container, such as `SYS_ADMIN` and `NET_RAW`, are refused \
+         unless allowed.",
         run!(dangerous_capabilities),
     )
-    .because("on a shared network a container with `NET_RAW` can take another one's address")
+    .because("on a shared network a container with `NET_RAW` can take the address of another container")
     .without_image(),
 ];
 
@@ -51,7 +52,7 @@ async fn mount_targets(ctx: Ctx) -> CheckResult {
     let twice = config(&ctx)
         .mount(VolumeMount::volume("data-1", "/data"))
         .mount(VolumeMount::volume("data-2", "/data"));
-    refused(&ctx, "one target twice", &twice, "volumes[1].target").await?;
+    refused(&ctx, "a duplicate target", &twice, "volumes[1].target").await?;
     Ok(())
 }
 
@@ -113,13 +114,13 @@ async fn binds_need_policy(ctx: Ctx) -> CheckResult {
     let source = format!("/{}", ctx.name());
     let config = config(&ctx).mount(VolumeMount::bind(source.as_str(), "/host").read_only(true));
     let result = ctx.driver().create_container(&config).await;
-    let error = ctx.refused("a bind mount that nobody allowed", result, bind_refusals(&ctx))?;
+    let error = ctx.refused("a bind mount that is not allowed", result, bind_refusals(&ctx))?;
     if error.code() == codes::CONFIGURATION_ERROR {
         let violations = error.to_report().violations;
-        let told = violations
+        let reported = violations
             .iter()
             .any(|violation| violation.path == "volumes[0].source" && violation.message.contains("allow"));
-        ctx.ensure("a violation that says how to allow it", told, violations)?;
+        ctx.ensure("a violation with the call that allows it", reported, violations)?;
     }
     Ok(())
 }
@@ -152,7 +153,7 @@ async fn host_network(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }

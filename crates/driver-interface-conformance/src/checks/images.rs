@@ -12,47 +12,52 @@ use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "images/get",
-        "An image is found by its name however it is spelled, the same every time and by every driver.",
+        "An image is found under every spelling of its name, with the same result for every call and driver.",
         run!(get),
     )
     .requires(&[Operation::GetImage]),
     Check::must(
         "images/get-missing",
-        "An image that the engine does not have is `None`, never an error.",
+        "`get_image` of a missing image is `None`, never an error.",
         run!(get_missing),
     )
     .requires(&[Operation::GetImage])
     .without_image(),
     Check::must(
         "images/list",
-        "The list has the images that have a name, each once, in order, and an imported one while it is there.",
+        "The list has each named image once, in order, including an imported one until it is removed.",
         run!(list),
     )
-    .requires(&[Operation::ListImages, Operation::ImportImage, Operation::RemoveImage])
+    .requires(&[
+        Operation::ListImages,
+        Operation::ImportImage,
+        Operation::RemoveImage,
+    ])
     .without_image(),
     Check::must(
         "images/list-filter",
-        "A list by name has that image alone; by a label that none has it is empty.",
+        "A filter by name selects that image only; a filter by a label that no image has selects none.",
         run!(list_filter),
     )
     .requires(&[Operation::ListImages]),
     Check::must(
         "images/load",
-        "A saved image is loaded under its names with its labels, and containers can be made from it.",
+        "A saved image is loaded with its names and labels, and containers can be created from it.",
         run!(load),
     )
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
         "images/load-broken",
-        "What is no saved image is `ImageImportError`; a stream that fails fails the load.",
+        "Loading data that is not a saved image is `ImageImportError`; a failing stream fails the load.",
         run!(load_broken),
     )
     .requires(&[Operation::LoadImage])
     .without_image(),
     Check::must(
         "images/import-broken",
-        "An import of what is no archive is `ImageImportError`, one whose stream fails has its error; no image appears.",
+        "Importing data that is not an archive is `ImageImportError`; a failing stream fails the import; no \
+         image is created.",
         run!(import_broken),
     )
     .requires(&[Operation::ImportImage, Operation::GetImage])
@@ -73,7 +78,7 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 fn tar(files: &[(&str, &[u8])]) -> CheckResult<Vec<u8>> {
-    let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be made: {error}"));
+    let broken = |error: std::io::Error| Verdict::Broken(format!("an archive could not be created: {error}"));
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -150,7 +155,7 @@ async fn same_however_spelled(ctx: &Ctx, image: &ImageRef) -> CheckResult {
                 .references
                 .iter()
                 .any(|name| name.canonical() == image.canonical());
-            ctx.ensure("its names have the one it was asked by", known, &found)?;
+            ctx.ensure("its names include the requested one", known, &found)?;
             ctx.equal(
                 "it is the same every time",
                 &found,
@@ -181,31 +186,31 @@ async fn get_missing(ctx: Ctx) -> CheckResult {
 async fn list(ctx: Ctx) -> CheckResult {
     let image = ImageRef::new(format!("localhost/{}:imported", ctx.name()))?;
     let canonical = image.canonical();
-    let seen = async || -> CheckResult<Vec<ImageInfo>> {
+    let actual = async || -> CheckResult<Vec<ImageInfo>> {
         Ok(ctx.driver().list_images(&ImageFilter::default()).await?)
     };
     let has = |all: &[ImageInfo]| {
         let of_it = |info: &&ImageInfo| info.references.iter().any(|name| name.canonical() == canonical);
         all.iter().filter(of_it).count()
     };
-    ctx.equal("before", has(&seen().await?), 0)?;
+    ctx.equal("before", has(&actual().await?), 0)?;
     let root = tar(&[("etc/file", ctx.name().as_bytes())])?;
     ctx.driver().import_image(&image, root.into()).await?;
-    let all = seen().await?;
-    ctx.equal("while it is there", has(&all), 1)?;
+    let all = actual().await?;
+    ctx.equal("while it exists", has(&all), 1)?;
     let named = all.iter().all(|image| !image.references.is_empty());
     ctx.ensure("all have a name", named, &all)?;
     let mut ids: Vec<&str> = all.iter().map(|image| image.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
-    ctx.equal("each is there once", ids.len(), all.len())?;
+    ctx.equal("each is listed once", ids.len(), all.len())?;
     let firsts: Vec<_> = all
         .iter()
         .map(|image| (image.references.first(), &image.id))
         .collect();
     ctx.ensure("they are in order", firsts.is_sorted(), &firsts)?;
     ctx.driver().remove_image(&image).await?;
-    ctx.equal("after", has(&seen().await?), 0)
+    ctx.equal("after", has(&actual().await?), 0)
 }
 
 async fn list_filter(ctx: Ctx) -> CheckResult {
@@ -214,19 +219,19 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
     let found = ctx.driver().list_images(&by_name).await?;
     ctx.equal("images of the name", found.len(), 1)?;
     ctx.ensure(
-        "it is the right one",
+        "it is the requested image",
         found.iter().all(|image| by_name.matches(image)),
         &found,
     )?;
     let by_label = ImageFilter::default().label("conformance-label", ctx.name());
     ctx.equal(
-        "images with a label that none has",
+        "images with an unused label",
         ctx.driver().list_images(&by_label).await?.len(),
         0,
     )?;
     let missing = ImageFilter::default().reference(ImageRef::new(format!("localhost/{}:none", ctx.name()))?);
     ctx.equal(
-        "images of a name that none has",
+        "images of an unused name",
         ctx.driver().list_images(&missing).await?.len(),
         0,
     )?;
@@ -238,10 +243,10 @@ async fn list_filter(ctx: Ctx) -> CheckResult {
 pub(super) async fn usable(ctx: &Ctx, image: &ImageRef) -> CheckResult {
     let mut config = ctx.program(["true"]).pull_policy(PullPolicy::Never);
     config.image = image.to_string();
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.equal("the image of a container", made.image.as_str(), image.as_str())?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.equal("the image of a container", created.image.as_str(), image.as_str())?;
     ctx.driver()
-        .remove_container(&made.id, driver_interface_types::RemoveOptions::default())
+        .remove_container(&created.id, driver_interface_types::RemoveOptions::default())
         .await?;
     Ok(())
 }

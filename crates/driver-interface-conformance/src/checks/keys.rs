@@ -8,32 +8,32 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "keys/same-key-same-container",
-        "Creating again with the same key and config returns the same container, also through another driver.",
+        "A second creation with the same key and config returns the same container, also through another driver.",
         run!(same_key),
     ),
     Check::must(
         "keys/made-up-name-is-kept",
-        "With a key and no name, a second creation finds the container of the first.",
+        "With a key and no name, a second creation returns the container of the first.",
         run!(no_name),
     ),
     Check::must(
         "keys/other-config-refused",
-        "A known key with another config is refused, and the container is unchanged.",
+        "A known key with a different config is refused, and the container is unchanged.",
         run!(other_config),
     ),
     Check::must(
         "keys/no-key-no-sharing",
-        "Without a key every creation makes a container of its own.",
+        "Every creation without a key creates a new container.",
         run!(no_key),
     ),
     Check::must(
         "keys/free-after-removal",
-        "After its container is removed, a key makes a new one.",
+        "After its container is removed, a key creates a new one.",
         run!(after_removal),
     ),
     Check::must(
         "keys/concurrent",
-        "Creations with one key at once all return the same container, and there is one.",
+        "Concurrent creations with one key all return the same container, and only one exists.",
         run!(concurrent),
     ),
 ];
@@ -46,7 +46,7 @@ async fn same_key(ctx: Ctx) -> CheckResult {
     ctx.equal("ids", (&second.id, &third.id), (&first.id, &first.id))?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -59,7 +59,7 @@ async fn no_name(ctx: Ctx) -> CheckResult {
     ctx.equal("id and name", (second.id, second.name), (first.id, first.name))?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }
@@ -83,7 +83,7 @@ async fn other_config(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "the containers",
-        ctx.driver().list_containers(&ctx.own()).await?,
+        ctx.driver().list_containers(&ctx.session_filter()).await?,
         vec![ctx.get(&first.id).await?],
     )
 }
@@ -111,18 +111,18 @@ async fn concurrent(ctx: Ctx) -> CheckResult {
         ctx.second_driver().await?,
         ctx.script("true").operation_key(ctx.name()),
     );
-    let made = ctx
+    let created = ctx
         .together(16, |number| {
             let (driver, config) = (ctx.in_turn(&second, number).clone(), config.clone());
             async move { driver.create_container(&config).await }
         })
         .await?;
-    let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let ids: std::collections::BTreeSet<_> = made.iter().map(|one| one.id.as_str()).collect();
+    let created = created.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ids: std::collections::BTreeSet<_> = created.iter().map(|one| one.id.as_str()).collect();
     ctx.equal("different ids", ids.len(), 1)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         1,
     )
 }

@@ -7,14 +7,14 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "limits/memory-holds",
-        "A process that needs more memory than its limit is killed; one that needs less is not.",
+        "A process that exceeds the memory limit is killed; one below it is not.",
         run!(memory),
     )
     .guarantees(&[Guarantee::Memory])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/pids-hold",
-        "No more processes can live at once than the limit says.",
+        "The number of live processes never exceeds the limit.",
         run!(pids),
     )
     .guarantees(&[Guarantee::Pids])
@@ -29,14 +29,14 @@ pub(super) const CHECKS: &[Check] = &[
     .exclusive(),
     Check::must(
         "limits/tmp-is-bounded",
-        "The writable /tmp of a read-only container has a size.",
+        "The writable /tmp of a read-only container has a size limit.",
         run!(tmp),
     )
     .guarantees(&[Guarantee::ReadOnly])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "limits/disk-holds",
-        "No more can be written to the container's own file system than the limit says.",
+        "Writes to the container's file system fail beyond the disk limit.",
         run!(disk),
     )
     .guarantees(&[Guarantee::Disk])
@@ -48,27 +48,27 @@ async fn memory(ctx: Ctx) -> CheckResult {
     let hungry = |mib: u32| {
         format!("dd if=/dev/zero bs=1M count={mib} 2>/dev/null | tail -n 1 | wc -c; echo survived")
     };
-    let (ended, logs) = ctx.finished(&ctx.script(&hungry(8)).memory(64)).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(&hungry(8)).memory(64)).await?;
     ctx.equal(
         "the control that needs less",
-        (ended.exit_code(), logs.contains("survived")),
+        (exited.exit_code(), logs.contains("survived")),
         (Some(0), true),
     )?;
     // The shell replaces itself, so that the process that is killed is the container's main one.
     let script = "dd if=/dev/zero of=/dev/null bs=256M count=1 2>/dev/null";
-    let (ended, _) = ctx
+    let (exited, _) = ctx
         .finished(&ctx.program(["sh", "-c", &format!("exec {script}")]).memory(64))
         .await?;
-    ctx.equal("exit code of one that needs more", ended.exit_code(), Some(137))?;
-    let noted = ended.exit.as_ref().and_then(|exit| exit.oom_killed);
+    ctx.equal("exit code of one that needs more", exited.exit_code(), Some(137))?;
+    let noted = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
     ctx.ensure(
-        "nothing says that memory did not run out",
+        "the instance does not deny that memory ran out",
         noted != Some(false),
         noted,
     )?;
     ctx.equal(
-        "its status, given the engine's note",
-        ended.status,
+        "its status, given the engine's record",
+        exited.status,
         ContainerStatus::of_exit(137, noted),
     )
 }
@@ -106,16 +106,16 @@ async fn cpu(ctx: Ctx) -> CheckResult {
     };
     if control < 1.0 {
         let reason =
-            format!("the machine is too busy to tell: without a limit that holds it got {control:.2} s of 4");
+            format!("inconclusive: host overloaded; without an effective limit it got {control:.2} s of 4");
         return Err(Verdict::NotApplicable(reason));
     }
     // A tenth of four to five seconds, with a margin for the slice that was running at the end.
     ctx.ensure(
-        "0.1 cores give at most 0.8 s of CPU in 4 s",
+        "0.1 cores get at most 0.8 s of CPU in 4 s",
         limited <= 0.8,
         (limited, control),
     )?;
-    ctx.ensure("and they give some", limited >= 0.1, (limited, control))
+    ctx.ensure("and they get some", limited >= 0.1, (limited, control))
 }
 
 async fn tmp(ctx: Ctx) -> CheckResult {

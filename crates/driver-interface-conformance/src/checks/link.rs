@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 
 use crate::ctx::Link;
-use crate::proxy::{Answer, Break, Endpoint, Fault, Injected, Place, Rule, When};
+use crate::proxy::{Answer, Break, Endpoint, Fault, Injected, Position, Rule, When};
 use crate::{Check, CheckResult, Ctx, Failure, Need, SERVE, Verdict, run};
 
 const NEEDS: &[Need] = &[Need::Image, Need::Link];
@@ -24,18 +24,18 @@ pub(super) const CHECKS: &[Check] = &[
          engine applied it.",
         run!(lost_answers),
     )
-    .because("a caller that is told that nothing happened does it again")
+    .because("a caller repeats an operation that is reported as not applied")
     .needs(NEEDS)
     .limit(180),
     Check::must(
         "link/silence-ends-with-an-error",
-        "A call to an engine that no longer answers ends with an error soon after its deadline.",
+        "A call to an engine that stops responding fails soon after its deadline.",
         run!(silence),
     )
     .needs(NEEDS),
     Check::must(
         "link/refused-connection-is-an-error",
-        "A call to an engine that cannot be reached is a retryable error, and a change is reported as not applied.",
+        "A call to an unreachable engine is a retryable error, and a change is reported as not applied.",
         run!(refused),
     )
     .needs(NEEDS),
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/slow-exec-is-whole",
-        "Output over a slow connection is complete, also what arrives after the command has exited.",
+        "Output over a slow connection is complete, also what arrives after the command exited.",
         run!(slow_exec),
     )
     .requires(&[Operation::Exec])
@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
     .needs(NEEDS),
     Check::must(
         "link/cut-file-is-an-error",
-        "A file whose transfer is cut is an error, not a shorter file.",
+        "A file transfer that is cut is an error, not a shorter file.",
         run!(cut_file),
     )
     .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile])
@@ -92,7 +92,7 @@ async fn faulty(ctx: &Ctx, fault: Fault) -> CheckResult<(Link, Injected)> {
 }
 
 fn came_about(ctx: &Ctx, rule: &Injected) -> CheckResult {
-    ctx.ensure("the fault came about", rule.hits() > 0, rule.hits())
+    ctx.ensure("the fault was injected", rule.hits() > 0, rule.hits())
 }
 
 /// Returns the faults that lose a response after the engine has acted on the request.
@@ -103,8 +103,8 @@ fn losses() -> [Fault; 4] {
     [
         Fault::Answer(When::AfterEffect, page),
         Fault::Answer(When::AfterEffect, Answer::new(504).body("upstream timed out")),
-        Fault::Break(Place::BeforeAnswer, Break::Fin),
-        Fault::Break(Place::BeforeAnswer, Break::Reset),
+        Fault::Break(Position::BeforeResponse, Break::Fin),
+        Fault::Break(Position::BeforeResponse, Break::Reset),
     ]
 }
 
@@ -135,7 +135,7 @@ async fn lost_answers(ctx: Ctx) -> CheckResult {
         changes(&ctx, &link, &fault).await?;
         hits += rules.iter().map(|rule| rule.hits()).sum::<usize>();
     }
-    ctx.ensure("the faults came about", hits > 0, hits)
+    ctx.ensure("the faults were injected", hits > 0, hits)
 }
 
 /// Performs every kind of change over a faulty connection, and verifies each over a working one.
@@ -143,15 +143,15 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let (sound, broken) = (ctx.driver(), &link.driver);
     let config = ctx.script(SERVE);
     let created = broken.create_container(&config).await;
-    let listed = sound.list_containers(&ctx.own()).await?;
+    let listed = sound.list_containers(&ctx.session_filter()).await?;
     let there = listed
         .iter()
         .any(|container| Some(&container.name) == config.name.as_ref());
     judge(ctx, "create_container", fault, created, there)?;
 
-    let made = sound.create_container(&ctx.script(SERVE)).await?;
-    let started = broken.start_container(&made.id).await;
-    let runs = status(ctx, &made).await? == ContainerStatus::Running;
+    let created = sound.create_container(&ctx.script(SERVE)).await?;
+    let started = broken.start_container(&created.id).await;
+    let runs = status(ctx, &created).await? == ContainerStatus::Running;
     judge(ctx, "start_container", fault, started, runs)?;
 
     if ctx.declares(Operation::KillContainer) {
@@ -167,9 +167,9 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
     let ended = status(ctx, &running).await? != ContainerStatus::Running;
     judge(ctx, "stop_container", fault, stopped, ended)?;
 
-    let made = sound.create_container(&ctx.script("true")).await?;
-    let removed = broken.remove_container(&made.id, RemoveOptions::force()).await;
-    let gone = sound.get_container(&made.id).await?.is_none();
+    let created = sound.create_container(&ctx.script("true")).await?;
+    let removed = broken.remove_container(&created.id, RemoveOptions::force()).await;
+    let gone = sound.get_container(&created.id).await?.is_none();
     judge(ctx, "remove_container", fault, removed, gone)?;
 
     if ctx.declares(Operation::ListVolumes) {
@@ -179,10 +179,10 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
         let there = listed.iter().any(|volume| volume.name == config.name);
         judge(ctx, "create_volume", fault, created, there)?;
 
-        let made = sound.create_volume(&ctx.volume()).await?;
-        let removed = broken.remove_volume(&made.id).await;
+        let created = sound.create_volume(&ctx.volume()).await?;
+        let removed = broken.remove_volume(&created.id).await;
         let listed = sound.list_volumes(&ResourceFilter::default()).await?;
-        let gone = !listed.iter().any(|volume| volume.id == made.id);
+        let gone = !listed.iter().any(|volume| volume.id == created.id);
         judge(ctx, "remove_volume", fault, removed, gone)?;
     }
     Ok(())
@@ -194,13 +194,13 @@ async fn status(ctx: &Ctx, container: &ContainerInstance) -> CheckResult<Contain
 
 async fn silence(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let (link, rule) = faulty(&ctx, Fault::Break(Place::AfterRequest, Break::Silence)).await?;
+    let (link, rule) = faulty(&ctx, Fault::Break(Position::AfterRequest, Break::Silence)).await?;
     let most = DEADLINE + MARGIN;
     macro_rules! ends_with_an_error {
         ($($call:ident($($argument:expr),*)),+ $(,)?) => {$(
-            let begun = Instant::now();
+            let began = Instant::now();
             let ended = timeout(most * 2, link.driver.$call($($argument),*)).await;
-            ctx.took(stringify!($call), begun, Duration::ZERO, most)?;
+            ctx.took(stringify!($call), began, Duration::ZERO, most)?;
             let failed = matches!(&ended, Ok(Err(_)));
             ctx.ensure(concat!(stringify!($call), " is an error"), failed, ended.map(|_| ()))?;
         )+};
@@ -214,17 +214,17 @@ async fn silence(ctx: Ctx) -> CheckResult {
 }
 
 async fn refused(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let link = ctx.link(DEADLINE).await?;
     link.proxy.set_endpoint(Endpoint::Refused).map_err(broken)?;
     link.proxy.break_all(Break::Fin);
-    let read = link.driver.get_container(&made.id).await;
+    let read = link.driver.get_container(&created.id).await;
     ctx.ensure(
         "a read is a retryable error",
         read.as_ref().is_err_and(DriverError::is_retryable),
         read,
     )?;
-    let change = link.driver.start_container(&made.id).await;
+    let change = link.driver.start_container(&created.id).await;
     ctx.ensure(
         "a change is a retryable error and is not applied",
         change
@@ -232,7 +232,7 @@ async fn refused(ctx: Ctx) -> CheckResult {
             .is_err_and(|error| error.is_retryable() && error.effect() == Effect::NotApplied),
         change,
     )?;
-    let now = ctx.get(&made.id).await?;
+    let now = ctx.get(&created.id).await?;
     ctx.equal("status", now.status, ContainerStatus::Created)
 }
 
@@ -243,7 +243,7 @@ const CUT_AFTER: Duration = Duration::from_secs(2);
 async fn cut_exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for how in [Break::Fin, Break::Reset] {
-        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
+        let (link, rule) = faulty(&ctx, Fault::Break(Position::After(CUT_AFTER), how)).await?;
         let done = link.driver.exec(&running.id, ExecConfig::shell(TALKS)).await;
         let whole = |output: &ExecOutput| {
             output.outcome == ExecOutcome::Exited(7) && output.stdout_text() == "begun\ndone\n"
@@ -275,7 +275,7 @@ async fn cut_exec(ctx: Ctx) -> CheckResult {
 async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for how in [Break::Fin, Break::Reset] {
-        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
+        let (link, rule) = faulty(&ctx, Fault::Break(Position::After(CUT_AFTER), how)).await?;
         let opened = link
             .driver
             .exec_stream(&running.id, ExecConfig::shell(TALKS))
@@ -320,23 +320,23 @@ async fn cut_log_stream(ctx: Ctx) -> CheckResult {
         .collect();
     for how in [Break::Fin, Break::Reset] {
         let running = ctx.ready(&ctx.script(&script)).await?;
-        let (link, rule) = faulty(&ctx, Fault::Break(Place::After(CUT_AFTER), how)).await?;
+        let (link, rule) = faulty(&ctx, Fault::Break(Position::After(CUT_AFTER), how)).await?;
         let options = LogStreamOptions::default().follow(true);
         let opened = link.driver.stream_container_logs(&running.id, options).await;
-        let (mut seen, mut failed) = (Vec::new(), opened.is_err());
+        let (mut actual, mut failed) = (Vec::new(), opened.is_err());
         if let Ok(mut chunks) = opened {
             while let Some(chunk) = chunks.next().await {
                 match chunk {
-                    Ok(chunk) => seen.extend_from_slice(&chunk.bytes),
+                    Ok(chunk) => actual.extend_from_slice(&chunk.bytes),
                     Err(_) => failed = true,
                 }
             }
         }
-        let seen = String::from_utf8_lossy(&seen).into_owned();
+        let actual = String::from_utf8_lossy(&actual).into_owned();
         ctx.ensure(
             format!("{how}: the stream is complete or ends with an error"),
-            failed || seen == all,
-            seen,
+            failed || actual == all,
+            actual,
         )?;
         came_about(&ctx, &rule)?;
     }
@@ -353,7 +353,7 @@ async fn cut_file(ctx: Ctx) -> CheckResult {
         .write_file(&running.id, &path, WriteFile::new(content))
         .await?;
     for how in [Break::Fin, Break::Reset] {
-        let (link, rule) = faulty(&ctx, Fault::Break(Place::AfterBytes(100_000), how)).await?;
+        let (link, rule) = faulty(&ctx, Fault::Break(Position::AfterBytes(100_000), how)).await?;
         let read = link
             .driver
             .read_file(&running.id, &path, ReadFileOptions::default())

@@ -10,43 +10,43 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "listing/every-status",
-        "Without a filter a list has containers of every status.",
+        "A list without a filter includes containers of every status.",
         run!(every_status),
     ),
     Check::must(
         "listing/status-and-state",
-        "A filter by status or state keeps exactly the containers that have it.",
+        "A filter by status or state selects exactly the containers that have it.",
         run!(status_and_state),
     ),
     Check::must(
         "listing/session",
-        "A filter by session keeps exactly the containers of that session.",
+        "A filter by session selects exactly the containers of that session.",
         run!(session),
     ),
     Check::must(
         "listing/labels-are-and-ed",
-        "Every label of a filter must match, along with everything else in it.",
+        "A container must match every label of a filter and every other criterion.",
         run!(labels_and),
     ),
     Check::must(
         "listing/labels-are-literal",
-        "A label matches by its whole value; nothing in it is a wildcard or separator, and empty means empty.",
+        "A label filter compares whole values literally: no wildcards or separators, and empty means empty.",
         run!(labels_literal),
     )
-    .because("one engine takes an empty value for any"),
+    .because("one engine treats an empty value as any value"),
     Check::must(
         "listing/no-match",
-        "A filter that nothing passes gives an empty list, not an error.",
+        "A filter without matches returns an empty list, not an error.",
         run!(no_match),
     ),
     Check::must(
         "listing/order",
-        "A list is in order of creation.",
+        "A list is ordered by creation time.",
         run!(order),
     ),
     Check::must(
         "listing/agrees-with-get",
-        "Each entry of a list equals what a look-up answers.",
+        "Each entry of a list equals the result of `get_container`.",
         run!(agrees),
     ),
 ];
@@ -74,7 +74,7 @@ async fn every_status(ctx: Ctx) -> CheckResult {
     zoo.sort();
     ctx.equal(
         "the session's containers",
-        listed(&ctx, &ctx.own()).await?,
+        listed(&ctx, &ctx.session_filter()).await?,
         zoo.clone(),
     )?;
     let all = listed(&ctx, &ContainerFilter::default()).await?;
@@ -94,11 +94,11 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
         (ContainerStatus::Exited, vec![exited.clone()]),
         (ContainerStatus::Paused, vec![]),
     ];
-    for (status, wanted) in by_status {
+    for (status, expected) in by_status {
         ctx.equal(
             format!("those that are {status}"),
-            listed(&ctx, &ctx.own().status(status)).await?,
-            wanted,
+            listed(&ctx, &ctx.session_filter().status(status)).await?,
+            expected,
         )?;
     }
     let mut terminated = vec![created, stopped];
@@ -108,11 +108,11 @@ async fn status_and_state(ctx: Ctx) -> CheckResult {
         (ContainerState::Terminated, terminated),
         (ContainerState::Error, vec![exited]),
     ];
-    for (state, wanted) in by_state {
+    for (state, expected) in by_state {
         ctx.equal(
             format!("those whose state is {state}"),
-            listed(&ctx, &ctx.own().state(state)).await?,
-            wanted,
+            listed(&ctx, &ctx.session_filter().state(state)).await?,
+            expected,
         )?;
     }
     Ok(())
@@ -154,12 +154,12 @@ async fn labels_and(ctx: Ctx) -> CheckResult {
         ctx.driver().create_container(&red).await?,
         ctx.driver().create_container(&blue).await?,
     ];
-    let size = listed(&ctx, &ctx.own().label("size", "s")).await?;
+    let size = listed(&ctx, &ctx.session_filter().label("size", "s")).await?;
     ctx.equal("those of size s", size, names(both.to_vec()))?;
     let [red, _] = both;
-    let small_red = ctx.own().label("size", "s").label("color", "red");
+    let small_red = ctx.session_filter().label("size", "s").label("color", "red");
     ctx.equal("small red ones", listed(&ctx, &small_red).await?, vec![red.name])?;
-    let mixed = ctx.own().label("size", "l").label("color", "red");
+    let mixed = ctx.session_filter().label("size", "l").label("color", "red");
     ctx.equal("large red ones", listed(&ctx, &mixed).await?, Vec::new())?;
     let running = small_red.status(ContainerStatus::Running);
     ctx.equal(
@@ -171,9 +171,9 @@ async fn labels_and(ctx: Ctx) -> CheckResult {
 
 async fn labels_literal(ctx: Ctx) -> CheckResult {
     let values = ["", "prod", "production", "*", "a=b", "a,b", "PROD", " prod"];
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for value in values {
-        made.push(
+        created.push(
             ctx.driver()
                 .create_container(&ctx.script("true").label("env", value))
                 .await?
@@ -181,8 +181,8 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
         );
     }
     ctx.driver().create_container(&ctx.script("true")).await?;
-    for (value, name) in values.iter().zip(made) {
-        let filter = ctx.own().label("env", *value);
+    for (value, name) in values.iter().zip(created) {
+        let filter = ctx.session_filter().label("env", *value);
         ctx.equal(
             format!("those labelled {value:?}"),
             listed(&ctx, &filter).await?,
@@ -192,7 +192,7 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
     for value in ["pro", "prod*", "a"] {
         ctx.equal(
             format!("those labelled {value:?}"),
-            listed(&ctx, &ctx.own().label("env", value)).await?,
+            listed(&ctx, &ctx.session_filter().label("env", value)).await?,
             vec![],
         )?;
     }
@@ -200,28 +200,28 @@ async fn labels_literal(ctx: Ctx) -> CheckResult {
 }
 
 async fn no_match(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("true").label("somebody", "has this"))
         .await?;
-    let control = listed(&ctx, &ctx.own().label("somebody", "has this")).await?;
-    ctx.equal("the control that something passes", control, vec![made.name])?;
+    let control = listed(&ctx, &ctx.session_filter().label("somebody", "has this")).await?;
+    ctx.equal("the control that something passes", control, vec![created.name])?;
     ctx.equal(
         "the list",
-        listed(&ctx, &ctx.own().label("nobody", "has this")).await?,
+        listed(&ctx, &ctx.session_filter().label("nobody", "has this")).await?,
         Vec::new(),
     )
 }
 
 async fn order(ctx: Ctx) -> CheckResult {
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for _ in 0..5 {
-        made.push(ctx.driver().create_container(&ctx.script("true")).await?);
+        created.push(ctx.driver().create_container(&ctx.script("true")).await?);
         // Spaced so that even engines that record whole seconds can order them.
         sleep(Duration::from_millis(1050)).await;
     }
     // A start must not change a container's position in the list.
-    if let Some(first) = made.first() {
+    if let Some(first) = created.first() {
         ctx.driver().start_container(&first.id).await?;
     }
     let ids = |list: Vec<driver_interface_types::ContainerInstance>| -> Vec<_> {
@@ -229,8 +229,8 @@ async fn order(ctx: Ctx) -> CheckResult {
     };
     ctx.equal(
         "ids",
-        ids(ctx.driver().list_containers(&ctx.own()).await?),
-        ids(made),
+        ids(ctx.driver().list_containers(&ctx.session_filter()).await?),
+        ids(created),
     )
 }
 
@@ -239,9 +239,9 @@ async fn agrees(ctx: Ctx) -> CheckResult {
     // Most engines warn of this limit.
     let limited = ctx.script("true").disk(64);
     ctx.driver().create_container(&limited).await?;
-    for entry in ctx.driver().list_containers(&ctx.own()).await? {
+    for entry in ctx.driver().list_containers(&ctx.session_filter()).await? {
         ctx.equal(
-            format!("the look-up of {}", entry.name),
+            format!("the lookup of {}", entry.name),
             ctx.get(&entry.id).await?,
             entry,
         )?;

@@ -19,50 +19,52 @@ const NEEDS: &[Operation] = &[Operation::StreamContainerLogs];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "log-stream/sources",
-        "Each chunk says which stream it is of; either stream alone can be asked for.",
+        "Each chunk names its stream, and either stream can be selected alone.",
         run!(sources),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/every-byte",
-        "Every byte of text comes through as it was written: NUL, escapes, empty lines, no last newline.",
+        "Text is streamed byte for byte: NUL, escapes, empty lines, a missing last newline.",
         run!(every_byte),
     )
     .requires(NEEDS),
     Check::should(
         "log-stream/not-utf8",
-        "Bytes that are not UTF-8 come through as they were written.",
+        "Bytes that are not UTF-8 are streamed unchanged.",
         run!(not_utf8),
     )
-    .because("Docker's default log files hold text, so there they are U+FFFD before any driver sees them")
+    .because(
+        "Docker's default log driver stores text, so these bytes are U+FFFD before any driver reads them",
+    )
     .requires(NEEDS),
     Check::must(
         "log-stream/order",
-        "Each source keeps its lines, all of them and in order, while both are written to.",
+        "Each stream has all of its lines in order, also if both are written concurrently.",
         run!(order),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/bounded-chunks",
-        "A line of a million bytes comes in pieces of at most 64 KiB, and whole.",
+        "A line of a million bytes arrives completely, in chunks of at most 64 KiB.",
         run!(bounded),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/tail",
-        "`tail` gives exactly the last lines: none for 0, all for more than there are.",
+        "`tail` returns exactly the last lines: none for 0, all if there are fewer.",
         run!(tail),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/since-and-until",
-        "`since` and `until` leave out what was written before and after, and a stream with `until` ends.",
+        "`since` and `until` exclude earlier and later lines, and a stream with `until` ends.",
         run!(since_and_until),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/timestamps",
-        "With timestamps each line has the time it was written at, and no time is in the text.",
+        "With timestamps, each chunk has the time of its line, and the text has none.",
         run!(timestamps),
     )
     .requires(NEEDS),
@@ -81,19 +83,19 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-live",
-        "Following gives lines while the container runs, long before it ends.",
+        "Following returns lines while the container runs, long before it exits.",
         run!(follow_live),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-ends",
-        "Following ends with the container and has everything it printed.",
+        "Following ends when the container exits and returns its complete output.",
         run!(follow_ends),
     )
     .requires(NEEDS),
     Check::must(
         "log-stream/follow-waits-for-start",
-        "Following a container that was not started yet waits for its start, and ends with its run.",
+        "Following a container that is not started yet waits for its start and ends when it exits.",
         run!(follow_created),
     )
     .properties(&[Property::CreatedState])
@@ -108,10 +110,10 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Joins a stream's chunks of one source, or of all.
 fn joined(chunks: &[LogChunk], source: Option<LogSource>) -> Vec<u8> {
-    let wanted = chunks
+    let expected = chunks
         .iter()
         .filter(|chunk| source.is_none_or(|source| chunk.source == source));
-    wanted.flat_map(|chunk| chunk.bytes.iter().copied()).collect()
+    expected.flat_map(|chunk| chunk.bytes.iter().copied()).collect()
 }
 
 fn text(chunks: &[LogChunk]) -> String {
@@ -128,25 +130,25 @@ fn all() -> LogStreamOptions {
 }
 
 async fn sources(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo out; echo err >&2")).await?;
-    let both = chunks(&ctx, &ended.id, all()).await?;
-    for (about, chunks, wanted) in [
+    let (exited, _) = ctx.finished(&ctx.script("echo out; echo err >&2")).await?;
+    let both = chunks(&ctx, &exited.id, all()).await?;
+    for (about, chunks, expected) in [
         ("both", &both, ["out\n", "err\n"]),
         (
             "output alone",
-            &chunks(&ctx, &ended.id, all().only_stdout()).await?,
+            &chunks(&ctx, &exited.id, all().only_stdout()).await?,
             ["out\n", ""],
         ),
         (
             "error alone",
-            &chunks(&ctx, &ended.id, all().only_stderr()).await?,
+            &chunks(&ctx, &exited.id, all().only_stderr()).await?,
             ["", "err\n"],
         ),
     ] {
-        for (source, wanted) in [LogSource::Stdout, LogSource::Stderr].into_iter().zip(wanted) {
-            let seen = joined(chunks, Some(source));
+        for (source, expected) in [LogSource::Stdout, LogSource::Stderr].into_iter().zip(expected) {
+            let actual = joined(chunks, Some(source));
             let about = format!("{about}: {source:?}");
-            ctx.equal(about, String::from_utf8_lossy(&seen).as_ref(), wanted)?;
+            ctx.equal(about, String::from_utf8_lossy(&actual).as_ref(), expected)?;
         }
     }
     Ok(())
@@ -161,53 +163,53 @@ async fn not_utf8(ctx: Ctx) -> CheckResult {
     same_bytes(ctx, r"printf '\377\376 \303\n'", b"\xff\xfe \xc3\n").await
 }
 
-async fn same_bytes(ctx: Ctx, script: &str, wanted: &[u8]) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
-    let seen = joined(&chunks(&ctx, &ended.id, all()).await?, None);
+async fn same_bytes(ctx: Ctx, script: &str, expected: &[u8]) -> CheckResult {
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
+    let actual = joined(&chunks(&ctx, &exited.id, all()).await?, None);
     // `Bytes` prints readably; a string would be escaped twice.
-    ctx.equal("the bytes", Bytes::from(seen), Bytes::copy_from_slice(wanted))
+    ctx.equal("the bytes", Bytes::from(actual), Bytes::copy_from_slice(expected))
 }
 
 async fn order(ctx: Ctx) -> CheckResult {
     let script = "i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
-    let chunks = chunks(&ctx, &ended.id, all()).await?;
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
+    let chunks = chunks(&ctx, &exited.id, all()).await?;
     for (source, word) in [(LogSource::Stdout, "out"), (LogSource::Stderr, "err")] {
-        let seen = String::from_utf8_lossy(&joined(&chunks, Some(source))).into_owned();
-        let wanted: String = (0..500).map(|number| format!("{word} {number}\n")).collect();
-        ctx.ensure(word, seen == wanted, first_difference(&seen, &wanted))?;
+        let actual = String::from_utf8_lossy(&joined(&chunks, Some(source))).into_owned();
+        let expected: String = (0..500).map(|number| format!("{word} {number}\n")).collect();
+        ctx.ensure(word, actual == expected, first_difference(&actual, &expected))?;
     }
     Ok(())
 }
 
 async fn bounded(ctx: Ctx) -> CheckResult {
     let script = "head -c 1000000 /dev/zero; echo; echo end";
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
-    let chunks = chunks(&ctx, &ended.id, all()).await?;
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
+    let chunks = chunks(&ctx, &exited.id, all()).await?;
     let longest = chunks.iter().map(|chunk| chunk.bytes.len()).max();
     ctx.ensure(
         "no piece is longer than it may be",
         longest <= Some(LogChunk::MAX_LEN),
         longest,
     )?;
-    let seen = joined(&chunks, None);
-    ctx.equal("bytes", seen.len(), 1_000_000 + "\nend\n".len())?;
+    let actual = joined(&chunks, None);
+    ctx.equal("bytes", actual.len(), 1_000_000 + "\nend\n".len())?;
     ctx.ensure(
         "the line is whole",
-        seen.iter().take(1_000_000).all(|byte| *byte == 0),
+        actual.iter().take(1_000_000).all(|byte| *byte == 0),
         "it is not",
     )?;
-    ctx.ensure("so is the next", seen.ends_with(b"\0\nend\n"), "it is not")
+    ctx.ensure("so is the next", actual.ends_with(b"\0\nend\n"), "it is not")
 }
 
 async fn tail(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("seq 1 20")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("seq 1 20")).await?;
     for (tail, first) in [(0, 21), (1, 20), (3, 18), (20, 1), (100_000, 1)] {
-        let seen = text(&chunks(&ctx, &ended.id, all().tail(tail)).await?);
-        let wanted: String = (first..=20).map(|number| format!("{number}\n")).collect();
-        ctx.equal(format!("the last {tail} lines"), seen, wanted)?;
+        let actual = text(&chunks(&ctx, &exited.id, all().tail(tail)).await?);
+        let expected: String = (first..=20).map(|number| format!("{number}\n")).collect();
+        ctx.equal(format!("the last {tail} lines"), actual, expected)?;
     }
-    for (tail, wanted) in [(0, "bye\n"), (1, "ready\nbye\n")] {
+    for (tail, expected) in [(0, "bye\n"), (1, "ready\nbye\n")] {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let options = all().follow(true).tail(tail);
         let stream = ctx.driver().stream_container_logs(&running.id, options).await?;
@@ -216,23 +218,27 @@ async fn tail(ctx: Ctx) -> CheckResult {
         ctx.driver()
             .stop_container(&running.id, StopOptions::default())
             .await?;
-        let seen = text(&ctx.joined("following", task).await??);
-        ctx.equal(format!("the last {tail} and what comes"), seen.as_str(), wanted)?;
+        let actual = text(&ctx.joined("following", task).await??);
+        ctx.equal(
+            format!("the last {tail} lines and later ones"),
+            actual.as_str(),
+            expected,
+        )?;
     }
     Ok(())
 }
 
 async fn since_and_until(ctx: Ctx) -> CheckResult {
     // Some engines record whole seconds, so the lines are far apart and the times are between them.
-    let (ended, logs) = ctx
+    let (exited, logs) = ctx
         .finished(&ctx.script("echo first; sleep 4; echo second; sleep 4; echo third"))
         .await?;
     ctx.equal("everything", logs.as_str(), "first\nsecond\nthird\n")?;
-    let Some(started) = ended.started_at else {
+    let Some(started) = exited.started_at else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
     let after = |seconds| started + Duration::from_secs(seconds);
-    for (about, options, wanted) in [
+    for (about, options, expected) in [
         ("since two seconds", all().since(after(2)), "second\nthird\n"),
         ("until two seconds", all().until(after(2)), "first\n"),
         (
@@ -254,23 +260,23 @@ async fn since_and_until(ctx: Ctx) -> CheckResult {
     ] {
         ctx.equal(
             about,
-            text(&chunks(&ctx, &ended.id, options).await?).as_str(),
-            wanted,
+            text(&chunks(&ctx, &exited.id, options).await?).as_str(),
+            expected,
         )?;
     }
     Ok(())
 }
 
 async fn timestamps(ctx: Ctx) -> CheckResult {
-    let (ended, plain) = ctx
+    let (exited, plain) = ctx
         .finished(&ctx.script("echo one; sleep 2; echo; echo two words"))
         .await?;
-    let chunks = chunks(&ctx, &ended.id, all().timestamps(true)).await?;
+    let chunks = chunks(&ctx, &exited.id, all().timestamps(true)).await?;
     ctx.equal("the text", text(&chunks), plain)?;
     let times: Vec<_> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
     ctx.equal("times", times.len(), 3)?;
     ctx.ensure("they do not go back", times.is_sorted(), &times)?;
-    let (Some(started), Some(first), Some(last)) = (ended.started_at, times.first(), times.last()) else {
+    let (Some(started), Some(first), Some(last)) = (exited.started_at, times.first(), times.last()) else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
     let slack = Duration::from_secs(2);
@@ -285,16 +291,16 @@ async fn timestamps(ctx: Ctx) -> CheckResult {
         apart >= Duration::from_millis(1500),
         apart,
     )?;
-    let without = self::chunks(&ctx, &ended.id, all()).await?;
+    let without = self::chunks(&ctx, &exited.id, all()).await?;
     let none = without.iter().all(|chunk| chunk.timestamp.is_none());
     ctx.ensure("without asking there are no times", none, without)
 }
 
 async fn neither(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let mut options = all();
     (options.stdout, options.stderr) = (false, false);
-    let result = ctx.driver().stream_container_logs(&made.id, options).await;
+    let result = ctx.driver().stream_container_logs(&created.id, options).await;
     ctx.refused(
         "the logs of neither stream",
         result,
@@ -304,13 +310,13 @@ async fn neither(ctx: Ctx) -> CheckResult {
 }
 
 async fn before_start(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("echo late")).await?;
-    ctx.equal("chunks", chunks(&ctx, &made.id, all()).await?.len(), 0)?;
-    ctx.driver().start_container(&made.id).await?;
-    ctx.ended(&made.id).await?;
+    let created = ctx.driver().create_container(&ctx.script("echo late")).await?;
+    ctx.equal("chunks", chunks(&ctx, &created.id, all()).await?.len(), 0)?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.exited(&created.id).await?;
     ctx.equal(
         "the control after the run",
-        text(&chunks(&ctx, &made.id, all()).await?).as_str(),
+        text(&chunks(&ctx, &created.id, all()).await?).as_str(),
         "late\n",
     )
 }
@@ -324,7 +330,7 @@ async fn next_line(ctx: &Ctx, stream: &mut LogStream) -> CheckResult<String> {
 async fn follow_live(ctx: Ctx) -> CheckResult {
     let script = "echo one; sleep 5; echo two; sleep 600";
     let running = ctx.started(&ctx.script(script)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let mut stream = ctx
         .driver()
         .stream_container_logs(&running.id, all().follow(true))
@@ -339,7 +345,7 @@ async fn follow_live(ctx: Ctx) -> CheckResult {
         next_line(&ctx, &mut stream).await?.as_str(),
         "two\n",
     )?;
-    ctx.took("both", begun, Duration::ZERO, Duration::from_secs(25))?;
+    ctx.took("both", began, Duration::ZERO, Duration::from_secs(25))?;
     ctx.equal("it still runs", ctx.get(&running.id).await?.exit, None)
 }
 
@@ -354,37 +360,37 @@ async fn following(ctx: &Ctx, id: &ContainerId) -> CheckResult<Followed> {
 async fn follow_ends(ctx: Ctx) -> CheckResult {
     let running = ctx.started(&ctx.script("seq 1 300; sleep 2; echo last")).await?;
     let task = following(&ctx, &running.id).await?;
-    let seen = text(&ctx.joined("following", task).await??);
-    let wanted: String = (1..=300)
+    let actual = text(&ctx.joined("following", task).await??);
+    let expected: String = (1..=300)
         .map(|number| format!("{number}\n"))
         .chain(["last\n".to_owned()])
         .collect();
     ctx.ensure(
         "everything it printed",
-        seen == wanted,
-        first_difference(&seen, &wanted),
+        actual == expected,
+        first_difference(&actual, &expected),
     )?;
-    ctx.ended(&running.id).await?;
+    ctx.exited(&running.id).await?;
     let task = following(&ctx, &running.id).await?;
-    let seen = text(&ctx.joined("following what has ended", task).await??);
+    let actual = text(&ctx.joined("following an exited container", task).await??);
     ctx.ensure(
         "all of it once more",
-        seen == wanted,
-        first_difference(&seen, &wanted),
+        actual == expected,
+        first_difference(&actual, &expected),
     )
 }
 
 async fn follow_created(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("echo one; sleep 2; echo two"))
         .await?;
-    let task = following(&ctx, &made.id).await?;
+    let task = following(&ctx, &created.id).await?;
     sleep(Duration::from_secs(2)).await;
-    ctx.ensure("it waits for the start", !task.is_finished(), "it has ended")?;
-    ctx.driver().start_container(&made.id).await?;
-    let seen = text(&ctx.joined("following", task).await??);
-    ctx.equal("the run's lines", seen.as_str(), "one\ntwo\n")
+    ctx.ensure("it waits for the start", !task.is_finished(), "it has exited")?;
+    ctx.driver().start_container(&created.id).await?;
+    let actual = text(&ctx.joined("following", task).await??);
+    ctx.equal("the run's lines", actual.as_str(), "one\ntwo\n")
 }
 
 async fn follow_removed(ctx: Ctx) -> CheckResult {
@@ -396,7 +402,7 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
     ];
     sleep(Duration::from_secs(1)).await;
     let wait = tasks.iter().all(|task| !task.is_finished());
-    ctx.ensure("both wait", wait, "one has ended")?;
+    ctx.ensure("both wait", wait, "one has exited")?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
@@ -404,8 +410,8 @@ async fn follow_removed(ctx: Ctx) -> CheckResult {
         ctx.driver().remove_container(id, RemoveOptions::force()).await?;
     }
     let [of_running, of_created] = tasks;
-    let seen = text(&ctx.joined("following the one that ran", of_running).await??);
-    ctx.equal("its lines", seen.as_str(), "ready\n")?;
-    let seen = text(&ctx.joined("following the one that did not", of_created).await??);
-    ctx.equal("its lines", seen.as_str(), "")
+    let actual = text(&ctx.joined("following the one that ran", of_running).await??);
+    ctx.equal("its lines", actual.as_str(), "ready\n")?;
+    let actual = text(&ctx.joined("following the one that did not", of_created).await??);
+    ctx.equal("its lines", actual.as_str(), "")
 }

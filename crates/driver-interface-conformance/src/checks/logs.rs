@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "logs/streams",
-        "Standard output and error are told apart; the default is both.",
+        "Standard output and error can be selected separately; the default is both.",
         run!(streams),
     ),
     Check::must(
@@ -21,28 +21,28 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "logs/order",
-        "Each stream keeps its lines, all of them and in order, while both are written to.",
+        "Each stream has all of its lines in order, also if both are written concurrently.",
         run!(order),
     ),
     Check::must(
         "logs/tail",
-        "`tail` gives exactly the last lines: none for 0, all for more than there are.",
+        "`tail` returns exactly the last lines: none for 0, all if there are fewer.",
         run!(tail),
     ),
     Check::must(
         "logs/tail-of-odd-lines",
-        "`tail` counts a line of 20,000 characters, and one without its newline, as one.",
+        "`tail` counts a line of 20,000 characters, and a line without a newline, as one line.",
         run!(tail_of_odd_lines),
     )
     .because("engines store long lines in pieces, and one counts the pieces"),
     Check::must(
         "logs/since",
-        "`since` leaves out what was written before and nothing of what was written after.",
+        "`since` excludes lines that were written before it and no line that was written after it.",
         run!(since),
     ),
     Check::must(
         "logs/timestamps",
-        "With timestamps each line has one RFC 3339 time in UTC before it, never going back.",
+        "With timestamps, each line starts with one RFC 3339 time in UTC, and the times never decrease.",
         run!(timestamps),
     ),
     Check::must(
@@ -53,31 +53,31 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::CreatedState]),
     Check::must(
         "logs/every-run",
-        "The logs have every run of a container, also after it ended.",
+        "The logs contain every run of a container, also after it exited.",
         run!(every_run),
     )
     .properties(&[Property::RestartSameId, Property::LogsAcrossRuns]),
     Check::must(
         "logs/verbatim",
-        "Empty lines, spaces, escape sequences and a missing last newline come through unchanged.",
+        "Empty lines, spaces, escape sequences and a missing last newline are kept.",
         run!(verbatim),
     ),
     Check::must(
         "logs/invalid-utf8",
-        "Bytes that are not UTF-8 become U+FFFD and take nothing else with them.",
+        "Bytes that are not UTF-8 become U+FFFD, and all other bytes are kept.",
         run!(invalid_utf8),
     ),
     Check::must(
         "logs/long-line",
-        "A line of 100,000 characters is one line, and the next one is whole.",
+        "A line of 100,000 characters is one line, and the next line is complete.",
         run!(long_line),
     )
     .because("engines store long lines in pieces"),
 ];
 
 async fn streams(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo out; echo err >&2")).await?;
-    let logs = async |options: LogOptions| ctx.driver().get_container_logs(&ended.id, options).await;
+    let (exited, _) = ctx.finished(&ctx.script("echo out; echo err >&2")).await?;
+    let logs = async |options: LogOptions| ctx.driver().get_container_logs(&exited.id, options).await;
     ctx.equal(
         "standard output",
         logs(LogOptions::default().only_stdout()).await?,
@@ -95,10 +95,10 @@ async fn streams(ctx: Ctx) -> CheckResult {
 }
 
 async fn neither_stream(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let mut options = LogOptions::default();
     (options.stdout, options.stderr) = (false, false);
-    let result = ctx.driver().get_container_logs(&made.id, options).await;
+    let result = ctx.driver().get_container_logs(&created.id, options).await;
     let error = ctx.refused(
         "the logs of neither stream",
         result,
@@ -109,17 +109,17 @@ async fn neither_stream(ctx: Ctx) -> CheckResult {
 
 async fn order(ctx: Ctx) -> CheckResult {
     let script = "i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     for (stream, options) in [
         ("out", LogOptions::default().only_stdout()),
         ("err", LogOptions::default().only_stderr()),
     ] {
-        let logs = ctx.driver().get_container_logs(&ended.id, options).await?;
-        let wanted: String = (0..500).map(|number| format!("{stream} {number}\n")).collect();
+        let logs = ctx.driver().get_container_logs(&exited.id, options).await?;
+        let expected: String = (0..500).map(|number| format!("{stream} {number}\n")).collect();
         ctx.ensure(
             format!("500 lines of {stream} in order"),
-            logs == wanted,
-            first_difference(&logs, &wanted),
+            logs == expected,
+            first_difference(&logs, &expected),
         )?;
     }
     Ok(())
@@ -141,21 +141,21 @@ pub(super) fn first_difference(actual: &str, expected: &str) -> String {
 }
 
 async fn tail(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("seq 1 20")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("seq 1 20")).await?;
     for (tail, first) in [(0, 21), (1, 20), (3, 18), (20, 1), (21, 1), (100_000, 1)] {
         let logs = ctx
             .driver()
-            .get_container_logs(&ended.id, LogOptions::default().tail(tail))
+            .get_container_logs(&exited.id, LogOptions::default().tail(tail))
             .await?;
-        let wanted: String = (first..=20).map(|number| format!("{number}\n")).collect();
-        ctx.equal(format!("the last {tail} lines"), logs, wanted)?;
+        let expected: String = (first..=20).map(|number| format!("{number}\n")).collect();
+        ctx.equal(format!("the last {tail} lines"), logs, expected)?;
     }
     let all = ctx
         .driver()
-        .get_container_logs(&ended.id, LogOptions::default())
+        .get_container_logs(&exited.id, LogOptions::default())
         .await?;
     ctx.equal("lines without `tail`", all.lines().count(), 20)?;
-    for (tail, wanted) in [(0, "bye\n"), (1, "ready\nbye\n")] {
+    for (tail, expected) in [(0, "bye\n"), (1, "ready\nbye\n")] {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let (driver, id) = (ctx.driver().clone(), running.id.clone());
         let options = LogOptions::default().follow(true).tail(tail);
@@ -165,7 +165,11 @@ async fn tail(ctx: Ctx) -> CheckResult {
             .stop_container(&running.id, StopOptions::default())
             .await?;
         let logs = ctx.joined("following", task).await??;
-        ctx.equal(format!("the last {tail} and what comes"), logs.as_str(), wanted)?;
+        ctx.equal(
+            format!("the last {tail} lines and later ones"),
+            logs.as_str(),
+            expected,
+        )?;
     }
     Ok(())
 }
@@ -173,7 +177,7 @@ async fn tail(ctx: Ctx) -> CheckResult {
 async fn tail_of_odd_lines(ctx: Ctx) -> CheckResult {
     let script = "x=0123456789; x=$x$x$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x$x$x; \
                   echo one; echo $x$x; echo three; printf four";
-    let (ended, _) = ctx.finished(&ctx.script(script)).await?;
+    let (exited, _) = ctx.finished(&ctx.script(script)).await?;
     for (tail, lengths) in [
         (1, vec![4]),
         (2, vec![5, 4]),
@@ -182,24 +186,24 @@ async fn tail_of_odd_lines(ctx: Ctx) -> CheckResult {
     ] {
         let logs = ctx
             .driver()
-            .get_container_logs(&ended.id, LogOptions::default().tail(tail))
+            .get_container_logs(&exited.id, LogOptions::default().tail(tail))
             .await?;
-        let seen: Vec<usize> = logs.lines().map(str::len).collect();
-        ctx.equal(format!("lengths of the last {tail} lines"), seen, lengths)?;
+        let actual: Vec<usize> = logs.lines().map(str::len).collect();
+        ctx.equal(format!("lengths of the last {tail} lines"), actual, lengths)?;
     }
     Ok(())
 }
 
 async fn since(ctx: Ctx) -> CheckResult {
     // Some engines record whole seconds, so the lines are far apart and the time is between them.
-    let (ended, all) = ctx
+    let (exited, all) = ctx
         .finished(&ctx.script("echo first; sleep 4; echo second"))
         .await?;
     ctx.equal("everything", all, "first\nsecond\n".to_owned())?;
-    let Some(started) = ended.started_at else {
+    let Some(started) = exited.started_at else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
-    for (about, time, wanted) in [
+    for (about, time, expected) in [
         (
             "since two seconds after the start",
             started + Duration::from_secs(2),
@@ -214,20 +218,20 @@ async fn since(ctx: Ctx) -> CheckResult {
     ] {
         let logs = ctx
             .driver()
-            .get_container_logs(&ended.id, LogOptions::default().since(time))
+            .get_container_logs(&exited.id, LogOptions::default().since(time))
             .await?;
-        ctx.equal(about, logs.as_str(), wanted)?;
+        ctx.equal(about, logs.as_str(), expected)?;
     }
     Ok(())
 }
 
 async fn timestamps(ctx: Ctx) -> CheckResult {
-    let (ended, plain) = ctx
+    let (exited, plain) = ctx
         .finished(&ctx.script("echo one; sleep 1; echo; echo two words"))
         .await?;
     let logs = ctx
         .driver()
-        .get_container_logs(&ended.id, LogOptions::default().timestamps(true))
+        .get_container_logs(&exited.id, LogOptions::default().timestamps(true))
         .await?;
     let mut times = Vec::new();
     let mut texts = String::new();
@@ -267,7 +271,7 @@ fn is_utc_time(text: &str) -> bool {
 }
 
 async fn before_start(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("echo hi")).await?;
+    let created = ctx.driver().create_container(&ctx.script("echo hi")).await?;
     for options in [
         LogOptions::default(),
         LogOptions::default().tail(5),
@@ -275,7 +279,7 @@ async fn before_start(ctx: Ctx) -> CheckResult {
     ] {
         ctx.equal(
             "logs",
-            ctx.driver().get_container_logs(&made.id, options).await?,
+            ctx.driver().get_container_logs(&created.id, options).await?,
             String::new(),
         )?;
     }
@@ -283,15 +287,15 @@ async fn before_start(ctx: Ctx) -> CheckResult {
 }
 
 async fn every_run(ctx: Ctx) -> CheckResult {
-    let (ended, first) = ctx.finished(&ctx.script("echo run")).await?;
+    let (exited, first) = ctx.finished(&ctx.script("echo run")).await?;
     ctx.equal("after the first run", first, "run\n".to_owned())?;
-    ctx.driver().start_container(&ended.id).await?;
+    ctx.driver().start_container(&exited.id).await?;
     let about = "the second run to be in the logs";
     let logs = ctx
         .eventually(about, Duration::from_secs(30), || async {
             let logs = ctx
                 .driver()
-                .get_container_logs(&ended.id, LogOptions::default())
+                .get_container_logs(&exited.id, LogOptions::default())
                 .await?;
             Ok(if logs.lines().count() >= 2 {
                 Ok(logs)
@@ -306,8 +310,9 @@ async fn every_run(ctx: Ctx) -> CheckResult {
 async fn verbatim(ctx: Ctx) -> CheckResult {
     let script = r"echo; echo '  indented'; printf 'tab\there\n'; printf '\033[31mred\033[0m\n'; printf '\001\000\000\000\000\000\000\005\n'; echo 'trailing  '; printf last";
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;
-    let wanted = "\n  indented\ntab\there\n\u{1b}[31mred\u{1b}[0m\n\u{1}\0\0\0\0\0\0\u{5}\ntrailing  \nlast";
-    ctx.equal("logs", logs.as_str(), wanted)
+    let expected =
+        "\n  indented\ntab\there\n\u{1b}[31mred\u{1b}[0m\n\u{1}\0\0\0\0\0\0\u{5}\ntrailing  \nlast";
+    ctx.equal("logs", logs.as_str(), expected)
 }
 
 async fn invalid_utf8(ctx: Ctx) -> CheckResult {
@@ -332,6 +337,6 @@ async fn long_line(ctx: Ctx) -> CheckResult {
     ctx.ensure(
         "the long line is whole",
         whole,
-        "it has the right length but another content",
+        "it has the right length but different content",
     )
 }

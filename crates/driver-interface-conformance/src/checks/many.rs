@@ -19,32 +19,32 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "many/containers",
-        "A hundred and five containers are all listed, in order and once, counted, and told of by events.",
+        "All of 105 containers are listed in order and once, counted, and reported by events.",
         run!(containers),
     )
-    .because("APIs give long lists in pages, many of a hundred")
+    .because("APIs return long lists in pages, often of a hundred entries")
     .limit(180),
     Check::must(
         "many/volumes",
-        "A hundred and five volumes are all listed, in order and once.",
+        "All of 105 volumes are listed in order and once.",
         run!(volumes),
     )
     .requires(&[Operation::ListVolumes])
     .without_image(),
     Check::must(
         "many/log-lines",
-        "Twelve thousand lines of logs are all given, as a text and as a stream, and so is a long tail.",
+        "All of 12,000 log lines are returned, as text and as a stream, and so is a long tail.",
         run!(log_lines),
     ),
     Check::must(
         "many/archive-entries",
-        "An archive of twelve hundred files goes in and out whole.",
+        "An archive of 1,200 files is unpacked and packed completely.",
         run!(archive_entries),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "many/values-of-a-config",
-        "Two hundred labels, two hundred variables and a thousand words of one container are all there.",
+        "A container has all of its 200 labels, 200 variables and 1,000 words.",
         run!(values),
     ),
 ];
@@ -59,28 +59,28 @@ fn each_once<T: Ord + std::fmt::Debug>(
     ctx: &Ctx,
     about: &str,
     listed: &[T],
-    made: &BTreeSet<T>,
+    created: &BTreeSet<T>,
 ) -> CheckResult {
     let known = listed
         .iter()
-        .filter(|id| made.contains(id))
+        .filter(|id| created.contains(id))
         .collect::<BTreeSet<_>>()
         .len();
     ctx.equal(
         format!("{about}: all, and how many of them"),
         (listed.len(), known),
-        (made.len(), made.len()),
+        (created.len(), created.len()),
     )
 }
 
 async fn containers(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
-    let mut told = None;
+    let mut reported = None;
     if ctx.declares(Operation::Events) {
         let mut events = driver.events(&own(&ctx).kind(EventKind::Created)).await?;
         let ctx = ctx.clone();
         // Read concurrently, because engines drop events for slow readers.
-        told = Some(tokio::spawn(async move {
+        reported = Some(tokio::spawn(async move {
             let mut ids = Vec::new();
             while ids.len() < COUNT {
                 ids.extend(next(&ctx, &mut events).await?.container_id().cloned());
@@ -93,15 +93,15 @@ async fn containers(ctx: Ctx) -> CheckResult {
             .program(["true"])
             .network("none")
             .label("half", (number % 2).to_string());
-        async move { driver.create_container(&config).await.map(|made| made.id) }
+        async move { driver.create_container(&config).await.map(|created| created.id) }
     };
-    let made: BTreeSet<ContainerId> = stream::iter(0..COUNT)
+    let created: BTreeSet<ContainerId> = stream::iter(0..COUNT)
         .map(create)
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    ctx.equal("containers with an id of their own", made.len(), COUNT)?;
-    let listed = driver.list_containers(&ctx.own()).await?;
+    ctx.equal("containers with distinct ids", created.len(), COUNT)?;
+    let listed = driver.list_containers(&ctx.session_filter()).await?;
     let order: Vec<_> = listed
         .iter()
         .map(|one| (one.created_at, one.id.clone()))
@@ -112,12 +112,14 @@ async fn containers(ctx: Ctx) -> CheckResult {
         order.len(),
     )?;
     let ids: Vec<ContainerId> = listed.into_iter().map(|listed| listed.id).collect();
-    each_once(&ctx, "the list", &ids, &made)?;
-    let created = driver
-        .list_containers(&ctx.own().status(ContainerStatus::Created))
+    each_once(&ctx, "the list", &ids, &created)?;
+    let in_status = driver
+        .list_containers(&ctx.session_filter().status(ContainerStatus::Created))
         .await?;
-    ctx.equal("those of a status", created.len(), COUNT)?;
-    let half = driver.list_containers(&ctx.own().label("half", "1")).await?;
+    ctx.equal("those of a status", in_status.len(), COUNT)?;
+    let half = driver
+        .list_containers(&ctx.session_filter().label("half", "1"))
+        .await?;
     ctx.equal("those of a label", half.len(), COUNT / 2)?;
     let total = driver.health_check().await?.containers.total;
     ctx.ensure("the health check counts them", total >= COUNT as u64, total)?;
@@ -130,10 +132,10 @@ async fn containers(ctx: Ctx) -> CheckResult {
         session.map(|one| one.containers),
         Some(COUNT),
     )?;
-    if let Some(told) = told {
-        let told = ctx.ends("the events", told).await?;
-        let told = told.map_err(|error| crate::Verdict::Broken(error.to_string()))??;
-        each_once(&ctx, "the events", &told, &made)?;
+    if let Some(reported) = reported {
+        let reported = ctx.ends("the events", reported).await?;
+        let reported = reported.map_err(|error| crate::Verdict::Broken(error.to_string()))??;
+        each_once(&ctx, "the events", &reported, &created)?;
     }
     Ok(())
 }
@@ -142,9 +144,9 @@ async fn volumes(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
     let create = |_| {
         let config = ctx.volume();
-        async move { driver.create_volume(&config).await.map(|made| made.name) }
+        async move { driver.create_volume(&config).await.map(|created| created.name) }
     };
-    let made: BTreeSet<String> = stream::iter(0..COUNT)
+    let created: BTreeSet<String> = stream::iter(0..COUNT)
         .map(create)
         .buffered(AT_ONCE)
         .try_collect()
@@ -161,27 +163,27 @@ async fn volumes(ctx: Ctx) -> CheckResult {
         order.len(),
     )?;
     let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
-    each_once(&ctx, "the list", &names, &made)
+    each_once(&ctx, "the list", &names, &created)
 }
 
 async fn log_lines(ctx: Ctx) -> CheckResult {
     const LINES: usize = 12_000;
     const TAIL: usize = 11_000;
-    let (ended, logs) = ctx.finished(&ctx.script(&format!("seq 1 {LINES}"))).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(&format!("seq 1 {LINES}"))).await?;
     let lines = |from: usize| -> String { (from..=LINES).map(|number| format!("{number}\n")).collect() };
-    let same = |about: &str, seen: &str, from| {
-        let wanted = lines(from);
+    let same = |about: &str, actual: &str, from| {
+        let expected = lines(from);
         ctx.ensure(
             format!("{about} is complete"),
-            seen == wanted,
-            first_difference(seen, &wanted),
+            actual == expected,
+            first_difference(actual, &expected),
         )
     };
     same("the text", &logs, 1)?;
     let tail = LogOptions::default().tail(TAIL as u64);
     same(
         "the tail",
-        &ctx.driver().get_container_logs(&ended.id, tail).await?,
+        &ctx.driver().get_container_logs(&exited.id, tail).await?,
         LINES - TAIL + 1,
     )?;
     if ctx.declares(Operation::StreamContainerLogs) {
@@ -194,7 +196,7 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
                 LINES - TAIL + 1,
             ),
         ] {
-            let stream = ctx.driver().stream_container_logs(&ended.id, options).await?;
+            let stream = ctx.driver().stream_container_logs(&exited.id, options).await?;
             let chunks = ctx.ends(about, stream.collect_all()).await??;
             let text: String = chunks.iter().map(LogChunk::text).collect();
             same(about, &text, from)?;
@@ -205,16 +207,16 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
 
 async fn archive_entries(ctx: Ctx) -> CheckResult {
     let id = ctx.driver().create_container(&writable(&ctx, SERVE)).await?.id;
-    let folder = |name: &str| -> Entry { (name.to_owned(), tar::EntryType::Directory, 0o755, Vec::new()) };
-    let mut entries = vec![folder("tree")];
+    let directory = |name: &str| -> Entry { (name.to_owned(), tar::EntryType::Directory, 0o755, Vec::new()) };
+    let mut entries = vec![directory("tree")];
     for number in 0..1200_u32 {
         let (name, content) = (format!("tree/file-{number:04}"), number.to_string());
         entries.push((name, tar::EntryType::Regular, 0o644, content.into_bytes()));
     }
     put(&ctx, &id, "/home", pack(&entries)?).await?;
-    let seen = get(&ctx, &id, "/home/tree").await?;
-    ctx.equal("entries", seen.len(), entries.len())?;
-    ctx.ensure("they are the same", seen == entries, seen.len())
+    let actual = get(&ctx, &id, "/home/tree").await?;
+    ctx.equal("entries", actual.len(), entries.len())?;
+    ctx.ensure("they are the same", actual == entries, actual.len())
 }
 
 async fn values(ctx: Ctx) -> CheckResult {
@@ -230,20 +232,25 @@ async fn values(ctx: Ctx) -> CheckResult {
             .chain((0..WORDS).map(|number| format!("word {number}")))
     };
     let variables = map.iter().map(|(name, value)| format!("{name}={value}\n"));
-    let wanted: String = variables
+    let expected: String = variables
         .chain((0..WORDS).map(|number| format!("word {number}\n")))
         .collect();
     let mut config = ctx.program(words());
     (config.env, config.labels) = (map.clone(), map.clone());
-    let (ended, logs) = ctx.finished(&config).await?;
-    ctx.equal("the labels", &ended.labels, &map)?;
-    same_text(&ctx, "what a command was given", &logs, &wanted)?;
+    let (exited, logs) = ctx.finished(&config).await?;
+    ctx.equal("the labels", &exited.labels, &map)?;
+    same_text(&ctx, "words received by a command", &logs, &expected)?;
     if ctx.declares(Operation::Exec) {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let mut exec = ExecConfig::new(words().collect::<Vec<_>>()).timeout(Duration::from_secs(30));
         exec.env = map;
         let output = ctx.driver().exec(&running.id, exec).await?;
-        same_text(&ctx, "what an exec was given", &output.stdout_text(), &wanted)?;
+        same_text(
+            &ctx,
+            "words received by an exec",
+            &output.stdout_text(),
+            &expected,
+        )?;
     }
     Ok(())
 }

@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn every_id_is_unique_and_made_of_lower_case_words() {
-        let mut seen = HashSet::new();
+        let mut actual = HashSet::new();
         for check in all() {
-            assert!(seen.insert(check.id), "{} is there twice", check.id);
+            assert!(actual.insert(check.id), "{} is a duplicate", check.id);
             let words: Vec<&str> = check.id.split('/').collect();
             assert!(words.len() >= 2, "{} has no area", check.id);
             for word in words {
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn every_file_of_checks_is_in_the_suite() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
-        let files = std::fs::read_dir(folder).unwrap().count();
-        assert_eq!(files - 1, FILES.len(), "a file of {folder} is not in FILES");
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks");
+        let files = std::fs::read_dir(directory).unwrap().count();
+        assert_eq!(files - 1, FILES.len(), "a file of {directory} is not in FILES");
         assert!(FILES.iter().all(|file| !file.is_empty()));
     }
 

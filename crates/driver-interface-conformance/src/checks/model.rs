@@ -13,10 +13,10 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[Check::must(
     "lifecycle/state/random-walk",
-    "Whatever the order of operations, each answers what the state before it says.",
+    "In any order of operations, each returns the result that the previous state requires.",
     run!(random_walk),
 )
-.because("the order is decided by the run's seed; give it again to repeat a walk")];
+.because("the seed of the run determines the order; pass it again to repeat a walk")];
 
 const STEPS: usize = 40;
 
@@ -25,7 +25,7 @@ enum Model {
     Absent,
     Created,
     Running,
-    Ended,
+    Exited,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ type Answer = Result<&'static str, &'static str>;
 
 impl Model {
     fn apply(self, operation: Operation) -> (Answer, Self) {
-        use Model::{Absent, Created, Ended, Running};
+        use Model::{Absent, Created, Exited, Running};
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match (self, operation) {
             (Absent, Create) => (Ok("created"), Created),
@@ -50,7 +50,7 @@ impl Model {
             (Absent, _) => (Err(codes::CONTAINER_NOT_FOUND), Absent),
             (Running, Start) => (Ok("alreadyRunning"), Running),
             (_, Start) => (Ok("started"), Running),
-            (Running, Stop) => (Ok("killed"), Ended),
+            (Running, Stop) => (Ok("killed"), Exited),
             (_, Stop) => (Ok("alreadyStopped"), self),
             (Running, Remove) => (Err(codes::CONTAINER_REMOVE_FAILED), Running),
             (_, Remove | RemoveForced) => (Ok("removed"), Absent),
@@ -63,7 +63,7 @@ impl Model {
         use Operation::{Create, Remove, RemoveForced, Start, Stop};
         match self {
             Self::Absent => &[Create, Create, Create, Create, Start, Stop, Remove, RemoveForced],
-            Self::Created | Self::Ended => &[Create, Start, Start, Start, Stop, Stop, Remove, RemoveForced],
+            Self::Created | Self::Exited => &[Create, Start, Start, Start, Stop, Stop, Remove, RemoveForced],
             Self::Running => &[Create, Start, Start, Stop, Stop, Remove, RemoveForced],
         }
     }
@@ -74,7 +74,7 @@ impl Model {
             Self::Created => Some(ContainerStatus::Created),
             Self::Running => Some(ContainerStatus::Running),
             // The walk only ever kills the container, which is not an error exit.
-            Self::Ended => Some(ContainerStatus::Stopped),
+            Self::Exited => Some(ContainerStatus::Stopped),
         }
     }
 }

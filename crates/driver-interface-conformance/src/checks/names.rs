@@ -10,40 +10,40 @@ use crate::{Check, CheckResult, Ctx, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/aliases",
-        "A container is found by its aliases on its network.",
+        "A container resolves by its aliases on its network.",
         run!(aliases),
     )
     .config(&[ConfigFeature::NameResolution])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "setup/extra-hosts",
-        "Host names that were given resolve to their addresses.",
+        "Configured host names resolve to their addresses.",
         run!(extra_hosts),
     )
     .config(&[ConfigFeature::NameResolution])
     .properties(&[Property::RealProcesses]),
-    Check::must(
-        "setup/dns",
-        "Questions for names go to the name server that was given.",
-        run!(dns),
-    )
-    .config(&[ConfigFeature::NameResolution])
-    .properties(&[Property::RealProcesses]),
+    Check::must("setup/dns", "DNS queries go to the configured server.", run!(dns))
+        .config(&[ConfigFeature::NameResolution])
+        .properties(&[Property::RealProcesses]),
 ];
 
 async fn aliases(ctx: Ctx) -> CheckResult {
     let network = ctx.driver().create_network(&ctx.network()).await?;
     let hosts = ["db", "postgres"];
     let plain = || ctx.script(&server()).network(network.name.as_str());
-    let asked = async || -> CheckResult<String> {
+    let requested = async || -> CheckResult<String> {
         let config = ctx.script(&client(&hosts)).network(network.name.as_str());
         Ok(ctx.finished(&config).await?.1)
     };
     ctx.ready(&plain()).await?;
-    ctx.equal("the control without them", asked().await?, heard(&hosts, false))?;
+    ctx.equal(
+        "the control without them",
+        requested().await?,
+        heard(&hosts, false),
+    )?;
     ctx.ready(&plain().network_alias("db").network_alias("postgres"))
         .await?;
-    ctx.equal("who was heard from", asked().await?, heard(&hosts, true))
+    ctx.equal("hosts that replied", requested().await?, heard(&hosts, true))
 }
 
 async fn extra_hosts(ctx: Ctx) -> CheckResult {
@@ -62,16 +62,16 @@ async fn dns(ctx: Ctx) -> CheckResult {
     // Either the server is in the list, or the engine's resolver in the container queries it: an open socket to
     // its port 53.
     let socket = format!("{:08X}:0035", u32::from_le_bytes(server.octets()));
-    let asked = |logs: &str| logs.contains(&server.to_string()) || logs.contains(&socket);
+    let requested = |logs: &str| logs.contains(&server.to_string()) || logs.contains(&socket);
     let (_, logs) = ctx.finished(&ctx.script(script)).await?;
-    ctx.ensure("the control does not know it", !asked(&logs), &logs)?;
+    ctx.ensure("the control does not know it", !requested(&logs), &logs)?;
     let resolver_inside = logs.contains("nameserver 127.");
     let (_, logs) = ctx.finished(&ctx.script(script).dns(server)).await?;
     let listed = logs.lines().filter(|line| line.starts_with("nameserver")).count();
-    ctx.ensure("there is a name server", listed > 0, &logs)?;
-    if !asked(&logs) && !resolver_inside {
-        let reason = "the engine's resolver is outside of the container, where nobody can look";
+    ctx.ensure("a DNS server is configured", listed > 0, &logs)?;
+    if !requested(&logs) && !resolver_inside {
+        let reason = "the engine's resolver is outside the container and cannot be inspected";
         return Err(Verdict::NotApplicable(reason.to_owned()));
     }
-    ctx.ensure("the name server is asked", asked(&logs), logs)
+    ctx.ensure("the DNS server is queried", requested(&logs), logs)
 }

@@ -11,30 +11,30 @@ use crate::{Check, CheckResult, Ctx, Need, SERVE, TrackedDriver, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "namespaces/containers-apart",
-        "A driver neither sees nor touches the containers of another namespace, by id or by name.",
+        "A driver neither sees nor changes containers of another namespace, by id or by name.",
         run!(containers),
     ),
     Check::must(
         "namespaces/volumes-and-networks-apart",
-        "A driver neither sees, uses nor removes the volumes and networks of another namespace.",
+        "A driver neither sees, uses nor removes volumes and networks of another namespace.",
         run!(volumes_and_networks),
     ),
     Check::must(
         "namespaces/counts-apart",
-        "The counts of a health check leave other namespaces out.",
+        "The counts of a health check exclude other namespaces.",
         run!(counts),
     ),
     Check::must(
         "namespaces/sessions-apart",
-        "Removing a session leaves the session of that name in another namespace alone.",
+        "`remove_session` does not affect the session of that name in another namespace.",
         run!(sessions),
     ),
     Check::must(
         "namespaces/bystanders-untouched",
-        "What other programs made is not found by any operation, and is as it was after the session's clean-up.",
-        run!(bystanders),
+        "No operation finds unmanaged resources, and the clean-up of a session leaves them unchanged.",
+        run!(unmanaged_resources),
     )
-    .needs(&[Need::Image, Need::Bystanders]),
+    .needs(&[Need::Image, Need::UnmanagedResources]),
 ];
 
 /// Asserts that every operation returns "not found" for a container.
@@ -62,31 +62,33 @@ async fn unreachable(ctx: &Ctx, driver: &TrackedDriver, id: &ContainerId) -> Che
 }
 
 async fn containers(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    unreachable(&ctx, &stranger, &running.id).await?;
+    unreachable(&ctx, &other_namespace, &running.id).await?;
     ctx.equal(
-        "the stranger's container of that name",
-        stranger.find_container(&running.name).await?,
+        "the other namespace's container of that name",
+        other_namespace.find_container(&running.name).await?,
         None,
     )?;
-    let seen = stranger.list_containers(&ContainerFilter::default()).await?;
-    ctx.equal("the stranger's list", seen, Vec::new())?;
+    let actual = other_namespace
+        .list_containers(&ContainerFilter::default())
+        .await?;
+    ctx.equal("the other namespace's list", actual, Vec::new())?;
     ctx.equal("the container", ctx.get(&running.id).await?, running)
 }
 
 async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     let volume = ctx.driver().create_volume(&ctx.volume()).await?;
     let network = ctx.driver().create_network(&ctx.network()).await?;
     ctx.refused(
         "removing the volume",
-        stranger.remove_volume(&volume.id).await,
+        other_namespace.remove_volume(&volume.id).await,
         &[codes::VOLUME_NOT_FOUND],
     )?;
     ctx.refused(
         "removing the network",
-        stranger.remove_network(&network.id).await,
+        other_namespace.remove_network(&network.id).await,
         &[codes::NETWORK_NOT_FOUND],
     )?;
     let mounts = ctx
@@ -95,26 +97,26 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
         .mount(VolumeMount::volume(&volume.name, "/data"));
     ctx.refused(
         "mounting the volume",
-        stranger.create_container(&mounts).await,
+        other_namespace.create_container(&mounts).await,
         &[codes::VOLUME_NOT_FOUND],
     )?;
     let joins = ctx.script("true").network(network.name.as_str());
     ctx.refused(
         "joining the network",
-        stranger.create_container(&joins).await,
+        other_namespace.create_container(&joins).await,
         &[codes::NETWORK_NOT_FOUND],
     )?;
     if ctx.declares(Operation::ListVolumes) {
         ctx.equal(
             "volumes",
-            stranger.list_volumes(&ResourceFilter::default()).await?,
+            other_namespace.list_volumes(&ResourceFilter::default()).await?,
             Vec::new(),
         )?;
     }
     if ctx.declares(Operation::ListNetworks) {
         ctx.equal(
             "networks",
-            stranger.list_networks(&ResourceFilter::default()).await?,
+            other_namespace.list_networks(&ResourceFilter::default()).await?,
             Vec::new(),
         )?;
     }
@@ -125,70 +127,71 @@ async fn volumes_and_networks(ctx: Ctx) -> CheckResult {
 }
 
 async fn counts(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     ctx.ready(&ctx.script(SERVE)).await?;
     ctx.equal(
-        "the stranger's total",
-        stranger.health_check().await?.containers.total,
+        "the other namespace's total",
+        other_namespace.health_check().await?.containers.total,
         0,
     )?;
-    stranger.create_container(&ctx.script("true")).await?;
+    other_namespace.create_container(&ctx.script("true")).await?;
     ctx.equal(
         "with one of its own",
-        stranger.health_check().await?.containers.total,
+        other_namespace.health_check().await?.containers.total,
         1,
     )
 }
 
 async fn sessions(ctx: Ctx) -> CheckResult {
-    let stranger = ctx.stranger().await?;
+    let other_namespace = ctx.other_namespace().await?;
     let ours = ctx.driver().create_container(&ctx.script("true")).await?;
-    let theirs = stranger.create_container(&ctx.script("true")).await?;
-    let removed = stranger.remove_session(ctx.session()).await;
+    let theirs = other_namespace.create_container(&ctx.script("true")).await?;
+    let removed = other_namespace.remove_session(ctx.session()).await;
     ctx.equal(
         "removed containers",
         (removed.containers, removed.failures.len()),
         (1, 0),
     )?;
-    ctx.equal("theirs", stranger.get_container(&theirs.id).await?, None)?;
+    ctx.equal("theirs", other_namespace.get_container(&theirs.id).await?, None)?;
     ctx.equal("ours", ctx.get(&ours.id).await?.id, ours.id)
 }
 
-async fn bystanders(ctx: Ctx) -> CheckResult {
-    let others = ctx.bystanders()?;
-    let outcome = among_bystanders(&ctx, &*others).await;
+async fn unmanaged_resources(ctx: Ctx) -> CheckResult {
+    let others = ctx.unmanaged_resources()?;
+    let outcome = among_unmanaged_resources(&ctx, &*others).await;
     let removed = others.remove_all().await;
     outcome?;
-    removed.map_err(|error| Verdict::Broken(format!("the bystanders could not be removed: {error}")))
+    removed.map_err(|error| Verdict::Broken(format!("the unmanaged resources could not be removed: {error}")))
 }
 
-async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckResult {
-    let broken = |error: String| Verdict::Broken(format!("a bystander could not be made: {error}"));
-    let (plain, decoy, volume, network) = (ctx.name(), ctx.name(), ctx.name(), ctx.name());
+async fn among_unmanaged_resources(ctx: &Ctx, others: &dyn crate::UnmanagedResources) -> CheckResult {
+    let broken =
+        |error: String| Verdict::Broken(format!("an unmanaged resource could not be created: {error}"));
+    let (plain, lookalike, volume, network) = (ctx.name(), ctx.name(), ctx.name(), ctx.name());
     let plain_id = others
         .add_container(&plain, ctx.image(), &[])
         .await
         .map_err(broken)?;
     // Neither the session label nor the managed-by label makes it ours, because the namespace is another one.
-    let foreign = ctx.foreign_namespace();
+    let unmanaged = ctx.unmanaged_namespace();
     let labels = [
         (label::MANAGED_BY, label::MANAGED_BY_VALUE),
         (label::SESSION, ctx.session().as_str()),
-        (label::NAMESPACE, &foreign),
-        (label::OPERATION, &decoy),
+        (label::NAMESPACE, &unmanaged),
+        (label::OPERATION, &lookalike),
     ];
-    let decoy_id = others
-        .add_container(&decoy, ctx.image(), &labels)
+    let lookalike_id = others
+        .add_container(&lookalike, ctx.image(), &labels)
         .await
         .map_err(broken)?;
     others.add_volume(&volume).await.map_err(broken)?;
     others.add_network(&network).await.map_err(broken)?;
     let before = others.inventory().await.map_err(broken)?;
     let driver = ctx.driver();
-    for (name, id) in [(&plain, &plain_id), (&decoy, &decoy_id)] {
+    for (name, id) in [(&plain, &plain_id), (&lookalike, &lookalike_id)] {
         unreachable(ctx, driver, &ContainerId::new(id.as_str())?).await?;
         ctx.equal(
-            "the container of a bystander's name",
+            "the container of an unmanaged container's name",
             driver.find_container(name).await?,
             None,
         )?;
@@ -213,10 +216,10 @@ async fn among_bystanders(ctx: &Ctx, others: &dyn crate::Bystanders) -> CheckRes
     driver.create_container(&ctx.script("true")).await?;
     let removed = driver.remove_session(ctx.session()).await;
     ctx.equal(
-        "what the session's removal removed",
+        "resources removed with the session",
         (removed.containers, removed.failures.len()),
         (1, 0),
     )?;
     let after = others.inventory().await.map_err(broken)?;
-    ctx.equal("what the other programs have", after, before)
+    ctx.equal("the unmanaged resources", after, before)
 }

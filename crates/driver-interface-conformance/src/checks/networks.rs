@@ -11,36 +11,36 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "networks/round-trip",
-        "A network comes back with its name, session and labels, and can be removed once, by id or name.",
+        "A network is returned with its name, session and labels, and can be removed once, by id or name.",
         run!(round_trip),
     )
     .without_image(),
     Check::must(
         "networks/name-taken",
-        "A second network of a name is refused for good, and the first is untouched.",
+        "A second network with a taken name is refused, not retryable, and the first is unchanged.",
         run!(name_taken),
     )
     .without_image(),
     Check::must(
         "networks/in-use-stays",
-        "A network that a container is attached to, running or not, is not removed; after it is gone it is.",
+        "A network with connected containers, running or not, is not removed; once they are removed, it is.",
         run!(in_use),
     ),
     Check::must(
         "networks/found-by-name",
-        "Containers on one network find each other by name and can talk.",
+        "Containers on one network resolve each other by name and can communicate.",
         run!(found_by_name),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/names-apart",
-        "A container on another network does not find a container by its name.",
+        "A container does not resolve the name of a container on another network.",
         run!(names_apart),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/apart",
-        "A container on another network reaches neither the name nor the address.",
+        "A container reaches neither the name nor the address of a container on another network.",
         run!(apart),
     )
     .because(
@@ -51,13 +51,13 @@ pub(super) const CHECKS: &[Check] = &[
     .guarantees(&[Guarantee::Network]).properties(&[Property::RealProcesses]),
     Check::must(
         "networks/none",
-        "Without a network there is nothing but the loopback.",
+        "A container without a network has only the loopback interface.",
         run!(none),
     )
     .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/sessions-apart",
-        "On the default network containers of different sessions cannot reach each other.",
+        "On the default network, containers of different sessions cannot reach each other.",
         run!(sessions_apart),
     )
     .guarantees(&[Guarantee::Sessions]).properties(&[Property::RealProcesses]),
@@ -116,12 +116,12 @@ fn address(container: &ContainerInstance) -> CheckResult<String> {
 
 async fn round_trip(ctx: Ctx) -> CheckResult {
     let config = ctx.network().label("empty", "").label("team", "größe");
-    let made = ctx.driver().create_network(&config).await?;
-    ctx.equal("name", made.name.as_str(), config.name.as_str())?;
-    ctx.equal("session", made.session_id.as_ref(), Some(ctx.session()))?;
-    ctx.equal("labels", made.labels, config.labels)?;
-    ctx.driver().remove_network(&made.id).await?;
-    let again = ctx.driver().remove_network(&made.id).await;
+    let created = ctx.driver().create_network(&config).await?;
+    ctx.equal("name", created.name.as_str(), config.name.as_str())?;
+    ctx.equal("session", created.session_id.as_ref(), Some(ctx.session()))?;
+    ctx.equal("labels", created.labels, config.labels)?;
+    ctx.driver().remove_network(&created.id).await?;
+    let again = ctx.driver().remove_network(&created.id).await;
     ctx.refused("the second removal", again, &[codes::NETWORK_NOT_FOUND])?;
     let other = ctx
         .driver()
@@ -146,7 +146,7 @@ async fn name_taken(ctx: Ctx) -> CheckResult {
     }
     ctx.driver().remove_network(&first.id).await?;
     let left = ctx.driver().find_network(&config.name).await?;
-    ctx.equal("what the refused creations may have left", left, None)?;
+    ctx.equal("leftovers of the refused creations", left, None)?;
     Ok(())
 }
 
@@ -194,7 +194,7 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(network.name.as_str()))
         .await?;
-    ctx.equal("who was heard from", logs, heard(&hosts, true))
+    ctx.equal("hosts that replied", logs, heard(&hosts, true))
 }
 
 async fn names_apart(ctx: Ctx) -> CheckResult {

@@ -14,7 +14,7 @@ macro_rules! not_found {
             $(
                 Check::must(
                     concat!("errors/not-found/", $id),
-                    concat!($call, " of what does not exist is `", $error, "`, not retryable, and names it."),
+                    concat!($call, " of a missing resource is `", $error, "`, not retryable, and names it."),
                     |ctx| Box::pin(refuses(ctx, Operation::$operation)),
                 )
                 .without_image()
@@ -22,45 +22,47 @@ macro_rules! not_found {
             )+
             Check::must(
                 "errors/not-found/stop-container-by-force",
-                "`stop_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                "`stop_container` with force of a missing container is `ContainerNotFoundError`, not \
+                 retryable, and names it.",
                 |ctx| Box::pin(refuses_force(ctx, Operation::StopContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/remove-container-by-force",
-                "`remove_container` by force of what does not exist is `ContainerNotFoundError`, not retryable, and names it.",
+                "`remove_container` with force of a missing container is `ContainerNotFoundError`, not \
+                 retryable, and names it.",
                 |ctx| Box::pin(refuses_force(ctx, Operation::RemoveContainer)),
             )
             .without_image(),
             Check::must(
                 "errors/not-found/get-volume",
-                "`get_volume` of what does not exist is `None`, never an error.",
+                "`get_volume` of a missing volume is `None`, never an error.",
                 |ctx| Box::pin(get_volume_answers_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetVolume]),
             Check::must(
                 "errors/not-found/get-network",
-                "`get_network` of what does not exist is `None`, never an error.",
+                "`get_network` of a missing network is `None`, never an error.",
                 |ctx| Box::pin(get_network_answers_none(ctx)),
             )
             .without_image()
             .requires(&[Operation::GetNetwork]),
             Check::must(
                 "errors/not-found/connect-network",
-                "`connect_network` names what does not exist, network or container, and changes nothing.",
+                "`connect_network` names the missing network or container and has no effect.",
                 |ctx| Box::pin(connection_refuses(ctx, true)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/disconnect-network",
-                "`disconnect_network` names what does not exist, network or container.",
+                "`disconnect_network` names the missing network or container.",
                 |ctx| Box::pin(connection_refuses(ctx, false)),
             )
             .requires(&[Operation::ConnectNetwork, Operation::DisconnectNetwork]),
             Check::must(
                 "errors/not-found/get-container",
-                "`get_container` of what does not exist is `None`, never an error.",
+                "`get_container` of a missing container is `None`, never an error.",
                 |ctx| Box::pin(get_answers_none(ctx)),
             )
             .without_image(),
@@ -98,7 +100,7 @@ not_found! {
 
 /// Returns names that no resource has. Some look like ids: full ones, short ones, and hex digits that engines
 /// match as prefixes.
-fn nobody(ctx: &Ctx) -> Vec<String> {
+fn unknown_names(ctx: &Ctx) -> Vec<String> {
     vec![
         ctx.name(),
         "deadbeef".repeat(8),
@@ -108,7 +110,7 @@ fn nobody(ctx: &Ctx) -> Vec<String> {
 }
 
 async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let error = crate::call(ctx.driver(), operation, &name).await.err();
         names_missing(&ctx, operation, &name, error)?;
     }
@@ -117,7 +119,7 @@ async fn refuses(ctx: Ctx, operation: Operation) -> CheckResult {
 
 async fn refuses_force(ctx: Ctx, operation: Operation) -> CheckResult {
     let driver = ctx.driver();
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let id = ContainerId::new(&name)?;
         let error = match operation {
             Operation::StopContainer => driver.stop_container(&id, StopOptions::kill()).await.err(),
@@ -150,7 +152,7 @@ fn names_missing(ctx: &Ctx, operation: Operation, name: &str, error: Option<Driv
 }
 
 async fn get_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         ctx.equal(
             format!("get of {id}"),
             ctx.driver().get_container(&ContainerId::new(id)?).await?,
@@ -161,7 +163,7 @@ async fn get_answers_none(ctx: Ctx) -> CheckResult {
 }
 
 async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         let found = ctx.driver().get_volume(&VolumeId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
     }
@@ -169,7 +171,7 @@ async fn get_volume_answers_none(ctx: Ctx) -> CheckResult {
 }
 
 async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
-    for id in nobody(&ctx) {
+    for id in unknown_names(&ctx) {
         let found = ctx.driver().get_network(&NetworkId::new(&id)?).await?;
         ctx.equal(format!("get of {id}"), found, None)?;
     }
@@ -179,7 +181,7 @@ async fn get_network_answers_none(ctx: Ctx) -> CheckResult {
 async fn connection_refuses(ctx: Ctx, connect: bool) -> CheckResult {
     let container = ctx.driver().create_container(&ctx.script("true")).await?;
     let network = ctx.driver().create_network(&ctx.network()).await?;
-    for name in nobody(&ctx) {
+    for name in unknown_names(&ctx) {
         let (no_container, no_network) = (ContainerId::new(&name)?, NetworkId::new(&name)?);
         for (network, container, code) in [
             (&no_network, &container.id, codes::NETWORK_NOT_FOUND),

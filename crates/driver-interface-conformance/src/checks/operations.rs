@@ -19,21 +19,21 @@ macro_rules! operations {
             $(
                 Check::must(
                     concat!("capability/", $id),
-                    concat!($call, " when it is declared."),
+                    concat!($call, " if it is declared."),
                     run!($body),
                 )
                 .requires(&[$(Operation::$operation),+]),
             )+
             Check::must(
                 "capability/image-load",
-                "`load_image` loads an image and names it when it is declared.",
+                "`load_image` loads an image and returns its name if it is declared.",
                 run!(image_load),
             )
             .requires(&[Operation::LoadImage])
             .without_image(),
             Check::must(
                 "capability/image-pull-stream",
-                "`pull_image` fetches an image when it is declared.",
+                "`pull_image` pulls an image if it is declared.",
                 run!(image_pull),
             )
             .requires(&[Operation::PullImage])
@@ -43,27 +43,27 @@ macro_rules! operations {
 }
 
 operations! {
-    "container-wait", "`wait_container` tells how a container ended", [WaitContainer], wait;
-    "container-kill", "`kill_container` ends a container", [KillContainer], kill;
-    "container-pause", "`pause_container` and `unpause_container` freeze and release a container", [PauseContainer, UnpauseContainer], pause;
-    "container-restart", "`restart_container` runs a container anew", [RestartContainer], restart;
+    "container-wait", "`wait_container` returns how a container exited", [WaitContainer], wait;
+    "container-kill", "`kill_container` terminates a container", [KillContainer], kill;
+    "container-pause", "`pause_container` and `unpause_container` pause and unpause a container", [PauseContainer, UnpauseContainer], pause;
+    "container-restart", "`restart_container` restarts a container", [RestartContainer], restart;
     "exec", "`exec` runs a command in a container", [Exec], exec;
     "exec-stream", "`exec_stream` connects to a command in a container", [ExecStream], exec_stream;
-    "exec-detached", "`exec_detached` starts a command, and `exec_status` tells of it", [ExecDetached, ExecStatus], exec_detached;
-    "log-stream", "`stream_container_logs` gives what a container printed", [StreamContainerLogs], log_stream;
-    "file-archive", "`copy_from_container` packs what `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
+    "exec-detached", "`exec_detached` starts a command, and `exec_status` returns its status", [ExecDetached, ExecStatus], exec_detached;
+    "log-stream", "`stream_container_logs` streams the output of a container", [StreamContainerLogs], log_stream;
+    "file-archive", "`copy_from_container` packs the files that `copy_into_container` unpacked", [CopyIntoContainer, CopyFromContainer], file_archive;
     "file-read", "`read_file` and `read_file_stream` read a container's file", [ReadFile, ReadFileStream], file_read;
     "file-write", "`write_file` writes a file that the container sees", [WriteFile], file_write;
-    "image-list", "`list_images` has the image that containers are made from", [ListImages], image_list;
-    "image-inspect", "`get_image` finds the image that containers are made from", [GetImage], image_inspect;
-    "container-stats", "`container_stats` measures a container", [ContainerStats], stats;
-    "container-stats-stream", "`stream_container_stats` measures a container again and again", [StreamContainerStats], stats_stream;
-    "events", "`events` tells of a creation", [Events], events;
+    "image-list", "`list_images` includes the test image", [ListImages], image_list;
+    "image-inspect", "`get_image` returns the test image", [GetImage], image_inspect;
+    "container-stats", "`container_stats` returns a measurement of a container", [ContainerStats], stats;
+    "container-stats-stream", "`stream_container_stats` streams measurements of a container", [StreamContainerStats], stats_stream;
+    "events", "`events` reports a creation", [Events], events;
     "volume-inspect", "`get_volume` finds a volume", [GetVolume], volume_inspect;
     "network-inspect", "`get_network` finds a network", [GetNetwork], network_inspect;
-    "network-connect", "`connect_network` and `disconnect_network` attach and detach a container", [ConnectNetwork, DisconnectNetwork], network_connect;
-    "network-cleanup", "`remove_idle_networks` leaves a network that is used", [RemoveIdleNetworks], network_cleanup;
-    "plan", "`plan` accepts a good config", [Plan], plan;
+    "network-connect", "`connect_network` and `disconnect_network` connect and disconnect a container", [ConnectNetwork, DisconnectNetwork], network_connect;
+    "network-cleanup", "`remove_idle_networks` keeps a network that is in use", [RemoveIdleNetworks], network_cleanup;
+    "plan", "`plan` accepts a valid config", [Plan], plan;
 }
 
 async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
@@ -71,10 +71,10 @@ async fn serving(ctx: &Ctx) -> CheckResult<ContainerId> {
 }
 
 async fn wait(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
     let exit = ctx
         .driver()
-        .wait_container(&ended.id, WaitOptions::default())
+        .wait_container(&exited.id, WaitOptions::default())
         .await?;
     ctx.equal("exit code", exit.code, 3)
 }
@@ -82,7 +82,7 @@ async fn wait(ctx: Ctx) -> CheckResult {
 async fn kill(ctx: Ctx) -> CheckResult {
     let id = serving(&ctx).await?;
     ctx.driver().kill_container(&id, Signal::KILL).await?;
-    ctx.equal("exit code", ctx.ended(&id).await?.exit_code(), Some(137))
+    ctx.equal("exit code", ctx.exited(&id).await?.exit_code(), Some(137))
 }
 
 async fn pause(ctx: Ctx) -> CheckResult {
@@ -134,32 +134,32 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
 }
 
 async fn log_stream(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo hello")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("echo hello")).await?;
     let stream = ctx
         .driver()
-        .stream_container_logs(&ended.id, LogStreamOptions::default())
+        .stream_container_logs(&exited.id, LogStreamOptions::default())
         .await?;
     let chunks = ctx.ends("the stream", stream.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
-    ctx.equal("what it printed", text.as_str(), "hello\n")
+    ctx.equal("its output", text.as_str(), "hello\n")
 }
 
 async fn file_archive(ctx: Ctx) -> CheckResult {
     let config = super::files::writable(&ctx, "true");
-    let made = ctx.driver().create_container(&config).await?;
+    let created = ctx.driver().create_container(&config).await?;
     let passwd = path("/etc/passwd")?;
-    let packed = ctx.driver().copy_from_container(&made.id, &passwd).await?;
+    let packed = ctx.driver().copy_from_container(&created.id, &passwd).await?;
     ctx.driver()
-        .copy_into_container(&made.id, &path("/home")?, packed)
+        .copy_into_container(&created.id, &path("/home")?, packed)
         .await?;
     let copy = ctx
         .driver()
-        .copy_from_container(&made.id, &path("/home/passwd")?)
+        .copy_from_container(&created.id, &path("/home/passwd")?)
         .await?;
     let copy = ctx.ends("the archive", copy.collect_all()).await??.concat();
     let original = ctx
         .driver()
-        .copy_from_container(&made.id, &passwd)
+        .copy_from_container(&created.id, &passwd)
         .await?
         .collect_all()
         .await?
@@ -169,30 +169,30 @@ async fn file_archive(ctx: Ctx) -> CheckResult {
 }
 
 async fn file_read(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let at = path("/etc/passwd")?;
     let whole = ctx
         .driver()
-        .read_file(&made.id, &at, ReadFileOptions::default())
+        .read_file(&created.id, &at, ReadFileOptions::default())
         .await?;
     ctx.ensure(
         "the file has the user",
         String::from_utf8_lossy(&whole).contains("root"),
         whole.len(),
     )?;
-    let stream = ctx.driver().read_file_stream(&made.id, &at).await?;
+    let stream = ctx.driver().read_file_stream(&created.id, &at).await?;
     ctx.equal("the file as a stream", stream.read_all(1024 * 1024).await?, whole)
 }
 
 async fn file_write(ctx: Ctx) -> CheckResult {
     let config = super::files::writable(&ctx, "cat /home/file");
-    let made = ctx.driver().create_container(&config).await?;
+    let created = ctx.driver().create_container(&config).await?;
     ctx.driver()
-        .write_file(&made.id, &path("/home/file")?, WriteFile::new("written\n"))
+        .write_file(&created.id, &path("/home/file")?, WriteFile::new("written\n"))
         .await?;
-    ctx.driver().start_container(&made.id).await?;
-    ctx.printed(&made.id, "written").await?;
-    ctx.equal("exit code", ctx.ended(&made.id).await?.exit_code(), Some(0))
+    ctx.driver().start_container(&created.id).await?;
+    ctx.printed(&created.id, "written").await?;
+    ctx.equal("exit code", ctx.exited(&created.id).await?.exit_code(), Some(0))
 }
 
 async fn image_list(ctx: Ctx) -> CheckResult {
@@ -232,27 +232,27 @@ async fn stats_stream(ctx: Ctx) -> CheckResult {
 async fn events(ctx: Ctx) -> CheckResult {
     let filter = EventFilter::default().session(ctx.session().clone());
     let mut stream = ctx.driver().events(&filter).await?;
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let event = ctx.ends("an event", stream.next()).await?.transpose()?;
-    let seen = event.map(|event| (event.kind(), event.container_id().cloned()));
-    ctx.equal("the event", seen, Some((EventKind::Created, Some(made.id))))
+    let actual = event.map(|event| (event.kind(), event.container_id().cloned()));
+    ctx.equal("the event", actual, Some((EventKind::Created, Some(created.id))))
 }
 
 async fn volume_inspect(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_volume(&ctx.volume()).await?;
+    let created = ctx.driver().create_volume(&ctx.volume()).await?;
     ctx.equal(
-        "what is found",
-        ctx.driver().get_volume(&made.id).await?,
-        Some(made.clone()),
+        "the lookup",
+        ctx.driver().get_volume(&created.id).await?,
+        Some(created.clone()),
     )
 }
 
 async fn network_inspect(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_network(&ctx.network()).await?;
+    let created = ctx.driver().create_network(&ctx.network()).await?;
     ctx.equal(
-        "what is found",
-        ctx.driver().get_network(&made.id).await?,
-        Some(made.clone()),
+        "the lookup",
+        ctx.driver().get_network(&created.id).await?,
+        Some(created.clone()),
     )
 }
 
@@ -295,7 +295,7 @@ async fn image_pull(ctx: Ctx) -> CheckResult {
     let stream = ctx.driver().pull_image(&image, PullOptions::default()).await?;
     let limit = Duration::from_secs(60);
     let done = tokio::time::timeout(limit, stream.finish()).await;
-    let done =
-        done.map_err(|_| crate::Failure::new("the pull", format!("to end within {limit:?}"), "it goes on"))??;
+    let done = done
+        .map_err(|_| crate::Failure::new("the pull", format!("to end within {limit:?}"), "it continues"))??;
     ctx.ensure("the image has an id", !done.id.is_empty(), done)
 }

@@ -8,7 +8,7 @@ use crate::{Check, CheckResult, Ctx, SERVE, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "files/overwritten",
-        "A file written over another has its own length, permissions and owner, also the default ones.",
+        "A file that overwrites another has its own length, permissions and owner, also default ones.",
         run!(written),
     )
     .requires(&[
@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     ]),
     Check::must(
         "files/overwritten-by-archive",
-        "A file unpacked over another has its own length, permissions and owner.",
+        "An unpacked file that overwrites another has its own length, permissions and owner.",
         run!(unpacked),
     )
     .requires(&[
@@ -46,9 +46,9 @@ const VERSIONS: &[Version] = &[
 async fn is(ctx: &Ctx, id: &ContainerId, at: &str, version: &Version) -> CheckResult {
     let (content, mode, owner) = version;
     let (uid, gid) = owner.unwrap_or((0, 0));
-    let seen = ctx.told(id, &format!("stat -c '%a %u:%g %s' {at}")).await?;
-    let wanted = format!("{mode:o} {uid}:{gid} {}\n", content.len());
-    ctx.equal(format!("permissions, owner and length of {at}"), seen, wanted)
+    let actual = ctx.output_of(id, &format!("stat -c '%a %u:%g %s' {at}")).await?;
+    let expected = format!("{mode:o} {uid}:{gid} {}\n", content.len());
+    ctx.equal(format!("permissions, owner and length of {at}"), actual, expected)
 }
 
 async fn written(ctx: Ctx) -> CheckResult {
@@ -59,8 +59,12 @@ async fn written(ctx: Ctx) -> CheckResult {
             file = file.owner(uid, gid);
         }
         ctx.driver().write_file(id, &path(at)?, file).await?;
-        let seen = read(&ctx, id, at).await?;
-        ctx.equal(format!("the content of {at}"), seen.as_ref(), content.as_bytes())
+        let actual = read(&ctx, id, at).await?;
+        ctx.equal(
+            format!("the content of {at}"),
+            actual.as_ref(),
+            content.as_bytes(),
+        )
     };
     let id = ctx.driver().create_container(&writable(&ctx, SERVE)).await?.id;
     for version in VERSIONS {
@@ -96,7 +100,7 @@ async fn unpacked(ctx: Ctx) -> CheckResult {
         header.set_size(content.len() as u64);
         let mut archive = tar::Builder::new(Vec::new());
         let broken =
-            |error: std::io::Error| Verdict::Broken(format!("an archive could not be made: {error}"));
+            |error: std::io::Error| Verdict::Broken(format!("an archive could not be created: {error}"));
         archive
             .append_data(&mut header, "file", content.as_bytes())
             .map_err(broken)?;

@@ -16,43 +16,43 @@ const NEEDS: &[Operation] = &[Operation::PauseContainer, Operation::UnpauseConta
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "pause/round-trip",
-        "A paused container has status `paused` and state `running`, and goes on in the same run.",
+        "A paused container has status `paused` and state `running`, and unpausing continues the same run.",
         run!(round_trip),
     )
     .requires(NEEDS),
     Check::must(
         "pause/processes-stand-still",
-        "While a container is paused, its processes do nothing; afterwards they go on.",
+        "The processes of a paused container do nothing until it is unpaused.",
         run!(stand_still),
     )
     .requires(NEEDS),
     Check::must(
         "pause/already",
-        "Pausing a paused container changes nothing and says `AlreadyPaused`.",
+        "Pausing a paused container has no effect and returns `AlreadyPaused`.",
         run!(already),
     )
     .requires(NEEDS),
     Check::must(
         "pause/not-running",
-        "Pausing what does not run is `ContainerNotRunningError`, not retryable, and changes nothing.",
+        "Pausing a container that is not running is `ContainerNotRunningError`, not retryable, and has no effect.",
         run!(not_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/unpause-running",
-        "Unpausing a running container changes nothing and says `AlreadyRunning`.",
+        "Unpausing a running container has no effect and returns `AlreadyRunning`.",
         run!(unpause_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/unpause-not-running",
-        "Unpausing what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        "Unpausing a container that is not running is `ContainerNotRunningError`, not retryable, and starts nothing.",
         run!(unpause_not_running),
     )
     .requires(NEEDS),
     Check::must(
         "pause/stop-and-remove",
-        "A paused container can be stopped, and be removed by force but not without.",
+        "A paused container can be stopped, and can be removed only with force.",
         run!(stop_and_remove),
     )
     .requires(NEEDS),
@@ -65,10 +65,10 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         let outcome = ctx.driver().pause_container(&running.id).await?;
         ctx.equal("outcome of the pause", outcome, PauseOutcome::Paused)?;
         for driver in [ctx.driver(), &second] {
-            let seen = driver.get_container(&running.id).await?;
+            let actual = driver.get_container(&running.id).await?;
             ctx.equal(
                 "status and state while it is paused",
-                seen.map(|now| (now.status, now.state)),
+                actual.map(|now| (now.status, now.state)),
                 Some((ContainerStatus::Paused, ContainerState::Running)),
             )?;
         }
@@ -84,7 +84,7 @@ async fn round_trip(ctx: Ctx) -> CheckResult {
         ctx.equal("outcome of going on", outcome, UnpauseOutcome::Unpaused)?;
         let now = ctx.get(&running.id).await?;
         ctx.equal(
-            "status and start time of the run that goes on",
+            "status and start time of the current run",
             (now.status, now.started_at),
             (ContainerStatus::Running, running.started_at),
         )?;
@@ -105,13 +105,13 @@ async fn stand_still(ctx: Ctx) -> CheckResult {
             .await?;
         Ok(logs.lines().count())
     };
-    let begun = lines().await?;
+    let began = lines().await?;
     sleep(Duration::from_secs(3)).await;
     let moved = lines().await?;
     ctx.ensure(
         "the control: it writes while it runs",
-        moved > begun,
-        (begun, moved),
+        moved > began,
+        (began, moved),
     )?;
     ctx.driver().pause_container(&running.id).await?;
     // Output written just before may not have reached the logs yet.
@@ -163,9 +163,9 @@ async fn unpause_not_running(ctx: Ctx) -> CheckResult {
 }
 
 async fn refused_where_nothing_runs(ctx: Ctx, pause: bool) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for id in [&made.id, &ended.id] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for id in [&created.id, &exited.id] {
         let before = ctx.get(id).await?;
         let about = format!("the call for a container that is {}", before.status);
         let result = if pause {
@@ -208,5 +208,5 @@ async fn stop_and_remove(ctx: Ctx) -> CheckResult {
         ContainerStatus::Paused,
     )?;
     ctx.driver().remove_container(&id, RemoveOptions::force()).await?;
-    ctx.equal("what is left", ctx.driver().get_container(&id).await?, None)
+    ctx.equal("leftover resources", ctx.driver().get_container(&id).await?, None)
 }

@@ -15,39 +15,39 @@ const NEEDS: &[Operation] = &[Operation::Plan];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "plan/accepted",
-        "The plan of a good config has no refusals, and its config has everything that was asked for.",
+        "The plan of a valid config has no refusals, and its config has all configured values.",
         run!(accepted),
     )
     .requires(NEEDS),
     Check::must(
         "plan/refusals",
-        "The plan of an invalid config names every mistake at its path, as the creation does, and is no error.",
+        "The plan of an invalid config lists the same violations as the creation, with their paths, and is no error.",
         run!(refusals),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "plan/beyond-the-driver",
-        "More CPU than the driver allows, and a field of the config it does not declare, are refusals.",
+        "More CPU than the driver allows, and a config field that it does not declare, are refusals.",
         run!(beyond),
     )
     .requires(NEEDS)
     .without_image(),
     Check::must(
         "plan/no-side-effects",
-        "A plan makes nothing, fetches no image and takes neither the name nor the operation key.",
+        "A plan creates nothing, pulls no image and reserves neither the name nor the operation key.",
         run!(no_side_effects),
     )
     .requires(NEEDS),
     Check::must(
         "plan/matches-creation",
-        "A creation warns of what its plan said, and what the plan says holds is what the instance says holds.",
+        "The warnings of a creation match its plan, and so does the enforcement that the instance reports.",
         run!(matches),
     )
     .requires(NEEDS),
     Check::must(
         "plan/strictness",
-        "What would be a warning is a refusal with `Strictness::Require`, exactly where the creation refuses.",
+        "With `Strictness::Require`, warnings become refusals, exactly where the creation refuses.",
         run!(strictness),
     )
     .requires(NEEDS),
@@ -76,15 +76,15 @@ async fn accepted(ctx: Ctx) -> CheckResult {
     let plan = planned(&ctx, &config).await?;
     ctx.equal("refusals", paths(&plan.refusals), Vec::new())?;
     ctx.ensure("it is accepted", plan.is_accepted(), &plan.refusals)?;
-    let seen = (
+    let actual = (
         &plan.config.image,
         &plan.config.name,
         &plan.config.command,
         &plan.config.env,
     );
     ctx.equal(
-        "what it would make",
-        seen,
+        "the resource it would create",
+        actual,
         (&config.image, &config.name, &config.command, &config.env),
     )?;
     ctx.equal("its limits", plan.config.resources, config.resources)?;
@@ -108,12 +108,12 @@ async fn refusals(ctx: Ctx) -> CheckResult {
         return Err(crate::Failure::new("the creation", "to be refused", "success").into());
     };
     let report = error.to_report();
-    let mut wanted: Vec<&str> = report.violations.iter().map(|one| one.path.as_str()).collect();
-    wanted.sort_unstable();
+    let mut expected: Vec<&str> = report.violations.iter().map(|one| one.path.as_str()).collect();
+    expected.sort_unstable();
     ctx.equal(
         "the paths that the creation refuses",
         paths(&plan.refusals),
-        wanted,
+        expected,
     )
 }
 
@@ -155,7 +155,7 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     if ctx.declares(Operation::ListNetworks) {
@@ -173,13 +173,13 @@ async fn no_side_effects(ctx: Ctx) -> CheckResult {
         ctx.equal("images", found.len(), 0)?;
     }
     // The name and the key are unused, so another config may use them.
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&config.clone().env("OTHER", "1"))
         .await?;
     ctx.equal(
-        "the name of the one that is made then",
-        Some(made.name),
+        "the name of the container created afterwards",
+        Some(created.name),
         config.name,
     )?;
     let all = ContainerFilter::default().session(ctx.session().clone());
@@ -198,14 +198,14 @@ async fn matches(ctx: Ctx) -> CheckResult {
     ] {
         let plan = planned(&ctx, &config).await?;
         ctx.equal("refusals", paths(&plan.refusals), Vec::new())?;
-        let made = ctx.driver().create_container(&config).await?;
+        let created = ctx.driver().create_container(&config).await?;
         ctx.equal(
-            "what the creation warns of",
-            paths(&made.warnings),
+            "warnings of the creation",
+            paths(&created.warnings),
             paths(&plan.warnings),
         )?;
-        if let Some(enforcement) = made.enforcement {
-            ctx.equal("what holds", enforcement, plan.enforcement)?;
+        if let Some(enforcement) = created.enforcement {
+            ctx.equal("enforced limits", enforcement, plan.enforcement)?;
         }
     }
     Ok(())
@@ -283,7 +283,7 @@ async fn as_strict_as_its_warnings(ctx: &Ctx, lax: ContainerConfig) -> CheckResu
         .iter()
         .all(|refusal| warned.iter().any(|warning| warning.path == refusal.path));
     ctx.ensure(
-        "the refusals are what was warned of",
+        "the refusals match the warnings",
         named,
         (paths(&plan.refusals), paths(&warned)),
     )

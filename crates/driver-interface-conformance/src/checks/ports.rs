@@ -19,47 +19,47 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::PortPublish];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "ports/recorded",
-        "While it runs, the instance names each published port, its protocol and where it is reached; otherwise none.",
+        "The instance of a running container has each published port with protocol and host address; otherwise none.",
         run!(recorded),
     )
     .config(NEEDS),
     Check::must(
         "ports/loopback-by-default",
-        "A port is reached at the host's loopback and nowhere else unless an address is given.",
+        "A port is published on the host's loopback only, unless the config has an address.",
         run!(loopback),
     )
-    .because("engines publish to the whole world")
+    .because("engines publish on all interfaces by default")
     .config(NEEDS),
     Check::must(
         "ports/picked-apart",
-        "Two containers with one port inside get different ports on the host.",
+        "Two containers that publish the same container port get different host ports.",
         run!(picked),
     )
     .config(NEEDS),
     Check::must(
         "ports/reached",
-        "What listens in the container is reached at the place that the instance names.",
+        "A server in the container is reached at the address that the instance reports.",
         run!(reached),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/given",
-        "A host port that is given is the one, and nobody is there any more after the stop.",
+        "A configured host port is used, and is closed after the stop.",
         run!(given),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/taken",
-        "A host port that somebody has is `ContainerStartError`, and the container does not run.",
+        "A host port that is in use is `ContainerStartError`, and the container does not run.",
         run!(taken),
     )
     .config(NEEDS)
     .properties(&[Property::RealProcesses]),
     Check::must(
         "ports/unpublished-is-closed",
-        "A port that is not published is not among the instance's, whatever listens on it.",
+        "The instance does not report a port that is not published, even if a server listens on it.",
         run!(unpublished),
     )
     .config(NEEDS),
@@ -73,23 +73,23 @@ async fn recorded(ctx: Ctx) -> CheckResult {
         .port(PortMapping::new(PORT))
         .port(PortMapping::new(PORT).protocol(Protocol::Udp))
         .port(PortMapping::new(81));
-    let made = ctx.driver().create_container(&config).await?;
+    let created = ctx.driver().create_container(&config).await?;
     ctx.equal(
         "ports before the start",
-        ctx.get(&made.id).await?.ports,
+        ctx.get(&created.id).await?.ports,
         Vec::new(),
     )?;
-    ctx.driver().start_container(&made.id).await?;
-    let running = ctx.get(&made.id).await?;
-    let mut seen: Vec<_> = running
+    ctx.driver().start_container(&created.id).await?;
+    let running = ctx.get(&created.id).await?;
+    let mut actual: Vec<_> = running
         .ports
         .iter()
         .map(|port| (port.container_port, port.protocol))
         .collect();
-    seen.sort_unstable();
+    actual.sort_unstable();
     ctx.equal(
         "the ports",
-        seen,
+        actual,
         vec![(81, Protocol::Tcp), (PORT, Protocol::Tcp), (PORT, Protocol::Udp)],
     )?;
     let given = running.ports.iter().all(|port| port.host_port > 0);
@@ -99,14 +99,20 @@ async fn recorded(ctx: Ctx) -> CheckResult {
         running.endpoint(PORT).is_some(),
         &running.ports,
     )?;
-    let listed = ctx.driver().list_containers(&ctx.own()).await?;
+    let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
     ctx.equal(
-        "a list says the same",
+        "a list reports the same",
         listed.first().map(|one| &one.ports),
         Some(&running.ports),
     )?;
-    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
-    ctx.equal("ports after the end", ctx.get(&made.id).await?.ports, Vec::new())
+    ctx.driver()
+        .stop_container(&created.id, StopOptions::kill())
+        .await?;
+    ctx.equal(
+        "ports after the exit",
+        ctx.get(&created.id).await?.ports,
+        Vec::new(),
+    )
 }
 
 async fn loopback(ctx: Ctx) -> CheckResult {
@@ -161,22 +167,22 @@ async fn answers(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResul
     ctx.equal("the answer", word.as_str(), "pong\n")
 }
 
-async fn place(ctx: &Ctx, id: &ContainerId) -> CheckResult<SocketAddr> {
-    let place = ctx.get(id).await?.endpoint(PORT);
-    Ok(place.ok_or_else(|| Failure::new("the port's place on the host", "one", "none"))?)
+async fn location(ctx: &Ctx, id: &ContainerId) -> CheckResult<SocketAddr> {
+    let location = ctx.get(id).await?.endpoint(PORT);
+    Ok(location.ok_or_else(|| Failure::new("the port's host address", "one", "none"))?)
 }
 
 async fn reached(ctx: Ctx) -> CheckResult {
     let running = ctx
         .ready(&ctx.script(&server()).port(PortMapping::new(PORT)))
         .await?;
-    answers(&ctx, &running.id, place(&ctx, &running.id).await?).await?;
+    answers(&ctx, &running.id, location(&ctx, &running.id).await?).await?;
     // The next run may use another port; the instance reports it.
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.driver().start_container(&running.id).await?;
-    answers(&ctx, &running.id, place(&ctx, &running.id).await?).await
+    answers(&ctx, &running.id, location(&ctx, &running.id).await?).await
 }
 
 /// Reserves a free port. The listener holds it until it is dropped.
@@ -194,8 +200,12 @@ async fn given(ctx: Ctx) -> CheckResult {
     drop(listener);
     let config = ctx.script(&server()).port(PortMapping::new(PORT).host_port(port));
     let running = ctx.ready(&config).await?;
-    let at = place(&ctx, &running.id).await?;
-    ctx.equal("the place", at, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))?;
+    let at = location(&ctx, &running.id).await?;
+    ctx.equal(
+        "the address",
+        at,
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
+    )?;
     answers(&ctx, &running.id, at).await?;
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
@@ -206,18 +216,18 @@ async fn given(ctx: Ctx) -> CheckResult {
 async fn taken(ctx: Ctx) -> CheckResult {
     let (listener, port) = free_port().await?;
     let config = ctx.script(&server()).port(PortMapping::new(PORT).host_port(port));
-    let made = ctx.driver().create_container(&config).await?;
-    let result = ctx.driver().start_container(&made.id).await;
+    let created = ctx.driver().create_container(&config).await?;
+    let result = ctx.driver().start_container(&created.id).await;
     ctx.refused("the start", result, &[codes::CONTAINER_START_FAILED])?;
-    let now = ctx.get(&made.id).await?;
+    let now = ctx.get(&created.id).await?;
     ctx.equal(
         "the state",
         now.state == driver_interface_types::ContainerState::Running,
         false,
     )?;
     drop(listener);
-    ctx.driver().start_container(&made.id).await?;
-    answers(&ctx, &made.id, place(&ctx, &made.id).await?).await
+    ctx.driver().start_container(&created.id).await?;
+    answers(&ctx, &created.id, location(&ctx, &created.id).await?).await
 }
 
 async fn unpublished(ctx: Ctx) -> CheckResult {

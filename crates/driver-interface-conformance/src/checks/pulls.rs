@@ -17,7 +17,7 @@ const PULL: Duration = Duration::from_secs(80);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "images/pull",
-        "A pull ends with the image, which can be used then; pulling it again is fine.",
+        "A pull returns the image, which can then be used; pulling it again succeeds.",
         run!(pull),
     )
     .requires(&[Operation::PullImage])
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-missing",
-        "A pull of what no registry has is `ImagePullError` or `ImageNotFoundError`, and nothing appears.",
+        "Pulling an image that no registry has is `ImagePullError` or `ImageNotFoundError`, and no image appears.",
         run!(pull_missing),
     )
     .requires(&[Operation::PullImage])
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-credentials",
-        "Credentials a registry does not ask for do no harm, and are not kept for the next pull.",
+        "Credentials that a registry does not require are harmless and are not kept for the next pull.",
         run!(pull_credentials),
     )
     .requires(&[Operation::PullImage])
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
     .limit(180),
     Check::must(
         "images/pull-secret-stays-secret",
-        "No error of a pull has its password or token in it.",
+        "Errors of a pull contain neither its password nor its token.",
         run!(pull_secret),
     )
     .requires(&[Operation::PullImage])
@@ -55,7 +55,7 @@ async fn pulled(
     options: PullOptions,
 ) -> CheckResult<Result<Vec<PullProgress>, driver_interface_types::DriverError>> {
     let pull = async { ctx.driver().pull_image(image, options).await?.collect_all().await };
-    let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it goes on").into();
+    let late = |_| Failure::new("the pull", format!("to end within {PULL:?}"), "it continues").into();
     timeout(PULL, pull).await.map_err(late)
 }
 
@@ -76,7 +76,7 @@ async fn pull(ctx: Ctx) -> CheckResult {
         let found = done(&steps);
         ctx.equal("how often it is done", found.len(), 1)?;
         let last = matches!(steps.last(), Some(PullProgress::Done(_)));
-        ctx.ensure("nothing comes after that", last, steps.last())?;
+        ctx.ensure("no progress follows", last, steps.last())?;
         let named = |info: &&ImageInfo| {
             info.references
                 .iter()

@@ -13,36 +13,36 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "removal/not-running",
-        "Containers that were never started or have ended are removed.",
+        "Created and exited containers are removed.",
         run!(not_running),
     )
     .properties(&[Property::CreatedState]),
     Check::must(
         "removal/running-refused",
-        "Without force a running container is not removed and goes on running.",
+        "Without force, removing a running container is refused, and it keeps running.",
         run!(running_refused),
     ),
     Check::must(
         "removal/running-forced",
-        "With force a running container is killed and removed, at once.",
+        "With force, a running container is killed and removed immediately.",
         run!(running_forced),
     ),
     Check::must(
         "removal/twice",
-        "The second removal is \"not found\", with and without force.",
+        "A second removal is \"not found\", with and without force.",
         run!(twice),
     ),
     Check::must(
         "removal/gone-everywhere",
-        "When a removal returns, the container is gone for every reader and operation, and its name is free.",
+        "When a removal returns, no reader or operation finds the container, and its name is free.",
         run!(gone),
     ),
 ];
 
 async fn not_running(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for container in [created, ended] {
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for container in [created, exited] {
         ctx.driver()
             .remove_container(&container.id, RemoveOptions::default())
             .await?;
@@ -74,11 +74,11 @@ async fn running_refused(ctx: Ctx) -> CheckResult {
 
 async fn running_forced(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     ctx.driver()
         .remove_container(&running.id, RemoveOptions::force())
         .await?;
-    ctx.took("the removal", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.took("the removal", began, Duration::ZERO, Duration::from_secs(8))?;
     ctx.equal(
         "the container",
         ctx.driver().get_container(&running.id).await?,
@@ -87,12 +87,12 @@ async fn running_forced(ctx: Ctx) -> CheckResult {
 }
 
 async fn twice(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("true")).await?;
+    let created = ctx.driver().create_container(&ctx.script("true")).await?;
     ctx.driver()
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
     for options in [RemoveOptions::default(), RemoveOptions::force()] {
-        let result = ctx.driver().remove_container(&made.id, options).await;
+        let result = ctx.driver().remove_container(&created.id, options).await;
         let error = ctx.refused("the second removal", result, &[codes::CONTAINER_NOT_FOUND])?;
         ctx.equal("retryable", error.is_retryable(), false)?;
     }
@@ -122,7 +122,11 @@ async fn gone(ctx: Ctx) -> CheckResult {
                 &missing,
             )?;
         }
-        ctx.equal("list", driver.list_containers(&ctx.own()).await?, Vec::new())?;
+        ctx.equal(
+            "list",
+            driver.list_containers(&ctx.session_filter()).await?,
+            Vec::new(),
+        )?;
     }
     let again = second
         .create_container(&ctx.script("true").name(&running.name))

@@ -16,49 +16,50 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "restart/new-run",
-        "A restart lets the old process end by itself and runs a new one, with a new start time and the logs continued.",
+        "A restart lets the old process exit by itself and starts a new run, with a new start time; the \
+         logs continue.",
         run!(new_run),
     )
     .properties(&[Property::LogsAcrossRuns])
     .requires(NEEDS),
     Check::must(
         "restart/stopped-starts",
-        "A restart starts what was never started and what has ended.",
+        "A restart starts created and exited containers.",
         run!(stopped_starts),
     )
     .properties(&[Property::CreatedState, Property::RestartSameId])
     .requires(NEEDS),
     Check::must(
         "restart/stubborn-keeps-running",
-        "A process that outlives the grace of a restart without force keeps running: `ContainerStopError`.",
+        "A process that outlives the grace period of a restart without force keeps running: `ContainerStopError`.",
         run!(stubborn),
     )
-    .because("one engine kills it all the same; nobody loses work without asking for it")
+    .because("one engine kills it anyway; work must be lost only on request")
     .requires(NEEDS),
     Check::must(
         "restart/by-force",
-        "A restart by force kills what ignores the stop signal, and runs it again.",
+        "A restart with force kills a process that ignores the stop signal and starts a new run.",
         run!(by_force),
     )
     .requires(NEEDS),
     Check::must(
         "restart/dropped-then-stopped",
-        "A stop that returns after a restart was dropped is final: what is left of the restart starts nothing.",
+        "A stop that returns after a restart was dropped is final: the dropped restart starts nothing later.",
         run!(dropped_then_stopped),
     )
-    .because("a call goes on in the background when its future is dropped")
+    .because("a call continues in the background when its future is dropped")
     .requires(NEEDS),
 ];
 
 async fn new_run(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = ctx
         .driver()
         .restart_container(&running.id, StopOptions::graceful(GRACE))
         .await?;
     ctx.equal("the outcome", outcome, RestartOutcome::Stopped)?;
-    ctx.took("the restart", begun, Duration::ZERO, GRACE)?;
+    ctx.took("the restart", began, Duration::ZERO, GRACE)?;
     let now = ctx.get(&running.id).await?;
     ctx.equal("status when it returns", now.status, ContainerStatus::Running)?;
     ctx.ensure(
@@ -66,7 +67,7 @@ async fn new_run(ctx: Ctx) -> CheckResult {
         now.started_at > running.started_at,
         (running.started_at, now.started_at),
     )?;
-    ctx.equal("the end of the run before", now.exit, None)?;
+    ctx.equal("the exit of the previous run", now.exit, None)?;
     let about = "the logs of both runs";
     ctx.eventually(about, Duration::from_secs(20), || async {
         let logs = ctx
@@ -83,42 +84,48 @@ async fn new_run(ctx: Ctx) -> CheckResult {
 }
 
 async fn stopped_starts(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let outcome = ctx
         .driver()
-        .restart_container(&made.id, StopOptions::default())
+        .restart_container(&created.id, StopOptions::default())
         .await?;
     ctx.equal("the outcome", outcome, RestartOutcome::Started)?;
     ctx.equal(
         "status of the new one",
-        ctx.get(&made.id).await?.status,
+        ctx.get(&created.id).await?.status,
         ContainerStatus::Running,
     )?;
-    ctx.printed(&made.id, "ready").await?;
-    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
-    let ended = ctx.get(&made.id).await?;
+    ctx.printed(&created.id, "ready").await?;
     ctx.driver()
-        .restart_container(&made.id, StopOptions::default())
+        .stop_container(&created.id, StopOptions::kill())
         .await?;
-    let now = ctx.get(&made.id).await?;
-    ctx.equal("status of the ended one", now.status, ContainerStatus::Running)?;
+    let exited = ctx.get(&created.id).await?;
+    ctx.driver()
+        .restart_container(&created.id, StopOptions::default())
+        .await?;
+    let now = ctx.get(&created.id).await?;
+    ctx.equal(
+        "status of the exited container",
+        now.status,
+        ContainerStatus::Running,
+    )?;
     ctx.ensure(
         "its start time is new",
-        now.started_at > ended.started_at,
-        (ended.started_at, now.started_at),
+        now.started_at > exited.started_at,
+        (exited.started_at, now.started_at),
     )
 }
 
 async fn stubborn(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(2);
     let result = ctx
         .driver()
         .restart_container(&running.id, StopOptions::graceful(grace))
         .await;
     ctx.refused("the restart", result, &[codes::CONTAINER_STOP_FAILED])?;
-    ctx.took("the restart", begun, grace, Duration::from_secs(30))?;
+    ctx.took("the restart", began, grace, Duration::from_secs(30))?;
     let now = ctx.get(&running.id).await?;
     ctx.equal(
         "status and start time",
@@ -129,22 +136,22 @@ async fn stubborn(ctx: Ctx) -> CheckResult {
 
 async fn by_force(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(2);
     let outcome = ctx
         .driver()
         .restart_container(&running.id, StopOptions::kill_after(grace))
         .await?;
     ctx.equal("the outcome", outcome, RestartOutcome::Killed)?;
-    ctx.took("the restart with a grace", begun, grace, Duration::from_secs(40))?;
+    ctx.took("the restart with a grace", began, grace, Duration::from_secs(40))?;
     let again = ctx.get(&running.id).await?;
-    ctx.ensure("it runs anew", again.started_at > running.started_at, &again)?;
+    ctx.ensure("it runs again", again.started_at > running.started_at, &again)?;
     ctx.driver()
         .restart_container(&running.id, StopOptions::kill())
         .await?;
     let third = ctx.get(&running.id).await?;
     ctx.ensure(
-        "it runs anew once more",
+        "it runs again a second time",
         third.started_at > again.started_at,
         &third,
     )?;

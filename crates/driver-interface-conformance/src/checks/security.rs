@@ -7,14 +7,14 @@ use crate::{Check, CheckResult, Ctx, Failure, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "security/capabilities-dropped",
-        "By default a process has no Linux capability, in none of the five sets, root or not.",
+        "By default a process has no Linux capability in any of the five sets, as root or not.",
         run!(capabilities),
     )
     .guarantees(&[Guarantee::Capabilities])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/capability-added",
-        "A capability that is given back is there, and no other.",
+        "A capability that the config adds is present, and no other.",
         run!(capability_added),
     )
     .guarantees(&[Guarantee::Capabilities])
@@ -26,12 +26,12 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .guarantees(&[Guarantee::NoNewPrivileges])
     .properties(&[Property::RealProcesses]),
-    Check::must("security/seccomp", "System calls are filtered.", run!(seccomp))
+    Check::must("security/seccomp", "System calls are filtered by seccomp.", run!(seccomp))
         .guarantees(&[Guarantee::Seccomp])
         .properties(&[Property::RealProcesses]),
     Check::must(
         "security/user",
-        "The main process runs as the user asked for: 1000:1000 by default, in no other group.",
+        "The main process runs as the configured user, by default 1000:1000, without supplementary groups.",
         run!(user),
     )
     .guarantees(&[Guarantee::User])
@@ -47,14 +47,14 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/read-only-root",
-        "By default nothing but /tmp can be written to.",
+        "By default only /tmp is writable.",
         run!(read_only_root),
     )
     .guarantees(&[Guarantee::ReadOnly])
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/no-host-mounts",
-        "Neither the engine's socket nor a folder of the host is mounted.",
+        "Neither the engine's socket nor a host directory is mounted.",
         run!(no_host_mounts),
     )
     .properties(&[Property::RealProcesses]),
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::should(
         "security/kernel-interfaces-masked",
-        "The kernel's settings are read-only and its memory cannot be read.",
+        "Kernel settings are read-only, and kernel memory cannot be read.",
         run!(masked),
     )
     .properties(&[Property::RealProcesses]),
@@ -144,11 +144,11 @@ async fn seccomp(ctx: Ctx) -> CheckResult {
 
 async fn user(ctx: Ctx) -> CheckResult {
     let ids = status(&ctx, SecurityOptions::default(), &["Uid", "Gid", "Groups"]).await?;
-    let wanted = ["1000 1000 1000 1000", "1000 1000 1000 1000"];
+    let expected = ["1000 1000 1000 1000", "1000 1000 1000 1000"];
     ctx.equal(
         "uid and gid by default",
         ids.iter().take(2).map(String::as_str).collect(),
-        wanted.to_vec(),
+        expected.to_vec(),
     )?;
     let groups = ids.get(2).map(String::as_str).unwrap_or_default();
     ctx.ensure("no other group", groups.is_empty() || groups == "1000", groups)?;
@@ -159,7 +159,7 @@ async fn user(ctx: Ctx) -> CheckResult {
     )
     .await?;
     ctx.equal(
-        "uid and gid as asked for",
+        "uid and gid as configured",
         ids,
         vec!["4321 4321 4321 4321".to_owned(), "1234 1234 1234 1234".to_owned()],
     )
@@ -170,17 +170,17 @@ async fn compatible(ctx: Ctx) -> CheckResult {
     const CAPABILITIES: &str = "00000000000004eb";
     let image = ctx.driver().get_image(&ImageRef::new(ctx.image())?).await?;
     if !image.is_some_and(|image| image.starts_as_root()) {
-        let reason = "the test image has a user of its own, which has no capabilities";
+        let reason = "the test image has a default user without capabilities";
         return Err(Verdict::NotApplicable(reason.to_owned()));
     }
     let security = SecurityOptions::compatible();
     let keys = ["Uid", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs"];
     let found = status(&ctx, security.clone(), &keys).await?;
-    let wanted = ["0 0 0 0", CAPABILITIES, CAPABILITIES, CAPABILITIES, "1"];
+    let expected = ["0 0 0 0", CAPABILITIES, CAPABILITIES, CAPABILITIES, "1"];
     ctx.equal(
         "its user and privileges",
         found.iter().map(String::as_str).collect(),
-        wanted.to_vec(),
+        expected.to_vec(),
     )?;
     let script = ctx.script("touch /etc/probe && echo written").security(security);
     let (_, logs) = ctx.finished(&script).await?;
@@ -191,7 +191,7 @@ async fn read_only_root(ctx: Ctx) -> CheckResult {
     let script = "for d in / /bin /etc /home /root /usr /var /tmp; do if touch $d/probe 2>/dev/null; then echo $d; fi; done";
     let root = SecurityOptions::default().user("0:0");
     let (_, logs) = ctx.finished(&ctx.script(script).security(root.clone())).await?;
-    ctx.equal("folders root can write to", logs, "/tmp\n".to_owned())?;
+    ctx.equal("directories that root can write to", logs, "/tmp\n".to_owned())?;
     let (_, logs) = ctx
         .finished(&ctx.script(script).security(root.read_only(false)))
         .await?;
@@ -206,7 +206,7 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
     let script = "cat /proc/self/mountinfo; echo files; ls /run /run/* /var/run/* 2>/dev/null";
     let (_, printed) = ctx.finished(&ctx.script(script)).await?;
     let Some((mounts, files)) = printed.split_once("files\n") else {
-        return Err(Failure::new("what the script printed", "mounts and files", printed).into());
+        return Err(Failure::new("output of the script", "mounts and files", printed).into());
     };
     ctx.ensure(
         "the root is mounted",
@@ -225,7 +225,7 @@ async fn no_host_mounts(ctx: Ctx) -> CheckResult {
         )?;
     }
     for text in [mounts, files] {
-        ctx.ensure("no socket of an engine is there", !text.contains(".sock"), text)?;
+        ctx.ensure("no engine socket exists", !text.contains(".sock"), text)?;
     }
     Ok(())
 }
@@ -265,16 +265,16 @@ async fn own_processes(ctx: Ctx) -> CheckResult {
 
 async fn masked(ctx: Ctx) -> CheckResult {
     let script = "if echo 1 2>/dev/null > /proc/sys/kernel/domainname; then echo settings; fi; if head -c 1 /proc/kcore 2>/dev/null | grep -q .; then echo memory; fi; for f in /sys/firmware/*; do if [ -e $f ]; then echo firmware; fi; done";
-    let (ended, logs) = ctx
+    let (exited, logs) = ctx
         .finished(
             &ctx.script(script)
                 .security(SecurityOptions::default().user("0:0")),
         )
         .await?;
-    ctx.equal("what could be reached", logs, String::new())?;
+    ctx.equal("reachable addresses", logs, String::new())?;
     ctx.ensure(
-        "the script ran to its end",
-        ended.exit_code().is_some_and(|code| code < 2),
-        ended.exit_code(),
+        "the script ran until it exited",
+        exited.exit_code().is_some_and(|code| code < 2),
+        exited.exit_code(),
     )
 }

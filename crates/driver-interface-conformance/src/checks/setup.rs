@@ -17,84 +17,84 @@ const PROCESS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/undeclared-is-refused",
-        "A field of the config that the driver does not declare is `UnsupportedError` that names it, with no effect.",
+        "A config field that the driver does not declare is `UnsupportedError` with its name and has no effect.",
         run!(undeclared),
     )
-    .because("what was asked for is never dropped in silence")
+    .because("a driver must not drop a setting silently")
     .without_image(),
     Check::must(
         "setup/hostile",
-        "Values that no engine should see are refused at their path: relative folders, unknown limits, port 0 and the like.",
+        "Invalid values are refused with their path: relative directories, unknown limits, port 0 and more.",
         run!(hostile),
     )
     .without_image(),
     Check::must(
         "setup/entrypoint",
-        "An entrypoint runs with its own arguments and then the command's; an empty one is none.",
+        "An entrypoint runs with its own arguments followed by the command's; an empty entrypoint is ignored.",
         run!(entrypoint),
     )
     .config(PROCESS),
     Check::must(
         "setup/empty-entrypoint",
-        "An empty entrypoint without a command is refused at `entrypoint`: nothing would be left to run.",
+        "An empty entrypoint without a command is refused at `entrypoint`, because nothing is left to run.",
         run!(empty_entrypoint),
     )
-    .because("an entrypoint of the config's own, an empty one too, leaves the image's command out")
+    .because("an entrypoint in the config, also an empty one, discards the image's command")
     .config(PROCESS)
     .without_image(),
     Check::must(
         "setup/nothing-to-run",
-        "Where neither the config nor the image says what to run, the creation is refused, not retryable, with no effect.",
+        "If neither config nor image has a command, the creation is refused, not retryable, without effect.",
         run!(nothing_to_run),
     )
     .requires(&[Operation::ImportImage, Operation::RemoveImage])
     .without_image(),
     Check::must(
         "setup/working-dir",
-        "The main process runs in the folder that was asked for.",
+        "The main process runs in the configured directory.",
         run!(working_dir),
     )
     .config(PROCESS),
     Check::must(
         "setup/hostname",
-        "The container knows itself by the name that was asked for.",
+        "The container has the configured hostname.",
         run!(hostname),
     )
     .config(PROCESS),
     Check::must(
         "setup/terminal",
-        "With a terminal the main process sees one, and its output and error are one stream.",
+        "With a terminal, the main process sees one, and its output and error are one stream.",
         run!(terminal),
     )
     .config(PROCESS),
     Check::must(
         "setup/stop-signal",
-        "A stop sends the signal that was asked for, and no other.",
+        "A stop sends the configured signal and no other.",
         run!(stop_signal),
     )
     .config(PROCESS),
     Check::must(
         "setup/init",
-        "With an init process the main process is not PID 1, and without one it is.",
+        "With an init process the main process is not PID 1; without one it is.",
         run!(init),
     )
     .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/ulimits",
-        "The kernel's limits that were asked for hold for the main process.",
+        "The configured ulimits hold for the main process.",
         run!(ulimits),
     )
     .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
     Check::must(
         "setup/tmpfs",
-        "A folder in memory can be written to up to its size and is empty at each start; one at `/tmp` replaces the driver's.",
+        "A tmpfs mount is writable up to its size and empty at each start; one at `/tmp` replaces the driver's.",
         run!(tmpfs),
     )
     .properties(&[Property::RestartSameId])
     .config(&[ConfigFeature::TmpfsMount]),
     Check::must(
         "setup/shm-size",
-        "`/dev/shm` has the size that was asked for.",
+        "`/dev/shm` has the configured size.",
         run!(shm_size),
     )
     .config(&[ConfigFeature::TmpfsMount]).properties(&[Property::RealProcesses]),
@@ -132,7 +132,7 @@ pub(super) fn asking(ctx: &Ctx) -> CheckResult<Vec<Asking>> {
     let mut all = Vec::new();
     for config in configs {
         let Some((path, capability)) = config.needs().first().copied() else {
-            return Err(Verdict::Broken(format!("nothing is asked for: {config:?}")));
+            return Err(Verdict::Broken(format!("no option is set: {config:?}")));
         };
         all.push((config, path, capability));
     }
@@ -160,7 +160,7 @@ async fn undeclared(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -237,14 +237,14 @@ async fn hostile(ctx: Ctx) -> CheckResult {
     }
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
 
 async fn entrypoint(ctx: Ctx) -> CheckResult {
     let none: [&str; 0] = [];
-    for (about, config, wanted) in [
+    for (about, config, expected) in [
         (
             "with arguments",
             ctx.program(["entry", "point"]).entrypoint(["echo", "from"]),
@@ -261,8 +261,8 @@ async fn entrypoint(ctx: Ctx) -> CheckResult {
             "command\n",
         ),
     ] {
-        let (ended, logs) = ctx.finished(&config).await?;
-        ctx.equal(about, (ended.exit_code(), logs.as_str()), (Some(0), wanted))?;
+        let (exited, logs) = ctx.finished(&config).await?;
+        ctx.equal(about, (exited.exit_code(), logs.as_str()), (Some(0), expected))?;
     }
     Ok(())
 }
@@ -278,7 +278,7 @@ async fn empty_entrypoint(ctx: Ctx) -> CheckResult {
     .await?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )
 }
@@ -293,7 +293,7 @@ async fn nothing_to_run(ctx: Ctx) -> CheckResult {
     ctx.equal("effect", error.effect(), Effect::NotApplied)?;
     ctx.equal(
         "containers",
-        ctx.driver().list_containers(&ctx.own()).await?.len(),
+        ctx.driver().list_containers(&ctx.session_filter()).await?.len(),
         0,
     )?;
     ctx.driver().remove_image(&image).await?;
@@ -301,9 +301,9 @@ async fn nothing_to_run(ctx: Ctx) -> CheckResult {
 }
 
 async fn working_dir(ctx: Ctx) -> CheckResult {
-    for folder in ["/etc", "/"] {
-        let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(folder)).await?;
-        ctx.equal("the folder", logs.trim(), folder)?;
+    for directory in ["/etc", "/"] {
+        let (_, logs) = ctx.finished(&ctx.script("pwd").working_dir(directory)).await?;
+        ctx.equal("the directory", logs.trim(), directory)?;
     }
     Ok(())
 }
@@ -326,20 +326,20 @@ async fn terminal(ctx: Ctx) -> CheckResult {
         lines(logs.clone()).contains(&"pipe".to_owned()),
         logs,
     )?;
-    let (ended, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(script).tty(true)).await?;
     ctx.equal(
-        "what a process with one prints, in order",
+        "output of a process with a terminal, in order",
         lines(logs),
         vec!["terminal".to_owned(), "err".to_owned()],
     )?;
     let options = LogOptions::default().only_stderr();
-    let logs = ctx.driver().get_container_logs(&ended.id, options).await?;
+    let logs = ctx.driver().get_container_logs(&exited.id, options).await?;
     ctx.equal(
-        "the one stream, asked for as standard error",
+        "the single stream, selected as standard error",
         lines(logs),
         vec!["terminal".to_owned(), "err".to_owned()],
     )?;
-    ctx.equal("its exit code", ended.exit_code(), Some(0))
+    ctx.equal("its exit code", exited.exit_code(), Some(0))
 }
 
 async fn stop_signal(ctx: Ctx) -> CheckResult {
@@ -392,17 +392,17 @@ async fn tmpfs(ctx: Ctx) -> CheckResult {
             "[ -e {target}/mark ] && echo old || echo new; echo x > {target}/mark; cat {target}/mark"
         );
         let script = format!("{}; {}; {mark}", write(&file, 2), write(&file, 12));
-        let (ended, logs) = ctx.finished(&ctx.script(&script).tmpfs(target, 8)).await?;
+        let (exited, logs) = ctx.finished(&ctx.script(&script).tmpfs(target, 8)).await?;
         ctx.equal(
             format!("{target} of 8 MiB"),
             logs.as_str(),
             "written\nrefused\nnew\nx\n",
         )?;
-        ctx.driver().start_container(&ended.id).await?;
-        ctx.ended(&ended.id).await?;
+        ctx.driver().start_container(&exited.id).await?;
+        ctx.exited(&exited.id).await?;
         let logs = ctx
             .driver()
-            .get_container_logs(&ended.id, driver_interface_types::LogOptions::default())
+            .get_container_logs(&exited.id, driver_interface_types::LogOptions::default())
             .await?;
         ctx.equal(format!("{target} in both runs"), logs.matches("new").count(), 2)?;
     }

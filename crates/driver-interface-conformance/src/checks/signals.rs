@@ -13,25 +13,26 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "kill/ends",
-        "A signal that is not caught ends the process, with the code and status that follow from it.",
+        "A signal that is not handled terminates the process, with the matching exit code and status.",
         run!(ends),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/signal-reaches-the-process",
-        "The process gets the signal that was sent and no other, once for each call, and goes on if it handles it.",
+        "The process receives exactly the signal that was sent, once per call, and continues if it handles it.",
         run!(reaches),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/not-running",
-        "A signal to what does not run is `ContainerNotRunningError`, not retryable, and starts nothing.",
+        "A signal to a container that is not running is `ContainerNotRunningError`, not retryable, and \
+         starts nothing.",
         run!(not_running),
     )
     .requires(&[Operation::KillContainer]),
     Check::must(
         "kill/paused",
-        "A paused container gets `SIGKILL`, which ends it, and refuses every other signal.",
+        "A paused container accepts `SIGKILL`, which ends it, and refuses every other signal.",
         run!(paused),
     )
     .requires(&[Operation::KillContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
@@ -54,10 +55,10 @@ async fn ends(ctx: Ctx) -> CheckResult {
         };
         let running = ctx.ready(&ctx.script(&script)).await?;
         ctx.driver().kill_container(&running.id, signal).await?;
-        let ended = ctx.ended(&running.id).await?;
+        let exited = ctx.exited(&running.id).await?;
         ctx.equal(
             format!("exit code and status after {signal}"),
-            (ended.exit_code(), ended.status),
+            (exited.exit_code(), exited.status),
             (Some(code), status),
         )?;
     }
@@ -68,7 +69,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo hup' HUP; trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo term' TERM; \
                   echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let mut wanted = "ready\n".to_owned();
+    let mut expected = "ready\n".to_owned();
     for (signal, name) in [
         (Signal::HUP, "hup"),
         (Signal::USR2, "usr2"),
@@ -77,15 +78,15 @@ async fn reaches(ctx: Ctx) -> CheckResult {
         (Signal::HUP, "hup"),
     ] {
         ctx.driver().kill_container(&running.id, signal).await?;
-        wanted.push_str(name);
-        wanted.push('\n');
-        let about = format!("what the process says after {signal}");
+        expected.push_str(name);
+        expected.push('\n');
+        let about = format!("output of the process after {signal}");
         ctx.eventually(&about, Duration::from_secs(20), || async {
             let logs = ctx
                 .driver()
                 .get_container_logs(&running.id, LogOptions::default())
                 .await?;
-            Ok(if logs == wanted {
+            Ok(if logs == expected {
                 Ok(())
             } else {
                 Err(format!("{logs:?}"))
@@ -98,7 +99,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
         .await?;
-    ctx.equal("what it said in all", logs, wanted)?;
+    ctx.equal("its complete output", logs, expected)?;
     let now = ctx.get(&running.id).await?;
     ctx.equal(
         "status and start time",
@@ -108,9 +109,9 @@ async fn reaches(ctx: Ctx) -> CheckResult {
 }
 
 async fn not_running(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for before in [&made, &ended] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for before in [&created, &exited] {
         let before = ctx.get(&before.id).await?;
         for signal in [Signal::TERM, Signal::KILL] {
             let about = format!("{signal} to a container that is {}", before.status);
@@ -139,10 +140,10 @@ async fn paused(ctx: Ctx) -> CheckResult {
         ContainerStatus::Paused,
     )?;
     ctx.driver().kill_container(&running.id, Signal::KILL).await?;
-    let ended = ctx.ended(&running.id).await?;
+    let exited = ctx.exited(&running.id).await?;
     ctx.equal(
         "exit code and state",
-        (ended.exit_code(), ended.state),
+        (exited.exit_code(), exited.state),
         (Some(137), ContainerState::Terminated),
     )
 }

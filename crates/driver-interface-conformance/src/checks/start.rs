@@ -14,43 +14,43 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/start/runs",
-        "A started container is `running` for every reader at once, and its command runs.",
+        "When a start returns, every reader sees the container as `running`, and its command runs.",
         run!(runs),
     ),
     Check::must(
         "lifecycle/start/idempotent",
-        "Starting a running container changes nothing, starts no second process, and says `AlreadyRunning`.",
+        "Starting a running container has no effect, starts no second process, and returns `AlreadyRunning`.",
         run!(idempotent),
     ),
     Check::must(
         "lifecycle/start/again-after-end",
-        "A container that ended runs again, with a new start time and the new run's exit code.",
+        "An exited container can be started again, with a new start time and the new run's exit code.",
         run!(again),
     )
     .properties(&[Property::RestartSameId]),
     Check::must(
         "lifecycle/start/no-such-program",
-        "A program that does not exist is `ContainerStartError`, not retryable; the container can be removed.",
+        "A missing program is `ContainerStartError`, not retryable, and the container can be removed.",
         run!(no_such_program),
     ),
     Check::must(
         "lifecycle/start/endpoint",
-        "A running container on a network has an address, and none once it ended.",
+        "A running container on a network has an address, and an exited one has none.",
         run!(endpoint),
     ),
 ];
 
 async fn runs(ctx: Ctx) -> CheckResult {
     let second = ctx.second_driver().await?;
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     ctx.equal(
         "outcome",
-        ctx.driver().start_container(&made.id).await?,
+        ctx.driver().start_container(&created.id).await?,
         StartOutcome::Started,
     )?;
-    let here = ctx.driver().get_container(&made.id).await?;
-    let there = second.get_container(&made.id).await?;
-    let listed = second.list_containers(&ctx.own()).await?;
+    let here = ctx.driver().get_container(&created.id).await?;
+    let there = second.get_container(&created.id).await?;
+    let listed = second.list_containers(&ctx.session_filter()).await?;
     ctx.equal(
         "found by both drivers",
         (here.is_some(), there.is_some(), listed.len()),
@@ -62,7 +62,7 @@ async fn runs(ctx: Ctx) -> CheckResult {
         ctx.ensure("it has a start time", instance.started_at.is_some(), &instance)?;
         ctx.equal("exit", instance.exit, None)?;
     }
-    ctx.printed(&made.id, "ready").await?;
+    ctx.printed(&created.id, "ready").await?;
     Ok(())
 }
 
@@ -79,7 +79,7 @@ async fn idempotent(ctx: Ctx) -> CheckResult {
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
         .await?;
-    ctx.equal("what one process prints", logs, "ready\n".to_owned())
+    ctx.equal("the output of one process", logs, "ready\n".to_owned())
 }
 
 async fn again(ctx: Ctx) -> CheckResult {
@@ -119,38 +119,44 @@ async fn again(ctx: Ctx) -> CheckResult {
 }
 
 async fn no_such_program(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.program(["/no/such/program"]))
         .await?;
-    let error = ctx.driver().start_container(&made.id).await;
+    let error = ctx.driver().start_container(&created.id).await;
     let error = ctx.refused("the start", error, &[codes::CONTAINER_START_FAILED])?;
     ctx.equal("retryable", error.is_retryable(), false)?;
     let named = error.to_string().contains("/no/such/program") || error.hint().is_some();
-    ctx.ensure("the error says why", named, error.to_string())?;
-    let after = ctx.get(&made.id).await?;
+    ctx.ensure("the error names the cause", named, error.to_string())?;
+    let after = ctx.get(&created.id).await?;
     ctx.ensure(
         "it does not run",
         after.state != ContainerState::Running,
         after.status,
     )?;
     ctx.driver()
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
-    ctx.equal("it is gone", ctx.driver().get_container(&made.id).await?, None)
+    ctx.equal("it is gone", ctx.driver().get_container(&created.id).await?, None)
 }
 
 async fn endpoint(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    ctx.equal("address before the start", made.ip_address, None)?;
-    ctx.driver().start_container(&made.id).await?;
-    let running = ctx.get(&made.id).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    ctx.equal("address before the start", created.ip_address, None)?;
+    ctx.driver().start_container(&created.id).await?;
+    let running = ctx.get(&created.id).await?;
     let is_one = running
         .ip_address
         .is_some_and(|address| !address.is_unspecified());
     ctx.ensure("it has an address", is_one, running.ip_address)?;
-    ctx.driver().stop_container(&made.id, StopOptions::kill()).await?;
-    ctx.equal("address after the end", ctx.get(&made.id).await?.ip_address, None)?;
+    ctx.driver()
+        .stop_container(&created.id, StopOptions::kill())
+        .await?;
+    ctx.equal(
+        "address after the exit",
+        ctx.get(&created.id).await?.ip_address,
+        None,
+    )?;
     let apart = ctx.started(&ctx.script(SERVE).network("none")).await?;
     ctx.equal("address without a network", apart.ip_address, None)
 }

@@ -13,52 +13,52 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "stats/memory",
-        "A process that holds memory uses that much more, within the limit that is told.",
+        "A process that allocates memory raises the memory usage by that much, within the reported limit.",
         run!(memory),
     )
     .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory]).properties(&[Property::RealProcesses]),
     Check::must(
         "stats/cpu",
-        "A busy process uses CPU, and its share is of the time between two measurements; an idle one uses next to none.",
+        "A busy process uses CPU, as a share of the time between two measurements; an idle one uses almost none.",
         run!(cpu),
     )
-    .because("the first figure of an engine is since the start, or zero")
+    .because("an engine's first measurement covers the time since the start, or is zero")
     .requires(&[Operation::ContainerStats]).properties(&[Property::RealProcesses]),
     Check::must(
         "stats/pids",
-        "Processes are counted, and the limit is told.",
+        "The stats have the number of processes and its limit.",
         run!(pids),
     )
     .requires(&[Operation::ContainerStats]),
     Check::must(
         "stats/limits",
-        "The limits of the config are in the figures, and totals do not go back.",
+        "The stats have the configured limits, and totals never decrease.",
         run!(limits),
     )
     .requires(&[Operation::ContainerStats]).guarantees(&[Guarantee::Memory, Guarantee::Pids]),
     Check::must(
         "stats/not-running",
-        "Measuring what does not run is `ContainerNotRunningError`, also as a stream.",
+        "Stats of a container that is not running are `ContainerNotRunningError`, also as a stream.",
         run!(not_running),
     )
-    .because("engines answer with zeros")
+    .because("engines return zeros")
     .requires(&[Operation::ContainerStats]),
     Check::must(
         "stats/stream-times-ascend",
-        "A stream gives a measurement about every second, and their times ascend.",
+        "A stream returns a measurement about every second, and their times ascend.",
         run!(stream_times),
     )
     .requires(&[Operation::StreamContainerStats]),
     Check::must(
         "stats/stream-ends",
-        "A stream ends when the container ends or is removed.",
+        "A stream ends when the container exits or is removed.",
         run!(stream_ends),
     )
-    .because("one engine goes on with zeros for ever")
+    .because("one engine sends zeros forever")
     .requires(&[Operation::StreamContainerStats]),
     Check::must(
         "stats/stream-slow-reader",
-        "Measurements that nobody reads in time are left out: a late reader gets a fresh one soon.",
+        "Measurements that are not read in time are skipped, so a late reader soon gets a current one.",
         run!(stream_slow),
     )
     .requires(&[Operation::StreamContainerStats]),
@@ -85,7 +85,7 @@ async fn memory(ctx: Ctx) -> CheckResult {
         .await?;
     let idle = ctx.driver().container_stats(&idle.id).await?;
     ctx.ensure(
-        "one that holds nothing uses less than 16",
+        "a process without allocations uses less than 16",
         idle.memory_bytes < 16 * MIB,
         &idle,
     )?;
@@ -116,7 +116,7 @@ async fn cpu(ctx: Ctx) -> CheckResult {
         &second,
     )?;
     let idle = ctx.driver().container_stats(&idle.id).await?;
-    ctx.ensure("an idle one uses next to none", idle.cpu_cores < 0.05, idle)
+    ctx.ensure("an idle one uses almost none", idle.cpu_cores < 0.05, idle)
 }
 
 async fn pids(ctx: Ctx) -> CheckResult {
@@ -156,9 +156,9 @@ async fn limits(ctx: Ctx) -> CheckResult {
 }
 
 async fn not_running(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-    for id in [&made.id, &ended.id] {
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    for id in [&created.id, &exited.id] {
         let result = ctx.driver().container_stats(id).await;
         let error = ctx.refused("a measurement", result, &[codes::CONTAINER_NOT_RUNNING])?;
         ctx.equal("retryable", error.is_retryable(), false)?;

@@ -13,48 +13,49 @@ use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/stop/graceful",
-        "A stop lets the process handle the signal and end by itself, long before the grace is over.",
+        "A stop lets the process handle the signal and exit by itself, long before the grace period is over.",
         run!(graceful),
     ),
     Check::must(
         "lifecycle/stop/default-options",
-        "A stop without options is a graceful one.",
+        "A stop with default options is graceful.",
         run!(default_options),
     ),
     Check::must(
         "lifecycle/stop/gives-up-and-leaves-it-running",
-        "A process that outlives the grace of a stop without force keeps running: `ContainerStopError`, retryable.",
+        "A process that outlives the grace period of a stop without force keeps running: \
+         `ContainerStopError`, retryable.",
         run!(gives_up),
     )
-    .because("nobody loses work without asking for it"),
+    .because("work must be lost only on request"),
     Check::must(
         "lifecycle/stop/force-kills-at-once",
-        "A stop by force without grace kills at once.",
+        "A stop with force and no grace period kills immediately.",
         run!(force),
     ),
     Check::must(
         "lifecycle/stop/force-after-grace",
-        "A stop by force with grace sends the signal first and kills no earlier than the grace is over.",
+        "A stop with force sends the signal first and kills only after the grace period.",
         run!(force_after_grace),
     ),
     Check::must(
         "lifecycle/stop/force-with-grace-lets-it-end",
-        "A stop by force with grace kills nothing that ends by itself.",
+        "A stop with force and a grace period does not kill a process that exits by itself.",
         run!(force_with_grace),
     ),
     Check::must(
         "lifecycle/stop/settled-on-return",
-        "When a stop returns, every reader sees the end with its code and time.",
+        "When a stop returns, every reader sees the exit with its code and time.",
         run!(settled),
     ),
     Check::must(
         "lifecycle/stop/idempotent",
-        "Stopping what does not run changes nothing and says `AlreadyStopped`.",
+        "Stopping a container that is not running has no effect and returns `AlreadyStopped`.",
         run!(idempotent),
     ),
     Check::must(
         "lifecycle/stop/keeps-the-logs",
-        "What the process printed on its way out is in the logs when the stop returns.",
+        "When a stop returns, the logs have everything that the process printed while it exited.",
         run!(last_words),
     ),
 ];
@@ -65,16 +66,16 @@ const GRACE: Duration = Duration::from_secs(20);
 async fn graceful(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo handled; exit 7' TERM; echo ready; while true; do sleep 600 & wait $!; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::graceful(GRACE))
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
-    ctx.took("the stop", begun, Duration::ZERO, GRACE / 2)?;
-    let ended = ctx.get(&running.id).await?;
-    ctx.equal("exit code", ended.exit_code(), Some(7))?;
-    ctx.equal("status", ended.status, ContainerStatus::Exited)?;
+    ctx.took("the stop", began, Duration::ZERO, GRACE / 2)?;
+    let exited = ctx.get(&running.id).await?;
+    ctx.equal("exit code", exited.exit_code(), Some(7))?;
+    ctx.equal("status", exited.status, ContainerStatus::Exited)?;
     let logs = ctx
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
@@ -89,17 +90,17 @@ async fn default_options(ctx: Ctx) -> CheckResult {
         .stop_container(&running.id, StopOptions::default())
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Stopped)?;
-    let ended = ctx.get(&running.id).await?;
+    let exited = ctx.get(&running.id).await?;
     ctx.equal(
         "exit code and status",
-        (ended.exit_code(), ended.status),
+        (exited.exit_code(), exited.status),
         (Some(0), ContainerStatus::Stopped),
     )
 }
 
 async fn gives_up(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(2);
     let result = ctx
         .driver()
@@ -108,7 +109,7 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
     let error = ctx.refused("the stop", result, &[codes::CONTAINER_STOP_FAILED])?;
     ctx.equal("retryable", error.is_retryable(), true)?;
     ctx.equal("hint", error.hint(), Some(Hint::StillRunning))?;
-    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.took("the stop", began, grace, Duration::from_secs(30))?;
     let now = ctx.get(&running.id).await?;
     ctx.equal("status", now.status, ContainerStatus::Running)?;
     ctx.equal("start time", now.started_at, running.started_at)?;
@@ -125,33 +126,33 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
 
 async fn force(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(STUBBORN)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Killed)?;
-    ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(8))?;
+    ctx.took("the stop", began, Duration::ZERO, Duration::from_secs(8))?;
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))
 }
 
 async fn force_after_grace(ctx: Ctx) -> CheckResult {
     let script = "trap 'echo asked' TERM; echo ready; while true; do sleep 1; done";
     let running = ctx.ready(&ctx.script(script)).await?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let grace = Duration::from_secs(3);
     let outcome = ctx
         .driver()
         .stop_container(&running.id, StopOptions::kill_after(grace))
         .await?;
     ctx.equal("outcome", outcome, StopOutcome::Killed)?;
-    ctx.took("the stop", begun, grace, Duration::from_secs(30))?;
+    ctx.took("the stop", began, grace, Duration::from_secs(30))?;
     ctx.equal("exit code", ctx.get(&running.id).await?.exit_code(), Some(137))?;
     let logs = ctx
         .driver()
         .get_container_logs(&running.id, LogOptions::default())
         .await?;
-    ctx.ensure("the signal came first", logs.contains("asked"), logs)
+    ctx.ensure("the signal was sent first", logs.contains("asked"), logs)
 }
 
 async fn force_with_grace(ctx: Ctx) -> CheckResult {
@@ -182,7 +183,7 @@ async fn settled(ctx: Ctx) -> CheckResult {
             ctx.equal("state", instance.state, ContainerState::Terminated)?;
             let end = instance.exit.as_ref().map(|exit| exit.finished_at);
             ctx.ensure(
-                "it ended after it started",
+                "it exited after it started",
                 end >= instance.started_at,
                 (instance.started_at, end),
             )?;
@@ -193,22 +194,22 @@ async fn settled(ctx: Ctx) -> CheckResult {
 
 async fn idempotent(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
-    let (ended, _) = ctx.finished(&ctx.script("exit 5")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 5")).await?;
     for options in [
         StopOptions::default(),
         StopOptions::graceful(GRACE),
         StopOptions::kill(),
         StopOptions::kill_after(GRACE),
     ] {
-        for before in [&created, &ended] {
-            let begun = Instant::now();
+        for before in [&created, &exited] {
+            let began = Instant::now();
             let outcome = ctx.driver().stop_container(&before.id, options).await?;
             ctx.equal(
                 format!("outcome for a container that is {}", before.status),
                 outcome,
                 StopOutcome::AlreadyStopped,
             )?;
-            ctx.took("the stop", begun, Duration::ZERO, Duration::from_secs(5))?;
+            ctx.took("the stop", began, Duration::ZERO, Duration::from_secs(5))?;
             ctx.equal("the container", &ctx.get(&before.id).await?, before)?;
         }
     }

@@ -17,13 +17,13 @@ use crate::{Check, CheckResult, Ctx, Failure, SERVE, STUBBORN, Verdict, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "times/graces-and-timeouts",
-        "A grace or timeout of 1.9 s lasts 1.9 s: of a stop, a restart, a wait, an exec and an exec session.",
+        "Grace periods and timeouts of 1.9 s last 1.9 s, for stop, restart, wait, exec and exec sessions.",
         run!(graces_and_timeouts),
     )
     .because("engines and clients count many of them in whole seconds"),
     Check::must(
         "times/zero-is-zero",
-        "A grace, a timeout, an output limit or a time of zero is taken as zero and not as unset.",
+        "A grace period, timeout, output limit or time of zero is zero, not unset.",
         run!(zero_is_zero),
     ),
     Check::must(
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "times/one-clock",
-        "Containers, volumes, networks, logs, events and stats have times of the engine's clock.",
+        "Times of containers, volumes, networks, logs, events and stats are of the engine's clock.",
         run!(one_clock),
     )
     .because("the client's clock may differ from the engine's")
@@ -46,21 +46,21 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::should(
         "times/log-fractions",
-        "The times of log lines have fractions of a second.",
+        "Times of log lines have fractions of a second.",
         run!(log_fractions),
     )
-    .because("Podman's Docker API gives whole seconds, so there no driver can do better"),
+    .because("Podman's Docker API returns whole seconds, so no driver can do better there"),
     Check::must(
         "times/events-within-a-second",
-        "`since` with the time of an event gives that event and none of the same second before it.",
+        "`since` with the time of an event selects that event and no earlier one of the same second.",
         run!(events_within_a_second),
     )
-    .because("engines remember a few hundred events, so that nothing else may happen meanwhile")
+    .because("engines keep a few hundred events, so the check needs the engine to itself")
     .exclusive()
     .requires(&[Operation::Events]),
     Check::must(
         "times/health-check",
-        "A health check's interval and timeout below a second hold.",
+        "An interval and a timeout of a health check below a second are honoured.",
         run!(health_check),
     )
     .config(&[ConfigFeature::HealthCheck]),
@@ -77,19 +77,19 @@ async fn graces_and_timeouts(ctx: Ctx) -> CheckResult {
 
 async fn stop_graces(ctx: &Ctx) -> CheckResult {
     let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
-    let begun = Instant::now();
+    let began = Instant::now();
     let stopped = ctx
         .driver()
         .stop_container(&id, StopOptions::graceful(SPAN))
         .await;
-    ctx.took("a stop", begun, SPAN, SPAN + LATE)?;
+    ctx.took("a stop", began, SPAN, SPAN + LATE)?;
     ctx.refused("a stop", stopped, &[codes::CONTAINER_STOP_FAILED])?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let stopped = ctx
         .driver()
         .stop_container(&id, StopOptions::kill_after(SPAN))
         .await?;
-    ctx.took("a stop by force", begun, SPAN, SPAN + LATE)?;
+    ctx.took("a stop by force", began, SPAN, SPAN + LATE)?;
     ctx.equal("a stop by force", stopped, StopOutcome::Killed)
 }
 
@@ -98,18 +98,18 @@ async fn restart_graces(ctx: &Ctx) -> CheckResult {
         return Ok(());
     }
     let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
-    let begun = Instant::now();
+    let began = Instant::now();
     let restarted = ctx
         .driver()
         .restart_container(&id, StopOptions::graceful(SPAN))
         .await;
-    ctx.took("a restart", begun, SPAN, SPAN + LATE)?;
+    ctx.took("a restart", began, SPAN, SPAN + LATE)?;
     ctx.refused("a restart", restarted, &[codes::CONTAINER_STOP_FAILED])?;
-    let begun = Instant::now();
+    let began = Instant::now();
     ctx.driver()
         .restart_container(&id, StopOptions::kill_after(SPAN))
         .await?;
-    ctx.took("a restart by force", begun, SPAN, SPAN + LATE)
+    ctx.took("a restart by force", began, SPAN, SPAN + LATE)
 }
 
 async fn timeouts(ctx: &Ctx) -> CheckResult {
@@ -118,9 +118,9 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
         if !ctx.declares(Operation::WaitContainer) {
             return Ok(());
         }
-        let begun = Instant::now();
+        let began = Instant::now();
         let waited = ctx.driver().wait_container(&id, WaitOptions::at_most(SPAN)).await;
-        ctx.took("a wait", begun, SPAN, SPAN + LATE)?;
+        ctx.took("a wait", began, SPAN, SPAN + LATE)?;
         ctx.refused("a wait", waited, &[codes::WAIT_TIMEOUT]).map(drop)
     };
     let long = || ExecConfig::new(["sleep", "600"]).timeout(SPAN);
@@ -128,19 +128,19 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
         if !ctx.declares(Operation::Exec) {
             return Ok(());
         }
-        let begun = Instant::now();
+        let began = Instant::now();
         let output = ctx.driver().exec(&id, long()).await?;
-        ctx.took("an exec", begun, SPAN, SPAN + LATE)?;
+        ctx.took("an exec", began, SPAN, SPAN + LATE)?;
         ctx.equal("an exec", output.outcome, ExecOutcome::TimedOut)
     };
     let session = async {
         if !ctx.declares(Operation::ExecStream) {
             return Ok(());
         }
-        let begun = Instant::now();
+        let began = Instant::now();
         let mut session = ctx.driver().exec_stream(&id, long()).await?;
         let outcome = ctx.ends("an exec session", session.wait()).await??;
-        ctx.took("an exec session", begun, SPAN, SPAN + LATE)?;
+        ctx.took("an exec session", began, SPAN, SPAN + LATE)?;
         ctx.equal("an exec session", outcome, ExecOutcome::TimedOut)
     };
     tokio::try_join!(wait, exec, session).map(drop)
@@ -166,18 +166,18 @@ async fn zero_is_zero(ctx: Ctx) -> CheckResult {
             (0, true, ExecOutcome::Exited(0)),
         )?;
     }
-    let begun = Instant::now();
+    let began = Instant::now();
     let stopped = driver
         .stop_container(&id, StopOptions::graceful(Duration::ZERO))
         .await;
-    ctx.took("a stop without grace", begun, Duration::ZERO, LATE)?;
+    ctx.took("a stop without grace", began, Duration::ZERO, LATE)?;
     ctx.refused("a stop without grace", stopped, &[codes::CONTAINER_STOP_FAILED])?;
     ctx.equal("status", ctx.get(&id).await?.status, ContainerStatus::Running)?;
-    let begun = Instant::now();
+    let began = Instant::now();
     let stopped = driver
         .stop_container(&id, StopOptions::kill_after(Duration::ZERO))
         .await?;
-    ctx.took("a stop by force without grace", begun, Duration::ZERO, LATE)?;
+    ctx.took("a stop by force without grace", began, Duration::ZERO, LATE)?;
     ctx.equal("a stop by force without grace", stopped, StopOutcome::Killed)?;
     let logs = driver
         .get_container_logs(&id, LogOptions::default().since(UNIX_EPOCH))
@@ -222,26 +222,26 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
     let (mut created, mut started, mut finished) = (Vec::new(), Vec::new(), Vec::new());
     let second = ctx.second_driver().await?;
     for _ in 0..2 {
-        let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
-        let listed = ctx.driver().list_containers(&ctx.own()).await?;
-        let listed = listed.into_iter().find(|listed| listed.id == ended.id);
-        let found = second.get_container(&ended.id).await?;
+        let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
+        let listed = ctx.driver().list_containers(&ctx.session_filter()).await?;
+        let listed = listed.into_iter().find(|listed| listed.id == exited.id);
+        let found = second.get_container(&exited.id).await?;
         for (about, other) in [("the list", listed), ("another driver", found)] {
             let times = other.map(|other| (other.created_at, other.started_at, other.exit));
-            let wanted = (ended.created_at, ended.started_at, ended.exit.clone());
-            ctx.equal(format!("the times from {about}"), times, Some(wanted))?;
+            let expected = (exited.created_at, exited.started_at, exited.exit.clone());
+            ctx.equal(format!("the times from {about}"), times, Some(expected))?;
         }
         if ctx.declares(Operation::WaitContainer) {
             let exit = ctx
                 .driver()
-                .wait_container(&ended.id, WaitOptions::default())
+                .wait_container(&exited.id, WaitOptions::default())
                 .await?;
-            ctx.equal("the exit from a wait", Some(exit), ended.exit.clone())?;
+            ctx.equal("the exit from a wait", Some(exit), exited.exit.clone())?;
         }
         let times = (
-            Some(ended.created_at),
-            ended.started_at,
-            ended.exit.map(|exit| exit.finished_at),
+            Some(exited.created_at),
+            exited.started_at,
+            exited.exit.map(|exit| exit.finished_at),
         );
         ctx.ensure(
             "the times ascend",
@@ -252,7 +252,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
         started.extend(times.1);
         finished.extend(times.2);
         ctx.driver()
-            .remove_container(&ended.id, RemoveOptions::default())
+            .remove_container(&exited.id, RemoveOptions::default())
             .await?;
     }
     for (about, times) in [("creation", &created), ("start", &started), ("exit", &finished)] {
@@ -276,7 +276,7 @@ async fn of_objects(ctx: Ctx) -> CheckResult {
 
 /// Returns the engine's time, rounded down to the second, from a command in a container.
 async fn engine_time(ctx: &Ctx, id: &ContainerId) -> CheckResult<SystemTime> {
-    let text = ctx.told(id, "date +%s").await?;
+    let text = ctx.output_of(id, "date +%s").await?;
     let broken = |_| Verdict::Broken(format!("`date +%s` printed {text:?}"));
     Ok(UNIX_EPOCH + Duration::from_secs(text.trim().parse().map_err(broken)?))
 }
@@ -294,24 +294,24 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
     times.push(("a volume's creation".to_owned(), volume.created_at));
     let network = driver.create_network(&ctx.network()).await?;
     times.push(("a network's creation".to_owned(), network.created_at));
-    let (ended, _) = ctx.finished(&ctx.script("echo line")).await?;
-    times.push(("a container's creation".to_owned(), ended.created_at));
+    let (exited, _) = ctx.finished(&ctx.script("echo line")).await?;
+    times.push(("a container's creation".to_owned(), exited.created_at));
     times.extend(
-        ended
+        exited
             .started_at
             .map(|time| ("a container's start".to_owned(), time)),
     );
     times.extend(
-        ended
+        exited
             .exit
             .as_ref()
             .map(|exit| ("a container's exit".to_owned(), exit.finished_at)),
     );
-    for time in log_times(&ctx, &ended.id).await? {
+    for time in log_times(&ctx, &exited.id).await? {
         times.push(("a line's".to_owned(), time));
     }
     if ctx.declares(Operation::StreamContainerLogs) {
-        let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
+        let chunks = chunks(&ctx, &exited.id, LogStreamOptions::default().timestamps(true)).await?;
         times.extend(
             chunks
                 .iter()
@@ -337,17 +337,17 @@ async fn one_clock(ctx: Ctx) -> CheckResult {
         )?;
     }
     // Times returned by the engine are valid for `since`.
-    let Some(started) = ended.started_at else {
+    let Some(started) = exited.started_at else {
         return Err(Failure::new("start time", "a time", "none").into());
     };
-    for (since, wanted) in [
+    for (since, expected) in [
         (started - Duration::from_secs(1), "line\n"),
         (to + Duration::from_secs(1), ""),
     ] {
         let logs = driver
-            .get_container_logs(&ended.id, LogOptions::default().since(since))
+            .get_container_logs(&exited.id, LogOptions::default().since(since))
             .await?;
-        ctx.equal(format!("the logs since {since:?}"), logs.as_str(), wanted)?;
+        ctx.equal(format!("the logs since {since:?}"), logs.as_str(), expected)?;
     }
     Ok(())
 }
@@ -370,9 +370,9 @@ async fn log_times(ctx: &Ctx, id: &ContainerId) -> CheckResult<Vec<SystemTime>> 
 const FIVE_LINES: &str = "for number in 1 2 3 4 5; do echo $number; sleep 0.3; done";
 
 async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
-    let (ended, logs) = ctx.finished(&ctx.script(FIVE_LINES)).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(FIVE_LINES)).await?;
     ctx.equal("the logs", logs.as_str(), "1\n2\n3\n4\n5\n")?;
-    let times = log_times(&ctx, &ended.id).await?;
+    let times = log_times(&ctx, &exited.id).await?;
     let fine = times.iter().any(has_fraction);
     for (number, pair) in (1..).zip(times.windows(2)) {
         let [earlier, later] = pair else { continue };
@@ -383,39 +383,39 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
         let middle = *earlier + later.duration_since(*earlier).unwrap_or_default() / 2;
         let before: String = (1..=number).map(|line| format!("{line}\n")).collect();
         let after: String = (number + 1..=5).map(|line| format!("{line}\n")).collect();
-        let split = |about: &str, seen: String, wanted: &str| {
+        let split = |about: &str, actual: String, expected: &str| {
             // A line in the same second may be on either side.
             let right = if fine {
-                seen == wanted
+                actual == expected
             } else {
-                seen.contains(wanted)
+                actual.contains(expected)
             };
             ctx.ensure(
-                format!("{about}, behind line {number}, is {wanted:?}"),
+                format!("{about}, behind line {number}, is {expected:?}"),
                 right,
-                seen,
+                actual,
             )
         };
         let since = ctx
             .driver()
-            .get_container_logs(&ended.id, LogOptions::default().since(middle))
+            .get_container_logs(&exited.id, LogOptions::default().since(middle))
             .await?;
         split("the logs since a time", since, &after)?;
         let since = ctx
             .driver()
-            .get_container_logs(&ended.id, LogOptions::default().since(*later))
+            .get_container_logs(&exited.id, LogOptions::default().since(*later))
             .await?;
         split("the logs since a line's own time", since, &after)?;
         if ctx.declares(Operation::StreamContainerLogs) {
             let options = LogStreamOptions::default();
             split(
                 "the stream since a time",
-                streamed(&ctx, &ended.id, options.since(middle)).await?,
+                streamed(&ctx, &exited.id, options.since(middle)).await?,
                 &after,
             )?;
             split(
                 "the stream until a time",
-                streamed(&ctx, &ended.id, options.until(middle)).await?,
+                streamed(&ctx, &exited.id, options.until(middle)).await?,
                 &before,
             )?;
         }
@@ -424,10 +424,10 @@ async fn logs_within_a_second(ctx: Ctx) -> CheckResult {
 }
 
 async fn log_fractions(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
-    with_fractions(&ctx, "a line's time", &log_times(&ctx, &ended.id).await?)?;
+    let (exited, _) = ctx.finished(&ctx.script("echo one; echo two")).await?;
+    with_fractions(&ctx, "a line's time", &log_times(&ctx, &exited.id).await?)?;
     if ctx.declares(Operation::StreamContainerLogs) {
-        let chunks = chunks(&ctx, &ended.id, LogStreamOptions::default().timestamps(true)).await?;
+        let chunks = chunks(&ctx, &exited.id, LogStreamOptions::default().timestamps(true)).await?;
         let times: Vec<SystemTime> = chunks.iter().filter_map(|chunk| chunk.timestamp).collect();
         with_fractions(&ctx, "a chunk's time", &times)?;
     }
@@ -441,19 +441,19 @@ async fn events_within_a_second(ctx: Ctx) -> CheckResult {
         lived(&ctx, "sleep 0.05").await?;
         events.extend(up_to(&ctx, &mut live, EventKind::Removed).await?);
     }
-    for (place, event) in events.iter().enumerate().skip(1) {
+    for (position, event) in events.iter().enumerate().skip(1) {
         let filter: EventFilter = own(&ctx).since(event.time);
         let mut replay = ctx.driver().events(&filter).await?;
         let first = next(&ctx, &mut replay).await?;
         // Two events may have the same time.
-        let wanted = events
+        let expected = events
             .iter()
-            .take(place + 1)
+            .take(position + 1)
             .find(|other| other.time == event.time);
         ctx.equal(
             format!("the first since the time of {}", event.kind()),
             Some((first.kind(), first.time)),
-            wanted.map(|wanted| (wanted.kind(), wanted.time)),
+            expected.map(|expected| (expected.kind(), expected.time)),
         )?;
     }
     Ok(())
@@ -466,7 +466,7 @@ async fn health_check(ctx: Ctx) -> CheckResult {
             .timeout(Duration::from_millis(800))
             .retries(1)
     };
-    let becomes = async |line: &str, wanted: ContainerHealthStatus| -> CheckResult {
+    let becomes = async |line: &str, expected: ContainerHealthStatus| -> CheckResult {
         let id = ctx
             .started(&ctx.script(SERVE).health_check(quick(line)))
             .await?
@@ -480,7 +480,7 @@ async fn health_check(ctx: Ctx) -> CheckResult {
             Ok(decided.ok_or_else(|| format!("{now:?}")))
         };
         let status = ctx.eventually(&about, Duration::from_secs(15), ask).await?;
-        ctx.equal(&about, status, wanted)
+        ctx.equal(&about, status, expected)
     };
     tokio::try_join!(
         becomes("true", ContainerHealthStatus::Healthy),

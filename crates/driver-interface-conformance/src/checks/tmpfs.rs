@@ -10,14 +10,14 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::TmpfsMount];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "setup/tmpfs-over-the-image",
-        "A tmpfs mount over a directory of root's is empty, and the container's user can write to it.",
+        "A tmpfs mount over a root-owned directory is empty and writable for the container's user.",
         run!(over_image),
     )
-    .because("runtimes give a tmpfs mount the mode of the directory below it, and some copy what is in there")
+    .because("runtimes apply the mode of the directory below the mount, and some copy its content")
     .config(NEEDS),
     Check::must(
         "setup/tmpfs-options",
-        "A tmpfs mount has the mode, the owner and the options that were asked for, or it is `UnsupportedError`.",
+        "A tmpfs mount has the configured mode, owner and options, or is `UnsupportedError`.",
         run!(options),
     )
     .config(NEEDS),
@@ -37,15 +37,15 @@ async fn over_image(ctx: Ctx) -> CheckResult {
 
 /// Returns the mount's mode, owner and options as seen from inside; none if the driver reports it as
 /// unsupported.
-async fn seen(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
+async fn actual(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<String>)>> {
     let target = mount.target.clone();
     let script = format!("stat -c '%a %u:%g' {target}; grep ' {target} ' /proc/mounts");
-    let made = match ctx
+    let created = match ctx
         .driver()
         .create_container(&ctx.script(&script).tmpfs_mount(mount))
         .await
     {
-        Ok(made) => made,
+        Ok(created) => created,
         refused => {
             let error = ctx.refused("the tmpfs mount", refused, &[codes::UNSUPPORTED_OPERATION])?;
             ctx.equal("retryable", error.is_retryable(), false)?;
@@ -53,15 +53,15 @@ async fn seen(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<S
             return Ok(None);
         }
     };
-    ctx.driver().start_container(&made.id).await?;
-    ctx.ended(&made.id).await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.exited(&created.id).await?;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
     let mut lines = logs.lines();
     let (Some(stat), Some(mounted)) = (lines.next(), lines.next()) else {
-        return Err(Failure::new("what the script printed", "two lines", logs).into());
+        return Err(Failure::new("output of the script", "two lines", logs).into());
     };
     let options = mounted.split(' ').nth(3).unwrap_or_default();
     Ok(Some((
@@ -73,7 +73,7 @@ async fn seen(ctx: &Ctx, mount: TmpfsMount) -> CheckResult<Option<(String, Vec<S
 async fn options(ctx: Ctx) -> CheckResult {
     let at = |target: &str| TmpfsMount::new(target, 4);
     let private = at("/scratch").mode(0o750).uid(1000).gid(1000).exec(false);
-    let Some((stat, flags)) = seen(&ctx, private).await? else {
+    let Some((stat, flags)) = actual(&ctx, private).await? else {
         return Err(Failure::new(
             "a mode and the container's own user",
             "to be honoured",
@@ -86,14 +86,14 @@ async fn options(ctx: Ctx) -> CheckResult {
     for flag in ["rw", "nosuid", "nodev", "noexec"] {
         ctx.ensure(format!("it is mounted `{flag}`"), has(&flags, flag), &flags)?;
     }
-    if let Some((_, flags)) = seen(&ctx, at("/scratch").suid(true).dev(true)).await? {
+    if let Some((_, flags)) = actual(&ctx, at("/scratch").suid(true).dev(true)).await? {
         for flag in ["nosuid", "nodev", "noexec"] {
             ctx.ensure(format!("it is not mounted `{flag}`"), !has(&flags, flag), &flags)?;
         }
     }
-    for (about, mount, wanted) in [
+    for (about, mount, expected) in [
         (
-            "another mode than the image's directory has",
+            "a different mode than the image's directory",
             at("/opt").mode(0o700),
             "700 1000:1000",
         ),
@@ -103,8 +103,8 @@ async fn options(ctx: Ctx) -> CheckResult {
             "755 4321:1234",
         ),
     ] {
-        if let Some((stat, _)) = seen(&ctx, mount).await? {
-            ctx.equal(about, stat.as_str(), wanted)?;
+        if let Some((stat, _)) = actual(&ctx, mount).await? {
+            ctx.equal(about, stat.as_str(), expected)?;
         }
     }
     Ok(())

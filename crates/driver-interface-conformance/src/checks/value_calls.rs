@@ -16,26 +16,26 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/exec",
-        "Words, variables and input of an exec, an exec session and a detached exec come through whole.",
+        "Words, variables and input of an exec, an exec session and a detached exec are passed unchanged.",
         run!(exec),
     )
     .requires(&[Operation::Exec]),
     Check::must(
         "values/file-names",
-        "Files are written, read and seen inside under their own names and with their own content, whatever these hold.",
+        "Files keep their names and content when written, read and seen inside, whatever characters these contain.",
         run!(file_names),
     )
     .limit(180)
     .requires(&[Operation::ReadFile, Operation::ReadFileStream, Operation::WriteFile]),
     Check::must(
         "values/archive-names",
-        "Names and content in archives come through whole, whatever they hold.",
+        "Names and content in archives are kept, whatever characters they contain.",
         run!(archive_names),
     )
     .requires(&[Operation::CopyIntoContainer, Operation::CopyFromContainer]),
     Check::must(
         "values/options-of-one-call",
-        "The options of a call hold for it alone, and not for the next one or one at the same time.",
+        "The options of a call affect neither the next call nor a concurrent one.",
         run!(options),
     )
     .requires(&[Operation::Exec]),
@@ -54,7 +54,7 @@ fn printing() -> ExecConfig {
 async fn exec(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&ctx.script(SERVE)).await?.id;
     let input: String = texts().concat();
-    let wanted = printed_values(&texts());
+    let expected = printed_values(&texts());
     let with_input = || {
         let mut config = printing().stdin(input.clone());
         config
@@ -68,22 +68,22 @@ async fn exec(ctx: Ctx) -> CheckResult {
     let output = ctx.driver().exec(&id, with_input()).await?;
     same_text(
         &ctx,
-        "what an exec was given",
+        "words received by an exec",
         &output.stdout_text(),
-        &format!("{wanted}{input}"),
+        &format!("{expected}{input}"),
     )?;
     if ctx.declares(Operation::ExecStream) {
         let mut session = ctx.driver().exec_stream(&id, with_input()).await?;
-        let mut seen = String::new();
+        let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .ends("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         same_text(
             &ctx,
-            "what an exec session was given",
-            &seen,
-            &format!("{wanted}{input}"),
+            "words received by an exec session",
+            &actual,
+            &format!("{expected}{input}"),
         )?;
         let outcome = ctx.ends("the exec session", session.wait()).await??;
         ctx.equal("its outcome", outcome, ExecOutcome::Exited(0))?;
@@ -94,10 +94,10 @@ async fn exec(ctx: Ctx) -> CheckResult {
             *script = format!("{{ {script}; }} > /tmp/part; mv /tmp/part /tmp/seen");
         });
         ctx.driver().exec_detached(&id, detached).await?;
-        ctx.told(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
+        ctx.output_of(&id, "until [ -e /tmp/seen ]; do sleep 0.1; done")
             .await?;
-        let seen = ctx.told(&id, "cat /tmp/seen").await?;
-        same_text(&ctx, "what a detached exec was given", &seen, &wanted)?;
+        let actual = ctx.output_of(&id, "cat /tmp/seen").await?;
+        same_text(&ctx, "words received by a detached exec", &actual, &expected)?;
     }
     Ok(())
 }
@@ -128,23 +128,28 @@ fn named_files() -> Vec<(String, String)> {
     odd_names().into_iter().zip(contents).collect()
 }
 
-async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) -> CheckResult {
+async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: bool) -> CheckResult {
     // The file that `[z]` would match as a pattern.
-    write(ctx, id, &format!("{folder}/z"), "another file").await?;
+    write(ctx, id, &format!("{directory}/z"), "another file").await?;
     for (name, content) in named_files() {
-        write(ctx, id, &format!("{folder}/{name}"), content).await?;
+        write(ctx, id, &format!("{directory}/{name}"), content).await?;
     }
     for (name, content) in named_files() {
-        let at = format!("{folder}/{name}");
-        let seen = read(ctx, id, &at).await?;
-        same_text(ctx, &format!("{at:?}"), &String::from_utf8_lossy(&seen), &content)?;
+        let at = format!("{directory}/{name}");
+        let actual = read(ctx, id, &at).await?;
+        same_text(
+            ctx,
+            &format!("{at:?}"),
+            &String::from_utf8_lossy(&actual),
+            &content,
+        )?;
         if as_stream {
             let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
-            let seen = ctx.ends("the file", stream.read_all(1 << 20)).await??;
+            let actual = ctx.ends("the file", stream.read_all(1 << 20)).await??;
             same_text(
                 ctx,
                 &format!("{at:?} as a stream"),
-                &String::from_utf8_lossy(&seen),
+                &String::from_utf8_lossy(&actual),
                 &content,
             )?;
         }
@@ -153,28 +158,32 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, folder: &str, as_stream: bool) 
 }
 
 /// Asserts that a process sees the files.
-async fn seen_inside(ctx: &Ctx, id: &ContainerId, folder: &str) -> CheckResult {
+async fn seen_inside(ctx: &Ctx, id: &ContainerId, directory: &str) -> CheckResult {
     let script = r#"cd "$1"; shift; for name in "$@"; do cat "./$name"; done"#;
-    let mut words = ["sh", "-c", script, "sh", folder].map(str::to_owned).to_vec();
+    let mut words = ["sh", "-c", script, "sh", directory].map(str::to_owned).to_vec();
     words.extend(odd_names());
     let output = ctx.driver().exec(id, ExecConfig::new(words)).await?;
-    let wanted: String = named_files().into_iter().map(|(_, content)| content).collect();
-    ctx.equal(format!("errors in {folder}"), output.stderr_text().as_ref(), "")?;
+    let expected: String = named_files().into_iter().map(|(_, content)| content).collect();
+    ctx.equal(
+        format!("errors in {directory}"),
+        output.stderr_text().as_ref(),
+        "",
+    )?;
     same_text(
         ctx,
-        &format!("what is seen in {folder}"),
+        &format!("content of {directory}"),
         &output.stdout_text(),
-        &wanted,
+        &expected,
     )
 }
 
 async fn file_names(ctx: Ctx) -> CheckResult {
     let id = ctx.ready(&writable(&ctx, SERVE)).await?.id;
     // The root file system, and a tmpfs mount, which engines can only access from inside.
-    for (folder, as_stream) in [("/home", true), ("/tmp", false)] {
-        round_trip(&ctx, &id, folder, as_stream).await?;
+    for (directory, as_stream) in [("/home", true), ("/tmp", false)] {
+        round_trip(&ctx, &id, directory, as_stream).await?;
         if ctx.declares(Operation::Exec) {
-            seen_inside(&ctx, &id, folder).await?;
+            seen_inside(&ctx, &id, directory).await?;
         }
     }
     Ok(())
@@ -193,10 +202,10 @@ async fn archive_names(ctx: Ctx) -> CheckResult {
     }
     entries.sort_by(|one, other| one.0.cmp(&other.0));
     put(&ctx, &id, "/home", pack(&entries)?).await?;
-    let seen = get(&ctx, &id, "/home/tree").await?;
+    let actual = get(&ctx, &id, "/home/tree").await?;
     let names = |entries: &[Entry]| -> Vec<String> { entries.iter().map(|entry| entry.0.clone()).collect() };
-    ctx.equal("the names", names(&seen), names(&entries))?;
-    ctx.ensure("modes and content are the same", seen == entries, seen.len())?;
+    ctx.equal("the names", names(&actual), names(&entries))?;
+    ctx.ensure("modes and content are the same", actual == entries, actual.len())?;
     if ctx.declares(Operation::Exec) {
         seen_inside(&ctx, &id, "/home/tree").await?;
     }
@@ -234,7 +243,7 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     // A slow engine may end it by its timeout; the tested calls come after.
     let output = ctx.driver().exec(id, special).await?;
     ctx.ensure(
-        "the exec before was another",
+        "the previous exec differed",
         output.stdout_text() != plain.0,
         &output,
     )?;
@@ -256,32 +265,32 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
             .stdin(mark)
             .working_dir(if number == 0 { "/etc" } else { "/" })
     };
-    let wanted = |number: usize, seen: &str| {
-        let folder = if number == 0 { "/etc" } else { "/" };
-        let own = seen.starts_with(&format!("mark-{number} {folder} "))
-            && seen.ends_with(&format!("mark-{number}"));
+    let expected = |number: usize, actual: &str| {
+        let directory = if number == 0 { "/etc" } else { "/" };
+        let own = actual.starts_with(&format!("mark-{number} {directory} "))
+            && actual.ends_with(&format!("mark-{number}"));
         ctx.ensure(
-            format!("exec {number} of four at once has its own options"),
+            format!("exec {number} of four concurrent ones has its own options"),
             own,
-            seen,
+            actual,
         )
     };
     let calls = (0..4).map(|number| async move {
         if number < 2 || !ctx.declares(Operation::ExecStream) {
-            return wanted(
+            return expected(
                 number,
                 &ctx.driver().exec(id, marked(number)).await?.stdout_text(),
             );
         }
         let mut session = ctx.driver().exec_stream(id, marked(number)).await?;
-        let mut seen = String::new();
+        let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut seen))
+            .ends("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         let outcome = ctx.ends("the exec session", session.wait()).await??;
         ctx.equal("the outcome", outcome, ExecOutcome::Exited(0))?;
-        wanted(number, &seen)
+        expected(number, &actual)
     });
     try_join_all(calls).await.map(drop)
 }
@@ -301,7 +310,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
     let calls = texts.map(|(options, lines)| async move {
         let logs = ctx.driver().get_container_logs(id, options).await?;
         ctx.equal(
-            format!("lines with {options:?}, at once"),
+            format!("lines with {options:?}, concurrently"),
             logs.lines().count(),
             lines,
         )?;
@@ -321,7 +330,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         let timed = chunks
             .iter()
             .all(|chunk| chunk.timestamp.is_some() == options.timestamps);
-        ctx.ensure("its chunks have times where asked for", timed, chunks)
+        ctx.ensure("its chunks have timestamps if selected", timed, chunks)
     });
     try_join_all(calls).await.map(drop)
 }

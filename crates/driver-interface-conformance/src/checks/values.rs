@@ -17,57 +17,63 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "values/command",
-        "Words of a command and an entrypoint and values of variables come through whole, whatever they hold.",
+        "Words of a command and entrypoint and values of variables are passed unchanged, whatever \
+         characters they contain.",
         run!(command),
     ),
     Check::must(
         "values/labels",
-        "Labels of containers, volumes and networks come back whole, from events too, and filters compare all of them.",
+        "Labels of containers, volumes and networks are returned unchanged, also in events, and filters \
+         compare them whole.",
         run!(labels),
     ),
     Check::must(
         "values/case",
-        "Names, sessions, operation keys, label keys and variables that differ in case alone are two.",
+        "Names, sessions, operation keys, label keys and variables that differ only in case are distinct.",
         run!(case),
     ),
     Check::must(
         "values/paths",
-        "Working directories and mount targets with blanks, quotes and the like are used as given, in any order.",
+        "Working directories and mount targets with spaces, quotes and similar characters are used \
+         unchanged, in any order.",
         run!(paths),
     )
     .config(&[ConfigFeature::ProcessSetup, ConfigFeature::TmpfsMount]),
     Check::must(
         "values/health-check",
-        "The words and the lines of a health check come through whole.",
+        "The words and lines of a health check are passed unchanged.",
         run!(health_check),
     )
-    .requires(&[Operation::Exec]).config(&[ConfigFeature::HealthCheck]),
+    .requires(&[Operation::Exec])
+    .config(&[ConfigFeature::HealthCheck]),
     Check::must(
         "values/extra-hosts",
-        "Each of several extra hosts has its own address, IPv4 or IPv6.",
+        "Each extra host has its own address, IPv4 or IPv6.",
         run!(extra_hosts),
     )
-    .config(&[ConfigFeature::NameResolution]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::NameResolution])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "values/large-limits",
-        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced as given.",
+        "Limits beyond 16 and 32 bits and fractions of a core are recorded and enforced exactly.",
         run!(large_limits),
     ),
     Check::must(
         "values/large-ulimits",
-        "Ulimits beyond 32 bits hold as given.",
+        "Ulimits beyond 32 bits are enforced exactly.",
         run!(large_ulimits),
     )
-    .config(&[ConfigFeature::ProcessSetup]).properties(&[Property::RealProcesses]),
+    .config(&[ConfigFeature::ProcessSetup])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "values/plan",
-        "The config of a plan has each value as it was given.",
+        "The config of a plan has each value unchanged.",
         run!(plan),
     )
     .requires(&[Operation::Plan]),
     Check::must(
         "values/nothing-of-the-last-one",
-        "A container under the name of one that was removed has its own labels, variables, limits and logs alone.",
+        "A container that reuses the name of a removed one has only its own labels, variables, limits and logs.",
         run!(name_again),
     ),
 ];
@@ -128,23 +134,23 @@ pub(super) fn printed_values(words: &[String]) -> String {
 }
 
 /// Asserts that two texts are equal. The message shows where they differ, because they may be long.
-pub(super) fn same_text(ctx: &Ctx, about: &str, seen: &str, wanted: &str) -> CheckResult {
-    let same = seen
+pub(super) fn same_text(ctx: &Ctx, about: &str, actual: &str, expected: &str) -> CheckResult {
+    let same = actual
         .bytes()
-        .zip(wanted.bytes())
+        .zip(expected.bytes())
         .take_while(|(one, other)| one == other)
         .count();
-    let about = format!("{about} comes through whole");
+    let about = format!("{about} is passed unchanged");
     let around = |text: &str| {
         let bytes = text.as_bytes().get(same.saturating_sub(20)..).unwrap_or_default();
         String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned()
     };
     let differs = format!(
         "at byte {same}: {:?} in place of {:?}",
-        around(seen),
-        around(wanted)
+        around(actual),
+        around(expected)
     );
-    ctx.ensure(about, seen == wanted, differs)
+    ctx.ensure(about, actual == expected, differs)
 }
 
 fn words(script: String) -> Vec<String> {
@@ -158,14 +164,19 @@ async fn command(ctx: Ctx) -> CheckResult {
     };
     let all = [words(print_values()), texts()].concat();
     let (_, logs) = ctx.finished(&with_variables(ctx.program(all))).await?;
-    same_text(&ctx, "what a command was given", &logs, &printed_values(&texts()))?;
+    same_text(
+        &ctx,
+        "words received by a command",
+        &logs,
+        &printed_values(&texts()),
+    )?;
     if ctx.declares(ConfigFeature::ProcessSetup) {
         let entrypoint = [words(print_values()), texts()].concat();
         let command = [vec!["first".to_owned()], texts()].concat();
         let config = with_variables(ctx.program(command.clone()).entrypoint(entrypoint));
         let (_, logs) = ctx.finished(&config).await?;
-        let wanted = printed_values(&[texts(), command].concat());
-        same_text(&ctx, "what an entrypoint was given", &logs, &wanted)?;
+        let expected = printed_values(&[texts(), command].concat());
+        same_text(&ctx, "words received by an entrypoint", &logs, &expected)?;
     }
     Ok(())
 }
@@ -233,26 +244,26 @@ async fn labels(ctx: Ctx) -> CheckResult {
         container.labels = labels.clone();
         volume.labels = labels.clone();
         network.labels = labels.clone();
-        let made = [
+        let created = [
             driver.create_container(&container).await?.labels,
             driver.create_volume(&volume).await?.labels,
             driver.create_network(&network).await?.labels,
         ];
-        for (about, seen) in ["container", "volume", "network"].into_iter().zip(made) {
-            ctx.equal(format!("the labels of a new {about}"), &seen, labels)?;
+        for (about, actual) in ["container", "volume", "network"].into_iter().zip(created) {
+            ctx.equal(format!("the labels of a new {about}"), &actual, labels)?;
         }
     }
     for labels in [&odd, &cut] {
         for selection in selecting(labels) {
             let keys: Vec<&String> = selection.keys().take(2).collect();
-            let selected = |about: &str, seen: Vec<BTreeMap<String, String>>| {
+            let selected = |about: &str, actual: Vec<BTreeMap<String, String>>| {
                 ctx.equal(
                     format!("the labels of {about} selected by {keys:?}"),
-                    seen,
+                    actual,
                     vec![labels.clone()],
                 )
             };
-            let mut filter = ctx.own();
+            let mut filter = ctx.session_filter();
             filter.labels = selection.clone();
             let found = driver.list_containers(&filter).await?;
             selected(
@@ -294,7 +305,7 @@ async fn case(ctx: Ctx) -> CheckResult {
     let names = [format!("{name}-Aa"), format!("{name}-aA")];
     let script = r#"printf '%s,' "$Key" "$key" "$KEY" "$kEy""#;
     let printed = "of Key,of key,of KEY,of kEy,";
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for name in &names {
         let mut config = ctx
             .script(&format!("{script}; {SERVE}"))
@@ -302,9 +313,9 @@ async fn case(ctx: Ctx) -> CheckResult {
             .operation_key(name);
         (config.env, config.labels) = (cases(), cases());
         config.session_id = name.clone();
-        made.push(driver.create_container(&config).await?);
+        created.push(driver.create_container(&config).await?);
     }
-    for (name, container) in names.iter().zip(&made) {
+    for (name, container) in names.iter().zip(&created) {
         let named = driver
             .list_containers(&ContainerFilter::default().name(name))
             .await?;
@@ -319,11 +330,11 @@ async fn case(ctx: Ctx) -> CheckResult {
         ctx.equal("the containers of a session", ids, vec![&container.id])?;
     }
     ctx.equal(
-        "a name that only looks alike",
+        "a name that only looks similar",
         driver.find_container(&format!("{name}-AA")).await?,
         None,
     )?;
-    if let [first, second] = made.as_slice() {
+    if let [first, second] = created.as_slice() {
         driver.start_container(&first.id).await?;
         let logs = ctx.printed(&first.id, &format!("{printed}ready")).await?;
         ctx.equal("the variables", logs, format!("{printed}ready\n"))?;
@@ -357,9 +368,9 @@ async fn case(ctx: Ctx) -> CheckResult {
         )?;
         let mut network = ctx.network();
         (network.name, network.labels) = (name.clone(), cases());
-        let made = driver.create_network(&network).await?;
-        ctx.equal("the labels of a network", made.labels, cases())?;
-        networks.push(made.id);
+        let created = driver.create_network(&network).await?;
+        ctx.equal("the labels of a network", created.labels, cases())?;
+        networks.push(created.id);
     }
     let [first, second] = &names;
     driver.remove_volume(&VolumeId::new(second.as_str())?).await?;
@@ -377,8 +388,8 @@ async fn case(ctx: Ctx) -> CheckResult {
 }
 
 async fn paths(ctx: Ctx) -> CheckResult {
-    let folder = "/mnt/  ü $HOME 'q' %s {a;b}&*";
-    let [outer, inner] = [format!("{folder}/outer "), format!("{folder}/outer /In")];
+    let directory = "/mnt/  ü $HOME 'q' %s {a;b}&*";
+    let [outer, inner] = [format!("{directory}/outer "), format!("{directory}/outer /In")];
     let volumes = [
         ctx.driver().create_volume(&ctx.volume()).await?,
         ctx.driver().create_volume(&ctx.volume()).await?,
@@ -386,18 +397,18 @@ async fn paths(ctx: Ctx) -> CheckResult {
     let [first, second] = volumes.map(|volume| volume.name);
     let script = r#"pwd; echo outer > "$1/file"; echo inner > "$2/file"; echo here > file; cat "$3/file""#;
     let config = ctx
-        .program(["sh", "-c", script, "sh", &outer, &inner, folder])
+        .program(["sh", "-c", script, "sh", &outer, &inner, directory])
         .security(volume_user(&ctx))
-        .working_dir(folder)
+        .working_dir(directory)
         // Whatever the order, the inner mount is not hidden.
         .mount(VolumeMount::volume(&second, &inner))
         .mount(VolumeMount::volume(&first, &outer))
-        .tmpfs(folder, 8);
+        .tmpfs(directory, 8);
     let (_, logs) = ctx.finished(&config).await?;
     ctx.equal(
         "the working directory and a file there",
         logs,
-        format!("{folder}\nhere\n"),
+        format!("{directory}\nhere\n"),
     )?;
     let script = "cat /first/file /second/file; ls -A /first/In";
     let config = ctx
@@ -406,20 +417,20 @@ async fn paths(ctx: Ctx) -> CheckResult {
         .mount(VolumeMount::volume(&first, "/first"))
         .mount(VolumeMount::volume(&second, "/second"));
     let (_, logs) = ctx.finished(&config).await?;
-    ctx.equal("what is in the volumes", logs.as_str(), "outer\ninner\n")
+    ctx.equal("content of the volumes", logs.as_str(), "outer\ninner\n")
 }
 
 async fn health_check(ctx: Ctx) -> CheckResult {
     let interval = Duration::from_millis(700);
-    let seen = "/tmp/seen";
-    let script = format!(r#"printf '[%s]' "$@" > {seen}"#);
+    let actual = "/tmp/seen";
+    let script = format!(r#"printf '[%s]' "$@" > {actual}"#);
     let texts = texts();
     let words = HealthCheck::command([words(script), texts.clone()].concat());
     let line = HealthCheck::shell(format!(
-        "printf 'one  $1' > {seen}\nprintf \"|$((1+1))|größe\" >> {seen}"
+        "printf 'one  $1' > {actual}\nprintf \"|$((1+1))|größe\" >> {actual}"
     ));
     let of_words: String = texts.iter().map(|text| format!("[{text}]")).collect();
-    for (about, check, wanted) in [
+    for (about, check, expected) in [
         ("words", words, of_words),
         ("lines", line, "one  $1|2|größe".to_owned()),
     ] {
@@ -434,8 +445,8 @@ async fn health_check(ctx: Ctx) -> CheckResult {
         same_text(
             &ctx,
             about,
-            &ctx.told(&running.id, &format!("cat {seen}")).await?,
-            &wanted,
+            &ctx.output_of(&running.id, &format!("cat {actual}")).await?,
+            &expected,
         )?;
     }
     Ok(())
@@ -457,12 +468,12 @@ async fn extra_hosts(ctx: Ctx) -> CheckResult {
         .map(|line| line.split_whitespace().collect())
         .collect();
     entries.sort_unstable();
-    let wanted = vec![
+    let expected = vec![
         vec!["10.9.8.6", "other.example"],
         vec!["10.9.8.7", "four.example"],
         vec!["fd00::9", "six.example"],
     ];
-    ctx.equal("the entries", entries, wanted)
+    ctx.equal("the entries", entries, expected)
 }
 
 async fn large_limits(ctx: Ctx) -> CheckResult {
@@ -474,17 +485,17 @@ async fn large_limits(ctx: Ctx) -> CheckResult {
         .disk(5000)
         .pids(70_000);
     let config = ctx.script(SERVE).resources(limits);
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.equal("the limits", made.resources, limits)?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.equal("the limits", created.resources, limits)?;
     ctx.equal(
-        "the limits of a look-up",
-        ctx.get(&made.id).await?.resources,
+        "the limits of a lookup",
+        ctx.get(&created.id).await?.resources,
         limits,
     )?;
-    ctx.driver().start_container(&made.id).await?;
-    ctx.printed(&made.id, "ready").await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.printed(&created.id, "ready").await?;
     if ctx.declares(Operation::ContainerStats) {
-        let stats = ctx.driver().container_stats(&made.id).await?;
+        let stats = ctx.driver().container_stats(&created.id).await?;
         if ctx.declares(Guarantee::Memory) {
             ctx.equal("the memory's limit", stats.memory_limit_bytes, Some(4097 * MIB))?;
         }
@@ -530,7 +541,7 @@ async fn plan(ctx: Ctx) -> CheckResult {
     let plan = ctx.driver().plan(&config).await?;
     ctx.ensure("the plan has no refusals", plan.is_accepted(), &plan.refusals)?;
     let planned = plan.config;
-    for (about, seen, wanted) in [
+    for (about, actual, expected) in [
         ("the command", &planned.command, &config.command),
         (
             "the entrypoint",
@@ -538,7 +549,7 @@ async fn plan(ctx: Ctx) -> CheckResult {
             &config.entrypoint.unwrap_or_default(),
         ),
     ] {
-        ctx.equal(about, seen, wanted)?;
+        ctx.equal(about, actual, expected)?;
     }
     ctx.equal("the variables", planned.env, config.env)?;
     ctx.equal("the labels", planned.labels, config.labels)?;
@@ -558,10 +569,10 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         .cpu(0.25)
         .memory(96)
         .pids(60);
-    let (ended, logs) = ctx.finished(&first).await?;
+    let (exited, logs) = ctx.finished(&first).await?;
     ctx.equal("the first's logs", logs.as_str(), "1,unset,\n")?;
     ctx.driver()
-        .remove_container(&ended.id, RemoveOptions::default())
+        .remove_container(&exited.id, RemoveOptions::default())
         .await?;
     let second = ctx
         .script(script)
@@ -569,31 +580,31 @@ async fn name_again(ctx: Ctx) -> CheckResult {
         .label("two", "2")
         .label("both", "second")
         .env("TWO", "2");
-    let made = ctx.driver().create_container(&second).await?;
-    let new = made.id != ended.id && made.exit.is_none() && made.started_at.is_none();
-    ctx.ensure("the second is a new one", new, &made)?;
-    ctx.equal("its labels", &made.labels, &second.labels)?;
-    ctx.equal("its limits", made.resources, ResourceLimits::default())?;
+    let created = ctx.driver().create_container(&second).await?;
+    let new = created.id != exited.id && created.exit.is_none() && created.started_at.is_none();
+    ctx.ensure("the second is a new one", new, &created)?;
+    ctx.equal("its labels", &created.labels, &second.labels)?;
+    ctx.equal("its limits", created.resources, ResourceLimits::default())?;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
     ctx.equal("its logs before the start", logs.as_str(), "")?;
-    ctx.driver().start_container(&made.id).await?;
-    let ended = ctx.ended(&made.id).await?;
-    ctx.equal("its exit code", ended.exit_code(), Some(0))?;
+    ctx.driver().start_container(&created.id).await?;
+    let exited = ctx.exited(&created.id).await?;
+    ctx.equal("its exit code", exited.exit_code(), Some(0))?;
     let logs = ctx
         .driver()
-        .get_container_logs(&made.id, LogOptions::default())
+        .get_container_logs(&created.id, LogOptions::default())
         .await?;
     ctx.equal("its logs", logs.as_str(), "unset,2,\n")?;
     if ctx.declares(Operation::Events) {
         let mut events = ctx
             .driver()
-            .events(&EventFilter::default().container(made.id.clone()))
+            .events(&EventFilter::default().container(created.id.clone()))
             .await?;
         ctx.driver()
-            .remove_container(&made.id, RemoveOptions::default())
+            .remove_container(&created.id, RemoveOptions::default())
             .await?;
         let event = next(&ctx, &mut events).await?;
         let labels = event.container().map(|container| &container.labels);

@@ -11,7 +11,7 @@ use crate::{Check, CheckResult, Ctx, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "volumes/default-owner",
-        "A container of the default user can write to a volume whose config names no owner.",
+        "A container of the default user can write to a volume whose config has no owner.",
         run!(default_owner),
     )
     .because("engines create volumes that belong to root")
@@ -24,14 +24,14 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "volumes/owner-reported",
-        "A volume is reported with its owner, also after a creation of that name with another owner was refused.",
+        "A volume is reported with its owner, also after a creation of that name with another owner is refused.",
         run!(reported),
     )
     .config(&[ConfigFeature::VolumeOwner])
     .without_image(),
     Check::must(
         "volumes/owner-stays",
-        "An empty volume that was mounted over a directory of the image is still empty and has its owner.",
+        "An empty volume that is mounted over a directory of the image stays empty and keeps its owner.",
         run!(stays),
     )
     .because("engines copy the directory's files and owner to an empty volume")
@@ -75,9 +75,9 @@ async fn default_owner(ctx: Ctx) -> CheckResult {
 
 async fn owner(ctx: Ctx) -> CheckResult {
     let config = ctx.volume().owner(OTHER);
-    let made = ctx.driver().create_volume(&config).await;
+    let created = ctx.driver().create_volume(&config).await;
     if !ctx.declares(ConfigFeature::VolumeOwner) {
-        ctx.refused("a config with an owner", made, &[codes::UNSUPPORTED_OPERATION])?;
+        ctx.refused("a config with an owner", created, &[codes::UNSUPPORTED_OPERATION])?;
         let left = ctx
             .driver()
             .remove_volume(&VolumeId::new(config.name.as_str())?)
@@ -85,7 +85,7 @@ async fn owner(ctx: Ctx) -> CheckResult {
         ctx.refused("removing the refused volume", left, &[codes::VOLUME_NOT_FOUND])?;
         return Ok(());
     }
-    let volume = made?;
+    let volume = created?;
     ctx.equal("reported owner", volume.owner, Some(OTHER))?;
     let write = |word| format!("(echo {word} > /data/{word}) 2>/dev/null || echo refused; ls /data");
     let (_, logs) = ctx
@@ -96,22 +96,22 @@ async fn owner(ctx: Ctx) -> CheckResult {
             &write("default"),
         ))
         .await?;
-    ctx.equal("what the default user can do", logs.as_str(), "refused\n")?;
+    ctx.equal("access of the default user", logs.as_str(), "refused\n")?;
     let script = format!("stat -c '%u:%g' /data; {}", write("own"));
     let (_, logs) = ctx
         .finished(&with_volume(&ctx, OTHER, &volume.id, &script))
         .await?;
-    ctx.equal("what the owner can do", logs.as_str(), "4321:1234\nown\n")
+    ctx.equal("access of the owner", logs.as_str(), "4321:1234\nown\n")
 }
 
 async fn reported(ctx: Ctx) -> CheckResult {
     let config = ctx.volume().owner(OTHER);
-    let made = ctx.driver().create_volume(&config).await?;
+    let created = ctx.driver().create_volume(&config).await?;
     let again = ctx.driver().create_volume(&config.owner(VolumeOwner::ROOT)).await;
     ctx.refused("another owner", again, &[codes::VOLUME_CREATION_FAILED])?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
         if ctx.declares(Operation::GetVolume) {
-            let found = driver.get_volume(&made.id).await?;
+            let found = driver.get_volume(&created.id).await?;
             let owner = found.map(|found| found.owner);
             ctx.equal("owner, inspected", owner, Some(Some(OTHER)))?;
         }
@@ -122,7 +122,7 @@ async fn reported(ctx: Ctx) -> CheckResult {
             ctx.equal("owners, listed", owners, vec![Some(OTHER)])?;
         }
     }
-    ctx.equal("owner, created", made.owner, Some(OTHER))
+    ctx.equal("owner, created", created.owner, Some(OTHER))
 }
 
 async fn stays(ctx: Ctx) -> CheckResult {

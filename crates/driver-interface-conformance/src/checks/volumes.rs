@@ -13,19 +13,19 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "volumes/round-trip",
-        "A volume comes back with its name, session and labels, and can be removed once.",
+        "A volume is returned with its name, session and labels, and can be removed once.",
         run!(round_trip),
     )
     .without_image(),
     Check::must(
         "volumes/name-taken",
-        "A second volume of a name is refused for good, and the first keeps labels and data.",
+        "A second volume with a taken name is refused, not retryable, and the first keeps its labels and data.",
         run!(name_taken),
     )
-    .because("engines answer with success and the first volume"),
+    .because("engines report success and return the first volume"),
     Check::must(
         "volumes/survive-their-containers",
-        "What one container wrote is read by the next, after the first was removed.",
+        "A container reads the data of an earlier container that was removed.",
         run!(survive),
     ),
     Check::must(
@@ -35,22 +35,22 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "volumes/read-only-mount",
-        "Nothing can be written through a read-only mount.",
+        "Writes through a read-only mount fail.",
         run!(read_only),
     ),
     Check::must(
         "volumes/in-use-stays",
-        "A volume that a container uses, running or not, is not removed; after the container is gone it is.",
+        "A volume that a container uses, running or not, is not removed; once the container is removed, it is.",
         run!(in_use),
     ),
     Check::must(
         "volumes/name-free-after-removal",
-        "After a removal the name is free, and the new volume is empty.",
+        "After a removal the name is free, and a new volume of that name is empty.",
         run!(name_free),
     ),
     Check::must(
         "volumes/get",
-        "A volume is found by its name, equal to what its creation answered, in its own namespace only.",
+        "`get_volume` finds a volume by its name, equal to the result of its creation, in its own namespace only.",
         run!(get),
     )
     .requires(&[Operation::GetVolume])
@@ -81,20 +81,20 @@ fn with_volume(ctx: &Ctx, volume: &str, script: &str) -> driver_interface_types:
 
 async fn round_trip(ctx: Ctx) -> CheckResult {
     let config = ctx.volume().label("empty", "").label("team", "größe");
-    let made = ctx.driver().create_volume(&config).await?;
-    ctx.equal("name", made.name.as_str(), config.name.as_str())?;
-    ctx.equal("id", made.id.as_str(), config.name.as_str())?;
-    ctx.equal("session", made.session_id.as_ref(), Some(ctx.session()))?;
-    ctx.equal("labels", made.labels, config.labels)?;
+    let created = ctx.driver().create_volume(&config).await?;
+    ctx.equal("name", created.name.as_str(), config.name.as_str())?;
+    ctx.equal("id", created.id.as_str(), config.name.as_str())?;
+    ctx.equal("session", created.session_id.as_ref(), Some(ctx.session()))?;
+    ctx.equal("labels", created.labels, config.labels)?;
     ctx.ensure(
         "it names the engine's volume driver",
-        !made.driver.is_empty(),
-        &made.driver,
+        !created.driver.is_empty(),
+        &created.driver,
     )?;
     let of_nobody = ctx.driver().create_volume(&VolumeConfig::new(ctx.name())).await?;
     ctx.equal("session of a volume without one", of_nobody.session_id, None)?;
-    ctx.driver().remove_volume(&made.id).await?;
-    let again = ctx.driver().remove_volume(&made.id).await;
+    ctx.driver().remove_volume(&created.id).await?;
+    let again = ctx.driver().remove_volume(&created.id).await;
     ctx.refused("the second removal", again, &[codes::VOLUME_NOT_FOUND])?;
     Ok(())
 }
@@ -134,7 +134,7 @@ async fn survive(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx
         .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
         .await?;
-    ctx.equal("what the reader read", logs, "hello\n".to_owned())?;
+    ctx.equal("data read by the second container", logs, "hello\n".to_owned())?;
     // The file does not exist without the volume.
     let (control, _) = ctx
         .finished(&ctx.script("cat /data/file").security(volume_user(&ctx)))
@@ -173,21 +173,17 @@ async fn read_only(ctx: Ctx) -> CheckResult {
         .script(script)
         .security(volume_user(&ctx))
         .mount(VolumeMount::volume(&volume.name, "/data").read_only(true));
-    let made = ctx.driver().create_container(&config).await?;
-    ctx.driver().start_container(&made.id).await?;
-    ctx.ended(&made.id).await?;
+    let created = ctx.driver().create_container(&config).await?;
+    ctx.driver().start_container(&created.id).await?;
+    ctx.exited(&created.id).await?;
     let logs = ctx
         .driver()
         .get_container_logs(
-            &made.id,
+            &created.id,
             driver_interface_types::LogOptions::default().only_stdout(),
         )
         .await?;
-    ctx.equal(
-        "what it could do",
-        logs,
-        "kept\nrefused\nrefused\nrefused\n".to_owned(),
-    )?;
+    ctx.equal("its access", logs, "kept\nrefused\nrefused\nrefused\n".to_owned())?;
     let (_, logs) = ctx
         .finished(&with_volume(&ctx, &volume.name, "cat /data/file"))
         .await?;
@@ -240,25 +236,29 @@ async fn name_free(ctx: Ctx) -> CheckResult {
     sleep(Duration::from_millis(100)).await;
     ctx.driver().create_volume(&config).await?;
     let (_, logs) = ctx.finished(&with_volume(&ctx, &config.name, "ls /data")).await?;
-    ctx.equal("what is in the new volume", logs, String::new())
+    ctx.equal("content of the new volume", logs, String::new())
 }
 
 async fn get(ctx: Ctx) -> CheckResult {
     let config = ctx.volume().label("empty", "").label("team", "größe");
-    let made = ctx.driver().create_volume(&config).await?;
+    let created = ctx.driver().create_volume(&config).await?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
         ctx.equal(
-            "what is found",
-            driver.get_volume(&made.id).await?,
-            Some(made.clone()),
+            "the lookup",
+            driver.get_volume(&created.id).await?,
+            Some(created.clone()),
         )?;
     }
-    let stranger = ctx.stranger().await?;
-    ctx.equal("in another namespace", stranger.get_volume(&made.id).await?, None)?;
-    ctx.driver().remove_volume(&made.id).await?;
+    let other_namespace = ctx.other_namespace().await?;
+    ctx.equal(
+        "in another namespace",
+        other_namespace.get_volume(&created.id).await?,
+        None,
+    )?;
+    ctx.driver().remove_volume(&created.id).await?;
     ctx.equal(
         "after its removal",
-        ctx.driver().get_volume(&made.id).await?,
+        ctx.driver().get_volume(&created.id).await?,
         None,
     )
 }

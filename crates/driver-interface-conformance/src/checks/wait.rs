@@ -15,71 +15,71 @@ use crate::{Check, CheckResult, Ctx, SERVE, run};
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "wait/exit-code",
-        "Waiting returns when the main process ends, with its exit code and what the instance says of the end.",
+        "A wait returns when the main process exits, with its exit code and the same exit as the instance.",
         run!(exit_code),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/ended-already",
-        "Waiting for a container that has ended returns at once.",
+        "A wait for an exited container returns immediately.",
         run!(ended_already),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/created-waits-for-a-run",
-        "Waiting for a container that was never started waits for a run and its end.",
+        "A wait for a container that was never started waits for its start and exit.",
         run!(created),
     )
     .properties(&[Property::CreatedState])
-    .because("engines answer 0 at once")
+    .because("engines return 0 immediately")
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/next-run",
-        "Waiting during a second run returns how that one ended, and not the first.",
+        "A wait during a second run returns the exit of that run, not of the first.",
         run!(next_run),
     )
     .properties(&[Property::RestartSameId])
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-keeps-the-code",
-        "Whoever waits while the container is ended and removed still gets the exit code.",
+        "A wait returns the exit code even if the container is stopped and removed during the wait.",
         run!(removed),
     )
-    .because("after the removal no engine knows it any more")
+    .because("no engine keeps it after the removal")
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/removed-without-a-run",
-        "Waiting for a container that is removed without having run ends with `ContainerNotFoundError`.",
+        "A wait for a container that is removed without having run returns `ContainerNotFoundError`.",
         run!(removed_without_run),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/timeout",
-        "Past its timeout a wait is `WaitTimeoutError` that names container and time, and nothing has changed.",
+        "A wait that exceeds its timeout is `WaitTimeoutError` with container and timeout, and has no effect.",
         run!(timeout),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/exits-before-ready",
-        "Waiting for the readiness of a container that exits ends with it, and tells its exit code, its last output and \
-         the well-known cause.",
+        "Waiting for the readiness of a container that exits fails with its exit code, last output and \
+         well-known cause.",
         run!(exits_early),
     ),
     Check::must(
         "wait/many-waiters",
-        "Sixteen waits for one container, over two drivers, all get the same answer.",
+        "Sixteen waits for one container, from two drivers, all return the same result.",
         run!(many),
     )
     .requires(&[Operation::WaitContainer]),
     Check::must(
         "wait/paused",
-        "Waiting for a paused container goes on until it has ended.",
+        "A wait for a paused container lasts until it exits.",
         run!(paused),
     )
     .requires(&[Operation::WaitContainer, Operation::PauseContainer, Operation::UnpauseContainer]),
     Check::must(
         "wait/outlasts-the-deadline",
-        "A wait without a timeout lasts as long as the container, past the driver's deadline for calls.",
+        "A wait without a timeout may last longer than the driver's request deadline.",
         run!(long),
     )
     .limit(180)
@@ -96,7 +96,7 @@ pub(super) fn waiting(ctx: &Ctx, id: &ContainerId) -> JoinHandle<driver_interfac
 
 async fn still_waits<T>(ctx: &Ctx, about: &str, task: &JoinHandle<T>) -> CheckResult {
     sleep(Duration::from_millis(1500)).await;
-    ctx.ensure(about, !task.is_finished(), "the wait has ended")
+    ctx.ensure(about, !task.is_finished(), "the wait has returned")
 }
 
 async fn exit_code(ctx: Ctx) -> CheckResult {
@@ -105,10 +105,10 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
         let exit = ctx.joined("the wait", waiting(&ctx, &running.id)).await??;
         ctx.equal("exit code", exit.code, code)?;
         ctx.equal("signal", exit.signal.is_some(), code > 128 && code <= 192)?;
-        let ended = ctx.get(&running.id).await?;
+        let exited = ctx.get(&running.id).await?;
         ctx.equal(
-            "what the instance says when the wait returns",
-            ended.exit,
+            "exit of the instance when the wait returns",
+            exited.exit,
             Some(exit),
         )?;
     }
@@ -127,24 +127,24 @@ async fn exit_code(ctx: Ctx) -> CheckResult {
 }
 
 async fn ended_already(ctx: Ctx) -> CheckResult {
-    let (ended, _) = ctx.finished(&ctx.script("exit 3")).await?;
+    let (exited, _) = ctx.finished(&ctx.script("exit 3")).await?;
     for driver in [ctx.driver(), &ctx.second_driver().await?] {
-        let begun = Instant::now();
-        let exit = driver.wait_container(&ended.id, WaitOptions::default()).await?;
-        ctx.took("the wait", begun, Duration::ZERO, Duration::from_secs(10))?;
-        ctx.equal("the end", Some(exit), ended.exit.clone())?;
+        let began = Instant::now();
+        let exit = driver.wait_container(&exited.id, WaitOptions::default()).await?;
+        ctx.took("the wait", began, Duration::ZERO, Duration::from_secs(10))?;
+        ctx.equal("the end", Some(exit), exited.exit.clone())?;
     }
     Ok(())
 }
 
 async fn created(ctx: Ctx) -> CheckResult {
-    let made = ctx
+    let created = ctx
         .driver()
         .create_container(&ctx.script("sleep 1; exit 5"))
         .await?;
-    let task = waiting(&ctx, &made.id);
+    let task = waiting(&ctx, &created.id);
     still_waits(&ctx, "it waits while nothing runs", &task).await?;
-    ctx.driver().start_container(&made.id).await?;
+    ctx.driver().start_container(&created.id).await?;
     ctx.equal("exit code", ctx.joined("the wait", task).await??.code, 5)
 }
 
@@ -152,10 +152,10 @@ async fn next_run(ctx: Ctx) -> CheckResult {
     // The first run exits with 4 and leaves a mark; the second finds it and exits with 6.
     let script = "[ -e /home/mark ] && sleep 3 && exit 6; touch /home/mark; exit 4";
     let config = ctx.script(script).security(super::volumes::writable());
-    let (ended, _) = ctx.finished(&config).await?;
-    ctx.equal("exit code of the first run", ended.exit_code(), Some(4))?;
-    ctx.driver().start_container(&ended.id).await?;
-    let exit = ctx.joined("the wait", waiting(&ctx, &ended.id)).await??;
+    let (exited, _) = ctx.finished(&config).await?;
+    ctx.equal("exit code of the first run", exited.exit_code(), Some(4))?;
+    ctx.driver().start_container(&exited.id).await?;
+    let exit = ctx.joined("the wait", waiting(&ctx, &exited.id)).await??;
     ctx.equal("exit code of the second run", exit.code, 6)
 }
 
@@ -186,11 +186,11 @@ async fn removed(ctx: Ctx) -> CheckResult {
 }
 
 async fn removed_without_run(ctx: Ctx) -> CheckResult {
-    let made = ctx.driver().create_container(&ctx.script("exit 1")).await?;
-    let task = waiting(&ctx, &made.id);
+    let created = ctx.driver().create_container(&ctx.script("exit 1")).await?;
+    let task = waiting(&ctx, &created.id);
     still_waits(&ctx, "it waits while nothing runs", &task).await?;
     ctx.driver()
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
     let result = ctx.joined("the wait", task).await?;
     ctx.refused("the wait", result, &[codes::CONTAINER_NOT_FOUND])?;
@@ -199,10 +199,10 @@ async fn removed_without_run(ctx: Ctx) -> CheckResult {
 
 async fn timeout(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
-    let made = ctx.driver().create_container(&ctx.script(SERVE)).await?;
+    let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let longest = Duration::from_secs(2);
-    for id in [&running.id, &made.id] {
-        let begun = Instant::now();
+    for id in [&running.id, &created.id] {
+        let began = Instant::now();
         let result = ctx
             .driver()
             .wait_container(id, WaitOptions::at_most(longest))
@@ -216,11 +216,11 @@ async fn timeout(ctx: Ctx) -> CheckResult {
         let text = error.to_string();
         let says = [id.as_str(), "exited", "2s"];
         ctx.ensure(
-            "what was waited for",
+            "the awaited condition",
             says.iter().all(|word| text.contains(word)),
             text,
         )?;
-        ctx.took("the wait", begun, longest, Duration::from_secs(20))?;
+        ctx.took("the wait", began, longest, Duration::from_secs(20))?;
     }
     let now = ctx.get(&running.id).await?;
     ctx.equal(
@@ -235,7 +235,7 @@ async fn timeout(ctx: Ctx) -> CheckResult {
         .driver()
         .wait_container(&running.id, WaitOptions::at_most(longest))
         .await?;
-    ctx.equal("exit code of one that has ended by then", exit.code, 137)
+    ctx.equal("exit code of a container that has exited by then", exit.code, 137)
 }
 
 async fn exits_early(ctx: Ctx) -> CheckResult {
@@ -251,18 +251,18 @@ async fn exits_early(ctx: Ctx) -> CheckResult {
             continue;
         }
         let running = ctx.started(&ctx.script(script)).await?;
-        let begun = Instant::now();
+        let began = Instant::now();
         let result = ctx
             .driver()
             .wait_for(&running.id, &WaitFor::log("ready"), deadline)
             .await;
         let error = ctx.refused("the wait", result, &[codes::CONTAINER_START_FAILED])?;
-        ctx.took("the wait", begun, Duration::ZERO, deadline / 2)?;
+        ctx.took("the wait", began, Duration::ZERO, deadline / 2)?;
         let code = ctx.get(&running.id).await?.exit_code().unwrap_or_default();
         let text = error.to_string();
         let says = [format!("code {code}"), "last words".to_owned()];
         ctx.ensure(
-            "what it did last",
+            "its last output",
             says.iter().all(|word| text.contains(word)),
             &text,
         )?;
@@ -304,12 +304,12 @@ async fn paused(ctx: Ctx) -> CheckResult {
 
 async fn long(ctx: Ctx) -> CheckResult {
     let lifetime = Duration::from_secs(70);
-    let begun = Instant::now();
+    let began = Instant::now();
     let running = ctx.started(&ctx.script("sleep 70; exit 8")).await?;
     let exit = ctx
         .driver()
         .wait_container(&running.id, WaitOptions::default())
         .await?;
     ctx.equal("exit code", exit.code, 8)?;
-    ctx.took("the wait", begun, lifetime, lifetime * 2)
+    ctx.took("the wait", began, lifetime, lifetime * 2)
 }

@@ -78,9 +78,9 @@ impl Listener {
         }
     }
 
-    pub(super) fn address(&self, asked: &Address) -> io::Result<Address> {
+    pub(super) fn address(&self, requested: &Address) -> io::Result<Address> {
         match self {
-            Self::Unix(_) => Ok(asked.clone()),
+            Self::Unix(_) => Ok(requested.clone()),
             Self::Tcp(listener) => listener.local_addr().map(Address::Tcp),
         }
     }
@@ -129,8 +129,8 @@ async fn accept(listener: Option<&Listener>) -> io::Result<Stream> {
     }
 }
 
-async fn change(listener: &mut Option<Listener>, address: &Address, wanted: Endpoint) -> io::Result<()> {
-    match wanted {
+async fn change(listener: &mut Option<Listener>, address: &Address, condition: Endpoint) -> io::Result<()> {
+    match condition {
         Endpoint::Listening | Endpoint::Deaf if listener.is_some() => return Ok(()),
         // The socket file outlives its listener.
         Endpoint::Refused if listener.is_some() => {
@@ -139,7 +139,7 @@ async fn change(listener: &mut Option<Listener>, address: &Address, wanted: Endp
         }
         _ => *listener = None,
     }
-    match wanted {
+    match condition {
         Endpoint::Listening | Endpoint::Deaf | Endpoint::Replaced => {
             *listener = Some(Listener::bind(address).await?);
         }

@@ -23,7 +23,7 @@ pub enum Fault {
         time: Duration,
     },
     /// Breaks the connection at this place.
-    Break(Place, Break),
+    Break(Position, Break),
     /// Closes the write side towards the engine as soon as the engine has the whole request.
     EndInput,
     /// Responds in the engine's place.
@@ -49,7 +49,7 @@ pub enum Stage {
     /// Before the proxy sends the request to the engine.
     BeforeRequest,
     /// Before the proxy sends the response to the driver.
-    BeforeAnswer,
+    BeforeResponse,
     /// Before each chunk of the response; for other bodies, before each piece as it arrives.
     EachChunk,
 }
@@ -57,7 +57,7 @@ pub enum Stage {
 /// The place at which a connection breaks. All counts start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum Position {
     /// After the proxy has received the request's head. The engine sees none of it.
     BeforeRequest,
     /// After the engine has received this many bytes of the request's body.
@@ -65,7 +65,7 @@ pub enum Place {
     /// After the engine has received the whole request.
     AfterRequest,
     /// After the engine has responded. The driver sees none of the response.
-    BeforeAnswer,
+    BeforeResponse,
     /// In the middle of the response's head.
     InHead,
     /// After the response's head.
@@ -130,7 +130,7 @@ impl fmt::Display for Fault {
             Self::Delay(stage, time) => write!(f, "delay of {time:?} {stage}"),
             Self::Throttle(rate) => write!(f, "throttle to {rate} B/s"),
             Self::Pause { after, time } => write!(f, "pause of {time:?} after {after} bytes"),
-            Self::Break(place, how) => write!(f, "{how} {place}"),
+            Self::Break(position, how) => write!(f, "{how} {position}"),
             Self::EndInput => f.write_str("end of input for the engine after the request"),
             Self::Answer(When::Instead, answer) => write!(f, "{answer} instead of the engine"),
             Self::Answer(When::AfterEffect, answer) => write!(f, "{answer} after the engine acted"),
@@ -149,19 +149,19 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BeforeRequest => "before the request",
-            Self::BeforeAnswer => "before the answer",
+            Self::BeforeResponse => "before the answer",
             Self::EachChunk => "before each chunk",
         })
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeforeRequest => f.write_str("before the request"),
             Self::InRequest(bytes) => write!(f, "after {bytes} bytes of the request's body"),
             Self::AfterRequest => f.write_str("after the request"),
-            Self::BeforeAnswer => f.write_str("before the answer, after the engine acted"),
+            Self::BeforeResponse => f.write_str("before the answer, after the engine acted"),
             Self::InHead => f.write_str("in the answer's head"),
             Self::AfterHead => f.write_str("after the answer's head"),
             Self::InChunkHead(chunk) => write!(f, "in the head of chunk {chunk}"),

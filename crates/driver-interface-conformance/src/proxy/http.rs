@@ -94,11 +94,12 @@ impl Head {
         self.words().1.parse().unwrap_or_default()
     }
 
-    pub(super) fn header(&self, wanted: &str) -> Option<String> {
+    pub(super) fn header(&self, condition: &str) -> Option<String> {
         let text = self.text();
         text.lines().skip(1).find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
+            name.eq_ignore_ascii_case(condition)
+                .then(|| value.trim().to_owned())
         })
     }
 
@@ -301,8 +302,8 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
 }
 
 /// Returns the end of the first occurrence.
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len())
-        .position(|window| window == wanted)
-        .map(|start| start + wanted.len())
+fn find(text: &[u8], condition: &[u8]) -> Option<usize> {
+    text.windows(condition.len())
+        .position(|window| window == condition)
+        .map(|start| start + condition.len())
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Place, Rule, Stage, When};
+use super::{Answer, Break, Endpoint, Exchange, Fault, FrameField, Framing, Position, Rule, Stage, When};
 
 /// A fault in one request of an operation.
 ///
@@ -25,13 +25,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan; returns none if there are no requests. `patience` is the deadline of the driver's calls;
+    /// Draws a plan; returns none if there are no requests. `max_wait` is the deadline of the driver's calls;
     /// delays are chosen around it.
-    pub fn draw(seed: u64, requests: &[Exchange], patience: Duration) -> Option<Self> {
+    pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
         let mut dice = Dice(seed);
         let index = dice.below(requests.len());
         let request = requests.get(index)?;
-        let mut families = families(request, patience, &mut dice);
+        let mut families = families(request, max_wait, &mut dice);
         families.retain(|family| !family.is_empty());
         let family = families.swap_remove(dice.below(families.len()));
         let fault = family.get(dice.below(family.len()))?.clone();
@@ -76,21 +76,21 @@ fn shorten(path: &str) -> String {
 }
 
 /// Returns the applicable faults, grouped by kind. Each kind is equally likely, however many faults it has.
-fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
+fn families(request: &Exchange, max_wait: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
-    let mut places = vec![
-        Place::BeforeRequest,
-        Place::AfterRequest,
-        Place::BeforeAnswer,
-        Place::InHead,
+    let mut positions = vec![
+        Position::BeforeRequest,
+        Position::AfterRequest,
+        Position::BeforeResponse,
+        Position::InHead,
     ];
     if request.method != "GET" && request.method != "HEAD" {
-        places.push(Place::InRequest(dice.below(64) as u64));
+        positions.push(Position::InRequest(dice.below(64) as u64));
     }
     vec![
-        breaks(&places),
-        breaks(&places_of_body(request, framing, has_body, patience, dice)),
+        breaks(&positions),
+        breaks(&positions_in_body(request, framing, has_body, max_wait, dice)),
         vec![
             Fault::Answer(When::Instead, refusal(&request.method, dice)),
             Fault::Answer(When::AfterEffect, failure(dice)),
@@ -99,7 +99,7 @@ fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<
         odd_successes(framing),
         nonsense(has_body),
         lengths(framing, has_body, dice),
-        slow(request, framing, patience, dice),
+        slow(request, framing, max_wait, dice),
         frames(request, has_body),
         [
             Endpoint::Refused,
@@ -113,43 +113,47 @@ fn families(request: &Exchange, patience: Duration, dice: &mut Dice) -> Vec<Vec<
     ]
 }
 
-fn breaks(places: &[Place]) -> Vec<Fault> {
+fn breaks(positions: &[Position]) -> Vec<Fault> {
     let ways = [Break::Fin, Break::Reset, Break::Silence, Break::HalfClose];
-    let all = places
+    let all = positions
         .iter()
-        .flat_map(|place| ways.map(|how| Fault::Break(*place, how)));
+        .flat_map(|position| ways.map(|how| Fault::Break(*position, how)));
     all.collect()
 }
 
-fn places_of_body(
+fn positions_in_body(
     request: &Exchange,
     framing: Framing,
     has_body: bool,
-    patience: Duration,
+    max_wait: Duration,
     dice: &mut Dice,
-) -> Vec<Place> {
+) -> Vec<Position> {
     // In these cases, the end of the connection is the end of the body.
     if framing == Framing::UntilClose || !has_body {
         return Vec::new();
     }
     let bytes = usize::try_from(request.bytes).unwrap_or(usize::MAX);
-    let mut places = vec![
-        Place::AfterHead,
-        Place::AfterBytes(dice.below(bytes) as u64),
-        Place::After(patience.mul_f64(dice.share())),
+    let mut positions = vec![
+        Position::AfterHead,
+        Position::AfterBytes(dice.below(bytes) as u64),
+        Position::After(max_wait.mul_f64(dice.share())),
     ];
     if framing == Framing::Chunked {
-        places.extend([
-            Place::InChunkHead(0),
-            Place::InChunk(0),
-            Place::AfterChunk(0),
-            Place::BeforeLastChunk,
+        positions.extend([
+            Position::InChunkHead(0),
+            Position::InChunk(0),
+            Position::AfterChunk(0),
+            Position::BeforeLastChunk,
         ]);
     }
     if has_frames(request) {
-        places.extend([Place::InFrameHead(0), Place::InFrame(0), Place::AfterFrame(0)]);
+        positions.extend([
+            Position::InFrameHead(0),
+            Position::InFrame(0),
+            Position::AfterFrame(0),
+        ]);
     }
-    places
+    positions
 }
 
 fn has_frames(request: &Exchange) -> bool {
@@ -240,17 +244,17 @@ fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
     all
 }
 
-fn slow(request: &Exchange, framing: Framing, patience: Duration, dice: &mut Dice) -> Vec<Fault> {
-    let time = patience.mul_f64(dice.share() * 2.0);
-    // The response takes up to twice the patience: a stream that makes progress may take that long.
+fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Dice) -> Vec<Fault> {
+    let time = max_wait.mul_f64(dice.share() * 2.0);
+    // The response takes up to twice the maximum wait: a stream that makes progress may take that long.
     let rate = (request.bytes + 1_000) as f64
-        / patience
+        / max_wait
             .mul_f64(0.1 + dice.share() * 1.9)
             .as_secs_f64()
             .max(0.001);
     let mut all = vec![
         Fault::Delay(Stage::BeforeRequest, time),
-        Fault::Delay(Stage::BeforeAnswer, time),
+        Fault::Delay(Stage::BeforeResponse, time),
         Fault::Throttle(rate as u64),
     ];
     if framing != Framing::Empty {
@@ -350,14 +354,14 @@ mod tests {
         for index in 0..3 {
             assert!(plans.iter().any(|plan| plan.index == index));
         }
-        let has = |wanted: &dyn Fn(&Fault) -> bool| plans.iter().any(|plan| wanted(&plan.fault));
+        let has = |condition: &dyn Fn(&Fault) -> bool| plans.iter().any(|plan| condition(&plan.fault));
         assert!(has(&|fault| matches!(
             fault,
-            Fault::Break(Place::InFrame(_), Break::Reset)
+            Fault::Break(Position::InFrame(_), Break::Reset)
         )));
         assert!(has(&|fault| matches!(
             fault,
-            Fault::Break(Place::BeforeLastChunk, Break::Fin)
+            Fault::Break(Position::BeforeLastChunk, Break::Fin)
         )));
         assert!(has(&|fault| matches!(fault, Fault::Answer(When::AfterEffect, _))));
         assert!(has(&|fault| matches!(fault, Fault::Answer(When::Instead, _))));
@@ -383,7 +387,7 @@ mod tests {
             let plan = Plan::draw(seed, &requests, Duration::from_secs(2)).unwrap();
             let undetectable = match &plan.fault {
                 Fault::Answer(_, answer) => plan.index == 0 && *answer == Answer::new(204),
-                Fault::Break(Place::AfterBytes(_) | Place::After(_), Break::Fin) => plan.index == 1,
+                Fault::Break(Position::AfterBytes(_) | Position::After(_), Break::Fin) => plan.index == 1,
                 _ => false,
             };
             assert!(!undetectable, "{plan}");

@@ -15,7 +15,7 @@ use super::http::{Framing, Head, Inlet, Splitter};
 use super::rule::Injected;
 use super::shape::{Pace, Shape};
 use super::stream::Stream;
-use super::{Break, Endpoint, Exchange, Fault, Place, Stage, When};
+use super::{Break, Endpoint, Exchange, Fault, Position, Stage, When};
 
 /// How long the proxy waits for the rest of a discarded response.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -179,7 +179,7 @@ async fn exchange(
             exchange.hit();
             sleep(*time).await;
         }
-        Some(Fault::Break(Place::BeforeRequest, how)) => {
+        Some(Fault::Break(Position::BeforeRequest, how)) => {
             exchange.hit();
             return exchange.broken(*how).await;
         }
@@ -281,7 +281,7 @@ impl<'a> Transfer<'a> {
 
     /// Breaks the connection at a time.
     async fn timer(&self, progress: &Progress) -> Break {
-        let Some(Fault::Break(Place::After(time), how)) = self.fault() else {
+        let Some(Fault::Break(Position::After(time), how)) = self.fault() else {
             return std::future::pending().await;
         };
         progress.sent.notified().await;
@@ -303,7 +303,7 @@ impl<'a> Transfer<'a> {
         let mut body = Splitter::new(head.request_body());
         let mut passed = 0u64;
         let limit = match self.fault() {
-            Some(Fault::Break(Place::InRequest(bytes), how)) => Some((*bytes, *how)),
+            Some(Fault::Break(Position::InRequest(bytes), how)) => Some((*bytes, *how)),
             _ => None,
         };
         while let Some(piece) = body.next(inlet).await? {
@@ -323,7 +323,7 @@ impl<'a> Transfer<'a> {
         }
         progress.request_is_sent();
         match self.fault() {
-            Some(Fault::Break(Place::AfterRequest, how)) => {
+            Some(Fault::Break(Position::AfterRequest, how)) => {
                 self.hit();
                 return Ok(Some(*how));
             }
@@ -382,11 +382,11 @@ impl<'a> Transfer<'a> {
         self.relay
             .note(self.index, |exchange| exchange.answered(head.status(), framing));
         match self.fault() {
-            Some(Fault::Delay(Stage::BeforeAnswer, time)) => {
+            Some(Fault::Delay(Stage::BeforeResponse, time)) => {
                 self.hit();
                 sleep(*time).await;
             }
-            Some(Fault::Break(Place::BeforeAnswer, how)) => {
+            Some(Fault::Break(Position::BeforeResponse, how)) => {
                 drain(framing, &mut inlet).await;
                 self.hit();
                 return Ok(Carried::Broken(*how));
@@ -446,7 +446,7 @@ impl<'a> Transfer<'a> {
             }
             if whole.len() > MAX_REWRITTEN {
                 return Err(io::Error::other(
-                    "the body is too long to be sent with another length",
+                    "the body is too long to be sent with a different length",
                 ));
             }
         }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::http::{Head, Piece};
 use super::rule::Injected;
 use super::stream::Stream;
-use super::{Break, Fault, FrameField, Place, Stage};
+use super::{Break, Fault, FrameField, Position, Stage};
 
 /// The length of a Docker frame's head: one byte for the stream, three zero bytes, and four bytes for the
 /// length. The content follows.
@@ -61,13 +61,13 @@ impl<'a> Shape<'a> {
         let changed = match self.fault() {
             Some(Fault::Status(status)) => head.with_status(*status),
             Some(Fault::HugeHeader(size)) => head.with("X-Huge", &"x".repeat(*size)),
-            Some(Fault::Break(Place::InHead, how)) => {
+            Some(Fault::Break(Position::InHead, how)) => {
                 let half = head.bytes().len() / 2;
                 self.send(head.bytes().get(..half).unwrap_or_default()).await?;
                 self.hit();
                 return Ok(Some(*how));
             }
-            Some(Fault::Break(Place::AfterHead | Place::AfterBytes(0), how)) => {
+            Some(Fault::Break(Position::AfterHead | Position::AfterBytes(0), how)) => {
                 self.send(head.bytes()).await?;
                 self.hit();
                 return Ok(Some(*how));
@@ -109,7 +109,7 @@ impl<'a> Shape<'a> {
                 let behind = self.chunk;
                 self.chunk += 1;
                 self.in_chunk = false;
-                Ok(self.broken_if(|place| place == Place::AfterChunk(behind)))
+                Ok(self.broken_if(|position| position == Position::AfterChunk(behind)))
             }
             Piece::LastChunk(bytes) => self.send(&bytes).await.map(|()| None),
             Piece::Data(bytes) => {
@@ -123,21 +123,21 @@ impl<'a> Shape<'a> {
 
     /// Returns how the connection breaks in a piece, if the kind of piece alone decides it.
     fn breaks_at(&self, piece: &Piece) -> Option<Break> {
-        let Some(Fault::Break(place, how)) = self.fault() else {
+        let Some(Fault::Break(position, how)) = self.fault() else {
             return None;
         };
         let here = match piece {
-            Piece::ChunkHead(_) => *place == Place::InChunkHead(self.chunk),
-            Piece::Data(_) => self.in_chunk && *place == Place::InChunk(self.chunk),
-            Piece::LastChunk(_) => *place == Place::BeforeLastChunk,
+            Piece::ChunkHead(_) => *position == Position::InChunkHead(self.chunk),
+            Piece::Data(_) => self.in_chunk && *position == Position::InChunk(self.chunk),
+            Piece::LastChunk(_) => *position == Position::BeforeLastChunk,
             Piece::ChunkTail(_) => false,
         };
         here.then_some(*how)
     }
 
-    fn broken_if(&self, here: impl Fn(Place) -> bool) -> Option<Break> {
+    fn broken_if(&self, here: impl Fn(Position) -> bool) -> Option<Break> {
         match self.fault() {
-            Some(Fault::Break(place, how)) if here(*place) => {
+            Some(Fault::Break(position, how)) if here(*position) => {
                 self.hit();
                 Some(*how)
             }
@@ -184,7 +184,7 @@ impl<'a> Shape<'a> {
                     self.hit();
                     sleep(*time).await;
                 }
-                Some(Fault::Break(place, how)) if self.offset(*place) == Some(self.passed) => {
+                Some(Fault::Break(position, how)) if self.offset(*position) == Some(self.passed) => {
                     self.hit();
                     return Ok(Some(*how));
                 }
@@ -199,7 +199,7 @@ impl<'a> Shape<'a> {
     fn step(&self, available: usize) -> usize {
         let mut end = self.passed.saturating_add(available as u64);
         let target = match self.fault() {
-            Some(Fault::Break(place, _)) => self.offset(*place),
+            Some(Fault::Break(position, _)) => self.offset(*position),
             Some(Fault::Pause { after, .. }) => Some(*after),
             _ => None,
         };
@@ -217,7 +217,7 @@ impl<'a> Shape<'a> {
             Some(
                 Fault::Frame(..)
                     | Fault::Break(
-                        Place::InFrameHead(_) | Place::InFrame(_) | Place::AfterFrame(_),
+                        Position::InFrameHead(_) | Position::InFrame(_) | Position::AfterFrame(_),
                         _
                     )
             )
@@ -225,15 +225,15 @@ impl<'a> Shape<'a> {
     }
 
     /// Returns the offset of a place in the content, as soon as it is known.
-    fn offset(&self, place: Place) -> Option<u64> {
+    fn offset(&self, position: Position) -> Option<u64> {
         let frames = &self.frames;
-        match place {
-            Place::AfterBytes(bytes) => Some(bytes),
-            Place::InFrameHead(frame) if frame == frames.index => Some(frames.start + FRAME_HEAD / 2),
-            Place::InFrame(frame) if frame == frames.index => {
+        match position {
+            Position::AfterBytes(bytes) => Some(bytes),
+            Position::InFrameHead(frame) if frame == frames.index => Some(frames.start + FRAME_HEAD / 2),
+            Position::InFrame(frame) if frame == frames.index => {
                 Some(frames.start + FRAME_HEAD + frames.length? / 2)
             }
-            Place::AfterFrame(frame) if frame + 1 == frames.index => Some(frames.start),
+            Position::AfterFrame(frame) if frame + 1 == frames.index => Some(frames.start),
             _ => None,
         }
     }
@@ -251,8 +251,8 @@ impl<'a> Shape<'a> {
             FrameField::Length(length) => (4, length.to_be_bytes().to_vec()),
         };
         for (number, value) in (self.frames.start + at..).zip(new) {
-            let place = number.checked_sub(self.passed);
-            let byte = place.and_then(|place| bytes.get_mut(usize::try_from(place).ok()?));
+            let position = number.checked_sub(self.passed);
+            let byte = position.and_then(|position| bytes.get_mut(usize::try_from(position).ok()?));
             if let Some(byte) = byte {
                 *byte = value;
                 if number == self.frames.start + at {

@@ -105,7 +105,7 @@ impl Page<'_> {
                 .map_or(String::new(), |which| format!(": {which}"));
             writeln!(
                 out,
-                "<p class=\"partial\">Only some of the checks were selected{}. This proves no conformance.</p>",
+                "<p class=\"partial\">Only some of the checks were selected{}. This does not prove conformance.</p>",
                 escape(&which)
             )?;
         }
@@ -158,7 +158,7 @@ impl Page<'_> {
                 let count = driver.leaks.len();
                 writeln!(
                     out,
-                    "<details class=\"bad\" open><summary>Left on the engine: {count}</summary>\n<ul>"
+                    "<details class=\"bad\" open><summary>Leaked on the engine: {count}</summary>\n<ul>"
                 )?;
                 for leak in &driver.leaks {
                     writeln!(out, "<li>{}</li>", escape(leak))?;
@@ -177,7 +177,7 @@ impl Page<'_> {
         out.write_str("<section class=\"not-run\">\n<h2>Drivers that were not run</h2>\n<ul>\n")?;
         for target in &self.report.not_run {
             let must = if target.required {
-                " <strong class=\"bad\">It had to run.</strong>"
+                " <strong class=\"bad\">Required.</strong>"
             } else {
                 ""
             };

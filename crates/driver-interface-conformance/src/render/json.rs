@@ -7,7 +7,7 @@ use crate::{DriverReport, DriverVerdict, NotRun, Report};
 /// A report with its verdicts, which are derived from the other fields.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told<'a> {
+struct JsonReport<'a> {
     schema_version: u32,
     suite_version: &'a str,
     started_at: u64,
@@ -15,13 +15,13 @@ struct Told<'a> {
     partial: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     selection: Option<&'a str>,
-    drivers: Vec<ToldDriver<'a>>,
+    drivers: Vec<JsonDriver<'a>>,
     not_run: &'a [NotRun],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ToldDriver<'a> {
+struct JsonDriver<'a> {
     verdict: DriverVerdict,
     verdict_in_words: String,
     #[serde(flatten)]
@@ -43,12 +43,12 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
         drivers,
         not_run,
     } = report;
-    let drivers = drivers.iter().map(|driver| ToldDriver {
+    let drivers = drivers.iter().map(|driver| JsonDriver {
         verdict: driver.verdict(*partial),
         verdict_in_words: driver.verdict_in_words(*partial),
         driver,
     });
-    let told = Told {
+    let reported = JsonReport {
         schema_version: *schema_version,
         suite_version,
         started_at: *started_at,
@@ -58,7 +58,7 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
         drivers: drivers.collect(),
         not_run,
     };
-    let mut text = serde_json::to_string_pretty(&told)?;
+    let mut text = serde_json::to_string_pretty(&reported)?;
     text.push('\n');
     Ok(text)
 }

@@ -30,7 +30,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
             suite.add_test_cases(driver.leaks.iter().map(|leak| {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
                 status
-                    .set_message("something was left on the engine")
+                    .set_message("resources were leaked on the engine")
                     .set_type("leak")
                     .set_description(xml(leak));
                 let mut case = TestCase::new("leaks", status);

@@ -29,7 +29,7 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
     if report.partial {
         writeln!(
             out,
-            "Only some of the checks were selected, so this proves no conformance."
+            "Only some of the checks were selected, so this does not prove conformance."
         )?;
     }
     writeln!(out)?;

@@ -70,7 +70,7 @@ fn marks() -> Vec<(char, &'static str)> {
         .into_iter()
         .map(|outcome| match outcome {
             Outcome::Deviates => (outcome.symbol(), "deviates as declared"),
-            Outcome::Skipped => (outcome.symbol(), "does not concern this driver"),
+            Outcome::Skipped => (outcome.symbol(), "not applicable to this driver"),
             _ => (outcome.symbol(), outcome.as_str()),
         })
         .collect();

@@ -319,7 +319,7 @@ impl Pretty {
                 out,
                 "\n{}",
                 self.style()
-                    .bad(&format!("Left on the engine by {}", line(&driver.uri)))
+                    .bad(&format!("Leaked on the engine by {}", line(&driver.uri)))
             )?;
             for leak in &driver.leaks {
                 writeln!(out, "  {}", line(leak))?;
@@ -340,7 +340,7 @@ impl Pretty {
             } else {
                 self.style().warn(&uri)
             };
-            let must = if target.required { " (it had to run)" } else { "" };
+            let must = if target.required { " (required)" } else { "" };
             writeln!(out, "  {uri}{must}  {}", line(&target.reason))?;
         }
         Ok(())

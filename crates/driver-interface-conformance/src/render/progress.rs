@@ -10,7 +10,7 @@ use super::escape::line;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
-/// An observer that prints a line for each area when its last check has ended, and on a terminal a live line
+/// An observer that prints a line for each area when its last check is finished, and on a terminal a live line
 /// with the running checks.
 pub struct Progress {
     style: Style,
@@ -20,7 +20,7 @@ pub struct Progress {
 
 struct State {
     out: Box<dyn Write + Send>,
-    begun: Instant,
+    began: Instant,
     title: String,
     time: Option<String>,
     areas: Vec<Area>,
@@ -44,7 +44,7 @@ impl Progress {
     pub fn new(out: Box<dyn Write + Send>, color: bool, live: bool) -> Self {
         let state = State {
             out,
-            begun: Instant::now(),
+            began: Instant::now(),
             title: String::new(),
             time: None,
             areas: Vec::new(),
@@ -71,7 +71,7 @@ impl Progress {
         if !self.live || state.done == state.total {
             return Ok(());
         }
-        let elapsed = u64::try_from(state.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(state.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let text = format!(
             "{}/{}  {}  {}",
             state.done,
@@ -147,7 +147,7 @@ impl Observer for Progress {
 
     fn run_started(&self, driver: &DriverReport, checks: &[Check]) {
         self.with(|state| {
-            state.begun = Instant::now();
+            state.began = Instant::now();
             (state.done, state.total) = (0, checks.len());
             state.areas = areas(checks)
                 .into_iter()

@@ -22,27 +22,27 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     for area in areas(&found.checks) {
         writeln!(out, "{}", style.bold(area))?;
         for check in found.checks.iter().filter(|check| check.area() == area) {
-            let killers = found.killers(check.id);
+            let faults = found.faults_detected_by(check.id);
             let fooled = found.survivors().any(|attempt| attempt.check == check.id);
             let (mark, words) = if unproven.iter().any(|(id, _)| *id == check.id) {
                 (style.dim("–"), style.dim("not proven"))
             } else if !fooled {
-                (style.good("✔"), killers.join(", "))
+                (style.good("✔"), faults.join(", "))
             } else {
-                (style.bad("✘"), killers.join(", "))
+                (style.bad("✘"), faults.join(", "))
             };
             writeln!(out, "  {mark} {:<44} {words}", check.id)?;
         }
     }
     let survivors: Vec<_> = found.survivors().collect();
     if !survivors.is_empty() {
-        writeln!(out, "\n{}", style.bad("Faults that a check does not notice"))?;
+        writeln!(out, "\n{}", style.bad("Faults that a check does not detect"))?;
     }
     for attempt in &survivors {
         let message = line(&attempt.message);
         writeln!(
             out,
-            "  {} gets past {}   {} {message}",
+            "  {} is not detected by {}   {} {message}",
             attempt.fault, attempt.check, attempt.outcome
         )?;
     }
@@ -65,13 +65,13 @@ fn write_all(out: &mut String, found: &SelfTest, style: Style) -> std::fmt::Resu
     let faults: BTreeSet<_> = found.attempts.iter().map(|attempt| attempt.fault).collect();
     writeln!(
         out,
-        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks notice theirs, {} attempts unnoticed, {} checks not proven",
+        "\nsuite {SUITE_VERSION}: {} faults in {} attempts; {} of {} checks detect theirs, {} attempts undetected, {} checks not proven",
         faults.len(),
         found.attempts.len(),
         found
             .checks
             .iter()
-            .filter(|check| !found.killers(check.id).is_empty())
+            .filter(|check| !found.faults_detected_by(check.id).is_empty())
             .count(),
         found.checks.len(),
         survivors.len(),

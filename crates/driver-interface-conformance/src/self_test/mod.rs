@@ -5,7 +5,7 @@
 //! fail.
 
 mod faults;
-mod sabotage;
+mod mutation;
 
 use std::fmt;
 use std::pin::pin;
@@ -17,9 +17,9 @@ use async_trait::async_trait;
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 use futures_util::{StreamExt as _, stream};
 
-use self::sabotage::{Memory, Sabotage, sabotage};
+use self::mutation::{Memory, Mutation, mutation};
 use crate::{
-    Bystanders, Check, DriverReport, Isolation, Options, Outcome, RunError, Silent, Target, checks,
+    Check, DriverReport, Isolation, Options, Outcome, RunError, Silent, Target, UnmanagedResources, checks,
     run_checks, sweep,
 };
 
@@ -30,22 +30,22 @@ pub struct Fault {
     /// A description of the fault, in one sentence.
     pub statement: &'static str,
     /// The ids of the checks that must detect the fault.
-    pub kills: &'static [&'static str],
-    sabotages: &'static [Sabotage],
+    pub detected_by: &'static [&'static str],
+    mutations: &'static [Mutation],
 }
 
 impl Fault {
     const fn new(
         name: &'static str,
         statement: &'static str,
-        sabotages: &'static [Sabotage],
-        kills: &'static [&'static str],
+        mutations: &'static [Mutation],
+        detected_by: &'static [&'static str],
     ) -> Self {
         Self {
             name,
             statement,
-            kills,
-            sabotages,
+            detected_by,
+            mutations,
         }
     }
 
@@ -55,8 +55,8 @@ impl Fault {
     }
 
     fn namespace(&self) -> Option<&'static str> {
-        self.sabotages.iter().find_map(|sabotage| match sabotage {
-            Sabotage::Namespace(namespace) => Some(*namespace),
+        self.mutations.iter().find_map(|mutation| match mutation {
+            Mutation::Namespace(namespace) => Some(*namespace),
             _ => None,
         })
     }
@@ -69,7 +69,7 @@ impl fmt::Debug for Fault {
 }
 
 /// A target with an injected fault.
-pub struct Saboteur {
+pub struct FaultyTarget {
     target: Arc<dyn Target>,
     fault: &'static Fault,
     memory: Memory,
@@ -79,7 +79,7 @@ pub struct Saboteur {
     first: OnceLock<Namespace>,
 }
 
-impl Saboteur {
+impl FaultyTarget {
     /// Wraps a target and injects this fault into all its drivers.
     pub fn new(target: Arc<dyn Target>, fault: &'static Fault) -> Self {
         let memory = Memory::default();
@@ -99,7 +99,7 @@ impl Saboteur {
                 used.push(namespace);
             }
         }
-        sabotage(driver, self.fault.sabotages, self.memory.clone())
+        mutation(driver, self.fault.mutations, self.memory.clone())
     }
 
     /// Removes the resources that drivers with this fault could not remove themselves.
@@ -111,7 +111,7 @@ impl Saboteur {
 }
 
 #[async_trait]
-impl Target for Saboteur {
+impl Target for FaultyTarget {
     fn uri(&self) -> String {
         self.target.uri()
     }
@@ -142,8 +142,8 @@ impl Target for Saboteur {
         Ok(self.faulty(driver, namespace.clone()))
     }
 
-    fn bystanders(&self) -> Option<Arc<dyn Bystanders>> {
-        self.target.bystanders()
+    fn unmanaged_resources(&self) -> Option<Arc<dyn UnmanagedResources>> {
+        self.target.unmanaged_resources()
     }
 
     fn registry_image(&self) -> Option<ImageRef> {
@@ -175,7 +175,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// Returns whether the check detected the fault.
-    pub fn is_kill(&self) -> bool {
+    pub fn is_detected(&self) -> bool {
         self.outcome.is_breach()
     }
 }
@@ -197,21 +197,21 @@ pub struct SelfTest {
 
 impl SelfTest {
     /// Returns the faults that a check has detected.
-    pub fn killers(&self, check: &str) -> Vec<&'static str> {
-        let mut killers = Vec::new();
+    pub fn faults_detected_by(&self, check: &str) -> Vec<&'static str> {
+        let mut detected_by = Vec::new();
         for attempt in &self.attempts {
-            if attempt.check == check && attempt.is_kill() && !killers.contains(&attempt.fault) {
-                killers.push(attempt.fault);
+            if attempt.check == check && attempt.is_detected() && !detected_by.contains(&attempt.fault) {
+                detected_by.push(attempt.fault);
             }
         }
-        killers
+        detected_by
     }
 
     /// Iterates over the checks that did not detect, on any target, a fault they must detect.
     pub fn survivors(&self) -> impl Iterator<Item = &Attempt> {
         let noticed = |fault, check| {
             let mut attempts = self.attempts.iter();
-            attempts.any(|attempt| attempt.fault == fault && attempt.check == check && attempt.is_kill())
+            attempts.any(|attempt| attempt.fault == fault && attempt.check == check && attempt.is_detected())
         };
         self.attempts
             .iter()
@@ -223,9 +223,10 @@ impl SelfTest {
     /// [`unproven`](Self::unproven) returns the reason.
     pub fn is_proof(&self) -> bool {
         // An inconclusive attempt on an overloaded host does not count against a check's other faults.
-        let got_past =
-            |attempt: &Attempt| attempt.outcome != Outcome::Error || self.killers(attempt.check).is_empty();
-        self.attempts.iter().any(Attempt::is_kill)
+        let got_past = |attempt: &Attempt| {
+            attempt.outcome != Outcome::Error || self.faults_detected_by(attempt.check).is_empty()
+        };
+        self.attempts.iter().any(Attempt::is_detected)
             && !self.survivors().any(got_past)
             && self.unproven().iter().all(|(id, _)| self.could_not_be_tried(id))
     }
@@ -237,19 +238,19 @@ impl SelfTest {
 
     /// Returns the checks without a result, and why: they did not run, or no fault exists for them.
     pub fn unproven(&self) -> Vec<(&'static str, &str)> {
-        let told = |attempt: &Attempt| attempt.is_kill() || attempt.outcome == Outcome::Passed;
+        let reported = |attempt: &Attempt| attempt.is_detected() || attempt.outcome == Outcome::Passed;
         let attempted = |id: &str| {
             let mut attempts = self.attempts.iter().filter(|attempt| attempt.check == id);
-            attempts.any(told)
+            attempts.any(reported)
         };
         let reason = |id: &str| {
             let not_run = self.not_run.iter().rev().find(|(check, _)| *check == id);
             let tried = self.attempts.iter().any(|attempt| attempt.check == id);
             match not_run {
                 Some((_, reason)) => reason,
-                None if tried => "it could not tell",
+                None if tried => "it was inconclusive",
                 None if self.is_waiting(id) => "the run was cancelled before a fault was tried on it",
-                None => "no fault is there for it",
+                None => "no fault exists for it",
             }
         };
         let unproven = self.checks.iter().filter(|check| !attempted(check.id));
@@ -261,7 +262,7 @@ impl SelfTest {
         let mut waiting = Fault::all()
             .into_iter()
             .filter(|fault| self.not_tried.contains(&fault.name));
-        waiting.any(|fault| fault.kills.contains(&check))
+        waiting.any(|fault| fault.detected_by.contains(&check))
     }
 
     /// Merges the results from another target.
@@ -312,7 +313,7 @@ pub async fn self_test(
             .copied()
     };
     let trials = Fault::all().into_iter().map(|fault| {
-        let checks: Vec<Check> = fault.kills.iter().filter_map(|id| usable(id)).collect();
+        let checks: Vec<Check> = fault.detected_by.iter().filter_map(|id| usable(id)).collect();
         (fault, checks)
     });
     // Faults whose checks measure the machine are tried alone, because those checks run alone.
@@ -329,7 +330,7 @@ pub async fn self_test(
                 if is_over {
                     return (fault, checks, Ok(None));
                 }
-                let report = sabotaged(target, fault, &checks, options).await;
+                let report = mutated(target, fault, &checks, options).await;
                 unreachable.fetch_or(report.is_err(), Ordering::Relaxed);
                 (fault, checks, report.map(Some))
             }
@@ -371,17 +372,23 @@ pub async fn self_test(
     Ok(found)
 }
 
-async fn sabotaged(
+async fn mutated(
     target: Arc<dyn Target>,
     fault: &'static Fault,
     checks: &[Check],
     options: &Options,
 ) -> std::result::Result<DriverReport, RunError> {
-    let saboteur = Arc::new(Saboteur::new(target, fault));
+    let faulty_target = Arc::new(FaultyTarget::new(target, fault));
     // Several faults are already tried concurrently.
     let options = options.clone().jobs(1);
-    let report = run_checks(checks, Arc::clone(&saboteur) as _, &options, Arc::new(Silent)).await;
-    saboteur.clean_up().await;
+    let report = run_checks(
+        checks,
+        Arc::clone(&faulty_target) as _,
+        &options,
+        Arc::new(Silent),
+    )
+    .await;
+    faulty_target.clean_up().await;
     report
 }
 

@@ -1,9 +1,9 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Place, Rule};
+use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Position, Rule};
 
-use super::server::{Client, End, GET, PATIENCE, POST, Server, ask, asked, hit, until};
+use super::server::{Client, End, GET, MAX_WAIT, POST, Server, ask, hit, requested, until};
 
 const CHUNKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n";
@@ -12,31 +12,31 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 /// Two frames of Docker's: `hello` on the first stream, `worlds` on the second one.
 const FRAMES: &[u8] = b"HTTP/1.1 101 UPGRADED\r\n\r\n\x01\0\0\0\0\0\0\x05hello\x02\0\0\0\0\0\0\x06worlds";
 
-fn broken(answer: &'static [u8], place: Place, how: Break) -> (String, End) {
-    asked(&Server::answering(answer), GET, Fault::Break(place, how))
+fn broken(answer: &'static [u8], position: Position, how: Break) -> (String, End) {
+    requested(&Server::answering(answer), GET, Fault::Break(position, how))
 }
 
 #[test]
 fn each_place_of_a_chunked_answer_is_met_exactly() {
-    let places = [
-        (Place::BeforeRequest, ""),
-        (Place::AfterRequest, ""),
-        (Place::BeforeAnswer, ""),
-        (Place::InHead, &HEAD[..HEAD.len() / 2]),
-        (Place::AfterHead, HEAD),
-        (Place::AfterBytes(0), HEAD),
-        (Place::InChunkHead(0), &format!("{HEAD}4")),
-        (Place::InChunk(0), &format!("{HEAD}4\r\nab")),
-        (Place::AfterChunk(0), &format!("{HEAD}4\r\nabcd\r\n")),
-        (Place::InChunkHead(1), &format!("{HEAD}4\r\nabcd\r\n6")),
-        (Place::AfterBytes(6), &format!("{HEAD}4\r\nabcd\r\n6\r\nef")),
-        (Place::InChunk(1), &format!("{HEAD}4\r\nabcd\r\n6\r\nefg")),
+    let positions = [
+        (Position::BeforeRequest, ""),
+        (Position::AfterRequest, ""),
+        (Position::BeforeResponse, ""),
+        (Position::InHead, &HEAD[..HEAD.len() / 2]),
+        (Position::AfterHead, HEAD),
+        (Position::AfterBytes(0), HEAD),
+        (Position::InChunkHead(0), &format!("{HEAD}4")),
+        (Position::InChunk(0), &format!("{HEAD}4\r\nab")),
+        (Position::AfterChunk(0), &format!("{HEAD}4\r\nabcd\r\n")),
+        (Position::InChunkHead(1), &format!("{HEAD}4\r\nabcd\r\n6")),
+        (Position::AfterBytes(6), &format!("{HEAD}4\r\nabcd\r\n6\r\nef")),
+        (Position::InChunk(1), &format!("{HEAD}4\r\nabcd\r\n6\r\nefg")),
         (
-            Place::BeforeLastChunk,
+            Position::BeforeLastChunk,
             &format!("{HEAD}4\r\nabcd\r\n6\r\nefghij\r\n"),
         ),
     ];
-    let check = |(place, expected): &(Place, &str)| {
+    let check = |(position, expected): &(Position, &str)| {
         for (how, end) in [
             (Break::Fin, End::Fin),
             (Break::Reset, End::Reset),
@@ -44,15 +44,15 @@ fn each_place_of_a_chunked_answer_is_met_exactly() {
             (Break::HalfClose, End::Fin),
         ] {
             assert_eq!(
-                broken(CHUNKED, *place, how),
+                broken(CHUNKED, *position, how),
                 ((*expected).to_owned(), end),
-                "{how} {place}"
+                "{how} {position}"
             );
         }
     };
     std::thread::scope(|scope| {
-        for place in &places {
-            scope.spawn(move || check(place));
+        for position in &positions {
+            scope.spawn(move || check(position));
         }
     });
 }
@@ -60,24 +60,24 @@ fn each_place_of_a_chunked_answer_is_met_exactly() {
 #[test]
 fn each_place_of_a_stream_of_frames_is_met_exactly() {
     let frames = "HTTP/1.1 101 UPGRADED\r\n\r\n";
-    for (place, expected) in [
-        (Place::InFrameHead(0), "\x01\0\0\0"),
-        (Place::InFrame(0), "\x01\0\0\0\0\0\0\x05he"),
-        (Place::AfterFrame(0), "\x01\0\0\0\0\0\0\x05hello"),
-        (Place::InFrameHead(1), "\x01\0\0\0\0\0\0\x05hello\x02\0\0\0"),
+    for (position, expected) in [
+        (Position::InFrameHead(0), "\x01\0\0\0"),
+        (Position::InFrame(0), "\x01\0\0\0\0\0\0\x05he"),
+        (Position::AfterFrame(0), "\x01\0\0\0\0\0\0\x05hello"),
+        (Position::InFrameHead(1), "\x01\0\0\0\0\0\0\x05hello\x02\0\0\0"),
         (
-            Place::InFrame(1),
+            Position::InFrame(1),
             "\x01\0\0\0\0\0\0\x05hello\x02\0\0\0\0\0\0\x06wor",
         ),
         (
-            Place::AfterFrame(1),
+            Position::AfterFrame(1),
             "\x01\0\0\0\0\0\0\x05hello\x02\0\0\0\0\0\0\x06worlds",
         ),
-        (Place::AfterBytes(9), "\x01\0\0\0\0\0\0\x05h"),
+        (Position::AfterBytes(9), "\x01\0\0\0\0\0\0\x05h"),
     ] {
         for (how, end) in [(Break::Fin, End::Fin), (Break::Reset, End::Reset)] {
             let expected = format!("{frames}{expected}");
-            assert_eq!(broken(FRAMES, place, how), (expected, end), "{how} {place}");
+            assert_eq!(broken(FRAMES, position, how), (expected, end), "{how} {position}");
         }
     }
 }
@@ -90,7 +90,7 @@ fn places_of_frames_are_met_however_the_bytes_come() {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    let (text, end) = asked(&server, GET, Fault::Break(Place::InFrame(1), Break::Reset));
+    let (text, end) = requested(&server, GET, Fault::Break(Position::InFrame(1), Break::Reset));
     assert!(text.ends_with("\x06wor"), "{text:?}");
     assert_eq!(end, End::Reset);
 }
@@ -99,27 +99,27 @@ fn places_of_frames_are_met_however_the_bytes_come() {
 fn a_place_that_is_never_reached_is_no_hit() {
     let server = Server::answering(CHUNKED);
     let proxy = server.proxy();
-    let rule = proxy.inject(Rule::any().fault(Fault::Break(Place::InChunk(2), Break::Fin)));
+    let rule = proxy.inject(Rule::any().fault(Fault::Break(Position::InChunk(2), Break::Fin)));
     assert_eq!(ask(&proxy, GET).0.as_bytes(), CHUNKED);
     assert_eq!((rule.matched(), rule.hits()), (1, 0));
 }
 
 #[test]
 fn the_engine_sees_the_request_only_when_it_should() {
-    for (place, sees) in [
-        (Place::BeforeRequest, false),
-        (Place::AfterRequest, true),
-        (Place::BeforeAnswer, true),
+    for (position, sees) in [
+        (Position::BeforeRequest, false),
+        (Position::AfterRequest, true),
+        (Position::BeforeResponse, true),
     ] {
         let server = Server::answering(CHUNKED);
         let proxy = server.proxy();
-        proxy.inject(Rule::any().fault(Fault::Break(place, Break::Fin)));
+        proxy.inject(Rule::any().fault(Fault::Break(position, Break::Fin)));
         assert_eq!(ask(&proxy, POST), (String::new(), End::Fin));
         if sees {
             until("the request has come", || !server.requests().is_empty());
-            assert_eq!(server.requests(), [POST], "{place}");
+            assert_eq!(server.requests(), [POST], "{position}");
         } else {
-            assert!(server.requests().is_empty(), "{place}");
+            assert!(server.requests().is_empty(), "{position}");
         }
     }
 }
@@ -128,7 +128,7 @@ fn the_engine_sees_the_request_only_when_it_should() {
 fn an_upload_is_cut_where_it_should_be() {
     for (how, end) in [(Break::Fin, End::Fin), (Break::Reset, End::Reset)] {
         let server = Server::answering(CHUNKED);
-        let (text, ended) = asked(&server, POST, Fault::Break(Place::InRequest(3), how));
+        let (text, ended) = requested(&server, POST, Fault::Break(Position::InRequest(3), how));
         assert_eq!((text.as_str(), ended), ("", end));
         until("the engine has seen its part", || !server.requests().is_empty());
         assert_eq!(server.requests(), [POST.strip_suffix("y").unwrap()]);
@@ -137,18 +137,18 @@ fn an_upload_is_cut_where_it_should_be() {
 
 #[test]
 fn silence_keeps_both_ends_connected_and_carries_nothing() {
-    let (state, told) = std::sync::mpsc::channel();
+    let (state, reported) = std::sync::mpsc::channel();
     let state = std::sync::Mutex::new(state);
     let server = Server::with(move |mut stream| {
         stream.write_all(b"HTTP/1.1 101 UPGRADED\r\n\r\nhello").unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let silent = stream.read(&mut [0]).is_err();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         let closed = matches!(stream.read(&mut [0]), Ok(0));
         state.lock().unwrap().send((silent, closed)).unwrap();
     });
     let proxy = server.proxy();
-    let rule = proxy.inject(Rule::any().fault(Fault::Break(Place::AfterBytes(2), Break::Silence)));
+    let rule = proxy.inject(Rule::any().fault(Fault::Break(Position::AfterBytes(2), Break::Silence)));
     let mut client = Client::new(&proxy);
     client.send(GET);
     hit(&rule);
@@ -160,13 +160,13 @@ fn silence_keeps_both_ends_connected_and_carries_nothing() {
     assert_eq!(client.rest().1, End::Silence);
     assert_eq!(proxy.connections(), 1);
     drop(client);
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), (true, true));
+    assert_eq!(reported.recv_timeout(MAX_WAIT).unwrap(), (true, true));
     until("the connection has ended", || proxy.connections() == 0);
 }
 
 #[test]
 fn a_half_close_leaves_the_way_to_the_engine_open() {
-    let (heard, told) = std::sync::mpsc::channel();
+    let (heard, reported) = std::sync::mpsc::channel();
     let heard = std::sync::Mutex::new(heard);
     let server = Server::with(move |mut stream| {
         stream.write_all(b"HTTP/1.1 101 UPGRADED\r\n\r\nhello").unwrap();
@@ -175,13 +175,13 @@ fn a_half_close_leaves_the_way_to_the_engine_open() {
         heard.lock().unwrap().send(rest).unwrap();
     });
     let proxy = server.proxy();
-    proxy.inject(Rule::any().fault(Fault::Break(Place::AfterBytes(2), Break::HalfClose)));
+    proxy.inject(Rule::any().fault(Fault::Break(Position::AfterBytes(2), Break::HalfClose)));
     let mut client = Client::new(&proxy);
     client.send(GET);
     assert_eq!(client.rest().1, End::Fin);
     client.send("still here");
     client.finish();
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "still here");
+    assert_eq!(reported.recv_timeout(MAX_WAIT).unwrap(), "still here");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn the_engine_can_lose_its_input_while_it_still_answers() {
         let answer = format!("HTTP/1.1 101 UPGRADED\r\n\r\nended: {ended}");
         stream.write_all(answer.as_bytes()).unwrap();
     });
-    let (text, _) = asked(&server, GET, Fault::EndInput);
+    let (text, _) = requested(&server, GET, Fault::EndInput);
     assert!(text.ends_with("ended: true"), "{text}");
 }
 
@@ -203,7 +203,7 @@ fn a_connection_breaks_after_a_time() {
     });
     let started = Instant::now();
     let time = Duration::from_millis(400);
-    let (text, end) = asked(&server, GET, Fault::Break(Place::After(time), Break::Reset));
+    let (text, end) = requested(&server, GET, Fault::Break(Position::After(time), Break::Reset));
     assert_eq!((text.ends_with("hello"), end), (true, End::Reset));
     assert!(started.elapsed() >= time);
 }
@@ -245,10 +245,10 @@ fn a_reset_over_tcp_is_one() {
         (Break::Reset, Some(std::io::ErrorKind::ConnectionReset)),
     ] {
         let proxy = FaultProxy::start_on_tcp(&server.uri()).unwrap();
-        let rule = proxy.inject(Rule::any().fault(Fault::Break(Place::InChunk(1), how)));
+        let rule = proxy.inject(Rule::any().fault(Fault::Break(Position::InChunk(1), how)));
         let address = proxy.uri();
         let mut stream = std::net::TcpStream::connect(address.strip_prefix("tcp://").unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         stream.write_all(GET.as_bytes()).unwrap();
         let ended = stream.read_to_end(&mut Vec::new());
         assert_eq!(ended.err().map(|error| error.kind()), expected, "{how}");

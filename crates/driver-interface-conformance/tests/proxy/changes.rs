@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use driver_interface_conformance::proxy::{Answer, Break, Fault, FrameField, Stage, When};
 
-use super::server::{End, GET, POST, Server, asked};
+use super::server::{End, GET, POST, Server, requested};
 
 const CHUNKED: &[u8] =
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n6\r\nefghij\r\n0\r\n\r\n";
@@ -10,7 +10,7 @@ const FRAMES: &[u8] = b"HTTP/1.1 101 UPGRADED\r\n\r\n\x01\0\0\0\0\0\0\x05hello\x
 
 fn changed(answer: &'static [u8], fault: Fault) -> (String, Duration) {
     let started = Instant::now();
-    let (text, end) = asked(&Server::answering(answer), GET, fault);
+    let (text, end) = requested(&Server::answering(answer), GET, fault);
     assert_eq!(end, End::Fin);
     (text, started.elapsed())
 }
@@ -18,7 +18,7 @@ fn changed(answer: &'static [u8], fault: Fault) -> (String, Duration) {
 #[test]
 fn a_delay_is_where_and_as_long_as_it_should_be() {
     let time = Duration::from_millis(300);
-    for stage in [Stage::BeforeRequest, Stage::BeforeAnswer] {
+    for stage in [Stage::BeforeRequest, Stage::BeforeResponse] {
         let (text, took) = changed(CHUNKED, Fault::Delay(stage, time));
         assert_eq!(text.as_bytes(), CHUNKED);
         assert!(took >= time, "{stage}: {took:?}");
@@ -79,7 +79,7 @@ fn an_answer_can_stand_in_place_of_the_engine() {
         let answer = Answer::new(500)
             .header("Content-Type", "text/html")
             .body("<html>");
-        let (text, end) = asked(&server, POST, Fault::Answer(when, answer));
+        let (text, end) = requested(&server, POST, Fault::Answer(when, answer));
         let expected = "HTTP/1.1 500 Answer\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>";
         assert_eq!((text.as_str(), end), (expected, End::Fin));
         assert_eq!(server.requests().len(), sees, "{when:?}");
@@ -116,7 +116,7 @@ fn answers_have_every_kind_of_body() {
     ] {
         for when in [When::Instead, When::AfterEffect] {
             let fault = Fault::Answer(when, answer.clone());
-            let result = asked(&Server::answering(CHUNKED), GET, fault);
+            let result = requested(&Server::answering(CHUNKED), GET, fault);
             assert_eq!(result, (expected.to_owned(), end), "{answer}");
         }
     }

@@ -1,9 +1,9 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use driver_interface_conformance::proxy::{Answer, Break, Fault, FaultProxy, Framing, Place, Rule};
+use driver_interface_conformance::proxy::{Answer, Break, Fault, FaultProxy, Framing, Position, Rule};
 
-use super::server::{Client, End, GET, PATIENCE, POST, Server, ask, until};
+use super::server::{Client, End, GET, MAX_WAIT, POST, Server, ask, until};
 
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -132,7 +132,7 @@ fn an_upgraded_connection_carries_bytes_both_ways_and_the_drivers_half_close() {
 
 #[test]
 fn the_engines_half_close_leaves_the_other_direction_open() {
-    let (heard, told) = std::sync::mpsc::channel();
+    let (heard, reported) = std::sync::mpsc::channel();
     let heard = std::sync::Mutex::new(heard);
     let server = Server::with(move |mut stream| {
         stream
@@ -150,12 +150,12 @@ fn the_engines_half_close_leaves_the_other_direction_open() {
     assert_eq!((text.ends_with("that is all"), end), (true, End::Fin));
     client.send("still here");
     client.finish();
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "still here");
+    assert_eq!(reported.recv_timeout(MAX_WAIT).unwrap(), "still here");
 }
 
 #[test]
 fn the_engine_learns_that_a_driver_has_left() {
-    let (left, told) = std::sync::mpsc::channel();
+    let (left, reported) = std::sync::mpsc::channel();
     let left = std::sync::Mutex::new(left);
     let server = Server::with(move |mut stream| {
         stream
@@ -169,7 +169,7 @@ fn the_engine_learns_that_a_driver_has_left() {
     client.send(GET);
     client.0.read_exact(&mut [0; 10]).unwrap();
     drop(client);
-    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert!(reported.recv_timeout(MAX_WAIT).unwrap());
     until("no connection is left", || proxy.connections() == 0);
 }
 
@@ -241,7 +241,7 @@ fn a_rule_without_a_fault_shields_its_requests() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
     let shield = proxy.inject(Rule::on("GET /things"));
-    let broken = proxy.inject(Rule::any().fault(Fault::Break(Place::BeforeRequest, Break::Fin)));
+    let broken = proxy.inject(Rule::any().fault(Fault::Break(Position::BeforeRequest, Break::Fin)));
     assert_eq!(ask(&proxy, GET).0.as_bytes(), HELLO);
     assert_eq!((shield.matched(), shield.hits(), broken.matched()), (1, 0, 0));
     assert_eq!(ask(&proxy, POST).0, "");

@@ -11,7 +11,7 @@ use driver_interface_conformance::proxy::{Fault, FaultProxy, Injected, Rule};
 use tempfile::TempDir;
 
 /// Longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// A server in place of an engine.
 pub(crate) struct Server {
@@ -35,7 +35,7 @@ impl Server {
             for stream in listener.incoming().flatten() {
                 let (seen, talk) = (seen.clone(), talk.clone());
                 thread::spawn(move || {
-                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
                     let request = read_request(&stream);
                     seen.lock().unwrap().push(request);
                     talk(stream);
@@ -104,7 +104,7 @@ impl Client {
     pub(crate) fn new(proxy: &FaultProxy) -> Self {
         let path = proxy.uri();
         let stream = UnixStream::connect(path.strip_prefix("unix://").unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(MAX_WAIT)).unwrap();
         Self(stream)
     }
 
@@ -145,7 +145,7 @@ pub(crate) const POST: &str =
     "POST /things/1/start HTTP/1.1\r\nHost: engine\r\nContent-Length: 4\r\n\r\nbody";
 
 /// Sends a request through a proxy with one fault: what came, and how it ended.
-pub(crate) fn asked(server: &Server, request: &str, fault: Fault) -> (String, End) {
+pub(crate) fn requested(server: &Server, request: &str, fault: Fault) -> (String, End) {
     let proxy = server.proxy();
     let rule = proxy.inject(any(fault));
     let result = ask(&proxy, request);
@@ -167,7 +167,7 @@ pub(crate) fn ask(proxy: &FaultProxy, request: &str) -> (String, End) {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !holds() {
-        assert!(started.elapsed() < PATIENCE, "never: {what}");
+        assert!(started.elapsed() < MAX_WAIT, "never: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -38,26 +38,28 @@ struct Endpoint {
 
 /// Returns the address of the current context, or `None` if that is the default context.
 pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
-    let Some(folder) = folder(host) else {
+    let Some(directory) = directory(host) else {
         return Ok(None);
     };
     let name = match host.var("DOCKER_CONTEXT") {
         Some(name) => name,
-        None => settings(host, &folder).current_context,
+        None => settings(host, &directory).current_context,
     };
     if name.is_empty() || name == "default" {
         return Ok(None);
     }
     let origin = format!("the docker context `{name}`");
     let meta = host
-        .list(&folder.join("contexts/meta"))
+        .list(&directory.join("contexts/meta"))
         .into_iter()
         .find_map(|entry| {
             let meta: Meta = serde_json::from_str(&host.read(&entry.join("meta.json"))?).ok()?;
             (meta.name == name).then_some(meta)
         });
     match meta {
-        Some(meta) if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &folder) => {
+        Some(meta)
+            if meta.endpoints.docker.host.starts_with("tcp://") && has_certificates(host, &directory) =>
+        {
             Err(address::no_tls(&meta.endpoints.docker.host, &origin))
         }
         Some(meta) => address::parse(&meta.endpoints.docker.host, &origin).map(Some),
@@ -68,20 +70,20 @@ pub(super) fn current(host: &dyn HostEnvironment) -> Result<Option<Address>> {
     }
 }
 
-fn folder(host: &dyn HostEnvironment) -> Option<PathBuf> {
+fn directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
     match host.var("DOCKER_CONFIG") {
-        Some(folder) => Some(folder.into()),
+        Some(directory) => Some(directory.into()),
         None => host.home().map(|home| home.join(".docker")),
     }
 }
 
-fn settings(host: &dyn HostEnvironment, folder: &std::path::Path) -> Settings {
-    host.read(&folder.join("config.json"))
+fn settings(host: &dyn HostEnvironment, directory: &std::path::Path) -> Settings {
+    host.read(&directory.join("config.json"))
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default()
 }
 
 /// Returns whether the contexts contain certificates. If so, a TCP context most likely uses TLS.
-fn has_certificates(host: &dyn HostEnvironment, folder: &std::path::Path) -> bool {
-    !host.list(&folder.join("contexts/tls")).is_empty()
+fn has_certificates(host: &dyn HostEnvironment, directory: &std::path::Path) -> bool {
+    !host.list(&directory.join("contexts/tls")).is_empty()
 }

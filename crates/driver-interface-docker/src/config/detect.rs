@@ -14,7 +14,7 @@ const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
     pub(crate) addresses: Vec<Address>,
-    pub(crate) wanted: Wanted,
+    pub(crate) accepted: Accepted,
     /// Whether the address was configured explicitly. If so, no other address is tried, and the failure reported
     /// is the one of this address.
     pub(crate) named: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Candidates {
 
 /// Which kind of engine is acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum Accepted {
     Any,
     Podman,
 }
@@ -34,7 +34,7 @@ pub(super) trait HostEnvironment {
     fn home(&self) -> Option<PathBuf>;
     fn exists(&self, path: &Path) -> bool;
     fn read(&self, path: &Path) -> Option<String>;
-    fn list(&self, folder: &Path) -> Vec<PathBuf>;
+    fn list(&self, directory: &Path) -> Vec<PathBuf>;
 }
 
 /// The host that the program is running on.
@@ -59,8 +59,8 @@ impl HostEnvironment for Host {
         std::fs::read_to_string(path).ok()
     }
 
-    fn list(&self, folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    fn list(&self, directory: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
     }
 }
@@ -73,12 +73,12 @@ pub(super) fn any(host: &dyn HostEnvironment) -> Result<Candidates> {
     let mut paths = docker_sockets(host);
     paths.extend(podman_sockets(host));
     paths.extend(other_sockets(host));
-    Ok(search(host, paths, Wanted::Any))
+    Ok(search(host, paths, Accepted::Any))
 }
 
 /// Returns the engine that the `docker` command would use.
 pub(super) fn like_the_command(host: &dyn HostEnvironment) -> Result<Candidates> {
-    Ok(named(host)?.unwrap_or_else(|| fixed(Address::Unix(DOCKER_SOCKET.into()), Wanted::Any)))
+    Ok(named(host)?.unwrap_or_else(|| fixed(Address::Unix(DOCKER_SOCKET.into()), Accepted::Any)))
 }
 
 /// Returns the engine that a URI names.
@@ -87,13 +87,13 @@ pub(super) fn uri(host: &dyn HostEnvironment, text: &str) -> Result<Candidates> 
     match text {
         "docker:" | "docker" => any(host),
         "podman:" | "podman" => match host.var("CONTAINER_HOST") {
-            Some(text) => Ok(fixed(address::parse(&text, "CONTAINER_HOST")?, Wanted::Podman)),
-            None => Ok(search(host, podman_sockets(host), Wanted::Podman)),
+            Some(text) => Ok(fixed(address::parse(&text, "CONTAINER_HOST")?, Accepted::Podman)),
+            None => Ok(search(host, podman_sockets(host), Accepted::Podman)),
         },
         _ => match text.split_once(':') {
-            Some(("docker", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Wanted::Any)),
-            Some(("podman", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Wanted::Podman)),
-            _ => Ok(fixed(address::parse(text, ORIGIN)?, Wanted::Any)),
+            Some(("docker", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Accepted::Any)),
+            Some(("podman", rest)) => Ok(fixed(address::parse(rest, ORIGIN)?, Accepted::Podman)),
+            _ => Ok(fixed(address::parse(text, ORIGIN)?, Accepted::Any)),
         },
     }
 }
@@ -104,36 +104,36 @@ fn named(host: &dyn HostEnvironment) -> Result<Option<Candidates>> {
         if text.starts_with("tcp://") && host.var("DOCKER_TLS_VERIFY").is_some() {
             return Err(address::no_tls(&text, "DOCKER_TLS_VERIFY"));
         }
-        return Ok(Some(fixed(address::parse(&text, "DOCKER_HOST")?, Wanted::Any)));
+        return Ok(Some(fixed(address::parse(&text, "DOCKER_HOST")?, Accepted::Any)));
     }
-    Ok(context::current(host)?.map(|address| fixed(address, Wanted::Any)))
+    Ok(context::current(host)?.map(|address| fixed(address, Accepted::Any)))
 }
 
-fn fixed(address: Address, wanted: Wanted) -> Candidates {
+fn fixed(address: Address, accepted: Accepted) -> Candidates {
     Candidates {
         addresses: vec![address],
-        wanted,
+        accepted,
         named: true,
     }
 }
 
 /// Returns the sockets that exist, or all of them if none does, so that the error lists where the driver looked.
-fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, wanted: Wanted) -> Candidates {
+fn search(host: &dyn HostEnvironment, paths: Vec<PathBuf>, accepted: Accepted) -> Candidates {
     let there: Vec<PathBuf> = paths.iter().filter(|path| host.exists(path)).cloned().collect();
     let chosen = if there.is_empty() { paths } else { there };
     Candidates {
         addresses: chosen.into_iter().map(Address::Unix).collect(),
-        wanted,
+        accepted,
         named: false,
     }
 }
 
-fn runtime_folder(host: &dyn HostEnvironment) -> Option<PathBuf> {
+fn runtime_directory(host: &dyn HostEnvironment) -> Option<PathBuf> {
     host.var("XDG_RUNTIME_DIR").map(PathBuf::from)
 }
 
 fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
-    let user = runtime_folder(host).map(|folder| folder.join("docker.sock"));
+    let user = runtime_directory(host).map(|directory| directory.join("docker.sock"));
     [Some(PathBuf::from(DOCKER_SOCKET)), user]
         .into_iter()
         .flatten()
@@ -141,7 +141,7 @@ fn docker_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
 }
 
 fn podman_sockets(host: &dyn HostEnvironment) -> Vec<PathBuf> {
-    let user = runtime_folder(host).map(|folder| folder.join("podman/podman.sock"));
+    let user = runtime_directory(host).map(|directory| directory.join("podman/podman.sock"));
     [Some(PathBuf::from(PODMAN_SOCKET)), user]
         .into_iter()
         .flatten()
@@ -187,14 +187,14 @@ mod tests {
                 .get(path.to_str().unwrap())
                 .map(|text| (*text).to_owned())
         }
-        fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        fn list(&self, directory: &Path) -> Vec<PathBuf> {
             let inside = self
                 .files
                 .keys()
-                .filter_map(|path| Path::new(path).strip_prefix(folder).ok());
+                .filter_map(|path| Path::new(path).strip_prefix(directory).ok());
             inside
                 .filter_map(|rest| rest.iter().next())
-                .map(|name| folder.join(name))
+                .map(|name| directory.join(name))
                 .collect()
         }
     }
@@ -240,7 +240,7 @@ mod tests {
             ]
         );
         let podman = uri(&host, "podman:").unwrap();
-        assert_eq!((podman.wanted, podman.addresses.len()), (Wanted::Podman, 2));
+        assert_eq!((podman.accepted, podman.addresses.len()), (Accepted::Podman, 2));
     }
 
     #[test]
@@ -293,25 +293,25 @@ mod tests {
     #[test]
     fn uris_name_engine_and_address() {
         let host = fake([], []);
-        for (text, address, wanted) in [
-            ("docker:unix:///d.sock", "unix:///d.sock", Wanted::Any),
-            ("podman:unix:///p.sock", "unix:///p.sock", Wanted::Podman),
-            ("docker:tcp://h:1", "tcp://h:1", Wanted::Any),
-            ("unix:///x.sock", "unix:///x.sock", Wanted::Any),
-            ("http://h:80", "tcp://h:80", Wanted::Any),
+        for (text, address, accepted) in [
+            ("docker:unix:///d.sock", "unix:///d.sock", Accepted::Any),
+            ("podman:unix:///p.sock", "unix:///p.sock", Accepted::Podman),
+            ("docker:tcp://h:1", "tcp://h:1", Accepted::Any),
+            ("unix:///x.sock", "unix:///x.sock", Accepted::Any),
+            ("http://h:80", "tcp://h:80", Accepted::Any),
         ] {
             let found = uri(&host, text).unwrap();
             assert_eq!(
-                (shown(&found), found.wanted, found.named),
-                (vec![address.to_owned()], wanted, true),
+                (shown(&found), found.accepted, found.named),
+                (vec![address.to_owned()], accepted, true),
                 "{text}"
             );
         }
         assert!(uri(&host, "mock:").is_err());
         let podman = uri(&fake([("CONTAINER_HOST", "unix:///c.sock")], []), "podman:").unwrap();
         assert_eq!(
-            (shown(&podman), podman.wanted),
-            (vec!["unix:///c.sock".to_owned()], Wanted::Podman)
+            (shown(&podman), podman.accepted),
+            (vec!["unix:///c.sock".to_owned()], Accepted::Podman)
         );
     }
 }

@@ -15,7 +15,7 @@ use super::inner::{Inner, unique};
 use super::networks::NetworkUses;
 use super::task::read;
 use crate::DockerConfig;
-use crate::config::{Candidates, Wanted};
+use crate::config::{Accepted, Candidates};
 use crate::engine::{ApiVersion, Engine, VersionRecord, version};
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
@@ -60,7 +60,7 @@ pub(super) async fn connect(config: DockerConfig) -> Result<Inner> {
         policy,
         files,
         network,
-        logins: config.logins,
+        credentials: config.credentials,
         connected: Instant::now(),
         keys: KeyLocks::default(),
         starts: KeyLocks::default(),
@@ -90,7 +90,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.wanted == Wanted::Podman && !version.dialect().libpod => {
+            Ok(version) if candidates.accepted == Accepted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }

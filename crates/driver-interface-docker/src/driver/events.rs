@@ -22,7 +22,7 @@ use crate::wire::{EngineError, ObjectStream};
 const OPERATION: &str = "events";
 /// How long an engine may be unreachable, or send invalid responses, before the stream ends with an error, as a
 /// multiple of the connect deadline.
-const PATIENCE: u32 = 6;
+const MAX_WAIT: u32 = 6;
 /// How long to wait until the event of the cursor shows up among the events that the engine still has. Also, by
 /// how much events may arrive out of order: the engine timestamps an event before it queues it.
 const SEEKING: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl Inner {
             filter.clone(),
             position,
         );
-        feed.patience = self.deadlines.connect * PATIENCE;
+        feed.max_wait = self.deadlines.connect * MAX_WAIT;
         feed.begin(is_new)
             .await
             .map_err(|failure| self.error(Operation::Read, OPERATION, failure))?;
@@ -96,7 +96,7 @@ struct Feed {
     ready: VecDeque<Event>,
     /// The time since which no connection could be established.
     unreachable: Option<Instant>,
-    patience: Duration,
+    max_wait: Duration,
     pause: Duration,
 }
 
@@ -113,7 +113,7 @@ impl Feed {
             held: Vec::new(),
             ready: VecDeque::new(),
             unreachable: None,
-            patience: Deadlines::default().connect * PATIENCE,
+            max_wait: Deadlines::default().connect * MAX_WAIT,
             pause: FIRST_PAUSE,
         }
     }
@@ -250,7 +250,7 @@ impl Feed {
             let since = *self.unreachable.get_or_insert_with(Instant::now);
             if let Some(failure) = failure.take() {
                 tracing::debug!(%failure, "the connection of the event stream broke");
-                if since.elapsed() > self.patience || is_final(&failure) {
+                if since.elapsed() > self.max_wait || is_final(&failure) {
                     return Err(unreachable(failure));
                 }
             }

@@ -3,6 +3,6 @@
 mod archive;
 mod content;
 mod inside;
-mod place;
+mod location;
 
 pub(super) use archive::transfer;

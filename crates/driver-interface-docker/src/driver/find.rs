@@ -10,42 +10,42 @@ use crate::wire::EngineError;
 
 impl Inner {
     /// Returns the container with exactly that id, if this namespace created it.
-    pub(super) async fn find_container(&self, asked: &str) -> Result<Option<ContainerRecord>> {
+    pub(super) async fn find_container(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
-        match self.engine.inspect_container(asked).await {
+        match self.engine.inspect_container(requested).await {
             Ok(record) => {
                 let name = record.plain_name();
-                if record.id != asked || !owns_container(&self.ownership, name, &record.config.labels) {
+                if record.id != requested || !owns_container(&self.ownership, name, &record.config.labels) {
                     return Ok(None);
                 }
                 Ok(Some(record))
             }
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
-            Err(failure) => Err(self.error(OPERATION, asked, failure)),
+            Err(failure) => Err(self.error(OPERATION, requested, failure)),
         }
     }
 
     /// Like `find_container`, but returns an error if there is no such container.
-    pub(super) async fn container(&self, asked: &str) -> Result<ContainerRecord> {
-        let found = self.find_container(asked).await?;
-        found.ok_or_else(|| ContainerNotFoundError::new(asked).into())
+    pub(super) async fn container(&self, requested: &str) -> Result<ContainerRecord> {
+        let found = self.find_container(requested).await?;
+        found.ok_or_else(|| ContainerNotFoundError::new(requested).into())
     }
 
-    pub(super) async fn find_volume(&self, asked: &str) -> Result<Option<VolumeRecord>> {
+    pub(super) async fn find_volume(&self, requested: &str) -> Result<Option<VolumeRecord>> {
         const OPERATION: Operation = Operation::InspectVolume;
-        match self.engine.inspect_volume(asked).await {
-            Ok(record) => {
-                Ok(Some(record).filter(|found| found.name == asked && self.ownership.owns(&found.labels)))
-            }
+        match self.engine.inspect_volume(requested).await {
+            Ok(record) => Ok(
+                Some(record).filter(|found| found.name == requested && self.ownership.owns(&found.labels))
+            ),
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
-            Err(failure) => Err(self.error(OPERATION, asked, failure)),
+            Err(failure) => Err(self.error(OPERATION, requested, failure)),
         }
     }
 
-    pub(super) async fn volume(&self, asked: &str) -> Result<VolumeRecord> {
-        self.find_volume(asked)
+    pub(super) async fn volume(&self, requested: &str) -> Result<VolumeRecord> {
+        self.find_volume(requested)
             .await?
-            .ok_or_else(|| VolumeNotFoundError::new(asked).into())
+            .ok_or_else(|| VolumeNotFoundError::new(requested).into())
     }
 
     /// Returns all networks of this namespace except the default networks.
@@ -67,9 +67,9 @@ impl Inner {
 
     /// Returns the network with exactly that id. It is found in the list, so that names that are a prefix of another
     /// network's id cause no ambiguity.
-    pub(super) async fn network(&self, asked: &str) -> Result<NetworkRecord> {
+    pub(super) async fn network(&self, requested: &str) -> Result<NetworkRecord> {
         let own = self.own_networks().await?;
-        let found = own.into_iter().find(|network| network.id == asked);
-        found.ok_or_else(|| NetworkNotFoundError::new(asked).into())
+        let found = own.into_iter().find(|network| network.id == requested);
+        found.ok_or_else(|| NetworkNotFoundError::new(requested).into())
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Inner {
     /// The name of the default network, or its prefix.
     pub(super) network: String,
     /// The file with registry credentials.
-    pub(super) logins: Option<PathBuf>,
+    pub(super) credentials: Option<PathBuf>,
     pub(super) connected: Instant,
     pub(super) keys: KeyLocks,
     pub(super) starts: KeyLocks,

@@ -237,10 +237,10 @@ impl ContainerDriver for DockerDriver {
     async fn copy_into_container(
         &self,
         id: &ContainerId,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
-        let work = self.inner.copy_into(id.as_str(), folder, archive);
+        let work = self.inner.copy_into(id.as_str(), directory, archive);
         transfer("copy_into_container", self.inner.deadlines.transfer, work).await
     }
 

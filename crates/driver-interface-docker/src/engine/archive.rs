@@ -16,27 +16,27 @@ use crate::translate::path_stat::PathStat;
 use crate::wire::{EngineError, Payload, Query, UploadError, answered};
 
 /// The maximum pause in an archive that is searched for a link.
-const SEARCH_PATIENCE: Duration = Duration::from_secs(30);
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A download in progress. Dropping it closes the connection.
 pub(crate) struct Download {
     body: Incoming,
     /// The maximum time without data.
-    patience: Duration,
+    max_wait: Duration,
 }
 
 impl Engine {
     /// Returns the file at a path, with the target if it is a link, or `None` if it does not exist.
     pub(crate) async fn stat_path(&self, id: &str, path: &str) -> Result<Option<PathStat>, EngineError> {
-        let asked = self.dialect.exact_path(path);
-        let Some(mut stat) = self.stat_as(id, &asked).await? else {
+        let requested = self.dialect.exact_path(path);
+        let Some(mut stat) = self.stat_as(id, &requested).await? else {
             // Podman only recognizes a mount point, which is never a link, by its plain path.
-            return match asked == path || is_pattern(path) {
+            return match requested == path || is_pattern(path) {
                 true => Ok(None),
                 false => self.stat_as(id, path).await,
             };
         };
-        if stat.is_link() && asked != path {
+        if stat.is_link() && requested != path {
             let target = match self.evaluated(id, path).await {
                 Some(target) => Some(target),
                 None => self.link_in_archive(id, path).await?,
@@ -90,11 +90,11 @@ impl Engine {
     /// Returns a link's target as recorded in an archive of its directory.
     async fn link_in_archive(&self, id: &str, path: &str) -> Result<Option<String>, EngineError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let (above, wanted) = match above.rsplit_once('/') {
+        let (above, required) = match above.rsplit_once('/') {
             Some((_, directory)) => (above, format!("{directory}/{name}")),
             None => ("/", name.to_owned()),
         };
-        let mut download = self.get_archive(id, above, SEARCH_PATIENCE).await?;
+        let mut download = self.get_archive(id, above, SEARCH_TIMEOUT).await?;
         let mut reader = TarReader::default();
         while let Some(data) = download.next().await? {
             reader.push(&data);
@@ -103,7 +103,7 @@ impl Engine {
                 .map_err(|why| EngineError::InvalidResponse(why.to_owned()))?
             {
                 let TarPart::Entry(entry) = part else { continue };
-                if entry.kind == TarKind::Symlink && entry.name == wanted {
+                if entry.kind == TarKind::Symlink && entry.name == required {
                     let target = entry.link;
                     return Ok(Some(match target.starts_with('/') {
                         true => target,
@@ -121,7 +121,7 @@ impl Engine {
         id: &str,
         path: &str,
     ) -> Result<Option<VolumeOwner>, EngineError> {
-        let mut download = self.get_archive(id, path, SEARCH_PATIENCE).await?;
+        let mut download = self.get_archive(id, path, SEARCH_TIMEOUT).await?;
         let mut reader = TarReader::default();
         while let Some(data) = download.next().await? {
             reader.push(&data);
@@ -139,14 +139,14 @@ impl Engine {
         &self,
         id: &str,
         path: &str,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Download, EngineError> {
         let target = archive_of(id, &self.dialect.pattern_of(path));
         let answer = self.wire.open(Method::GET, &target, Payload::Nothing).await?;
         described(&answer)?;
         Ok(Download {
             body: answer.into_body(),
-            patience,
+            max_wait,
         })
     }
 
@@ -154,11 +154,11 @@ impl Engine {
     pub(crate) async fn put_archive(
         &self,
         id: &str,
-        folder: &str,
+        directory: &str,
         archive: ByteStream,
     ) -> Result<(), UploadError> {
         // Podman interprets this path literally.
-        let target = archive_of(id, folder).flag("noOverwriteDirNonDir", true);
+        let target = archive_of(id, directory).flag("noOverwriteDirNonDir", true);
         let answer = self.wire.upload(Method::PUT, &target, None, archive).await?;
         answer.done().map_err(UploadError::Engine)
     }
@@ -178,8 +178,8 @@ impl Download {
     /// Returns the next bytes, or `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, EngineError> {
         loop {
-            let Ok(frame) = timeout(self.patience, self.body.frame()).await else {
-                let silence = format!("no data for {:?}", self.patience);
+            let Ok(frame) = timeout(self.max_wait, self.body.frame()).await else {
+                let silence = format!("no data for {:?}", self.max_wait);
                 return Err(EngineError::Broken(silence.into()));
             };
             match frame {

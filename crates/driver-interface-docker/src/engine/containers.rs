@@ -107,7 +107,7 @@ impl Engine {
     pub(crate) async fn wait_next_exit(&self, id: &str) -> Result<i64, EngineError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
-        struct Ended {
+        struct Exited {
             status_code: i64,
             error: Option<Trouble>,
         }
@@ -119,13 +119,13 @@ impl Engine {
         }
         let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "next-exit");
         let answer = self.wire.call(Method::POST, &target, Payload::Nothing).await?;
-        let ended: Ended = answer.json()?;
-        match ended
+        let exited: Exited = answer.json()?;
+        match exited
             .error
             .and_then(|trouble| trouble.message)
             .unwrap_or_default()
         {
-            trouble if trouble.is_empty() => Ok(ended.status_code),
+            trouble if trouble.is_empty() => Ok(exited.status_code),
             trouble => Err(EngineError::InvalidResponse(trouble)),
         }
     }

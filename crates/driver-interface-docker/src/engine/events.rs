@@ -40,18 +40,18 @@ impl Engine {
     }
 
     /// Determines whether a run that was killed ran out of memory although the engine's record does not say so. If
-    /// the engine can learn of this after the exit, the events of the run tell. Returns `None` if it cannot, if
-    /// the engine no longer has all events of the run, or if it does not respond within `patience`. Without an
+    /// the engine can learn of this after the exit, the events of the run show it. Returns `None` if it cannot, if
+    /// the engine no longer has all events of the run, or if it does not respond within `max_wait`. Without an
     /// event of either kind, the answer is delayed until a moment after the exit.
     pub(crate) async fn memory_ran_out(
         &self,
         id: &str,
         started: SystemTime,
         finished: SystemTime,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Option<bool> {
         let late = self.dialect.late_out_of_memory?;
-        let asked = async {
+        let requested = async {
             Ok::<_, EngineError>(
                 match self.first_oom_or_kill(id, started, finished + late).await? {
                     Some(Reason::OutOfMemory) => Some(true),
@@ -60,8 +60,8 @@ impl Engine {
                 },
             )
         };
-        match timeout(patience, asked).await {
-            Ok(Ok(told)) => told,
+        match timeout(max_wait, requested).await {
+            Ok(Ok(reported)) => reported,
             Ok(Err(failure)) => {
                 tracing::debug!(%failure, "the events of a killed container could not be read");
                 None

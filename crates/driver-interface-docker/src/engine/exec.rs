@@ -184,7 +184,7 @@ impl ExecReader {
     /// dropping the future loses no data.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, EngineError> {
         while let Some(mut frame) = self.piece().await? {
-            let Some(own) = self.dialect.own_complaint(&frame.data) else {
+            let Some(own) = self.dialect.engine_error(&frame.data) else {
                 return Ok(Some(frame));
             };
             self.lost = true;

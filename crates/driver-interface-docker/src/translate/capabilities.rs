@@ -226,12 +226,12 @@ fn limits_disk(system: &SystemRecord, mounts: Option<&str>) -> bool {
 }
 
 /// Returns whether a directory lies on an xfs with project quotas.
-fn has_quota(mounts: &str, folder: &str) -> bool {
-    let folder = Path::new(folder);
+fn has_quota(mounts: &str, directory: &str) -> bool {
+    let directory = Path::new(directory);
     let on = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ');
         let (_, at, kind, options) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        folder.starts_with(at).then_some((at.len(), kind, options))
+        directory.starts_with(at).then_some((at.len(), kind, options))
     });
     // If several mounts share a mount point, the last one counts.
     on.max_by_key(|(length, ..)| *length)

@@ -156,9 +156,9 @@ fn kind(action: &str, attributes: &Labels) -> Option<EventKind> {
         "oom" => EventKind::OutOfMemory,
         "exec_start" | "exec" => EventKind::Exec,
         "health_status" => {
-            let told = attributes.get("health_status").map(String::as_str);
+            let reported = attributes.get("health_status").map(String::as_str);
             match if detail.is_empty() {
-                told.unwrap_or("")
+                reported.unwrap_or("")
             } else {
                 detail
             } {

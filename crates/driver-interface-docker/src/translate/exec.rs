@@ -30,16 +30,16 @@ pub(crate) struct ExecRecord {
 pub(crate) enum Phase {
     Prepared,
     Runs,
-    Ended(Ended),
+    Exited(Exited),
 }
 
 /// How a command exited, as far as the engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub(crate) struct Exited {
     pub(crate) code: i64,
     /// Whether the command had begun; `None` if the engine does not distinguish this from a failure of the
     /// command.
-    pub(crate) begun: Option<bool>,
+    pub(crate) started: Option<bool>,
 }
 
 impl ExecRecord {
@@ -49,9 +49,9 @@ impl ExecRecord {
             _ if self.running && self.pid == 0 => Phase::Prepared,
             _ if self.running => Phase::Runs,
             None => Phase::Prepared,
-            Some(code) => Phase::Ended(Ended {
+            Some(code) => Phase::Exited(Exited {
                 code,
-                begun: Some(self.pid != 0),
+                started: Some(self.pid != 0),
             }),
         }
     }
@@ -61,16 +61,16 @@ impl ExecRecord {
         match self.can_remove {
             _ if self.running => Phase::Runs,
             false if code == 0 => Phase::Prepared,
-            _ => Phase::Ended(Ended { code, begun: None }),
+            _ => Phase::Exited(Exited { code, started: None }),
         }
     }
 }
 
-impl Ended {
+impl Exited {
     /// Returns the engine's message about a command that it could not start. The engine writes it to the command's
     /// own output.
     pub(crate) fn failure(self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
-        match self.begun {
+        match self.started {
             Some(true) => None,
             Some(false) => Some(String::from_utf8_lossy(stdout).trim().to_owned()),
             None => {
@@ -107,8 +107,8 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn ended(code: i64, begun: Option<bool>) -> Ended {
-        Ended { code, begun }
+    fn exited(code: i64, started: Option<bool>) -> Exited {
+        Exited { code, started }
     }
 
     #[test]
@@ -125,11 +125,11 @@ mod tests {
         assert_eq!(docker(r#"{"Running":true,"ExitCode":null,"Pid":7}"#), Phase::Runs);
         assert_eq!(
             docker(r#"{"Running":false,"ExitCode":0,"Pid":7}"#),
-            Phase::Ended(ended(0, Some(true)))
+            Phase::Exited(exited(0, Some(true)))
         );
         assert_eq!(
             docker(r#"{"Running":false,"ExitCode":126,"Pid":0}"#),
-            Phase::Ended(ended(126, Some(false)))
+            Phase::Exited(exited(126, Some(false)))
         );
     }
 
@@ -146,33 +146,33 @@ mod tests {
         );
         assert_eq!(
             podman(r#"{"Running":false,"ExitCode":0,"Pid":0,"CanRemove":true}"#),
-            Phase::Ended(ended(0, None))
+            Phase::Exited(exited(0, None))
         );
     }
 
     #[test]
-    fn the_engine_s_complaint_is_told_from_the_command_s_output() {
-        let docker = ended(126, Some(false));
+    fn an_error_of_the_engine_is_distinguished_from_output_of_the_command() {
+        let docker = exited(126, Some(false));
         assert_eq!(
             docker.failure(b"OCI runtime exec failed\r\n", b"").unwrap(),
             "OCI runtime exec failed"
         );
         assert_eq!(
-            ended(126, Some(true)).failure(b"OCI runtime exec failed", b""),
+            exited(126, Some(true)).failure(b"OCI runtime exec failed", b""),
             None
         );
-        let podman = ended(127, None);
+        let podman = exited(127, None);
         let text = b"Error: runc: exec failed: unable to start container process: exec: \"x\": executable file not \
                      found in $PATH: OCI runtime attempted to invoke a command that was not found\nError: read\n";
         assert!(podman.failure(b"", text).unwrap().ends_with("was not found"));
         assert_eq!(podman.failure(b"", b"sh: x: not found\n"), None);
-        assert_eq!(ended(1, None).failure(b"", text), None);
+        assert_eq!(exited(1, None).failure(b"", text), None);
     }
 
     #[test]
     fn codes_above_128_are_signals() {
-        assert_eq!(ended(0, None).outcome(), ExecOutcome::Exited(0));
-        assert_eq!(ended(137, None).outcome(), ExecOutcome::Signaled(Signal::KILL));
-        assert_eq!(ended(255, None).outcome(), ExecOutcome::Exited(255));
+        assert_eq!(exited(0, None).outcome(), ExecOutcome::Exited(0));
+        assert_eq!(exited(137, None).outcome(), ExecOutcome::Signaled(Signal::KILL));
+        assert_eq!(exited(255, None).outcome(), ExecOutcome::Exited(255));
     }
 }

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn recorded_answers_have_their_kinds() {
-        for (message, wanted) in [
+        for (message, expected) in [
             (
                 "Could not find the file /g/none in container 9b9eeb1c5e63",
                 Kind::NotFound,
@@ -164,7 +164,7 @@ mod tests {
                 Kind::FilesystemLoop,
             ),
         ] {
-            assert_eq!(of(500, message), Some(wanted), "{message}");
+            assert_eq!(of(500, message), Some(expected), "{message}");
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn pull_parts(image: &ImageRef) -> (String, String) {
 /// `os/architecture/variant`.
 pub(crate) fn runs_on(image: &ImageRecord, platform: &str) -> bool {
     let mut parts = platform.split('/');
-    let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+    let is = |required: Option<&str>, found: &str| required.is_none_or(|required| required == found);
     is(parts.next(), &image.os)
         && is(parts.next(), &image.architecture)
         && (image.variant.is_empty() || is(parts.next(), &image.variant))

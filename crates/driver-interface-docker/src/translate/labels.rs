@@ -171,9 +171,9 @@ pub(crate) mod tests {
     fn another_namespace_s_and_an_image_s_labels_are_not_ours() {
         let config = ContainerConfig::new("s1", "busybox");
         let labels = labels_of(&ownership("a"), &config, "web", None);
-        let is_ours = |namespace: &str, name: &str| owns_container(&ownership(namespace), name, &labels);
-        assert!(is_ours("a", "web"));
-        assert!(!is_ours("b", "web"));
-        assert!(!is_ours("a", "made-from-a-snapshot-of-it"));
+        let is_managed = |namespace: &str, name: &str| owns_container(&ownership(namespace), name, &labels);
+        assert!(is_managed("a", "web"));
+        assert!(!is_managed("b", "web"));
+        assert!(!is_managed("a", "made-from-a-snapshot-of-it"));
     }
 }

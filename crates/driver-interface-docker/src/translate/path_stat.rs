@@ -59,7 +59,7 @@ impl PathStat {
         self.mode & LINK != 0
     }
 
-    pub(crate) fn is_folder(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.mode & DIRECTORY != 0
     }
 
@@ -99,7 +99,7 @@ mod tests {
         let program = stat(r#"{"name":"busybox","size":1982256,"mode":493,"linkTarget":""}"#);
         assert!(program.is_executable() && program.link_target().is_none());
         assert!(
-            stat(r#"{"name":"etc","mode":2147484141}"#).is_folder(),
+            stat(r#"{"name":"etc","mode":2147484141}"#).is_directory(),
             "a directory"
         );
         assert_eq!(stat(r#"{"name":"etc","mode":2147484141}"#).permissions(), 0o755);

@@ -20,10 +20,10 @@ pub(crate) fn behind_init(record: &ContainerRecord) -> Option<(&str, Vec<String>
     if program.is_empty() {
         return None;
     }
-    Some((program, places(program, record)))
+    Some((program, locations(program, record)))
 }
 
-fn places(program: &str, record: &ContainerRecord) -> Vec<String> {
+fn locations(program: &str, record: &ContainerRecord) -> Vec<String> {
     if program.starts_with('/') {
         return vec![program.to_owned()];
     }
@@ -32,14 +32,14 @@ fn places(program: &str, record: &ContainerRecord) -> Vec<String> {
         return vec![format!("{working_dir}/{program}")];
     }
     let path = record.config.search_path.as_deref().unwrap_or(USUAL_PATH);
-    let mut folders: Vec<&str> = path.split(':').collect();
+    let mut directories: Vec<&str> = path.split(':').collect();
     // It only matters whether the program is in any of them. Most programs are in the last ones.
-    folders.sort_by_key(|folder| !matches!(*folder, "/bin" | "/usr/bin"));
-    folders
+    directories.sort_by_key(|directory| !matches!(*directory, "/bin" | "/usr/bin"));
+    directories
         .into_iter()
-        .map(|folder| match folder {
+        .map(|directory| match directory {
             "" | "." => format!("{working_dir}/{program}"),
-            folder => format!("{}/{program}", folder.trim_end_matches('/')),
+            directory => format!("{}/{program}", directory.trim_end_matches('/')),
         })
         .collect()
 }
@@ -61,11 +61,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_is_looked_for_along_the_search_path_the_likely_folders_first() {
+    fn a_bare_name_is_looked_for_along_the_search_path_the_likely_directories_first() {
         let found = record("sh", &["-c", "true"], Some("/opt/bin/:/usr/bin:/bin"));
-        let (program, places) = behind_init(&found).unwrap();
+        let (program, locations) = behind_init(&found).unwrap();
         assert_eq!(program, "sh");
-        assert_eq!(places, ["/usr/bin/sh", "/bin/sh", "/opt/bin/sh"]);
+        assert_eq!(locations, ["/usr/bin/sh", "/bin/sh", "/opt/bin/sh"]);
         let usual = record("sh", &[], None);
         assert_eq!(behind_init(&usual).unwrap().1.len(), 6);
     }

@@ -15,7 +15,7 @@ pub(crate) struct Rights {
 }
 
 /// Returns the header of a directory in an archive.
-pub(crate) fn folder(name: &str, rights: Rights) -> Vec<u8> {
+pub(crate) fn directory(name: &str, rights: Rights) -> Vec<u8> {
     head(&format!("{}/", name.trim_end_matches('/')), b'5', rights, 0)
 }
 
@@ -75,8 +75,8 @@ fn now() -> u64 {
 }
 
 fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
-    for (place, byte) in block.iter_mut().skip(at).zip(bytes) {
-        *place = *byte;
+    for (location, byte) in block.iter_mut().skip(at).zip(bytes) {
+        *location = *byte;
     }
 }
 
@@ -89,8 +89,8 @@ fn put_number(block: &mut [u8; BLOCK], at: usize, length: usize, number: u64) {
     }
     let binary = number.to_be_bytes();
     let mut field = vec![0; length];
-    for (place, byte) in field.iter_mut().rev().zip(binary.iter().rev()) {
-        *place = *byte;
+    for (location, byte) in field.iter_mut().rev().zip(binary.iter().rev()) {
+        *location = *byte;
     }
     if let Some(first) = field.first_mut() {
         *first |= 0x80;

@@ -50,10 +50,11 @@ pub(crate) fn unsupported(
     dialect: &Dialect,
 ) -> Option<(&'static str, String)> {
     let (uid, gid) = security.user_ids();
-    let foreign = |asked: Option<u32>, of_user: Option<u32>| asked.is_some() && asked != of_user;
+    let unmanaged =
+        |requested: Option<u32>, of_user: Option<u32>| requested.is_some() && requested != of_user;
     let field = match dialect.numeric_tmpfs_owner {
-        false if foreign(mount.uid, uid) => "uid",
-        false if foreign(mount.gid, gid) => "gid",
+        false if unmanaged(mount.uid, uid) => "uid",
+        false if unmanaged(mount.gid, gid) => "gid",
         _ => return None,
     };
     let why = "Podman assigns tmpfs mounts only to the container's user and group; omit it, or set \
@@ -71,7 +72,9 @@ pub(crate) fn misfit(
 ) -> Option<String> {
     let has = below.permissions();
     match mount.mode {
-        Some(wanted) if wanted != has => Some(format!("it would have mode {has:o} instead of {wanted:o}")),
+        Some(required) if required != has => {
+            Some(format!("it would have mode {has:o} instead of {required:o}"))
+        }
         Some(_) => None,
         None => {
             // On Podman it belongs to the user, on Docker only if that user's number is known.

@@ -171,12 +171,12 @@ mod tests {
                 rest = later;
             }
             prop_assert!(demux.finish().is_ok());
-            let wanted: Vec<Frame> = frames.iter().filter(|(_, data)| !data.is_empty()).map(|(kind, data)| Frame {
+            let expected: Vec<Frame> = frames.iter().filter(|(_, data)| !data.is_empty()).map(|(kind, data)| Frame {
                 stream: if *kind == 2 { Stream::Stderr } else { Stream::Stdout },
                 starts: true,
                 data: Bytes::copy_from_slice(data),
             }).collect();
-            prop_assert_eq!(got, wanted);
+            prop_assert_eq!(got, expected);
         }
 
         #[test]

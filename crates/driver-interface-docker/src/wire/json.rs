@@ -111,8 +111,8 @@ mod tests {
             between in prop_oneof![Just(""), Just("\n"), Just("\r\n"), Just(" \n\n")],
             cut in 1usize..40,
         ) {
-            let wanted: Vec<Value> = texts.iter().map(|text| json!({"a": text, "b": {"c": [1]}})).collect();
-            let whole: String = wanted.iter().map(|value| format!("{value}{between}")).collect();
+            let expected: Vec<Value> = texts.iter().map(|text| json!({"a": text, "b": {"c": [1]}})).collect();
+            let whole: String = expected.iter().map(|value| format!("{value}{between}")).collect();
             let (mut objects, mut got) = (Objects::default(), Vec::<Value>::new());
             for piece in whole.as_bytes().chunks(cut) {
                 objects.push(piece);
@@ -121,7 +121,7 @@ mod tests {
                 }
             }
             prop_assert!(objects.is_complete());
-            prop_assert_eq!(got, wanted);
+            prop_assert_eq!(got, expected);
         }
     }
 

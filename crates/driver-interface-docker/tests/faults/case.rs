@@ -1,4 +1,4 @@
-//! One fault in one operation, and what has to hold whatever it is.
+//! One fault in one operation, and the guarantees that hold for every fault.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -203,9 +203,9 @@ fn stalled() -> Duration {
     let total = STALLED.get_or_init(|| {
         std::thread::spawn(|| {
             loop {
-                let begun = Instant::now();
+                let began = Instant::now();
                 std::thread::sleep(STEP);
-                let late = begun.elapsed().saturating_sub(STEP);
+                let late = began.elapsed().saturating_sub(STEP);
                 let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
                 if let Some(total) = STALLED.get() {
                     total.fetch_add(late, Ordering::Relaxed);
@@ -234,14 +234,14 @@ async fn settled(world: &World, subject: &Subject, applied: Applied, said: bool)
 /// Mends the link, removes what the case knows of, and says what is left when the driver has had its time. What was
 /// made by a call that did not say so is for the driver to remove.
 async fn clean(world: World, subject: Subject, is_known: bool) -> Vec<String> {
-    world.mend();
+    world.correct();
     if is_known {
         remove_all(&world).await;
     }
     let started = Instant::now();
     let mut removed = is_known;
     let left = loop {
-        // An engine may be told to make it, and make it yet.
+        // The engine may have received the request and create it later.
         if let Some(image) = &subject.image {
             let target = format!("/images/{image}?force=true");
             block_in_place(|| world.bench.raw.call("DELETE", &target, None));

@@ -21,8 +21,8 @@ async fn status(world: &World, subject: &Subject) -> Option<ContainerStatus> {
     world.now(subject.container()).await.map(|now| now.status)
 }
 
-async fn is(world: &World, subject: &Subject, wanted: ContainerStatus) -> bool {
-    status(world, subject).await == Some(wanted)
+async fn is(world: &World, subject: &Subject, expected: ContainerStatus) -> bool {
+    status(world, subject).await == Some(expected)
 }
 
 async fn runs(world: &World, subject: &Subject) -> bool {
@@ -261,9 +261,9 @@ fn resources() -> Vec<Operation> {
             "remove_volume",
             1,
             |w| {
-                let made = w.direct.create_volume(&volume(w)).await.unwrap();
+                let created = w.direct.create_volume(&volume(w)).await.unwrap();
                 Some(Subject {
-                    volume: Some(made.id),
+                    volume: Some(created.id),
                     ..Subject::default()
                 })
             },
@@ -287,9 +287,9 @@ fn resources() -> Vec<Operation> {
             "remove_network",
             1,
             |w| {
-                let made = w.direct.create_network(&network(w)).await.unwrap();
+                let created = w.direct.create_network(&network(w)).await.unwrap();
                 Some(Subject {
-                    network: Some(made.id),
+                    network: Some(created.id),
                     ..Subject::default()
                 })
             },
@@ -334,7 +334,7 @@ fn resources() -> Vec<Operation> {
     ]
 }
 
-/// Prints, and lives on for a while: output that is cut off cleanly after the exit cannot be told from a whole one.
+/// Prints, and lives on for a while: output that is cut off cleanly after the exit cannot be distinguished from complete output.
 const PRINTS: &str = "touch /tmp/marker; seq 20000; echo trouble >&2; sleep 2; exit 7";
 
 fn commands() -> Vec<Operation> {

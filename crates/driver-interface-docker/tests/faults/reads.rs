@@ -16,7 +16,7 @@ use super::changes::SERVES;
 use super::subject::{Called, Failure, Operation, Subject, operation, right};
 use super::world::{DEADLINE, World};
 
-/// Text in which every part can be told from every other.
+/// Text in which every part is unique.
 pub(crate) fn long_text(length: usize) -> Vec<u8> {
     let mut text: Vec<u8> = (0..)
         .flat_map(|number: usize| format!("{number}\n").into_bytes())
@@ -415,7 +415,7 @@ fn measurements() -> Vec<Operation> {
                 w.aside(w.direct.start_container(id)).await?;
                 w.aside(w.direct.stop_container(id, StopOptions::kill())).await?;
                 let (mut kinds, mut gap) = (Vec::new(), false);
-                // A link that went silent cannot be told from an engine on which nothing happens.
+                // A link that went silent cannot be distinguished from an idle engine.
                 while let Ok(next) = timeout(Duration::from_secs(2), stream.next()).await {
                     let Some(event) = next else {
                         return Err(Failure::Wrong(format!("the stream ended after {kinds:?}")));

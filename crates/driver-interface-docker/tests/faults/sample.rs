@@ -127,9 +127,9 @@ fn judge(reports: &[Report], started: Instant) {
 fn operations() -> Vec<Operation> {
     let mut all = changes::operations();
     all.extend(reads::operations());
-    let wanted = std::env::var("DRIVER_INTERFACE_FAULT_OPERATION").unwrap_or_default();
-    all.retain(|operation| operation.name.contains(&wanted));
-    assert!(!all.is_empty(), "no operation is called {wanted}");
+    let expected = std::env::var("DRIVER_INTERFACE_FAULT_OPERATION").unwrap_or_default();
+    all.retain(|operation| operation.name.contains(&expected));
+    assert!(!all.is_empty(), "no operation is called {expected}");
     all
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn right(is: bool, what: impl FnOnce() -> String) -> Called {
     if is { Ok(()) } else { Err(Failure::Wrong(what())) }
 }
 
-/// An operation. Its functions take what they look at, and give a future.
+/// An operation. Its functions take their subject and return a future.
 #[derive(Clone, Copy)]
 pub(crate) struct Operation {
     pub name: &'static str,

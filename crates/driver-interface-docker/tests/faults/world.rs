@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Runs it to its end.
-    pub(crate) async fn ended(&self, script: &str) -> ContainerInstance {
+    pub(crate) async fn exited(&self, script: &str) -> ContainerInstance {
         let created = self.alone(script).await;
         let wait = self.direct.wait_container(&created.id, Default::default());
         wait.await.unwrap();
@@ -118,9 +118,9 @@ impl World {
 
     /// Does something that is not the driver's, whose time does not count.
     pub(crate) async fn aside<T>(&self, work: impl Future<Output = T>) -> T {
-        let begun = Instant::now();
+        let began = Instant::now();
         let done = work.await;
-        *self.aside.lock().unwrap() += begun.elapsed();
+        *self.aside.lock().unwrap() += began.elapsed();
         done
     }
 
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// The link is as it should be again, and what hung on it has been told so.
-    pub(crate) fn mend(&self) {
+    pub(crate) fn correct(&self) {
         self.proxy.clear().unwrap();
         self.proxy.break_all(Break::Fin);
     }
@@ -159,6 +159,6 @@ async fn connect(uri: &str, namespace: &str, deadlines: Deadlines) -> Result<Doc
     let config = DockerConfig::for_uri(uri)?
         .namespace(Namespace::new(namespace).unwrap())
         .deadlines(deadlines)
-        .without_registry_logins();
+        .without_registry_credentials();
     DockerDriver::connect(config).await
 }

@@ -64,7 +64,7 @@ async fn dropping(bench: &Bench, made: &ContainerInstance, calls: impl Future<Ou
     assert_eq!(bench.raw.left(&bench.namespace), things);
 }
 
-/// The beginning of an archive of one large file, after which nothing comes. Whoever lets go of it lets go of `held`.
+/// The beginning of an archive of one large file, after which nothing comes. Dropping it drops `held`.
 fn stalled(held: Arc<()>) -> TarStream {
     let mut archive = plain("large", &vec![b'x'; MIB]);
     archive.truncate(512 + MIB / 2);

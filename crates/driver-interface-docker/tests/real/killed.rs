@@ -125,11 +125,11 @@ async fn left(bench: &Bench) -> Vec<String> {
 #[test]
 fn one_clean_up_removes_all_that_a_killed_process_left_and_no_more() {
     on_each("one_clean_up_after_a_kill", async |bench| {
-        let kills = std::env::var(KILLS).map_or(2, |count| count.parse().unwrap());
+        let detected_by = std::env::var(KILLS).map_or(2, |count| count.parse().unwrap());
         let others = Others::new(&bench).await;
         let before = others.seen(&bench).await;
         let (mut dirty, mut networks) = (0, 0);
-        for kill in 0..kills {
+        for kill in 0..detected_by {
             let mut child = started(&bench);
             let moment = Duration::from_millis(rand::random::<u64>() % 2_500);
             sleep(moment).await;
@@ -154,7 +154,7 @@ fn one_clean_up_removes_all_that_a_killed_process_left_and_no_more() {
                 "left: {after:?} of {left:?}, killed after {moment:?}"
             );
         }
-        println!("{dirty} of {kills} kills left something, {networks} of them a default network");
+        println!("{dirty} of {detected_by} kills left something, {networks} of them a default network");
         assert!(dirty > 0, "no kill hit anything");
         assert_eq!(others.seen(&bench).await, before);
         others.remove(&bench).await;

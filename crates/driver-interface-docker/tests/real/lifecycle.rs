@@ -73,7 +73,7 @@ fn a_start_that_cannot_succeed_says_why() {
         let unknown = driver_interface_types::SecurityOptions::default().user("nobody-here");
         for (config, hint) in [
             (base.clone().command(["/etc"]), Hint::CommandNotExecutable),
-            // More than the kernel gives anybody.
+            // More than the kernel grants to any process.
             (
                 base.clone()
                     .command(["true"])

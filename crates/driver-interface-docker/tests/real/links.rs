@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Injected, Place, Rule};
+use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Injected, Position, Rule};
 use driver_interface_docker::{Deadlines, DockerConfig, DockerDriver};
 use driver_interface_errors::{Effect, codes};
 use driver_interface_types::{
@@ -125,17 +125,18 @@ fn output_over_a_cut_connection_is_never_taken_for_whole() {
             for round in 0..rounds() {
                 for how in [How::Exec, How::Stream, How::Tty] {
                     for cut in [Break::Fin, Break::Reset] {
-                        for place in [
-                            Place::After(Duration::from_millis(300 + 40 * round as u64)),
-                            Place::AfterBytes(100 + 3 * round as u64),
-                            Place::AfterBytes(101 + 5 * round as u64),
-                            Place::AfterFrame(round % 30),
-                            Place::InFrame(round % 20),
-                            Place::InFrameHead(round % 20),
+                        for position in [
+                            Position::After(Duration::from_millis(300 + 40 * round as u64)),
+                            Position::AfterBytes(100 + 3 * round as u64),
+                            Position::AfterBytes(101 + 5 * round as u64),
+                            Position::AfterFrame(round % 30),
+                            Position::InFrame(round % 20),
+                            Position::InFrameHead(round % 20),
                         ] {
                             let has_frames = how != How::Tty;
-                            if has_frames || matches!(place, Place::After(_) | Place::AfterBytes(_)) {
-                                cases.push((how, Fault::Break(place, cut)));
+                            if has_frames || matches!(position, Position::After(_) | Position::AfterBytes(_))
+                            {
+                                cases.push((how, Fault::Break(position, cut)));
                             }
                         }
                     }
@@ -235,7 +236,7 @@ fn a_connection_that_falls_silent_ends_and_says_so() {
         let link = Link::new(&bench).await;
         let script = "echo first; sleep 2; echo last; exit 3";
         // A frame's head and the first line.
-        let silence = Fault::Break(Place::AfterBytes(8 + 6), Break::Silence);
+        let silence = Fault::Break(Position::AfterBytes(8 + 6), Break::Silence);
         let rule = link.fault(silence.clone());
         let output = timeout(
             Duration::from_secs(20),

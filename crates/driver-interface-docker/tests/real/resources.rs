@@ -93,7 +93,7 @@ fn helpers_of_a_killed_process_go_with_their_volume_or_after_it() {
         driver.remove_volume(&made.id).await.unwrap();
         assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());
 
-        // The engine completes the helper late, and so creates the volume anew.
+        // The engine completes the helper late, and so creates the volume again.
         leave_helpers(&bench, &name);
         driver.remove_idle_networks().await.unwrap();
         assert_eq!(bench.raw.left(&bench.namespace), Vec::<String>::new());

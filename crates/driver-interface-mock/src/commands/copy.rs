@@ -42,8 +42,8 @@ pub(crate) async fn dd(process: MockProcess) -> u8 {
         let mut copied = 0;
         let mut failure = None;
         while copied < block {
-            let wanted = usize::try_from(block - copied).unwrap_or(usize::MAX).min(CHUNK);
-            let chunk = input.read(wanted).await;
+            let required = usize::try_from(block - copied).unwrap_or(usize::MAX).min(CHUNK);
+            let chunk = input.read(required).await;
             if chunk.is_empty() {
                 break;
             }

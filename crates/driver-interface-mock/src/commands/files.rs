@@ -72,25 +72,27 @@ pub(crate) async fn mkdir(process: MockProcess) -> u8 {
     let Some(line) = Line::parse(&process, "pm:").await else {
         return 1;
     };
-    let mode = line.value('m').map(|asked| (asked, new_mode(asked, 0o777)));
-    if let Some((asked, None)) = mode {
-        process.say(format!("mkdir: invalid mode '{asked}'")).await;
+    let mode = line
+        .value('m')
+        .map(|requested| (requested, new_mode(requested, 0o777)));
+    if let Some((requested, None)) = mode {
+        process.say(format!("mkdir: invalid mode '{requested}'")).await;
         return 1;
     }
     let mut status = 0;
     for operand in &line.operands {
         let path = process.path(operand);
         let is_new = process.files.node(&path).is_none();
-        let made = if line.has('p') {
+        let created = if line.has('p') {
             mkdir_all(&process, &path)
         } else {
             process.files.mkdir(&path)
         };
-        let made = made.and_then(|()| match mode {
+        let created = created.and_then(|()| match mode {
             Some((_, Some(mode))) if is_new => process.files.change(&path, |meta| meta.mode = mode),
             _ => Ok(()),
         });
-        if let Err(errno) = made {
+        if let Err(errno) = created {
             process
                 .say(format!("mkdir: can't create directory '{operand}': {errno}"))
                 .await;
@@ -201,16 +203,16 @@ async fn move_or_copy(process: MockProcess, remove: bool) -> u8 {
         process.say(format!("{name}: missing operand")).await;
         return 1;
     };
-    let into_folder = matches!(process.node(target), Some(Node::Dir));
+    let into_directory = matches!(process.node(target), Some(Node::Dir));
     let mut status = 0;
     for source in sources {
         let file = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
-        let place = if into_folder {
+        let location = if into_directory {
             format!("{target}/{file}")
         } else {
             target.clone()
         };
-        if let Err(problem) = copy(&process, source, &place, remove) {
+        if let Err(problem) = copy(&process, source, &location, remove) {
             process.say(format!("{name}: {problem}")).await;
             status = 1;
         }
@@ -224,11 +226,11 @@ fn copy(process: &MockProcess, source: &str, target: &str, remove: bool) -> Resu
         .read_path(&from)
         .map_err(|errno| format!("can't stat '{source}': {errno}"))?;
     let failed = |errno: Errno| format!("can't create '{target}': {errno}");
-    let (tree, place) = process
+    let (tree, location) = process
         .files
         .create(&process.path(target), true)
         .map_err(failed)?;
-    lock(&tree).write(&place, Some(0), &data).map_err(failed)?;
+    lock(&tree).write(&location, Some(0), &data).map_err(failed)?;
     let mode = process
         .files
         .meta(&from)

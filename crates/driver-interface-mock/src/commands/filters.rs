@@ -196,8 +196,8 @@ pub(crate) async fn wc(process: MockProcess) -> u8 {
             }
         }
         let all = !line.has('l') && !line.has('w') && !line.has('c') && !line.has('m');
-        let wanted = [('l', lines), ('w', words), ('c', bytes), ('m', bytes)];
-        let counts = wanted
+        let required = [('l', lines), ('w', words), ('c', bytes), ('m', bytes)];
+        let counts = required
             .iter()
             .filter(|(flag, _)| line.has(*flag) || (all && *flag != 'm'));
         let mut text: Vec<String> = counts

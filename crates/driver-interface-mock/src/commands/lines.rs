@@ -44,7 +44,7 @@ pub(crate) async fn grep(process: MockProcess) -> u8 {
                 return 0;
             }
             if !line.has('c') {
-                let place = if several {
+                let location = if several {
                     format!("{name}:")
                 } else {
                     String::new()
@@ -54,19 +54,19 @@ pub(crate) async fn grep(process: MockProcess) -> u8 {
                 } else {
                     String::new()
                 };
-                let mut out = format!("{place}{number}").into_bytes();
+                let mut out = format!("{location}{number}").into_bytes();
                 out.extend_from_slice(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
                 out.push(b'\n');
                 process.answer(out).await;
             }
         }
         if line.has('c') {
-            let place = if several {
+            let location = if several {
                 format!("{name}:")
             } else {
                 String::new()
             };
-            process.answer(format!("{place}{count}\n")).await;
+            process.answer(format!("{location}{count}\n")).await;
         }
     }
     if failed > 0 { 2 } else { u8::from(!found) }
@@ -98,8 +98,11 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
             if line.has('d') {
                 return None;
             }
-            let place = from.iter().position(|other| *other == byte);
-            place.and_then(|at| to.get(at).copied()).or(last).or(Some(byte))
+            let location = from.iter().position(|other| *other == byte);
+            location
+                .and_then(|at| to.get(at).copied())
+                .or(last)
+                .or(Some(byte))
         };
         let out: Vec<u8> = chunk.into_iter().filter_map(change).collect();
         if let Err(errno) = process.stdout.write(&out).await {

@@ -28,8 +28,8 @@ pub(super) fn permissions(mode: u32) -> String {
 
 /// Sets permissions, given in octal digits or as in `u+x,go-w`.
 pub(crate) async fn chmod(process: MockProcess) -> u8 {
-    change(process, |asked, meta, _| {
-        meta.mode = new_mode(asked, meta.mode).ok_or(Refused::Unclear)?;
+    change(process, |requested, meta, _| {
+        meta.mode = new_mode(requested, meta.mode).ok_or(Refused::Unclear)?;
         Ok(())
     })
     .await
@@ -37,10 +37,10 @@ pub(crate) async fn chmod(process: MockProcess) -> u8 {
 
 /// Sets owners, given as numbers or root.
 pub(crate) async fn chown(process: MockProcess) -> u8 {
-    change(process, |asked, meta, may_give| {
-        let (user, group) = asked
+    change(process, |requested, meta, may_give| {
+        let (user, group) = requested
             .split_once(':')
-            .map_or((asked, None), |(user, group)| (user, Some(group)));
+            .map_or((requested, None), |(user, group)| (user, Some(group)));
         let number = |name: &str| {
             if name == "root" {
                 Some(0)
@@ -81,20 +81,20 @@ async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> R
         return 1;
     };
     let name = process.args().first().cloned().unwrap_or_default();
-    let asked = line.operands.first().cloned().unwrap_or_default();
+    let requested = line.operands.first().cloned().unwrap_or_default();
     let may_give = process.host.is_capable(process.user().0, "CHOWN");
     let mut status = 0;
     for operand in line.operands.iter().skip(1) {
-        let mut places = vec![process.path(operand)];
-        while let Some(path) = places.pop() {
+        let mut locations = vec![process.path(operand)];
+        while let Some(path) = locations.pop() {
             if line.has('R') && matches!(process.files.node(&path), Some(Node::Dir)) {
                 let below = process.files.list(&path).unwrap_or_default();
-                places.extend(below.into_iter().map(|name| format!("{path}/{name}")));
+                locations.extend(below.into_iter().map(|name| format!("{path}/{name}")));
             }
             let mut applied = Ok(());
             let changed = process
                 .files
-                .change(&path, |meta| applied = apply(&asked, meta, may_give));
+                .change(&path, |meta| applied = apply(&requested, meta, may_give));
             let errno = match (changed, applied) {
                 (Ok(()), Ok(())) => continue,
                 (Ok(()), Err(Refused::Unclear)) => None,
@@ -103,7 +103,7 @@ async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> R
             };
             let problem = match errno {
                 Some(errno) => format!("{name}: {operand}: {errno}"),
-                None => format!("{name}: invalid mode '{asked}'"),
+                None => format!("{name}: invalid mode '{requested}'"),
             };
             process.say(problem).await;
             status = 1;
@@ -112,12 +112,12 @@ async fn change(process: MockProcess, apply: impl Fn(&str, &mut Meta, bool) -> R
     status
 }
 
-pub(super) fn new_mode(asked: &str, old: u32) -> Option<u32> {
-    if let Ok(mode) = u32::from_str_radix(asked, 8) {
+pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
+    if let Ok(mode) = u32::from_str_radix(requested, 8) {
         return Some(mode & 0o7777);
     }
     let mut mode = old;
-    for clause in asked.split(',') {
+    for clause in requested.split(',') {
         let at = clause.find(['+', '-', '='])?;
         let (who, rest) = clause.split_at(at);
         let mut whom: u32 = who.chars().fold(0, |all, c| {
@@ -228,14 +228,14 @@ pub(crate) async fn ln(process: MockProcess) -> u8 {
             .await;
         return 1;
     }
-    let mut place = process.path(name);
+    let mut location = process.path(name);
     if matches!(process.node(name), Some(Node::Dir)) && !line.has('n') {
-        place = format!("{place}/{}", target.rsplit('/').next().unwrap_or(target));
+        location = format!("{location}/{}", target.rsplit('/').next().unwrap_or(target));
     }
     if line.has('f') {
-        let _ = process.files.remove(&place, false);
+        let _ = process.files.remove(&location, false);
     }
-    match process.files.make_link(&place, target) {
+    match process.files.make_link(&location, target) {
         Ok(()) => 0,
         Err(errno) => {
             process.say(format!("ln: {name}: {errno}")).await;

@@ -344,8 +344,8 @@ pub(crate) async fn ulimit(process: MockProcess) -> u8 {
         .skip(1)
         .map(|arg| arg.trim_start_matches('-'))
         .collect();
-    let asked = NAMES.iter().find(|(letter, _)| flags.contains(*letter));
-    let name = asked.map_or("fsize", |(_, name)| name);
+    let requested = NAMES.iter().find(|(letter, _)| flags.contains(*letter));
+    let name = requested.map_or("fsize", |(_, name)| name);
     let limit = process.host.ulimits.iter().find(|limit| limit.name == name);
     let text = match limit {
         Some(limit) if flags.contains('H') => limit.hard.to_string(),

@@ -57,15 +57,15 @@ pub(crate) async fn dirname(process: MockProcess) -> u8 {
         .get(1)
         .map_or("", String::as_str)
         .trim_end_matches('/');
-    let folder = match path.rsplit_once('/') {
+    let directory = match path.rsplit_once('/') {
         None => ".",
         Some(("", _)) => "/",
-        Some((folder, _)) => folder,
+        Some((directory, _)) => directory,
     };
-    process.answer(format!("{folder}\n")).await
+    process.answer(format!("{directory}\n")).await
 }
 
-/// Prints a line forever, or until nobody reads it.
+/// Prints a line forever, or until its reader is gone.
 pub(crate) async fn yes(process: MockProcess) -> u8 {
     let words = process.args().get(1..).unwrap_or_default();
     let line = format!(

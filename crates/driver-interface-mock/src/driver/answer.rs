@@ -14,7 +14,7 @@ pub(crate) enum Refusal {
     NoSuchProgram(String),
     NotExecutable(String),
     NoSuchUser(String),
-    NoSuchFolder(String),
+    NoSuchDirectory(String),
     PortInUse(u16),
     StillRunning(String),
     VolumeInUse { volume: String, by: String },
@@ -89,10 +89,10 @@ impl Refusal {
                 400,
                 format!("unable to find user {user}: no matching entries in passwd file"),
             ),
-            Self::NoSuchFolder(folder) => (
+            Self::NoSuchDirectory(directory) => (
                 400,
                 format!(
-                    "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ({folder:?}) \
+                    "OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ({directory:?}) \
                      set in config.json failed: no such file or directory: unknown"
                 ),
             ),
@@ -136,7 +136,7 @@ impl Refusal {
             Self::NoSuchProgram(program) => format!("exec {program}: no such file"),
             Self::NotExecutable(program) => format!("exec {program}: permission denied"),
             Self::NoSuchUser(user) => format!("no user {user} in /etc/passwd"),
-            Self::NoSuchFolder(folder) => format!("chdir {folder}: no such file or directory"),
+            Self::NoSuchDirectory(directory) => format!("chdir {directory}: no such file or directory"),
             Self::PortInUse(port) => format!("port {port} is in use"),
             Self::StillRunning(id) => format!("container {id} has running processes"),
             Self::VolumeInUse { volume, by } => format!("volume {volume} is mounted by container {by}"),

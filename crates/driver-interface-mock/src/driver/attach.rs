@@ -13,7 +13,7 @@ use crate::engine::{Attachment, State};
 use crate::profile::Kind;
 
 impl<K: Kind> MockDriver<K> {
-    pub(super) async fn look_up_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
+    pub(super) async fn find_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
         let work = async {
             let state = self.core.engine.state();
             let found = state.volume(self.namespace(), id.as_str());
@@ -23,7 +23,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    pub(super) async fn look_up_network(&self, id: &NetworkId) -> Result<Option<Network>> {
+    pub(super) async fn find_network(&self, id: &NetworkId) -> Result<Option<Network>> {
         let work = async {
             let state = self.core.engine.state();
             let found = state.network(self.namespace(), id);
@@ -45,7 +45,7 @@ impl<K: Kind> MockDriver<K> {
         let check = || Ok(validate_network_connect_options(&options)?);
         let work = async {
             let mut state = self.core.engine.state();
-            let (wanted, found) = self.both(&state, network, container)?;
+            let (required, found) = self.both(&state, network, container)?;
             let Some(target) = state.containers.get_mut(&found) else {
                 return Err(no_such_container(container));
             };
@@ -53,15 +53,19 @@ impl<K: Kind> MockDriver<K> {
                 let reason = "it was created without a network";
                 return Err(NetworkConnectError::new(network.as_str(), container.as_str(), reason).into());
             }
-            if target.networks.iter().any(|attached| attached.network == wanted) {
+            if target
+                .networks
+                .iter()
+                .any(|attached| attached.network == required)
+            {
                 return Ok(());
             }
             target.networks.push(Attachment {
-                network: wanted.clone(),
+                network: required.clone(),
                 aliases: options.aliases.clone(),
             });
             if target.run().is_some() && target.ip_address().is_none() {
-                let address = state.address_on(&format!("network/{wanted}"));
+                let address = state.address_on(&format!("network/{required}"));
                 let run = state
                     .containers
                     .get_mut(&found)
@@ -78,12 +82,12 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn detach(&self, network: &NetworkId, container: &ContainerId) -> Result<()> {
         let work = async {
             let mut state = self.core.engine.state();
-            let (wanted, found) = self.both(&state, network, container)?;
+            let (required, found) = self.both(&state, network, container)?;
             let Some(target) = state.containers.get_mut(&found) else {
                 return Err(no_such_container(container));
             };
             let own = matches!(target.config.network, NetworkMode::Named(_));
-            target.networks.retain(|attached| attached.network != wanted);
+            target.networks.retain(|attached| attached.network != required);
             if own
                 && target.networks.is_empty()
                 && let Some(run) = target.run_mut()

@@ -104,8 +104,8 @@ impl<K: Kind> MockDriver<K> {
                 .labels
                 .iter()
                 .map(|(key, value)| (key.as_str(), value.as_str()));
-            let wanted: Vec<(&str, &str)> = session.into_iter().chain(labels).collect();
-            let own = state.labelled(self.namespace(), &wanted).into_iter();
+            let required: Vec<(&str, &str)> = session.into_iter().chain(labels).collect();
+            let own = state.labelled(self.namespace(), &required).into_iter();
             let found = own
                 .filter_map(Container::instance)
                 .filter(|container| filter.matches(container));

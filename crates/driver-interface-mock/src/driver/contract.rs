@@ -137,7 +137,7 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
     }
 
     async fn exec_status(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
-        self.look_up_exec(id, exec).await
+        self.exec_status_of(id, exec).await
     }
 
     async fn stream_container_logs(&self, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
@@ -147,10 +147,10 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
     async fn copy_into_container(
         &self,
         id: &ContainerId,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
-        self.copy_into(id, folder, archive).await
+        self.copy_into(id, directory, archive).await
     }
 
     async fn copy_from_container(&self, id: &ContainerId, path: &ContainerPath) -> Result<TarStream> {
@@ -175,11 +175,11 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
     }
 
     async fn get_volume(&self, id: &VolumeId) -> Result<Option<Volume>> {
-        self.look_up_volume(id).await
+        self.find_volume(id).await
     }
 
     async fn get_network(&self, id: &NetworkId) -> Result<Option<Network>> {
-        self.look_up_network(id).await
+        self.find_network(id).await
     }
 
     async fn connect_network(
@@ -212,7 +212,7 @@ impl<K: Kind> ContainerDriver for MockDriver<K> {
     }
 
     async fn get_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
-        self.look_up_image(image).await
+        self.find_image(image).await
     }
 
     async fn load_image(&self, archive: TarStream) -> Result<Vec<ImageRef>> {

@@ -28,8 +28,8 @@ impl<K: Kind> MockDriver<K> {
         }
         let work = async {
             let key = CreationKey::of(config, || self.random_text());
-            if let Some(made) = self.made_before(&self.core.engine.state(), config, &key)? {
-                return Ok(made);
+            if let Some(created) = self.created_before(&self.core.engine.state(), config, &key)? {
+                return Ok(created);
             }
             let image = ImageRef::new(&config.image)?;
             self.ensure_image(&image, config).await?;
@@ -89,7 +89,7 @@ impl<K: Kind> MockDriver<K> {
     }
 
     /// Returns the container that an earlier creation with this key created.
-    fn made_before(
+    fn created_before(
         &self,
         state: &State,
         config: &ContainerConfig,
@@ -112,8 +112,8 @@ impl<K: Kind> MockDriver<K> {
     ) -> Result<ContainerInstance> {
         let engine = &self.core.engine;
         let mut state = engine.state();
-        if let Some(made) = self.made_before(&state, config, key)? {
-            return Ok(made);
+        if let Some(created) = self.created_before(&state, config, key)? {
+            return Ok(created);
         }
         let name = key.container_name(config, self.namespace());
         if let Some(holder) = state.containers.named(&name) {
@@ -129,9 +129,9 @@ impl<K: Kind> MockDriver<K> {
         }
         self.check_volumes(&state, config)?;
         let networks = match &config.network {
-            NetworkMode::Named(wanted) => {
-                let found = state.named_network(self.namespace(), wanted);
-                let missing = || NetworkNotFoundError::new(wanted).with_hint(Hint::MissingNetwork);
+            NetworkMode::Named(required) => {
+                let found = state.named_network(self.namespace(), required);
+                let missing = || NetworkNotFoundError::new(required).with_hint(Hint::MissingNetwork);
                 vec![Attachment {
                     network: found.ok_or_else(missing)?.network.id.clone(),
                     aliases: config.network_aliases.clone(),

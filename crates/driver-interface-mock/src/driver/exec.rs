@@ -20,7 +20,7 @@ use crate::profile::Kind;
 /// The kept part of one output stream.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
-    ended: bool,
+    exited: bool,
     bytes: CappedBuffer,
 }
 
@@ -46,8 +46,8 @@ impl<K: Kind> MockDriver<K> {
                 loop {
                     tokio::select! {
                         biased;
-                        () = out.take(), if !out.ended => {}
-                        () = err.take(), if !err.ended => {}
+                        () = out.take(), if !out.exited => {}
+                        () = err.take(), if !err.exited => {}
                         () = &mut typing, if !is_typed => is_typed = true,
                         outcome = &mut end => break outcome,
                     }
@@ -84,7 +84,7 @@ impl<K: Kind> MockDriver<K> {
             .await
     }
 
-    pub(super) async fn look_up_exec(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
+    pub(super) async fn exec_status_of(&self, id: &ContainerId, exec: &ExecId) -> Result<Option<ExecStatus>> {
         let work = async {
             let state = self.core.engine.state();
             let container = state
@@ -120,7 +120,7 @@ impl Kept {
     fn new(chunks: mpsc::Receiver<Bytes>, limit: usize) -> Self {
         Self {
             chunks,
-            ended: false,
+            exited: false,
             bytes: CappedBuffer::new(limit),
         }
     }
@@ -129,7 +129,7 @@ impl Kept {
     async fn take(&mut self) {
         match self.chunks.recv().await {
             Some(chunk) => self.bytes.push(&chunk),
-            None => self.ended = true,
+            None => self.exited = true,
         }
     }
 
@@ -175,7 +175,7 @@ pub(super) fn request(
         stdout,
         stderr,
         terminal,
-        told: true,
+        reported: true,
     }
 }
 
@@ -187,10 +187,10 @@ fn exec_failed<K: Kind>(id: &ContainerId, problem: ExecProblem) -> DriverError {
     let (message, hint, answer) = match problem {
         ExecProblem::NotRunning => return not_running(id),
         ExecProblem::Paused => return paused(id),
-        ExecProblem::NoSuchFolder(folder) => (
-            format!("no such directory: `{folder}`"),
+        ExecProblem::NoSuchDirectory(directory) => (
+            format!("no such directory: `{directory}`"),
             Hint::WorkingDirNotFound,
-            Refusal::NoSuchFolder(folder),
+            Refusal::NoSuchDirectory(directory),
         ),
         ExecProblem::TooManyProcesses => {
             return ExecFailedError::new(id.as_str(), "it has reached its limit of processes")

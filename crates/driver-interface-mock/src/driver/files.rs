@@ -53,8 +53,8 @@ impl<K: Kind> MockDriver<K> {
 
     fn file(&self, id: &ContainerId, path: &ContainerPath) -> Result<Arc<Vec<u8>>> {
         let (files, _) = self.files(id)?;
-        let place = files.behind_links(path.as_str());
-        let data = place.and_then(|place| files.read(&place));
+        let location = files.behind_links(path.as_str());
+        let data = location.and_then(|location| files.read(&location));
         data.map_err(|errno| failed(path.as_str(), errno).into())
     }
 
@@ -83,16 +83,16 @@ impl<K: Kind> MockDriver<K> {
                 mode,
             };
             let failed = |errno| DriverError::from(failed(path.as_str(), errno));
-            let place = files.behind_links(path.as_str()).map_err(failed)?;
+            let location = files.behind_links(path.as_str()).map_err(failed)?;
             if file.create_parents {
-                for folder in folders_above(&place) {
-                    if files.node(folder).is_none() {
-                        files.put(folder, Node::Dir, of_owner(0o755)).map_err(failed)?;
+                for directory in directories_above(&location) {
+                    if files.node(directory).is_none() {
+                        files.put(directory, Node::Dir, of_owner(0o755)).map_err(failed)?;
                     }
                 }
             }
             let node = Node::File(Arc::new(content.into()));
-            files.put(&place, node, of_owner(file.mode)).map_err(failed)
+            files.put(&location, node, of_owner(file.mode)).map_err(failed)
         };
         self.call(call, || Ok(checked?), work).await
     }
@@ -100,11 +100,11 @@ impl<K: Kind> MockDriver<K> {
     pub(super) async fn copy_into(
         &self,
         id: &ContainerId,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
         let work = async {
-            let at = folder.as_str();
+            let at = directory.as_str();
             let (files, _) = self.files(id)?;
             files.behind_links(at).map_err(|errno| failed(at, errno))?;
             match files.node(at) {
@@ -129,7 +129,7 @@ impl<K: Kind> MockDriver<K> {
                 error.with_effect(Effect::Unknown).into()
             })
         };
-        let call = Call::new(Operation::CopyIntoContainer).on(id).summary(folder);
+        let call = Call::new(Operation::CopyIntoContainer).on(id).summary(directory);
         self.call(call, || Ok(()), work).await
     }
 
@@ -170,7 +170,7 @@ fn owner_of(user: &str) -> FileOwner {
     }
 }
 
-fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+fn directories_above(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/')
         .skip(1)
         .filter_map(move |(at, _)| path.get(..at))

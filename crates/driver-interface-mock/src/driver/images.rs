@@ -46,7 +46,7 @@ impl<K: Kind> MockDriver<K> {
         self.call(Call::new(Operation::ListImages), || Ok(()), work).await
     }
 
-    pub(super) async fn look_up_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
+    pub(super) async fn find_image(&self, image: &ImageRef) -> Result<Option<ImageInfo>> {
         let work = async { Ok(self.core.engine.state().images.info(image)) };
         self.call(Call::new(Operation::GetImage).on(image), || Ok(()), work)
             .await

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
-use crate::engine::{Changes, LogStore, Next, Phase, Wanted};
+use crate::engine::{Changes, LogSelection, LogStore, Next, Phase};
 use crate::profile::Kind;
 use crate::{MockEngine, Operation};
 
@@ -21,7 +21,7 @@ struct Reader {
     engine: MockEngine,
     id: ContainerId,
     logs: Arc<LogStore>,
-    wanted: Wanted,
+    selection: LogSelection,
     timestamps: bool,
     /// Its position.
     position: u64,
@@ -48,13 +48,13 @@ impl<K: Kind> MockDriver<K> {
                 .container(self.namespace(), id)
                 .ok_or_else(|| no_such_container(id))?;
             let logs = Arc::clone(&container.logs);
-            let wanted = Wanted {
+            let selection = LogSelection {
                 stdout: options.stdout,
                 stderr: options.stderr,
                 since: options.since,
                 until: options.until,
             };
-            let position = options.tail.map_or(0, |count| logs.tail(&wanted, count));
+            let position = options.tail.map_or(0, |count| logs.tail(&selection, count));
             let (run, follow) = match &container.phase {
                 Phase::Created => (logs.runs() + 1, options.follow),
                 Phase::Running(_) => (logs.runs(), options.follow),
@@ -69,7 +69,7 @@ impl<K: Kind> MockDriver<K> {
                 engine: self.core.engine.clone(),
                 id: container.id.clone(),
                 logs,
-                wanted,
+                selection,
                 timestamps: options.timestamps,
                 position,
                 before,
@@ -99,7 +99,10 @@ impl Reader {
             }
             // Check for the end first, so that no line written before it is missed.
             let over = self.live.is_none() || self.is_over();
-            match self.logs.next(self.position, self.before, self.run, &self.wanted) {
+            match self
+                .logs
+                .next(self.position, self.before, self.run, &self.selection)
+            {
                 Next::Line {
                     time,
                     stream,
@@ -126,7 +129,11 @@ impl Reader {
 
     /// Returns whether nothing more can come: the run is over, the container is gone, or `until` is reached.
     fn is_over(&self) -> bool {
-        if self.wanted.until.is_some_and(|until| self.engine.now() >= until) {
+        if self
+            .selection
+            .until
+            .is_some_and(|until| self.engine.now() >= until)
+        {
             return true;
         }
         let state = self.engine.state();
@@ -141,7 +148,7 @@ impl Reader {
 
     /// Waits for a line, a change of the container, or `until`.
     async fn change(&mut self) {
-        let time_left = self.wanted.until.map(|until| {
+        let time_left = self.selection.until.map(|until| {
             let left = until.duration_since(self.engine.now());
             left.unwrap_or_default()
         });

@@ -55,9 +55,9 @@ impl<K: Kind> MockDriver<K> {
                 found.push(Warning::new(path, "unsupported", message));
             }
         }
-        let (limit, asked) = (K::PROFILE.max_cpu, config.resources.cpu);
-        if asked > limit {
-            let message = format!("must be at most {limit}; got {asked}");
+        let (limit, requested) = (K::PROFILE.max_cpu, config.resources.cpu);
+        if requested > limit {
+            let message = format!("must be at most {limit}; got {requested}");
             found.push(Warning::new("resources.cpu", "limit-exceeded", message));
         }
         if config.strictness == Strictness::Require {

@@ -88,7 +88,7 @@ impl Meter {
                 () = sleep_until(self.next) => break,
             }
         }
-        // If nobody has read for a while, the measurements of that time are skipped.
+        // If the stream was not read for a while, the measurements of that time are skipped.
         self.next = Instant::now() + INTERVAL;
         self.measure()
     }

@@ -34,15 +34,15 @@ impl Containers {
 
     /// Returns the containers that have all of these labels, in the order of their creation. Only containers with
     /// the rarest of the labels are checked.
-    pub(crate) fn labelled(&self, wanted: &[(&str, &str)]) -> Vec<&Container> {
+    pub(crate) fn labelled(&self, required: &[(&str, &str)]) -> Vec<&Container> {
         let carriers = |(key, value): &(&str, &str)| self.by_label.get(*key)?.get(*value);
-        let sets: Option<Vec<&InOrder>> = wanted.iter().map(carriers).collect();
+        let sets: Option<Vec<&InOrder>> = required.iter().map(carriers).collect();
         let rarest = sets.and_then(|sets| sets.into_iter().min_by_key(|set| set.len()));
         let found = rarest.into_iter().flat_map(BTreeMap::values);
         let found = found.filter_map(|id| self.by_id.get(id));
         let has_all = |container: &&Container| {
-            let mut wanted = wanted.iter();
-            wanted.all(|(key, value)| container.labels.get(*key).is_some_and(|own| own == value))
+            let mut required = required.iter();
+            required.all(|(key, value)| container.labels.get(*key).is_some_and(|own| own == value))
         };
         found.filter(has_all).collect()
     }

@@ -27,7 +27,7 @@ pub(crate) struct ExecRequest {
     pub(crate) stderr: Output,
     pub(crate) terminal: Option<Arc<Terminal>>,
     /// Whether starting it emits an event. Health checks emit none.
-    pub(crate) told: bool,
+    pub(crate) reported: bool,
 }
 
 /// The reason why a command was not run.
@@ -36,7 +36,7 @@ pub(crate) enum ExecProblem {
     NotRunning,
     Paused,
     Start(StartProblem),
-    NoSuchFolder(String),
+    NoSuchDirectory(String),
     TooManyProcesses,
 }
 
@@ -61,7 +61,7 @@ impl ExecRecord {
     pub(crate) fn status(&self) -> ExecStatus {
         let status = match *self.outcome.borrow() {
             None => ExecStatus::running(),
-            Some(outcome) => ExecStatus::ended(outcome),
+            Some(outcome) => ExecStatus::exited(outcome),
         };
         status.started_at(self.started_at)
     }
@@ -163,15 +163,15 @@ impl MockEngine {
         let user = request.user.as_deref().unwrap_or(container.user());
         let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
         let files = host.files.seen_by(user.caller(&host.security));
-        let folder = request
+        let directory = request
             .working_dir
             .unwrap_or_else(|| container.working_dir.clone());
-        if !matches!(files.node(&absolute("/", &folder)), Some(Node::Dir)) {
-            return Err(ExecProblem::NoSuchFolder(folder));
+        if !matches!(files.node(&absolute("/", &directory)), Some(Node::Dir)) {
+            return Err(ExecProblem::NoSuchDirectory(directory));
         }
         let mut env = environment(container, &user, &host.hostname);
         env.extend(request.env);
-        let cwd = absolute("/", &folder);
+        let cwd = absolute("/", &directory);
         let launcher = Launcher {
             commands: &host.commands,
             files: &files,
@@ -213,7 +213,7 @@ impl MockEngine {
             },
             detached: false,
         };
-        if request.told {
+        if request.reported {
             state.events.emit(container, EventKind::Exec, None, now);
         }
         let (host, id) = (Arc::clone(host), container.id.clone());

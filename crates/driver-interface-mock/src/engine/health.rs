@@ -65,7 +65,7 @@ impl MockEngine {
             stdout: Output::Client(output.clone()),
             stderr: Output::Client(output),
             terminal: None,
-            told: false,
+            reported: false,
         };
         let exec = {
             let mut state = self.state();

@@ -3,14 +3,14 @@ use std::time::SystemTime;
 
 use driver_interface_types::{HealthCheck, ImageInfo, ImageRef, Namespace, RegistryCredentials, Signal};
 
-use crate::fs::{Tree, open_folders, stock_root};
+use crate::fs::{Tree, open_directories, stock_root};
 
 /// The default program of stock images: it sleeps until it is signalled.
 pub(crate) const IDLE: &str = "idle";
 
 /// Words in a repository or tag that mark an image as nonexistent.
 const MISSING_WORDS: [&str; 5] = ["missing", "no-such", "nonexistent", "does-not-exist", "not-there"];
-/// The word that marks a repository that nobody may read.
+/// The word that marks a repository that requires credentials.
 const DENIED_WORD: &str = "denied";
 /// The word that marks a repository that requires credentials.
 const PRIVATE_WORD: &str = "private";
@@ -92,10 +92,10 @@ impl Images {
 
     /// Adds an imported root file system, replacing any image of that name.
     pub(crate) fn import(&mut self, reference: &ImageRef, importer: Namespace, mut root: Tree) {
-        for folder in ["dev", "proc", "sys", "tmp", "etc"] {
-            root.mkdir_all(folder);
+        for directory in ["dev", "proc", "sys", "tmp", "etc"] {
+            root.mkdir_all(directory);
         }
-        root.open(open_folders());
+        root.open(open_directories());
         self.add(reference, Some(importer), Vec::new(), root);
     }
 
@@ -204,7 +204,7 @@ impl Images {
             .digest()
             .and_then(|digest| digest.split_once(':'))
             .map_or("", |(_, hex)| hex);
-        let made_up_digest = digest
+        let placeholder_digest = digest
             .chars()
             .next()
             .is_some_and(|first| digest.chars().all(|other| other == first));
@@ -217,7 +217,7 @@ impl Images {
         }
         let missing = host.ends_with(".invalid")
             || host == "localhost"
-            || made_up_digest
+            || placeholder_digest
             || MISSING_WORDS.iter().any(|word| name.contains(word));
         if missing {
             Err(PullRefusal::Missing)

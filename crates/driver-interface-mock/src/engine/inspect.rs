@@ -15,7 +15,7 @@ use super::{LogStore, MockEngine};
 use crate::fs::SharedTree;
 use crate::sync::lock;
 
-/// A container, volume or network on the engine, whoever created it.
+/// A container, volume or network on the engine, managed or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EngineObject {
@@ -31,10 +31,10 @@ pub struct EngineObject {
 
 impl EngineObject {
     /// Returns whether the resource is unmanaged, that is, not created by a driver of this interface.
-    pub fn is_foreign(&self) -> bool {
+    pub fn is_unmanaged(&self) -> bool {
         self.labels
             .get(label::MANAGED_BY)
-            .is_none_or(|maker| maker != label::MANAGED_BY_VALUE)
+            .is_none_or(|creator| creator != label::MANAGED_BY_VALUE)
     }
 }
 
@@ -89,7 +89,7 @@ impl MockEngine {
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid or taken.
-    pub fn add_foreign_container(
+    pub fn add_unmanaged_container(
         &self,
         name: &str,
         labels: &[(&str, &str)],
@@ -103,7 +103,7 @@ impl MockEngine {
         let container = Container {
             id: id.clone(),
             name: name.to_owned(),
-            config: ContainerConfig::new("foreign", "busybox"),
+            config: ContainerConfig::new("unmanaged", "busybox"),
             labels: owned(labels),
             created_at: state.creation_time(self.clock()),
             image: 0,
@@ -129,7 +129,7 @@ impl MockEngine {
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid or taken.
-    pub fn add_foreign_volume(
+    pub fn add_unmanaged_volume(
         &self,
         name: &str,
         labels: &[(&str, &str)],
@@ -151,7 +151,7 @@ impl MockEngine {
     ///
     /// # Errors
     /// `ConfigurationError` if the name is invalid.
-    pub fn add_foreign_network(
+    pub fn add_unmanaged_network(
         &self,
         name: &str,
         labels: &[(&str, &str)],
@@ -177,7 +177,7 @@ impl MockEngine {
 
     /// Makes the engine unreachable: every operation fails with `ConnectionError`, and `health_check` reports the
     /// reason. Containers keep running.
-    pub fn go_down(&self) {
+    pub fn stop_engine(&self) {
         let mut state = self.state();
         state.down = Some("the simulated engine is not running".to_owned());
         for container in state.containers.values() {
@@ -186,7 +186,7 @@ impl MockEngine {
     }
 
     /// Makes the engine reachable again.
-    pub fn come_up(&self) {
+    pub fn start_engine(&self) {
         self.state().down = None;
     }
 

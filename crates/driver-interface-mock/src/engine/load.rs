@@ -25,8 +25,8 @@ pub(crate) fn read_images(archive: &Bytes) -> Result<Vec<(Vec<ImageRef>, Image)>
             }
             // In older archives, layers can be links to those of other images.
             EntryKind::Link(target) => {
-                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-                if let Some(data) = files.get(&absolute(&format!("/{folder}"), &target)).cloned() {
+                let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+                if let Some(data) = files.get(&absolute(&format!("/{directory}"), &target)).cloned() {
                     files.insert(name, data);
                 }
             }
@@ -104,8 +104,8 @@ fn described(mut image: Image, config: &Value) -> Image {
     image.env = pairs
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    if let Some(folder) = text(run.get("WorkingDir")).filter(|folder| !folder.is_empty()) {
-        image.working_dir = folder;
+    if let Some(directory) = text(run.get("WorkingDir")).filter(|directory| !directory.is_empty()) {
+        image.working_dir = directory;
     }
     image.user = text(run.get("User")).filter(|user| !user.is_empty());
     let volumes = run.get("Volumes").and_then(Value::as_object);

@@ -16,14 +16,14 @@ const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Which of a container's lines are requested.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct LogSelection {
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
     pub(crate) since: Option<SystemTime>,
     pub(crate) until: Option<SystemTime>,
 }
 
-impl Wanted {
+impl LogSelection {
     fn takes(&self, line: &Line) -> bool {
         let selected = match line.stream {
             LogSource::Stdout => self.stdout,
@@ -128,10 +128,10 @@ impl LogStore {
     }
 
     /// Returns the number of the first line of a tail among the requested lines so far.
-    pub(crate) fn tail(&self, wanted: &Wanted, count: u64) -> u64 {
+    pub(crate) fn tail(&self, selection: &LogSelection, count: u64) -> u64 {
         let lines = lock(&self.lines);
         let own = lines.kept.iter().enumerate().rev();
-        let mut own = own.filter(|(_, line)| wanted.takes(line));
+        let mut own = own.filter(|(_, line)| selection.takes(line));
         match usize::try_from(count).unwrap_or(usize::MAX).checked_sub(1) {
             None => lines.end(),
             Some(skipped) => own
@@ -142,7 +142,7 @@ impl LogStore {
 
     /// Returns the first requested line from a position on, before another position and the end of a run, and the
     /// position after it.
-    pub(crate) fn next(&self, from: u64, before: u64, run: usize, wanted: &Wanted) -> Next {
+    pub(crate) fn next(&self, from: u64, before: u64, run: usize, selection: &LogSelection) -> Next {
         let lines = lock(&self.lines);
         let end = lines.runs.get(run).copied().unwrap_or(u64::MAX).min(before);
         if from > 0 && from < lines.dropped {
@@ -151,7 +151,7 @@ impl LogStore {
         let skipped = usize::try_from(from.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
         let later = lines.kept.iter().skip(skipped).zip(from.max(lines.dropped)..);
         let mut later = later.take_while(|(_, number)| *number < end);
-        match later.find(|(line, _)| wanted.takes(line)) {
+        match later.find(|(line, _)| selection.takes(line)) {
             Some((line, number)) => Next::Line {
                 time: line.time,
                 stream: line.stream,
@@ -186,7 +186,7 @@ impl LogStore {
     /// Returns the lines that the options request: the last ones before `now_at`, and all from there on.
     pub(crate) fn read(&self, options: &LogOptions, now_at: u64) -> String {
         let lines = lock(&self.lines);
-        let selected = Wanted {
+        let selected = LogSelection {
             stdout: options.stdout,
             stderr: options.stderr,
             since: options.since,
@@ -194,12 +194,12 @@ impl LogStore {
         };
         let old_count = usize::try_from(now_at.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
         let (mut old, mut new) = (LogText::new(options.tail), LogText::new(None));
-        let wanted = lines
+        let selection = lines
             .kept
             .iter()
             .enumerate()
             .filter(|(_, line)| selected.takes(line));
-        for (index, line) in wanted {
+        for (index, line) in selection {
             let text = if index < old_count { &mut old } else { &mut new };
             let chunk = LogChunk::new(line.stream, line.bytes.clone());
             text.push(&match options.timestamps {

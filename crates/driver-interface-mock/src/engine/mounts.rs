@@ -35,7 +35,7 @@ pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Ve
     }
     in_memory.retain(|mount| !taken.contains(&mount.target));
     mounts.extend(in_memory.into_iter().map(|mount| Mount {
-        tree: folder_in_memory(&mount, user),
+        tree: tmpfs_directory(&mount, user),
         read_only: false,
         options: options(&mount),
         target: mount.target,
@@ -43,7 +43,7 @@ pub(super) fn mounts_of(state: &mut State, id: &ContainerId, user: Caller) -> Ve
     mounts
 }
 
-fn folder_in_memory(mount: &TmpfsMount, user: Caller) -> SharedTree {
+fn tmpfs_directory(mount: &TmpfsMount, user: Caller) -> SharedTree {
     let mut tree = Tree::with_capacity(mount.size.saturating_mul(1 << 20));
     let meta = Meta {
         uid: mount.uid.unwrap_or(user.uid),
@@ -82,7 +82,7 @@ fn lasting_mounts(state: &mut State, id: &ContainerId) -> Vec<Mount> {
     for mount in &config.volumes {
         let target = absolute("/", &mount.target);
         let tree = match mount.mount_type() {
-            MountType::Bind => state.host_folder(&mount.source),
+            MountType::Bind => state.host_directory(&mount.source),
             _ => {
                 // The volume existed at creation, and cannot be removed while in use.
                 let Some(record) = state.volumes.get(&mount.source) else {

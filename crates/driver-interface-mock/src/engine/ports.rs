@@ -43,6 +43,6 @@ pub(super) fn ports_of(state: &State, id: &ContainerId) -> Result<Vec<PublishedP
 }
 
 fn collides(other: &PublishedPort, protocol: Protocol, ip: IpAddr, port: u16) -> bool {
-    let same_place = other.host_ip == ip || other.host_ip.is_unspecified() || ip.is_unspecified();
-    other.protocol == protocol && other.host_port == port && same_place
+    let same_location = other.host_ip == ip || other.host_ip.is_unspecified() || ip.is_unspecified();
+    other.protocol == protocol && other.host_port == port && same_location
 }

@@ -89,7 +89,7 @@ impl MockEngine {
         );
         process.cwd = working_dir;
         if config.tty {
-            // Its size is unknown, and nobody types.
+            // Its size is unknown, and there is no input.
             let terminal = Arc::new(Terminal::new(TtySize { columns: 0, rows: 0 }));
             process.stdin = terminal.input();
             process.terminal = Some(terminal);
@@ -178,7 +178,7 @@ async fn run_main(
     host.supervise(main, command.run(process)).await
 }
 
-/// Notifies the engine that a run has ended, even if the runtime drops the run's task.
+/// Notifies the engine that a run is over, even if the runtime drops the run's task.
 struct Ending {
     engine: std::sync::Weak<super::Shared>,
     id: ContainerId,
@@ -229,7 +229,7 @@ pub(super) fn environment(container: &Container, user: &User, hostname: &str) ->
     env
 }
 
-/// Resolves a user: numbers are used directly, names are looked up in the image's `/etc/passwd` and `/etc/group`.
+/// Resolves a user: numbers are used directly, names are resolved in the image's `/etc/passwd` and `/etc/group`.
 pub(super) fn find_user(text: &str, container: &Container) -> Result<User, StartProblem> {
     let root = lock(&container.root);
     let table = |path: &str| match root.node(path) {
@@ -253,12 +253,12 @@ pub(super) fn find_user(text: &str, container: &Container) -> Result<User, Start
         .ok_or_else(missing)?;
     let gid = match wanted_group {
         None => entry.as_ref().and_then(|fields| number(fields, 3)).unwrap_or(0),
-        Some(wanted) => {
+        Some(selection) => {
             let named = || {
                 let mut lines = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
-                number(&lines.find(|fields| fields.first() == Some(&wanted))?, 2)
+                number(&lines.find(|fields| fields.first() == Some(&selection))?, 2)
             };
-            wanted.parse().ok().or_else(named).ok_or_else(missing)?
+            selection.parse().ok().or_else(named).ok_or_else(missing)?
         }
     };
     let name = entry.and_then(|fields| fields.first().map(|name| (*name).to_owned()));

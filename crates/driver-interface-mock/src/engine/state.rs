@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) volumes: BTreeMap<String, VolumeRecord>,
     pub(crate) networks: BTreeMap<NetworkId, NetworkRecord>,
     /// The directories of the simulated host that containers have mounted.
-    pub(crate) host_folders: BTreeMap<String, SharedTree>,
+    pub(crate) host_directories: BTreeMap<String, SharedTree>,
     pub(crate) images: Images,
     pub(crate) events: EventLog,
     subnets: Subnets,
@@ -137,7 +137,7 @@ impl State {
             containers: Containers::default(),
             volumes: BTreeMap::new(),
             networks: BTreeMap::new(),
-            host_folders: BTreeMap::new(),
+            host_directories: BTreeMap::new(),
             images: Images::stock(),
             events: EventLog::default(),
             subnets: Subnets::default(),
@@ -171,8 +171,8 @@ impl State {
 
     /// Returns the containers of a namespace with these labels, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
-        let wanted = [&selector(namespace), labels].concat();
-        self.containers.labelled(&wanted)
+        let required = [&selector(namespace), labels].concat();
+        self.containers.labelled(&required)
     }
 
     pub(crate) fn volume(&self, namespace: &Namespace, id: &str) -> Option<&VolumeRecord> {
@@ -204,13 +204,13 @@ impl State {
             .filter(|record| belongs(&record.labels, namespace))
     }
 
-    pub(crate) fn host_folder(&mut self, path: &str) -> SharedTree {
-        let folder = self.host_folders.entry(path.to_owned()).or_insert_with(|| {
+    pub(crate) fn host_directory(&mut self, path: &str) -> SharedTree {
+        let directory = self.host_directories.entry(path.to_owned()).or_insert_with(|| {
             let mut tree = Tree::default();
             tree.set_meta("", Meta::SHARED);
             tree.shared()
         });
-        Arc::clone(folder)
+        Arc::clone(directory)
     }
 
     /// Allocates an address on a network that no running container has.
@@ -256,8 +256,8 @@ impl Container {
 
     /// Returns the signal that asks its main process to exit.
     pub(crate) fn stop_signal(&self) -> Signal {
-        let asked = self.config.stop_signal.and_then(Signal::of);
-        asked.unwrap_or(Signal::Term)
+        let requested = self.config.stop_signal.and_then(Signal::of);
+        requested.unwrap_or(Signal::Term)
     }
 
     pub(crate) fn ip_address(&self) -> Option<IpAddr> {
@@ -327,7 +327,7 @@ pub(crate) fn new_volume(
 ) -> VolumeRecord {
     let mut tree = Tree::default();
     if let Some(VolumeOwner { uid, gid }) = owner {
-        let usual = Meta::FOLDER;
+        let usual = Meta::DIRECTORY;
         tree.set_meta("", Meta { uid, gid, ..usual });
     }
     let mut volume = Volume::new(id, "local", created_at);

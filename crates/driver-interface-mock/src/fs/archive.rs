@@ -18,7 +18,7 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) enum EntryKind {
-    Folder,
+    Directory,
     File(Bytes),
     Link(String),
     /// A hard link to an earlier entry.
@@ -61,7 +61,7 @@ impl Entries {
             },
         };
         let kind = match entry.kind {
-            TarKind::Directory => EntryKind::Folder,
+            TarKind::Directory => EntryKind::Directory,
             TarKind::File => EntryKind::File(data),
             TarKind::Symlink => EntryKind::Link(entry.link),
             TarKind::HardLink => EntryKind::SameAs(entry.link),
@@ -102,10 +102,10 @@ pub(crate) struct UnpackProblem {
 }
 
 /// Unpacks an archive into a directory. Names and links that lead out of it are resolved inside the container.
-pub(crate) fn unpack(files: &FileSystem, folder: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
+pub(crate) fn unpack(files: &FileSystem, directory: &str, archive: &Bytes) -> Result<(), UnpackProblem> {
     for entry in Entries::new(archive) {
         let entry = entry.map_err(|text| UnpackProblem {
-            path: folder.to_owned(),
+            path: directory.to_owned(),
             errno: None,
             text,
         })?;
@@ -113,33 +113,33 @@ pub(crate) fn unpack(files: &FileSystem, folder: &str, archive: &Bytes) -> Resul
         if name == "/" {
             continue;
         }
-        let place = format!("{}{name}", folder.trim_end_matches('/'));
+        let location = format!("{}{name}", directory.trim_end_matches('/'));
         let failed = |errno: Errno| UnpackProblem {
-            path: place.clone(),
+            path: location.clone(),
             errno: Some(errno),
             text: "",
         };
         for (at, _) in name.match_indices('/').skip(1) {
             let above = format!(
                 "{}{}",
-                folder.trim_end_matches('/'),
+                directory.trim_end_matches('/'),
                 name.get(..at).unwrap_or_default()
             );
             if files.node(&above).is_none() {
-                files.put(&above, Node::Dir, Meta::FOLDER).map_err(failed)?;
+                files.put(&above, Node::Dir, Meta::DIRECTORY).map_err(failed)?;
             }
         }
         let node = match entry.kind {
-            EntryKind::Folder => Node::Dir,
+            EntryKind::Directory => Node::Dir,
             EntryKind::File(data) => Node::File(data.to_vec().into()),
             EntryKind::Link(target) => Node::Link(target),
             EntryKind::SameAs(other) => {
-                let other = format!("{}{}", folder.trim_end_matches('/'), absolute("/", &other));
+                let other = format!("{}{}", directory.trim_end_matches('/'), absolute("/", &other));
                 files.plain_node(&other).ok_or_else(|| failed(Errno::NotFound))?
             }
             EntryKind::Other => continue,
         };
-        files.put(&place, node, entry.meta).map_err(failed)?;
+        files.put(&location, node, entry.meta).map_err(failed)?;
     }
     Ok(())
 }
@@ -160,11 +160,11 @@ fn pack_into(pieces: &mut Vec<Bytes>, files: &FileSystem, path: &str, name: &str
     let meta = files.meta(path).unwrap_or(Meta::FILE);
     match files.node(path) {
         Some(Node::Dir) => {
-            let folder = format!("{}/", name.trim_end_matches('/'));
-            pieces.push(header(&folder, b'5', 0, meta, ""));
+            let directory = format!("{}/", name.trim_end_matches('/'));
+            pieces.push(header(&directory, b'5', 0, meta, ""));
             for below in files.list(path).unwrap_or_default() {
-                let place = format!("{}/{below}", path.trim_end_matches('/'));
-                pack_into(pieces, files, &place, &format!("{folder}{below}"), false);
+                let location = format!("{}/{below}", path.trim_end_matches('/'));
+                pack_into(pieces, files, &location, &format!("{directory}{below}"), false);
             }
         }
         Some(Node::File(data)) => {
@@ -223,8 +223,8 @@ fn put_block(out: &mut BytesMut, name: &str, kind: u8, size: u64, meta: Meta, li
     put(b"ustar  ", BLOCK);
     let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
     let sum = format!("{sum:06o}\0 ");
-    if let Some(place) = block.get_mut(148..156) {
-        place.copy_from_slice(sum.as_bytes());
+    if let Some(location) = block.get_mut(148..156) {
+        location.copy_from_slice(sum.as_bytes());
     }
     out.put_slice(&block);
 }

@@ -1,7 +1,7 @@
 use super::Tree;
 
 /// Returns the world-writable directories of a typical image.
-pub(crate) fn open_folders() -> &'static [&'static str] {
+pub(crate) fn open_directories() -> &'static [&'static str] {
     &["tmp", "var/tmp", "dev/shm"]
 }
 
@@ -9,7 +9,7 @@ pub(crate) fn open_folders() -> &'static [&'static str] {
 /// table provides.
 pub(crate) fn stock_root() -> Tree {
     let mut root = Tree::default();
-    for folder in [
+    for directory in [
         "bin",
         "dev/shm",
         "etc",
@@ -31,12 +31,12 @@ pub(crate) fn stock_root() -> Tree {
         "var/log",
         "var/tmp",
     ] {
-        root.mkdir_all(folder);
+        root.mkdir_all(directory);
     }
     for device in ["null", "zero", "full", "random", "urandom"] {
         root.put(&format!("dev/{device}"), Vec::new());
     }
-    root.open(open_folders());
+    root.open(open_directories());
     root.put("etc/passwd", PASSWD.into());
     root.put("etc/group", GROUP.into());
     root

@@ -28,9 +28,9 @@ impl FileSystem {
                 }
                 _ => {}
             }
-            let place = format!("{done}/{part}");
+            let location = format!("{done}/{part}");
             let is_last = rest.iter().all(|part| part.is_empty());
-            match self.plain_node(&place) {
+            match self.plain_node(&location) {
                 Some(Node::Link(target)) if follow_last || !is_last => {
                     links += 1;
                     if links > MOST_LINKS {
@@ -43,7 +43,7 @@ impl FileSystem {
                         rest.push_front(part.to_owned());
                     }
                 }
-                _ => done = place,
+                _ => done = location,
             }
         }
         Ok(if done.is_empty() { "/".to_owned() } else { done })

@@ -38,7 +38,7 @@ impl Meta {
     };
 
     /// A directory owned by root.
-    pub(crate) const FOLDER: Self = Self {
+    pub(crate) const DIRECTORY: Self = Self {
         uid: 0,
         gid: 0,
         mode: 0o755,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use archive::{Entries, EntryKind, SharedFile, pack, unpack};
 pub(crate) use errno::Errno;
-pub(crate) use image_root::{open_folders, stock_root};
+pub(crate) use image_root::{open_directories, stock_root};
 pub(crate) use meta::{Access, Caller, Meta};
 pub(crate) use tar::{apply_layer, read_tar};
 pub(crate) use tree::{Node, SharedTree, Tree};
@@ -54,9 +54,9 @@ impl FileSystem {
                 .iter()
                 .skip(index + 1)
                 .find(|other| rest_of(&mount.target, &other.target).is_some());
-            let place = below.and_then(|below| Some((below, rest_of(&mount.target, &below.target)?)));
-            if let Some((below, place)) = place {
-                lock(&below.tree).mkdir_all(&place);
+            let location = below.and_then(|below| Some((below, rest_of(&mount.target, &below.target)?)));
+            if let Some((below, location)) = location {
+                lock(&below.tree).mkdir_all(&location);
             }
         }
         Self {
@@ -127,13 +127,13 @@ impl FileSystem {
         let (mount, rest) = self.writable(path)?;
         let mut tree = lock(&mount.tree);
         tree.mkdir(&rest)?;
-        tree.set_meta(&rest, self.caller.owning(Meta::FOLDER));
+        tree.set_meta(&rest, self.caller.owning(Meta::DIRECTORY));
         Ok(())
     }
 
     /// Creates a symbolic link.
     pub(crate) fn make_link(&self, path: &str, target: &str) -> Result<(), Errno> {
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
         if tree.node(&rest).is_some() {
             return Err(Errno::Exists);
@@ -169,14 +169,14 @@ impl FileSystem {
         if self.plain_node(&self.resolve(path, false)?).is_none() {
             return Err(Errno::NotFound);
         }
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         lock(&mount.tree).remove(&rest, recursive)
     }
 
     /// Puts a node at a path, replacing any existing one. A directory never replaces anything else, nor the other
     /// way round.
     pub(crate) fn put(&self, path: &str, node: Node, meta: Meta) -> Result<(), Errno> {
-        let (mount, rest) = self.own_place(path)?;
+        let (mount, rest) = self.own_location(path)?;
         let mut tree = lock(&mount.tree);
         match (tree.node(&rest), &node) {
             (Some(Node::Dir), Node::Dir) => {
@@ -225,18 +225,18 @@ impl FileSystem {
     }
 
     /// Returns the location of a path itself, which may be a link, in a writable directory.
-    fn own_place(&self, path: &str) -> Result<(&Mount, String), Errno> {
+    fn own_location(&self, path: &str) -> Result<(&Mount, String), Errno> {
         let path = self.resolve(path, false)?;
         let (mount, rest) = self.below(&path)?;
         let tree = lock(&mount.tree);
         let parent = rest.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let Some(folder @ Node::Dir) = tree.node(parent) else {
+        let Some(directory @ Node::Dir) = tree.node(parent) else {
             return Err(tree.missing(&rest));
         };
         if mount.read_only {
             return Err(Errno::ReadOnly);
         }
-        self.check(tree.meta(parent, &folder), Access::Write)?;
+        self.check(tree.meta(parent, &directory), Access::Write)?;
         drop(tree);
         Ok((mount, rest))
     }
@@ -248,7 +248,7 @@ impl FileSystem {
         let parent = rest.rsplit_once('/').map_or("", |(parent, _)| parent);
         let meta = match (tree.node(&rest), tree.node(parent)) {
             (Some(node), _) => tree.meta(&rest, &node),
-            (None, Some(folder @ Node::Dir)) => tree.meta(parent, &folder),
+            (None, Some(directory @ Node::Dir)) => tree.meta(parent, &directory),
             (None, _) => return Err(tree.missing(&rest)),
         };
         if mount.read_only {
@@ -276,8 +276,8 @@ impl FileSystem {
 }
 
 /// Returns the rest of a path below a directory, or `None` if it is not below it.
-fn rest_of(path: &str, folder: &str) -> Option<String> {
-    let rest = path.strip_prefix(folder.trim_end_matches('/'))?;
+fn rest_of(path: &str, directory: &str) -> Option<String> {
+    let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
     if rest.is_empty() {
         return Some(String::new());
     }

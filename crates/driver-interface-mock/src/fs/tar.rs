@@ -8,19 +8,19 @@ use super::{Meta, Node, Tree};
 pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static str> {
     for entry in Entries::new(archive) {
         let entry = entry?;
-        let place = super::absolute("/", &entry.name);
-        let place = place.trim_start_matches('/');
-        if place.is_empty() {
+        let location = super::absolute("/", &entry.name);
+        let location = location.trim_start_matches('/');
+        if location.is_empty() {
             tree.set_meta("", entry.meta);
             continue;
         }
-        if let Some((above, _)) = place.rsplit_once('/') {
+        if let Some((above, _)) = location.rsplit_once('/') {
             tree.mkdir_all(above);
         }
         let node = match entry.kind {
-            EntryKind::Folder => {
-                tree.mkdir_all(place);
-                tree.set_meta(place, entry.meta);
+            EntryKind::Directory => {
+                tree.mkdir_all(location);
+                tree.set_meta(location, entry.meta);
                 continue;
             }
             EntryKind::File(data) => Node::File(data.to_vec().into()),
@@ -35,8 +35,8 @@ pub(crate) fn read_tar(tree: &mut Tree, archive: &Bytes) -> Result<(), &'static 
             EntryKind::Other => continue,
         };
         // A layer's entry replaces a directory at its path.
-        let _ = tree.remove(place, true);
-        tree.insert(place, node, entry.meta)
+        let _ = tree.remove(location, true);
+        tree.insert(location, node, entry.meta)
             .map_err(|_| "the archive has a file and a directory at the same path")?;
     }
     Ok(())
@@ -48,15 +48,15 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
     const DELETED: &str = ".wh.";
     const EMPTIED: &str = ".wh..wh..opq";
     for entry in Entries::new(archive) {
-        let place = super::absolute("/", &entry?.name);
-        let place = place.trim_start_matches('/');
-        let (folder, name) = place.rsplit_once('/').unwrap_or(("", place));
+        let location = super::absolute("/", &entry?.name);
+        let location = location.trim_start_matches('/');
+        let (directory, name) = location.rsplit_once('/').unwrap_or(("", location));
         if name == EMPTIED {
-            for below in tree.list(folder).unwrap_or_default() {
-                let _ = tree.remove(format!("{folder}/{below}").trim_start_matches('/'), true);
+            for below in tree.list(directory).unwrap_or_default() {
+                let _ = tree.remove(format!("{directory}/{below}").trim_start_matches('/'), true);
             }
         } else if let Some(name) = name.strip_prefix(DELETED) {
-            let _ = tree.remove(format!("{folder}/{name}").trim_start_matches('/'), true);
+            let _ = tree.remove(format!("{directory}/{name}").trim_start_matches('/'), true);
         }
     }
     read_tar(tree, archive)?;
@@ -67,10 +67,10 @@ pub(crate) fn apply_layer(tree: &mut Tree, archive: &Bytes) -> Result<(), &'stat
 impl Tree {
     /// Makes the directories that are usually world-writable in an image so, unless they have explicit
     /// permissions.
-    pub(crate) fn open(&mut self, folders: &[&str]) {
-        for folder in folders {
-            if matches!(self.node(folder), Some(Node::Dir)) && !self.has_meta(folder) {
-                self.set_meta(folder, Meta::SHARED);
+    pub(crate) fn open(&mut self, directories: &[&str]) {
+        for directory in directories {
+            if matches!(self.node(directory), Some(Node::Dir)) && !self.has_meta(directory) {
+                self.set_meta(directory, Meta::SHARED);
             }
         }
     }

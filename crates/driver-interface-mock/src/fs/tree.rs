@@ -58,7 +58,7 @@ impl Tree {
 
     pub(crate) fn meta(&self, path: &str, node: &Node) -> Meta {
         let usual = match node {
-            Node::Dir => Meta::FOLDER,
+            Node::Dir => Meta::DIRECTORY,
             Node::File(_) | Node::Link(_) => Meta::FILE,
         };
         self.metas.get(path).copied().unwrap_or(usual)
@@ -154,8 +154,8 @@ impl Tree {
         if data.len() < end {
             data.resize(end, 0);
         }
-        if let Some(place) = data.get_mut(start..end) {
-            place.copy_from_slice(bytes);
+        if let Some(location) = data.get_mut(start..end) {
+            location.copy_from_slice(bytes);
         }
         self.used += growth;
         Ok(end as u64)

@@ -41,7 +41,7 @@ where
 pub(crate) struct CommandTable(Arc<BTreeMap<String, Arc<dyn MockCommand>>>);
 
 /// The usual program directories. Every program of the table is considered to be in all of them.
-const PROGRAM_FOLDERS: [&str; 6] = [
+const PROGRAM_DIRECTORIES: [&str; 6] = [
     "/bin/",
     "/usr/bin/",
     "/sbin/",
@@ -61,14 +61,16 @@ impl CommandTable {
 
     /// Returns whether a path is in one of the usual program directories.
     pub(crate) fn stands_for(path: &str) -> bool {
-        PROGRAM_FOLDERS.iter().any(|folder| path.starts_with(folder))
+        PROGRAM_DIRECTORIES
+            .iter()
+            .any(|directory| path.starts_with(directory))
     }
 
     /// Finds a program by its name, or by its path in one of the usual program directories.
     pub(crate) fn find(&self, program: &str) -> Option<Arc<dyn MockCommand>> {
-        let name = PROGRAM_FOLDERS
+        let name = PROGRAM_DIRECTORIES
             .iter()
-            .find_map(|folder| program.strip_prefix(folder))
+            .find_map(|directory| program.strip_prefix(directory))
             .unwrap_or(program);
         self.0.get(name).cloned()
     }

@@ -27,7 +27,7 @@ pub(crate) struct Host {
     /// Whether the main process is not the first process.
     has_init: bool,
     /// The container and its engine, for everything outside this kernel.
-    place: (Weak<Shared>, ContainerId),
+    location: (Weak<Shared>, ContainerId),
     table: Mutex<Table>,
     frozen: watch::Sender<bool>,
 }
@@ -81,7 +81,7 @@ impl Host {
         user: User,
         config: ContainerConfig,
         clock: Clock,
-        place: (Weak<Shared>, ContainerId),
+        location: (Weak<Shared>, ContainerId),
     ) -> Self {
         let has_init = config.init != Some(false);
         let table = Table {
@@ -106,7 +106,7 @@ impl Host {
             clock,
             ulimits: config.ulimits,
             has_init,
-            place,
+            location,
             table: Mutex::new(table),
             frozen: watch::Sender::new(false),
         }
@@ -235,7 +235,7 @@ impl Host {
 
     /// Resolves a name in the container.
     pub(crate) fn address_of(&self, name: &str) -> Option<String> {
-        let (engine, id) = &self.place;
+        let (engine, id) = &self.location;
         address_of(&*engine.upgrade()?, id, name)
     }
 

@@ -162,7 +162,7 @@ pub(super) fn keyboard() -> (mpsc::Sender<Bytes>, Input) {
     (keys, Input::Terminal(Reader::of(receiver)))
 }
 
-/// Creates a pipe. Writers wait while it is full and fail once nobody can read it. It ends once nobody can write
+/// Creates a pipe. Writers wait while it is full and fail once it has no readers. It ends once nobody can write
 /// to it.
 pub(crate) fn pipe() -> (Output, Input) {
     let (sender, receiver) = mpsc::channel(PIPE_CHUNKS);

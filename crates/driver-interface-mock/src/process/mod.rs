@@ -122,7 +122,7 @@ impl MockProcess {
     /// Writes to its standard output.
     ///
     /// # Errors
-    /// If the output is a pipe that nobody reads, or the file system is full.
+    /// If the output is a pipe without readers, or the file system is full.
     pub async fn print(&self, text: impl AsRef<[u8]> + Send) -> std::io::Result<()> {
         Ok(self.stdout.write(text.as_ref()).await?)
     }
@@ -194,8 +194,8 @@ impl MockProcess {
     /// # Errors
     /// If the directory does not exist, the file system is read-only or full, or the user lacks permission.
     pub fn write_file(&self, path: &str, content: &[u8]) -> std::io::Result<()> {
-        let (tree, place) = self.files.create(&self.path(path), true)?;
-        crate::sync::lock(&tree).write(&place, Some(0), content)?;
+        let (tree, location) = self.files.create(&self.path(path), true)?;
+        crate::sync::lock(&tree).write(&location, Some(0), content)?;
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl MockProcess {
     }
 
     pub(crate) async fn say(&self, text: impl fmt::Display + Send) {
-        // If this fails, there is nobody to report it to.
+        // If this fails, there is no caller to report it to.
         let _ = self.stderr.write(format!("{text}\n").as_bytes()).await;
     }
 

@@ -28,8 +28,8 @@ impl MockProcess {
             "/dev/stderr" => Ok(self.stderr.clone()),
             _ if path.starts_with("/proc/") || path.starts_with("/sys/") => Err(Errno::NotFound),
             _ => {
-                let (tree, place) = self.files.create(&path, !append)?;
-                Ok(Output::File(FileOutput::new(tree, place, append)))
+                let (tree, location) = self.files.create(&path, !append)?;
+                Ok(Output::File(FileOutput::new(tree, location, append)))
             }
         }
     }

@@ -76,10 +76,10 @@ impl Launcher<'_> {
         if word.contains('/') {
             return self.at(word);
         }
-        let folders = self.path.unwrap_or(DEFAULT_PATH).split(':');
-        let paths: Vec<String> = folders
-            .map(|folder| if folder.is_empty() { "." } else { folder })
-            .map(|folder| format!("{}/{word}", folder.trim_end_matches('/')))
+        let directories = self.path.unwrap_or(DEFAULT_PATH).split(':');
+        let paths: Vec<String> = directories
+            .map(|directory| if directory.is_empty() { "." } else { directory })
+            .map(|directory| format!("{}/{word}", directory.trim_end_matches('/')))
             .collect();
         // The table counts as being in all of the usual directories at once, so a script in any of them takes
         // precedence.
@@ -101,31 +101,34 @@ impl Launcher<'_> {
         if self.is_script(path) {
             return Ok(Located::File(path.to_owned()));
         }
-        let place = absolute(self.cwd, path);
-        if let Some(command) = self.commands.find(&place) {
+        let location = absolute(self.cwd, path);
+        if let Some(command) = self.commands.find(&location) {
             return Ok(Located::Command(command));
         }
-        match self.files.node(&place) {
+        match self.files.node(&location) {
             // Programs of an image that are not in the table cannot be simulated.
-            Some(Node::File(_)) if CommandTable::stands_for(&place) => Err(LaunchError::NotFound),
-            Some(Node::File(_)) if self.may_execute(&place) => Ok(Located::File(path.to_owned())),
+            Some(Node::File(_)) if CommandTable::stands_for(&location) => Err(LaunchError::NotFound),
+            Some(Node::File(_)) if self.may_execute(&location) => Ok(Located::File(path.to_owned())),
             Some(Node::File(_) | Node::Dir) => Err(LaunchError::Denied),
             Some(Node::Link(_)) | None => Err(LaunchError::NotFound),
         }
     }
 
     fn is_script(&self, path: &str) -> bool {
-        let place = absolute(self.cwd, path);
+        let location = absolute(self.cwd, path);
         let has_shebang =
-            matches!(self.files.node(&place), Some(Node::File(data)) if data.starts_with(SHEBANG));
-        has_shebang && self.may_execute(&place)
+            matches!(self.files.node(&location), Some(Node::File(data)) if data.starts_with(SHEBANG));
+        has_shebang && self.may_execute(&location)
     }
 
     /// Returns whether the user may execute a file. Not even root may execute a file without any execute
     /// permission.
-    fn may_execute(&self, place: &str) -> bool {
-        let anybody = self.files.meta(place).is_some_and(|meta| meta.mode & 0o111 != 0);
-        anybody && self.files.may(place, Access::Execute)
+    fn may_execute(&self, location: &str) -> bool {
+        let executable = self
+            .files
+            .meta(location)
+            .is_some_and(|meta| meta.mode & 0o111 != 0);
+        executable && self.files.may(location, Access::Execute)
     }
 
     /// Loads a located program. A script is replaced by its interpreter with the script's path as an argument.

@@ -199,7 +199,7 @@ impl Signal {
 
     /// Returns the message that a shell prints about a child ended by this signal. Some signals are too common to
     /// be reported.
-    pub(crate) fn obituary(self) -> Option<&'static str> {
+    pub(crate) fn description(self) -> Option<&'static str> {
         match self {
             Self::Hup => Some("Hangup"),
             Self::Quit => Some("Quit"),

@@ -254,11 +254,11 @@ impl Shell {
                     next.extend(self.process.node(&path).map(|_| path));
                     continue;
                 }
-                let folder = if base.is_empty() { "." } else { base.as_str() };
+                let directory = if base.is_empty() { "." } else { base.as_str() };
                 let names = self
                     .process
                     .files
-                    .list(&self.process.path(folder))
+                    .list(&self.process.path(directory))
                     .unwrap_or_default();
                 let fitting = names.into_iter().filter(|name| {
                     let hidden = name.starts_with('.') && !text.starts_with('.');
@@ -272,7 +272,7 @@ impl Shell {
     }
 
     /// Returns whether a path is a directory, for `cd` and tests.
-    pub(super) fn is_folder(&self, path: &str) -> bool {
+    pub(super) fn is_directory(&self, path: &str) -> bool {
         matches!(self.process.node(path), Some(Node::Dir))
     }
 }

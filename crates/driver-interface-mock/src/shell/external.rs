@@ -100,12 +100,12 @@ impl Shell {
     }
 
     /// Reports why a program cannot be run.
-    async fn cannot_run(&mut self, name: &str, place: &str, problem: LaunchError) {
+    async fn cannot_run(&mut self, name: &str, location: &str, problem: LaunchError) {
         let reason = match problem {
             LaunchError::NotFound => "not found".to_owned(),
             other => other.to_string(),
         };
-        self.complain(&format!("{place}{name}: {reason}")).await;
+        self.complain(&format!("{location}{name}: {reason}")).await;
         self.status = problem.exit_code();
     }
 }

@@ -35,8 +35,8 @@ impl Shell {
     /// Sets the status to that of a child, with a message if a signal ended it.
     pub(super) async fn note_exit(&mut self, exit: Exit) {
         self.status = exit.code;
-        if let Some(obituary) = exit.signal.and_then(Signal::obituary) {
-            self.process.say(obituary).await;
+        if let Some(description) = exit.signal.and_then(Signal::description) {
+            self.process.say(description).await;
         }
     }
 
@@ -109,7 +109,7 @@ impl Shell {
 
     /// Waits for jobs. A signal with a trap ends the wait.
     pub(super) async fn wait_for(&mut self, pids: &[u32]) -> Run {
-        let wanted: Vec<Arc<Entry>> = if pids.is_empty() {
+        let required: Vec<Arc<Entry>> = if pids.is_empty() {
             self.jobs.clone()
         } else {
             self.jobs
@@ -118,12 +118,12 @@ impl Shell {
                 .cloned()
                 .collect()
         };
-        self.status = if pids.is_empty() || !wanted.is_empty() {
+        self.status = if pids.is_empty() || !required.is_empty() {
             0
         } else {
             127
         };
-        for job in wanted {
+        for job in required {
             let shell = Arc::clone(&self.process.entry);
             let exit = tokio::select! {
                 biased;

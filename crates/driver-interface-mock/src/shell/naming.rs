@@ -12,7 +12,7 @@ impl Shell {
             Some("-") => old,
             Some(path) => path.to_owned(),
         };
-        if !self.is_folder(&target) {
+        if !self.is_directory(&target) {
             self.complain(&format!(
                 "cd: line 0: can't cd to {target}: No such file or directory"
             ))

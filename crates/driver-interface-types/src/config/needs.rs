@@ -16,7 +16,7 @@ impl ContainerConfig {
     /// ```
     pub fn needs(&self) -> Vec<(&'static str, ConfigFeature)> {
         use ConfigFeature as Needs;
-        let asked = [
+        let requested = [
             (self.entrypoint.is_some(), "entrypoint", Needs::ProcessSetup),
             (self.working_dir.is_some(), "workingDir", Needs::ProcessSetup),
             (self.hostname.is_some(), "hostname", Needs::ProcessSetup),
@@ -50,8 +50,8 @@ impl ContainerConfig {
             (!self.devices.is_empty(), "devices", Needs::Devices),
             (self.gpus.is_some(), "gpus", Needs::Gpus),
         ];
-        let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked);
-        asked.map(|(_, path, feature)| (path, feature)).collect()
+        let requested = requested.into_iter().filter(|(is_requested, ..)| *is_requested);
+        requested.map(|(_, path, feature)| (path, feature)).collect()
     }
 
     /// Refuses a config with a feature that the driver does not declare. Drivers call it first, so that no

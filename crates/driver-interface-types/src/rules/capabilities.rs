@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_capabilities_is_sorted_and_without_twins() {
+    fn the_list_of_capabilities_is_sorted_and_without_duplicates() {
         assert!(CAPABILITIES.is_sorted_by(|one, next| one < next));
         assert_eq!(CAPABILITIES.len(), 41);
     }

@@ -132,7 +132,7 @@ fn merge_values(schema: &mut Value, more: Value) {
                 merge_values(fields.entry(name).or_insert(Value::Null), value);
             }
         }
-        (place, value) => *place = value,
+        (location, value) => *location = value,
     }
 }
 

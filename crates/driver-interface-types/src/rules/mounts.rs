@@ -10,7 +10,7 @@ use super::{Findings, Verdict, codes, refuse};
 use crate::{MountType, TmpfsMount, VolumeMount};
 
 /// Directories of a container that belong to the kernel.
-const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
+const KERNEL_DIRECTORIES: &[&str] = &["/proc", "/sys", "/dev"];
 
 /// Checks that the targets of volumes and bind mounts are unique.
 pub(crate) fn unique_mounts(mounts: &[VolumeMount], found: &mut Findings<'_>) {
@@ -27,7 +27,7 @@ pub(crate) fn unique_tmpfs(mounts: &[TmpfsMount], found: &mut Findings<'_>) {
 fn unique_targets<'a>(list: &str, targets: impl Iterator<Item = &'a str>, found: &mut Findings<'_>) {
     let mut first_with = BTreeMap::new();
     for (index, target) in targets.enumerate() {
-        if place_in_container(target).is_err() {
+        if location_in_container(target).is_err() {
             continue;
         }
         let first = *first_with.entry(normalised(target)).or_insert(index);
@@ -73,26 +73,29 @@ fn source_of(mount: &VolumeMount, bind_problem: impl Fn(&str) -> Option<String>)
     }
 }
 
-pub(crate) fn place_in_container(path: &str) -> Verdict {
+pub(crate) fn location_in_container(path: &str) -> Verdict {
     clean_path(path)?;
-    let place = normalised(path).unwrap_or_default();
+    let location = normalised(path).unwrap_or_default();
     if path.contains("//") || path.contains("/./") || path.ends_with("/.") {
         let message = format!(
             "must not contain empty or `.` components: write {}",
-            shown(&place)
+            shown(&location)
         );
         return refuse(codes::NOT_NORMALISED, message);
     }
-    if place == "/" {
+    if location == "/" {
         return refuse(
             codes::FORBIDDEN_TARGET,
             "must not be `/`: it would hide the image",
         );
     }
-    if let Some(folder) = KERNEL_FOLDERS.iter().find(|folder| is_within(&place, folder)) {
+    if let Some(directory) = KERNEL_DIRECTORIES
+        .iter()
+        .find(|directory| is_within(&location, directory))
+    {
         return refuse(
             codes::FORBIDDEN_TARGET,
-            format!("must not be in `{folder}`, which belongs to the kernel"),
+            format!("must not be in `{directory}`, which belongs to the kernel"),
         );
     }
     Ok(())

@@ -16,11 +16,11 @@ pub fn normalised(path: &str) -> Option<String> {
     Some(if out.is_empty() { "/".to_owned() } else { out })
 }
 
-/// Returns whether `path` is `folder` or inside it. Both must be normalised.
-pub fn is_within(path: &str, folder: &str) -> bool {
-    folder == "/"
+/// Returns whether `path` is `directory` or inside it. Both must be normalised.
+pub fn is_within(path: &str, directory: &str) -> bool {
+    directory == "/"
         || path
-            .strip_prefix(folder)
+            .strip_prefix(directory)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_holds_itself_and_what_is_below_but_not_its_neighbours() {
+    fn a_directory_holds_itself_and_what_is_below_but_not_its_neighbours() {
         assert!(is_within("/etc", "/etc") && is_within("/etc/ssl", "/etc") && is_within("/etc", "/"));
         assert!(!is_within("/etcetera", "/etc") && !is_within("/", "/etc"));
     }

@@ -83,10 +83,10 @@ pub(crate) fn soft_limit(soft: u64, hard: u64) -> Verdict {
 /// Checks that no two ports are published at the same host address and port.
 pub(crate) fn ports(ports: &[PortMapping], found: &mut Findings<'_>) {
     found.at_most(MAX_PORTS, "ports", ports.len());
-    let (mut mappings, mut places) = (BTreeSet::new(), BTreeSet::new());
+    let (mut mappings, mut locations) = (BTreeSet::new(), BTreeSet::new());
     for (index, mapping) in ports.iter().enumerate() {
         match mapping.host_port {
-            Some(host) if host != 0 && !places.insert((mapping.host_ip, host, mapping.protocol)) => {
+            Some(host) if host != 0 && !locations.insert((mapping.host_ip, host, mapping.protocol)) => {
                 let message = format!("must not be a duplicate: {host} is used by an earlier entry");
                 found.note(format!("[{index}].hostPort"), refuse(codes::DUPLICATE, message));
             }
@@ -161,8 +161,8 @@ pub(crate) fn device_id(id: &str) -> Verdict {
 
 /// Checks the device path inside a container.
 pub(crate) fn inner_device(path: &str) -> Verdict {
-    let place = normalised(path).filter(|place| is_within(place, "/dev") && place != "/dev");
-    if place.as_deref() != Some(path) || path.contains(|c: char| c.is_control() || c == ':') {
+    let location = normalised(path).filter(|location| is_within(location, "/dev") && location != "/dev");
+    if location.as_deref() != Some(path) || path.contains(|c: char| c.is_control() || c == ':') {
         let message = format!(
             "must be the normalised path of a device in `/dev`; got {}",
             shown(path)

@@ -1,4 +1,4 @@
-//! Why a container exited before it was ready, as far as its exit code and its log tell.
+//! Why a container exited before it was ready, as far as its exit code and its log show.
 
 use driver_interface_errors::Hint;
 

@@ -18,10 +18,10 @@ pub(crate) struct Watch<'a, D: ?Sized> {
     driver: &'a D,
     operation: &'static str,
     id: &'a ContainerId,
-    seen: Mutex<Seen>,
+    observed: Mutex<Observed>,
 }
 
-struct Seen {
+struct Observed {
     last: Option<ContainerInstance>,
     pause: Duration,
 }
@@ -32,7 +32,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
             driver,
             operation,
             id,
-            seen: Mutex::new(Seen {
+            observed: Mutex::new(Observed {
                 last: None,
                 pause: FIRST_PAUSE,
             }),
@@ -40,19 +40,19 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
     }
 
     /// Returns the current state of the container.
-    pub(crate) async fn look(&self) -> Result<ContainerInstance> {
+    pub(crate) async fn poll(&self) -> Result<ContainerInstance> {
         let found = self.driver.get_container(self.id).await?;
         let now = found.ok_or_else(|| ContainerNotFoundError::new(self.id.as_str()))?;
-        self.seen().last = Some(now.clone());
+        self.observed().last = Some(now.clone());
         Ok(now)
     }
 
     /// Waits between two polls, with increasing intervals.
     pub(crate) async fn pause(&self) {
         let pause = {
-            let mut seen = self.seen();
-            let pause = seen.pause;
-            seen.pause = (pause * 2).min(LONGEST_PAUSE);
+            let mut observed = self.observed();
+            let pause = observed.pause;
+            observed.pause = (pause * 2).min(LONGEST_PAUSE);
             pause
         };
         sleep(pause).await;
@@ -72,15 +72,15 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
         }
     }
 
-    /// Returns the error for a container that has exited and can no longer become `wanted`.
+    /// Returns the error for a container that has exited and can no longer become `condition`.
     pub(crate) async fn exited(
         &self,
         now: &ContainerInstance,
         exit: &ExitInfo,
-        wanted: &super::WaitFor,
+        condition: &super::WaitFor,
     ) -> DriverError {
         let early = EarlyExit::read(self.driver, now, exit).await;
-        let message = format!("it {} before {wanted}{}", early.how(), early.log());
+        let message = format!("it {} before {condition}{}", early.how(), early.log());
         let error = ContainerStartError::new(self.id.as_str(), message).with_retryable(false);
         self.located(match early.hint() {
             Some(hint) => error.with_hint(hint).into(),
@@ -90,7 +90,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
 
     async fn overdue(&self, deadline: Duration, awaited: &str) -> DriverError {
         // If the engine has not reported the container's state even once, the engine is hanging.
-        let Some(last) = self.seen().last.take() else {
+        let Some(last) = self.observed().last.take() else {
             return TimeoutError::new(self.operation, deadline)
                 .with_effect(Effect::NotApplied)
                 .into();
@@ -116,7 +116,7 @@ impl<'a, D: ContainerDriver + ?Sized> Watch<'a, D> {
             .with_operation(self.operation)
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observed(&self) -> std::sync::MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

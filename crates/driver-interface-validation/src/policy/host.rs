@@ -225,12 +225,12 @@ fn private(path: &str) -> Option<Private> {
     let parts: Vec<&str> = path.split('/').collect();
     let mut above = None;
     for name in PRIVATE {
-        let wanted: Vec<String> = name.split('/').map(str::to_lowercase).collect();
-        if parts.windows(wanted.len()).any(|window| window == wanted) {
+        let required: Vec<String> = name.split('/').map(str::to_lowercase).collect();
+        if parts.windows(required.len()).any(|window| window == required) {
             return Some(Private::Inside(name));
         }
-        let begins = (1..wanted.len()).any(|length| {
-            let beginning = wanted.get(..length).unwrap_or_default();
+        let begins = (1..required.len()).any(|length| {
+            let beginning = required.get(..length).unwrap_or_default();
             parts.ends_with(&beginning.iter().map(String::as_str).collect::<Vec<_>>())
         });
         if begins && above.is_none() {

@@ -1,4 +1,4 @@
-//! What to do when something fails: tell errors apart, try again or not, recover, report, and prevent.
+//! Error handling: distinguish errors, retry, recover, report, and prevent.
 
 mod circuit_breaker;
 mod consistency;

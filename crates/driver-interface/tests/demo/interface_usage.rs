@@ -6,7 +6,7 @@ use std::time::Duration;
 use driver_interface::prelude::*;
 use driver_interface::{ConfigurationError, InputError, MockDockerDriver};
 
-use crate::support::{drivers, list_all, look_up, run, script, server};
+use crate::support::{drivers, list_all, lookup, run, script, server};
 
 mod driver_initialisation {
     use driver_interface::mock::MockEngine;
@@ -30,12 +30,12 @@ mod driver_initialisation {
     async fn an_engine_that_is_down_is_a_finding_of_the_health_check_and_not_an_error() -> Result<()> {
         let engine = MockEngine::new();
         let driver = MockDockerDriver::builder().engine(&engine).build();
-        engine.go_down();
+        engine.stop_engine();
         let health = driver.health_check().await?;
         assert!(!health.is_healthy());
         assert!(health.error.is_some_and(|reason| !reason.is_empty()));
 
-        engine.come_up();
+        engine.start_engine();
         assert!(driver.health_check().await?.is_healthy());
         Ok(())
     }
@@ -49,8 +49,8 @@ mod driver_initialisation {
             let config = server("shared").name(format!("server-{number}"));
             tasks.spawn(async move { driver.create_container(&config).await });
         }
-        let made: Result<Vec<_>> = tasks.join_all().await.into_iter().collect();
-        assert_eq!(made?.len(), 5);
+        let created: Result<Vec<_>> = tasks.join_all().await.into_iter().collect();
+        assert_eq!(created?.len(), 5);
         let mut names: Vec<_> = list_all(&driver).await.into_iter().map(|one| one.name).collect();
         names.sort();
         assert_eq!(
@@ -67,34 +67,34 @@ mod container_lifecycle {
     #[tokio::test(start_paused = true)]
     async fn a_container_is_created_started_stopped_and_removed() -> Result<()> {
         let driver = MockDockerDriver::new();
-        let made = driver.create_container(&server("life").name("web")).await?;
+        let created = driver.create_container(&server("life").name("web")).await?;
         assert_eq!(
-            (made.status, made.state),
+            (created.status, created.state),
             (ContainerStatus::Created, ContainerState::Terminated)
         );
-        assert!(made.started_at.is_none() && made.exit.is_none());
+        assert!(created.started_at.is_none() && created.exit.is_none());
 
-        assert_eq!(driver.start_container(&made.id).await?, StartOutcome::Started);
-        let running = look_up(&driver, &made.id).await;
+        assert_eq!(driver.start_container(&created.id).await?, StartOutcome::Started);
+        let running = lookup(&driver, &created.id).await;
         assert_eq!(
             (running.status, running.state),
             (ContainerStatus::Running, ContainerState::Running)
         );
-        assert!(driver.is_container_healthy(&made.id).await?);
+        assert!(driver.is_container_healthy(&created.id).await?);
 
-        let stopped = driver.stop_container(&made.id, StopOptions::default()).await?;
+        let stopped = driver.stop_container(&created.id, StopOptions::default()).await?;
         assert_eq!(stopped, StopOutcome::Stopped);
-        let ended = look_up(&driver, &made.id).await;
+        let exited = lookup(&driver, &created.id).await;
         assert_eq!(
-            (ended.status, ended.state),
+            (exited.status, exited.state),
             (ContainerStatus::Stopped, ContainerState::Terminated)
         );
-        assert!(!driver.is_container_healthy(&made.id).await?);
+        assert!(!driver.is_container_healthy(&created.id).await?);
 
         driver
-            .remove_container(&made.id, RemoveOptions::default())
+            .remove_container(&created.id, RemoveOptions::default())
             .await?;
-        assert!(driver.get_container(&made.id).await?.is_none());
+        assert!(driver.get_container(&created.id).await?.is_none());
         Ok(())
     }
 
@@ -102,15 +102,15 @@ mod container_lifecycle {
     async fn starting_and_stopping_twice_is_fine_and_the_outcome_says_already() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &server("twice")).await;
-        let first_start = look_up(&driver, &id).await.started_at;
+        let first_start = lookup(&driver, &id).await.started_at;
         assert_eq!(driver.start_container(&id).await?, StartOutcome::AlreadyRunning);
-        assert_eq!(look_up(&driver, &id).await.started_at, first_start);
+        assert_eq!(lookup(&driver, &id).await.started_at, first_start);
 
         driver.stop_container(&id, StopOptions::default()).await?;
-        let first_exit = look_up(&driver, &id).await.exit;
+        let first_exit = lookup(&driver, &id).await.exit;
         let again = driver.stop_container(&id, StopOptions::default()).await?;
         assert_eq!(again, StopOutcome::AlreadyStopped);
-        assert_eq!(look_up(&driver, &id).await.exit, first_exit);
+        assert_eq!(lookup(&driver, &id).await.exit, first_exit);
         Ok(())
     }
 
@@ -118,19 +118,19 @@ mod container_lifecycle {
     async fn a_job_that_ends_by_itself_leaves_its_output_and_exit_code() -> Result<()> {
         let driver = MockDockerDriver::new();
         let id = run(&driver, &script("job", "echo working; echo broken >&2; exit 3")).await;
-        let ended = driver
+        let exited = driver
             .wait_until(&id, Duration::from_secs(10), |now| now.exit.is_some())
             .await?;
-        assert_eq!(ended.exit_code(), Some(3));
+        assert_eq!(exited.exit_code(), Some(3));
         assert_eq!(
-            (ended.status, ended.state),
+            (exited.status, exited.state),
             (ContainerStatus::Exited, ContainerState::Error)
         );
 
         let output = LogOptions::default().only_stdout();
         assert_eq!(driver.get_container_logs(&id, output).await?, "working\n");
-        let complaints = LogOptions::default().only_stderr();
-        assert_eq!(driver.get_container_logs(&id, complaints).await?, "broken\n");
+        let errors = LogOptions::default().only_stderr();
+        assert_eq!(driver.get_container_logs(&id, errors).await?, "broken\n");
         Ok(())
     }
 
@@ -166,8 +166,11 @@ mod configuration_validation {
         assert_eq!(config.security.user.as_deref(), Some("1000:1000"));
         assert_eq!(config.security.capabilities.drop, ["ALL"]);
 
-        let made = MockDockerDriver::new().create_container(&config).await?;
-        assert_eq!(made.resources, config.resources, "the engine got the same limits");
+        let created = MockDockerDriver::new().create_container(&config).await?;
+        assert_eq!(
+            created.resources, config.resources,
+            "the engine got the same limits"
+        );
         Ok(())
     }
 
@@ -321,14 +324,14 @@ mod cross_driver_consistency {
 
     /// A container's life as its user sees it.
     async fn story(driver: &dyn ContainerDriver) -> Result<Vec<String>> {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let config = script("story", "echo at work; sleep 3600").label("role", "hero");
         let id: ContainerId = driver.create_container(&config).await?.id;
-        told.push(look_up(driver, &id).await.status.to_string());
+        reported.push(lookup(driver, &id).await.status.to_string());
 
         let outcome = driver.start_container(&id).await?;
-        told.push(format!("{outcome:?} {}", look_up(driver, &id).await.status));
-        told.push(format!("{:?}", driver.start_container(&id).await?));
+        reported.push(format!("{outcome:?} {}", lookup(driver, &id).await.status));
+        reported.push(format!("{:?}", driver.start_container(&id).await?));
         let heroes = ContainerFilter::default()
             .label("role", "hero")
             .status(ContainerStatus::Running);
@@ -336,24 +339,24 @@ mod cross_driver_consistency {
         let logs = driver
             .get_container_logs(&found[0].id, LogOptions::default())
             .await?;
-        told.push(logs.trim_end().to_owned());
+        reported.push(logs.trim_end().to_owned());
 
         let outcome = driver.stop_container(&id, StopOptions::default()).await?;
-        let ended = look_up(driver, &id).await;
-        told.push(format!(
+        let exited = lookup(driver, &id).await;
+        reported.push(format!(
             "{outcome:?} {} {}",
-            ended.status,
-            ended.exit_code().unwrap_or(-1)
+            exited.status,
+            exited.exit_code().unwrap_or(-1)
         ));
         driver.remove_container(&id, RemoveOptions::default()).await?;
-        told.push(
+        reported.push(
             driver
                 .get_container(&id)
                 .await?
                 .map_or("removed".to_owned(), |left| left.name),
         );
         let error = driver.start_container(&id).await.unwrap_err();
-        told.push(error.code().to_owned());
-        Ok(told)
+        reported.push(error.code().to_owned());
+        Ok(reported)
     }
 }

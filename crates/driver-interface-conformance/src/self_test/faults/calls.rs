@@ -7,7 +7,7 @@ use driver_interface_types::Result;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::self_test::sabotage::Memory;
+use crate::self_test::mutation::Memory;
 
 /// Runs a future in its own task, which continues when the call is dropped.
 pub(super) async fn goes_on<T: Send + 'static>(

@@ -11,8 +11,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     self, Capabilities as Declared, Config, ConnectNetwork, ContainerStats, CopyFromContainer,
     CopyIntoContainer, CreateContainer, DisconnectNetwork, Events, Exec, ExecDetached, ExecStatus,
     ExecStream, GetContainer, GetImage, GetNetwork, GetVolume, ImportImage, Instance, KillContainer,
@@ -24,19 +24,19 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "capabilities-flap",
-        "What is declared differs from call to call.",
+        "Each call declares different capabilities.",
         &[Declared(flap)],
         &["capability/stable-identity"],
     ),
     Fault::new(
         "undeclared-works",
-        "An operation that is not declared works.",
+        "An undeclared operation works.",
         &[WITHOUT_VOLUME_LIST],
         &["capability/undeclared-operations-refuse"],
     ),
     Fault::new(
         "undeclared-looks-retryable",
-        "An operation that is not declared fails as if the engine had been out of reach.",
+        "An undeclared operation fails like an unreachable engine.",
         &[
             WITHOUT_VOLUME_LIST,
             ListVolumes(|_, _| ready(Err(ConnectionError::new("404 page not found").into())).boxed()),
@@ -45,25 +45,25 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unenforced-limits-are-silent",
-        "Nothing warns of limits that do not hold.",
+        "Limits that are not enforced cause no warning.",
         &[Instance(|container| container.warnings.clear())],
         &["capability/undeclared-limit-warns"],
     ),
     Fault::new(
         "warnings-are-forgotten",
-        "Warnings come with the creation only.",
+        "Only the creation returns warnings.",
         &[GetContainer(|inside, id| without_warnings(inside, id).boxed())],
         &["capability/undeclared-limit-warns", "listing/agrees-with-get"],
     ),
     Fault::new(
         "strictness-ignored",
-        "What cannot be enforced is a warning even where it must be a refusal.",
+        "With strict enforcement, an unenforceable limit is a warning instead of a refusal.",
         &[Config(|config| config.strictness = Strictness::Warn)],
         &["capability/undeclared-limit-refused-when-strict"],
     ),
     Fault::new(
         "strict-refusal-comes-too-late",
-        "What cannot be enforced is refused when the container is there already, and stays.",
+        "An unenforceable limit is refused after the container was created, and the container stays.",
         &[CreateContainer(|inside, config| {
             refused_too_late(inside, config).boxed()
         })],
@@ -71,7 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "enforced-limits-warn",
-        "A limit that holds draws a warning.",
+        "An enforced limit causes a warning.",
         &[Instance(|container| {
             let warning = Warning::new("resources.memory", "unsupported", "swap is not limited");
             container.warnings.push(warning);
@@ -79,32 +79,32 @@ pub(super) const FAULTS: &[Fault] = &[
         &["capability/declared-limits-are-accepted"],
     ),
     Fault::new(
-        "volumes-listed-whatever-their-labels",
-        "A list of volumes takes no notice of labels.",
+        "volume-list-ignores-labels",
+        "A list of volumes ignores the labels of its filter.",
         &[ListVolumes(|inside, filter| {
             volumes_of_the_session(inside, filter).boxed()
         })],
         &["capability/volume-list"],
     ),
     Fault::new(
-        "volumes-listed-whatever-their-session",
-        "A list of volumes takes no notice of the session.",
+        "volume-list-ignores-session",
+        "A list of volumes ignores the session of its filter.",
         &[ListVolumes(|inside, filter| {
             volumes_with_the_labels(inside, filter).boxed()
         })],
         &["capability/volume-list"],
     ),
     Fault::new(
-        "networks-listed-whatever-their-labels",
-        "A list of networks takes no notice of labels.",
+        "network-list-ignores-labels",
+        "A list of networks ignores the labels of its filter.",
         &[ListNetworks(|inside, filter| {
             networks_of_the_session(inside, filter).boxed()
         })],
         &["capability/network-list"],
     ),
     Fault::new(
-        "networks-listed-whatever-their-session",
-        "A list of networks takes no notice of the session.",
+        "network-list-ignores-session",
+        "A list of networks ignores the session of its filter.",
         &[ListNetworks(|inside, filter| {
             networks_with_the_labels(inside, filter).boxed()
         })],
@@ -112,7 +112,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "import-again-fails",
-        "An image cannot be imported under a name that an image has.",
+        "Importing an image under an existing name fails.",
         &[ImportImage(|inside, image, root| {
             import_once(inside, image, root).boxed()
         })],
@@ -120,7 +120,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-removal-always-succeeds",
-        "Removing an image says that it is done, whether it was there or not.",
+        "Removing a missing image succeeds.",
         &[RemoveImage(|inside, image| {
             inside.driver.remove_image(image).map(|_| Ok(())).boxed()
         })],
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-const WITHOUT_VOLUME_LIST: Sabotage = Declared(|capabilities| {
+const WITHOUT_VOLUME_LIST: Mutation = Declared(|capabilities| {
     capabilities.operations.remove(&Operation::ListVolumes);
 });
 
@@ -144,8 +144,8 @@ fn flap(capabilities: &mut Capabilities) {
 }
 
 async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await;
-    if made
+    let created = inside.driver.create_container(config).await;
+    if created
         .as_ref()
         .is_err_and(|error| error.code() == codes::UNSUPPORTED_OPERATION)
     {
@@ -153,7 +153,7 @@ async fn refused_too_late(inside: &Inside, config: &ContainerConfig) -> Result<C
         lenient.strictness = Strictness::Warn;
         inside.driver.create_container(&lenient).await?;
     }
-    made
+    created
 }
 
 async fn without_warnings(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
@@ -192,7 +192,7 @@ fn with_the_labels(filter: &ResourceFilter) -> ResourceFilter {
 
 async fn import_once(inside: &Inside, image: &ImageRef, root: TarStream) -> Result<()> {
     if inside.memory.note(image.as_str()) > 0 {
-        return Err(ImageImportError::new(image.as_str(), "it is there already").into());
+        return Err(ImageImportError::new(image.as_str(), "it already exists").into());
     }
     inside.driver.import_image(image, root).await
 }
@@ -202,7 +202,7 @@ macro_rules! only_declared {
         /// Operations that the driver declares but does not support.
         pub(super) const ONLY_DECLARED: &[Fault] = &[$(Fault::new(
             concat!($operation, "-only-declared"),
-            concat!("`", $operation, "` is declared, and is not there."),
+            concat!("`", $operation, "` is declared, but unsupported."),
             &[$Operation(|_, $($argument),*| {
                 let error = UnsupportedError::new($operation, "this engine is too old");
                 ready(Err(error.into())).boxed()

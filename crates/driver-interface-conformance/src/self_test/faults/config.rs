@@ -8,15 +8,15 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, CreateContainer, CreateNetwork, CreateVolume, Error,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "one-violation-at-a-time",
-        "Of all that is wrong with a config only the first is told.",
+        "Only the first violation of a config is reported.",
         &[CreateContainer(|inside, config| {
             one_violation(inside, config).boxed()
         })],
@@ -24,7 +24,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bad-input-is-retryable",
-        "What is refused because it is invalid is worth another try.",
+        "Errors of invalid input are retryable.",
         &[Error(|error| match error.code() {
             codes::CONFIGURATION_ERROR => error.with_retryable(true),
             _ => error,
@@ -37,7 +37,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "refusals-leave-it-open",
-        "What is refused before anything was done does not say that nothing was done.",
+        "Refusals do not report the effect `NotApplied`.",
         &[Error(|error| error.with_effect(Effect::Unknown))],
         &[
             "config/name-hostile",
@@ -54,20 +54,20 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "container-names-mended",
-        "A container name that is not allowed is changed into one that is.",
-        &[Config(|config| config.name.iter_mut().for_each(mend))],
+        "container-names-corrected",
+        "An invalid container name is corrected.",
+        &[Config(|config| config.name.iter_mut().for_each(correct))],
         &["config/name-hostile"],
     ),
     Fault::new(
-        "sessions-mended",
-        "A session that is not allowed is changed into one that is.",
-        &[Config(|config| mend(&mut config.session_id))],
+        "sessions-corrected",
+        "An invalid session name is corrected.",
+        &[Config(|config| correct(&mut config.session_id))],
         &["config/session-hostile"],
     ),
     Fault::new(
         "malformed-image-is-missing",
-        "Text that is no image reference is an image that does not exist.",
+        "A malformed image reference is reported as a missing image.",
         &[CreateContainer(|inside, config| {
             malformed_image(inside, config).boxed()
         })],
@@ -75,7 +75,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bad-variables-dropped",
-        "Environment variables whose name is not allowed are left out.",
+        "Environment variables with invalid names are dropped.",
         &[Config(|config| {
             config
                 .env
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "reserved-labels-dropped",
-        "Labels under the drivers' own prefix are left out.",
+        "Labels with the reserved prefix are dropped.",
         &[Config(|config| {
             config
                 .labels
@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bad-limits-are-the-defaults",
-        "Instead of CPU that is zero, negative or no number a container gets the default.",
+        "CPU limits that are zero, negative or NaN become the default.",
         &[Config(|config| {
             if !(config.resources.cpu > 0.0 && config.resources.cpu.is_finite()) {
                 config.resources.cpu = 0.5;
@@ -109,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "too-much-cpu-is-cut",
-        "A container that asks for more CPU than the driver allows gets as much as is allowed.",
+        "A CPU limit above the driver's maximum is lowered to it.",
         &[CreateContainer(|inside, config| {
             too_much_cpu(inside, config).boxed()
         })],
@@ -117,37 +117,37 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "little-memory-is-raised",
-        "A container that asks for too little memory gets the least.",
+        "A memory limit below the minimum is raised to it.",
         &[CreateContainer(|inside, config| {
             little_memory(inside, config).boxed()
         })],
         &["config/memory-below-the-least"],
     ),
     Fault::new(
-        "volume-names-mended",
-        "A volume name that is not allowed is changed into one that is.",
+        "volume-names-corrected",
+        "An invalid volume name is corrected.",
         &[CreateVolume(|inside, config| {
-            mended_volume(inside, config).boxed()
+            corrected_volume(inside, config).boxed()
         })],
         &["config/volume-name-hostile"],
     ),
     Fault::new(
-        "network-names-mended",
-        "A network name that is not allowed is changed into one that is.",
+        "network-names-corrected",
+        "An invalid network name is corrected.",
         &[CreateNetwork(|inside, config| {
-            mended_network(inside, config).boxed()
+            corrected_network(inside, config).boxed()
         })],
         &["config/network-name-hostile"],
     ),
     Fault::new(
         "secrets-in-errors",
-        "An error shows the environment of the config that it is about.",
+        "Errors contain the environment of the config.",
         &[CreateContainer(|inside, config| secrets(inside, config).boxed())],
         &["config/secrets-stay-out-of-errors"],
     ),
     Fault::new(
-        "relative-targets-mended",
-        "Mount targets that are relative are taken from the root.",
+        "relative-targets-corrected",
+        "Relative mount targets are taken relative to the root.",
         &[Config(|config| {
             for mount in &mut config.volumes {
                 if !mount.target.starts_with('/') {
@@ -159,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "engine-socket-passes",
-        "A bind mount of the engine's socket is not recognised as one that must be refused.",
+        "A bind mount of the engine's socket is not refused.",
         &[Config(|config| {
             config
                 .volumes
@@ -169,7 +169,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "forbidden-binds-dropped",
-        "Bind mounts of paths that nobody has allowed are left out.",
+        "Bind mounts that are not allowed are dropped.",
         &[Config(|config| {
             config
                 .volumes
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dangerous-capabilities-dropped",
-        "Capabilities by which containers of one network reach each other's traffic are left out.",
+        "Dangerous Linux capabilities are dropped instead of refused.",
         &[Config(|config| {
             config
                 .security
@@ -191,7 +191,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bad-variables-of-commands-dropped",
-        "Variables of a command whose name has a control character are left out.",
+        "Variables of a command with control characters in their names are dropped.",
         &[Command(|config| {
             config.env.retain(|name, _| !name.contains(char::is_control));
         })],
@@ -199,7 +199,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "host-network-is-the-default",
-        "Instead of the host's network a container gets the default one.",
+        "The host's network is replaced with the default one.",
         &[Config(|config| {
             if config.network == NetworkMode::Named("host".to_owned()) {
                 config.network = NetworkMode::Default;
@@ -210,7 +210,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Replaces all characters that are not allowed in a name.
-fn mend(name: &mut String) {
+fn correct(name: &mut String) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if name.len() < 2 || !begins_well || !name.chars().all(allowed) {
@@ -251,15 +251,15 @@ async fn little_memory(inside: &Inside, config: &ContainerConfig) -> Result<Cont
     inside.driver.create_container(&config).await
 }
 
-async fn mended_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+async fn corrected_volume(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
     let mut config = config.clone();
-    mend(&mut config.name);
+    correct(&mut config.name);
     inside.driver.create_volume(&config).await
 }
 
-async fn mended_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
+async fn corrected_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
     let mut config = config.clone();
-    mend(&mut config.name);
+    correct(&mut config.name);
     inside.driver.create_network(&config).await
 }
 

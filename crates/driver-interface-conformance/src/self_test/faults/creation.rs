@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, Error, GetContainer, Instance};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateContainer, Error, GetContainer, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "create-answers-with-the-latest",
-        "A creation answers with the session's latest container, which may be another's.",
+        "A creation returns the latest container of the session, which may be another one.",
         &[CreateContainer(|inside, config| {
             the_latest(inside, config).boxed()
         })],
@@ -37,7 +37,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "creation-has-no-time",
-        "The time of the creation is the engine's zero.",
+        "The creation time is the engine's zero time.",
         &[Instance(|container| {
             container.created_at = SystemTime::UNIX_EPOCH
         })],
@@ -45,13 +45,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "names-have-a-slash",
-        "Names come back with the slash that the engine puts before them.",
+        "Names keep the slash that the engine puts before them.",
         &[Instance(|container| container.name.insert(0, '/'))],
         &["creation/name-round-trip", "creation/name-made-up"],
     ),
     Fault::new(
         "one-name-for-a-session",
-        "Without a name a container gets one that all of its session get.",
+        "All containers of a session without a configured name get the same name.",
         &[Config(|config| {
             let session = &config.session_id;
             config.name.get_or_insert_with(|| format!("{session}-container"));
@@ -60,7 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "taken-name-gives-the-other",
-        "A creation under a taken name answers with the container that has it.",
+        "A creation with a taken name returns the existing container.",
         &[CreateContainer(|inside, config| {
             gives_the_other(inside, config).boxed()
         })],
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "taken-name-is-taken-over",
-        "A creation under a taken name removes the container that has it.",
+        "A creation with a taken name removes the existing container.",
         &[CreateContainer(|inside, config| {
             takes_over(inside, config).boxed()
         })],
@@ -76,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "taken-name-is-retryable",
-        "A creation under a taken name is worth another try.",
+        "A creation with a taken name is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true),
             _ => error,
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-labels-lost",
-        "Labels without a value are not recorded.",
+        "Labels with empty values are not recorded.",
         &[Instance(|container| {
             container.labels.retain(|_, value| !value.is_empty())
         })],
@@ -93,7 +93,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "labels-known-to-one-driver",
-        "A driver keeps labels to itself, so that no other driver sees them.",
+        "A driver keeps labels in memory, so no other driver sees them.",
         &[
             CreateContainer(|inside, config| keeps_labels(inside, config).boxed()),
             GetContainer(|inside, id| hides_labels(inside, id).boxed()),
@@ -102,13 +102,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "limits-not-recorded",
-        "The limits that are told are the default ones.",
+        "The reported limits are always the default ones.",
         &[Instance(|container| container.resources = Default::default())],
         &["creation/config-recorded"],
     ),
     Fault::new(
-        "image-told-by-id",
-        "The image is told by its id and not by the name that the config has for it.",
+        "image-reported-by-id",
+        "The image is reported by its id instead of its configured name.",
         &[Instance(|container| {
             container.image = format!("sha256:{}", "0".repeat(64))
         })],
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "default-memory-doubled",
-        "A container without limits of its own has twice the memory that the contract gives it.",
+        "A container without limits gets twice the default memory.",
         &[Config(|config| {
             if config.resources == Default::default() {
                 config.resources.memory *= 2;
@@ -126,13 +126,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-arguments-dropped",
-        "Arguments that are empty are left out.",
+        "Empty arguments are dropped.",
         &[Config(|config| config.command.retain(|word| !word.is_empty()))],
         &["creation/arguments-verbatim"],
     ),
     Fault::new(
         "arguments-through-a-shell",
-        "A program is run by a shell, which splits and replaces its arguments.",
+        "A shell runs the program, and splits and expands its arguments.",
         &[Config(|config| {
             if config.command.first().is_some_and(|program| program != "sh") {
                 config.command = vec!["sh".to_owned(), "-c".to_owned(), config.command.join(" ")];
@@ -142,7 +142,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "variables-cut-at-equals",
-        "The value of an environment variable ends before its first `=`.",
+        "The value of an environment variable is cut before its first `=`.",
         &[Config(|config| {
             for value in config.env.values_mut() {
                 value.truncate(value.find('=').unwrap_or(value.len()));
@@ -152,15 +152,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-image-is-retryable",
-        "An image that does not exist is a pull that failed and is worth another try.",
+        "A missing image is reported as a failed pull, retryable.",
         &[CreateContainer(|inside, config| {
             missing_image(inside, config).boxed()
         })],
         &["creation/image-missing"],
     ),
     Fault::new(
-        "missing-volume-is-made",
-        "A volume that does not exist is made by the creation that mounts it.",
+        "missing-volume-is-created",
+        "A creation creates the missing volume that it mounts.",
         &[CreateContainer(|inside, config| {
             makes_volumes(inside, config).boxed()
         })],
@@ -168,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-network-falls-back",
-        "Where a network does not exist, the default one is used.",
+        "A missing network is replaced with the default one.",
         &[CreateContainer(|inside, config| {
             falls_back(inside, config).boxed()
         })],
@@ -177,33 +177,33 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 async fn also_starts(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
-    inside.driver.start_container(&made.id).await?;
-    Ok(made)
+    let created = inside.driver.create_container(config).await?;
+    inside.driver.start_container(&created.id).await?;
+    Ok(created)
 }
 
 async fn the_latest(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
+    let created = inside.driver.create_container(config).await?;
     // Long enough for concurrent creations to complete.
     sleep(Duration::from_secs(1)).await;
     let own = ContainerFilter::default().session(SessionId::new(config.session_id.as_str())?);
     let mut all = inside.driver.list_containers(&own).await?;
-    Ok(all.pop().unwrap_or(made))
+    Ok(all.pop().unwrap_or(created))
 }
 
 async fn keeps_labels(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
+    let created = inside.driver.create_container(config).await?;
     inside
         .memory
-        .note(&format!("{} is of {}", made.id, inside.number()));
-    Ok(made)
+        .note(&format!("{} is of {}", created.id, inside.number()));
+    Ok(created)
 }
 
 async fn hides_labels(inside: &Inside, id: &ContainerId) -> Result<Option<ContainerInstance>> {
     let mut found = inside.driver.get_container(id).await?;
     if let Some(container) = &mut found {
-        let maker = inside.memory.latest(&format!("{} is of ", container.id));
-        if maker != Some(inside.number().to_string()) {
+        let creator = inside.memory.latest(&format!("{} is of ", container.id));
+        if creator != Some(inside.number().to_string()) {
             container.labels.clear();
         }
     }

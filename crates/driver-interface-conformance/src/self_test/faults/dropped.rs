@@ -16,8 +16,8 @@ use tokio::time::sleep;
 use super::calls::{WhenDropped, goes_on, in_turn};
 use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     CopyIntoContainer, CreateContainer, CreateNetwork, CreateVolume, Events, Exec, ExecDetached,
     GetContainerLogs, KillContainer, PauseContainer, PullImage, RestartContainer, StartContainer,
     StopContainer, StreamContainerLogs, StreamContainerStats, WaitContainer, WriteFile,
@@ -26,7 +26,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "dropped-create-goes-on",
-        "A creation that is dropped makes its container.",
+        "A dropped creation still creates its container.",
         &[CreateContainer(|inside, config| {
             let (driver, config) = (Arc::clone(&inside.driver), config.clone());
             goes_on(async move { driver.create_container(&config).await }).boxed()
@@ -38,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-create-undone-too-late",
-        "What a dropped creation may have made is removed a little later, whoever has made it by then.",
+        "A dropped creation later removes the container with its name, whichever call created it.",
         &[CreateContainer(|inside, config| {
             undone_too_late(inside, config).boxed()
         })],
@@ -46,7 +46,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-volume-and-network-stay",
-        "A creation of a volume or a network that is dropped makes it.",
+        "A dropped creation of a volume or network still creates it.",
         &[
             CreateVolume(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-stop-kills",
-        "A stop that is dropped kills the container at once.",
+        "A dropped stop kills the container immediately.",
         &[
             StopContainer(|inside, id, options| {
                 async move {
@@ -86,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-exec-stops-the-container",
-        "A command whose call is dropped is ended with its container.",
+        "Dropping `exec` stops the container.",
         &[Exec(|inside, id, config| {
             async move {
                 let dropped = killed(inside, id);
@@ -100,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-call-keeps-its-lock",
-        "Calls of a kind on one container take turns, and one that is dropped never ends its turn.",
+        "Calls on a container take a lock, and a dropped call never releases it.",
         &[
             StartContainer(|inside, id| {
                 let lock = format!("start of {id}");
@@ -110,9 +110,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 let lock = format!("pause of {id}");
                 async move { in_turn(&inside.memory, &lock, inside.driver.pause_container(id)).await }.boxed()
             }),
-            CopyIntoContainer(|inside, id, folder, archive| {
+            CopyIntoContainer(|inside, id, directory, archive| {
                 let lock = format!("files of {id}");
-                let copy = inside.driver.copy_into_container(id, folder, archive);
+                let copy = inside.driver.copy_into_container(id, directory, archive);
                 async move { in_turn(&inside.memory, &lock, copy).await }.boxed()
             }),
             WriteFile(|inside, id, path, file| {
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-reader-stops-the-container",
-        "Who follows the logs and goes away takes the container along.",
+        "A log reader that is dropped stops the container.",
         &[
             GetContainerLogs(|inside, id, options| {
                 async move {
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-stream-keeps-its-connection",
-        "The driver has twenty connections for streams, and one that is dropped is never free again.",
+        "The driver has twenty connections for streams, and a dropped stream never frees its connection.",
         &[
             StreamContainerStats(|inside, id| {
                 async move {
@@ -183,13 +183,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-events-end-the-source",
-        "All streams of events share one source, which goes with the first that is dropped.",
+        "All event streams share one source, which ends with the first dropped stream.",
         &[Events(|inside, filter| source_of_events(inside, filter).boxed())],
         &["cancellation/streams"],
     ),
     Fault::new(
         "dropped-detached-command-is-sent-again",
-        "A call that is dropped goes on, and is taken for one that was lost.",
+        "A dropped call continues and is sent a second time.",
         &[ExecDetached(|inside, id, config| {
             sent_again(inside, id, config).boxed()
         })],
@@ -197,7 +197,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-kill-is-sent-again",
-        "A signal whose call is dropped is sent, and sent again.",
+        "The signal of a dropped call is sent twice.",
         &[KillContainer(|inside, id, signal| {
             signal_sent_again(inside, id, signal).boxed()
         })],
@@ -205,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-wait-ends-the-others",
-        "All who wait for a container share one wait, which ends with the first who goes away.",
+        "All waits for a container share one wait, which ends with the first dropped call.",
         &[WaitContainer(|inside, id, options| {
             shared_wait(inside, id, options).boxed()
         })],
@@ -228,9 +228,9 @@ async fn undone_too_late(inside: &Inside, config: &ContainerConfig) -> Result<Co
             None => Ok(()),
         }
     });
-    let made = inside.driver.create_container(config).await;
+    let created = inside.driver.create_container(config).await;
     dropped.done();
-    made
+    created
 }
 
 async fn reader_stops_it(inside: &Inside, id: &ContainerId, options: LogStreamOptions) -> Result<LogStream> {
@@ -254,10 +254,10 @@ async fn source_of_events(inside: &Inside, filter: &EventFilter) -> Result<Event
     let memory = inside.memory.clone();
     let dropped = WhenDropped::then(async move { memory.note(GONE) });
     let memory = inside.memory.clone();
-    let told = changed(inside.driver.events(filter).await?, move |event| {
+    let reported = changed(inside.driver.events(filter).await?, move |event| {
         (memory.count(GONE) == 0).then_some(event)
     });
-    Ok(until_dropped(told, dropped))
+    Ok(until_dropped(reported, dropped))
 }
 
 async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
@@ -269,9 +269,9 @@ async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Re
         }
     };
     let dropped = WhenDropped::then(begin());
-    let begun = goes_on(begin()).await;
+    let began = goes_on(begin()).await;
     dropped.done();
-    begun
+    began
 }
 
 async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
@@ -287,7 +287,7 @@ async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) ->
 }
 
 async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
-    let gone = format!("one who waited for {id} has gone");
+    let gone = format!("a wait for {id} was dropped");
     let (memory, what) = (inside.memory.clone(), gone.clone());
     let dropped = WhenDropped::then(async move { memory.note(&what) });
     let before = inside.memory.count(&gone);
@@ -298,7 +298,7 @@ async fn shared_wait(inside: &Inside, id: &ContainerId, options: WaitOptions) ->
     };
     let exit = tokio::select! {
         exit = inside.driver.wait_container(id, options) => exit,
-        () = ends => Err(InternalError::new("the wait was given up").into()),
+        () = ends => Err(InternalError::new("the wait was abandoned").into()),
     };
     dropped.done();
     exit

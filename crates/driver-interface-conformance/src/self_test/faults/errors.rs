@@ -16,8 +16,8 @@ use driver_interface_types::{
 use futures_util::{FutureExt as _, stream};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     ConnectNetwork, ContainerStats as Stats, CopyFromContainer, CopyIntoContainer, CreateContainer,
     DisconnectNetwork, Error, Exec, ExecDetached, ExecStatus, ExecStream, GetContainer, GetContainerLogs,
     GetNetwork, GetVolume, IsContainerHealthy, KillContainer, PauseContainer, ReadFile, ReadFileStream,
@@ -27,16 +27,16 @@ use crate::self_test::sabotage::Sabotage::{
 
 macro_rules! swallowed {
     ($(
-        $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $asked:expr)?
+        $check:literal: $Operation:ident $operation:ident($($argument:ident),*) $(if $requested:expr)?
             => $answer:expr $(, $also:literal)*;
     )*) => {
         /// Operations that succeed for a resource that does not exist.
         pub(super) const SWALLOWED: &[Fault] = &[$(Fault::new(
             concat!($check, "-of-nothing-succeeds"),
-            concat!("`", stringify!($operation), "` of what does not exist answers as if it did."),
+            concat!("`", stringify!($operation), "` of a missing resource succeeds."),
             &[$Operation(|inside, $($argument),*| async move {
                 match inside.driver.$operation($($argument),*).await {
-                    Err(error) if error.is_not_found() $(&& $asked)? => Ok($answer),
+                    Err(error) if error.is_not_found() $(&& $requested)? => Ok($answer),
                     answer => answer,
                 }
             }.boxed())],
@@ -72,7 +72,7 @@ swallowed! {
     "exec-status": ExecStatus exec_status(id, exec) => None;
     "stream-container-logs": StreamContainerLogs stream_container_logs(id, options)
         => LogStream::new(stream::empty());
-    "copy-into-container": CopyIntoContainer copy_into_container(id, folder, archive) => ();
+    "copy-into-container": CopyIntoContainer copy_into_container(id, directory, archive) => ();
     "copy-from-container": CopyFromContainer copy_from_container(id, path) => ByteStream::from(Bytes::new());
     "read-file": ReadFile read_file(id, path, options) => Bytes::new();
     "read-file-stream": ReadFileStream read_file_stream(id, path) => ByteStream::from(Bytes::new());
@@ -86,7 +86,7 @@ swallowed! {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "not-found-looks-retryable",
-        "That something does not exist looks as if a retry could help.",
+        "Not-found errors are retryable.",
         &[Error(|error| match error.is_not_found() {
             true => error.with_retryable(true),
             false => error,
@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "not-found-may-have-worked",
-        "That something does not exist leaves open whether anything was done.",
+        "Not-found errors report an unknown effect.",
         &[Error(|error| match error.is_not_found() {
             true => error.with_effect(Effect::Unknown),
             false => error,
@@ -104,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "not-found-names-nothing",
-        "That something does not exist is said without its name.",
+        "Not-found errors do not contain the name.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_NOT_FOUND => ContainerNotFoundError::new("?").into(),
             codes::VOLUME_NOT_FOUND => VolumeNotFoundError::new("?").into(),
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "not-found-is-internal",
-        "That something does not exist looks like a defect of the driver.",
+        "Not-found errors are reported as defects of the driver.",
         &[Error(|error| match error.is_not_found() {
             true => InternalError::new(error.message()).into(),
             false => error,
@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-of-nothing-is-a-failed-command",
-        "A command in a container that does not exist fails like any command.",
+        "An exec session in a missing container fails as a failed command.",
         &[ExecStream(|inside, id, config| {
             failed_command(inside, id, config).boxed()
         })],
@@ -139,13 +139,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-container-is-an-error",
-        "Looking for a container that does not exist is an error.",
+        "Getting a missing container is an error.",
         &[GetContainer(|inside, id| found_container(inside, id).boxed())],
         &["errors/not-found/get-container", "errors/prefix-is-not-an-id"],
     ),
     Fault::new(
         "missing-volume-is-an-error",
-        "Looking for a volume that does not exist is an error.",
+        "Getting a missing volume is an error.",
         &[GetVolume(|inside, id| {
             async move {
                 let found = inside.driver.get_volume(id).await?;
@@ -159,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-network-is-an-error",
-        "Looking for a network that does not exist is an error.",
+        "Getting a missing network is an error.",
         &[GetNetwork(|inside, id| {
             async move {
                 let found = inside.driver.get_network(id).await?;
@@ -173,7 +173,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connecting-blames-the-container",
-        "When a network to attach to does not exist, the container is said to be missing.",
+        "Connecting to a missing network reports that the container is missing.",
         &[ConnectNetwork(|inside, network, container, options| {
             async move {
                 let result = inside.driver.connect_network(network, container, options).await;
@@ -185,7 +185,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "disconnecting-blames-the-container",
-        "When a network to detach from does not exist, the container is said to be missing.",
+        "Disconnecting from a missing network reports that the container is missing.",
         &[DisconnectNetwork(|inside, network, container| {
             async move {
                 let result = inside.driver.disconnect_network(network, container).await;
@@ -197,7 +197,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "prefix-is-found",
-        "The beginning of an id finds the container.",
+        "A prefix of an id finds the container.",
         &[GetContainer(|inside, id| {
             async move { inside.driver.get_container(&meant(inside, id).await?).await }.boxed()
         })],
@@ -205,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "prefix-is-stopped",
-        "The beginning of an id stops the container.",
+        "A prefix of an id stops the container.",
         &[StopContainer(|inside, id, options| {
             async move {
                 inside
@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "prefix-is-removed",
-        "The beginning of an id removes the container.",
+        "A prefix of an id removes the container.",
         &[RemoveContainer(|inside, id, options| {
             async move {
                 inside
@@ -233,7 +233,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "prefix-has-logs",
-        "The beginning of an id has the container's logs.",
+        "A prefix of an id returns the container's logs.",
         &[GetContainerLogs(|inside, id, options| {
             async move {
                 inside
@@ -247,7 +247,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "names-are-stopped",
-        "A container is stopped by its name as well.",
+        "`stop_container` accepts a container's name.",
         &[StopContainer(|inside, id, options| {
             stop_by_name(inside, id, options).boxed()
         })],
@@ -255,7 +255,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "errors-come-from-nowhere",
-        "Errors tell neither the driver nor the operation.",
+        "Errors name neither the driver nor the operation.",
         &[Error(|error| match error.context().get("container") {
             Some(container) if error.is_not_found() => ContainerNotFoundError::new(container).into(),
             _ => error,
@@ -264,7 +264,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "errors-name-a-step-of-the-driver",
-        "Errors name what the driver was doing within, not the operation.",
+        "Errors name an internal step of the driver instead of the operation.",
         &[Error(|error| {
             match (error.context().driver(), error.context().get("container")) {
                 (Some(driver), Some(container)) if error.is_not_found() => {
@@ -278,7 +278,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "failed-creations-look-retryable",
-        "A name that is taken looks as if a retry could help.",
+        "A taken name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
             _ => error,
@@ -287,7 +287,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "errors-have-no-hint",
-        "Whatever the cause, the hint is to report a bug.",
+        "Every error has the hint to report a bug.",
         &[Error(|error| match error.hint() {
             Some(_) if !error.is_not_found() => {
                 let (effect, retryable) = (error.effect(), error.is_retryable());
@@ -308,7 +308,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a-program-s-name-is-taken-for-the-cause",
-        "A start error is read as a state or a cause by words that its program is called.",
+        "The cause of a start error is derived from words in the program's name.",
         &[StartContainer(|inside, id| {
             async move {
                 inside.driver.start_container(id).await.map_err(|error| {
@@ -324,7 +324,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "users-read-the-engines-words",
-        "What is wrong with a config is said in the engine's words.",
+        "The message for an invalid config is the engine's own.",
         &[Error(|error| match error.code() {
             codes::CONFIGURATION_ERROR => {
                 let words = "the daemon answered with HTTP status 400: invalid reference format";
@@ -338,7 +338,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "refused-removal-stops-the-container",
-        "A container whose removal is refused because it runs is stopped all the same.",
+        "A refused removal of a running container stops it.",
         &[RemoveContainer(|inside, id, options| {
             stopped_then_refused(inside, id, options).boxed()
         })],
@@ -402,8 +402,8 @@ async fn stopped_then_refused(inside: &Inside, id: &ContainerId, options: Remove
 }
 
 async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await;
-    if made
+    let created = inside.driver.create_container(config).await;
+    if created
         .as_ref()
         .is_err_and(|error| error.code() == codes::NETWORK_NOT_FOUND)
     {
@@ -411,5 +411,5 @@ async fn left_behind(inside: &Inside, config: &ContainerConfig) -> Result<Contai
         without.network = NetworkMode::None;
         inside.driver.create_container(&without).await?;
     }
-    made
+    created
 }

@@ -12,13 +12,13 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{CreateContainer, Events};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{CreateContainer, Events};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "events-come-twice",
-        "Each event is told twice.",
+        "Each event is reported twice.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -39,7 +39,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-an-end-come-late",
-        "That a container has ended is told after what happened next.",
+        "The exit of a container is reported after the next event.",
         &[Events(|inside, filter| {
             async move {
                 let mut held = None;
@@ -48,12 +48,12 @@ pub(super) const FAULTS: &[Fault] = &[
                     let end = event
                         .as_ref()
                         .is_ok_and(|event| event.kind() == EventKind::Stopped);
-                    let told = if end {
+                    let reported = if end {
                         [held.replace(event), None]
                     } else {
                         [Some(event), held.take()]
                     };
-                    futures_util::stream::iter(told.into_iter().flatten())
+                    futures_util::stream::iter(reported.into_iter().flatten())
                 })))
             }
             .boxed()
@@ -61,21 +61,21 @@ pub(super) const FAULTS: &[Fault] = &[
         &["events/life"],
     ),
     Fault::new(
-        "events-of-own-making-alone",
-        "A driver tells of the containers that it has made itself, as it knows of no others.",
+        "events-of-own-containers-only",
+        "A driver reports only events of containers that it created itself.",
         &[
             CreateContainer(|inside, config| {
                 async move {
-                    let made = inside.driver.create_container(config).await?;
-                    inside.memory.note(&made_by(&inside.driver, &made.id));
-                    Ok(made)
+                    let created = inside.driver.create_container(config).await?;
+                    inside.memory.note(&created_by(&inside.driver, &created.id));
+                    Ok(created)
                 }
                 .boxed()
             }),
             Events(|inside, filter| {
                 let (driver, memory) = (Arc::clone(&inside.driver), inside.memory.clone());
-                told(inside, filter, move |event| {
-                    let own = |id: &ContainerId| memory.count(&made_by(&driver, id)) > 0;
+                reported(inside, filter, move |event| {
+                    let own = |id: &ContainerId| memory.count(&created_by(&driver, id)) > 0;
                     Some(event).filter(|event| event.container_id().is_none_or(own))
                 })
                 .boxed()
@@ -85,9 +85,9 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-creation-lost",
-        "That a container was created is not told.",
+        "The creation of a container is not reported.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(event).filter(|event| event.kind() != EventKind::Created)
             })
             .boxed()
@@ -101,25 +101,25 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-lose-exit-codes",
-        "The event of an end has no exit code.",
+        "Exit events have no exit code.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
         })],
         &["events/exit-code"],
     ),
     Fault::new(
         "events-have-one-code",
-        "The event of an end always has the exit code 0.",
+        "Exit events always have exit code 0.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
         })],
         &["events/exit-code"],
     ),
     Fault::new(
         "events-lose-labels",
-        "Events do not have the container's labels.",
+        "Events lack the container's labels.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(with_container(event, |container| container.labels.clear()))
             })
             .boxed()
@@ -128,9 +128,9 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-lose-sessions",
-        "Events do not say of which session they are.",
+        "Events lack the session.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(with_container(event, |container| container.session_id = None))
             })
             .boxed()
@@ -139,7 +139,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-labels",
-        "A filter by label lets everything through.",
+        "A filter by label selects all events.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.labels.clear()).boxed()
         })],
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-kinds",
-        "A filter by kind lets everything through.",
+        "A filter by kind selects all events.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.kinds.clear()).boxed()
         })],
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-the-session",
-        "A filter by session lets those of other sessions through.",
+        "A filter by session also selects events of other sessions.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.session_id = None).boxed()
         })],
@@ -163,7 +163,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-every-container",
-        "A filter by a container lets those of others through.",
+        "A filter by container also selects events of other containers.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.container = None).boxed()
         })],
@@ -171,7 +171,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-take-one-kind",
-        "Of several kinds that are asked for only the first is told.",
+        "Only the first of several kinds in a filter is selected.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.kinds.truncate(1)).boxed()
         })],
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-since",
-        "Only what happens from now on is told, whatever the time asked for.",
+        "`since` is ignored: only new events are reported.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.since = None).boxed()
         })],
@@ -187,15 +187,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-end-with-the-past",
-        "With a time, what has happened is told and nothing that happens then.",
+        "With `since`, past events are reported and no new ones.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
                 if filter.since.is_none() {
                     return Ok(stream);
                 }
-                let told = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
-                Ok(EventStream::new(stream.take_until(told)))
+                let reported = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
+                Ok(EventStream::new(stream.take_until(reported)))
             }
             .boxed()
         })],
@@ -203,7 +203,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-ignore-cursors",
-        "After a cursor only what happens from now on is told.",
+        "A cursor is ignored: only new events are reported.",
         &[Events(|inside, filter| {
             filtered(inside, filter, |filter| filter.after = None).boxed()
         })],
@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-forgive-bad-cursors",
-        "A cursor that no driver gave is taken for none.",
+        "An invalid cursor is ignored.",
         &[Events(|inside, filter| {
             async move {
                 match inside.driver.events(filter).await {
@@ -227,7 +227,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-others",
-        "What happens to containers that the driver has not made is told as well.",
+        "Events of unmanaged containers are reported too.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -240,9 +240,9 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-a-life-alone",
-        "Only that a container is created, starts, ends and is removed is told.",
+        "Only creation, start, exit and removal of a container are reported.",
         &[Events(|inside, filter| {
-            told(inside, filter, |event| {
+            reported(inside, filter, |event| {
                 Some(event).filter(|event| {
                     [
                         EventKind::Created,
@@ -260,11 +260,11 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Returns the entry recorded for a container that a driver has created.
-fn made_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
+fn created_by(driver: &Arc<dyn ContainerDriver>, id: &ContainerId) -> String {
     format!("{id} of {:p}", Arc::as_ptr(driver))
 }
 
-async fn told(
+async fn reported(
     inside: &Inside,
     filter: &EventFilter,
     change: impl FnMut(Event) -> Option<Event> + Send + 'static,

@@ -13,19 +13,19 @@ use tokio::time::timeout;
 
 use super::calls::goes_on;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Command, Error, Exec, ExecDetached, ExecStream, Output};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Command, Error, Exec, ExecDetached, ExecStream, Output};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "exec-loses-stderr",
-        "What a command writes to its error stream is lost.",
+        "The standard error of a command is lost.",
         &[Output(|output| output.stderr.clear())],
         &["exec/output", "concurrency/exec"],
     ),
     Fault::new(
         "exec-merges-streams",
-        "What a command writes to its error stream is in its output.",
+        "The standard error of a command is merged into its output.",
         &[Output(|output| {
             output.stdout = [output.stdout.as_ref(), output.stderr.as_ref()].concat().into();
             output.stderr.clear();
@@ -34,7 +34,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-codes-lost",
-        "Every exit code other than 0 is 1.",
+        "Every exit code other than 0 becomes 1.",
         &[Output(|output| {
             if let ExecOutcome::Exited(code) = output.outcome {
                 output.outcome = ExecOutcome::Exited(code.min(1));
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-code-read-too-early",
-        "Now and then a code is 0 because the engine was asked before it had written the code down.",
+        "Some exit codes are 0 because they are read before the engine has recorded them.",
         &[Exec(|inside, id, config| {
             code_read_too_early(inside, id, config).boxed()
         })],
@@ -52,13 +52,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-drops-empty-words",
-        "Empty arguments are left out.",
+        "Empty arguments are dropped.",
         &[Command(|config| config.argv.retain(|word| !word.is_empty()))],
         &["exec/arguments"],
     ),
     Fault::new(
         "exec-ignores-input",
-        "A command does not get the input that is given.",
+        "A command does not receive its input.",
         &[Exec(|inside, id, mut config| {
             config.stdin = None;
             inside.driver.exec(id, config)
@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-input-ends-at-nul",
-        "Of the input what follows a NUL is lost.",
+        "Input after a NUL is lost.",
         &[Command(|config| {
             if let Some(input) = &mut config.stdin {
                 let end = input.iter().position(|byte| *byte == 0);
@@ -78,7 +78,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-leaves-input-open",
-        "A command that is given no input waits for one for ever.",
+        "The standard input of a command without input never ends.",
         &[Exec(|inside, id, config| {
             leaves_input_open(inside, id, config).boxed()
         })],
@@ -86,13 +86,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-ignores-environment",
-        "A command has the container's variables alone.",
+        "A command has only the container's variables.",
         &[Command(|config| config.env.clear())],
         &["exec/environment"],
     ),
     Fault::new(
         "exec-ignores-user",
-        "A command runs as the container's user, whoever is asked for.",
+        "A command runs as the container's user, regardless of its options.",
         &[Command(|config| config.user = None)],
         &["exec/environment", "exec/no-such-program"],
     ),
@@ -107,14 +107,14 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/environment"],
     ),
     Fault::new(
-        "exec-ignores-folder",
-        "A command runs in the container's folder, whichever is asked for.",
+        "exec-ignores-working-dir",
+        "A command runs in the container's working directory, regardless of its options.",
         &[Command(|config| config.working_dir = None)],
         &["exec/environment", "exec/no-such-program"],
     ),
     Fault::new(
         "exec-signals-are-codes",
-        "A command that a signal has ended has exited with the code that a shell would tell.",
+        "A signal that terminated a command is reported as the exit code of a shell.",
         &[Output(|output| {
             if let ExecOutcome::Signaled(signal) = output.outcome {
                 output.outcome = ExecOutcome::Exited(signal.exit_code());
@@ -124,7 +124,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-output-is-text",
-        "Output goes through a text on its way, where bytes that are not UTF-8 are replaced.",
+        "Output bytes that are not UTF-8 are replaced.",
         &[Output(|output| {
             output.stdout = output.stdout_text().into_owned().into();
         })],
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-output-ends-early",
-        "Of a long output the last part is not waited for.",
+        "The last part of a long output is lost.",
         &[Output(|output| output.stdout.truncate(1024 * 1024))],
         &["exec/output-large"],
     ),
@@ -151,7 +151,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-ignores-limit",
-        "All of the output is kept, whatever the limit.",
+        "The output limit is ignored.",
         &[Command(|config| {
             config.output_limit = ExecConfig::DEFAULT_OUTPUT_LIMIT;
         })],
@@ -159,7 +159,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-limit-keeps-the-end",
-        "Of an output that is too long the end is kept.",
+        "An output over the limit is kept from its end.",
         &[Exec(|inside, id, config| {
             limit_keeps_the_end(inside, id, config).boxed()
         })],
@@ -167,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-limit-one-off",
-        "Output of just the limit is said to be cut.",
+        "Output of exactly the limit is reported as truncated.",
         &[Exec(|inside, id, config| {
             limit_one_off(inside, id, config).boxed()
         })],
@@ -175,13 +175,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-ignores-terminal",
-        "A command that asks for a terminal gets pipes.",
+        "A command with a terminal gets pipes.",
         &[Command(|config| config.tty = None)],
         &["exec/tty"],
     ),
     Fault::new(
         "exec-timeout-loses-output",
-        "A command that is ended by its timeout has no output.",
+        "A command that exceeds its timeout has no output.",
         &[Output(|output| {
             if output.outcome == ExecOutcome::TimedOut {
                 output.stdout.clear();
@@ -192,7 +192,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-timeout-comes-late",
-        "A timeout in seconds is taken for one in units of ten.",
+        "Timeouts last ten times as long.",
         &[Command(|config| {
             config.timeout = config.timeout.map(|longest| longest * 10);
         })],
@@ -205,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-lets-it-run-on",
-        "A timeout or a dropped call ends the waiting and not the command.",
+        "A timeout or a dropped call ends the wait but not the command.",
         &[Exec(|inside, id, config| {
             lets_it_run_on(inside, id, config).boxed()
         })],
@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-timeout-kills-one-process",
-        "A timeout kills the command and not its children.",
+        "A timeout kills the command but not its children.",
         &[Exec(|inside, id, config| {
             ended_by("-KILL ", inside, id, config).boxed()
         })],
@@ -235,7 +235,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-timeout-kills-the-group",
-        "A timeout kills the command's process group, which its children can leave.",
+        "A timeout kills only the command's process group, which its children can leave.",
         &[Exec(|inside, id, config| {
             ended_by("-KILL -", inside, id, config).boxed()
         })],
@@ -243,7 +243,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-timeout-stops-the-container",
-        "A timeout ends the command with its container.",
+        "A timeout stops the container.",
         &[Exec(|inside, id, config| {
             stops_the_container(inside, id, config).boxed()
         })],
@@ -251,7 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-waits-for-its-timeout",
-        "A command with a timeout takes all of the time it has.",
+        "A command with a timeout always takes the whole timeout.",
         &[Exec(|inside, id, config| {
             async move {
                 let longest = tokio::time::sleep(config.timeout.unwrap_or_default());
@@ -265,7 +265,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-oom-is-a-signal",
-        "A command that is killed for the container's memory was killed by somebody.",
+        "A command killed for lack of memory is reported as killed by a signal.",
         &[Output(|output| {
             if output.outcome == ExecOutcome::OomKilled {
                 output.outcome = ExecOutcome::Signaled(driver_interface_types::Signal::KILL);
@@ -275,7 +275,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-ends-at-the-deadline",
-        "A command has a minute, as every call of the driver.",
+        "Commands end after a minute, the driver's request deadline.",
         &[Command(|config| {
             config.timeout.get_or_insert(Duration::from_secs(60));
         })],
@@ -283,7 +283,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-missing-program-is-output",
-        "That a program does not exist is told as a command's output.",
+        "A missing program is reported in the command's output.",
         &[Exec(|inside, id, config| {
             missing_program_is_output(inside, id, config).boxed()
         })],
@@ -291,7 +291,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-failure-is-retryable",
-        "A command that cannot run is to be tried again.",
+        "A command that cannot run is a retryable error.",
         &[Error(|error| match error.code() {
             codes::EXEC_FAILED => error.with_retryable(true),
             _ => error,
@@ -299,8 +299,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/no-such-program", "exec-stream/refusals"],
     ),
     Fault::new(
-        "exec-does-not-look-first",
-        "A command that makes no sense is left to the engine to refuse.",
+        "exec-skips-validation",
+        "Invalid commands are passed to the engine.",
         &[
             Exec(|inside, id, config| {
                 let done = inside.driver.exec(id, config);
@@ -308,14 +308,14 @@ pub(super) const FAULTS: &[Fault] = &[
                     .boxed()
             }),
             ExecStream(|inside, id, config| {
-                let begun = inside.driver.exec_stream(id, config);
-                begun
+                let began = inside.driver.exec_stream(id, config);
+                began
                     .map(|result| result.map_err(|error| refused_by_engine(id, error)))
                     .boxed()
             }),
             ExecDetached(|inside, id, config| {
-                let begun = inside.driver.exec_detached(id, config);
-                begun
+                let began = inside.driver.exec_detached(id, config);
+                began
                     .map(|result| result.map_err(|error| refused_by_engine(id, error)))
                     .boxed()
             }),
@@ -328,7 +328,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-starts-the-container",
-        "A container that does not run is started for the command.",
+        "`exec` starts a container that is not running.",
         &[Exec(|inside, id, config| {
             async move {
                 inside.driver.start_container(id).await?;
@@ -340,7 +340,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-container-gone-is-a-code",
-        "A command that ends with its container has exited with 137.",
+        "A command that ends with its container is reported with exit code 137.",
         &[Output(|output| {
             if output.outcome == ExecOutcome::ContainerGone {
                 output.outcome = ExecOutcome::Exited(137);
@@ -359,8 +359,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/container-gone"],
     ),
     Fault::new(
-        "exec-errors-tell-variables",
-        "An error tells the command's variables.",
+        "exec-errors-contain-variables",
+        "Errors contain the command's variables.",
         &[Exec(|inside, id, config| {
             let variables = format!("{:?}", config.env);
             errors_tell(variables, inside, id, config).boxed()
@@ -368,8 +368,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec/secrets-stay-out-of-errors"],
     ),
     Fault::new(
-        "exec-errors-tell-the-input",
-        "An error tells the command's input.",
+        "exec-errors-contain-input",
+        "Errors contain the command's input.",
         &[Exec(|inside, id, config| {
             let input = format!("{:?}", config.stdin);
             errors_tell(input, inside, id, config).boxed()

@@ -15,13 +15,13 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{ExecDetached, ExecStatus as Status, ExecStream};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{ExecDetached, ExecStatus as Status, ExecStream};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "exec-stream-loses-stderr",
-        "What a command writes to its error stream is lost.",
+        "The standard error of a session is lost.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |mut session| {
                 session.stderr = Box::pin(tokio::io::empty());
@@ -33,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-input-stays-open",
-        "Closing the input does not reach the command, and is waited for.",
+        "The command does not see that its input is closed.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| {
                 ends_otherwise(session, || Poll::Pending)
@@ -48,7 +48,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-ends-with-its-input",
-        "Closing the input closes the session, and ends the command.",
+        "Closing the input closes the session and ends the command.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, killed_at_the_end).boxed()
         })],
@@ -60,7 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-ignores-given-input",
-        "Input that the config gives is not written.",
+        "Input of the config is not written.",
         &[ExecStream(|inside, id, mut config| {
             config.stdin = None;
             inside.driver.exec_stream(id, config)
@@ -69,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-resize-does-nothing",
-        "A resize succeeds and changes nothing.",
+        "A resize succeeds without effect.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::Resize)).boxed()
         })],
@@ -77,7 +77,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-kill-does-nothing",
-        "A kill succeeds and the command goes on.",
+        "A kill succeeds without effect.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::Kill)).boxed()
         })],
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-kill-of-ended-fails",
-        "Killing a command that has ended is an error.",
+        "Killing an exited command is an error.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::KillOfEnded)).boxed()
         })],
@@ -93,7 +93,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-dropped-runs-on",
-        "A command whose session is dropped runs on.",
+        "A command whose session is dropped keeps running.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| {
                 let (session, control) = held(session, Flaw::None);
@@ -106,7 +106,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-ignores-timeout",
-        "A session goes on past its timeout.",
+        "A session ignores its timeout.",
         &[ExecStream(|inside, id, mut config| {
             config.timeout = None;
             inside.driver.exec_stream(id, config)
@@ -115,7 +115,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-reads-ahead",
-        "Output that nobody reads is kept without end instead of held back.",
+        "Unread output is buffered without limit instead of held back.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |mut session| {
                 session.stdout = Box::pin(read_ahead(session.stdout));
@@ -126,8 +126,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["exec-stream/slow-reader"],
     ),
     Fault::new(
-        "exec-stream-outcome-told-once",
-        "Only who waits first is told how the command ended.",
+        "exec-stream-outcome-returned-once",
+        "Only the first wait returns the outcome.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::SecondWait)).boxed()
         })],
@@ -135,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-stream-codes-lost",
-        "A session's command always exits with 0.",
+        "The command of a session always exits with 0.",
         &[ExecStream(|inside, id, config| {
             session(inside, id, config, |session| flawed(session, Flaw::Code)).boxed()
         })],
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-status-known-to-one-driver",
-        "A detached command is known only to the driver that has started it.",
+        "Only the driver that started a detached command knows its status.",
         &[
             ExecDetached(|inside, id, config| noted_where_it_began(inside, id, config).boxed()),
             Status(|inside, id, exec| known_where_it_began(inside, id, exec).boxed()),
@@ -156,7 +156,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-status-never-ends",
-        "A detached command that has ended is said to run.",
+        "An exited detached command is reported as running.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| status.map(|_| ExecStatus::running())).boxed()
         })],
@@ -164,11 +164,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-status-code-lost",
-        "A detached command that has ended has exited with 0.",
+        "A detached command always exits with 0.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| {
                 status.map(|status| match status.outcome {
-                    Some(_) => ExecStatus::ended(ExecOutcome::Exited(0)),
+                    Some(_) => ExecStatus::exited(ExecOutcome::Exited(0)),
                     None => status,
                 })
             })
@@ -178,7 +178,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-status-is-none",
-        "No detached command is known.",
+        "The status of every detached command is `None`.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |_| None).boxed()
         })],
@@ -189,8 +189,8 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "exec-status-of-what-never-was",
-        "A detached command that nobody has started is said to run.",
+        "exec-status-of-unknown-command",
+        "An unknown detached command is reported as running.",
         &[Status(|inside, id, exec| {
             status(inside, id, exec, |status| status.or(Some(ExecStatus::running()))).boxed()
         })],
@@ -198,7 +198,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-detached-drops-its-timeout",
-        "A detached command with a timeout is started without one.",
+        "The timeout of a detached command is dropped instead of refused.",
         &[ExecDetached(|inside, id, mut config| {
             config.timeout = None;
             inside.driver.exec_detached(id, config)
@@ -284,7 +284,7 @@ enum Flaw {
 struct Control {
     inside: Arc<dyn ExecControl>,
     flaw: Flaw,
-    told: AtomicBool,
+    reported: AtomicBool,
 }
 
 /// Injects a fault into a session's control.
@@ -296,8 +296,12 @@ fn flawed(session: ExecSession, flaw: Flaw) -> ExecSession {
 fn held(session: ExecSession, flaw: Flaw) -> (ExecSession, Arc<dyn ExecControl>) {
     let inside: Arc<dyn ExecControl> = session.control.into();
     let right = Arc::clone(&inside);
-    let told = AtomicBool::new(false);
-    let control = Control { inside, flaw, told };
+    let reported = AtomicBool::new(false);
+    let control = Control {
+        inside,
+        flaw,
+        reported,
+    };
     let session = ExecSession::new(session.stdin, session.stdout, session.stderr, control);
     (session, right)
 }
@@ -313,8 +317,8 @@ impl ExecControl for Control {
 
     async fn wait(&self) -> Result<ExecOutcome> {
         let outcome = self.inside.wait().await?;
-        if self.told.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
-            return Err(ExecFailedError::new("session", "its end was told already").into());
+        if self.reported.swap(true, Ordering::Relaxed) && self.flaw == Flaw::SecondWait {
+            return Err(ExecFailedError::new("session", "its outcome was already returned").into());
         }
         match outcome {
             ExecOutcome::Exited(_) if self.flaw == Flaw::Code => Ok(ExecOutcome::Exited(0)),
@@ -325,7 +329,7 @@ impl ExecControl for Control {
     async fn kill(&self) -> Result<()> {
         match self.flaw {
             Flaw::Kill => Ok(()),
-            Flaw::KillOfEnded if self.told.load(Ordering::Relaxed) => {
+            Flaw::KillOfEnded if self.reported.load(Ordering::Relaxed) => {
                 Err(ExecFailedError::new("session", "there is nothing to kill").into())
             }
             _ => self.inside.kill().await,

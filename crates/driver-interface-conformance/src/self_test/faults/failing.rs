@@ -6,13 +6,13 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{HealthCheck, ListContainers};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{HealthCheck, ListContainers};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "health-check-hangs",
-        "A question for the driver's health is never answered.",
+        "A health check of the driver never returns.",
         &[HealthCheck(|_| {
             std::future::pending::<Result<DriverHealth>>().boxed()
         })],
@@ -20,7 +20,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-panics",
-        "A list that has something in it panics.",
+        "A list with entries panics.",
         &[ListContainers(|inside, filter| panics(inside, filter).boxed())],
         &["listing/every-status"],
     ),
@@ -28,6 +28,6 @@ pub(super) const FAULTS: &[Fault] = &[
 
 async fn panics(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let all = inside.driver.list_containers(filter).await?;
-    assert!(all.is_empty(), "a field was missing in what the engine said");
+    assert!(all.is_empty(), "a field was missing in the engine's response");
     Ok(all)
 }

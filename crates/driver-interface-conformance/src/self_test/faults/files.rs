@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     CopyFromContainer, CopyIntoContainer, Error, ReadFile, ReadFileStream, WriteFile as Write,
 };
 
@@ -35,7 +35,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-needs-a-process",
-        "Only a container that runs can be written to.",
+        "Only a running container can be written to.",
         &[Write(|inside, id, path, file| {
             write_needs_a_process(inside, id, path, file).boxed()
         })],
@@ -43,7 +43,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-below-the-mount",
-        "A file is written where the driver finds it, and nobody inside the container.",
+        "A file is written below a mount, where the container does not see it.",
         &[
             Write(|inside, id, path, file| {
                 async move {
@@ -62,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-stream-ends-early",
-        "Of a large file the last part is lost.",
+        "The last part of a large file is lost.",
         &[ReadFileStream(|inside, id, path| {
             async move {
                 let stream = inside.driver.read_file_stream(id, path).await?;
@@ -74,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-cuts",
-        "Of a file that is larger than the limit, the beginning is given.",
+        "A file larger than the limit is truncated.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let mut file = inside
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-limit-one-off",
-        "A file of just the limit is too large.",
+        "A file of exactly the limit is too large.",
         &[ReadFile(|inside, id, path, mut options| {
             options.limit = options.limit.saturating_sub(1);
             inside.driver.read_file(id, path, options)
@@ -99,7 +99,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-missing-is-empty",
-        "What is not there, or is no file, is read as an empty one.",
+        "A missing file, or a path that is no file, is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let result = inside.driver.read_file(id, path, options).await;
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-stream-fails-late",
-        "That a file does not exist is told by the stream and not by the call.",
+        "The stream instead of the call reports a missing file.",
         &[ReadFileStream(|inside, id, path| {
             async move {
                 match inside.driver.read_file_stream(id, path).await {
@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "file-errors-are-retryable",
-        "A read or write that can never work is to be tried again.",
+        "A read or write that can never succeed is retryable.",
         &[Error(|error| match error.code() {
             codes::FILE_SYSTEM_ERROR | codes::UNSUPPORTED_OPERATION => error.with_retryable(true),
             _ => error,
@@ -144,16 +144,16 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "read-file-of-a-folder-is-empty",
-        "A folder is read as an empty file.",
+        "read-file-of-a-directory-is-empty",
+        "A directory is read as an empty file.",
         &[ReadFile(|inside, id, path, options| {
-            folder_is_an_empty_file(inside, id, path, options).boxed()
+            directory_is_an_empty_file(inside, id, path, options).boxed()
         })],
         &["files/folder-is-no-file"],
     ),
     Fault::new(
         "read-file-follows-links-on-the-host",
-        "Where a symbolic link leads is looked up among the host's files.",
+        "Symbolic links are resolved on the host.",
         &[ReadFile(|inside, id, path, options| {
             follows_links_on_the_host(inside, id, path, options).boxed()
         })],
@@ -161,7 +161,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-forgets-the-mode",
-        "A file is written with the usual permissions, whichever are asked for.",
+        "Files are written with the default permissions, regardless of the options.",
         &[Write(|inside, id, path, file| {
             inside
                 .driver
@@ -171,7 +171,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-forgets-the-owner",
-        "A file belongs to the container's user, whoever is asked for.",
+        "Files belong to the container's user, regardless of the options.",
         &[Write(|inside, id, path, mut file| {
             file.owner = None;
             inside.driver.write_file(id, path, file)
@@ -179,16 +179,16 @@ pub(super) const FAULTS: &[Fault] = &[
         &["files/mode-and-owner"],
     ),
     Fault::new(
-        "write-file-makes-folders",
-        "Missing folders are made without being asked for.",
+        "write-file-creates-directories",
+        "Missing directories are always created.",
         &[Write(|inside, id, path, file| {
             inside.driver.write_file(id, path, file.create_parents(true))
         })],
         &["files/parents"],
     ),
     Fault::new(
-        "write-file-makes-no-folders",
-        "Missing folders are an error, also where they are to be made.",
+        "write-file-creates-no-directories",
+        "Missing directories are an error, also if the options ask to create them.",
         &[Write(|inside, id, path, file| {
             inside.driver.write_file(id, path, file.create_parents(false))
         })],
@@ -196,7 +196,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-appends",
-        "What a file had stays before what is written.",
+        "A write appends to the file.",
         &[Write(|inside, id, path, file| {
             write_appends(inside, id, path, file).boxed()
         })],
@@ -204,7 +204,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-keeps-the-rest",
-        "Of a longer file what lies behind the new content stays.",
+        "A shorter write keeps the rest of the old file.",
         &[Write(|inside, id, path, file| {
             write_keeps_the_rest(inside, id, path, file).boxed()
         })],
@@ -212,7 +212,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-believes-the-length",
-        "Content is cut or filled up to the length that it says.",
+        "Content is truncated or padded to its declared length.",
         &[Write(|inside, id, path, file| {
             write_fills_up(inside, id, path, file).boxed()
         })],
@@ -220,7 +220,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-takes-a-torn-source",
-        "Where the source of the content fails, what is missing is filled up.",
+        "If the source of the content fails, the rest is padded.",
         &[Write(|inside, id, path, file| {
             write_takes_a_torn_source(inside, id, path, file).boxed()
         })],
@@ -228,7 +228,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-swallows-errors",
-        "A write that is refused says nothing.",
+        "A refused write succeeds.",
         &[Write(|inside, id, path, file| {
             async move {
                 let result = inside.driver.write_file(id, path, file).await;
@@ -245,7 +245,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "file-errors-have-no-kind",
-        "Whatever is wrong with a file, the error is of no particular kind.",
+        "Every file error has the unspecific kind.",
         &[Error(|error| match error {
             DriverError::System(SystemError::FileSystem(error)) => {
                 let (kind, effect) = (FileSystemErrorKind::Other, error.effect());
@@ -259,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-only-is-unsupported",
-        "A write to a read-only file system is an operation that the driver does not have.",
+        "A write to a read-only file system is an unsupported operation.",
         &[Error(|error| match error {
             DriverError::System(SystemError::FileSystem(error))
                 if error.kind() == FileSystemErrorKind::ReadOnlyFilesystem =>
@@ -272,7 +272,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-file-takes-patterns",
-        "A path is a pattern, and the first file that it fits is read.",
+        "A path is a pattern, and the first matching file is read.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 match inside.driver.read_file(id, &fitting(path)?, options).await {
@@ -286,7 +286,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "copy-out-takes-patterns",
-        "A path is a pattern, and the first file that it fits is packed.",
+        "A path is a pattern, and the first matching file is packed.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
                 match inside.driver.copy_from_container(id, &fitting(path)?).await {
@@ -300,7 +300,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "copy-out-forgets-owners",
-        "Everything that is packed belongs to root.",
+        "All packed files belong to root.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
                 let archive = inside.driver.copy_from_container(id, path).await?;
@@ -320,7 +320,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "write-file-replaces-links",
-        "A file takes the place of the link that leads to it.",
+        "A write replaces the symbolic link instead of following it.",
         &[Write(|inside, id, path, file| {
             write_replaces(inside, id, path, file).boxed()
         })],
@@ -329,16 +329,16 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "copy-in-loses-links",
         "Symbolic links are not unpacked.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             let kept = |header: &mut tar::Header| !header.entry_type().is_symlink();
-            copy_in_changed(inside, id, folder, archive, kept).boxed()
+            copy_in_changed(inside, id, directory, archive, kept).boxed()
         })],
         &["files/archive-round-trip"],
     ),
     Fault::new(
         "copy-in-forgets-permissions",
-        "Everything is unpacked with the usual permissions.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "All files are unpacked with the default permissions.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             let usual = |header: &mut tar::Header| {
                 header.set_mode(if header.entry_type().is_dir() {
                     0o755
@@ -347,13 +347,13 @@ pub(super) const FAULTS: &[Fault] = &[
                 });
                 true
             };
-            copy_in_changed(inside, id, folder, archive, usual).boxed()
+            copy_in_changed(inside, id, directory, archive, usual).boxed()
         })],
         &["files/archive-round-trip"],
     ),
     Fault::new(
         "copy-out-ends-early",
-        "Of a large archive the last part is lost.",
+        "The last part of a large archive is lost.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
                 let archive = inside.driver.copy_from_container(id, path).await?;
@@ -365,18 +365,18 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "copy-in-unpacks-on-the-host",
-        "Names that climb out of the folder are unpacked where they lead to on the host.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
-            copy_in_climbs(inside, id, folder, archive).boxed()
+        "Names that lead outside the target directory are unpacked on the host.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
+            copy_in_climbs(inside, id, directory, archive).boxed()
         })],
         &["files/archive-hostile-names"],
     ),
     Fault::new(
         "copy-in-swallows-errors",
-        "An archive that cannot be unpacked says nothing.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "Unpacking a broken archive succeeds.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
-                let result = inside.driver.copy_into_container(id, folder, archive).await;
+                let result = inside.driver.copy_into_container(id, directory, archive).await;
                 unless_refused(result, || ())
             }
             .boxed()
@@ -385,7 +385,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "copy-out-of-nothing-is-empty",
-        "What is not there is packed as an empty archive.",
+        "A missing path is packed as an empty archive.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
                 let result = inside.driver.copy_from_container(id, path).await;
@@ -475,7 +475,7 @@ async fn read_below_the_mount(
     }
 }
 
-async fn folder_is_an_empty_file(
+async fn directory_is_an_empty_file(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -575,7 +575,7 @@ async fn write_takes_a_torn_source(
 async fn copy_in_changed(
     inside: &Inside,
     id: &ContainerId,
-    folder: &ContainerPath,
+    directory: &ContainerPath,
     archive: TarStream,
     change: fn(&mut tar::Header) -> bool,
 ) -> Result<()> {
@@ -583,7 +583,7 @@ async fn copy_in_changed(
     let changed = repacked(&archive, change).unwrap_or_else(|_| archive.to_vec());
     inside
         .driver
-        .copy_into_container(id, folder, changed.into())
+        .copy_into_container(id, directory, changed.into())
         .await
 }
 
@@ -602,24 +602,24 @@ fn repacked(archive: &[u8], change: fn(&mut tar::Header) -> bool) -> std::io::Re
 async fn copy_in_climbs(
     inside: &Inside,
     id: &ContainerId,
-    folder: &ContainerPath,
+    directory: &ContainerPath,
     archive: TarStream,
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
     // The engine rejects invalid archives.
-    drop(unpack_what_climbs(&archive, Path::new(folder.as_str())));
+    drop(unpack_what_climbs(&archive, Path::new(directory.as_str())));
     inside
         .driver
-        .copy_into_container(id, folder, archive.into())
+        .copy_into_container(id, directory, archive.into())
         .await
 }
 
-fn unpack_what_climbs(archive: &[u8], folder: &Path) -> std::io::Result<()> {
+fn unpack_what_climbs(archive: &[u8], directory: &Path) -> std::io::Result<()> {
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let name = entry.path()?.into_owned();
         if name.components().next() == Some(Component::ParentDir) && entry.header().entry_type().is_file() {
-            std::io::copy(&mut entry, &mut std::fs::File::create(folder.join(name))?)?;
+            std::io::copy(&mut entry, &mut std::fs::File::create(directory.join(name))?)?;
         }
     }
     Ok(())

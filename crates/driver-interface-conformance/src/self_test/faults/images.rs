@@ -11,8 +11,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{GetImage, ImportImage, ListImages, LoadImage, PullImage};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -28,7 +28,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-ids-lose-their-kind",
-        "Ids come without the name of their digest.",
+        "Image ids lack the digest algorithm.",
         &[GetImage(|inside, image| {
             async move {
                 let found = inside.driver.get_image(image).await?;
@@ -43,7 +43,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-is-always-there",
-        "An image that the engine does not have is found.",
+        "A missing image is found.",
         &[GetImage(|inside, image| {
             async move {
                 let found = inside.driver.get_image(image).await?;
@@ -55,7 +55,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-missing-is-an-error",
-        "Looking up an image that the engine does not have fails.",
+        "Getting a missing image is an error.",
         &[GetImage(|inside, image| {
             async move {
                 let found = inside.driver.get_image(image).await?;
@@ -83,7 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "images-without-a-name-are-listed",
-        "What is left of images that have lost their names is listed.",
+        "Untagged images are listed.",
         &[ListImages(|inside, filter| {
             async move {
                 let mut images = inside.driver.list_images(filter).await?;
@@ -96,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "images-are-listed-backwards",
-        "Images are listed in another order than that of their names.",
+        "Images are not listed in the order of their names.",
         &[ListImages(|inside, filter| {
             async move {
                 let mut images = inside.driver.list_images(filter).await?;
@@ -109,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "images-ignore-labels",
-        "A filter by label lets everything through.",
+        "A filter by label selects all images.",
         &[ListImages(|inside, filter| {
             async move {
                 let mut filter = filter.clone();
@@ -122,7 +122,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "images-have-no-filter",
-        "All images are listed, whichever are asked for.",
+        "A filter by name selects all images.",
         &[ListImages(|inside, _| {
             async move { inside.driver.list_images(&ImageFilter::default()).await }.boxed()
         })],
@@ -145,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "images-of-a-label-are-none",
-        "A filter by label lets nothing through.",
+        "A filter by label selects no images.",
         &[ListImages(|inside, filter| {
             if filter.labels.is_empty() {
                 return inside.driver.list_images(filter);
@@ -156,7 +156,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "load-names-nothing",
-        "The names under which an image was loaded are not told.",
+        "Loading an image does not return its names.",
         &[LoadImage(|inside, archive| {
             async move { inside.driver.load_image(archive).await.map(|_| Vec::new()) }.boxed()
         })],
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "load-swallows-errors",
-        "What is no saved image is loaded as one without a name.",
+        "Data that is not a saved image is loaded as an unnamed image.",
         &[LoadImage(|inside, archive| {
             async move {
                 match inside.driver.load_image(archive).await {
@@ -178,11 +178,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pull-again-fails",
-        "Pulling what is there already is an error.",
+        "Pulling an image that is present is an error.",
         &[PullImage(|inside, image, options| {
             async move {
                 if inside.memory.note(image.as_str()) > 0 {
-                    return Err(ImagePullError::new(image.as_str(), "it is there already").into());
+                    return Err(ImagePullError::new(image.as_str(), "it already exists").into());
                 }
                 inside.driver.pull_image(image, options).await
             }
@@ -192,7 +192,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "load-blames-the-archive",
-        "A source that fails is told as an archive that is none.",
+        "A failing source is reported as an invalid archive.",
         &[LoadImage(|inside, archive| {
             async move {
                 let blamed = |error: DriverError| match error.code() {
@@ -207,7 +207,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "import-of-what-arrived",
-        "An import whose source fails makes an image of what arrived.",
+        "An import whose source fails creates an image of the data so far.",
         &[ImportImage(|inside, image, mut root| {
             async move {
                 let mut arrived = Vec::new();
@@ -224,8 +224,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["images/import-broken"],
     ),
     Fault::new(
-        "pull-tells-no-result",
-        "A pull ends without the image.",
+        "pull-returns-no-result",
+        "A pull ends without returning the image.",
         &[PullImage(|inside, image, options| {
             async move {
                 let steps = inside.driver.pull_image(image, options).await?;
@@ -239,7 +239,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pull-swallows-errors",
-        "A pull that fails ends as if nothing were wrong.",
+        "A failed pull ends without an error.",
         &[PullImage(|inside, image, options| {
             async move {
                 match inside.driver.pull_image(image, options).await {
@@ -255,7 +255,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pull-errors-are-internal",
-        "Whatever goes wrong with a pull is a defect of the driver.",
+        "Every pull error is reported as a defect of the driver.",
         &[PullImage(|inside, image, options| {
             async move {
                 let defect = |error: DriverError| InternalError::new(error.message()).into();
@@ -268,7 +268,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pull-of-nothing-is-retryable",
-        "A pull of what a registry does not have is to be tried again.",
+        "Pulling an image that the registry does not have is retryable.",
         &[PullImage(|inside, image, options| {
             async move {
                 let again = |error: DriverError| error.with_retryable(true);
@@ -281,27 +281,27 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pull-takes-no-credentials",
-        "A pull with credentials that nobody asks for fails.",
+        "A pull fails if it has credentials that are not required.",
         &[PullImage(|inside, image, options| {
             if options.credentials.is_none() {
                 return inside.driver.pull_image(image, options);
             }
-            let error = ImagePullError::new(image.as_str(), "credentials were not asked for");
+            let error = ImagePullError::new(image.as_str(), "credentials are not required");
             std::future::ready(Err(error.into())).boxed()
         })],
         &["images/pull-credentials"],
     ),
     Fault::new(
         "pull-keeps-credentials",
-        "Credentials are used for every pull from then on, and a registry does not know them.",
+        "Credentials are kept for all later pulls, and the registry rejects them.",
         &[PullImage(|inside, image, options| {
             pull_keeps_credentials(inside, image, options).boxed()
         })],
         &["images/pull-credentials"],
     ),
     Fault::new(
-        "pull-errors-tell-secrets",
-        "An error of a pull tells the credentials.",
+        "pull-errors-contain-secrets",
+        "Errors of a pull contain its credentials.",
         &[PullImage(|inside, image, options| {
             pull_tells_secrets(inside, image, options).boxed()
         })],
@@ -316,7 +316,7 @@ async fn pull_keeps_credentials(
 ) -> Result<PullStream> {
     const KEPT: &str = "credentials";
     if options.credentials.is_none() && inside.memory.has(KEPT) {
-        return Err(AuthenticationError::new("the registry knows nobody of that name").into());
+        return Err(AuthenticationError::new("the registry does not know that user").into());
     }
     if options.credentials.is_some() {
         inside.memory.note(KEPT);
@@ -330,13 +330,17 @@ async fn pull_tells_secrets(inside: &Inside, image: &ImageRef, options: PullOpti
         Some(RegistryCredentials::IdentityToken(token)) => token.clone(),
         _ => String::new(),
     };
-    let told = {
+    let reported = {
         let image = image.clone();
         move |error: DriverError| {
             let message = format!("{} with {secret:?}", error.message());
             DriverError::from(ImagePullError::new(image.as_str(), message))
         }
     };
-    let steps = inside.driver.pull_image(image, options).await.map_err(&told)?;
-    Ok(PullStream::new(steps.map(move |step| step.map_err(&told))))
+    let steps = inside
+        .driver
+        .pull_image(image, options)
+        .await
+        .map_err(&reported)?;
+    Ok(PullStream::new(steps.map(move |step| step.map_err(&reported))))
 }

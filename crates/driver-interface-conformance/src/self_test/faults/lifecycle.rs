@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Error, GetContainerLogs, Instance, ListContainers, RestartContainer, StartContainer, StopContainer,
     WaitContainer,
 };
@@ -21,7 +21,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "start-again-fails",
-        "Starting what runs already is an error.",
+        "Starting a running container is an error.",
         &[StartContainer(|inside, id| start_again_fails(inside, id).boxed())],
         &[
             "lifecycle/start/idempotent",
@@ -31,13 +31,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "start-always-says-started",
-        "Starting what runs already says `Started`.",
+        "Starting a running container returns `Started`.",
         &[StartContainer(|inside, id| always_started(inside, id).boxed())],
         &["lifecycle/start/idempotent", "lifecycle/state/random-walk"],
     ),
     Fault::new(
-        "start-again-starts-anew",
-        "Starting what runs already ends it and starts it anew.",
+        "start-again-restarts",
+        "Starting a running container restarts it.",
         &[StartContainer(|inside, id| starts_anew(inside, id).boxed())],
         &["lifecycle/start/idempotent", "concurrency/start"],
     ),
@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "start-time-is-the-creation",
-        "The start time is that of the creation, whichever run it is.",
+        "The start time is always the creation time.",
         &[Instance(|container| {
             container.started_at = container.started_at.map(|_| container.created_at);
         })],
@@ -65,8 +65,8 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "missing-program-is-fine",
-        "A start whose program does not exist is no error.",
+        "missing-program-succeeds",
+        "Starting a container with a missing program succeeds.",
         &[StartContainer(|inside, id| {
             missing_program_is_fine(inside, id).boxed()
         })],
@@ -74,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "missing-program-is-retryable",
-        "A start whose program does not exist is worth another try.",
+        "Starting a container with a missing program is a retryable error.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_START_FAILED => error.with_retryable(true),
             _ => error,
@@ -83,13 +83,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "address-lost",
-        "A container's address on its network is not told.",
+        "A container's address on its network is not reported.",
         &[Instance(|container| container.ip_address = None)],
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
         "address-outlives-the-run",
-        "A container that has ended still has an address.",
+        "An exited container still has an address.",
         &[Instance(|container| {
             if container.exit.is_some() {
                 container.ip_address = Some([172, 17, 0, 2].into());
@@ -98,8 +98,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/start/endpoint"],
     ),
     Fault::new(
-        "zeros-are-told",
-        "The zeros that engines record for what has not happened yet are told as a start and an end.",
+        "zeros-are-reported",
+        "The engine's zero times are reported as start and exit times.",
         &[Instance(|container| {
             let never = SystemTime::UNIX_EPOCH;
             container.started_at.get_or_insert(never);
@@ -116,7 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exit-codes-cut",
-        "Of an exit code only whether it is 0 is told.",
+        "Every exit code other than 0 becomes 1.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
                 exit.code = exit.code.min(1);
@@ -130,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "failed-is-stopped",
-        "A container that has ended with an error is `stopped`.",
+        "A container that exited with an error is `stopped`.",
         &[Instance(|container| {
             if container.status == ContainerStatus::Exited {
                 set_status(container, ContainerStatus::Stopped);
@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "killed-is-success",
-        "A container that was killed has ended with 0.",
+        "A killed container has exit code 0.",
         &[Instance(|container| {
             if let Some(exit) = container.exit.as_mut().filter(|exit| exit.code == 137) {
                 (exit.code, exit.signal) = (0, None);
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "killed-is-out-of-memory",
-        "A container that was killed is said to have run out of memory.",
+        "A killed container is reported as out of memory.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
                 exit.oom_killed = Some(exit.code == 137);
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "interrupted-is-failed",
-        "A container that has exited with 130 is `exited`, as after an error.",
+        "A container with exit code 130 is `exited`, as after an error.",
         &[Instance(|container| {
             if container.exit_code() == Some(130) {
                 set_status(container, ContainerStatus::Exited);
@@ -174,7 +174,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "out-of-memory-is-denied",
-        "A wait says of every kill that memory did not run out.",
+        "A wait denies for every kill that the container ran out of memory.",
         &[WaitContainer(|inside, id, options| {
             out_of_memory_denied(inside, id, options).boxed()
         })],
@@ -182,7 +182,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "end-has-no-time",
-        "The time of the end is the engine's zero.",
+        "The exit time is the engine's zero time.",
         &[Instance(|container| {
             if let Some(exit) = &mut container.exit {
                 exit.finished_at = SystemTime::UNIX_EPOCH;
@@ -192,13 +192,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "failed-runs-again",
-        "A container that has failed is started again after a second.",
+        "A failed container is restarted after a second.",
         &[StartContainer(|inside, id| failed_runs_again(inside, id).boxed())],
         &["lifecycle/exit/no-restart"],
     ),
     Fault::new(
         "ended-is-created",
-        "A container that has ended is `created` again.",
+        "An exited container is `created` again.",
         &[Instance(|container| {
             if container.exit.is_some() {
                 set_status(container, ContainerStatus::Created);
@@ -207,8 +207,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["lifecycle/state/legal-sequence", "lifecycle/state/random-walk"],
     ),
     Fault::new(
-        "list-tells-less",
-        "A list leaves out the start times that a look-up tells.",
+        "list-lacks-start-times",
+        "A list lacks the start times that `get_container` returns.",
         &[ListContainers(|inside, filter| {
             list_tells_less(inside, filter).boxed()
         })],
@@ -216,7 +216,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-kills-at-once",
-        "A stop kills without asking first.",
+        "A stop kills immediately without sending the stop signal.",
         &[StopContainer(|inside, id, _| {
             inside.driver.stop_container(id, StopOptions::kill())
         })],
@@ -230,7 +230,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-kills-by-default",
-        "A stop without options kills.",
+        "A stop with default options kills.",
         &[StopContainer(|inside, id, options| {
             let plain = options == StopOptions::default();
             let options = if plain { StopOptions::kill() } else { options };
@@ -240,7 +240,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-kills-what-outlives-it",
-        "A stop kills when its grace is over, though nobody asked for force.",
+        "A stop without force kills after its grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.force = true;
             options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
@@ -250,7 +250,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-that-gives-up-is-final",
-        "A stop whose grace was too short is not worth another try.",
+        "A stop whose grace period was too short is not retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_STOP_FAILED => error.with_retryable(false),
             _ => error,
@@ -259,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "force-waits-first",
-        "A stop by force without grace waits for the default one.",
+        "A stop with force and no grace period waits for the default one.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.or(Some(StopOptions::DEFAULT_GRACE));
             inside.driver.stop_container(id, options)
@@ -268,7 +268,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "force-ignores-the-grace",
-        "A stop by force kills at once, whatever its grace.",
+        "A stop with force kills immediately, regardless of its grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.filter(|_| !options.force);
             inside.driver.stop_container(id, options)
@@ -281,7 +281,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "grace-is-the-default",
-        "A stop waits for the default grace, whatever grace it was given.",
+        "A stop always waits for the default grace period.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(|_| StopOptions::DEFAULT_GRACE);
             inside.driver.stop_container(id, options)
@@ -290,7 +290,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "force-never-asks",
-        "A stop by force lets its grace pass without a signal and then kills.",
+        "A stop with force kills after its grace period without sending the stop signal.",
         &[StopContainer(|inside, id, options| {
             never_asks(inside, id, options).boxed()
         })],
@@ -301,7 +301,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-returns-early",
-        "A stop returns before the process has ended.",
+        "A stop returns before the process has exited.",
         &[StopContainer(|inside, id, options| {
             stops_later(inside, id, options).boxed()
         })],
@@ -313,7 +313,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "last-line-lost",
-        "Of what a process prints on its way out the last line is lost.",
+        "The last line that a process prints before it exits is lost.",
         &[GetContainerLogs(|inside, id, options| {
             last_line_lost(inside, id, options).boxed()
         })],
@@ -331,7 +331,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-again-fails",
-        "Stopping what does not run is an error.",
+        "Stopping a container that is not running is an error.",
         &[StopContainer(|inside, id, options| {
             stop_again_fails(inside, id, options).boxed()
         })],

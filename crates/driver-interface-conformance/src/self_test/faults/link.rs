@@ -10,26 +10,26 @@ use tokio::io::{AsyncReadExt as _, empty};
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Mutation::{
     self, Exec, ExecStream, GetContainer, ReadFile, StreamContainerLogs,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "lost-answers-denied",
-        "Whatever goes wrong, nothing is said to have been done.",
-        &[Sabotage::Error(|error| error.with_effect(Effect::NotApplied))],
+        "Every error reports the effect `NotApplied`.",
+        &[Mutation::Error(|error| error.with_effect(Effect::NotApplied))],
         &["link/lost-answer-is-not-denied"],
     ),
     Fault::new(
         "refusals-unknown",
-        "Whatever goes wrong, it may have been done.",
-        &[Sabotage::Error(|error| error.with_effect(Effect::Unknown))],
+        "Every error reports an unknown effect.",
+        &[Mutation::Error(|error| error.with_effect(Effect::Unknown))],
         &["link/refused-connection-is-an-error"],
     ),
     Fault::new(
         "silence-waited-for",
-        "An engine that does not answer is waited for long after the deadline.",
+        "Calls wait for a silent engine long after the deadline.",
         &[GetContainer(|inside, id| {
             async move {
                 let found = inside.driver.get_container(id).await;
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "cut-exec-is-an-exit",
-        "A command whose connection was cut has exited.",
+        "A command whose connection was cut is reported as exited.",
         &[Exec(|inside, id, config| {
             async move {
                 let done = inside.driver.exec(id, config).await;
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "cut-exec-stream-is-an-end",
-        "The output of a session whose connection was cut just ends.",
+        "The output of a session whose connection was cut ends without an error.",
         &[ExecStream(|inside, id, config| {
             async move {
                 let mut session = inside.driver.exec_stream(id, config).await?;
@@ -78,13 +78,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "late-output-lost",
-        "Of long output what comes late is lost.",
-        &[Sabotage::Output(|output| output.stdout.truncate(57_344))],
+        "The late part of a long output is lost.",
+        &[Mutation::Output(|output| output.stdout.truncate(57_344))],
         &["link/slow-exec-is-whole"],
     ),
     Fault::new(
         "cut-log-stream-is-an-end",
-        "A log stream whose connection was cut just ends.",
+        "A log stream whose connection was cut ends without an error.",
         &[StreamContainerLogs(|inside, id, options| {
             async move {
                 let lines = inside.driver.stream_container_logs(id, options).await?;
@@ -99,7 +99,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "cut-file-is-shorter",
-        "Of a file whose transfer was cut there is what came.",
+        "A file transfer that was cut returns the data so far.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let read = inside.driver.read_file(id, path, options).await;

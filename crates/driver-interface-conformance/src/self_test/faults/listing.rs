@@ -13,10 +13,10 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use crate::ctx::FOREIGN;
+use crate::ctx::UNMANAGED;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Config, CreateContainer, GetContainer, HealthCheck, Instance, IsContainerHealthy, ListContainers,
     Namespace, RemoveContainer,
 };
@@ -36,7 +36,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-ignores-status",
-        "A list takes no notice of the status that is asked for.",
+        "A list ignores the status of its filter.",
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| filter.status = None).boxed()
         })],
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-ignores-state",
-        "A list takes no notice of the state that is asked for.",
+        "A list ignores the state of its filter.",
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| filter.state = None).boxed()
         })],
@@ -52,7 +52,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-ignores-session",
-        "A list takes no notice of the session that is asked for.",
+        "A list ignores the session of its filter.",
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| filter.session_id = None).boxed()
         })],
@@ -60,7 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "sessions-match-by-their-beginning",
-        "A list of a session has those of sessions whose names begin alike.",
+        "A filter by session selects all sessions with that prefix.",
         &[ListContainers(|inside, filter| {
             sessions_alike(inside, filter).boxed()
         })],
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-ignores-labels",
-        "A list takes no notice of the labels that are asked for.",
+        "A list ignores the labels of its filter.",
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| filter.labels.clear()).boxed()
         })],
@@ -80,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-labels-match-any-value",
-        "A label that must be empty may have any value.",
+        "An empty label value in a filter matches any value.",
         &[ListContainers(|inside, filter| {
             ask(inside, filter, |filter| {
                 filter.labels.retain(|_, value| !value.is_empty())
@@ -91,10 +91,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "labels-match-by-their-beginning",
-        "A label matches when its value begins as asked for.",
+        "A label value in a filter matches all values with that prefix.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, wanted| {
-                wanted
+            labelled(inside, filter, |has, required| {
+                required
                     .iter()
                     .all(|(key, value)| has.get(key).is_some_and(|has| has.starts_with(value)))
             })
@@ -104,10 +104,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "labels-are-or-ed",
-        "One label of a filter is enough.",
+        "One matching label of a filter is enough.",
         &[ListContainers(|inside, filter| {
-            labelled(inside, filter, |has, wanted| {
-                wanted.is_empty() || wanted.iter().any(|(key, value)| has.get(key) == Some(value))
+            labelled(inside, filter, |has, required| {
+                required.is_empty() || required.iter().any(|(key, value)| has.get(key) == Some(value))
             })
             .boxed()
         })],
@@ -115,13 +115,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-list-is-an-error",
-        "That nothing passes a filter is an error.",
+        "A filter without matches is an error.",
         &[ListContainers(|inside, filter| something(inside, filter).boxed())],
         &["listing/no-match", "listing/status-and-state", "cleanup/session"],
     ),
     Fault::new(
         "newest-first",
-        "A list begins with what was created last.",
+        "A list begins with the latest container.",
         &[ListContainers(|inside, filter| {
             answer(inside, filter, |list| list.reverse()).boxed()
         })],
@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-by-start",
-        "A list is in the order of the latest starts.",
+        "A list is ordered by start time.",
         &[ListContainers(|inside, filter| {
             answer(inside, filter, |list| {
                 list.sort_by_key(|container| container.started_at)
@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-is-brief",
-        "The entries of a list do not say how containers ended.",
+        "The entries of a list lack the exit.",
         &[ListContainers(|inside, filter| {
             answer(inside, filter, |list| {
                 list.iter_mut().for_each(|container| container.exit = None)
@@ -151,7 +151,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-is-slow",
-        "A health check measures how much space everything takes, and that takes its time.",
+        "A health check measures disk usage, which takes long.",
         &[HealthCheck(|inside| slow_health(inside).boxed())],
         &["health/engine-answers"],
     ),
@@ -165,7 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-has-the-engines-version",
-        "A health check gives the engine's version for the driver's.",
+        "A health check reports the engine's version as the driver's.",
         &[HealthCheck(|inside| {
             health(inside, |health| {
                 let engine = health.engine.as_ref();
@@ -177,7 +177,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "total-leaves-out-others",
-        "The total of a health check is what runs and what is stopped.",
+        "The total of a health check is only running plus stopped containers.",
         &[HealthCheck(|inside| {
             health(inside, |health| {
                 health.containers.total -= health.containers.others
@@ -188,7 +188,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "counts-are-the-engines",
-        "A health check counts what others have on the engine.",
+        "A health check counts all containers of the engine.",
         &[HealthCheck(|inside| {
             health(inside, |health| {
                 health.containers.total += 1;
@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "healthy-while-it-runs",
-        "A container is healthy while it runs, whatever its health check says.",
+        "A container is healthy while it runs, regardless of its health check.",
         &[IsContainerHealthy(|inside, id| runs(inside, id).boxed())],
         &[
             "health/check-passes",
@@ -239,7 +239,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "failing-streak-lost",
-        "How often a health check has failed is not told.",
+        "The failing streak of a health check is not reported.",
         &[Instance(|container| {
             if let Some(health) = &mut container.health {
                 health.failing_streak = 0;
@@ -249,7 +249,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-output-lost",
-        "What a health check printed is not told.",
+        "The output of a health check is not reported.",
         &[Instance(|container| {
             if let Some(health) = &mut container.health {
                 health.last_output = None;
@@ -259,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "retries-ignored",
-        "A health check may fail as often as it likes.",
+        "The retries of a health check are ignored.",
         &[Config(|config| {
             if let Some(check) = &mut config.health_check {
                 check.retries = 1000;
@@ -273,13 +273,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unhealthy-for-good",
-        "A container that was unhealthy once stays so.",
+        "An unhealthy container never becomes healthy again.",
         &[GetContainer(|inside, id| unhealthy_for_good(inside, id).boxed())],
         &["health/check-recovers"],
     ),
     Fault::new(
         "health-words-go-through-a-shell",
-        "The words of a health check are joined to a line for the shell.",
+        "The words of a health check are joined and run by a shell.",
         &[Config(|config| {
             if let Some(check) = &mut config.health_check
                 && let HealthTest::Command(words) = &check.test
@@ -291,7 +291,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-timeout-lost",
-        "A health check may take as long as it likes.",
+        "The timeout of a health check is ignored.",
         &[Config(|config| {
             if let Some(check) = &mut config.health_check {
                 check.timeout = Duration::from_secs(3600);
@@ -301,7 +301,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "start-period-lost",
-        "Failures count from the start.",
+        "Failures in the start period count.",
         &[Config(|config| {
             if let Some(check) = &mut config.health_check {
                 check.start_period = Duration::ZERO;
@@ -311,7 +311,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-without-a-check",
-        "A container without a health check is for ever about to become healthy.",
+        "A container without a health check has the health status `starting`.",
         &[Instance(|container| {
             let starting = ContainerHealth::new(ContainerHealthStatus::Starting);
             container.health.get_or_insert(starting);
@@ -320,8 +320,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "one-namespace",
-        "All drivers of an engine share what they make, whatever their namespace.",
-        &[Namespace(FOREIGN)],
+        "All drivers of an engine share one namespace.",
+        &[Namespace(UNMANAGED)],
         &[
             "namespaces/containers-apart",
             "namespaces/volumes-and-networks-apart",
@@ -334,7 +334,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "force-ignored",
-        "A removal by force is refused while the container runs.",
+        "A forced removal of a running container is refused.",
         &[RemoveContainer(|inside, id, options| {
             refused_while_it_runs(inside, id, options).boxed()
         })],
@@ -345,11 +345,11 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "driver-knows-only-what-it-made",
-        "A driver lists what it remembers, not what the engine has.",
+        "driver-lists-only-its-own",
+        "A driver lists the containers it remembers, not those of the engine.",
         &[
             CreateContainer(|inside, config| remembered(inside, config).boxed()),
-            ListContainers(|inside, filter| what_it_made(inside, filter).boxed()),
+            ListContainers(|inside, filter| what_it_created(inside, filter).boxed()),
         ],
         &["cleanup/by-another-process"],
     ),
@@ -452,12 +452,12 @@ async fn refused_while_it_runs(inside: &Inside, id: &ContainerId, _: RemoveOptio
 }
 
 async fn remembered(inside: &Inside, config: &ContainerConfig) -> Result<ContainerInstance> {
-    let made = inside.driver.create_container(config).await?;
-    inside.memory.note(&own(inside, &made.id));
-    Ok(made)
+    let created = inside.driver.create_container(config).await?;
+    inside.memory.note(&own(inside, &created.id));
+    Ok(created)
 }
 
-async fn what_it_made(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
+async fn what_it_created(inside: &Inside, filter: &ContainerFilter) -> Result<Vec<ContainerInstance>> {
     let mut list = inside.driver.list_containers(filter).await?;
     list.retain(|container| inside.memory.has(&own(inside, &container.id)));
     Ok(list)

@@ -12,13 +12,13 @@ use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::streams::{at_once, changed, endless};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::StreamContainerLogs;
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::StreamContainerLogs;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "log-stream-sources-lost",
-        "Every chunk is said to be of the output.",
+        "Every chunk is reported as standard output.",
         &[StreamContainerLogs(|inside, id, options| {
             chunks(inside, id, options, |mut chunk| {
                 chunk.source = LogSource::Stdout;
@@ -30,7 +30,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-merges-streams",
-        "Both streams are given, whichever is asked for.",
+        "Both streams are returned, regardless of the selection.",
         &[StreamContainerLogs(|inside, id, mut options| {
             if options.stdout || options.stderr {
                 (options.stdout, options.stderr) = (true, true);
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-ends-at-nul",
-        "Of a chunk with a NUL, what follows it is lost.",
+        "A chunk is cut at its first NUL.",
         &[StreamContainerLogs(|inside, id, options| {
             chunks(inside, id, options, |mut chunk| {
                 let end = chunk.bytes.iter().position(|byte| *byte == 0);
@@ -66,7 +66,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-loses-chunks",
-        "One chunk of a hundred is lost.",
+        "Every hundredth chunk is lost.",
         &[StreamContainerLogs(|inside, id, options| {
             let mut number = 0;
             chunks(inside, id, options, move |chunk| {
@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-joins-pieces",
-        "The pieces of a line are held back until the line is whole.",
+        "The pieces of a line are held back until the line is complete.",
         &[StreamContainerLogs(|inside, id, options| {
             joins_pieces(inside, id, options).boxed()
         })],
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-ignores-tail",
-        "All lines are given, however few are asked for.",
+        "`tail` is ignored.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.tail = None;
             inside.driver.stream_container_logs(id, options)
@@ -96,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-tail-of-zero-is-all",
-        "A tail of no lines is taken for none that was asked for.",
+        "A `tail` of 0 returns all lines.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|lines| *lines > 0);
             inside.driver.stream_container_logs(id, options)
@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-follows-from-the-beginning",
-        "Following gives all there is, however few lines are asked for.",
+        "Following ignores `tail`.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|_| !options.follow);
             inside.driver.stream_container_logs(id, options)
@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-ignores-since",
-        "What was written before the time asked for is given as well.",
+        "`since` is ignored.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.since = None;
             inside.driver.stream_container_logs(id, options)
@@ -123,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-ignores-until",
-        "What was written after the time asked for is given as well.",
+        "`until` is ignored.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.until = None;
             inside.driver.stream_container_logs(id, options)
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-has-no-times",
-        "Chunks come without the times that were asked for.",
+        "Chunks have no timestamps.",
         &[StreamContainerLogs(|inside, id, options| {
             inside.driver.stream_container_logs(id, options.timestamps(false))
         })],
@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-has-times-in-the-text",
-        "The times that were asked for are left in the text.",
+        "Timestamps are left in the text.",
         &[StreamContainerLogs(|inside, id, options| {
             chunks(inside, id, options, |mut chunk| {
                 if chunk.timestamp.is_some() {
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-of-neither-is-empty",
-        "Selecting neither stream gives an empty stream.",
+        "Selecting neither stream returns an empty stream.",
         &[StreamContainerLogs(|inside, id, options| {
             if options.stdout || options.stderr {
                 return inside.driver.stream_container_logs(id, options);
@@ -165,7 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-before-start-fails",
-        "Asking for the logs of what was never started is an error.",
+        "Reading the logs of a container that was never started is an error.",
         &[StreamContainerLogs(|inside, id, options| {
             fails_before_start(inside, id, options).boxed()
         })],
@@ -173,7 +173,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-does-not-follow",
-        "Following gives what there is and ends.",
+        "Following returns existing lines and ends.",
         &[StreamContainerLogs(|inside, id, options| {
             inside.driver.stream_container_logs(id, options.follow(false))
         })],
@@ -186,7 +186,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-follows-at-the-end",
-        "Following gives nothing before the container has ended.",
+        "Following returns nothing before the container exits.",
         &[StreamContainerLogs(|inside, id, options| {
             followed(inside, id, options, at_once).boxed()
         })],
@@ -194,7 +194,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-follows-for-ever",
-        "Following goes on when the container has ended.",
+        "Following continues after the container exits.",
         &[StreamContainerLogs(|inside, id, options| {
             followed(inside, id, options, endless).boxed()
         })],

@@ -5,13 +5,13 @@ use driver_interface_types::{ContainerDriver as _, ContainerId, ContainerStatus,
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::GetContainerLogs;
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::GetContainerLogs;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "logs-merge-streams",
-        "Both streams are given, whichever is asked for.",
+        "Both streams are returned, regardless of the selection.",
         &[GetContainerLogs(|inside, id, mut options| {
             if options.stdout || options.stderr {
                 (options.stdout, options.stderr) = (true, true);
@@ -22,7 +22,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-of-neither-stream-are-empty",
-        "Selecting neither stream gives an empty text.",
+        "Selecting neither stream returns an empty text.",
         &[GetContainerLogs(|inside, id, options| {
             if options.stdout || options.stderr {
                 return inside.driver.get_container_logs(id, options);
@@ -33,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-lose-lines",
-        "One line of a hundred is lost.",
+        "Every hundredth line is lost.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |number, line| {
                 if number % 100 == 99 { String::new() } else { line }
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-ignore-tail",
-        "All lines are given, however few are asked for.",
+        "`tail` is ignored.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = None;
             inside.driver.get_container_logs(id, options)
@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-tail-of-zero-is-all",
-        "A tail of no lines is taken for none that was asked for.",
+        "A `tail` of 0 returns all lines.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|lines| *lines > 0);
             inside.driver.get_container_logs(id, options)
@@ -62,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-tail-one-off",
-        "One line more is given than the tail has.",
+        "`tail` returns one line too many.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.map(|lines| lines + 1);
             inside.driver.get_container_logs(id, options)
@@ -71,7 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-follow-from-the-beginning",
-        "Following gives all there is, however few lines are asked for.",
+        "Following ignores `tail`.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.tail = options.tail.filter(|_| !options.follow);
             inside.driver.get_container_logs(id, options)
@@ -80,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-tail-counts-pieces",
-        "The tail counts the pieces in which an engine keeps a long line.",
+        "`tail` counts the pieces in which an engine stores a long line.",
         &[GetContainerLogs(|inside, id, options| {
             tail_of_pieces(inside, id, options).boxed()
         })],
@@ -88,7 +88,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-ignore-since",
-        "What was written before the time asked for is given as well.",
+        "`since` is ignored.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = None;
             inside.driver.get_container_logs(id, options)
@@ -97,7 +97,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-have-no-times",
-        "Lines come without the times that were asked for.",
+        "Lines have no timestamps.",
         &[GetContainerLogs(|inside, id, options| {
             inside.driver.get_container_logs(id, options.timestamps(false))
         })],
@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-have-local-times",
-        "Times are those of the place where the engine is.",
+        "Timestamps are in the engine's local time zone.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| line.replacen("Z ", "+02:00 ", 1)).boxed()
         })],
@@ -113,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-before-start-fail",
-        "Asking for the logs of what was never started is an error.",
+        "Reading the logs of a container that was never started is an error.",
         &[GetContainerLogs(|inside, id, options| {
             fail_before_start(inside, id, options).boxed()
         })],
@@ -121,7 +121,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-of-the-last-run-alone",
-        "A start throws away what the runs before have printed.",
+        "A start discards the logs of earlier runs.",
         &[GetContainerLogs(|inside, id, options| {
             of_the_last_run(inside, id, options).boxed()
         })],
@@ -152,7 +152,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-take-text-for-a-header",
-        "Text that looks like the header of an engine's frame is taken for one.",
+        "Text that looks like a frame header of an engine is parsed as one.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| {
                 let text = line.strip_prefix("\u{1}\0\0\0\0\0\0\u{5}");
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-skip-what-is-no-text",
-        "A line with bytes that are not UTF-8 is left out.",
+        "Lines with bytes that are not UTF-8 are dropped.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| {
                 if line.contains(char::REPLACEMENT_CHARACTER) {
@@ -179,7 +179,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-break-long-lines",
-        "Each piece in which an engine keeps a long line is a line.",
+        "Each piece in which an engine stores a long line becomes a line.",
         &[GetContainerLogs(|inside, id, options| {
             lines(inside, id, options, |_, line| pieces(&line).join("\n")).boxed()
         })],
@@ -187,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-do-not-follow",
-        "Following gives what there is and ends.",
+        "Following returns existing lines and ends.",
         &[GetContainerLogs(|inside, id, options| {
             inside.driver.get_container_logs(id, options.follow(false))
         })],
@@ -199,7 +199,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-follow-for-ever",
-        "Following a container that has ended waits for more.",
+        "Following an exited container waits forever.",
         &[GetContainerLogs(|inside, id, options| {
             follow_for_ever(inside, id, options).boxed()
         })],

@@ -7,8 +7,8 @@ use driver_interface_types::{
 use futures_util::{FutureExt as _, StreamExt as _};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, CopyFromContainer, CopyIntoContainer, Events, GetContainerLogs, HealthCheck,
     ListContainers, ListVolumes, StreamContainerLogs,
 };
@@ -19,7 +19,7 @@ const PAGE: usize = 100;
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "containers-of-one-page",
-        "Of the containers only the first page is listed.",
+        "Only the first page of containers is listed.",
         &[ListContainers(|inside, filter| {
             listed(inside, filter, |all| all.truncate(PAGE)).boxed()
         })],
@@ -27,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "second-page-is-the-first",
-        "The second page of containers has those of the first.",
+        "The second page of containers repeats the first.",
         &[ListContainers(|inside, filter| {
             listed(inside, filter, |all| {
                 let again: Vec<ContainerInstance> =
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "filtered-after-the-first-page",
-        "A filter selects from the first page of containers.",
+        "A filter selects from the first page of containers only.",
         &[ListContainers(|inside, filter| {
             async move {
                 let mut session = ContainerFilter::default();
@@ -72,7 +72,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-of-one-page",
-        "A stream tells of a page of events and then of none.",
+        "An event stream ends its reports after one page.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volumes-of-one-page",
-        "Of the volumes only the first page is listed.",
+        "Only the first page of volumes is listed.",
         &[ListVolumes(|inside, filter| {
             async move {
                 let mut all = inside.driver.list_volumes(filter).await?;
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-streams-of-a-thousand-lines",
-        "A log stream ends behind a thousand lines.",
+        "A log stream ends after a thousand lines.",
         &[StreamContainerLogs(|inside, id, options| {
             thousand(inside, id, options).boxed()
         })],
@@ -125,11 +125,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "thousand-entries-unpacked",
-        "Of an archive the first thousand entries are unpacked.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "Only the first thousand entries of an archive are unpacked.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = first_entries(archive).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -137,7 +137,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "thousand-entries-packed",
-        "An archive that is packed has a thousand entries at most.",
+        "A packed archive has at most a thousand entries.",
         &[CopyFromContainer(|inside, id, path| {
             async move { first_entries(inside.driver.copy_from_container(id, path).await?).await }.boxed()
         })],
@@ -145,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "hundred-labels",
-        "A container has a hundred labels at most.",
+        "A container has at most a hundred labels.",
         &[Config(|config| {
             config.labels = std::mem::take(&mut config.labels)
                 .into_iter()
@@ -156,7 +156,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "hundred-variables",
-        "A container has a hundred variables at most.",
+        "A container has at most a hundred variables.",
         &[Config(|config| {
             config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
         })],
@@ -164,19 +164,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "few-words",
-        "A command has 512 words at most.",
+        "A command has at most 512 words.",
         &[Config(|config| config.command.truncate(512))],
         &["many/values-of-a-config"],
     ),
     Fault::new(
         "few-words-of-an-exec",
-        "An exec has 512 words at most.",
+        "An exec has at most 512 words.",
         &[Command(|config| config.argv.truncate(512))],
         &["many/values-of-a-config"],
     ),
     Fault::new(
         "hundred-variables-of-an-exec",
-        "An exec has a hundred variables at most.",
+        "An exec has at most a hundred variables.",
         &[Command(|config| {
             config.env = std::mem::take(&mut config.env).into_iter().take(PAGE).collect()
         })],

@@ -8,8 +8,8 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateContainer, ListImages, Plan};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateContainer, ListImages, Plan};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -28,19 +28,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "plan-stops-at-the-first",
-        "A plan names only the first of all that is wrong.",
+        "A plan reports only the first violation.",
         &[Plan(|inside, config| stops_at_the_first(inside, config).boxed())],
         &["plan/refusals"],
     ),
     Fault::new(
         "plan-creates",
-        "A plan makes the container.",
+        "A plan creates the container.",
         &[Plan(|inside, config| creates(inside, config).boxed())],
         &["plan/no-side-effects"],
     ),
     Fault::new(
         "plan-fetches-the-image",
-        "A plan fetches the image, which is there from then on.",
+        "A plan pulls the image.",
         &[
             Plan(|inside, config| fetches(inside, config).boxed()),
             ListImages(|inside, filter| with_the_fetched(inside, filter).boxed()),
@@ -55,19 +55,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "plan-errs-about-the-disk",
-        "A plan says that the disk limit holds where it does not, and that it does not where it does.",
+        "A plan reports the disk limit as enforced exactly when it is not.",
         &[Plan(|inside, config| errs_about_the_disk(inside, config).boxed())],
         &["plan/matches-creation"],
     ),
     Fault::new(
         "plan-refuses-the-strict",
-        "A plan refuses whatever is strict, though nothing was warned of.",
+        "A plan refuses every strict config, even without warnings.",
         &[Plan(|inside, config| refuses_the_strict(inside, config).boxed())],
         &["plan/strictness"],
     ),
     Fault::new(
         "plan-is-lax",
-        "A plan takes no notice of how strict the config is.",
+        "A plan ignores the strictness of the config.",
         &[Plan(|inside, config| is_lax(inside, config).boxed())],
         &["plan/strictness"],
     ),
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "keys-forgotten",
-        "Nobody remembers the keys of creations.",
+        "Operation keys are not recorded.",
         &[Config(|config| {
             if config.operation_key.take().is_some() {
                 config.name = None;
@@ -102,7 +102,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "keys-known-to-one-driver",
-        "A driver does not know the keys of creations that another driver made.",
+        "A driver does not see the operation keys of other drivers.",
         &[CreateContainer(|inside, config| {
             known_to_one(inside, config).boxed()
         })],
@@ -110,7 +110,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "known-key-is-enough",
-        "A creation with a known key returns its container, whatever the config.",
+        "A creation with a known key returns its container, regardless of the config.",
         &[CreateContainer(|inside, config| {
             known_key_is_enough(inside, config).boxed()
         })],
@@ -118,7 +118,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "same-config-same-container",
-        "A creation with the config of an earlier one returns its container, though neither has a key.",
+        "A creation without a key returns the container of an earlier creation with the same config.",
         &[Config(|config| {
             let fingerprint = config.fingerprint();
             config.operation_key.get_or_insert(fingerprint);
@@ -131,7 +131,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "keys-of-the-removed-kept",
-        "The key of a container that was removed can never be used again.",
+        "The key of a removed container stays taken.",
         &[CreateContainer(|inside, config| {
             kept_for_ever(inside, config).boxed()
         })],
@@ -175,9 +175,9 @@ async fn fetches(inside: &Inside, config: &ContainerConfig) -> Result<CreationPl
 
 async fn with_the_fetched(inside: &Inside, filter: &ImageFilter) -> Result<Vec<ImageInfo>> {
     let mut images = inside.driver.list_images(filter).await?;
-    let wanted = filter.reference.as_ref().map_or("", |image| image.as_str());
-    if inside.memory.latest(&format!("fetched {wanted}")).is_some() {
-        images.push(ImageInfo::new(wanted, 1));
+    let required = filter.reference.as_ref().map_or("", |image| image.as_str());
+    if inside.memory.latest(&format!("fetched {required}")).is_some() {
+        images.push(ImageInfo::new(required, 1));
     }
     Ok(images)
 }
@@ -191,7 +191,7 @@ async fn warns_of_nothing(inside: &Inside, config: &ContainerConfig) -> Result<C
 async fn errs_about_the_disk(inside: &Inside, config: &ContainerConfig) -> Result<CreationPlan> {
     let mut plan = inside.driver.plan(config).await?;
     plan.enforcement.disk = match plan.enforcement.disk {
-        Enforcement::Enforced => Enforcement::unsupported("made up"),
+        Enforcement::Enforced => Enforcement::unsupported("invented"),
         _ => Enforcement::Enforced,
     };
     Ok(plan)

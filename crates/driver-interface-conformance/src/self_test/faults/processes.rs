@@ -3,12 +3,12 @@
 use driver_interface_types::{ContainerDriver as _, TtySize};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{Command, Config, ExecStream};
+use crate::self_test::mutation::Mutation::{Command, Config, ExecStream};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "first-process-behind-init",
-        "An init process is put before a main process that was to be the first.",
+        "An init process is added although the config has none.",
         &[Config(|config| config.init = Some(true))],
         &[
             "lifecycle/first-process/outlives-the-stop-signal",
@@ -17,7 +17,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "first-process-without-init",
-        "There is no init process before a main process that was to have one.",
+        "The configured init process is missing.",
         &[Config(|config| config.init = Some(false))],
         &[
             "lifecycle/first-process/init-lets-signals-end-it",
@@ -26,7 +26,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stop-signal-is-another",
-        "A stop sends another signal than the one it is to send.",
+        "A stop sends a different signal than the configured one.",
         &[Config(|config| {
             config.stop_signal = Some(driver_interface_types::Signal::USR2)
         })],
@@ -47,7 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tty-input-in-whole-lines",
-        "A line feed is typed behind the input of a command with a terminal.",
+        "A newline is added to the input of a command with a terminal.",
         &[Command(|config| {
             if config.tty.is_some() {
                 config.stdin = config
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tty-is-a-pipe",
-        "A session that was to have a terminal has a pipe.",
+        "A session with a terminal gets a pipe.",
         &[ExecStream(|inside, id, mut config| {
             config.tty = None;
             inside.driver.exec_stream(id, config)

@@ -12,15 +12,15 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Error, Exec, ListContainers, RemoveContainer, RemoveVolume, StartContainer, StopContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "removal-of-created-is-not-found",
-        "Removing what was never started says that it is not there.",
+        "Removing a container that was never started is not found.",
         &[RemoveContainer(|inside, id, options| {
             created_is_not_found(inside, id, options).boxed()
         })],
@@ -28,7 +28,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "removal-takes-running-ones",
-        "A removal without force takes what runs.",
+        "A removal without force removes a running container.",
         &[RemoveContainer(|inside, id, _| {
             inside.driver.remove_container(id, RemoveOptions::force())
         })],
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "refused-removal-is-retryable",
-        "A removal that is refused because the container runs is worth another try.",
+        "A refused removal of a running container is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_REMOVE_FAILED => error.with_retryable(true),
             _ => error,
@@ -50,15 +50,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "removal-by-force-asks-first",
-        "A removal by force waits for a container that ignores the stop signal.",
+        "A forced removal waits for a container that ignores the stop signal.",
         &[RemoveContainer(|inside, id, options| {
             asks_first(inside, id, options).boxed()
         })],
         &["removal/running-forced"],
     ),
     Fault::new(
-        "removal-of-removed-is-fine",
-        "Removing a container that is not there is no error.",
+        "removal-of-removed-succeeds",
+        "Removing a missing container succeeds.",
         &[RemoveContainer(|inside, id, options| {
             removed_is_fine(inside, id, options).boxed()
         })],
@@ -70,7 +70,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "removal-returns-early",
-        "A removal returns while the container is still there.",
+        "A removal returns before the container is removed.",
         &[RemoveContainer(|inside, id, options| {
             removes_later(inside, id, options).boxed()
         })],
@@ -82,19 +82,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "start-of-removed-has-another-code",
-        "Starting a container that is not there is a failed start.",
+        "Starting a missing container is reported as a failed start.",
         &[StartContainer(|inside, id| another_code(inside, id).boxed())],
         &["errors/not-found/start-container", "removal/gone-everywhere"],
     ),
     Fault::new(
-        "volume-removal-of-removed-is-fine",
-        "Removing a volume that is not there is no error.",
+        "volume-removal-of-removed-succeeds",
+        "Removing a missing volume succeeds.",
         &[RemoveVolume(|inside, id| removed_volume(inside, id).boxed())],
         &["concurrency/remove-volume", "errors/not-found/remove-volume"],
     ),
     Fault::new(
         "stops-one-after-another",
-        "Stops of one container at once wait for one another, each for its whole grace.",
+        "Concurrent stops of one container run one after another, each for its whole grace period.",
         &[StopContainer(|inside, id, options| {
             one_after_another(inside, id, options).boxed()
         })],
@@ -111,7 +111,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "removal-during-start-is-lost",
-        "A removal during a start is forgotten, and the container stays.",
+        "A removal during a start has no effect.",
         &[
             StartContainer(|inside, id| start_is_noted(inside, id).boxed()),
             RemoveContainer(|inside, id, options| removal_during_start(inside, id, options).boxed()),
@@ -120,7 +120,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "list-breaks-at-a-removal",
-        "A list fails when one of its containers goes while it is made.",
+        "A list fails if one of its containers is removed concurrently.",
         &[ListContainers(|inside, filter| {
             breaks_at_a_removal(inside, filter).boxed()
         })],
@@ -128,7 +128,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "input-for-one-command",
-        "Of several commands in one container only the first gets its input.",
+        "Only the first of several commands in a container gets its input.",
         &[Exec(|inside, id, config| {
             input_for_one(inside, id, config).boxed()
         })],
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-outlives-its-container",
-        "A command whose container goes never returns.",
+        "A command whose container is removed never returns.",
         &[Exec(|inside, id, config| {
             outlives_its_container(inside, id, config).boxed()
         })],

@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Config, ConnectNetwork, CreateContainer, CreateNetwork, CreateVolume, DisconnectNetwork, Error,
     GetNetwork, GetVolume, ListVolumes, RemoveContainer, RemoveIdleNetworks, RemoveNetwork, RemoveVolume,
     StartContainer,
@@ -25,7 +25,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "volumes-of-no-session-are-hidden",
-        "A list of volumes has only those of sessions.",
+        "Volumes without a session are not listed.",
         &[ListVolumes(|inside, filter| {
             async {
                 let mut found = inside.driver.list_volumes(filter).await?;
@@ -38,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "idle-is-what-does-not-run",
-        "A clean-up of networks takes that of a container that does not run.",
+        "A clean-up of networks removes those of containers that are not running.",
         &[
             RemoveIdleNetworks(|inside| cleaned_up(inside).boxed()),
             StartContainer(|inside, id| starts_without_network(inside, id).boxed()),
@@ -47,13 +47,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-clean-ups-meet",
-        "Of two clean-ups of networks at once one finds that the network is gone, and fails.",
+        "Of two concurrent network clean-ups one fails because a network is already removed.",
         &[RemoveIdleNetworks(|inside| clean_ups_meet(inside).boxed())],
         &["cleanup/idle-networks-at-once"],
     ),
     Fault::new(
         "volume-labels-lost",
-        "A volume has none of the labels that were asked for.",
+        "A volume has none of its configured labels.",
         &[CreateVolume(|inside, config| {
             make_volume(inside, config, |config| config.labels.clear()).boxed()
         })],
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volume-session-lost",
-        "A volume belongs to no session.",
+        "A volume has no session.",
         &[CreateVolume(|inside, config| {
             make_volume(inside, config, |config| config.session_id = None).boxed()
         })],
@@ -72,16 +72,16 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "taken-volume-is-fine",
-        "Creating a volume whose name is taken answers with the one that has it.",
+        "taken-volume-succeeds",
+        "Creating a volume with a taken name returns the existing one.",
         &[CreateVolume(|inside, config| {
-            made_or_there(inside, config).boxed()
+            created_or_there(inside, config).boxed()
         })],
         &["volumes/name-taken", "concurrency/create-volume"],
     ),
     Fault::new(
         "failed-volume-looks-retryable",
-        "A volume's name that is taken looks as if a retry could help.",
+        "A taken volume name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::VOLUME_CREATION_FAILED => error.with_retryable(true),
             _ => error,
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volumes-go-with-their-container",
-        "Removing a container removes its session's volumes that nobody uses any more.",
+        "Removing a container also removes unused volumes of its session.",
         &[RemoveContainer(|inside, id, options| {
             removed_with_volumes(inside, id, options).boxed()
         })],
@@ -98,7 +98,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volumes-are-each-containers-own",
-        "Each container gets a folder of its own where a volume should be.",
+        "Each container gets a directory of its own instead of the volume.",
         &[Config(|config| {
             let own = config
                 .volumes
@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-only-mounts-are-writable",
-        "A mount can be written to though it is read-only.",
+        "Read-only mounts are writable.",
         &[Config(|config| {
             config
                 .volumes
@@ -125,13 +125,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "used-volume-is-removed",
-        "Removing a volume that a container uses says that it is done.",
+        "Removing a volume that is in use reports success.",
         &[RemoveVolume(|inside, id| volume_gone(inside, id).boxed())],
         &["volumes/in-use-stays"],
     ),
     Fault::new(
         "volume-in-use-looks-retryable",
-        "The removal of a volume that is in use leaves open whether anything was done.",
+        "Removing a volume that is in use reports an unknown effect.",
         &[Error(|error| match error.code() {
             codes::VOLUME_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
             _ => error,
@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volume-names-are-used-up",
-        "The name of a volume stays taken after its removal.",
+        "The name of a removed volume stays taken.",
         &[CreateVolume(|inside, config| {
             make_volume_once(inside, config).boxed()
         })],
@@ -148,7 +148,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volumes-are-never-found",
-        "A volume is never found.",
+        "`get_volume` never finds a volume.",
         &[GetVolume(|inside, id| {
             inside
                 .driver
@@ -160,7 +160,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-labels-lost",
-        "A network has none of the labels that were asked for.",
+        "A network has none of its configured labels.",
         &[CreateNetwork(|inside, config| {
             make_network(inside, config, |config| config.labels.clear()).boxed()
         })],
@@ -168,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-session-lost",
-        "A network belongs to no session.",
+        "A network has no session.",
         &[CreateNetwork(|inside, config| {
             make_network(inside, config, |config| config.session_id = None).boxed()
         })],
@@ -179,8 +179,8 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     ),
     Fault::new(
-        "taken-network-is-fine",
-        "Creating a network whose name is taken answers with the one that has it.",
+        "taken-network-succeeds",
+        "Creating a network with a taken name returns the existing one.",
         &[CreateNetwork(|inside, config| {
             made_or_there_network(inside, config).boxed()
         })],
@@ -188,7 +188,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "failed-network-looks-retryable",
-        "A network's name that is taken looks as if a retry could help.",
+        "A taken network name is reported as retryable.",
         &[Error(|error| match error.code() {
             codes::NETWORK_CREATION_FAILED => error.with_retryable(true),
             _ => error,
@@ -197,13 +197,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "used-network-is-removed",
-        "Removing a network that a container is attached to says that it is done.",
+        "Removing a network that is in use reports success.",
         &[RemoveNetwork(|inside, id| network_gone(inside, id).boxed())],
         &["networks/in-use-stays", "networks/connect"],
     ),
     Fault::new(
         "network-in-use-looks-retryable",
-        "The removal of a network that is in use leaves open whether anything was done.",
+        "Removing a network that is in use reports an unknown effect.",
         &[Error(|error| match error.code() {
             codes::NETWORK_REMOVE_FAILED => error.with_retryable(true).with_effect(Effect::Unknown),
             _ => error,
@@ -212,7 +212,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "networks-are-found-anywhere",
-        "A network is found whatever is looked for.",
+        "`get_network` returns a network for any name.",
         &[GetNetwork(|inside, id| found_anyway(inside, id).boxed())],
         &["networks/get", "errors/not-found/get-network"],
     ),
@@ -224,7 +224,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "networks-are-left-out",
-        "A container that asks for a network gets none.",
+        "A container with a configured network gets none.",
         &[Config(|config| {
             if matches!(config.network, NetworkMode::Named(_)) {
                 config.network = NetworkMode::None;
@@ -234,7 +234,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "networks-are-the-default-one",
-        "A container that asks for a network gets the default one.",
+        "A container with a configured network gets the default one.",
         &[Config(|config| {
             if matches!(config.network, NetworkMode::Named(_)) {
                 config.network = NetworkMode::Default;
@@ -244,7 +244,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "one-network-a-session",
-        "A container that asks for a network gets the first of its session.",
+        "A container with a configured network gets the first one of its session.",
         &[CreateContainer(|inside, config| {
             on_the_first_network(inside, config).boxed()
         })],
@@ -252,7 +252,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "one-default-network",
-        "On the default network all containers reach one another.",
+        "Containers of all sessions reach each other on the default network.",
         &[CreateContainer(|inside, config| {
             on_one_network(inside, config).boxed()
         })],
@@ -260,7 +260,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "none-is-the-default-network",
-        "A container that asks for no network gets its session's.",
+        "A container without a network gets that of its session.",
         &[Config(|config| {
             if config.network == NetworkMode::None {
                 config.network = NetworkMode::Default;
@@ -276,7 +276,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connecting-does-nothing",
-        "Attaching a container to a network says that it is done.",
+        "Connecting a container to a network succeeds without effect.",
         &[ConnectNetwork(|_, _, _, _| std::future::ready(Ok(())).boxed())],
         &[
             "networks/connect",
@@ -289,7 +289,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connecting-needs-a-running-container",
-        "A container that does not run cannot be attached.",
+        "A container that is not running cannot be connected.",
         &[ConnectNetwork(|inside, network, id, options| {
             connect_running(inside, network, id, options).boxed()
         })],
@@ -301,7 +301,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connecting-again-fails",
-        "Attaching what is attached is an error.",
+        "Connecting a connected container is an error.",
         &[ConnectNetwork(|inside, network, id, options| {
             connect_once(inside, network, id, options).boxed()
         })],
@@ -309,7 +309,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connecting-moves",
-        "Attaching a container to a network takes it from its other networks.",
+        "Connecting a container to a network disconnects it from its other networks.",
         &[ConnectNetwork(|inside, network, id, options| {
             moved(inside, network, id, options).boxed()
         })],
@@ -317,7 +317,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "connection-aliases-lost",
-        "A container is not found by the names it was attached with.",
+        "A container does not resolve by the aliases of its connection.",
         &[ConnectNetwork(|inside, network, id, _| {
             inside
                 .driver
@@ -327,7 +327,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "disconnecting-does-nothing",
-        "Detaching a container from a network says that it is done.",
+        "Disconnecting a container from a network succeeds without effect.",
         &[DisconnectNetwork(|_, _, _| std::future::ready(Ok(())).boxed())],
         &[
             "networks/connect",
@@ -340,7 +340,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "disconnecting-again-fails",
-        "Detaching what is not attached is an error.",
+        "Disconnecting a container that is not connected is an error.",
         &[
             ConnectNetwork(|inside, network, id, options| {
                 connect_noted(inside, network, id, options).boxed()
@@ -351,7 +351,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "internal-networks-are-open",
-        "A network that is to be internal has a way out.",
+        "An internal network has a route out.",
         &[CreateNetwork(|inside, config| {
             make_network(inside, config, |config| config.internal = false).boxed()
         })],
@@ -379,19 +379,19 @@ async fn make_network(
     inside.driver.create_network(&changed).await
 }
 
-async fn made_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
-    let made = inside.driver.create_volume(config).await;
+async fn created_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volume> {
+    let created = inside.driver.create_volume(config).await;
     match inside.driver.get_volume(&VolumeId::new(&config.name)?).await {
-        Ok(Some(there)) if made.is_err() => Ok(there),
-        _ => made,
+        Ok(Some(there)) if created.is_err() => Ok(there),
+        _ => created,
     }
 }
 
 async fn made_or_there_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
-    let made = inside.driver.create_network(config).await;
+    let created = inside.driver.create_network(config).await;
     match inside.driver.find_network(&config.name).await {
-        Ok(Some(there)) if made.is_err() => Ok(there),
-        _ => made,
+        Ok(Some(there)) if created.is_err() => Ok(there),
+        _ => created,
     }
 }
 
@@ -553,8 +553,8 @@ async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<Sta
 }
 
 async fn clean_ups_meet(inside: &Inside) -> Result<usize> {
-    let begun = inside.memory.note("a clean-up begins");
-    let meets = begun > inside.memory.count("a clean-up ends");
+    let began = inside.memory.note("a clean-up begins");
+    let meets = began > inside.memory.count("a clean-up ends");
     let removed = inside.driver.remove_idle_networks().await;
     sleep(Duration::from_millis(50)).await;
     inside.memory.note("a clean-up ends");

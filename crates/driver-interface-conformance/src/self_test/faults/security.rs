@@ -6,31 +6,31 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, GetContainerLogs};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, GetContainerLogs};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "memory-unlimited",
-        "A container gets all the memory it wants.",
+        "The memory limit is not enforced.",
         &[Config(|config| config.resources.memory = 4096)],
         &["limits/memory-holds"],
     ),
     Fault::new(
         "pids-unlimited",
-        "A container may have as many processes as it wants.",
+        "The process limit is not enforced.",
         &[Config(|config| config.resources.pids = 10_000)],
         &["limits/pids-hold"],
     ),
     Fault::new(
         "cpu-unlimited",
-        "A container gets all the CPU it wants.",
+        "The CPU limit is not enforced.",
         &[Config(|config| config.resources.cpu = 1.0)],
         &["limits/cpu-holds"],
     ),
     Fault::new(
         "tmp-unbounded",
-        "The folder in memory at /tmp is as large as can be.",
+        "The tmpfs mount at /tmp has no size limit.",
         &[Config(|config| {
             config
                 .tmpfs
@@ -40,13 +40,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "disk-unlimited",
-        "A container gets all the disk space it wants.",
+        "The disk limit is not enforced.",
         &[Config(|config| config.resources.disk = Some(10_240))],
         &["limits/disk-holds"],
     ),
     Fault::new(
         "one-capability-kept",
-        "A capability that was to be dropped is left.",
+        "One Linux capability is not dropped.",
         &[Config(|config| {
             config.security.capabilities.add.push("CHOWN".to_owned())
         })],
@@ -54,19 +54,19 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "capabilities-not-given-back",
-        "A capability that is to be given back is dropped with the others.",
+        "An added Linux capability is dropped with the others.",
         &[Config(|config| config.security.capabilities.add.clear())],
         &["security/capability-added"],
     ),
     Fault::new(
         "privileges-can-be-gained",
-        "Nothing keeps processes from gaining privileges.",
+        "Processes can gain privileges.",
         &[Config(|config| config.security.no_new_privileges = false)],
         &["security/no-new-privileges"],
     ),
     Fault::new(
         "system-calls-unfiltered",
-        "No filter of system calls is set, as the kernel tells.",
+        "No seccomp filter is set.",
         &[GetContainerLogs(|inside, id, options| {
             unfiltered(inside, id, options).boxed()
         })],
@@ -80,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "image-user-ignored",
-        "A container without a user in its config runs as the default user.",
+        "A container without a configured user runs as the default user.",
         &[Config(|config| {
             let default = SecurityOptions::DEFAULT_USER.to_owned();
             config.security.user.get_or_insert(default);
@@ -89,13 +89,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "root-writable",
-        "The root file system can be written to.",
+        "The root file system is writable.",
         &[Config(|config| config.security.read_only = false)],
         &["security/read-only-root"],
     ),
     Fault::new(
-        "host-folder-mounted",
-        "A folder of the host is mounted that nobody asked for.",
+        "host-directory-mounted",
+        "An unrequested directory of the host is mounted.",
         &[Config(|config| {
             config
                 .volumes
@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "processes-shared",
-        "A container sees processes that are not its own.",
+        "A container sees processes of other containers.",
         &[Config(|config| {
             let others = r#"for n in 1 2 3 4 5 6; do sleep 30 & done; exec "$@""#;
             let own = config.command.drain(..);
@@ -119,7 +119,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "kernel-settings-writable",
-        "The kernel's settings can be written to like files in /tmp.",
+        "Kernel settings are writable.",
         &[Config(|config| {
             let words = config.command.iter_mut();
             words.for_each(|word| *word = word.replace("/proc/sys/kernel", "/tmp"));

@@ -6,12 +6,12 @@ use driver_interface_errors::codes;
 use driver_interface_types::{Protocol, PublishedPort, TmpfsMount};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Sabotage::{Config, Error, Instance};
+use crate::self_test::mutation::Mutation::{Config, Error, Instance};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "undeclared-fields-dropped",
-        "What a config asks for and the driver does not declare is left out in silence.",
+        "Config fields that the driver does not declare are dropped silently.",
         &[Config(|config| {
             config.gpus = None;
             config.runtime = None;
@@ -21,15 +21,18 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "bad-working-dir-passes",
-        "A working directory that is no absolute path is the image's.",
+        "A working directory that is not absolute is replaced with the image's.",
         &[Config(|config| {
-            config.working_dir = config.working_dir.take().filter(|folder| folder.starts_with('/'));
+            config.working_dir = config
+                .working_dir
+                .take()
+                .filter(|directory| directory.starts_with('/'));
         })],
         &["setup/hostile"],
     ),
     Fault::new(
         "entrypoint-lost",
-        "The entrypoint is the image's, whatever the config says.",
+        "The entrypoint of the config is ignored.",
         &[Config(|config| config.entrypoint = None)],
         &["setup/entrypoint"],
     ),
@@ -45,7 +48,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-entrypoint-is-the-images",
-        "An empty entrypoint is the image's own.",
+        "An empty entrypoint is replaced with the image's.",
         &[Config(|config| {
             config.entrypoint = config.entrypoint.take().filter(|words| !words.is_empty());
         })],
@@ -53,7 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "nothing-to-run-is-retryable",
-        "A creation that has nothing to run is worth another try.",
+        "A creation without anything to run is retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_CREATION_FAILED => error.with_retryable(true),
             _ => error,
@@ -62,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tmpfs-is-roots",
-        "A tmpfs mount has the owner and the mode that directories of the image have.",
+        "A tmpfs mount has the owner and mode of the image's directory.",
         &[Config(|config| {
             for mount in &mut config.tmpfs {
                 (mount.uid, mount.gid, mount.mode) = (Some(0), Some(0), Some(0o755));
@@ -72,7 +75,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "tmpfs-options-lost",
-        "Of a tmpfs mount only the size counts.",
+        "All options of a tmpfs mount except its size are ignored.",
         &[Config(|config| {
             for mount in &mut config.tmpfs {
                 *mount = TmpfsMount::new(mount.target.as_str(), mount.size);
@@ -82,85 +85,85 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "working-dir-lost",
-        "The working directory is the image's, whatever the config says.",
+        "The working directory of the config is ignored.",
         &[Config(|config| config.working_dir = None)],
         &["setup/working-dir"],
     ),
     Fault::new(
         "hostname-lost",
-        "A container gets a name of the engine's choice for itself.",
+        "The hostname of the config is ignored.",
         &[Config(|config| config.hostname = None)],
         &["setup/hostname"],
     ),
     Fault::new(
         "terminal-lost",
-        "The main process has no terminal, though one was asked for.",
+        "The main process has no terminal although the config has one.",
         &[Config(|config| config.tty = false)],
         &["setup/terminal"],
     ),
     Fault::new(
         "stop-signal-lost",
-        "The signal that a config sets for stopping is not used.",
+        "The stop signal of the config is ignored.",
         &[Config(|config| config.stop_signal = None)],
         &["setup/stop-signal"],
     ),
     Fault::new(
         "init-lost",
-        "There is no init process, though one was asked for.",
+        "The init process of the config is missing.",
         &[Config(|config| config.init = config.init.map(|_| false))],
         &["setup/init"],
     ),
     Fault::new(
         "init-always",
-        "There is an init process, whatever the config says.",
+        "There is always an init process.",
         &[Config(|config| config.init = Some(true))],
         &["setup/init"],
     ),
     Fault::new(
         "ulimits-lost",
-        "The kernel's limits are the engine's, whatever the config says.",
+        "The ulimits of the config are ignored.",
         &[Config(|config| config.ulimits.clear())],
         &["setup/ulimits"],
     ),
     Fault::new(
         "tmpfs-without-size",
-        "A folder in memory may grow far beyond the size that was asked for.",
+        "A tmpfs mount can grow far beyond its size.",
         &[Config(|config| {
-            for folder in config.tmpfs.iter_mut().filter(|folder| folder.size > 0) {
-                folder.size = 64;
+            for directory in config.tmpfs.iter_mut().filter(|directory| directory.size > 0) {
+                directory.size = 64;
             }
         })],
         &["setup/tmpfs"],
     ),
     Fault::new(
         "own-tmp-stays",
-        "A folder in memory at `/tmp` does not replace the one that every container has.",
+        "A tmpfs mount at `/tmp` does not replace the driver's.",
         &[Config(|config| {
-            config.tmpfs.retain(|folder| folder.target != "/tmp")
+            config.tmpfs.retain(|directory| directory.target != "/tmp")
         })],
         &["setup/tmpfs"],
     ),
     Fault::new(
         "shm-size-lost",
-        "`/dev/shm` has the engine's size, whatever the config says.",
+        "The size of `/dev/shm` in the config is ignored.",
         &[Config(|config| config.shm_size = None)],
         &["setup/shm-size"],
     ),
     Fault::new(
         "aliases-lost",
-        "A container is not found by its aliases.",
+        "A container does not resolve by its aliases.",
         &[Config(|config| config.network_aliases.clear())],
         &["setup/aliases"],
     ),
     Fault::new(
         "extra-hosts-lost",
-        "Host names that a config gives do not resolve.",
+        "The extra hosts of the config do not resolve.",
         &[Config(|config| config.extra_hosts.clear())],
         &["setup/extra-hosts"],
     ),
     Fault::new(
         "dns-lost",
-        "Name servers that a config gives are not asked.",
+        "The DNS servers of the config are ignored.",
         &[Config(|config| config.dns.clear())],
         &["setup/dns"],
     ),
@@ -172,7 +175,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "ports-outlive-the-run",
-        "A container that has ended still has published ports.",
+        "An exited container still has published ports.",
         &[Instance(|container| {
             if container.exit.is_some() {
                 container.ports.push(some_port());
@@ -182,7 +185,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "ports-for-the-world",
-        "Ports are published at every address of the host.",
+        "Ports are published on all interfaces of the host.",
         &[Config(|config| {
             for port in &mut config.ports {
                 port.host_ip = Ipv4Addr::UNSPECIFIED.into();
@@ -192,7 +195,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "host-port-is-the-inner-one",
-        "Where no host port is given, a port is published under its own number.",
+        "A port without a configured host port is published under its container port.",
         &[Config(|config| {
             for port in &mut config.ports {
                 port.host_port.get_or_insert(port.container_port);
@@ -202,7 +205,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "host-ports-swapped",
-        "The bytes of a host port are told in the wrong order.",
+        "Host ports are reported in the wrong byte order.",
         &[Instance(|container| {
             for port in &mut container.ports {
                 port.host_port = port.host_port.swap_bytes();
@@ -212,7 +215,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "given-host-port-lost",
-        "The host port is picked by the engine, whatever the config says.",
+        "The host port of the config is ignored.",
         &[Config(|config| {
             for port in &mut config.ports {
                 port.host_port = None;
@@ -221,8 +224,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["ports/given", "ports/taken"],
     ),
     Fault::new(
-        "unpublished-ports-told",
-        "A port that nobody published is among the instance's.",
+        "unpublished-ports-reported",
+        "The instance reports a port that is not published.",
         &[Instance(|container| {
             if !container.ports.is_empty() {
                 container.ports.push(some_port());

@@ -13,15 +13,15 @@ use tokio::time::sleep;
 
 use super::calls::goes_on;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Error, Instance, KillContainer, PauseContainer, RestartContainer, StopContainer, UnpauseContainer,
 };
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "kill-sends-term",
-        "Whatever signal is asked for, `SIGTERM` is sent.",
+        "Every kill sends `SIGTERM`.",
         &[KillContainer(|inside, id, _| {
             inside.driver.kill_container(id, Signal::TERM)
         })],
@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "kill-always-kills",
-        "Whatever signal is asked for, `SIGKILL` is sent.",
+        "Every kill sends `SIGKILL`.",
         &[KillContainer(|inside, id, _| {
             inside.driver.kill_container(id, Signal::KILL)
         })],
@@ -37,15 +37,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "kill-twice",
-        "A signal is sent twice.",
+        "Each signal is sent twice.",
         &[KillContainer(|inside, id, signal| {
             kill_twice(inside, id, signal).boxed()
         })],
         &["kill/signal-reaches-the-process"],
     ),
     Fault::new(
-        "kill-of-ended-is-fine",
-        "A signal to what does not run is no error.",
+        "kill-of-exited-succeeds",
+        "A signal to a container that is not running succeeds.",
         &[KillContainer(|inside, id, signal| {
             kill_of_ended_is_fine(inside, id, signal).boxed()
         })],
@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "not-running-is-retryable",
-        "What cannot be done because nothing runs is worth another try.",
+        "Errors of containers that are not running are retryable.",
         &[Error(|error| match error.code() {
             codes::CONTAINER_NOT_RUNNING => error.with_retryable(true),
             _ => error,
@@ -66,7 +66,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "pause-does-nothing",
-        "A pause says `Paused` and lets everything run on.",
+        "A pause returns `Paused` without effect.",
         &[PauseContainer(|inside, id| {
             pause_does_nothing(inside, id).boxed()
         })],
@@ -95,15 +95,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "every-pause-says-paused",
-        "Pausing a paused container says `Paused`.",
+        "Pausing a paused container returns `Paused`.",
         &[PauseContainer(|inside, id| {
             every_pause_says_paused(inside, id).boxed()
         })],
         &["pause/already", "concurrency/pause"],
     ),
     Fault::new(
-        "pause-of-ended-is-fine",
-        "Pausing what does not run is no error.",
+        "pause-of-exited-succeeds",
+        "Pausing a container that is not running succeeds.",
         &[PauseContainer(|inside, id| {
             pause_of_ended_is_fine(inside, id).boxed()
         })],
@@ -111,7 +111,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpause-of-running-fails",
-        "Unpausing what runs is an error.",
+        "Unpausing a running container is an error.",
         &[UnpauseContainer(|inside, id| {
             unpause_of_running_fails(inside, id).boxed()
         })],
@@ -119,7 +119,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpause-starts",
-        "Unpausing what does not run starts it.",
+        "Unpausing a container that is not running starts it.",
         &[UnpauseContainer(|inside, id| unpause_starts(inside, id).boxed())],
         &["pause/unpause-not-running"],
     ),
@@ -133,7 +133,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-kills",
-        "A restart kills without asking first.",
+        "A restart kills immediately without sending the stop signal.",
         &[RestartContainer(|inside, id, _| {
             inside.driver.restart_container(id, StopOptions::kill())
         })],
@@ -145,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-kills-what-outlives-it",
-        "A restart kills when its grace is over, though nobody asked for force.",
+        "A restart without force kills after its grace period.",
         &[RestartContainer(|inside, id, mut options| {
             options.force = true;
             inside.driver.restart_container(id, options)
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-does-nothing",
-        "A restart says that it was done, and nothing was.",
+        "A restart reports success without effect.",
         &[RestartContainer(|inside, id, _| {
             restart_does_nothing(inside, id).boxed()
         })],
@@ -162,7 +162,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-only-of-running",
-        "A restart of what does not run is an error.",
+        "A restart of a container that is not running is an error.",
         &[RestartContainer(|inside, id, options| {
             restart_only_of_running(inside, id, options).boxed()
         })],
@@ -170,7 +170,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-outcome-constant",
-        "A restart always reports that the process stopped by itself.",
+        "A restart always reports that the process exited by itself.",
         &[RestartContainer(|inside, id, options| {
             restart_always_stops(inside, id, options).boxed()
         })],
@@ -178,7 +178,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "restart-never-forces",
-        "A restart by force gives up on what ignores the stop signal.",
+        "A restart with force gives up on a process that ignores the stop signal.",
         &[RestartContainer(|inside, id, mut options| {
             options.force = false;
             inside.driver.restart_container(id, options)
@@ -187,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "dropped-restart-goes-on",
-        "A restart that is dropped starts the container all the same, a little later.",
+        "A dropped restart still starts the container, a little later.",
         &[RestartContainer(|inside, id, options| {
             let (driver, id) = (Arc::clone(&inside.driver), id.clone());
             goes_on(async move {

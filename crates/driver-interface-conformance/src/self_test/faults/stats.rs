@@ -4,45 +4,45 @@ use std::time::SystemTime;
 
 use driver_interface_errors::codes;
 use driver_interface_types::{
-    ContainerDriver as _, ContainerId, ContainerStats as Figures, Result, StatsStream,
+    ContainerDriver as _, ContainerId, ContainerStats as Stats, Result, StatsStream,
 };
 use futures_util::FutureExt as _;
 
 use super::streams::{changed, endless, read_ahead};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{ContainerStats, StreamContainerStats};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{ContainerStats, StreamContainerStats};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "stats-memory-is-shared",
-        "The memory told is the engine's, the same for each container.",
+        "The reported memory is the engine's, the same for each container.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.memory_bytes = 1 << 30).boxed()
+            stats(inside, id, |stats| stats.memory_bytes = 1 << 30).boxed()
         })],
         &["stats/memory"],
     ),
     Fault::new(
         "stats-no-memory",
-        "The memory that a container uses is never read.",
+        "The memory usage is always zero.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.memory_bytes = 0).boxed()
+            stats(inside, id, |stats| stats.memory_bytes = 0).boxed()
         })],
         &["stats/memory"],
     ),
     Fault::new(
-        "stats-share-of-the-first-figure",
-        "The share of CPU is that of a first figure, which has none before it.",
+        "stats-share-of-the-first-measurement",
+        "The CPU share comes from a first measurement, which has no predecessor.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.cpu_cores = 0.0).boxed()
+            stats(inside, id, |stats| stats.cpu_cores = 0.0).boxed()
         })],
         &["stats/cpu"],
     ),
     Fault::new(
         "stats-share-of-the-machine",
-        "The share of CPU is what the whole machine uses.",
+        "The CPU share is that of the whole host.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.cpu_cores += 1.0).boxed()
+            stats(inside, id, |stats| stats.cpu_cores += 1.0).boxed()
         })],
         &["stats/cpu"],
     ),
@@ -50,33 +50,33 @@ pub(super) const FAULTS: &[Fault] = &[
         "stats-count-the-main-process",
         "Only the main process is counted.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| figures.pids = 1).boxed()
+            stats(inside, id, |stats| stats.pids = 1).boxed()
         })],
         &["stats/pids"],
     ),
     Fault::new(
         "stats-forget-limits",
-        "The limits are not among the figures.",
+        "The stats lack the limits.",
         &[ContainerStats(|inside, id| {
-            figures(inside, id, |figures| {
-                (figures.memory_limit_bytes, figures.pids_limit) = (None, None);
+            stats(inside, id, |stats| {
+                (stats.memory_limit_bytes, stats.pids_limit) = (None, None);
             })
             .boxed()
         })],
         &["stats/limits", "stats/memory"],
     ),
     Fault::new(
-        "stats-totals-start-anew",
-        "Totals are counted from one measurement to the next.",
+        "stats-totals-restart",
+        "Totals restart with every measurement.",
         &[ContainerStats(|inside, id| totals_start_anew(inside, id).boxed())],
         &["stats/limits", "stats/cpu"],
     ),
     Fault::new(
         "stats-of-what-does-not-run-are-zero",
-        "What does not run is measured, and uses nothing.",
+        "Stats of a container that is not running are zero.",
         &[ContainerStats(|inside, id| {
             async move {
-                let zero = || Figures::new(SystemTime::now());
+                let zero = || Stats::new(SystemTime::now());
                 unless_it_does_not_run(inside.driver.container_stats(id).await, zero)
             }
             .boxed()
@@ -85,7 +85,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-of-what-does-not-run-is-empty",
-        "A stream of what does not run ends at once.",
+        "A stream of a container that is not running ends immediately.",
         &[StreamContainerStats(|inside, id| {
             async move {
                 let empty = || StatsStream::of_items([]);
@@ -97,11 +97,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-repeats-itself",
-        "A stream gives its first measurement again and again.",
+        "A stream repeats its first measurement.",
         &[StreamContainerStats(|inside, id| {
             let mut first = None;
             measurements(inside, id, |stream| {
-                changed(stream, move |figures| Some(first.get_or_insert(figures).clone()))
+                changed(stream, move |stats| Some(first.get_or_insert(stats).clone()))
             })
             .boxed()
         })],
@@ -109,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-goes-on",
-        "A stream goes on when the container has ended.",
+        "A stream continues after the container has exited.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, endless).boxed()
         })],
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stats-stream-keeps-everything",
-        "Measurements that nobody reads are kept for later.",
+        "Measurements that are not read are kept for later.",
         &[StreamContainerStats(|inside, id| {
             measurements(inside, id, read_ahead).boxed()
         })],
@@ -125,20 +125,20 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
 ];
 
-async fn figures(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Figures)) -> Result<Figures> {
-    let mut figures = inside.driver.container_stats(id).await?;
-    change(&mut figures);
-    Ok(figures)
+async fn stats(inside: &Inside, id: &ContainerId, change: impl FnOnce(&mut Stats)) -> Result<Stats> {
+    let mut stats = inside.driver.container_stats(id).await?;
+    change(&mut stats);
+    Ok(stats)
 }
 
-async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Figures> {
-    let mut figures = inside.driver.container_stats(id).await?;
+async fn totals_start_anew(inside: &Inside, id: &ContainerId) -> Result<Stats> {
+    let mut stats = inside.driver.container_stats(id).await?;
     if inside.memory.note(&format!("figures of {id}")) > 0 {
-        figures.cpu_time = Default::default();
-        figures.network_received_bytes = figures.network_received_bytes.map(|_| 0);
-        figures.disk_written_bytes = figures.disk_written_bytes.map(|_| 0);
+        stats.cpu_time = Default::default();
+        stats.network_received_bytes = stats.network_received_bytes.map(|_| 0);
+        stats.disk_written_bytes = stats.disk_written_bytes.map(|_| 0);
     }
-    Ok(figures)
+    Ok(stats)
 }
 
 /// Returns the result, but replaces the "not running" error.

@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, ContainerStats, CreateNetwork, CreateVolume, Events, GetContainerLogs, Instance,
     ListContainers, RestartContainer, StopContainer, StreamContainerLogs, WaitContainer,
 };
@@ -20,7 +20,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "grace-of-a-stop-in-whole-seconds",
-        "A stop cuts its grace to whole seconds.",
+        "A stop truncates its grace period to whole seconds.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.stop_container(id, options)
@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "grace-of-a-restart-in-whole-seconds",
-        "A restart cuts its grace to whole seconds.",
+        "A restart truncates its grace period to whole seconds.",
         &[RestartContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.restart_container(id, options)
@@ -38,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "timeout-of-a-wait-in-whole-seconds",
-        "A wait cuts its timeout to whole seconds.",
+        "A wait truncates its timeout to whole seconds.",
         &[WaitContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(whole);
             inside.driver.wait_container(id, options)
@@ -47,13 +47,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "timeout-of-an-exec-in-whole-seconds",
-        "An exec cuts its timeout to whole seconds.",
+        "An exec truncates its timeout to whole seconds.",
         &[Command(|config| config.timeout = config.timeout.map(whole))],
         &["times/graces-and-timeouts"],
     ),
     Fault::new(
         "grace-of-zero-is-the-default",
-        "A stop without grace waits for the default one.",
+        "A stop with a grace period of zero waits for the default one.",
         &[StopContainer(|inside, id, mut options| {
             options.timeout = options.timeout.filter(|grace| !grace.is_zero());
             inside.driver.stop_container(id, options)
@@ -71,7 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-timeout-of-zero-is-none",
-        "An exec with a timeout of zero runs to its end.",
+        "An exec with a timeout of zero has none.",
         &[Command(|config| {
             config.timeout = config.timeout.filter(|timeout| !timeout.is_zero());
         })],
@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "output-limit-of-zero-is-none",
-        "An output limit of zero is taken for the default.",
+        "An output limit of zero is the default one.",
         &[Command(|config| {
             if config.output_limit == 0 {
                 config.output_limit = driver_interface_types::ExecConfig::DEFAULT_OUTPUT_LIMIT;
@@ -89,7 +89,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-until-zero-is-unset",
-        "A log stream until the epoch gives everything.",
+        "A log stream with `until` at the epoch returns everything.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.until = options.until.filter(|time| *time > UNIX_EPOCH);
             inside.driver.stream_container_logs(id, options)
@@ -98,7 +98,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "container-times-in-whole-seconds",
-        "The times of containers are cut to whole seconds.",
+        "The times of containers are truncated to whole seconds.",
         &[Instance(|container| {
             each_time(container, second);
         })],
@@ -106,7 +106,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "listed-times-in-whole-seconds",
-        "The creation times in a list are cut to whole seconds.",
+        "The creation times in a list are truncated to whole seconds.",
         &[ListContainers(|inside, filter| {
             async move {
                 let mut all = inside.driver.list_containers(filter).await?;
@@ -120,13 +120,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "event-times-in-whole-seconds",
-        "The times of events are cut to whole seconds.",
+        "The times of events are truncated to whole seconds.",
         &[Events(|inside, filter| events(inside, filter, second).boxed())],
         &["times/of-objects"],
     ),
     Fault::new(
         "stats-times-in-whole-seconds",
-        "The times of stats are cut to whole seconds.",
+        "The times of stats are truncated to whole seconds.",
         &[ContainerStats(|inside, id| {
             async move {
                 let mut stats = inside.driver.container_stats(id).await?;
@@ -139,7 +139,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-times-in-whole-seconds",
-        "The times of log lines are cut to whole seconds.",
+        "The times of log lines are truncated to whole seconds.",
         &[GetContainerLogs(|inside, id, options| {
             log_times(inside, id, options, second).boxed()
         })],
@@ -147,7 +147,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-times-in-whole-seconds",
-        "The times of log chunks are cut to whole seconds.",
+        "The times of log chunks are truncated to whole seconds.",
         &[StreamContainerLogs(|inside, id, options| {
             chunk_times(inside, id, options, second).boxed()
         })],
@@ -155,7 +155,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-since-in-whole-seconds",
-        "The logs since a time begin at its whole second.",
+        "`since` of logs is truncated to whole seconds.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(second);
             inside.driver.get_container_logs(id, options)
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-since-rounded-up",
-        "The logs since a time begin at the next whole second.",
+        "`since` of logs is rounded up to whole seconds.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(|time| second(time) + Duration::from_secs(1));
             inside.driver.get_container_logs(id, options)
@@ -173,7 +173,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-since-is-exclusive",
-        "The logs since a line's own time leave the line out.",
+        "`since` of logs excludes a line of exactly that time.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(|time| time + Duration::from_nanos(1));
             inside.driver.get_container_logs(id, options)
@@ -182,7 +182,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-since-and-until-in-whole-seconds",
-        "The times of a log stream are cut to whole seconds.",
+        "`since` and `until` of a log stream are truncated to whole seconds.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(second);
             options.until = options.until.map(second);
@@ -192,7 +192,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-stream-until-rounded-up",
-        "A log stream until a time goes on to the end of its second.",
+        "`until` of a log stream is rounded up to whole seconds.",
         &[StreamContainerLogs(|inside, id, mut options| {
             options.until = options.until.map(|time| second(time) + Duration::from_secs(1));
             inside.driver.stream_container_logs(id, options)
@@ -201,7 +201,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "events-since-in-whole-seconds",
-        "The events since a time begin at its whole second.",
+        "`since` of events is truncated to whole seconds.",
         &[Events(|inside, filter| {
             async move {
                 let mut filter = filter.clone();
@@ -242,7 +242,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-since-of-the-client",
-        "The time of `since` is moved to a clock that is a minute behind.",
+        "`since` of logs is of a clock that is a minute behind.",
         &[GetContainerLogs(|inside, id, mut options| {
             options.since = options.since.map(|time| time - MINUTE);
             inside.driver.get_container_logs(id, options)
@@ -290,7 +290,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-interval-of-zero-is-the-default",
-        "The interval of a health check is cut to whole seconds, and none is the default.",
+        "The interval of a health check is truncated to whole seconds, and zero is the default.",
         &[Config(|config| {
             if let Some(check) = config.health_check.take() {
                 let interval = Some(whole(check.interval)).filter(|interval| !interval.is_zero());
@@ -302,7 +302,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-timeout-of-zero-is-the-default",
-        "The timeout of a health check is cut to whole seconds, and none is the default.",
+        "The timeout of a health check is truncated to whole seconds, and zero is the default.",
         &[Config(|config| {
             if let Some(check) = config.health_check.take() {
                 let timeout = Some(whole(check.timeout)).filter(|timeout| !timeout.is_zero());

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::values::{cut, trim};
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, CopyFromContainer, CopyIntoContainer, Exec, ExecDetached, ExecStream, GetContainerLogs,
     ReadFile, ReadFileStream, StreamContainerLogs, WriteFile as Write,
 };
@@ -22,7 +22,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "exec-words-end-at-newlines",
-        "An exec's words end at their first newline.",
+        "An exec's words are cut at their first newline.",
         &[Exec(|inside, id, mut config| {
             config.argv.iter_mut().for_each(cut);
             inside.driver.exec(id, config)
@@ -31,7 +31,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-variables-end-at-newlines",
-        "Values of an exec's variables end at their first newline.",
+        "Values of an exec's variables are cut at their first newline.",
         &[Exec(|inside, id, mut config| {
             config.env.values_mut().for_each(cut);
             inside.driver.exec(id, config)
@@ -60,7 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-session-variables-end-at-newlines",
-        "Values of an exec session's variables end at their first newline.",
+        "Values of an exec session's variables are cut at their first newline.",
         &[ExecStream(|inside, id, mut config| {
             config.env.values_mut().for_each(cut);
             inside.driver.exec_stream(id, config)
@@ -87,7 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "written-names-are-trimmed",
-        "A file is written under its trimmed name.",
+        "Files are written under trimmed names.",
         &[Write(|inside, id, path, file| {
             async move {
                 let mut name = path.as_str().to_owned();
@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "written-names-in-another-case",
-        "A file is written under its lower-cased name.",
+        "Files are written under lower-cased names.",
         &[Write(|inside, id, path, file| {
             async move {
                 let name = path.as_str().to_lowercase();
@@ -118,7 +118,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-names-are-patterns",
-        "The name of a file that is read is taken for a pattern.",
+        "The name of a file to read is a pattern.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let found = ContainerPath::new(path.as_str().replace("[z]", "z"))?;
@@ -130,7 +130,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "streamed-names-are-patterns",
-        "The name of a file that is read as a stream is taken for a pattern.",
+        "The name of a file to read as a stream is a pattern.",
         &[ReadFileStream(|inside, id, path| {
             async move {
                 let found = ContainerPath::new(path.as_str().replace("[z]", "z"))?;
@@ -142,7 +142,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "read-content-loses-carriage-returns",
-        "The line ends of a file that is read are changed.",
+        "Carriage returns of a file that is read are dropped.",
         &[ReadFile(|inside, id, path, options| {
             async move {
                 let content = inside.driver.read_file(id, path, options).await?;
@@ -154,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "packed-names-lose-backslashes",
-        "Backslashes in the names of a packed archive are slashes.",
+        "Backslashes in the names of a packed archive become slashes.",
         &[CopyFromContainer(|inside, id, path| {
             async move {
                 let archive = inside.driver.copy_from_container(id, path).await?;
@@ -166,11 +166,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpacked-names-are-trimmed",
-        "Names in an archive that is unpacked are trimmed.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "Names of unpacked files are trimmed.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| trim(&mut entry.name)).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -178,11 +178,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpacked-names-in-another-case",
-        "Names in an archive that is unpacked are lower-cased.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "Names of unpacked files are lower-cased.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| entry.name = entry.name.to_lowercase()).await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -190,7 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-keeps-variables",
-        "An exec has the variables of the one before, too.",
+        "An exec also has the variables of the previous one.",
         &[Exec(|inside, id, mut config| {
             async move {
                 match config.env.get("MARK") {
@@ -210,7 +210,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-keeps-the-directory",
-        "An exec runs in the directory of the one before.",
+        "An exec runs in the directory of the previous one.",
         &[Exec(|inside, id, mut config| {
             config.working_dir = kept(inside, "directory ", config.working_dir);
             inside.driver.exec(id, config)
@@ -219,7 +219,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-keeps-the-user",
-        "An exec runs as the user of the one before.",
+        "An exec runs as the user of the previous one.",
         &[Exec(|inside, id, mut config| {
             config.user = kept(inside, "user ", config.user);
             inside.driver.exec(id, config)
@@ -228,7 +228,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-keeps-the-timeout",
-        "An exec has the timeout of the one before.",
+        "An exec has the timeout of the previous one.",
         &[Exec(|inside, id, mut config| {
             let millis = config.timeout.map(|timeout| timeout.as_millis().to_string());
             let millis = kept(inside, "timeout ", millis).and_then(|millis| millis.parse().ok());
@@ -239,7 +239,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "exec-keeps-the-output-limit",
-        "An exec has the output limit of the one before.",
+        "An exec has the output limit of the previous one.",
         &[Exec(|inside, id, mut config| {
             let own = Some(config.output_limit).filter(|limit| *limit != ExecConfig::DEFAULT_OUTPUT_LIMIT);
             let kept = kept(inside, "limit ", own.map(|limit| limit.to_string()));
@@ -252,7 +252,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "execs-at-once-share-their-input",
-        "Execs at the same time read the input of the latest.",
+        "Concurrent execs read the input of the latest.",
         &[Exec(|inside, id, config| {
             latest_input(inside, id, config).boxed()
         })],
@@ -260,7 +260,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-keep-the-tail",
-        "Logs have the tail of the call before.",
+        "Logs have the `tail` of the previous call.",
         &[GetContainerLogs(|inside, id, options| {
             let options = with_last_tail(inside, options);
             inside.driver.get_container_logs(id, options)
@@ -269,7 +269,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-streams-share-their-options",
-        "Every log stream has the sources of the first.",
+        "Every log stream has the stream selection of the first.",
         &[StreamContainerLogs(|inside, id, mut options| {
             if inside.memory.latest("sources ").is_none() {
                 inside
@@ -284,7 +284,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "overwritten-files-keep-their-mode",
-        "A file that is written over another has the other's permissions.",
+        "A file that overwrites another keeps the other's permissions.",
         &[Write(|inside, id, path, mut file| {
             let old = first(inside, &format!("mode {id} {path} "), file.mode.to_string());
             file.mode = old.parse().unwrap_or(file.mode);
@@ -294,7 +294,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "overwritten-files-keep-their-owner",
-        "A file that is written over another without an owner has the other's.",
+        "A file that overwrites another without an owner keeps the other's.",
         &[Write(|inside, id, path, mut file| {
             let own = file.owner.map(|owner| format!("{}:{}", owner.uid, owner.gid));
             let owner = kept(inside, &format!("owner {id} {path} "), own);
@@ -311,7 +311,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "overwritten-files-keep-their-length",
-        "A file that is written over a longer one ends as the other did.",
+        "A file that overwrites a longer one keeps its tail.",
         &[Write(|inside, id, path, file| {
             keeps_the_end(inside, id, path, file).boxed()
         })],
@@ -319,7 +319,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "owners-of-seven-octal-digits",
-        "Owners of written files are cut to seven octal digits.",
+        "Owners of written files are truncated to seven octal digits.",
         &[Write(|inside, id, path, mut file| {
             if let Some(owner) = &mut file.owner {
                 (owner.uid, owner.gid) = (owner.uid % (1 << 21), owner.gid % (1 << 21));
@@ -330,7 +330,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "special-permissions-lost",
-        "Written files have no set-user-id and no sticky bit.",
+        "Written files lose their set-user-id and sticky bits.",
         &[Write(|inside, id, path, mut file| {
             file.mode &= 0o777;
             inside.driver.write_file(id, path, file)
@@ -339,8 +339,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpacked-files-keep-their-mode",
-        "A file that is unpacked over another has the other's permissions.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "An unpacked file that overwrites another keeps the other's permissions.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let old = first(
@@ -351,7 +351,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.mode = old.parse().unwrap_or(entry.mode);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -359,8 +359,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpacked-files-keep-their-owner",
-        "A file that is unpacked over another has the other's owner.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "An unpacked file that overwrites another keeps the other's owner.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let old = first(
@@ -371,7 +371,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.uid = old.parse().unwrap_or(entry.uid);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],
@@ -379,8 +379,8 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "unpacked-files-keep-their-length",
-        "A file that is unpacked over a longer one ends as the other did.",
-        &[CopyIntoContainer(|inside, id, folder, archive| {
+        "An unpacked file that overwrites a longer one keeps its tail.",
+        &[CopyIntoContainer(|inside, id, directory, archive| {
             async move {
                 let archive = repacked(archive, |entry| {
                     let long = format!("content {id} {} ", entry.name);
@@ -393,7 +393,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     entry.content.extend_from_slice(rest);
                 })
                 .await?;
-                inside.driver.copy_into_container(id, folder, archive).await
+                inside.driver.copy_into_container(id, directory, archive).await
             }
             .boxed()
         })],

@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 use super::events::with_container;
 use super::streams::changed;
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{
     Command, Config, ContainerStats, CreateContainer, CreateNetwork, CreateVolume, Events, GetContainerLogs,
     Instance, ListContainers, ListNetworks, ListVolumes, Plan, RemoveContainer,
 };
@@ -21,7 +21,7 @@ use crate::self_test::sabotage::Sabotage::{
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "words-end-at-newlines",
-        "A command's words end at their first newline.",
+        "A command's words are cut at their first newline.",
         &[Config(|config| config.command.iter_mut().for_each(cut))],
         &["values/command", "values/plan"],
     ),
@@ -33,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "words-of-an-entrypoint-end-at-newlines",
-        "An entrypoint's words end at their first newline.",
+        "An entrypoint's words are cut at their first newline.",
         &[Config(|config| {
             config.entrypoint.iter_mut().flatten().for_each(cut)
         })],
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "variables-end-at-newlines",
-        "Values of variables end at their first newline.",
+        "Values of variables are cut at their first newline.",
         &[Config(|config| config.env.values_mut().for_each(cut))],
         &["values/command", "values/plan"],
     ),
@@ -64,7 +64,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "empty-variables-dropped",
-        "Variables without a value are left out.",
+        "Variables with empty values are dropped.",
         &[Config(|config| config.env.retain(|_, value| !value.is_empty()))],
         &["values/command"],
     ),
@@ -76,13 +76,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "container-labels-end-at-newlines",
-        "Labels of containers end at their first newline.",
+        "Labels of containers are cut at their first newline.",
         &[Config(|config| config.labels.values_mut().for_each(cut))],
         &["values/labels"],
     ),
     Fault::new(
         "volume-labels-end-at-newlines",
-        "Labels of volumes end at their first newline.",
+        "Labels of volumes are cut at their first newline.",
         &[CreateVolume(|inside, config| {
             volume(inside, config, |config| config.labels.values_mut().for_each(cut)).boxed()
         })],
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-labels-end-at-newlines",
-        "Labels of networks end at their first newline.",
+        "Labels of networks are cut at their first newline.",
         &[CreateNetwork(|inside, config| {
             network(inside, config, |config| config.labels.values_mut().for_each(cut)).boxed()
         })],
@@ -98,7 +98,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "container-filters-end-at-newlines",
-        "Containers are selected by the first line of a label.",
+        "Filters of containers compare the first line of a label.",
         &[ListContainers(|inside, filter| {
             let mut filter = filter.clone();
             filter.labels.values_mut().for_each(cut);
@@ -108,13 +108,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "container-filters-ignore-case",
-        "Containers are selected by a label's value whatever its case.",
+        "Filters of containers ignore the case of label values.",
         &[ListContainers(|inside, filter| alike(inside, filter).boxed())],
         &["values/labels"],
     ),
     Fault::new(
         "volume-filters-end-at-newlines",
-        "Volumes are selected by the first line of a label.",
+        "Filters of volumes compare the first line of a label.",
         &[ListVolumes(|inside, filter| {
             let filter = cut_filter(filter);
             async move { inside.driver.list_volumes(&filter).await }.boxed()
@@ -123,7 +123,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-filters-end-at-newlines",
-        "Networks are selected by the first line of a label.",
+        "Filters of networks compare the first line of a label.",
         &[ListNetworks(|inside, filter| {
             let filter = cut_filter(filter);
             async move { inside.driver.list_networks(&filter).await }.boxed()
@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "event-labels-end-at-newlines",
-        "Labels in events end at their first newline.",
+        "Labels in events are cut at their first newline.",
         &[Events(|inside, filter| {
             async move {
                 let stream = inside.driver.events(filter).await?;
@@ -148,7 +148,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "event-filters-end-at-newlines",
-        "Events are selected by the first line of a label.",
+        "Filters of events compare the first line of a label.",
         &[Events(|inside, filter| {
             let mut filter = filter.clone();
             filter.labels.values_mut().for_each(cut);
@@ -158,13 +158,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "container-label-keys-lower-cased",
-        "Keys of containers' labels are lower-cased.",
+        "Keys of container labels are lower-cased.",
         &[Config(|config| lower_keys(&mut config.labels))],
         &["values/labels", "values/case"],
     ),
     Fault::new(
         "volume-label-keys-lower-cased",
-        "Keys of volumes' labels are lower-cased.",
+        "Keys of volume labels are lower-cased.",
         &[CreateVolume(|inside, config| {
             volume(inside, config, |config| lower_keys(&mut config.labels)).boxed()
         })],
@@ -172,7 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "network-label-keys-lower-cased",
-        "Keys of networks' labels are lower-cased.",
+        "Keys of network labels are lower-cased.",
         &[CreateNetwork(|inside, config| {
             network(inside, config, |config| lower_keys(&mut config.labels)).boxed()
         })],
@@ -211,7 +211,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "sessions-in-any-case",
-        "The containers of a session are those of the sessions that differ from it in case, too.",
+        "Filters by session ignore case.",
         &[ListContainers(|inside, filter| {
             sessions_in_any_case(inside, filter).boxed()
         })],
@@ -246,12 +246,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "working-dir-ends-at-a-blank",
-        "A working directory has only one blank where there are two.",
+        "Double spaces in a working directory become one.",
         &[Config(|config| {
             config
                 .working_dir
                 .iter_mut()
-                .for_each(|folder| *folder = folder.replace("  ", " "));
+                .for_each(|directory| *directory = directory.replace("  ", " "));
         })],
         &["values/paths"],
     ),
@@ -268,7 +268,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "inner-mounts-hidden",
-        "What is mounted below another mount is hidden by it.",
+        "A mount below another mount is hidden by it.",
         &[Config(|config| {
             let outer: Vec<String> = config
                 .volumes
@@ -284,7 +284,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-words-end-at-newlines",
-        "The words of a health check end at their first newline.",
+        "The words of a health check are cut at their first newline.",
         &[Config(|config| {
             if let Some(HealthTest::Command(words)) =
                 config.health_check.as_mut().map(|check| &mut check.test)
@@ -296,7 +296,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "health-lines-end-at-newlines",
-        "Of a health check's lines the first is run.",
+        "Only the first line of a health check runs.",
         &[Config(|config| {
             if let Some(HealthTest::Shell(line)) = config.health_check.as_mut().map(|check| &mut check.test) {
                 cut(line);
@@ -314,7 +314,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "one-extra-host",
-        "Of several extra hosts the first resolves.",
+        "Only the first of several extra hosts resolves.",
         &[Config(|config| {
             let first = config.extra_hosts.pop_first();
             config.extra_hosts = first.into_iter().collect();
@@ -323,33 +323,33 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "memory-in-32-bits",
-        "The bytes of a memory limit are counted in 32 bits.",
+        "Memory limits are truncated to 32 bits.",
         &[Config(|config| config.resources.memory %= 4096)],
         &["values/large-limits"],
     ),
     Fault::new(
         "processes-in-16-bits",
-        "The limit of processes is counted in 16 bits.",
+        "Process limits are truncated to 16 bits.",
         &[Config(|config| config.resources.pids %= 65_536)],
         &["values/large-limits", "values/plan"],
     ),
     Fault::new(
         "cores-rounded",
-        "Cores are rounded to hundredths.",
+        "CPU limits are rounded to hundredths.",
         &[Config(|config| {
             config.resources.cpu = (config.resources.cpu * 100.0).round() / 100.0
         })],
         &["values/large-limits", "values/plan"],
     ),
     Fault::new(
-        "told-memory-in-32-bits",
-        "The memory limit of an instance is told in 32 bits.",
+        "reported-memory-in-32-bits",
+        "The memory limit of an instance is reported in 32 bits.",
         &[Instance(|container| container.resources.memory %= 4096)],
         &["values/large-limits"],
     ),
     Fault::new(
         "stats-limits-in-32-bits",
-        "The memory limit in stats is told in 32 bits.",
+        "The memory limit in stats is reported in 32 bits.",
         &[ContainerStats(|inside, id| {
             async move {
                 let mut stats = inside.driver.container_stats(id).await?;
@@ -362,7 +362,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "ulimits-in-32-bits",
-        "The kernel's limits are counted in 32 bits.",
+        "Ulimits are truncated to 32 bits.",
         &[Config(|config| {
             for limit in &mut config.ulimits {
                 (limit.soft, limit.hard) = (limit.soft % (1 << 32), limit.hard % (1 << 32));
@@ -372,7 +372,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "plan-cuts-labels",
-        "The labels in a plan end at their first newline.",
+        "The labels in a plan are cut at their first newline.",
         &[Plan(|inside, config| {
             planned(inside, config, |plan| {
                 plan.config.labels.values_mut().for_each(cut)
@@ -383,7 +383,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "plan-cuts-times",
-        "The times of a health check in a plan are cut to whole seconds.",
+        "The health check times in a plan are truncated to whole seconds.",
         &[Plan(|inside, config| {
             planned(inside, config, |plan| {
                 if let Some(check) = &mut plan.config.health_check {
@@ -396,7 +396,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "labels-of-the-last-one",
-        "A container has the labels of an earlier one of its name, too.",
+        "A container also has the labels of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Labels).boxed()
         })],
@@ -404,7 +404,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "variables-of-the-last-one",
-        "A container has the variables of an earlier one of its name, too.",
+        "A container also has the variables of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Variables).boxed()
         })],
@@ -412,7 +412,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "limits-of-the-last-one",
-        "A container has the limits of an earlier one of its name.",
+        "A container has the limits of an earlier container of its name.",
         &[CreateContainer(|inside, config| {
             left_over(inside, config, Left::Limits).boxed()
         })],
@@ -420,7 +420,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "logs-of-the-last-one",
-        "A container's logs begin with those of an earlier one of its name.",
+        "A container's logs begin with those of an earlier container of its name.",
         &[
             RemoveContainer(|inside, id, options| removed_with_logs(inside, id, options).boxed()),
             GetContainerLogs(|inside, id, options| logs_of_both(inside, id, options).boxed()),

@@ -4,13 +4,13 @@ use driver_interface_types::{ContainerDriver as _, Result, Volume, VolumeConfig,
 use futures_util::FutureExt as _;
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Config, CreateVolume, GetVolume, ListVolumes};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Config, CreateVolume, GetVolume, ListVolumes};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "volumes-without-owner-belong-to-root",
-        "A volume whose config names no owner belongs to root, and the driver reports the default user.",
+        "A volume without a configured owner belongs to root, and the driver reports the default user.",
         &[CreateVolume(|inside, config| {
             created_for(inside, config, config.owner.or(Some(VolumeOwner::ROOT))).boxed()
         })],
@@ -18,7 +18,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "volume-owner-ignored",
-        "A volume belongs to the default user, and the driver reports the owner of the config.",
+        "A volume belongs to the default user, and the driver reports the configured owner.",
         &[CreateVolume(|inside, config| {
             created_for(inside, config, None).boxed()
         })],

@@ -11,29 +11,29 @@ use futures_util::FutureExt as _;
 use tokio::time::{sleep, timeout};
 
 use crate::self_test::Fault;
-use crate::self_test::sabotage::Inside;
-use crate::self_test::sabotage::Sabotage::{Error, GetContainerLogs, StartContainer, WaitContainer};
+use crate::self_test::mutation::Inside;
+use crate::self_test::mutation::Mutation::{Error, GetContainerLogs, StartContainer, WaitContainer};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "wait-cuts-the-code",
-        "Of an exit code a wait tells only whether it is 0.",
+        "Every exit code of a wait other than 0 becomes 1.",
         &[WaitContainer(|inside, id, options| {
             cuts_the_code(inside, id, options).boxed()
         })],
         &["wait/exit-code", "wait/many-waiters", "wait/ended-already"],
     ),
     Fault::new(
-        "wait-tells-its-own-time",
-        "The time of the end that a wait tells is that of its own return.",
+        "wait-returns-its-own-time",
+        "The exit time of a wait is the time of its own return.",
         &[WaitContainer(|inside, id, options| {
             tells_its_own_time(inside, id, options).boxed()
         })],
         &["wait/exit-code", "wait/ended-already", "wait/many-waiters"],
     ),
     Fault::new(
-        "wait-looks-for-the-next-end",
-        "A wait for what has ended already waits for another end.",
+        "wait-expects-another-exit",
+        "A wait for an exited container waits for another exit.",
         &[WaitContainer(|inside, id, options| {
             for_the_next_end(inside, id, options).boxed()
         })],
@@ -41,7 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-for-created-is-zero",
-        "A wait for what was never started returns 0 at once.",
+        "A wait for a container that was never started returns 0 immediately.",
         &[WaitContainer(|inside, id, options| {
             zero_while(inside, id, options, ContainerStatus::Created).boxed()
         })],
@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-takes-a-pause-for-the-end",
-        "A wait for a paused container returns 0 at once.",
+        "A wait for a paused container returns 0 immediately.",
         &[WaitContainer(|inside, id, options| {
             zero_while(inside, id, options, ContainerStatus::Paused).boxed()
         })],
@@ -61,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-answers-with-the-first-end",
-        "A wait during a second run returns how the first one ended.",
+        "A wait during a second run returns the exit of the first.",
         &[
             StartContainer(|inside, id| keep_the_end(inside, id).boxed()),
             WaitContainer(|inside, id, options| with_the_first_end(inside, id, options).boxed()),
@@ -70,7 +70,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-loses-the-removed",
-        "A wait for what is removed meanwhile answers that there is no such container.",
+        "A wait for a container that is removed meanwhile is not found.",
         &[WaitContainer(|inside, id, options| {
             loses_the_removed(inside, id, options).boxed()
         })],
@@ -78,7 +78,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-takes-the-removed-for-ended",
-        "A wait for a container that is not there returns 0.",
+        "A wait for a missing container returns 0.",
         &[WaitContainer(|inside, id, options| {
             removed_is_zero(inside, id, options).boxed()
         })],
@@ -86,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-ignores-the-timeout",
-        "A wait lasts a minute, whatever its timeout.",
+        "A wait lasts a minute, regardless of its timeout.",
         &[WaitContainer(|inside, id, mut options| {
             options.timeout = options.timeout.map(|_| Duration::from_secs(60));
             inside.driver.wait_container(id, options)
@@ -95,7 +95,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-blames-the-engine",
-        "A wait whose timeout has passed ends as if the engine hung.",
+        "A wait that exceeds its timeout is reported as an engine timeout.",
         &[Error(|error| match error.code() {
             codes::WAIT_TIMEOUT => TimeoutError::new("wait_container", Duration::from_secs(2)).into(),
             _ => error,
@@ -104,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-says-nothing-of-its-time",
-        "A wait whose timeout has passed tells another container and another time.",
+        "A wait that exceeds its timeout reports another container and timeout.",
         &[Error(|error| match error.code() {
             codes::WAIT_TIMEOUT => WaitTimeoutError::new("?", "exited", Duration::ZERO).into(),
             _ => error,
@@ -113,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "log-has-no-end",
-        "The last lines of a log are none.",
+        "The last lines of a log are empty.",
         &[GetContainerLogs(|inside, id, options| {
             async move {
                 let log = inside.driver.get_container_logs(id, options).await?;
@@ -129,15 +129,15 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-kills-at-its-timeout",
-        "A wait whose timeout has passed kills the container.",
+        "A wait that exceeds its timeout kills the container.",
         &[WaitContainer(|inside, id, options| {
             kills_at_its_timeout(inside, id, options).boxed()
         })],
         &["wait/timeout"],
     ),
     Fault::new(
-        "wait-tells-only-one",
-        "Of several waits for one container only the first gets the exit code.",
+        "wait-answers-only-one",
+        "Only the first of several waits for a container gets the exit code.",
         &[WaitContainer(|inside, id, options| {
             tells_only_one(inside, id, options).boxed()
         })],
@@ -145,7 +145,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "wait-has-a-deadline",
-        "A wait without a timeout ends with the deadline that other calls have.",
+        "A wait without a timeout ends at the driver's request deadline.",
         &[WaitContainer(|inside, id, options| {
             with_a_deadline(inside, id, options).boxed()
         })],

@@ -37,7 +37,7 @@ const NAME_PAUSES: [u64; 6] = [0, 50, 100, 250, 500, 1_000];
 
 /// The result of a create request.
 enum Requested {
-    Made(String),
+    CreatedResource(String),
     /// An earlier attempt with the same key created it.
     Found(String),
 }
@@ -129,7 +129,7 @@ impl Inner {
         let (network, awaited) = self.join(&config).await?;
         let result = self.request_container(&config, &key, &network).await;
         let id = match result {
-            Ok(Requested::Made(id)) => id,
+            Ok(Requested::CreatedResource(id)) => id,
             Ok(Requested::Found(id)) => {
                 let record = self.container(&id).await?;
                 let found = instance::of(&record, &self.features);
@@ -185,7 +185,7 @@ impl Inner {
                 let awaited = self.networks.begin(&name);
                 let ready = match self.engine.dialect().creation_needs_network {
                     true => self.ensure_default_network(&name, &config.session_id).await,
-                    // A container must never join somebody else's network of that name.
+                    // A container must never join another owner's network of that name.
                     false => self.refuse_network_of_others(&name).await,
                 };
                 ready.map_err(no_network)?;
@@ -210,7 +210,7 @@ impl Inner {
             let real = self.with_real_sources(config).await?;
             let body = request(&real, labels.clone(), network, &self.features, init);
             let failure = match self.engine.create_container(&name, platform, &body).await {
-                Ok(id) => return Ok(Requested::Made(id)),
+                Ok(id) => return Ok(Requested::CreatedResource(id)),
                 Err(failure) => failure,
             };
             let found = match &failure {

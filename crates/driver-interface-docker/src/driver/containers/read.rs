@@ -14,14 +14,14 @@ use crate::translate::{instance, labels};
 const AT_ONCE: usize = 8;
 
 impl Inner {
-    pub(in crate::driver) async fn get(&self, asked: &str) -> Result<Option<ContainerInstance>> {
-        let Some(record) = self.find_container(asked).await? else {
+    pub(in crate::driver) async fn get(&self, requested: &str) -> Result<Option<ContainerInstance>> {
+        let Some(record) = self.find_container(requested).await? else {
             return Ok(None);
         };
         let instance = instance::of(&record, &self.features);
         instance
             .map(Some)
-            .map_err(|failure| self.error(Operation::InspectContainer, asked, failure))
+            .map_err(|failure| self.error(Operation::InspectContainer, requested, failure))
     }
 
     /// Lists containers. Each one is inspected individually, because a summary contains neither how a container
@@ -57,8 +57,8 @@ impl Inner {
             .any(|name| labels::owns_container(&self.ownership, name, &summary.labels))
     }
 
-    pub(in crate::driver) async fn is_healthy(&self, asked: &str) -> Result<bool> {
-        self.container(asked)
+    pub(in crate::driver) async fn is_healthy(&self, requested: &str) -> Result<bool> {
+        self.container(requested)
             .await
             .map(|record| instance::is_healthy(&record))
     }
@@ -78,7 +78,7 @@ fn may_match(summary: &SummaryRecord, filter: &ContainerFilter) -> bool {
         && filter
             .session_id
             .as_ref()
-            .is_none_or(|wanted| session.as_ref() == Some(wanted))
+            .is_none_or(|required| session.as_ref() == Some(required))
         && filter
             .labels
             .iter()

@@ -23,18 +23,18 @@ const TRIES: usize = 10;
 impl Inner {
     pub(in crate::driver) async fn remove(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         options: RemoveOptions,
     ) -> Result<()> {
-        let found = self.container(&asked).await?;
+        let found = self.container(&requested).await?;
         // If several removals of one container race, Podman lets more than one succeed.
         let _turn = self.removals.lock(&found.id).await;
         let Some(record) = self.find_container(&found.id).await? else {
-            return Err(ContainerNotFoundError::new(asked).into());
+            return Err(ContainerNotFoundError::new(requested).into());
         };
         if !options.force && status::lives(&record.state) {
             let text = format!("it is {}", status::status(&record.state));
-            return Err(ContainerRemoveError::new(asked, text)
+            return Err(ContainerRemoveError::new(requested, text)
                 .with_hint(Hint::StillRunning)
                 .into());
         }
@@ -61,7 +61,7 @@ impl Inner {
                     }
                 });
             }
-            return self.not_removed(&asked, &record.id, failure).await;
+            return self.not_removed(&requested, &record.id, failure).await;
         }
         if let Some(network) = labels::default_network(&record.config.labels).cloned() {
             // The container is removed whether or not releasing the network succeeds.
@@ -73,21 +73,21 @@ impl Inner {
 
     /// Decides what to report after a failed removal. Another removal may still be in progress; this waits for it
     /// and then reports that there is no such container.
-    async fn not_removed(&self, asked: &str, id: &str, failure: EngineError) -> Result<()> {
+    async fn not_removed(&self, requested: &str, id: &str, failure: EngineError) -> Result<()> {
         let Some(found) = refused_for(&failure) else {
-            return Err(self.error(Operation::RemoveContainer, asked, failure));
+            return Err(self.error(Operation::RemoveContainer, requested, failure));
         };
         if found == Cause::RemovalUnderWay {
             while self.find_container(id).await?.is_some() {
                 sleep(Duration::from_millis(20)).await;
             }
-            return Err(ContainerNotFoundError::new(asked).into());
+            return Err(ContainerNotFoundError::new(requested).into());
         }
         // The container is gone, perhaps because of this request, so the effect is unknown.
         if found == Cause::Other && self.find_container(id).await?.is_none() {
-            return Err(ContainerNotFoundError::new(asked).with_source(failure).into());
+            return Err(ContainerNotFoundError::new(requested).with_source(failure).into());
         }
-        Err(self.error(Operation::RemoveContainer, asked, failure))
+        Err(self.error(Operation::RemoveContainer, requested, failure))
     }
 }
 

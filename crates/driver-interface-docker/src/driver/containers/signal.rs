@@ -15,11 +15,15 @@ use crate::translate::status;
 use crate::wire::EngineError;
 
 impl Inner {
-    pub(in crate::driver) async fn send_signal(self: Arc<Self>, asked: String, signal: Signal) -> Result<()> {
-        let record = self.container(&asked).await?;
+    pub(in crate::driver) async fn send_signal(
+        self: Arc<Self>,
+        requested: String,
+        signal: Signal,
+    ) -> Result<()> {
+        let record = self.container(&requested).await?;
         let frozen = status::status(&record.state) == ContainerStatus::Paused;
         if !status::lives(&record.state) || (frozen && signal != Signal::KILL) {
-            return Err(not_running(&asked, &record.state));
+            return Err(not_running(&requested, &record.state));
         }
         if signal == Signal::KILL {
             self.sessions.drain(&record.id);
@@ -38,7 +42,7 @@ impl Inner {
             sent.await
         };
         if let Err(failure) = sent {
-            return Err(self.not_signalled(&asked, &record, failure).await?);
+            return Err(self.not_signalled(&requested, &record, failure).await?);
         }
         if frozen {
             // Docker unpauses a paused container when it is killed, Podman does not.
@@ -49,36 +53,36 @@ impl Inner {
 
     async fn not_signalled(
         &self,
-        asked: &str,
+        requested: &str,
         record: &ContainerRecord,
         failure: EngineError,
     ) -> Result<DriverError> {
         let EngineError::Refused(refusal) = &failure else {
-            return Ok(self.error(Operation::StopContainer, asked, failure));
+            return Ok(self.error(Operation::StopContainer, requested, failure));
         };
         let now = self.container(&record.id).await?;
         let found = cause(Operation::StopContainer, refusal);
         let state = matches!(found, Cause::NotRunning | Cause::WrongState);
         if state {
-            return Ok(not_running(asked, &now.state));
+            return Ok(not_running(requested, &now.state));
         }
         if !status::lives(&now.state) {
             // This very signal may be the reason.
-            let error = not_running(asked, &now.state);
+            let error = not_running(requested, &now.state);
             return Ok(match failure.effect_unknown() {
                 true => error.with_effect(Effect::Unknown),
                 false => error,
             });
         }
-        Ok(self.error(Operation::StopContainer, asked, failure))
+        Ok(self.error(Operation::StopContainer, requested, failure))
     }
 
-    pub(in crate::driver) async fn pause(self: Arc<Self>, asked: String) -> Result<PauseOutcome> {
-        let record = self.container(&asked).await?;
+    pub(in crate::driver) async fn pause(self: Arc<Self>, requested: String) -> Result<PauseOutcome> {
+        let record = self.container(&requested).await?;
         match status::status(&record.state) {
             ContainerStatus::Paused => return Ok(PauseOutcome::AlreadyPaused),
             ContainerStatus::Running => {}
-            _ => return Err(not_running(&asked, &record.state)),
+            _ => return Err(not_running(&requested, &record.state)),
         }
         let Err(failure) = self.engine.pause_container(&record.id).await else {
             return Ok(PauseOutcome::Paused);
@@ -89,17 +93,17 @@ impl Inner {
         match status::status(&now.state) {
             ContainerStatus::Paused if !refused => Ok(PauseOutcome::Paused),
             ContainerStatus::Paused => Ok(PauseOutcome::AlreadyPaused),
-            ContainerStatus::Running => Err(self.error(Operation::PauseContainer, &asked, failure)),
-            _ => Err(not_running(&asked, &now.state)),
+            ContainerStatus::Running => Err(self.error(Operation::PauseContainer, &requested, failure)),
+            _ => Err(not_running(&requested, &now.state)),
         }
     }
 
-    pub(in crate::driver) async fn unpause(self: Arc<Self>, asked: String) -> Result<UnpauseOutcome> {
-        let record = self.container(&asked).await?;
+    pub(in crate::driver) async fn unpause(self: Arc<Self>, requested: String) -> Result<UnpauseOutcome> {
+        let record = self.container(&requested).await?;
         match status::status(&record.state) {
             ContainerStatus::Running => return Ok(UnpauseOutcome::AlreadyRunning),
             ContainerStatus::Paused => {}
-            _ => return Err(not_running(&asked, &record.state)),
+            _ => return Err(not_running(&requested, &record.state)),
         }
         let Err(failure) = self.engine.unpause_container(&record.id).await else {
             return Ok(UnpauseOutcome::Unpaused);
@@ -109,8 +113,8 @@ impl Inner {
         match status::status(&now.state) {
             ContainerStatus::Running if !refused => Ok(UnpauseOutcome::Unpaused),
             ContainerStatus::Running => Ok(UnpauseOutcome::AlreadyRunning),
-            ContainerStatus::Paused => Err(self.error(Operation::PauseContainer, &asked, failure)),
-            _ => Err(not_running(&asked, &now.state)),
+            ContainerStatus::Paused => Err(self.error(Operation::PauseContainer, &requested, failure)),
+            _ => Err(not_running(&requested, &now.state)),
         }
     }
 
@@ -118,22 +122,22 @@ impl Inner {
     /// caller that has returned is not undone.
     pub(in crate::driver) async fn restart(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         options: StopOptions,
         caller: Caller,
     ) -> Result<RestartOutcome> {
-        let stopped = Arc::clone(&self).stop(asked.clone(), options).await?;
-        self.start(asked, caller).await?;
+        let stopped = Arc::clone(&self).stop(requested.clone(), options).await?;
+        self.start(requested, caller).await?;
         Ok(stopped.into())
     }
 }
 
 /// Returns the error for a container in a state in which it runs no process.
-pub(in crate::driver) fn not_running(asked: &str, state: &StateRecord) -> DriverError {
+pub(in crate::driver) fn not_running(requested: &str, state: &StateRecord) -> DriverError {
     let text = match status::status(state) {
         // The container was stopped when the engine checked and is running again now, or the other way round.
         ContainerStatus::Running => "its state was changing".to_owned(),
         status => format!("it is {status}"),
     };
-    ContainerNotRunningError::new(asked, text).into()
+    ContainerNotRunningError::new(requested, text).into()
 }

@@ -17,27 +17,27 @@ use crate::translate::status;
 use crate::wire::EngineError;
 
 /// How long to wait for a transitional state to change.
-const PATIENCE: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
 impl Inner {
     pub(in crate::driver) async fn start(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         caller: Caller,
     ) -> Result<StartOutcome> {
-        let record = self.container(&asked).await?;
+        let record = self.container(&requested).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
-            return Err(ContainerStartError::new(asked, "it is paused")
+            return Err(ContainerStartError::new(requested, "it is paused")
                 .with_retryable(false)
                 .into());
         }
-        // If several starts race, Docker tells each of them that it started the container.
+        // If several starts race, Docker reports to each of them that it started the container.
         let _turn = self.starts.lock(&record.id).await;
-        self.refuse_moved_binds(&asked, &record).await?;
-        self.refuse_missing_program(&asked, &record).await?;
+        self.refuse_moved_binds(&requested, &record).await?;
+        self.refuse_missing_program(&requested, &record).await?;
         let mut repairs = 0;
         let outcome = self
-            .start_and_repair(&asked, &record, &caller, &mut repairs)
+            .start_and_repair(&requested, &record, &caller, &mut repairs)
             .await;
         if outcome.is_err()
             && repairs > 0
@@ -51,7 +51,7 @@ impl Inner {
 
     async fn start_and_repair(
         self: &Arc<Self>,
-        asked: &str,
+        requested: &str,
         record: &ContainerRecord,
         caller: &Caller,
         repairs: &mut usize,
@@ -61,7 +61,7 @@ impl Inner {
             // Check this while holding the start lock: a stop that finds nothing running waits for the lock.
             if !caller.is_here() {
                 let text = "the caller dropped the call before the container was started";
-                return Err(ContainerStartError::new(asked, text)
+                return Err(ContainerStartError::new(requested, text)
                     .with_effect(Effect::NotApplied)
                     .into());
             }
@@ -75,16 +75,16 @@ impl Inner {
                     *repairs += 1
                 }
                 // Another client is starting, stopping or removing it; wait for the outcome.
-                Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < PATIENCE => {
+                Cause::WrongState | Cause::RemovalUnderWay if began.elapsed() < MAX_WAIT => {
                     let Some(now) = self.find_container(&record.id).await? else {
-                        return Err(ContainerNotFoundError::new(asked).into());
+                        return Err(ContainerNotFoundError::new(requested).into());
                     };
                     if now.state.status == "running" {
                         return Ok(StartOutcome::AlreadyRunning);
                     }
                     sleep(Duration::from_millis(50)).await;
                 }
-                _ => return Err(self.error(Operation::StartContainer, asked, failure)),
+                _ => return Err(self.error(Operation::StartContainer, requested, failure)),
             }
         }
     }
@@ -92,16 +92,16 @@ impl Inner {
     /// Refuses to start a container whose program is missing. With an init process, the engine starts that
     /// process, and only the init process notices that the program is missing. The caller would merely see a
     /// container that has exited.
-    async fn refuse_missing_program(&self, asked: &str, record: &ContainerRecord) -> Result<()> {
+    async fn refuse_missing_program(&self, requested: &str, record: &ContainerRecord) -> Result<()> {
         if record.state.running {
             return Ok(());
         }
-        let Some((program, places)) = program::behind_init(record) else {
+        let Some((program, locations)) = program::behind_init(record) else {
             return Ok(());
         };
         let (mut why, mut hint) = ("the image has no program", Hint::CommandNotFound);
-        for place in places {
-            match self.is_executable(&record.id, &place).await {
+        for location in locations {
+            match self.is_executable(&record.id, &location).await {
                 Ok(None) => {}
                 Ok(Some(false)) => (why, hint) = ("it is not executable:", Hint::CommandNotExecutable),
                 // If the engine cannot stat the file, it cannot start the container either, and will report the
@@ -110,13 +110,15 @@ impl Inner {
             }
         }
         match self.find_container(&record.id).await? {
-            None => return Err(ContainerNotFoundError::new(asked).into()),
+            None => return Err(ContainerNotFoundError::new(requested).into()),
             // The container's files are removed before the container is.
             Some(now) if now.state.status != record.state.status => return Ok(()),
             Some(_) => {}
         }
         let message = format!("{why} {program:?}");
-        Err(ContainerStartError::new(asked, message).with_hint(hint).into())
+        Err(ContainerStartError::new(requested, message)
+            .with_hint(hint)
+            .into())
     }
 
     /// Returns whether the file at a path can be executed by any user, or `None` if there is no such file.

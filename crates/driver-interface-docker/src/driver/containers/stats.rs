@@ -31,22 +31,22 @@ struct Meter {
 }
 
 impl Inner {
-    pub(in crate::driver) async fn stats(self: Arc<Self>, asked: String) -> Result<ContainerStats> {
-        let record = self.measurable(&asked).await?;
-        let mut meter = self.meter(&asked, &record).await?;
+    pub(in crate::driver) async fn stats(self: Arc<Self>, requested: String) -> Result<ContainerStats> {
+        let record = self.measurable(&requested).await?;
+        let mut meter = self.meter(&requested, &record).await?;
         match meter.next().await? {
             Some(stats) => Ok(stats),
             // The container exited in the meantime.
             None => {
                 let now = self.container(&record.id).await?;
-                Err(not_running(&asked, status::status(&now.state)).into())
+                Err(not_running(&requested, status::status(&now.state)).into())
             }
         }
     }
 
-    pub(in crate::driver) async fn stats_stream(self: Arc<Self>, asked: String) -> Result<StatsStream> {
-        let record = self.measurable(&asked).await?;
-        let meter = self.meter(&asked, &record).await?;
+    pub(in crate::driver) async fn stats_stream(self: Arc<Self>, requested: String) -> Result<StatsStream> {
+        let record = self.measurable(&requested).await?;
+        let meter = self.meter(&requested, &record).await?;
         Ok(StatsStream::new(stream::try_unfold(
             meter,
             |mut meter| async move {
@@ -56,20 +56,20 @@ impl Inner {
         )))
     }
 
-    async fn measurable(&self, asked: &str) -> Result<ContainerRecord> {
-        let record = self.container(asked).await?;
+    async fn measurable(&self, requested: &str) -> Result<ContainerRecord> {
+        let record = self.container(requested).await?;
         if status::lives(&record.state) {
             Ok(record)
         } else {
-            Err(not_running(asked, status::status(&record.state)).into())
+            Err(not_running(requested, status::status(&record.state)).into())
         }
     }
 
-    async fn meter(self: &Arc<Self>, asked: &str, record: &ContainerRecord) -> Result<Meter> {
+    async fn meter(self: &Arc<Self>, requested: &str, record: &ContainerRecord) -> Result<Meter> {
         let next = Instant::now() + PERIOD;
         let Some(earlier) = self.measure(&record.id).await? else {
             let now = self.container(&record.id).await?;
-            return Err(not_running(asked, status::status(&now.state)).into());
+            return Err(not_running(requested, status::status(&now.state)).into());
         };
         Ok(Meter {
             driver: Arc::clone(self),
@@ -90,11 +90,11 @@ impl Inner {
             Ok(found) => Ok(found.filter(|usage| usage.time().is_some())),
             Err(EngineError::Refused(refusal)) => {
                 let gone = cause(Operation::InspectContainer, &refusal) == Cause::NotFound;
-                let ended = match self.find_container(id).await? {
+                let exited = match self.find_container(id).await? {
                     Some(now) => !status::lives(&now.state),
                     None => true,
                 };
-                if gone || ended {
+                if gone || exited {
                     Ok(None)
                 } else {
                     Err(failed(EngineError::Refused(refusal)))
@@ -108,7 +108,7 @@ impl Inner {
 impl Meter {
     async fn next(&mut self) -> Result<Option<ContainerStats>> {
         sleep_until(self.next).await;
-        // Skip measurements that nobody was waiting for.
+        // Skip measurements that were not awaited.
         self.next = Instant::now() + PERIOD;
         let Some(usage) = self.driver.measure(&self.id).await? else {
             return Ok(None);
@@ -120,6 +120,6 @@ impl Meter {
     }
 }
 
-fn not_running(asked: &str, status: ContainerStatus) -> ContainerNotRunningError {
-    ContainerNotRunningError::new(asked, status.as_str())
+fn not_running(requested: &str, status: ContainerStatus) -> ContainerNotRunningError {
+    ContainerNotRunningError::new(requested, status.as_str())
 }

@@ -25,7 +25,7 @@ const DEFAULT_SIGNAL: &str = "SIGTERM";
 enum Signalled {
     Yes,
     /// The process had already exited.
-    Ended,
+    Exited,
 }
 
 /// Returns the grace period of a stop: how long the process has before it is killed or left running.
@@ -42,16 +42,16 @@ pub(in crate::driver) fn grace(options: StopOptions) -> Duration {
 impl Inner {
     pub(in crate::driver) async fn stop(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         options: StopOptions,
     ) -> Result<StopOutcome> {
-        let mut record = self.container(&asked).await?;
+        let mut record = self.container(&requested).await?;
         if !status::lives(&record.state) {
             // A start in progress, even one whose caller has gone, must take effect before this can report that
             // nothing is running.
             drop(self.starts.lock(&record.id).await);
             let Some(now) = self.find_container(&record.id).await? else {
-                return Err(ContainerNotFoundError::new(asked).into());
+                return Err(ContainerNotFoundError::new(requested).into());
             };
             record = now;
         }
@@ -60,35 +60,35 @@ impl Inner {
         }
         self.sessions.drain(&record.id);
         if options.force && options.timeout.is_none() {
-            return self.kill(&asked, &record).await;
+            return self.kill(&requested, &record).await;
         }
         let grace = grace(options);
         let signal = match record.config.stop_signal.as_str() {
             "" => DEFAULT_SIGNAL,
             signal => signal,
         };
-        if self.signal(&asked, &record, signal).await? == Signalled::Yes {
+        if self.signal(&requested, &record, signal).await? == Signalled::Yes {
             let _ = timeout(grace, self.wait_for_end(&record)).await;
         }
-        match self.run_ended(&asked, &record).await? {
+        match self.run_ended(&requested, &record).await? {
             Some(state) => Ok(outcome(&state)),
-            None if options.force => self.kill(&asked, &record).await,
+            None if options.force => self.kill(&requested, &record).await,
             None => {
                 let text = format!("it was still running {grace:?} after the stop signal");
-                Err(ContainerStopError::new(asked, text)
+                Err(ContainerStopError::new(requested, text)
                     .with_hint(Hint::StillRunning)
                     .into())
             }
         }
     }
 
-    async fn kill(&self, asked: &str, record: &ContainerRecord) -> Result<StopOutcome> {
-        let patience = self.deadlines.stop_margin / 2;
+    async fn kill(&self, requested: &str, record: &ContainerRecord) -> Result<StopOutcome> {
+        let max_wait = self.deadlines.stop_margin / 2;
         let killed = async {
             // Podman responds to a kill once the container is not running, and so never if it is restarted right
             // away.
             tokio::select! {
-                sent = self.signal(asked, record, KILL) => {
+                sent = self.signal(requested, record, KILL) => {
                     sent?;
                     self.wait_for_end(record).await;
                 }
@@ -96,24 +96,26 @@ impl Inner {
             }
             Ok::<(), driver_interface_errors::DriverError>(())
         };
-        timeout(patience, killed).await.unwrap_or(Ok(()))?;
-        match self.run_ended(asked, record).await? {
+        timeout(max_wait, killed).await.unwrap_or(Ok(()))?;
+        match self.run_ended(requested, record).await? {
             Some(state) => Ok(outcome(&state)),
-            None => Err(ContainerStopError::new(asked, "it was killed but has not exited")
-                .with_effect(Effect::Unknown)
-                .with_hint(Hint::VerifyFirst)
-                .into()),
+            None => Err(
+                ContainerStopError::new(requested, "it was killed but has not exited")
+                    .with_effect(Effect::Unknown)
+                    .with_hint(Hint::VerifyFirst)
+                    .into(),
+            ),
         }
     }
 
     /// Sends a signal, and unpauses a paused container so that the process can handle it.
-    async fn signal(&self, asked: &str, record: &ContainerRecord, signal: &str) -> Result<Signalled> {
+    async fn signal(&self, requested: &str, record: &ContainerRecord, signal: &str) -> Result<Signalled> {
         let sent = self.engine.signal_container(&record.id, signal).await;
-        let signalled = self.accepted(asked, record, sent).await?;
+        let signalled = self.accepted(requested, record, sent).await?;
         if status::status(&record.state) == ContainerStatus::Paused {
             // Docker unpauses the container when it is signalled, Podman does not.
             let thawed = self.engine.unpause_container(&record.id).await;
-            self.accepted(asked, record, thawed).await?;
+            self.accepted(requested, record, thawed).await?;
         }
         Ok(signalled)
     }
@@ -122,7 +124,7 @@ impl Inner {
     /// container is not paused.
     async fn accepted(
         &self,
-        asked: &str,
+        requested: &str,
         record: &ContainerRecord,
         done: std::result::Result<(), EngineError>,
     ) -> Result<Signalled> {
@@ -131,15 +133,15 @@ impl Inner {
         };
         let found = match &failure {
             EngineError::Refused(refusal) => cause(Operation::StopContainer, refusal),
-            _ => return Err(self.error(Operation::StopContainer, asked, failure)),
+            _ => return Err(self.error(Operation::StopContainer, requested, failure)),
         };
         if matches!(found, Cause::NotRunning | Cause::WrongState) {
-            return Ok(Signalled::Ended);
+            return Ok(Signalled::Exited);
         }
         // Whatever the engine's error is, a run that has exited needs no signal.
-        match self.run_ended(asked, record).await? {
-            Some(_) => Ok(Signalled::Ended),
-            None => Err(self.error(Operation::StopContainer, asked, failure)),
+        match self.run_ended(requested, record).await? {
+            Some(_) => Ok(Signalled::Exited),
+            None => Err(self.error(Operation::StopContainer, requested, failure)),
         }
     }
 
@@ -163,11 +165,11 @@ impl Inner {
 
     /// Returns the state after this run, or `None` if it is still running. If the engine has begun to record the
     /// exit, this waits until it has finished.
-    async fn run_ended(&self, asked: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
+    async fn run_ended(&self, requested: &str, record: &ContainerRecord) -> Result<Option<StateRecord>> {
         let began = Instant::now();
         loop {
             let Some(now) = self.find_container(&record.id).await? else {
-                return Err(ContainerNotFoundError::new(asked).into());
+                return Err(ContainerNotFoundError::new(requested).into());
             };
             if is_over(&record.state, &now.state) {
                 return Ok(Some(now.state));

@@ -18,8 +18,8 @@ const OPERATION: &str = "wait_container";
 
 /// How often to inspect the container while the engine's wait is pending: frequently at first, because the engine
 /// may not have begun to wait yet; then rarely, for what a wait does not notice.
-const FIRST_LOOKS: Duration = Duration::from_millis(50);
-const LATER_LOOKS: Duration = Duration::from_secs(2);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(50);
+const LATER_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long to wait for the response of the engine's wait once the run is over.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
 /// How long after the engine's wait has returned its records may still show the run.
@@ -28,25 +28,29 @@ const LATE_RECORD: Duration = Duration::from_secs(5);
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// The result of inspecting the container.
-enum Seen {
-    Ended(ExitInfo),
+enum Observed {
+    Exited(ExitInfo),
     /// The run is over, and the record does not say how it exited.
     Over,
     GoesOn,
 }
 
-pub(in crate::driver) async fn wait(driver: &Inner, asked: &str, options: WaitOptions) -> Result<ExitInfo> {
+pub(in crate::driver) async fn wait(
+    driver: &Inner,
+    requested: &str,
+    options: WaitOptions,
+) -> Result<ExitInfo> {
     let began = Instant::now();
     let waited = async {
-        let mut last = read(OPERATION, driver.deadlines.read, driver.container(asked)).await?;
-        let exit = driver.run_end(asked, &mut last).await?;
+        let mut last = read(OPERATION, driver.deadlines.read, driver.container(requested)).await?;
+        let exit = driver.run_end(requested, &mut last).await?;
         Ok((last, exit))
     };
     let waited = match options.timeout {
         None => waited.await,
         Some(longest) => timeout(longest, waited)
             .await
-            .unwrap_or_else(|_| Err(WaitTimeoutError::new(asked, "exited", longest).into())),
+            .unwrap_or_else(|_| Err(WaitTimeoutError::new(requested, "exited", longest).into())),
     }
     .map_err(|error| located(error, OPERATION));
     let (last, exit) = waited?;
@@ -62,20 +66,20 @@ pub(in crate::driver) async fn wait(driver: &Inner, asked: &str, options: WaitOp
 impl Inner {
     /// Completes the exit info with the out-of-memory state from the engine's events if the container's record
     /// lacks it.
-    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, patience: Duration) -> ExitInfo {
+    async fn explained(&self, last: &ContainerRecord, mut exit: ExitInfo, max_wait: Duration) -> ExitInfo {
         if exit.oom_killed.is_none() {
             let started = status::started_at(&last.state).or_else(|| time::parse(&last.created));
             let (started, finished) = (started.unwrap_or(exit.finished_at), exit.finished_at);
             exit.oom_killed = self
                 .engine
-                .memory_ran_out(&last.id, started, finished, patience)
+                .memory_ran_out(&last.id, started, finished, max_wait)
                 .await;
         }
         exit
     }
 
     /// Returns the exit info of the current run, or of the next run if the container has never run.
-    async fn run_end(&self, asked: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
+    async fn run_end(&self, requested: &str, last: &mut ContainerRecord) -> Result<ExitInfo> {
         if let Some(exit) = exit(last) {
             return Ok(exit);
         }
@@ -84,7 +88,7 @@ impl Inner {
             // Once the container is removed, the code is known nowhere else.
             let id = last.id.clone();
             let answer = self.engine.wait_next_exit(&id);
-            if let Some(exit) = self.answer_or_look(asked, last, answer).await? {
+            if let Some(exit) = self.response_or_poll(requested, last, answer).await? {
                 return Ok(exit);
             }
             sleep(AFTER_FAILURE).await;
@@ -93,64 +97,64 @@ impl Inner {
 
     /// Returns the exit info from the engine's wait or from an inspection, whichever comes first. Returns `None`
     /// if the wait failed.
-    async fn answer_or_look(
+    async fn response_or_poll(
         &self,
-        asked: &str,
+        requested: &str,
         last: &mut ContainerRecord,
         answer: impl Future<Output = std::result::Result<i64, EngineError>>,
     ) -> Result<Option<ExitInfo>> {
         tokio::pin!(answer);
-        let mut pause = FIRST_LOOKS;
+        let mut pause = FIRST_POLL_INTERVAL;
         loop {
             tokio::select! {
                 code = &mut answer => return match code {
-                    Ok(code) => self.facts_of(asked, last, code).await.map(Some),
-                    Err(failure) => self.without_answer(asked, last, failure).await,
+                    Ok(code) => self.facts_of(requested, last, code).await.map(Some),
+                    Err(failure) => self.without_answer(requested, last, failure).await,
                 },
                 () = sleep(pause) => {}
             }
-            match self.look(last).await? {
-                Seen::Ended(exit) => return Ok(Some(exit)),
-                Seen::GoesOn => {}
-                Seen::Over => {
+            match self.poll(last).await? {
+                Observed::Exited(exit) => return Ok(Some(exit)),
+                Observed::GoesOn => {}
+                Observed::Over => {
                     return match timeout(LATE_ANSWER, &mut answer).await {
-                        Ok(Ok(code)) => self.facts_of(asked, last, code).await.map(Some),
-                        _ => Err(ContainerNotFoundError::new(asked).into()),
+                        Ok(Ok(code)) => self.facts_of(requested, last, code).await.map(Some),
+                        _ => Err(ContainerNotFoundError::new(requested).into()),
                     };
                 }
             }
-            pause = (pause * 2).min(LATER_LOOKS);
+            pause = (pause * 2).min(LATER_POLL_INTERVAL);
         }
     }
 
     /// Inspects the container, and remembers the latest record.
-    async fn look(&self, last: &mut ContainerRecord) -> Result<Seen> {
+    async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
-            return Ok(Seen::Over);
+            return Ok(Observed::Over);
         };
-        let seen = seen(last, &now);
+        let observed = observed(last, &now);
         *last = now;
-        Ok(seen)
+        Ok(observed)
     }
 
     /// Returns the exit info for the code returned by the engine's wait.
-    async fn facts_of(&self, asked: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
-        let told = || ExitInfo::new(code, None, SystemTime::now());
+    async fn facts_of(&self, requested: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
+        let reported = || ExitInfo::new(code, None, SystemTime::now());
         let began = Instant::now();
         let ran = status::lives(&last.state) || status::started_at(&last.state).is_some();
         loop {
             let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
             match looked {
                 // The container was removed during the wait. Docker also returns 0 for a container that never ran.
-                None if ran || code != 0 => return Ok(told()),
-                None => return Err(ContainerNotFoundError::new(asked).into()),
-                Some(now) => match seen(last, &now) {
-                    Seen::Ended(exit) => return Ok(exit),
-                    Seen::Over => return Ok(told()),
+                None if ran || code != 0 => return Ok(reported()),
+                None => return Err(ContainerNotFoundError::new(requested).into()),
+                Some(now) => match observed(last, &now) {
+                    Observed::Exited(exit) => return Ok(exit),
+                    Observed::Over => return Ok(reported()),
                     // Podman's records show the exit a moment later.
-                    Seen::GoesOn if began.elapsed() > LATE_RECORD => return Ok(told()),
-                    Seen::GoesOn => sleep(Duration::from_millis(20)).await,
+                    Observed::GoesOn if began.elapsed() > LATE_RECORD => return Ok(reported()),
+                    Observed::GoesOn => sleep(Duration::from_millis(20)).await,
                 },
             }
         }
@@ -159,18 +163,18 @@ impl Inner {
     /// Decides how to proceed after the engine's wait ended without a code.
     async fn without_answer(
         &self,
-        asked: &str,
+        requested: &str,
         last: &mut ContainerRecord,
         failure: EngineError,
     ) -> Result<Option<ExitInfo>> {
-        match self.look(last).await? {
-            Seen::Ended(exit) => Ok(Some(exit)),
-            Seen::Over => Err(ContainerNotFoundError::new(asked).into()),
-            Seen::GoesOn => match failure {
+        match self.poll(last).await? {
+            Observed::Exited(exit) => Ok(Some(exit)),
+            Observed::Over => Err(ContainerNotFoundError::new(requested).into()),
+            Observed::GoesOn => match failure {
                 // After a broken connection or a transient engine error, the wait is repeated.
                 EngineError::Broken(_) | EngineError::InvalidResponse(_) => Ok(None),
                 EngineError::Refused(refusal) if refusal.status >= 500 => Ok(None),
-                failure => Err(self.error(Operation::InspectContainer, asked, failure)),
+                failure => Err(self.error(Operation::InspectContainer, requested, failure)),
             },
         }
     }
@@ -183,11 +187,11 @@ fn exit(record: &ContainerRecord) -> Option<ExitInfo> {
 
 /// Returns what a record says about the run in an earlier record of the same container, or about the first run if
 /// the container had not run.
-fn seen(then: &ContainerRecord, now: &ContainerRecord) -> Seen {
+fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
-        return Seen::Over;
+        return Observed::Over;
     }
-    exit(now).map_or(Seen::GoesOn, Seen::Ended)
+    exit(now).map_or(Observed::GoesOn, Observed::Exited)
 }
 
 fn is_later_run(then: &StateRecord, now: &StateRecord) -> bool {
@@ -220,10 +224,16 @@ mod tests {
     #[test]
     fn the_end_of_another_run_is_not_taken_for_this_one_s() {
         let running = record("running", ONCE, 0);
-        assert!(matches!(seen(&running, &running), Seen::GoesOn));
-        assert!(matches!(seen(&running, &record("exited", AGAIN, 9)), Seen::Over));
-        assert!(matches!(seen(&running, &record("running", AGAIN, 0)), Seen::Over));
-        let Seen::Ended(exit) = seen(&running, &record("exited", ONCE, 9)) else {
+        assert!(matches!(observed(&running, &running), Observed::GoesOn));
+        assert!(matches!(
+            observed(&running, &record("exited", AGAIN, 9)),
+            Observed::Over
+        ));
+        assert!(matches!(
+            observed(&running, &record("running", AGAIN, 0)),
+            Observed::Over
+        ));
+        let Observed::Exited(exit) = observed(&running, &record("exited", ONCE, 9)) else {
             panic!("it ended");
         };
         assert_eq!(exit.code, 9);
@@ -235,12 +245,12 @@ mod tests {
         let created = record("created", never, 0);
         assert!(exit(&created).is_none());
         assert!(matches!(
-            seen(&created, &record("running", ONCE, 0)),
-            Seen::GoesOn
+            observed(&created, &record("running", ONCE, 0)),
+            Observed::GoesOn
         ));
         assert!(matches!(
-            seen(&created, &record("exited", ONCE, 3)),
-            Seen::Ended(_)
+            observed(&created, &record("exited", ONCE, 3)),
+            Observed::Exited(_)
         ));
     }
 }

@@ -32,14 +32,14 @@ fn event(nanos: u64, action: &str) -> String {
 
 /// Starts an engine that follows a script, one step per connection, and returns the request targets it received.
 fn engine(
-    folder: &tempfile::TempDir,
+    directory: &tempfile::TempDir,
     dialect: &'static Dialect,
     steps: Vec<Step>,
 ) -> (Engine, JoinHandle<Vec<String>>) {
-    let socket: PathBuf = folder.path().join("engine.sock");
+    let socket: PathBuf = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let served = tokio::spawn(async move {
-        let (mut asked, mut open) = (Vec::new(), Vec::new());
+        let (mut requested, mut open) = (Vec::new(), Vec::new());
         for step in steps {
             let (mut stream, _) = listener.accept().await.unwrap();
             if matches!(step, Step::Drops) {
@@ -48,7 +48,7 @@ fn engine(
             let mut head = vec![0; 8192];
             let read = stream.read(&mut head).await.unwrap();
             let head = String::from_utf8_lossy(&head[..read]).into_owned();
-            asked.push(head.split(' ').nth(1).unwrap().to_owned());
+            requested.push(head.split(' ').nth(1).unwrap().to_owned());
             let (events, cut) = match &step {
                 Step::Ends(events) | Step::Stays(events) => (events.join("\n"), ""),
                 Step::Breaks(events) => (events.join("\n"), "{\"Type\":"),
@@ -62,7 +62,7 @@ fn engine(
         }
         // Keep the last connections open until the end of the test.
         std::mem::forget(open);
-        asked
+        requested
     });
     let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
     (engine, served)
@@ -88,8 +88,8 @@ const START: Position = Position {
 };
 
 #[tokio::test]
-async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_connection_that_ends_is_made_again_without_gap_or_duplicate() {
+    let directory = tempfile::tempdir().unwrap();
     let steps = vec![
         Step::Ends(vec![event(10_000, "create"), event(20_000, "start")]),
         Step::Drops,
@@ -105,7 +105,7 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
             event(40_000, "die"),
         ]),
     ];
-    let (engine, served) = engine(&folder, Dialect::DOCKER, steps);
+    let (engine, served) = engine(&directory, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -119,15 +119,18 @@ async fn a_connection_that_ends_is_made_again_without_gap_or_twin() {
             (Stopped, 40_000)
         ]
     );
-    let asked = served.await.unwrap();
-    assert!(asked[0].contains("/events?since=0.000004000&"), "{asked:?}");
+    let requested = served.await.unwrap();
+    assert!(
+        requested[0].contains("/events?since=0.000004000&"),
+        "{requested:?}"
+    );
     // The request starts well before the last event, which is then expected to show up.
-    assert!(asked[1].contains("since=0.000000000&"), "{asked:?}");
+    assert!(requested[1].contains("since=0.000000000&"), "{requested:?}");
 }
 
 #[tokio::test]
 async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_its_time() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let (early, late) = (event(20_000, "start"), event(30_000, "pause"));
     let steps = vec![
         Step::Ends(vec![event(10_000, "create"), late.clone(), early.clone()]),
@@ -139,7 +142,7 @@ async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_it
             event(40_000, "die"),
         ]),
     ];
-    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
+    let (engine, _served) = engine(&directory, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -157,12 +160,12 @@ async fn events_are_told_in_the_order_in_which_they_come_and_none_is_lost_for_it
 
 #[tokio::test]
 async fn an_engine_that_forgot_leaves_a_gap() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let steps = vec![
         Step::Ends(vec![event(10_000, "create")]),
         Step::Stays(vec![event(50_000, "die")]),
     ];
-    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
+    let (engine, _served) = engine(&directory, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     use EventKind::*;
@@ -174,9 +177,9 @@ async fn an_engine_that_forgot_leaves_a_gap() {
 
 #[tokio::test]
 async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let steps = vec![Step::Ends(vec![event(10_000, "create")]), Step::Stays(vec![])];
-    let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
+    let (engine, _served) = engine(&directory, Dialect::DOCKER, steps);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();
     assert_eq!(
@@ -188,9 +191,9 @@ async fn a_silent_engine_that_forgot_leaves_a_gap_too() {
 #[tokio::test]
 async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more() {
     for (memory, gaps) in [(vec![event(1_000, "create")], 0), (vec![], 1)] {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let steps = vec![Step::Stays(vec![event(10_000, "die")]), Step::Ends(memory)];
-        let (engine, _served) = engine(&folder, Dialect::DOCKER, steps);
+        let (engine, _served) = engine(&directory, Dialect::DOCKER, steps);
         let mut feed = feed(engine, START);
         feed.begin(false).await.unwrap();
         let taken = take(&mut feed, gaps + 1).await;
@@ -201,8 +204,8 @@ async fn what_happened_since_a_time_is_whole_only_if_the_engine_remembers_more()
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_stays_out_of_reach_ends_the_stream() {
-    let folder = tempfile::tempdir().unwrap();
-    let gone = Address::Unix(folder.path().join("nothing.sock"));
+    let directory = tempfile::tempdir().unwrap();
+    let gone = Address::Unix(directory.path().join("nothing.sock"));
     let engine = Engine::new(gone, &ApiVersion::new(1, 41), Dialect::PODMAN);
     let mut feed = feed(engine, START);
     feed.begin(true).await.unwrap();

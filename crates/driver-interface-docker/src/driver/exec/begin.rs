@@ -39,7 +39,7 @@ pub(in crate::driver) enum Input {
 pub(in crate::driver) async fn begin(
     inner: &Arc<Inner>,
     operation: &'static str,
-    asked: &str,
+    requested: &str,
     config: &ExecConfig,
     input: Input,
 ) -> Result<StartedExec> {
@@ -51,7 +51,7 @@ pub(in crate::driver) async fn begin(
     let work = start(
         Arc::clone(inner),
         operation,
-        asked.to_owned(),
+        requested.to_owned(),
         request,
         mark,
         config.timeout.is_some(),
@@ -62,12 +62,12 @@ pub(in crate::driver) async fn begin(
 async fn start(
     inner: Arc<Inner>,
     operation: &'static str,
-    asked: String,
+    requested: String,
     request: ExecRequest,
     mark: String,
     has_timeout: bool,
 ) -> Result<StartedExec> {
-    let record = inner.require_running(&asked).await?;
+    let record = inner.require_running(&requested).await?;
     if has_timeout && !inner.has_shell(&record.id).await {
         let text = "the image has no `sh`, which is required to kill a command that exceeds its timeout";
         return Err(UnsupportedError::new(operation, text).into());
@@ -76,11 +76,11 @@ async fn start(
     let created = inner.engine.create_exec(&record.id, &request).await;
     let exec = match created {
         Ok(exec) => exec,
-        Err(failure) => return Err(inner.refused_start(&asked, &record.id, failure).await),
+        Err(failure) => return Err(inner.refused_start(&requested, &record.id, failure).await),
     };
     let tree = Tree::new(
         Arc::clone(&inner),
-        asked.clone(),
+        requested.clone(),
         record,
         exec,
         mark,
@@ -92,7 +92,7 @@ async fn start(
             if matches!(failure, EngineError::Refused(_)) {
                 tree.disarm();
             }
-            Err(inner.refused_start(&asked, tree.container(), failure).await)
+            Err(inner.refused_start(&requested, tree.container(), failure).await)
         }
     }
 }
@@ -118,17 +118,17 @@ pub(super) fn request(config: &ExecConfig, mark: &str) -> ExecRequest {
 
 impl Inner {
     /// Returns the container if it can execute commands right now.
-    pub(super) async fn require_running(&self, asked: &str) -> Result<ContainerRecord> {
-        let record = self.container(asked).await?;
+    pub(super) async fn require_running(&self, requested: &str) -> Result<ContainerRecord> {
+        let record = self.container(requested).await?;
         match status::status(&record.state) {
             ContainerStatus::Running => Ok(record),
-            _ => Err(not_running(asked, &record.state)),
+            _ => Err(not_running(requested, &record.state)),
         }
     }
 
     async fn has_shell(&self, id: &str) -> bool {
-        for place in ["/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"] {
-            match self.engine.stat_path(id, place).await {
+        for location in ["/bin/sh", "/usr/bin/sh", "/usr/local/bin/sh"] {
+            match self.engine.stat_path(id, location).await {
                 Ok(None) => {}
                 // If the engine cannot tell, assume there is one; executing it will show.
                 Ok(Some(_)) | Err(_) => return true,
@@ -139,7 +139,7 @@ impl Inner {
 
     /// Returns the error for a command that the engine refused to start. Engines report the container's state
     /// inconsistently, so the driver inspects it.
-    pub(super) async fn refused_start(&self, asked: &str, id: &str, failure: EngineError) -> DriverError {
+    pub(super) async fn refused_start(&self, requested: &str, id: &str, failure: EngineError) -> DriverError {
         if let EngineError::Refused(refusal) = &failure
             && let cause = cause(Operation::Exec, refusal)
             && matches!(
@@ -147,21 +147,21 @@ impl Inner {
                 Cause::NotFound | Cause::NotRunning | Cause::WrongState | Cause::BadParameter | Cause::Other
             )
         {
-            let mut able = self.require_running(id).await;
+            let mut capable = self.require_running(id).await;
             // If the container is just exiting, engines report various errors, and do so before the exit becomes
             // visible.
-            if matches!(cause, Cause::BadParameter | Cause::Other) && able.is_ok() {
+            if matches!(cause, Cause::BadParameter | Cause::Other) && capable.is_ok() {
                 sleep(END_SHOWS).await;
-                able = self.require_running(id).await;
+                capable = self.require_running(id).await;
             }
-            match able {
+            match capable {
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {
-                    return driver_interface_errors::ContainerNotFoundError::new(asked).into();
+                    return driver_interface_errors::ContainerNotFoundError::new(requested).into();
                 }
                 Err(error) => return error,
             }
         }
-        self.error(Operation::Exec, asked, failure)
+        self.error(Operation::Exec, requested, failure)
     }
 }

@@ -18,50 +18,50 @@ const OPERATION: &str = "exec_detached";
 
 pub(in crate::driver) async fn detached(
     inner: &Arc<Inner>,
-    asked: &str,
+    requested: &str,
     config: ExecConfig,
 ) -> Result<ExecId> {
     validate_detached_exec_config(&config).map_err(|error| located(error.into(), OPERATION))?;
-    let work = start(Arc::clone(inner), asked.to_owned(), config);
+    let work = start(Arc::clone(inner), requested.to_owned(), config);
     change(OPERATION, inner.deadlines.start, work).await
 }
 
-async fn start(inner: Arc<Inner>, asked: String, config: ExecConfig) -> Result<ExecId> {
-    let record = inner.require_running(&asked).await?;
+async fn start(inner: Arc<Inner>, requested: String, config: ExecConfig) -> Result<ExecId> {
+    let record = inner.require_running(&requested).await?;
     let request = request(&config, &unique());
     let exec = match inner.engine.create_exec(&record.id, &request).await {
         Ok(exec) => exec,
-        Err(failure) => return Err(inner.refused_start(&asked, &record.id, failure).await),
+        Err(failure) => return Err(inner.refused_start(&requested, &record.id, failure).await),
     };
     if let Err(failure) = inner.engine.detach_exec(&exec).await {
-        return Err(inner.refused_start(&asked, &record.id, failure).await);
+        return Err(inner.refused_start(&requested, &record.id, failure).await);
     }
     ExecId::new(exec).map_err(|_| {
         let failure = EngineError::InvalidResponse("a command without a valid id".to_owned());
-        inner.error(Operation::Exec, &asked, failure)
+        inner.error(Operation::Exec, &requested, failure)
     })
 }
 
 /// Returns the status of a detached command.
 pub(in crate::driver) async fn status(
     inner: &Inner,
-    asked: &str,
+    requested: &str,
     exec: &ExecId,
 ) -> Result<Option<ExecStatus>> {
-    let record = inner.container(asked).await?;
+    let record = inner.container(requested).await?;
     let found = inner.engine.inspect_exec(exec.as_str()).await;
-    let found = found.map_err(|failure| inner.error(Operation::Read, asked, failure))?;
+    let found = found.map_err(|failure| inner.error(Operation::Read, requested, failure))?;
     // The id comes from the caller, and may belong to another container's command.
     let Some(found) = found.filter(|found| found.container == record.id) else {
         return Ok(None);
     };
     Ok(match (inner.engine.dialect().exec_phase)(&found) {
         Phase::Prepared => None,
-        Phase::Runs if !lives(&record.state) => Some(ExecStatus::ended(ExecOutcome::ContainerGone)),
+        Phase::Runs if !lives(&record.state) => Some(ExecStatus::exited(ExecOutcome::ContainerGone)),
         Phase::Runs => Some(ExecStatus::running()),
-        Phase::Ended(ended) if ended.is_suspicious() && !lives(&record.state) => {
-            Some(ExecStatus::ended(ExecOutcome::ContainerGone))
+        Phase::Exited(exited) if exited.is_suspicious() && !lives(&record.state) => {
+            Some(ExecStatus::exited(ExecOutcome::ContainerGone))
         }
-        Phase::Ended(ended) => Some(ExecStatus::ended(ended.outcome())),
+        Phase::Exited(exited) => Some(ExecStatus::exited(exited.outcome())),
     })
 }

@@ -52,12 +52,12 @@ while [ $round -lt 50 ]; do
   round=$((round + 1)) found=' ' sessions=' ' grown=1
   while [ $grown = 1 ]; do
     grown=0
-    for folder in /proc/[0-9]*; do
-      pid=${folder#/proc/}
+    for entry in /proc/[0-9]*; do
+      pid=${entry#/proc/}
       if [ $pid = 1 ] || [ $pid = $$ ]; then continue; fi
       case $found in *" $pid "*) continue;; esac
       line=
-      IFS= read -r line < $folder/stat || continue
+      IFS= read -r line < $entry/stat || continue
       session "$line"
       set -- ${line##*) }
       if [ "$1" = Z ] || [ "$1" = X ]; then continue; fi
@@ -67,7 +67,7 @@ while [ $round -lt 50 ]; do
       if [ $hit = 0 ]; then
         while IFS= read -r line || [ -n "$line" ]; do
           case $line in *"$mark"*) hit=1; break;; esac
-        done < $folder/environ
+        done < $entry/environ
       fi
       if [ $hit = 1 ]; then
         found="$found$pid " grown=1
@@ -101,7 +101,7 @@ echo gone
 /// A command with every process it has started. Unless it is [disarmed](Self::disarm), dropping it kills them.
 pub(in crate::driver) struct Tree {
     inner: Arc<Inner>,
-    asked: String,
+    requested: String,
     /// The container's record from before the command was started.
     record: ContainerRecord,
     exec: String,
@@ -113,7 +113,7 @@ pub(in crate::driver) struct Tree {
 impl Tree {
     pub(super) fn new(
         inner: Arc<Inner>,
-        asked: String,
+        requested: String,
         record: ContainerRecord,
         exec: String,
         mark: String,
@@ -121,7 +121,7 @@ impl Tree {
     ) -> Self {
         Self {
             inner,
-            asked,
+            requested,
             record,
             exec,
             mark,
@@ -135,8 +135,8 @@ impl Tree {
     }
 
     /// Returns the container id or name as given by the caller.
-    pub(super) fn asked(&self) -> &str {
-        &self.asked
+    pub(super) fn requested(&self) -> &str {
+        &self.requested
     }
 
     pub(super) fn container(&self) -> &str {
@@ -163,7 +163,7 @@ impl Tree {
             // Retry, so that a brief connection failure does not leave the command running.
             while let Err(error) = again.kill_within(IN_BACKGROUND).await {
                 if Instant::now() > until {
-                    tracing::warn!(container = again.asked, %error, "a command may still be running");
+                    tracing::warn!(container = again.requested, %error, "a command may still be running");
                     break;
                 }
                 sleep(Duration::from_secs(1)).await;
@@ -187,7 +187,7 @@ impl Tree {
     }
 
     async fn kill_all(&self) -> Result<()> {
-        self.begun().await?;
+        self.wait_started().await?;
         let mut last = None;
         for round in 0..ROUNDS {
             sleep(Duration::from_millis(100 * round as u64)).await;
@@ -205,13 +205,13 @@ impl Tree {
     }
 
     fn failed(&self, why: &str) -> DriverError {
-        ExecFailedError::new(&self.asked, format!("it could not be killed: {why}"))
+        ExecFailedError::new(&self.requested, format!("it could not be killed: {why}"))
             .with_effect(Effect::Unknown)
             .into()
     }
 
     /// Waits until the command has begun, or it is clear that it will not.
-    async fn begun(&self) -> Result<()> {
+    async fn wait_started(&self) -> Result<()> {
         let began = Instant::now();
         while let Some(Phase::Prepared) = self.phase().await? {
             if began.elapsed() > BEGINS {
@@ -229,10 +229,10 @@ impl Tree {
             let Some(pause) = tree.inner.engine.dialect().input_waits else {
                 return true;
             };
-            let _ = tree.begun().await;
+            let _ = tree.wait_started().await;
             sleep(pause).await;
             // If the phase is unknown, the command may be reading.
-            !matches!(tree.phase().await, Ok(Some(Phase::Ended(_)) | None))
+            !matches!(tree.phase().await, Ok(Some(Phase::Exited(_)) | None))
         }
     }
 
@@ -241,7 +241,7 @@ impl Tree {
     pub(super) fn resize_once_begun(&self, size: TtySize) -> impl Future<Output = Result<()>> + use<> {
         let tree = self.unarmed_handle();
         async move {
-            tree.begun().await?;
+            tree.wait_started().await?;
             tree.resize(size).await
         }
     }
@@ -250,14 +250,14 @@ impl Tree {
         let deadline = self.inner.deadlines.read;
         let resized = timeout(deadline, self.inner.engine.resize_exec(&self.exec, size)).await;
         let resized = resized.map_err(|_| TimeoutError::new("resize", deadline))?;
-        resized.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
+        resized.map_err(|failure| self.inner.error(Operation::Exec, &self.requested, failure))
     }
 
     /// Returns a handle to the same command that does not kill it when dropped.
     pub(super) fn unarmed_handle(&self) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
-            asked: self.asked.clone(),
+            requested: self.requested.clone(),
             record: self.record.clone(),
             exec: self.exec.clone(),
             mark: self.mark.clone(),
@@ -269,9 +269,9 @@ impl Tree {
     /// Returns the phase of the command, or `None` if the engine does not know the command.
     pub(super) async fn phase(&self) -> Result<Option<Phase>> {
         let deadline = self.inner.deadlines.read;
-        let asked = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
+        let requested = timeout(deadline, self.inner.engine.inspect_exec(&self.exec)).await;
         let late = |_| TimeoutError::new("exec", deadline);
-        let found = asked.map_err(late)?;
+        let found = requested.map_err(late)?;
         let found = match found {
             // If the container was removed in the meantime, Podman responds with a 500.
             Err(EngineError::Refused(refusal))
@@ -286,7 +286,7 @@ impl Tree {
 
     /// Returns the error for a failed inspection. The command was requested, so it may have had any effect.
     fn unsettled(&self, failure: EngineError) -> DriverError {
-        let error = self.inner.error(Operation::Read, &self.asked, failure);
+        let error = self.inner.error(Operation::Read, &self.requested, failure);
         error.with_effect(Effect::Unknown)
     }
 
@@ -331,7 +331,7 @@ impl Tree {
         };
         let done = timeout(self.inner.deadlines.read, self.run_helper(&request)).await;
         let done = done.map_err(|_| self.failed("the helper did not complete in time"))?;
-        done.map_err(|failure| self.inner.error(Operation::Exec, &self.asked, failure))
+        done.map_err(|failure| self.inner.error(Operation::Exec, &self.requested, failure))
     }
 
     async fn run_helper(&self, request: &ExecRequest) -> std::result::Result<(i64, Vec<u8>), EngineError> {
@@ -348,7 +348,7 @@ impl Tree {
         loop {
             let record = engine.inspect_exec(&exec).await?;
             match record.map(|record| (engine.dialect().exec_phase)(&record)) {
-                Some(Phase::Ended(ended)) => return Ok((ended.code, output)),
+                Some(Phase::Exited(exited)) => return Ok((exited.code, output)),
                 None => {
                     return Err(EngineError::InvalidResponse(
                         "the helper no longer exists".to_owned(),

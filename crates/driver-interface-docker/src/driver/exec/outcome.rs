@@ -7,7 +7,7 @@ use driver_interface_types::ExecOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::kill::Tree;
-use crate::translate::exec::{Ended, Phase};
+use crate::translate::exec::{Exited, Phase};
 use crate::wire::EngineError;
 
 /// The maximum pause between inspections of a command that is still running after the end of its output. It may
@@ -37,15 +37,15 @@ impl Tree {
     pub(in crate::driver) async fn exit_after_output(
         &self,
         broken: Option<EngineError>,
-    ) -> Result<Option<Ended>> {
+    ) -> Result<Option<Exited>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
             match self.phase().await? {
-                Some(Phase::Ended(ended)) => {
+                Some(Phase::Exited(exited)) => {
                     return match broken {
                         Some(failure) => Err(self.cut_off(&failure)),
-                        None => self.own_exit(ended).await.map(Some),
+                        None => self.own_exit(exited).await.map(Some),
                     };
                 }
                 Some(Phase::Runs | Phase::Prepared) => {
@@ -77,27 +77,27 @@ impl Tree {
     ///
     /// # Errors
     /// `ConnectionError`: the engine could not deliver all of the output.
-    pub(super) async fn own_exit(&self, ended: Ended) -> Result<Ended> {
-        match self.is_own_code(ended).await? {
-            true => Ok(ended),
+    pub(super) async fn own_exit(&self, exited: Exited) -> Result<Exited> {
+        match self.is_own_code(exited).await? {
+            true => Ok(exited),
             false => Err(self.cut_off(&"the engine could not deliver all of it")),
         }
     }
 
     /// Returns whether a recorded code is the command's own. If Docker could not deliver the output, it records
     /// 126, and reports the command's own code only in its event.
-    async fn is_own_code(&self, ended: Ended) -> Result<bool> {
-        if ended.code != BROKEN || ended.begun != Some(true) {
+    async fn is_own_code(&self, exited: Exited) -> Result<bool> {
+        if exited.code != BROKEN || exited.started != Some(true) {
             return Ok(true);
         }
         let deadline = self.inner().deadlines.read;
-        let told = timeout(
+        let reported = timeout(
             deadline,
             self.inner().engine.exec_exit_event(self.container(), self.exec()),
         )
         .await;
-        let told = told.map_err(|_| TimeoutError::new("exec", deadline))?;
-        Ok(told.is_ok_and(|code| code == Some(BROKEN)))
+        let reported = reported.map_err(|_| TimeoutError::new("exec", deadline))?;
+        Ok(reported.is_ok_and(|code| code == Some(BROKEN)))
     }
 
     pub(super) fn cut_off(&self, why: &dyn std::fmt::Display) -> DriverError {
@@ -108,12 +108,12 @@ impl Tree {
     }
 
     /// Waits until the command has exited and returns how, or `None` if it exited with its container.
-    pub(in crate::driver) async fn ended(&self) -> Result<Option<Ended>> {
+    pub(in crate::driver) async fn exited(&self) -> Result<Option<Exited>> {
         let began = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
             match self.phase().await? {
-                Some(Phase::Ended(ended)) => return Ok(Some(ended)),
+                Some(Phase::Exited(exited)) => return Ok(Some(exited)),
                 Some(Phase::Runs | Phase::Prepared) => {
                     if pause >= LONGEST_PAUSE && self.container_gone().await? {
                         return Ok(None);
@@ -136,12 +136,12 @@ impl Tree {
 
     /// Returns the outcome of an exit. The command may have been killed by the exit of its container or by the
     /// kernel.
-    pub(super) async fn outcome(&self, ended: Option<Ended>) -> Result<ExecOutcome> {
-        let Some(ended) = ended else {
+    pub(super) async fn outcome(&self, exited: Option<Exited>) -> Result<ExecOutcome> {
+        let Some(exited) = exited else {
             return Ok(ExecOutcome::ContainerGone);
         };
-        if !ended.is_suspicious() {
-            return Ok(ended.outcome());
+        if !exited.is_suspicious() {
+            return Ok(exited.outcome());
         }
         let began = Instant::now();
         let killed_for_memory = self.ran_out_of_memory().await;
@@ -154,7 +154,7 @@ impl Tree {
             }
             // If the helper ran, the container was running.
             if killed_for_memory.is_some() || began.elapsed() > CONTAINER_ENDS {
-                return Ok(ended.outcome());
+                return Ok(exited.outcome());
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -181,7 +181,7 @@ impl Tree {
         // Treat it like a request that the engine rejects before it hands over the connection.
         let refusal = EngineError::refused(400, text);
         self.inner()
-            .refused_start(self.asked(), self.container(), refusal)
+            .refused_start(self.requested(), self.container(), refusal)
             .await
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-/// How much of each output is buffered while nobody reads it. Beyond that, backpressure reaches the engine and
+/// How much of each output is buffered while it is not read. Beyond that, backpressure reaches the engine and
 /// then the command.
 const HELD: usize = 64 * 1024;
 /// How much is buffered for a command that must no longer be blocked. This exceeds what an exiting process can

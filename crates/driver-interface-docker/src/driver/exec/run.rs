@@ -16,20 +16,20 @@ use super::kill::Tree;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::ExecReader;
-use crate::translate::exec::{Ended, Phase};
+use crate::translate::exec::{Exited, Phase};
 use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec";
 
 /// How often to inspect a command while its output stays open.
-const LOOKS: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long to keep reading the output of a killed command. Output that arrives later is lost, and the result is
 /// marked as truncated.
 const AFTER_KILL: Duration = Duration::from_secs(2);
 
 pub(in crate::driver) async fn exec(
     inner: &Arc<Inner>,
-    asked: &str,
+    requested: &str,
     config: ExecConfig,
 ) -> Result<ExecOutput> {
     let input = if config.stdin.is_some() {
@@ -37,9 +37,9 @@ pub(in crate::driver) async fn exec(
     } else {
         Input::None
     };
-    let begun = begin(inner, OPERATION, asked, &config, input).await?;
+    let started = begin(inner, OPERATION, requested, &config, input).await?;
     let longest = config.timeout;
-    let (mut run, input) = Run::new(begun, &config);
+    let (mut run, input) = Run::new(started, &config);
     let complete = run.complete(input, config.stdin, config.tty);
     let done = match longest {
         None => complete.await,
@@ -61,8 +61,8 @@ struct Run {
 }
 
 impl Run {
-    fn new(begun: StartedExec, config: &ExecConfig) -> (Self, CommandInput) {
-        let StartedExec { io, tree } = begun;
+    fn new(started: StartedExec, config: &ExecConfig) -> (Self, CommandInput) {
+        let StartedExec { io, tree } = started;
         let tty = config.tty.is_some();
         let (read, write) = split(io);
         let run = Self {
@@ -82,7 +82,7 @@ impl Run {
         input: Option<Bytes>,
         tty: Option<TtySize>,
     ) -> Result<ExecOutput> {
-        let ended = {
+        let exited = {
             let resize = tty.map(|size| self.tree.resize_once_begun(size));
             let input = input.map(|input| (input, self.tree.takes_input()));
             let feed = async {
@@ -100,62 +100,62 @@ impl Run {
                 pending::<()>().await;
             };
             tokio::select! {
-                ended = self.end() => ended?,
+                exited = self.end() => exited?,
                 () = feed => return Err(InternalError::new("the input future completed unexpectedly").into()),
             }
         };
         if let Some(text) =
-            ended.and_then(|ended| ended.failure(self.stdout.as_bytes(), self.stderr.as_bytes()))
+            exited.and_then(|exited| exited.failure(self.stdout.as_bytes(), self.stderr.as_bytes()))
         {
             self.tree.disarm();
             return Err(self.tree.start_error(text).await);
         }
-        let outcome = self.tree.outcome(ended).await?;
+        let outcome = self.tree.outcome(exited).await?;
         self.tree.disarm();
         Ok(self.output(outcome))
     }
 
     /// Reads until the output ends, which happens soon after the command's exit. If nothing more arrives after the
     /// exit within the read deadline, the output is incomplete.
-    async fn end(&mut self) -> Result<Option<Ended>> {
+    async fn end(&mut self) -> Result<Option<Exited>> {
         let silence = self.tree.inner().deadlines.read;
         let begins = self.tree.inner().deadlines.start;
         let began = Instant::now();
-        let mut looks = interval_at(began + LOOKS, LOOKS);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut ended: Option<Option<Ended>> = None;
+        let mut polls = interval_at(began + POLL_INTERVAL, POLL_INTERVAL);
+        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut exited: Option<Option<Exited>> = None;
         let mut last = began;
         loop {
             tokio::select! {
                 frame = self.reader.next() => {
                     last = Instant::now();
-                    match (frame, ended) {
+                    match (frame, exited) {
                         (Ok(Some(frame)), _) => self.keep(&frame),
                         (Ok(None), None) => return self.tree.exit_after_output(None).await,
-                        (Ok(None), Some(ended)) => return Ok(ended),
+                        (Ok(None), Some(exited)) => return Ok(exited),
                         (Err(failure), None) => {
                             self.incomplete = true;
                             return self.tree.exit_after_output(Some(failure)).await;
                         }
-                        (Err(_), Some(ended)) => {
+                        (Err(_), Some(exited)) => {
                             self.incomplete = true;
-                            return Ok(ended);
+                            return Ok(exited);
                         }
                     }
                 }
-                _ = looks.tick(), if ended.is_none() => match self.tree.phase().await? {
-                    Some(Phase::Ended(exit)) => {
+                _ = polls.tick(), if exited.is_none() => match self.tree.phase().await? {
+                    Some(Phase::Exited(exit)) => {
                         let exit = self.tree.own_exit(exit).await?;
-                        (ended, last) = (Some(Some(exit)), Instant::now());
+                        (exited, last) = (Some(Some(exit)), Instant::now());
                     }
                     Some(Phase::Runs) => {}
                     Some(Phase::Prepared) if began.elapsed() < begins => {}
                     Some(Phase::Prepared) => return Err(TimeoutError::new(OPERATION, begins).into()),
-                    None => (ended, last) = (Some(self.tree.ended().await?), Instant::now()),
+                    None => (exited, last) = (Some(self.tree.exited().await?), Instant::now()),
                 },
-                () = sleep_until(last + silence), if ended.is_some() => {
+                () = sleep_until(last + silence), if exited.is_some() => {
                     self.incomplete = true;
-                    return Ok(ended.flatten());
+                    return Ok(exited.flatten());
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Run {
 /// Returns the error for a command that exceeded its timeout and may still be running.
 pub(super) fn not_killed(longest: Duration, tree: &Tree, error: DriverError) -> DriverError {
     let text = format!("it exceeded its timeout of {longest:?}, and {}", error.message());
-    ExecFailedError::new(tree.asked(), text)
+    ExecFailedError::new(tree.requested(), text)
         .with_effect(Effect::Unknown)
         .with_source(error)
         .into()

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// The open exec sessions of each container.
 ///
 /// An engine that cannot deliver a command's output does not notice that its process has exited, and neither
-/// stops, kills nor removes its container. Before any of these, the driver therefore tells the sessions to drain
+/// stops, kills nor removes its container. Before any of these, the driver therefore asks the sessions to drain
 /// all output.
 #[derive(Default)]
 pub(in crate::driver) struct Sessions {
@@ -70,8 +70,8 @@ mod tests {
     #[tokio::test]
     async fn only_the_sessions_of_a_container_are_drained_and_those_that_ended_are_forgotten() {
         let sessions = Sessions::default();
-        let (first, other, ended) = (sessions.open("a"), sessions.open("b"), sessions.open("a"));
-        drop(ended);
+        let (first, other, exited) = (sessions.open("a"), sessions.open("b"), sessions.open("a"));
+        drop(exited);
         sessions.drain("a");
         first.wait().await;
         assert!(!other.is_set());

@@ -23,25 +23,25 @@ use super::sessions::Flag;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::ExecReader;
-use crate::translate::exec::{Ended, Phase};
+use crate::translate::exec::{Exited, Phase};
 use crate::wire::{Frame, Stream};
 
 const OPERATION: &str = "exec_stream";
 
 /// How often to inspect a command while its output stays open.
-const FIRST_LOOKS: Duration = Duration::from_millis(100);
-const LATER_LOOKS: Duration = Duration::from_secs(1);
+const FIRST_POLL_INTERVAL: Duration = Duration::from_millis(100);
+const LATER_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The maximum length of the engine's message about a command that it cannot start.
-const COMPLAINT: usize = 16 * 1024;
+const MAX_ERROR_TEXT: usize = 16 * 1024;
 
 type Outcome = Option<Result<ExecOutcome>>;
 
 pub(in crate::driver) async fn exec_stream(
     inner: &Arc<Inner>,
-    asked: &str,
+    requested: &str,
     config: ExecConfig,
 ) -> Result<ExecSession> {
-    let StartedExec { io, tree } = begin(inner, OPERATION, asked, &config, Input::Open).await?;
+    let StartedExec { io, tree } = begin(inner, OPERATION, requested, &config, Input::Open).await?;
     let deadline = config
         .timeout
         .and_then(|longest| Some((Instant::now().checked_add(longest)?, longest)));
@@ -50,7 +50,7 @@ pub(in crate::driver) async fn exec_stream(
     let mut write = CommandInput::new(write, tty);
     let mut reader = inner.engine.exec_reader(half, tty, true);
     let begins = inner.deadlines.start;
-    let first = timeout(begins, begun(&tree, &mut reader)).await;
+    let first = timeout(begins, first_output(&tree, &mut reader)).await;
     let first = first.unwrap_or_else(|_| Err(TimeoutError::new(OPERATION, begins).into()));
     let first = first.map_err(|error| located(error, OPERATION))?;
     if let Some(size) = config.tty {
@@ -75,8 +75,8 @@ pub(in crate::driver) async fn exec_stream(
         stderr: stderr_end,
     };
     tokio::spawn(pump.run(first, output_ended));
-    let (told, outcome) = watch::channel(None);
-    let supervisor = tokio::spawn(supervise(Arc::clone(&shared), output_end, deadline, told));
+    let (reported, outcome) = watch::channel(None);
+    let supervisor = tokio::spawn(supervise(Arc::clone(&shared), output_end, deadline, reported));
     let mut tasks = vec![supervisor.abort_handle()];
     let stdin: Option<Pin<Box<dyn AsyncWrite + Send>>> = match config.stdin {
         None => Some(Box::pin(write)),
@@ -102,22 +102,24 @@ pub(in crate::driver) async fn exec_stream(
 }
 
 /// Waits until the command is running or has run. Returns the output read in the meantime.
-async fn begun(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
+async fn first_output(tree: &Tree, reader: &mut ExecReader) -> Result<Vec<Frame>> {
     loop {
         match tree.phase().await? {
             Some(Phase::Prepared) => sleep(Duration::from_millis(5)).await,
-            Some(Phase::Ended(ended)) if ended.begun != Some(true) && matches!(ended.code, 125..=127) => {
-                return complaint(tree, reader, ended).await;
+            Some(Phase::Exited(exited))
+                if exited.started != Some(true) && matches!(exited.code, 125..=127) =>
+            {
+                return error_text(tree, reader, exited).await;
             }
-            Some(Phase::Runs | Phase::Ended(_)) | None => return Ok(Vec::new()),
+            Some(Phase::Runs | Phase::Exited(_)) | None => return Ok(Vec::new()),
         }
     }
 }
 
 /// Returns the output of a command that exited immediately, unless that output is an error message of the engine.
-async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result<Vec<Frame>> {
+async fn error_text(tree: &Tree, reader: &mut ExecReader, exited: Exited) -> Result<Vec<Frame>> {
     let (mut frames, mut stdout, mut stderr) = (Vec::new(), Vec::new(), Vec::new());
-    while stdout.len() + stderr.len() < COMPLAINT {
+    while stdout.len() + stderr.len() < MAX_ERROR_TEXT {
         let Ok(Some(frame)) = reader.next().await else {
             break;
         };
@@ -127,7 +129,7 @@ async fn complaint(tree: &Tree, reader: &mut ExecReader, ended: Ended) -> Result
         }
         frames.push(frame);
     }
-    match ended.failure(&stdout, &stderr) {
+    match exited.failure(&stdout, &stderr) {
         None => Ok(frames),
         Some(text) => {
             tree.disarm();
@@ -141,7 +143,7 @@ struct Shared {
     /// Set when the output is drained whether or not anyone reads it: after a kill, and once the command has
     /// exited.
     draining: Arc<Flag>,
-    /// Set when the command has exited or nobody waits for it any more. From then on, silence counts as the end of
+    /// Set when the command has exited or its session was dropped. From then on, silence counts as the end of
     /// the output.
     exited: Flag,
     /// Whether the driver killed the command.
@@ -149,7 +151,7 @@ struct Shared {
 }
 
 /// What the end of the output says about the command; `None` while the output is open.
-type OutputEnd = Option<Result<Option<Ended>>>;
+type OutputEnd = Option<Result<Option<Exited>>>;
 
 impl Shared {
     async fn kill(&self) -> Result<()> {
@@ -160,20 +162,20 @@ impl Shared {
 
     /// Waits until the command has exited, and returns its outcome.
     async fn end(&self, mut output: watch::Receiver<OutputEnd>) -> Result<ExecOutcome> {
-        let ended = self.exit(&mut output).await?;
+        let exited = self.exit(&mut output).await?;
         self.exited.set();
         self.draining.set();
-        match ended {
-            Some(ended) if self.killed.load(Ordering::SeqCst) && ended.is_suspicious() => {
+        match exited {
+            Some(exited) if self.killed.load(Ordering::SeqCst) && exited.is_suspicious() => {
                 Ok(ExecOutcome::Signaled(Signal::KILL))
             }
-            ended => self.tree.outcome(ended).await,
+            exited => self.tree.outcome(exited).await,
         }
     }
 
     /// Returns the command's exit, from the end of its output or from an inspection, whichever comes first.
-    async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Ended>> {
-        let mut pause = FIRST_LOOKS;
+    async fn exit(&self, output: &mut watch::Receiver<OutputEnd>) -> Result<Option<Exited>> {
+        let mut pause = FIRST_POLL_INTERVAL;
         loop {
             tokio::select! {
                 // If the reading task fails, keep inspecting.
@@ -185,16 +187,16 @@ impl Shared {
                 () = sleep(pause) => {}
             }
             match self.tree.phase().await? {
-                Some(Phase::Ended(ended)) => return self.tree.own_exit(ended).await.map(Some),
+                Some(Phase::Exited(exited)) => return self.tree.own_exit(exited).await.map(Some),
                 Some(Phase::Runs | Phase::Prepared) => {
-                    // While nobody reads its output, the engine may be unable to record the exit.
-                    if pause >= LATER_LOOKS && self.tree.container_gone().await? {
+                    // While its output is not read, the engine may be unable to record the exit.
+                    if pause >= LATER_POLL_INTERVAL && self.tree.container_gone().await? {
                         return Ok(None);
                     }
                 }
-                None => return self.tree.ended().await,
+                None => return self.tree.exited().await,
             }
-            pause = (pause * 2).min(LATER_LOOKS);
+            pause = (pause * 2).min(LATER_POLL_INTERVAL);
         }
     }
 }
@@ -208,13 +210,13 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self, first: Vec<Frame>, ended: watch::Sender<OutputEnd>) {
+    async fn run(mut self, first: Vec<Frame>, output_ended: watch::Sender<OutputEnd>) {
         for frame in first {
             self.push(frame);
         }
         let end = self.read().await;
         if let Err(error) = &end {
-            tracing::debug!(container = self.shared.tree.asked(), %error, "the output of a command was cut off");
+            tracing::debug!(container = self.shared.tree.requested(), %error, "the output of a command was cut off");
             self.cut_off(ErrorKind::ConnectionAborted, &error.message());
         } else if self.reader.lost() {
             self.cut_off(
@@ -222,7 +224,7 @@ impl Pump {
                 "the engine may have lost the end of the output",
             );
         }
-        let _ = ended.send(Some(end));
+        let _ = output_ended.send(Some(end));
         while !(self.stdout.is_passed_on() && self.stderr.is_passed_on()) {
             tokio::select! {
                 () = self.stdout.pass_on() => {}
@@ -232,15 +234,15 @@ impl Pump {
     }
 
     /// Reads to the end of the output, and determines what that end means.
-    async fn read(&mut self) -> Result<Option<Ended>> {
+    async fn read(&mut self) -> Result<Option<Exited>> {
         let shared = Arc::clone(&self.shared);
         let silence = shared.tree.inner().deadlines.read;
         let mut last = Instant::now();
         loop {
-            let wanted =
+            let required =
                 shared.draining.is_set() || (self.stdout.is_passed_on() && self.stderr.is_passed_on());
             tokio::select! {
-                frame = self.reader.next(), if wanted => match frame {
+                frame = self.reader.next(), if required => match frame {
                     Ok(Some(frame)) => {
                         last = Instant::now();
                         push(frame, &mut self.stdout, &mut self.stderr);
@@ -288,7 +290,7 @@ async fn supervise(
     shared: Arc<Shared>,
     output: watch::Receiver<OutputEnd>,
     deadline: Option<(Instant, Duration)>,
-    told: watch::Sender<Outcome>,
+    reported: watch::Sender<Outcome>,
 ) {
     let overdue = async {
         match deadline {
@@ -310,7 +312,7 @@ async fn supervise(
     if outcome.is_ok() {
         shared.tree.disarm();
     }
-    let _ = told.send(Some(outcome.map_err(|error| located(error, OPERATION))));
+    let _ = reported.send(Some(outcome.map_err(|error| located(error, OPERATION))));
 }
 
 struct Control {
@@ -337,8 +339,9 @@ impl ExecControl for Control {
     async fn wait(&self) -> Result<ExecOutcome> {
         let mut outcome = self.outcome.clone();
         let gone = |_| DriverError::from(InternalError::new("a task ended unexpectedly"));
-        let told = outcome.wait_for(Option::is_some).await.map_err(gone)?;
-        told.clone()
+        let reported = outcome.wait_for(Option::is_some).await.map_err(gone)?;
+        reported
+            .clone()
             .unwrap_or_else(|| Err(InternalError::new("the command has no outcome").into()))
     }
 

@@ -12,7 +12,7 @@ use driver_interface_types::{ByteStream, ContainerPath, TarStream};
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::place::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
+use super::location::{FileRequest, MAX_NAME, cut, refuse_read_only, unread};
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::Download;
@@ -39,47 +39,51 @@ impl Inner {
     pub(in crate::driver) async fn copy_into(
         self: &Arc<Self>,
         container: &str,
-        folder: &ContainerPath,
+        directory: &ContainerPath,
         archive: TarStream,
     ) -> Result<()> {
         let record = self.container(container).await?;
-        let asked = FileRequest {
+        let request = FileRequest {
             operation: "copy_into_container",
             container,
             record: &record,
-            path: folder.as_str(),
+            path: directory.as_str(),
         };
-        let place = self.locate(asked).await?;
-        let archive = checked(folder.to_string(), archive);
-        if place.in_memory {
-            return self.unpack_inside(asked, &place.path, archive).await;
+        let location = self.locate(request).await?;
+        let archive = checked(directory.to_string(), archive);
+        if location.in_memory {
+            return self.unpack_inside(request, &location.path, archive).await;
         }
-        match &place.stat {
-            None => return Err(unread(asked.path, Kind::NotFound, "no such directory").into()),
-            Some(stat) if !stat.is_folder() => {
-                return Err(unread(asked.path, Kind::NotADirectory, "it is not a directory").into());
+        match &location.stat {
+            None => return Err(unread(request.path, Kind::NotFound, "no such directory").into()),
+            Some(stat) if !stat.is_directory() => {
+                return Err(unread(request.path, Kind::NotADirectory, "it is not a directory").into());
             }
             Some(_) => {}
         }
-        refuse_read_only(asked, &place.path)?;
-        self.unpack(asked, &place.path, archive).await
+        refuse_read_only(request, &location.path)?;
+        self.unpack(request, &location.path, archive).await
     }
 
     /// Lets the engine unpack an archive.
     pub(in crate::driver) async fn unpack(
         &self,
-        asked: FileRequest<'_>,
-        folder: &str,
+        request: FileRequest<'_>,
+        directory: &str,
         archive: ByteStream,
     ) -> Result<()> {
-        match self.engine.put_archive(&asked.record.id, folder, archive).await {
+        match self
+            .engine
+            .put_archive(&request.record.id, directory, archive)
+            .await
+        {
             Ok(()) => Ok(()),
             Err(UploadError::Content(error)) => Err(error),
             Err(UploadError::Engine(EngineError::Refused(refusal))) => {
-                Err(self.refused(asked, refusal, true).await)
+                Err(self.refused(request, refusal, true).await)
             }
             Err(UploadError::Engine(failure)) => {
-                Err(self.error(Operation::WriteFiles, asked.container, failure))
+                Err(self.error(Operation::WriteFiles, request.container, failure))
             }
         }
     }
@@ -90,39 +94,39 @@ impl Inner {
         path: &ContainerPath,
     ) -> Result<TarStream> {
         let record = self.container(container).await?;
-        let asked = FileRequest {
+        let request = FileRequest {
             operation: "copy_from_container",
             container,
             record: &record,
             path: path.as_str(),
         };
-        let place = self.locate(asked).await?;
-        if place.in_memory {
-            let (archive, name) = self.pack_inside(asked, &place.path).await?;
+        let location = self.locate(request).await?;
+        if location.in_memory {
+            let (archive, name) = self.pack_inside(request, &location.path).await?;
             return Ok(complete(archive, name.clone(), renamer(path, &name)));
         }
-        if place.stat.is_none() {
-            return Err(unread(asked.path, Kind::NotFound, "no such file or directory").into());
+        if location.stat.is_none() {
+            return Err(unread(request.path, Kind::NotFound, "no such file or directory").into());
         }
-        let download = self.download(asked, &place.path).await?;
+        let download = self.download(request, &location.path).await?;
         let archive = stream::try_unfold(download, |mut download| async move {
             let data = download.next().await.map_err(cut)?;
             Ok(data.map(|data| (data, download)))
         });
-        let name = last_part(&place.path).to_owned();
+        let name = last_part(&location.path).to_owned();
         Ok(complete(
             ByteStream::new(archive),
             name,
-            renamer(path, &place.path),
+            renamer(path, &location.path),
         ))
     }
 
-    pub(in crate::driver) async fn download(&self, asked: FileRequest<'_>, path: &str) -> Result<Download> {
-        let id = &asked.record.id;
+    pub(in crate::driver) async fn download(&self, request: FileRequest<'_>, path: &str) -> Result<Download> {
+        let id = &request.record.id;
         match self.engine.get_archive(id, path, self.deadlines.read).await {
             Ok(download) => Ok(download),
-            Err(EngineError::Refused(refusal)) => Err(self.refused(asked, refusal, false).await),
-            Err(failure) => Err(self.error(Operation::Read, asked.container, failure)),
+            Err(EngineError::Refused(refusal)) => Err(self.refused(request, refusal, false).await),
+            Err(failure) => Err(self.error(Operation::Read, request.container, failure)),
         }
     }
 }
@@ -133,10 +137,10 @@ pub(in crate::driver) fn last_part(path: &str) -> &str {
 
 /// Returns the renamer for an archive whose entries the engine names after a link's target. The caller knows them
 /// by the name of the link.
-fn renamer(asked: &ContainerPath, path: &str) -> Option<Renamer> {
+fn renamer(request: &ContainerPath, path: &str) -> Option<Renamer> {
     let led_to = Some(last_part(path)).filter(|name| !name.is_empty())?;
-    let wanted = asked.file_name().filter(|name| *name != led_to)?;
-    Some(Renamer::new(led_to, wanted))
+    let required = request.file_name().filter(|name| *name != led_to)?;
+    Some(Renamer::new(led_to, required))
 }
 
 /// Returns the same archive with renamed entries. It ends with an error if it is truncated or contains anything
@@ -183,13 +187,13 @@ fn scan(reader: &mut TarReader, data: &[u8], name: &str) -> Result<(), &'static 
 
 /// Returns the same archive, ending with an error if it is corrupt, ends too early or has names that lead out of
 /// the directory. The engine confines entries to the container in any case; this confines them to the directory.
-fn checked(folder: String, archive: TarStream) -> TarStream {
-    let start = (archive, TarReader::default(), folder);
+fn checked(directory: String, archive: TarStream) -> TarStream {
+    let start = (archive, TarReader::default(), directory);
     TarStream::new(stream::try_unfold(
         start,
-        |(mut archive, mut reader, folder)| async move {
+        |(mut archive, mut reader, directory)| async move {
             let refuse =
-                |kind, why: &str| DriverError::from(FileSystemError::new(folder.as_str(), kind, why));
+                |kind, why: &str| DriverError::from(FileSystemError::new(directory.as_str(), kind, why));
             let broken = |why: &str| refuse(Kind::InvalidData, why);
             let Some(data) = archive.next().await.transpose()? else {
                 if reader.is_complete() {
@@ -212,7 +216,7 @@ fn checked(folder: String, archive: TarStream) -> TarStream {
                     return Err(refuse(Kind::InvalidFilename, &why));
                 }
             }
-            Ok(Some((data, (archive, reader, folder))))
+            Ok(Some((data, (archive, reader, directory))))
         },
     ))
 }

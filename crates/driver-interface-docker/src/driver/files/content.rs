@@ -10,7 +10,7 @@ use driver_interface_validation::validate_write_file;
 use futures_util::stream;
 
 use super::archive::{broken, last_part};
-use super::place::{FileRequest, Place, cut, refuse_read_only, unread};
+use super::location::{FileRequest, Location, cut, refuse_read_only, unread};
 use crate::driver::inner::Inner;
 use crate::engine::Download;
 use crate::translate::tar::{self, Rights};
@@ -30,23 +30,23 @@ impl Inner {
         options: ReadFileOptions,
     ) -> Result<Bytes> {
         let record = self.container(container).await?;
-        let asked = FileRequest {
+        let request = FileRequest {
             operation: "read_file",
             container,
             record: &record,
             path: path.as_str(),
         };
-        let place = self.locate(asked).await?;
-        if place.in_memory {
-            return self.read_all_inside(asked, &place.path, options.limit).await;
+        let location = self.locate(request).await?;
+        if location.in_memory {
+            return self.read_all_inside(request, &location.path, options.limit).await;
         }
-        let (mut reading, size) = self.open_file(asked, &place).await?;
+        let (mut reading, size) = self.open_file(request, &location).await?;
         if size > options.limit as u64 {
             let text = format!(
                 "it has {size} bytes, which exceeds the limit of {} bytes",
                 options.limit
             );
-            return Err(unread(asked.path, Kind::FileTooLarge, text).into());
+            return Err(unread(request.path, Kind::FileTooLarge, text).into());
         }
         let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         while let Some(data) = reading.next().await? {
@@ -61,17 +61,17 @@ impl Inner {
         path: &ContainerPath,
     ) -> Result<ByteStream> {
         let record = self.container(container).await?;
-        let asked = FileRequest {
+        let request = FileRequest {
             operation: "read_file_stream",
             container,
             record: &record,
             path: path.as_str(),
         };
-        let place = self.locate(asked).await?;
-        if place.in_memory {
-            return self.read_inside(asked, &place.path).await;
+        let location = self.locate(request).await?;
+        if location.in_memory {
+            return self.read_inside(request, &location.path).await;
         }
-        let (reading, _) = self.open_file(asked, &place).await?;
+        let (reading, _) = self.open_file(request, &location).await?;
         Ok(ByteStream::new(stream::try_unfold(
             reading,
             |mut reading| async move {
@@ -82,23 +82,23 @@ impl Inner {
     }
 
     /// Returns the file's content and its size.
-    async fn open_file(&self, asked: FileRequest<'_>, place: &Place) -> Result<(Reading, u64)> {
-        let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
-        match &place.stat {
+    async fn open_file(&self, request: FileRequest<'_>, location: &Location) -> Result<(Reading, u64)> {
+        let refuse = |kind, why: &str| DriverError::from(unread(request.path, kind, why));
+        match &location.stat {
             None => return Err(refuse(Kind::NotFound, "no such file or directory")),
-            Some(stat) if stat.is_folder() => return Err(refuse(Kind::IsADirectory, "it is a directory")),
+            Some(stat) if stat.is_directory() => return Err(refuse(Kind::IsADirectory, "it is a directory")),
             Some(stat) if !stat.is_file() => {
                 return Err(refuse(Kind::InvalidInput, "it is not a regular file"));
             }
             Some(_) => {}
         }
         let mut reading = Reading {
-            download: self.download(asked, &place.path).await?,
+            download: self.download(request, &location.path).await?,
             reader: TarReader::default(),
             left: 0,
         };
         match reading.part().await? {
-            Some(TarPart::Entry(entry)) if entry.name != last_part(&place.path) => {
+            Some(TarPart::Entry(entry)) if entry.name != last_part(&location.path) => {
                 Err(broken("it has an entry outside the requested path"))
             }
             Some(TarPart::Entry(entry)) if entry.kind == TarKind::File => {
@@ -122,21 +122,21 @@ impl Inner {
     ) -> Result<()> {
         validate_write_file(&file)?;
         let record = self.container(container).await?;
-        let asked = FileRequest {
+        let request = FileRequest {
             operation: "write_file",
             container,
             record: &record,
             path: path.as_str(),
         };
-        let place = self.locate(asked).await?;
+        let location = self.locate(request).await?;
         let owner = file.owner.unwrap_or_else(|| owner(&record.config.user));
-        if place.in_memory {
-            return self.write_inside(asked, &place.path, owner, file).await;
+        if location.in_memory {
+            return self.write_inside(request, &location.path, owner, file).await;
         }
-        let missing = missing(&place);
-        let refuse = |kind, why: &str| DriverError::from(unread(asked.path, kind, why));
-        match (&place.stat, missing.as_slice()) {
-            (Some(stat), _) if stat.is_folder() => {
+        let missing = missing(&location);
+        let refuse = |kind, why: &str| DriverError::from(unread(request.path, kind, why));
+        match (&location.stat, missing.as_slice()) {
+            (Some(stat), _) if stat.is_directory() => {
                 return Err(refuse(Kind::IsADirectory, "it is a directory"));
             }
             (_, []) => return Err(refuse(Kind::IsADirectory, "it is a directory")),
@@ -145,9 +145,9 @@ impl Inner {
             }
             _ => {}
         }
-        refuse_read_only(asked, &place.path)?;
-        let archive = packed(asked.path, &missing, owner, file);
-        self.unpack(asked, &place.base, archive).await
+        refuse_read_only(request, &location.path)?;
+        let archive = packed(request.path, &missing, owner, file);
+        self.unpack(request, &location.base, archive).await
     }
 }
 
@@ -180,10 +180,10 @@ impl Reading {
 
 /// Returns the components of the path below the deepest existing directory: the directories to create, and the
 /// file.
-fn missing(place: &Place) -> Vec<String> {
-    let below = place
+fn missing(location: &Location) -> Vec<String> {
+    let below = location
         .path
-        .strip_prefix(place.base.trim_end_matches('/'))
+        .strip_prefix(location.base.trim_end_matches('/'))
         .unwrap_or_default();
     below
         .split('/')
@@ -210,7 +210,7 @@ fn packed(path: &str, names: &[String], owner: FileOwner, file: WriteFile) -> By
     };
     let mut head = Vec::new();
     for depth in 1..names.len() {
-        head.extend(tar::folder(
+        head.extend(tar::directory(
             &names.get(..depth).unwrap_or_default().join("/"),
             rights(0o755),
         ));

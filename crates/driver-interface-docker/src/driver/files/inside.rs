@@ -17,7 +17,7 @@ use driver_interface_types::ExecConfig;
 use tokio::io::{WriteHalf, split};
 use tokio::time::timeout;
 
-use super::place::{FileRequest, cut, unread};
+use super::location::{FileRequest, cut, unread};
 use crate::driver::exec::{Input, StartedExec, Tree, begin};
 use crate::driver::inner::{Inner, unique};
 use crate::engine::ExecReader;
@@ -27,7 +27,7 @@ use crate::wire::{Duplex, EngineError, Stream};
 /// The most privileged user of a container.
 const ROOT: &str = "0:0";
 /// Output on stderr beyond this size is dropped.
-const MAX_COMPLAINT: usize = 4 * 1024;
+const MAX_ERROR_TEXT: usize = 4 * 1024;
 
 /// The prelude of every script: helpers that report a status, check paths that may be inaccessible, and follow
 /// links, including dangling ones.
@@ -67,7 +67,7 @@ struct Inside {
     mark: String,
     /// Output that was received and not yet forwarded.
     held: BytesMut,
-    complaint: Vec<u8>,
+    error_text: Vec<u8>,
     operation: &'static str,
     /// The path as given by the caller.
     path: String,
@@ -76,7 +76,7 @@ struct Inside {
 
 /// A script to run.
 struct Script<'a> {
-    asked: FileRequest<'a>,
+    request: FileRequest<'a>,
     user: &'a str,
     text: &'static str,
     args: &'a [&'a str],
@@ -99,8 +99,8 @@ impl Inside {
             .user(script.user);
         let StartedExec { io, tree } = begin(
             inner,
-            script.asked.operation,
-            script.asked.container,
+            script.request.operation,
+            script.request.container,
             &config,
             input,
         )
@@ -111,9 +111,9 @@ impl Inside {
             tree,
             mark,
             held: BytesMut::new(),
-            complaint: Vec::new(),
-            operation: script.asked.operation,
-            path: script.asked.path.to_owned(),
+            error_text: Vec::new(),
+            operation: script.request.operation,
+            path: script.request.path.to_owned(),
             user: script.user.to_owned(),
         };
         Ok((inside, write))
@@ -127,8 +127,8 @@ impl Inside {
         match frame.stream {
             Stream::Stdout => self.held.extend_from_slice(&frame.data),
             Stream::Stderr => {
-                let room = MAX_COMPLAINT.saturating_sub(self.complaint.len());
-                self.complaint
+                let room = MAX_ERROR_TEXT.saturating_sub(self.error_text.len());
+                self.error_text
                     .extend_from_slice(frame.data.get(..room).unwrap_or(&frame.data));
             }
         }
@@ -146,7 +146,7 @@ impl Inside {
                     return Ok(word.trim_start().to_owned());
                 }
             }
-            if self.held.len() > MAX_COMPLAINT || !self.more().await? {
+            if self.held.len() > MAX_ERROR_TEXT || !self.more().await? {
                 return Err(self.silent().await);
             }
         }
@@ -154,12 +154,12 @@ impl Inside {
 
     /// Returns the error for a script that exited without a status.
     async fn silent(&mut self) -> DriverError {
-        let ended = match self.tree.ended().await {
-            Ok(ended) => ended,
+        let exited = match self.tree.exited().await {
+            Ok(exited) => exited,
             Err(error) => return error,
         };
         self.tree.disarm();
-        match ended.and_then(|ended| ended.failure(&self.held, &self.complaint)) {
+        match exited.and_then(|exited| exited.failure(&self.held, &self.error_text)) {
             Some(text) => {
                 let error = self.tree.start_error(text).await;
                 if error.hint() == Some(Hint::CommandNotFound) {
@@ -185,7 +185,7 @@ impl Inside {
                 if self.held.as_ref() == self.mark.as_bytes() {
                     return Ok(None);
                 }
-                let why = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+                let why = String::from_utf8_lossy(&self.error_text).trim().to_owned();
                 return Err(cut(EngineError::Broken(
                     format!("the content is truncated: {why}").into(),
                 )));
@@ -201,27 +201,27 @@ impl Inside {
             ("nothing", _) => return refuse(Kind::NotFound, "no such file or directory"),
             ("missing", _) => return refuse(Kind::NotFound, "its parent directory does not exist"),
             ("none", _) => return refuse(Kind::NotADirectory, "a parent of it is not a directory"),
-            ("folder", _) => return refuse(Kind::IsADirectory, "it is a directory"),
+            ("directory", _) => return refuse(Kind::IsADirectory, "it is a directory"),
             ("nofile", _) => return refuse(Kind::InvalidInput, "it is not a regular file"),
             ("loop", _) => return refuse(Kind::FilesystemLoop, "its symbolic links cannot be resolved"),
             _ => {}
         }
-        let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+        let error_text = String::from_utf8_lossy(&self.error_text).trim().to_owned();
         // Programs end their messages with the kernel's error text.
-        let mut said = complaint
+        let mut said = error_text
             .lines()
             .filter_map(|line| file_error::of_kernel(line.rsplit(": ").next()?));
         match (said.next(), word) {
             (Some(Kind::PermissionDenied), _) | (None, "denied") => self.denied(),
             // This is never about the file itself: something above it is a file instead of a directory.
-            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &complaint),
-            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &complaint),
+            (Some(Kind::AlreadyExists), _) => refuse(Kind::NotADirectory, &error_text),
+            (Some(kind @ Kind::ReadOnlyFilesystem), _) => refuse(kind, &error_text),
             (Some(Kind::StorageFull), _) => {
-                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, complaint);
+                let error = FileSystemError::new(self.path.as_str(), Kind::StorageFull, error_text);
                 error.with_hint(Hint::NoSpaceLeft).into()
             }
             (kind, _) => {
-                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), complaint).into()
+                FileSystemError::new(self.path.as_str(), kind.unwrap_or(Kind::Other), error_text).into()
             }
         }
     }

@@ -23,7 +23,7 @@ impl Inner {
     ) -> Result<()> {
         if policy != PullPolicy::Always
             && let Some(found) = self.find_image(image).await?
-            && platform.is_none_or(|wanted| runs_on(&found, wanted))
+            && platform.is_none_or(|required| runs_on(&found, required))
         {
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl Inner {
     }
 
     fn has_imported(&self, image: &ImageRecord) -> bool {
-        let made_by = image.config.labels.get(IMPORTED_BY);
-        made_by.is_some_and(|made_by| made_by == self.ownership.namespace().as_str())
+        let created_by = image.config.labels.get(IMPORTED_BY);
+        created_by.is_some_and(|created_by| created_by == self.ownership.namespace().as_str())
     }
 }

@@ -18,7 +18,7 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::logins;
+use crate::config::credentials;
 use crate::driver::inner::Inner;
 use crate::driver::task::located;
 use crate::engine::Report;
@@ -68,7 +68,7 @@ impl Inner {
         let until = Instant::now() + deadline;
         let begin = self.begin_pull(image, options, until, deadline);
         let pull = match timeout_at(until, begin).await {
-            Ok(begun) => begun.map_err(|error| located(error, PULL))?,
+            Ok(began) => began.map_err(|error| located(error, PULL))?,
             Err(_) => return Err(located(late(deadline), PULL)),
         };
         Ok(PullStream::new(stream::try_unfold(pull, |mut pull| async move {
@@ -107,8 +107,8 @@ impl Inner {
         image: &ImageRef,
         given: Option<&RegistryCredentials>,
     ) -> Result<Option<HeaderValue>> {
-        let kept = match (given, &self.logins) {
-            (None, Some(file)) => logins::of_registry(file, image.registry()).await,
+        let kept = match (given, &self.credentials) {
+            (None, Some(file)) => credentials::of_registry(file, image.registry()).await,
             _ => None,
         };
         let Some(credentials) = given.or(kept.as_ref()) else {
@@ -200,7 +200,7 @@ impl Inner {
         let refused = |message: &str| ImageImportError::new(LOAD, message);
         let body = self.engine.load_images(archive).await;
         let body = body.map_err(|error| self.upload_error(LOAD, error))?;
-        let mut told = String::new();
+        let mut reported = String::new();
         for report in serde_json::Deserializer::from_slice(&body).into_iter::<Report>() {
             let report = report.map_err(|error| {
                 self.error(
@@ -209,15 +209,15 @@ impl Inner {
                     EngineError::InvalidResponse(error.to_string()),
                 )
             })?;
-            told.push_str(report.stream.as_deref().unwrap_or_default());
+            reported.push_str(report.stream.as_deref().unwrap_or_default());
             if let Some(message) = report.failure() {
                 return Err(refused(&message).into());
             }
         }
-        if !told.contains("Loaded image") {
+        if !reported.contains("Loaded image") {
             return Err(refused("the archive contains no image").into());
         }
-        Ok(loaded(&told))
+        Ok(loaded(&reported))
     }
 }
 

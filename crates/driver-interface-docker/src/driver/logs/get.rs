@@ -25,11 +25,11 @@ pub(in crate::driver) async fn get(inner: &Inner, id: &ContainerId, options: Log
     read(OPERATION, deadline, text(inner, id.as_str(), options)).await
 }
 
-async fn text(inner: &Inner, asked: &str, options: LogOptions) -> Result<String> {
-    let record = inner.container(asked).await?;
+async fn text(inner: &Inner, requested: &str, options: LogOptions) -> Result<String> {
+    let record = inner.container(requested).await?;
     let reader = Reader {
         inner,
-        asked,
+        requested,
         operation: OPERATION,
         options: streamed(options),
     };
@@ -59,14 +59,14 @@ async fn last_lines(reader: &Reader<'_>, record: &ContainerRecord, last: u64) ->
     // The output of a terminal does not show how many entries were received.
     let tail_works = reader.inner.engine.dialect().tail_works;
     let can_ask = tail_works && reader.options.since.is_none() && !record.config.tty;
-    let mut wanted = can_ask.then(|| first_guess(last)).flatten();
+    let mut required = can_ask.then(|| first_guess(last)).flatten();
     loop {
         let mut text = LogText::new(Some(last));
-        let came = reader.read_end(record, wanted, &mut text).await?;
+        let came = reader.read_end(record, required, &mut text).await?;
         // The first line of each stream may be truncated, unless the whole log was received.
         let enough = text.completed() >= last.saturating_add(2);
-        match wanted {
-            Some(entries) if came >= entries && !enough => wanted = more(entries),
+        match required {
+            Some(entries) if came >= entries && !enough => required = more(entries),
             _ => return Ok(text.finish()),
         }
     }

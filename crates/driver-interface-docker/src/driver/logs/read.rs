@@ -18,9 +18,9 @@ use crate::wire::{EngineError, Frame, Stream};
 /// How long the output must be silent after a container's exit before following it is considered complete.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait for a container's exit before it is inspected again.
-const LOOKS: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// How often to inspect a paused container.
-const PAUSED_LOOKS: Duration = Duration::from_millis(200);
+const PAUSED_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long after the `until` time the engine may still deliver entries from before it.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -51,12 +51,12 @@ impl From<DriverError> for Stopped {
 
 /// The number of bytes read from each stream.
 #[derive(Clone, Default)]
-struct Seen {
+struct ReadBytes {
     stdout: u64,
     stderr: u64,
 }
 
-impl Seen {
+impl ReadBytes {
     fn of(&mut self, stream: Stream) -> &mut u64 {
         match stream {
             Stream::Stdout => &mut self.stdout,
@@ -69,7 +69,7 @@ impl Seen {
     }
 
     /// Returns the part of a frame beyond the bytes already read, when the log is read again.
-    fn skip_seen(&mut self, mut frame: Frame) -> Option<Frame> {
+    fn skip_read(&mut self, mut frame: Frame) -> Option<Frame> {
         let left = self.of(frame.stream);
         let old = usize::try_from(*left).unwrap_or(usize::MAX).min(frame.data.len());
         *left -= old as u64;
@@ -87,7 +87,7 @@ impl Seen {
 /// Reads the log of one container for one call.
 pub(super) struct Reader<'a> {
     pub(super) inner: &'a Inner,
-    pub(super) asked: &'a str,
+    pub(super) requested: &'a str,
     pub(super) operation: &'static str,
     pub(super) options: LogStreamOptions,
 }
@@ -104,7 +104,7 @@ impl Reader<'_> {
             Err(Stopped::Engine(failure)) if self.options.follow && self.is_removal(&id, &failure).await => {
                 Ok(())
             }
-            done => self.told(done, ()),
+            done => self.into_result(done, ()),
         }
     }
 
@@ -131,14 +131,16 @@ impl Reader<'_> {
             give(sink, chunks.finish()).await
         };
         let done = done.await;
-        self.told(done, came)
+        self.into_result(done, came)
     }
 
-    fn told<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
+    fn into_result<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
         match done {
             Ok(()) | Err(Stopped::Left) => Ok(value),
             Err(Stopped::Failed(error)) => Err(error),
-            Err(Stopped::Engine(failure)) => Err(self.inner.error(Operation::ReadLogs, self.asked, failure)),
+            Err(Stopped::Engine(failure)) => {
+                Err(self.inner.error(Operation::ReadLogs, self.requested, failure))
+            }
         }
     }
 
@@ -166,11 +168,11 @@ impl Reader<'_> {
             Some(last) => self.count(&record).await?.saturating_sub(last),
         };
         let mut chunks = LogChunks::new(self.options, skip);
-        let mut seen = Seen::default();
+        let mut read_bytes = ReadBytes::default();
         if follow {
-            self.follow(&record, &mut chunks, &mut seen, sink).await?;
+            self.follow(&record, &mut chunks, &mut read_bytes, sink).await?;
         } else {
-            self.rest(&record, &mut chunks, &mut seen, sink).await?;
+            self.rest(&record, &mut chunks, &mut read_bytes, sink).await?;
         }
         give(sink, chunks.finish()).await
     }
@@ -261,17 +263,17 @@ impl Reader<'_> {
         &self,
         record: &ContainerRecord,
         chunks: &mut LogChunks,
-        seen: &mut Seen,
+        read_bytes: &mut ReadBytes,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let until = self.left_until().map(|left| Instant::now() + left + LATE);
         let passed = || until.is_some_and(|until| until <= Instant::now());
         loop {
-            self.live(record, chunks, seen, sink, until).await?;
+            self.live(record, chunks, read_bytes, sink, until).await?;
             // When an engine's followed log ends, it may be incomplete, and it never contains the output of a
             // pause. Therefore the log is read again for the remainder.
             let over = passed() || !self.goes_on(record).await?;
-            self.rest(record, chunks, seen, sink).await?;
+            self.rest(record, chunks, read_bytes, sink).await?;
             if over {
                 return Ok(());
             }
@@ -287,7 +289,7 @@ impl Reader<'_> {
         &self,
         record: &ContainerRecord,
         chunks: &mut LogChunks,
-        seen: &mut Seen,
+        read_bytes: &mut ReadBytes,
         sink: &mut impl Sink,
         until: Option<Instant>,
     ) -> Result<(), Stopped> {
@@ -299,7 +301,7 @@ impl Reader<'_> {
             over = &mut over => return over,
             () = reached(until) => return Ok(()),
         };
-        let mut known = seen.clone();
+        let mut known = read_bytes.clone();
         let mut ended = false;
         let mut ran = None::<Instant>;
         loop {
@@ -318,7 +320,7 @@ impl Reader<'_> {
             let Some(frame) = frame else {
                 return Ok(());
             };
-            let Some(frame) = known.skip_seen(frame) else {
+            let Some(frame) = known.skip_read(frame) else {
                 continue;
             };
             if trust.is_some_and(|trust| ran.is_none_or(|ran| ran.elapsed() >= trust)) {
@@ -327,7 +329,7 @@ impl Reader<'_> {
                     return Ok(());
                 }
             }
-            seen.add(&frame);
+            read_bytes.add(&frame);
             give(
                 sink,
                 chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
@@ -341,14 +343,14 @@ impl Reader<'_> {
         &self,
         record: &ContainerRecord,
         chunks: &mut LogChunks,
-        seen: &mut Seen,
+        read_bytes: &mut ReadBytes,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
         let mut output = self.open(record, false, None).await?;
-        let mut known = seen.clone();
+        let mut known = read_bytes.clone();
         while let Some(frame) = self.next(&mut output).await? {
-            if let Some(frame) = known.skip_seen(frame) {
-                seen.add(&frame);
+            if let Some(frame) = known.skip_read(frame) {
+                read_bytes.add(&frame);
                 give(
                     sink,
                     chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
@@ -367,7 +369,7 @@ impl Reader<'_> {
     /// not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         while self.goes_on(record).await? {
-            self.look_later(record).await;
+            self.poll_later(record).await;
         }
         Ok(())
     }
@@ -376,7 +378,7 @@ impl Reader<'_> {
     async fn runs_again(&self, record: &ContainerRecord) -> Result<(), Stopped> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.
-            sleep(PAUSED_LOOKS).await;
+            sleep(PAUSED_POLL_INTERVAL).await;
             if self.runs(record).await? || !self.goes_on(record).await? {
                 return Ok(());
             }
@@ -405,8 +407,8 @@ impl Reader<'_> {
     }
 
     /// Waits until it is time to check whether the run is over.
-    async fn look_later(&self, record: &ContainerRecord) {
-        match timeout(LOOKS, self.inner.engine.wait_next_exit(&record.id)).await {
+    async fn poll_later(&self, record: &ContainerRecord) {
+        match timeout(POLL_INTERVAL, self.inner.engine.wait_next_exit(&record.id)).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(20)).await,
             Ok(Err(_)) => sleep(Duration::from_secs(1)).await,
             Err(_) => {}
@@ -442,14 +444,14 @@ mod tests {
 
     #[test]
     fn read_again_only_what_is_new_of_each_stream_is_left() {
-        let mut seen = Seen::default();
-        seen.add(&frame(Stream::Stdout, b"abc"));
-        seen.add(&frame(Stream::Stderr, b"x"));
-        assert_eq!(seen.skip_seen(frame(Stream::Stdout, b"ab")), None);
-        let cut = seen.skip_seen(frame(Stream::Stdout, b"cd")).unwrap();
+        let mut read_bytes = ReadBytes::default();
+        read_bytes.add(&frame(Stream::Stdout, b"abc"));
+        read_bytes.add(&frame(Stream::Stderr, b"x"));
+        assert_eq!(read_bytes.skip_read(frame(Stream::Stdout, b"ab")), None);
+        let cut = read_bytes.skip_read(frame(Stream::Stdout, b"cd")).unwrap();
         assert_eq!((cut.data.as_ref(), cut.starts), (b"d".as_ref(), false));
-        assert_eq!(seen.skip_seen(frame(Stream::Stderr, b"x")), None);
-        let new = seen.skip_seen(frame(Stream::Stderr, b"y")).unwrap();
+        assert_eq!(read_bytes.skip_read(frame(Stream::Stderr, b"x")), None);
+        let new = read_bytes.skip_read(frame(Stream::Stderr, b"y")).unwrap();
         assert_eq!((new.data.as_ref(), new.starts), (b"y".as_ref(), true));
     }
 }

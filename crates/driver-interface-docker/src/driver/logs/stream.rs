@@ -22,17 +22,17 @@ type Sender = mpsc::Sender<Result<LogChunk>>;
 
 pub(in crate::driver) async fn stream(
     inner: &Arc<Inner>,
-    asked: &str,
+    requested: &str,
     options: LogStreamOptions,
 ) -> Result<LogStream> {
     validate_log_stream_options(&options).map_err(|error| located(error.into(), OPERATION))?;
-    let record = read(OPERATION, inner.deadlines.read, inner.container(asked)).await?;
+    let record = read(OPERATION, inner.deadlines.read, inner.container(requested)).await?;
     let (mut sender, receiver) = mpsc::channel(WAITING);
-    let (inner, asked) = (Arc::clone(inner), asked.to_owned());
+    let (inner, requested) = (Arc::clone(inner), requested.to_owned());
     let task = Task(tokio::spawn(async move {
         let reader = Reader {
             inner: &inner,
-            asked: &asked,
+            requested: &requested,
             operation: OPERATION,
             options,
         };

@@ -16,8 +16,8 @@ use crate::translate::{resource, status};
 use crate::wire::EngineError;
 
 impl Inner {
-    pub(in crate::driver) async fn get_network(&self, asked: &str) -> Result<Option<Network>> {
-        let record = match self.network(asked).await {
+    pub(in crate::driver) async fn get_network(&self, requested: &str) -> Result<Option<Network>> {
+        let record = match self.network(requested).await {
             Ok(record) => record,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
@@ -25,24 +25,24 @@ impl Inner {
         let network = resource::network(&record);
         network
             .map(Some)
-            .map_err(|failure| self.error(Operation::Read, asked, failure))
+            .map_err(|failure| self.error(Operation::Read, requested, failure))
     }
 
     pub(in crate::driver) async fn connect_network(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         container: String,
         options: NetworkConnectOptions,
     ) -> Result<()> {
         validate_network_connect_options(&options)?;
-        let network = self.network(&asked).await?;
+        let network = self.network(&requested).await?;
         let record = self.container(&container).await?;
         if is_attached(&record, &network) {
             return Ok(());
         }
         if record.host_config.network_mode == "none" {
             let text = "the container was created without a network";
-            return Err(NetworkConnectError::new(asked, container, text).into());
+            return Err(NetworkConnectError::new(requested, container, text).into());
         }
         let joined = self
             .engine
@@ -51,7 +51,7 @@ impl Inner {
         match joined {
             Ok(()) => Ok(()),
             Err(failure) => {
-                self.not_changed(&asked, &container, &network, &record, true, failure)
+                self.not_changed(&requested, &container, &network, &record, true, failure)
                     .await
             }
         }
@@ -59,10 +59,10 @@ impl Inner {
 
     pub(in crate::driver) async fn disconnect_network(
         self: Arc<Self>,
-        asked: String,
+        requested: String,
         container: String,
     ) -> Result<()> {
-        let network = self.network(&asked).await?;
+        let network = self.network(&requested).await?;
         let record = self.container(&container).await?;
         if !is_attached(&record, &network) {
             return Ok(());
@@ -71,7 +71,7 @@ impl Inner {
         match self.engine.disconnect_network(&network.id, &record.id).await {
             Ok(()) => Ok(()),
             Err(failure) => {
-                self.not_changed(&asked, &container, &network, &record, false, failure)
+                self.not_changed(&requested, &container, &network, &record, false, failure)
                     .await
             }
         }
@@ -95,7 +95,7 @@ impl Inner {
     /// removed the container or the network.
     async fn not_changed(
         &self,
-        asked: &str,
+        requested: &str,
         container: &str,
         network: &NetworkRecord,
         record: &ContainerRecord,
@@ -103,23 +103,23 @@ impl Inner {
         failure: EngineError,
     ) -> Result<()> {
         let EngineError::Refused(refusal) = &failure else {
-            return Err(self.error(Operation::CreateNetwork, asked, failure));
+            return Err(self.error(Operation::CreateNetwork, requested, failure));
         };
-        self.network(asked).await?;
+        self.network(requested).await?;
         let now = self.container(&record.id).await?;
         if is_attached(&now, network) == attach {
             return Ok(());
         }
         let text = refusal.message.clone();
-        Err(NetworkConnectError::new(asked, container, text)
+        Err(NetworkConnectError::new(requested, container, text)
             .with_source(failure)
             .into())
     }
 }
 
 fn is_attached(container: &ContainerRecord, network: &NetworkRecord) -> bool {
-    let places = &container.network_settings.networks;
-    places
+    let locations = &container.network_settings.networks;
+    locations
         .iter()
-        .any(|(name, place)| *name == network.name || place.network_id == network.id)
+        .any(|(name, location)| *name == network.name || location.network_id == network.id)
 }

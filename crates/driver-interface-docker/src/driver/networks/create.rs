@@ -20,7 +20,7 @@ use crate::wire::EngineError;
 const CREATE: &str = "create_network";
 
 /// How long the duplicate with the lowest id waits for the others to be removed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The maximum number of attempts if the engine's own race conditions break a creation.
 const TRIES: u32 = 5;
@@ -72,13 +72,13 @@ impl Inner {
         };
         match self.create_network_once(&plan).await? {
             Settled::Won(record) => {
-                let made = resource::network(&record);
-                let made =
-                    made.map_err(|failure| self.error(Operation::CreateNetwork, &config.name, failure))?;
+                let created = resource::network(&record);
+                let created =
+                    created.map_err(|failure| self.error(Operation::CreateNetwork, &config.name, failure))?;
                 let undo = async move {
                     let _ = self.engine.remove_network(&record.id).await;
                 };
-                Ok(Rollback::new(made, undo))
+                Ok(Rollback::new(created, undo))
             }
             Settled::Lost => Err(taken(&config.name).into()),
             Settled::Gone => Err(removed(&config.name).into()),
@@ -109,24 +109,24 @@ impl Inner {
         };
         let began = Instant::now();
         loop {
-            let twins = match self.networks_called(&plan.name).await {
-                Ok(twins) => twins,
+            let duplicates = match self.networks_called(&plan.name).await {
+                Ok(duplicates) => duplicates,
                 Err(error) => {
                     let (driver, plan) = (Arc::clone(self), plan.clone());
                     tokio::spawn(async move { driver.remove_lost_network(&plan).await });
                     return Err(error.with_effect(Effect::Unknown).with_hint(Hint::VerifyFirst));
                 }
             };
-            if !twins.iter().any(|twin| twin.id == id) {
+            if !duplicates.iter().any(|duplicate| duplicate.id == id) {
                 return Ok(Settled::Gone);
             }
-            let lowest = twins.iter().all(|twin| id <= twin.id);
-            if let [only] = twins.as_slice()
+            let lowest = duplicates.iter().all(|duplicate| id <= duplicate.id);
+            if let [only] = duplicates.as_slice()
                 && only.id == id
             {
                 return Ok(Settled::Won(only.clone()));
             }
-            if !lowest || began.elapsed() > PATIENCE {
+            if !lowest || began.elapsed() > MAX_WAIT {
                 let _ = self.engine.remove_network(&id).await;
                 return Ok(Settled::Lost);
             }
@@ -150,10 +150,10 @@ impl Inner {
     async fn remove_lost_network(&self, plan: &NetworkPlan) {
         let operation = plan.labels.get(label::OPERATION);
         repeat_until(|| async {
-            let twins = self.networks_called(&plan.name).await.unwrap_or_default();
-            match twins
+            let duplicates = self.networks_called(&plan.name).await.unwrap_or_default();
+            match duplicates
                 .iter()
-                .find(|twin| operation.is_some() && twin.labels.get(label::OPERATION) == operation)
+                .find(|duplicate| operation.is_some() && duplicate.labels.get(label::OPERATION) == operation)
             {
                 Some(lost) => self.engine.remove_network(&lost.id).await.is_ok(),
                 None => false,
@@ -179,14 +179,16 @@ impl Inner {
         Ok(found)
     }
 
-    pub(in crate::driver) async fn remove_network(self: Arc<Self>, asked: String) -> Result<()> {
-        let network = self.network(&asked).await?;
+    pub(in crate::driver) async fn remove_network(self: Arc<Self>, requested: String) -> Result<()> {
+        let network = self.network(&requested).await?;
         if self.has_containers(&network).await? {
             let text = "a container is attached to it";
-            return Err(NetworkRemoveError::new(asked, text).with_hint(Hint::InUse).into());
+            return Err(NetworkRemoveError::new(requested, text)
+                .with_hint(Hint::InUse)
+                .into());
         }
         let removed = self.engine.remove_network(&network.id).await;
-        removed.map_err(|failure| self.error(Operation::RemoveNetwork, &asked, failure))
+        removed.map_err(|failure| self.error(Operation::RemoveNetwork, &requested, failure))
     }
 
     /// Returns whether any container is attached, running or not. Docker itself only checks running containers.

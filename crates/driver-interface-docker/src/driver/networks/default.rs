@@ -50,11 +50,12 @@ impl Inner {
         session: &str,
     ) -> Result<()> {
         let deadline = self.deadlines.create;
-        let made = timeout(deadline, async {
+        let created = timeout(deadline, async {
             let _section = self.networks.section.lock().await;
             self.make_default_network(name, session).await
         });
-        made.await
+        created
+            .await
             .unwrap_or_else(|_| Err(TimeoutError::new("create_network", deadline).into()))
     }
 
@@ -79,14 +80,14 @@ impl Inner {
             if let Settled::Won(_) = self.create_network_once(&plan).await? {
                 break;
             }
-            // A network created by another process of this namespace is fine, and may be gone again already.
+            // A network created by another process of this namespace is accepted, and may already be removed again.
             self.refuse_network_of_others(name).await?;
             sleep(RELEASE_PAUSE).await;
         }
         Ok(())
     }
 
-    /// Fails if the name of the default network is that of somebody else's network alone: containers of this
+    /// Fails if the name of the default network belongs only to another owner's network: containers of this
     /// namespace must never join that.
     pub(in crate::driver) async fn refuse_network_of_others(&self, name: &str) -> Result<()> {
         let same_name = self.networks_called(name).await?;
@@ -179,8 +180,8 @@ impl Inner {
         if release == Release::Removed && self.has_users(name).await? {
             let session = session.map_or_else(String::new, |session| session.to_string());
             // Others wait for the section meanwhile.
-            let made = timeout(self.deadlines.create, self.make_default_network(name, &session)).await;
-            made.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
+            let created = timeout(self.deadlines.create, self.make_default_network(name, &session)).await;
+            created.map_err(|_| TimeoutError::new("create_network", self.deadlines.create))??;
             return Ok(Release::Unsettled);
         }
         Ok(release)

@@ -236,8 +236,8 @@ fn root_with_directory(operation: &str, owner: VolumeOwner) -> Bytes {
         uid: owner.uid,
         gid: owner.gid,
     };
-    let mut archive = tar::folder(DIRECTORY.trim_start_matches('/'), rights);
-    archive.extend(tar::folder(operation, rights));
+    let mut archive = tar::directory(DIRECTORY.trim_start_matches('/'), rights);
+    archive.extend(tar::directory(operation, rights));
     archive.extend(tar::ending(0));
     archive.into()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-const PATIENCE: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
 fn event(action: &str, signal: &str) -> String {
     let actor = serde_json::json!({"ID": "a".repeat(64), "Attributes": {"signal": signal}});
@@ -26,9 +26,9 @@ struct Events {
 
 /// Returns what the driver concludes about a killed run on such an engine, and the requests that the engine
 /// received.
-async fn asked(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("engine.sock");
+async fn requested(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
@@ -55,12 +55,12 @@ async fn asked(dialect: &'static Dialect, events: Events) -> (Option<bool>, Vec<
     let engine = Engine::new(Address::Unix(socket), &ApiVersion::new(1, 41), dialect);
     let at = |text: &str| time::parse(text).unwrap();
     let (started, finished) = (at("2026-11-25T23:37:01.25Z"), at("2026-11-25T23:37:02.5Z"));
-    let told = engine
-        .memory_ran_out(&"a".repeat(64), started, finished, PATIENCE)
+    let reported = engine
+        .memory_ran_out(&"a".repeat(64), started, finished, MAX_WAIT)
         .await;
     served.abort();
     let heads = heads.lock().unwrap().clone();
-    (told, heads)
+    (reported, heads)
 }
 
 #[tokio::test]
@@ -70,8 +70,8 @@ async fn memory_that_ran_out_is_found_in_the_events_of_the_run() {
         stays_open: true,
         ..Events::default()
     };
-    let (told, heads) = asked(Dialect::DOCKER, events).await;
-    assert_eq!(told, Some(true));
+    let (reported, heads) = requested(Dialect::DOCKER, events).await;
+    assert_eq!(reported, Some(true));
     for part in [
         "since=1795649821.25",
         "until=1795649823.5",
@@ -91,8 +91,8 @@ async fn a_kill_that_somebody_asked_for_is_the_answer_at_once_if_all_events_of_t
         stays_open: true,
     };
     let began = Instant::now();
-    assert_eq!(asked(Dialect::DOCKER, events).await.0, Some(false));
-    assert!(began.elapsed() < PATIENCE);
+    assert_eq!(requested(Dialect::DOCKER, events).await.0, Some(false));
+    assert!(began.elapsed() < MAX_WAIT);
 }
 
 #[tokio::test]
@@ -103,8 +103,8 @@ async fn events_that_were_forgotten_leave_it_unknown() {
             earlier,
             stays_open: false,
         };
-        assert_eq!(asked(Dialect::DOCKER, events(false)).await.0, None);
-        assert_eq!(asked(Dialect::DOCKER, events(true)).await.0, Some(false));
+        assert_eq!(requested(Dialect::DOCKER, events(false)).await.0, None);
+        assert_eq!(requested(Dialect::DOCKER, events(true)).await.0, Some(false));
     }
 }
 
@@ -115,7 +115,7 @@ async fn an_engine_that_does_not_answer_leaves_it_unknown() {
         stays_open: true,
         ..Events::default()
     };
-    assert_eq!(asked(Dialect::DOCKER, events).await.0, None);
+    assert_eq!(requested(Dialect::DOCKER, events).await.0, None);
 }
 
 #[tokio::test]
@@ -124,5 +124,5 @@ async fn podman_has_no_events_of_it_and_is_not_asked() {
         of_the_run: vec![event("oom", "")],
         ..Events::default()
     };
-    assert_eq!(asked(Dialect::PODMAN, events).await, (None, Vec::new()));
+    assert_eq!(requested(Dialect::PODMAN, events).await, (None, Vec::new()));
 }

@@ -110,9 +110,9 @@ impl Message {
     pub(super) fn find(&self, tables: &[&[Phrase]]) -> Option<Cause> {
         let all = || tables.iter().copied().flatten();
         let find = |text: &str| {
-            let begun = all().filter(|phrase| !phrase.begins.is_empty());
+            let began = all().filter(|phrase| !phrase.begins.is_empty());
             let ended = all().filter(|phrase| phrase.begins.is_empty());
-            begun
+            began
                 .chain(ended)
                 .find(|phrase| phrase.fits(text))
                 .map(|phrase| phrase.cause)
@@ -160,16 +160,16 @@ fn reason(words: &str) -> &str {
     let mut words = without_prefixes(words, &RUNTIME_PREFIXES);
     // runc before 1.1 includes the source location: `container_linux.go:380: starting container process caused:
     // exec: …`.
-    while let Some((place, rest)) = words.split_once(": ")
-        && is_source_line(place)
+    while let Some((location, rest)) = words.split_once(": ")
+        && is_source_line(location)
     {
         words = without_prefixes(rest, &RUNTIME_PREFIXES);
     }
     words
 }
 
-fn is_source_line(place: &str) -> bool {
-    place.split_once(".go:").is_some_and(|(file, line)| {
+fn is_source_line(location: &str) -> bool {
+    location.split_once(".go:").is_some_and(|(file, line)| {
         let is_file = file.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         is_file && line.bytes().all(|byte| byte.is_ascii_digit())
     })

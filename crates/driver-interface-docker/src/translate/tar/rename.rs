@@ -242,14 +242,14 @@ mod tests {
                 out.extend(renamer.push(piece).unwrap());
             }
             let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-            let wanted = [
+            let expected = [
                 pair("the-link/a", "hi"),
                 pair(&long.replace("real", "the-link"), "yo"),
                 pair("the-link/hard", "the-link/a"),
                 pair("really", "real/a"),
                 pair("the-link/pax", "ok"),
             ];
-            assert_eq!(read(&out), wanted, "cut at {cut}");
+            assert_eq!(read(&out), expected, "cut at {cut}");
         }
     }
 

@@ -10,19 +10,19 @@ use driver_interface::{
 };
 
 use crate::support::failover::{create_on_first_reachable, first_with, fit_to};
-use crate::support::{drivers, list_all, look_up, run, script, server};
+use crate::support::{drivers, list_all, lookup, run, script, server};
 
 #[tokio::test(start_paused = true)]
 async fn while_the_first_engine_is_down_the_second_driver_takes_over() -> Result<()> {
     let engine = MockEngine::new();
     let docker: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
     let drivers = [docker, Arc::new(MockLocalDriver::new())];
-    engine.go_down();
+    engine.stop_engine();
     let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
     assert_eq!(placed.driver.name(), "mock-local");
     assert_eq!(list_all(&placed.driver).await, [placed.container]);
 
-    engine.come_up();
+    engine.start_engine();
     let placed = create_on_first_reachable(&drivers, &server("failover")).await?;
     assert_eq!(placed.driver.name(), "mock-docker");
     assert_eq!(
@@ -49,7 +49,7 @@ async fn what_is_wrong_with_a_config_is_no_reason_to_ask_the_next_driver() {
 #[tokio::test(start_paused = true)]
 async fn after_a_lost_answer_no_other_driver_is_asked_because_the_container_may_exist() {
     let docker = Arc::new(MockDockerDriver::new());
-    docker.faults().lose_next_answer(Operation::CreateContainer);
+    docker.faults().drop_next_response(Operation::CreateContainer);
     let drivers: [Arc<dyn ContainerDriver>; 2] = [docker, Arc::new(MockLocalDriver::new())];
     let error = create_on_first_reachable(&drivers, &server("failover"))
         .await
@@ -65,11 +65,11 @@ async fn a_job_goes_to_the_first_driver_that_can_do_it() -> Result<()> {
         Arc::new(MockLocalDriver::new()) as Arc<dyn ContainerDriver>,
         Arc::new(MockDockerDriver::new()),
     ];
-    let place = |cpu: f64| first_with(&drivers, |can| can.bounds.max_cpu.is_none_or(|most| cpu <= most));
-    let small = place(1.0).expect("somebody takes a small job");
-    let big = place(3.0).expect("somebody takes a big job");
+    let location = |cpu: f64| first_with(&drivers, |can| can.bounds.max_cpu.is_none_or(|most| cpu <= most));
+    let small = location(1.0).expect("a worker takes a small job");
+    let big = location(3.0).expect("a worker takes a big job");
     assert_eq!((small.name(), big.name()), ("mock-local", "mock-docker"));
-    assert!(place(64.0).is_none());
+    assert!(location(64.0).is_none());
     big.create_container(&server("job").cpu(3.0)).await?;
     Ok(())
 }
@@ -84,7 +84,7 @@ async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
         .cpu(4.0);
     let old = run(&docker, &config).await;
 
-    // The new one runs before the old one ends, so that somebody always answers.
+    // The new one runs before the old one ends, so that one of them always responds.
     let fitting = fit_to(&config, &local);
     let small = config.clone().cpu(1.5);
     assert_eq!(fit_to(&small, &local), small, "what fits stays as it is");
@@ -95,7 +95,7 @@ async fn a_container_moves_to_another_driver_with_its_config() -> Result<()> {
     docker.stop_container(&old, StopOptions::default()).await?;
     docker.remove_container(&old, RemoveOptions::default()).await?;
 
-    let moved = look_up(&local, &new).await;
+    let moved = lookup(&local, &new).await;
     assert_eq!((&*moved.name, moved.status), ("web", ContainerStatus::Running));
     assert_eq!(moved.labels, config.labels);
     assert_eq!(

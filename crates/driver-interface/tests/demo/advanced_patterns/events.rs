@@ -1,4 +1,4 @@
-//! A driver that tells everybody who listens what happens.
+//! A driver that notifies subscribers of every change.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use driver_interface::{ContainerDriver, MockDockerDriver, RemoveOptions, Result,
 use tokio::sync::broadcast;
 
 use crate::support::observer::{ContainerEvent, ObservedDriver};
-use crate::support::{look_up, run, server};
+use crate::support::{lookup, run, server};
 
 /// What has been published until now.
 fn topics(events: &mut broadcast::Receiver<ContainerEvent>) -> Vec<&'static str> {
@@ -54,7 +54,7 @@ async fn a_call_that_changes_nothing_is_not_told() -> Result<()> {
         .create_container(&server("events").cpu(-1.0))
         .await
         .unwrap_err();
-    look_up(&observed, &id).await;
+    lookup(&observed, &id).await;
     assert_eq!(topics(&mut events), [""; 0]);
 
     observed.stop_container(&id, StopOptions::default()).await?;

@@ -71,12 +71,12 @@ async fn what_a_program_asked_its_driver_for_is_recorded() -> Result<()> {
     driver.remove_container(&id, RemoveOptions::force()).await?;
 
     let calls = driver.calls();
-    let told: Vec<_> = calls
+    let reported: Vec<_> = calls
         .iter()
         .map(|call| (call.operation.as_str(), call.error_code()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("create_container", None),
             ("start_container", None),

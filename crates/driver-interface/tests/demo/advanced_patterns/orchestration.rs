@@ -7,7 +7,7 @@ use driver_interface::{
 };
 
 use crate::support::stack::{Service, start_stack};
-use crate::support::{list_all, look_up, server};
+use crate::support::{list_all, lookup, server};
 
 fn shop() -> [Service; 3] {
     [
@@ -43,9 +43,9 @@ async fn services_stop_before_those_they_need() -> Result<()> {
 
     let mut ends = Vec::new();
     for container in stack.containers() {
-        let ended = look_up(&driver, container).await;
-        assert_eq!(ended.status, ContainerStatus::Stopped);
-        ends.push((ended.exit.expect("it ended").finished_at, ended.name));
+        let exited = lookup(&driver, container).await;
+        assert_eq!(exited.status, ContainerStatus::Stopped);
+        ends.push((exited.exit.expect("it ended").finished_at, exited.name));
     }
     ends.sort();
     let names: Vec<_> = ends.iter().map(|(_, name)| &**name).collect();
@@ -56,7 +56,7 @@ async fn services_stop_before_those_they_need() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_cannot_start_as_a_whole_leaves_nothing_behind() {
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::new());
-    let bystander = driver.create_container(&server("bystander")).await.unwrap();
+    let unmanaged_resource = driver.create_container(&server("unrelated")).await.unwrap();
     let [_, api, database] = shop();
     let web = Service::new("web", server("shop").command(["no-such-program"])).needs("api");
     let error = start_stack(driver.clone(), &[web, api, database])
@@ -70,7 +70,7 @@ async fn a_stack_that_cannot_start_as_a_whole_leaves_nothing_behind() {
     assert_eq!(error.context().get("service"), Some("web"));
     assert_eq!(
         list_all(&driver).await,
-        [bystander],
+        [unmanaged_resource],
         "only what the stack made is removed"
     );
 }

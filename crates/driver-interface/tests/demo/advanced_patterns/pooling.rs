@@ -1,4 +1,4 @@
-//! Containers that run before somebody needs one.
+//! Containers that are started before they are needed.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use driver_interface::{ContainerDriver, ContainerStatus, MockDockerDriver, Remov
 use tokio::time::Instant;
 
 use crate::support::pool::WarmPool;
-use crate::support::{list_all, look_up, server};
+use crate::support::{list_all, lookup, server};
 
 #[tokio::test(start_paused = true)]
 async fn a_warm_container_is_handed_out_sooner_than_a_cold_one_starts() -> Result<()> {
@@ -22,7 +22,7 @@ async fn a_warm_container_is_handed_out_sooner_than_a_cold_one_starts() -> Resul
     assert_ne!(warm, cold);
     assert!(warm_time < cold_time, "{warm_time:?} against {cold_time:?}");
     for container in [&warm, &cold] {
-        assert_eq!(look_up(&driver, container).await.status, ContainerStatus::Running);
+        assert_eq!(lookup(&driver, container).await.status, ContainerStatus::Running);
     }
     Ok(())
 }

@@ -9,22 +9,22 @@ use driver_interface::{
 };
 
 use crate::support::retry::RetryPolicy;
-use crate::support::{calls, list_all, look_up, server};
+use crate::support::{calls, list_all, lookup, server};
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_whose_answer_was_lost_is_recognised_by_its_key_and_makes_no_twin() -> Result<()> {
+async fn a_creation_whose_answer_was_lost_is_recognised_by_its_key_and_makes_no_duplicate() -> Result<()> {
     let driver = MockDockerDriver::new();
     let config = server("recovery").operation_key("order-17");
-    driver.faults().lose_next_answer(Operation::CreateContainer);
+    driver.faults().drop_next_response(Operation::CreateContainer);
 
     // With a key, creating again is looking: the same key and config give the same container.
-    let made = RetryPolicy::attempts(3)
+    let created = RetryPolicy::attempts(3)
         .run(async || driver.create_container(&config).await)
         .await?;
     assert_eq!(calls(&driver, Operation::CreateContainer), 2);
     assert_eq!(
         list_all(&driver).await,
-        [made],
+        [created],
         "the first try had made it, the second found it"
     );
     Ok(())
@@ -35,9 +35,9 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
     let driver = MockDockerDriver::new();
     let config = server("recovery").name("web").label("order", "17");
     let ours = ContainerFilter::default().label("order", "17");
-    driver.faults().lose_next_answer(Operation::CreateContainer);
+    driver.faults().drop_next_response(Operation::CreateContainer);
 
-    let made = RetryPolicy::attempts(3)
+    let created = RetryPolicy::attempts(3)
         .run_verified(
             async || driver.create_container(&config).await,
             async || Ok(driver.list_containers(&ours).await?.pop()),
@@ -53,7 +53,7 @@ async fn a_creation_without_a_key_is_looked_up_by_a_label_before_it_is_repeated(
         1,
         "a second one would be refused: name taken"
     );
-    assert_eq!(list_all(&driver).await, [made]);
+    assert_eq!(list_all(&driver).await, [created]);
     Ok(())
 }
 
@@ -62,7 +62,7 @@ async fn a_start_is_repeated_until_the_engine_is_back() -> Result<()> {
     let engine = MockEngine::new();
     let driver: Arc<dyn ContainerDriver> = Arc::new(MockDockerDriver::builder().engine(&engine).build());
     let id = driver.create_container(&server("recovery")).await?.id;
-    engine.go_down();
+    engine.stop_engine();
     let error = driver.start_container(&id).await.unwrap_err();
     assert_eq!(
         (error.hint(), error.effect()),
@@ -71,11 +71,11 @@ async fn a_start_is_repeated_until_the_engine_is_back() -> Result<()> {
 
     let restart = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        engine.come_up();
+        engine.start_engine();
     };
     let policy = RetryPolicy::attempts(10);
     let (outcome, ()) = tokio::join!(policy.run(async || driver.start_container(&id).await), restart);
     assert_eq!(outcome?, StartOutcome::Started);
-    assert_eq!(look_up(&driver, &id).await.status, ContainerStatus::Running);
+    assert_eq!(lookup(&driver, &id).await.status, ContainerStatus::Running);
     Ok(())
 }

@@ -19,8 +19,8 @@ async fn a_session_has_no_more_containers_than_its_limit_even_when_tasks_race() 
         let session = session.clone();
         tasks.spawn(async move { session.create(&session.config("busybox")).await });
     }
-    let (made, refused): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().partition(Result::is_ok);
-    assert_eq!((made.len(), refused.len()), (2, 2));
+    let (created, refused): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!((created.len(), refused.len()), (2, 2));
     for error in refused.into_iter().map(Result::unwrap_err) {
         let DriverError::Resource(ResourceError::Limit(limit)) = &error else {
             panic!("not a resource limit: {error:?}");

@@ -15,8 +15,8 @@ async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<
             "{}",
             driver.name()
         );
-        let made = driver.create_container(&server("cpu").cpu(most)).await?;
-        assert_eq!(made.resources.cpu, most);
+        let created = driver.create_container(&server("cpu").cpu(most)).await?;
+        assert_eq!(created.resources.cpu, most);
 
         let error = driver
             .create_container(&server("cpu").cpu(most + 0.5))
@@ -27,7 +27,7 @@ async fn each_driver_declares_how_much_cpu_it_gives_and_keeps_to_it() -> Result<
         };
         assert_eq!((refused.resource(), refused.limit()), ("cpu", most));
         assert_eq!(refused.requested(), most + 0.5);
-        assert_eq!(list_all(&driver).await, [made]);
+        assert_eq!(list_all(&driver).await, [created]);
     }
     Ok(())
 }

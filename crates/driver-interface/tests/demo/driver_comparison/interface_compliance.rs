@@ -22,22 +22,24 @@ async fn use_everything(driver: &dyn ContainerDriver) -> Result<()> {
         .command(["sh", "-c", "echo on tour; sleep 3600"])
         .mount(VolumeMount::volume(&volume.name, "/data").read_only(true))
         .network(&*network.name);
-    let made = driver.create_container(&config).await?;
-    driver.start_container(&made.id).await?;
-    assert!(driver.is_container_healthy(&made.id).await?);
+    let created = driver.create_container(&config).await?;
+    driver.start_container(&created.id).await?;
+    assert!(driver.is_container_healthy(&created.id).await?);
     assert_eq!(driver.health_check().await?.containers.running, 1);
 
-    let running = driver.get_container(&made.id).await?.expect("it runs");
+    let running = driver.get_container(&created.id).await?.expect("it runs");
     let in_session = ContainerFilter::default().session(session);
     assert_eq!(driver.list_containers(&in_session).await?, [running]);
     assert_eq!(
-        driver.get_container_logs(&made.id, LogOptions::default()).await?,
+        driver
+            .get_container_logs(&created.id, LogOptions::default())
+            .await?,
         "on tour\n"
     );
 
-    driver.stop_container(&made.id, StopOptions::default()).await?;
+    driver.stop_container(&created.id, StopOptions::default()).await?;
     driver
-        .remove_container(&made.id, RemoveOptions::default())
+        .remove_container(&created.id, RemoveOptions::default())
         .await?;
     driver.remove_volume(&volume.id).await?;
     driver.remove_network(&network.id).await?;

@@ -10,7 +10,7 @@ use driver_interface::{
 };
 use tokio::time::Instant;
 
-use crate::support::{drivers, look_up, run, server, stubborn};
+use crate::support::{drivers, lookup, run, server, stubborn};
 
 /// How long a call takes by the paused clock, and what it answers.
 async fn timed<T>(call: impl Future<Output = T>) -> (Duration, T) {
@@ -35,9 +35,9 @@ async fn a_change_takes_100_to_200_ms_on_one_driver_and_200_to_300_ms_on_the_oth
     for (driver, window) in drivers_and_windows() {
         let mut times = Vec::new();
         for _ in 0..5 {
-            let (time, made) = timed(driver.create_container(&server("speed"))).await;
+            let (time, created) = timed(driver.create_container(&server("speed"))).await;
             times.push(time);
-            let id = made.unwrap().id;
+            let id = created.unwrap().id;
             times.push(timed(driver.start_container(&id)).await.0);
             times.push(timed(driver.stop_container(&id, StopOptions::default())).await.0);
             times.push(
@@ -94,7 +94,7 @@ async fn a_graceful_stop_gives_the_grace_it_is_told_on_either_driver() {
         let (time, stopped) = timed(driver.stop_container(&id, hasty)).await;
         assert!(time < millis(500), "{}: gave {time:?}", driver.name());
         assert_eq!(stopped.unwrap_err().code(), "CONTAINER_STOP_FAILED");
-        assert_eq!(look_up(&driver, &id).await.status, ContainerStatus::Running);
+        assert_eq!(lookup(&driver, &id).await.status, ContainerStatus::Running);
     }
 }
 
@@ -116,7 +116,7 @@ async fn a_kill_waits_for_nothing_on_either_driver() -> Result<()> {
         let (time, stopped) = timed(driver.stop_container(&id, StopOptions::kill())).await;
         assert!(time < millis(500), "{}: took {time:?}", driver.name());
         assert_eq!(stopped?, StopOutcome::Killed);
-        assert_eq!(look_up(&driver, &id).await.exit_code(), Some(137));
+        assert_eq!(lookup(&driver, &id).await.exit_code(), Some(137));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use driver_interface::{ContainerDriver, NetworkConfig, Result, StopOptions, VolumeConfig};
 
-use crate::support::{drivers, look_up, server};
+use crate::support::{drivers, lookup, server};
 
 #[tokio::test(start_paused = true)]
 async fn a_second_volume_or_network_of_a_name_is_refused_and_the_first_keeps_what_it_has() -> Result<()> {
@@ -42,15 +42,15 @@ async fn a_container_gets_an_address_only_while_it_runs() -> Result<()> {
             .create_container(&server("net").network("backend"))
             .await?
             .id;
-        assert_eq!(look_up(&driver, &id).await.ip_address, None, "{}", driver.name());
+        assert_eq!(lookup(&driver, &id).await.ip_address, None, "{}", driver.name());
         driver.start_container(&id).await?;
         assert!(
-            look_up(&driver, &id).await.ip_address.is_some(),
+            lookup(&driver, &id).await.ip_address.is_some(),
             "{}",
             driver.name()
         );
         driver.stop_container(&id, StopOptions::default()).await?;
-        assert_eq!(look_up(&driver, &id).await.ip_address, None, "{}", driver.name());
+        assert_eq!(lookup(&driver, &id).await.ip_address, None, "{}", driver.name());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use driver_interface::{
     Namespace, RemoveOptions, Result, StartOutcome,
 };
 
-use crate::support::{drivers, list_all, look_up, run, script, server};
+use crate::support::{drivers, list_all, lookup, run, script, server};
 
 #[tokio::test(start_paused = true)]
 async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers() -> Result<()> {
@@ -20,15 +20,15 @@ async fn every_end_of_a_container_has_the_same_status_and_state_on_both_drivers(
             let id = run(&driver, &script("ends", ending)).await;
             let logs = LogOptions::default().follow(true);
             driver.get_container_logs(&id, logs).await?;
-            let ended = look_up(&driver, &id).await;
+            let exited = lookup(&driver, &id).await;
             assert_eq!(
-                (ended.status, ended.state),
+                (exited.status, exited.state),
                 (status, state),
                 "{} {ending}",
                 driver.name()
             );
-            let exit = ended.exit.expect("it ended");
-            assert!(ended.started_at.is_some_and(|start| start <= exit.finished_at));
+            let exit = exited.exit.expect("it ended");
+            assert!(exited.started_at.is_some_and(|start| start <= exit.finished_at));
         }
     }
     Ok(())
@@ -43,16 +43,16 @@ async fn two_drivers_on_one_engine_and_namespace_see_the_same_and_other_namespac
         .namespace(shop.clone())
         .build();
     let two = MockLocalDriver::builder().engine(&engine).namespace(shop).build();
-    let stranger = MockDockerDriver::builder()
+    let other_namespace = MockDockerDriver::builder()
         .engine(&engine)
         .namespace(Namespace::new("other")?)
         .build();
 
     let id = run(&one, &server("shared")).await;
-    assert_eq!(look_up(&two, &id).await, look_up(&one, &id).await);
+    assert_eq!(lookup(&two, &id).await, lookup(&one, &id).await);
     assert_eq!(two.start_container(&id).await?, StartOutcome::AlreadyRunning);
-    assert_eq!(list_all(&stranger).await, []);
-    let error = stranger
+    assert_eq!(list_all(&other_namespace).await, []);
+    let error = other_namespace
         .remove_container(&id, RemoveOptions::force())
         .await
         .unwrap_err();

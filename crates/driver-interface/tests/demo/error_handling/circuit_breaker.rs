@@ -16,17 +16,17 @@ async fn after_failures_in_a_row_calls_are_refused_at_once_without_asking_the_en
     let engine = MockEngine::new();
     let driver = MockDockerDriver::builder().engine(&engine).build();
     let breaker = Breaker::new(3, REST);
-    engine.go_down();
+    engine.stop_engine();
     let config = server("breaker");
     for _ in 0..3 {
         breaker.call(driver.create_container(&config)).await.unwrap_err();
     }
-    let asked = calls(&driver, Operation::CreateContainer);
+    let requested = calls(&driver, Operation::CreateContainer);
     let begin = Instant::now();
     let error = breaker.call(driver.create_container(&config)).await.unwrap_err();
     assert!(matches!(breaker.state(), State::Open { .. }));
     assert_eq!(begin.elapsed(), Duration::ZERO);
-    assert_eq!(calls(&driver, Operation::CreateContainer), asked);
+    assert_eq!(calls(&driver, Operation::CreateContainer), requested);
     assert_eq!((error.effect(), error.is_retryable()), (Effect::NotApplied, true));
 }
 
@@ -35,7 +35,7 @@ async fn after_a_rest_one_call_is_let_through_and_closes_the_circuit_when_it_wor
     let engine = MockEngine::new();
     let driver = MockDockerDriver::builder().engine(&engine).build();
     let breaker = Breaker::new(1, REST);
-    engine.go_down();
+    engine.stop_engine();
     breaker
         .call(driver.list_containers(&Default::default()))
         .await
@@ -51,7 +51,7 @@ async fn after_a_rest_one_call_is_let_through_and_closes_the_circuit_when_it_wor
         "still down: it rests again"
     );
 
-    engine.come_up();
+    engine.start_engine();
     sleep(REST).await;
     let everything = Default::default();
     let (probe, second) = tokio::join!(

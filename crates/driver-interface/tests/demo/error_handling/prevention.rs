@@ -58,14 +58,14 @@ fn a_config_is_checked_without_a_driver_and_every_violation_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_refuses_all_that_the_check_refuses_and_makes_nothing() {
-    let told = validate_container_config(&mistaken()).unwrap_err();
+    let reported = validate_container_config(&mistaken()).unwrap_err();
     for driver in drivers() {
         let error = driver.create_container(&mistaken()).await.unwrap_err();
         let DriverError::Configuration(InputError::Configuration(refused)) = &error else {
             panic!("not a configuration error: {error:?}");
         };
         // A driver may have rules of its own on top.
-        for violation in told.violations() {
+        for violation in reported.violations() {
             assert!(
                 refused.violations().contains(violation),
                 "{} takes {violation}",

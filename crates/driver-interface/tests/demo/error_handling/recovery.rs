@@ -8,7 +8,7 @@ use driver_interface::{
     StopOutcome,
 };
 
-use crate::support::{list_all, look_up, run, server, stubborn};
+use crate::support::{list_all, lookup, run, server, stubborn};
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_does_not_listen_is_killed_only_after_it_was_asked() -> Result<()> {
@@ -32,8 +32,8 @@ async fn a_container_that_does_not_listen_is_killed_only_after_it_was_asked() ->
     );
     assert_eq!(stop_for_sure(&driver, &polite).await?, StopOutcome::Stopped);
     assert_eq!(stop_for_sure(&driver, &deaf).await?, StopOutcome::Killed);
-    assert_eq!(look_up(&driver, &polite).await.exit_code(), Some(143));
-    assert_eq!(look_up(&driver, &deaf).await.exit_code(), Some(137));
+    assert_eq!(lookup(&driver, &polite).await.exit_code(), Some(143));
+    assert_eq!(lookup(&driver, &deaf).await.exit_code(), Some(137));
     Ok(())
 }
 
@@ -49,7 +49,7 @@ async fn a_container_that_is_there_already_is_taken_over() -> Result<()> {
                     .find_container(config.name.as_deref().unwrap_or_default())
                     .await
             }
-            made => made.map(Some),
+            created => created.map(Some),
         }
     }
     let driver = MockDockerDriver::new();

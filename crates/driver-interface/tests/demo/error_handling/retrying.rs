@@ -98,10 +98,10 @@ async fn retries_end_when_their_time_is_up_even_in_the_middle_of_a_try() {
 #[tokio::test(start_paused = true)]
 async fn a_try_that_may_have_worked_is_verified_before_it_is_repeated() -> Result<()> {
     let driver = MockDockerDriver::new();
-    // A volume of that name may be somebody else's: the label tells whose it is.
+    // A volume of that name may have another owner: the label names it.
     let config = VolumeConfig::new("cache").label("order", "17");
     let ours = ResourceFilter::default().label("order", "17");
-    driver.faults().lose_next_answer(Operation::CreateVolume);
+    driver.faults().drop_next_response(Operation::CreateVolume);
 
     let volume = RetryPolicy::attempts(3)
         .run_verified(

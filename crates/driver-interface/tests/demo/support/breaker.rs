@@ -101,7 +101,7 @@ fn is_engine_trouble(error: &DriverError) -> bool {
 }
 
 /// The one call that decides. If it is dropped half-way the circuit opens again, instead of staying half-open
-/// for ever.
+/// forever.
 struct Probe<'a> {
     breaker: &'a Breaker,
     trouble: bool,

@@ -26,11 +26,11 @@ pub(crate) async fn create_on_first_reachable(
     for driver in others {
         match driver.create_container(config).await {
             Err(error) if is_down(&error) => {}
-            result => return result.map(|container| place(driver, container)),
+            result => return result.map(|container| location(driver, container)),
         }
     }
     let container = last.create_container(config).await?;
-    Ok(place(last, container))
+    Ok(location(last, container))
 }
 
 /// The first driver that has what is needed.
@@ -55,7 +55,7 @@ fn is_down(error: &DriverError) -> bool {
     error.category() == "system" && error.effect() == Effect::NotApplied
 }
 
-fn place(driver: &Arc<dyn ContainerDriver>, container: ContainerInstance) -> Placed {
+fn location(driver: &Arc<dyn ContainerDriver>, container: ContainerInstance) -> Placed {
     Placed {
         driver: driver.clone(),
         container,

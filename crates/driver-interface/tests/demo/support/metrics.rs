@@ -9,7 +9,7 @@ use driver_interface::{
 };
 use tokio::time::Instant;
 
-/// The figures of one operation. A call that is dropped half-way is not counted: it has no outcome.
+/// The metrics of one operation. A call that is dropped half-way is not counted: it has no outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OperationStats {
     pub(crate) calls: u32,

@@ -41,7 +41,7 @@ pub(crate) fn script(session: &str, text: &str) -> ContainerConfig {
 }
 
 /// The container as the engine has it, which has to be there.
-pub(crate) async fn look_up(driver: &dyn ContainerDriver, id: &ContainerId) -> ContainerInstance {
+pub(crate) async fn lookup(driver: &dyn ContainerDriver, id: &ContainerId) -> ContainerInstance {
     let found = driver.get_container(id).await.expect("the engine answers");
     found.expect("the container exists")
 }

@@ -1,4 +1,4 @@
-//! A decorator that tells everybody who listens what happens to containers.
+//! A decorator that notifies subscribers of changes to containers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) struct ContainerEvent {
 
 /// Publishes `container:created`, `:started`, `:stopped` and `:removed` after the call that did it.
 ///
-/// A failed call and one that found its work done already change nothing and are not told. Listeners that
+/// A failed call and one that found its work done already change nothing and are not reported. Listeners that
 /// are slow lose the oldest events, and none of them holds up a call.
 #[derive(Debug)]
 pub(crate) struct ObservedDriver {
@@ -38,7 +38,7 @@ impl ObservedDriver {
 
     fn publish(&self, topic: &'static str, container: &ContainerId) {
         let container = container.clone();
-        // It fails when nobody listens, which is fine.
+        // Sending fails without subscribers, which is not an error.
         self.events.send(ContainerEvent { topic, container }).ok();
     }
 }
@@ -50,9 +50,9 @@ impl LayeredDriver for ObservedDriver {
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-        let made = self.inner.create_container(config).await?;
-        self.publish("container:created", &made.id);
-        Ok(made)
+        let created = self.inner.create_container(config).await?;
+        self.publish("container:created", &created.id);
+        Ok(created)
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<StartOutcome> {

@@ -1,4 +1,4 @@
-//! A warm pool: containers that run before somebody needs one.
+//! A warm pool: containers that are started before they are needed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

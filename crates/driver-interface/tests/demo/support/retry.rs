@@ -34,7 +34,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Repeats a call that may be repeated whatever became of the try before: a read, a start, a stop, or a
+    /// Repeats a call that may be repeated whatever the outcome of the previous attempt: a read, a start, a stop, or a
     /// creation with an operation key.
     pub(crate) async fn run<T>(&self, call: impl AsyncFnMut() -> Result<T>) -> Result<T> {
         self.run_verified(call, async || Ok(None)).await

@@ -36,12 +36,12 @@ impl Session {
         ContainerConfig::new(&self.id, image)
     }
 
-    /// Makes a container, unless the session has its share already.
+    /// Creates a container unless the session has reached its share.
     pub(crate) async fn create(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
         let _turn = self.turn.lock().await;
-        let wanted = self.containers().await?.len() + 1;
-        if wanted > self.limit {
-            let error = ResourceLimitError::new("containers", self.limit as f64, wanted as f64);
+        let expected = self.containers().await?.len() + 1;
+        if expected > self.limit {
+            let error = ResourceLimitError::new("containers", self.limit as f64, expected as f64);
             return Err(error.with_context("session", &self.id).into());
         }
         self.driver.create_container(config).await

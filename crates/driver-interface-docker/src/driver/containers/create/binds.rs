@@ -112,7 +112,7 @@ impl Inner {
     /// replaced by a link after the creation, and the policy does not allow the new target.
     pub(in crate::driver) async fn refuse_moved_binds(
         &self,
-        asked: &str,
+        requested: &str,
         record: &ContainerRecord,
     ) -> Result<()> {
         let binds = record.mounts.iter().enumerate();
@@ -127,7 +127,9 @@ impl Inner {
                 && let Some(problem) = self.policy.bind_problem(&path)
             {
                 let text = format!("its bind mount of `{source}` now resolves to `{path}`, which {problem}");
-                return Err(ContainerStartError::new(asked, text).with_retryable(false).into());
+                return Err(ContainerStartError::new(requested, text)
+                    .with_retryable(false)
+                    .into());
             }
         }
         Ok(())

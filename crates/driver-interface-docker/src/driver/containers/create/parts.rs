@@ -52,7 +52,7 @@ impl Inner {
                 below = self.engine.stat_path(id, target).await.map_err(unseen)?;
             }
             let misfit = below
-                .filter(|stat| stat.is_folder())
+                .filter(|stat| stat.is_directory())
                 .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.dialect(), &below));
             if let Some(misfit) = misfit {
                 let reason = format!(
@@ -75,7 +75,7 @@ impl Inner {
                 if volume
                     .labels
                     .get(label::OPERATION)
-                    .is_none_or(|made_by| made_by != operation) =>
+                    .is_none_or(|created_by| created_by != operation) =>
             {
                 Ok(())
             }

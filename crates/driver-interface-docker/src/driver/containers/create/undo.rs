@@ -15,7 +15,7 @@ use crate::translate::labels;
 use crate::wire::EngineError;
 
 impl Inner {
-    /// Removes a container whose creation nobody waits for, along with the resources created for it. Returns whether
+    /// Removes a container whose creation was dropped, along with the resources created for it. Returns whether
     /// the container is gone.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
         let mut is_gone = false;

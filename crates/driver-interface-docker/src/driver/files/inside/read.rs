@@ -8,13 +8,13 @@ use driver_interface_types::ByteStream;
 use futures_util::stream;
 
 use super::{Input, Inside, ROOT, Script};
-use crate::driver::files::place::{FileRequest, unread};
+use crate::driver::files::location::{FileRequest, unread};
 use crate::driver::inner::Inner;
 
 const READ: &str = r#"
 follow
 look "$target"
-if [ -d "$target" ]; then say folder; fi
+if [ -d "$target" ]; then say directory; fi
 if [ ! -f "$target" ]; then say nofile; fi
 { :; } < "$target" || say denied
 needs cat
@@ -37,26 +37,26 @@ impl Inner {
     /// Returns the content of a file.
     pub(in crate::driver) async fn read_inside(
         self: &Arc<Self>,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
     ) -> Result<ByteStream> {
-        let (inside, _) = self.say_inside(READ, asked, path).await?;
+        let (inside, _) = self.say_inside(READ, request, path).await?;
         Ok(self.content_of(inside))
     }
 
     /// Reads a whole file of limited size into memory.
     pub(in crate::driver) async fn read_all_inside(
         self: &Arc<Self>,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
         limit: usize,
     ) -> Result<Bytes> {
-        let mut content = self.read_inside(asked, path).await?;
+        let mut content = self.read_inside(request, path).await?;
         let mut all = BytesMut::new();
         while let Some(data) = content.next().await.transpose()? {
             if all.len() + data.len() > limit {
                 let text = format!("it exceeds the limit of {limit} bytes");
-                return Err(unread(asked.path, Kind::FileTooLarge, text).into());
+                return Err(unread(request.path, Kind::FileTooLarge, text).into());
             }
             all.extend_from_slice(&data);
         }
@@ -66,10 +66,10 @@ impl Inner {
     /// Returns an archive, and the prefix of its entry names.
     pub(in crate::driver) async fn pack_inside(
         self: &Arc<Self>,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
     ) -> Result<(ByteStream, String)> {
-        let (inside, name) = self.say_inside(PACK, asked, path).await?;
+        let (inside, name) = self.say_inside(PACK, request, path).await?;
         Ok((self.content_of(inside), name))
     }
 
@@ -78,17 +78,17 @@ impl Inner {
     async fn say_inside(
         self: &Arc<Self>,
         text: &'static str,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
     ) -> Result<(Inside, String)> {
-        let own = asked.record.config.user.clone();
+        let own = request.record.config.user.clone();
         let mut users: Vec<String> = Some(own).into_iter().filter(|user| !user.is_empty()).collect();
         users.push(ROOT.to_owned());
         let mut denied = None;
         let last = users.len() - 1;
         for (at, user) in users.iter().enumerate() {
             let script = Script {
-                asked,
+                request,
                 user,
                 text,
                 args: &[path],

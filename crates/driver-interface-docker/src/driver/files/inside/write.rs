@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::{Input, Inside, ROOT, Script};
 use crate::driver::files::content::wrong_length;
-use crate::driver::files::place::FileRequest;
+use crate::driver::files::location::FileRequest;
 use crate::driver::inner::Inner;
 use crate::wire::Duplex;
 
@@ -18,7 +18,7 @@ const WRITE: &str = r#"
 mode=$3 length=$4 parents=$5
 for tool in cat wc chmod mv rm mkdir; do needs $tool; done
 follow
-if [ -d "$target" ]; then say folder; fi
+if [ -d "$target" ]; then say directory; fi
 above=${target%/*}
 if [ ! -d "$above/" ]; then
   reach "$target"
@@ -49,14 +49,14 @@ impl Inner {
     /// file's owner, because in a container without capabilities not even root can change a file's owner.
     pub(in crate::driver) async fn write_inside(
         self: &Arc<Self>,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
         owner: FileOwner,
         file: WriteFile,
     ) -> Result<()> {
         let length = file.content.length();
         let script = Script {
-            asked,
+            request,
             user: &format!("{}:{}", owner.uid, owner.gid),
             text: WRITE,
             args: &[
@@ -73,12 +73,12 @@ impl Inner {
     /// Unpacks an archive into a directory.
     pub(in crate::driver) async fn unpack_inside(
         self: &Arc<Self>,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         path: &str,
         archive: ByteStream,
     ) -> Result<()> {
         let script = Script {
-            asked,
+            request,
             user: ROOT,
             text: UNPACK,
             args: &[path],
@@ -100,7 +100,7 @@ impl Inner {
             if !taken.await {
                 return pending().await;
             }
-            match feed(write, content, length, script.asked.path).await {
+            match feed(write, content, length, script.request.path).await {
                 // The input must stay open until the script has exited.
                 Ok(_write) => pending().await,
                 Err(error) => error,
@@ -131,13 +131,13 @@ async fn feed(
     let mut sent = 0;
     loop {
         let next = content.next().await.transpose()?;
-        let ended = next.is_none();
+        let exited = next.is_none();
         sent += next.as_ref().map_or(0, |data| data.len() as u64);
         if let Some(length) = length {
             if sent > length {
                 return Err(wrong_length(path, length, "more"));
             }
-            if ended && sent < length {
+            if exited && sent < length {
                 return Err(wrong_length(path, length, "fewer"));
             }
         }
@@ -147,7 +147,7 @@ async fn feed(
             // The script has exited and reports why.
             return Ok(write);
         }
-        if ended {
+        if exited {
             let _ = write.shutdown().await;
             return Ok(write);
         }

@@ -31,7 +31,7 @@ pub(in crate::driver) struct FileRequest<'a> {
 
 /// A path whose links have all been resolved inside the container.
 #[derive(Debug)]
-pub(in crate::driver) struct Place {
+pub(in crate::driver) struct Location {
     /// The path without links, as far as it exists.
     pub(in crate::driver) path: String,
     /// The file at the path, or `None` if there is none.
@@ -43,7 +43,7 @@ pub(in crate::driver) struct Place {
     pub(in crate::driver) in_memory: bool,
 }
 
-impl Place {
+impl Location {
     fn root() -> Self {
         Self {
             path: String::new(),
@@ -57,42 +57,44 @@ impl Place {
 impl Inner {
     /// Resolves a path from the root, one component at a time. Engines follow links themselves but do not report
     /// the result, which determines what can be done with the path.
-    pub(in crate::driver) async fn locate(&self, asked: FileRequest<'_>) -> Result<Place> {
-        let mut parts: Vec<String> = parts(asked.path).rev().collect();
+    pub(in crate::driver) async fn locate(&self, request: FileRequest<'_>) -> Result<Location> {
+        let mut parts: Vec<String> = parts(request.path).rev().collect();
         if parts.iter().any(|part| part.len() > MAX_NAME) {
             let text = format!("a path component has more than {MAX_NAME} bytes");
-            return Err(unread(asked.path, Kind::InvalidFilename, text).into());
+            return Err(unread(request.path, Kind::InvalidFilename, text).into());
         }
-        let mut place = Place::root();
+        let mut location = Location::root();
         let mut links = 0;
         while let Some(part) = parts.pop() {
             if part == ".." {
-                let above = place.path.rfind('/').unwrap_or(0);
-                place.path.truncate(above);
-                place.base = or_root(&place.path);
-                place.stat = None;
+                let above = location.path.rfind('/').unwrap_or(0);
+                location.path.truncate(above);
+                location.base = or_root(&location.path);
+                location.stat = None;
                 continue;
             }
-            let here = format!("{}/{part}", place.path);
-            place.in_memory = self.is_in_memory(asked, &here)?;
-            let stat = match place.in_memory {
+            let here = format!("{}/{part}", location.path);
+            location.in_memory = self.is_in_memory(request, &here)?;
+            let stat = match location.in_memory {
                 true => None,
-                false => self.stat(asked, &here).await?,
+                false => self.stat(request, &here).await?,
             };
             let Some(stat) = stat else {
                 let rest: Vec<String> = parts.drain(..).rev().collect();
-                if !place.in_memory && rest.iter().any(|part| part == "..") {
-                    return Err(unread(asked.path, Kind::NotFound, format!("{here} does not exist")).into());
+                if !location.in_memory && rest.iter().any(|part| part == "..") {
+                    return Err(
+                        unread(request.path, Kind::NotFound, format!("{here} does not exist")).into(),
+                    );
                 }
-                place.path = std::iter::once(here).chain(rest).collect::<Vec<_>>().join("/");
-                place.stat = None;
-                return Ok(place);
+                location.path = std::iter::once(here).chain(rest).collect::<Vec<_>>().join("/");
+                location.stat = None;
+                return Ok(location);
             };
             if stat.is_link() {
                 links += 1;
                 let Some(target) = stat.link_target().filter(|_| links <= MAX_LINKS) else {
                     return Err(unread(
-                        asked.path,
+                        request.path,
                         Kind::FilesystemLoop,
                         "its symbolic links cannot be resolved",
                     )
@@ -100,38 +102,38 @@ impl Inner {
                 };
                 // Link targets start at the container's root.
                 parts.extend(self::parts(target).rev());
-                place = Place::root();
+                location = Location::root();
                 continue;
             }
-            if stat.is_folder() {
-                place.base.clone_from(&here);
+            if stat.is_directory() {
+                location.base.clone_from(&here);
             } else if !parts.is_empty() {
                 return Err(unread(
-                    asked.path,
+                    request.path,
                     Kind::NotADirectory,
                     format!("{here} is not a directory"),
                 )
                 .into());
             }
-            place.path = here;
-            place.stat = Some(stat);
+            location.path = here;
+            location.stat = Some(stat);
         }
-        place.path = or_root(&place.path);
-        if place.stat.is_none() {
-            place.stat = self.stat(asked, &place.path).await?;
+        location.path = or_root(&location.path);
+        if location.stat.is_none() {
+            location.stat = self.stat(request, &location.path).await?;
         }
-        Ok(place)
+        Ok(location)
     }
 
-    async fn stat(&self, asked: FileRequest<'_>, path: &str) -> Result<Option<PathStat>> {
-        let stat = match self.engine.stat_path(&asked.record.id, path).await {
+    async fn stat(&self, request: FileRequest<'_>, path: &str) -> Result<Option<PathStat>> {
+        let stat = match self.engine.stat_path(&request.record.id, path).await {
             Ok(stat) => stat,
-            Err(EngineError::Refused(refusal)) => return Err(self.refused(asked, refusal, false).await),
-            Err(failure) => return Err(self.error(Operation::InspectContainer, asked.container, failure)),
+            Err(EngineError::Refused(refusal)) => return Err(self.refused(request, refusal, false).await),
+            Err(failure) => return Err(self.error(Operation::InspectContainer, request.container, failure)),
         };
         if stat.is_none() {
             // The container may be gone rather than the path.
-            self.container(&asked.record.id).await?;
+            self.container(&request.record.id).await?;
         }
         Ok(stat)
     }
@@ -140,11 +142,11 @@ impl Inner {
     /// otherwise an engine error.
     pub(in crate::driver) async fn refused(
         &self,
-        asked: FileRequest<'_>,
+        request: FileRequest<'_>,
         refusal: Refusal,
         writes: bool,
     ) -> DriverError {
-        if let Err(gone) = self.container(&asked.record.id).await {
+        if let Err(gone) = self.container(&request.record.id).await {
             return gone;
         }
         let Some(kind) = file_error::kind(&refusal) else {
@@ -153,9 +155,9 @@ impl Inner {
             } else {
                 Operation::Read
             };
-            return self.error(operation, asked.container, EngineError::Refused(refusal));
+            return self.error(operation, request.container, EngineError::Refused(refusal));
         };
-        let error = FileSystemError::new(asked.path, kind, refusal.message.as_str());
+        let error = FileSystemError::new(request.path, kind, refusal.message.as_str());
         let error = match kind {
             Kind::StorageFull => error.with_hint(Hint::NoSpaceLeft),
             _ => error,
@@ -173,11 +175,11 @@ impl Inner {
     /// Returns whether a path lies on a tmpfs mount that the engine cannot reach: the engine would write to the
     /// directory underneath, and would not find files to read. Processes of a running container can reach the
     /// path. If the container is not running, this returns an error.
-    fn is_in_memory(&self, asked: FileRequest<'_>, path: &str) -> Result<bool> {
+    fn is_in_memory(&self, request: FileRequest<'_>, path: &str) -> Result<bool> {
         let dialect = self.engine.dialect();
-        let refuse = |text: String| Err(UnsupportedError::new(asked.operation, text).into());
-        let lives = status::lives(&asked.record.state);
-        let (mount, target) = mount_of(asked.record, path);
+        let refuse = |text: String| Err(UnsupportedError::new(request.operation, text).into());
+        let lives = status::lives(&request.record.state);
+        let (mount, target) = mount_of(request.record, path);
         if !lives && mount != Mount::Root && dialect.pattern_of(target) != target {
             return refuse(format!(
                 "`{path}` is on a mount whose path has pattern characters, which the engine misinterprets \
@@ -188,7 +190,7 @@ impl Inner {
         if reaches || mount != Mount::Memory {
             return Ok(false);
         }
-        if status::status(&asked.record.state) == ContainerStatus::Running {
+        if status::status(&request.record.state) == ContainerStatus::Running {
             return Ok(true);
         }
         refuse(format!(
@@ -198,13 +200,13 @@ impl Inner {
 }
 
 /// Returns an error if the path is read-only.
-pub(in crate::driver) fn refuse_read_only(asked: FileRequest<'_>, path: &str) -> Result<()> {
-    let why = match mount_of(asked.record, path).0 {
-        Mount::Root if asked.record.host_config.readonly_rootfs => "the root file system is read-only",
+pub(in crate::driver) fn refuse_read_only(request: FileRequest<'_>, path: &str) -> Result<()> {
+    let why = match mount_of(request.record, path).0 {
+        Mount::Root if request.record.host_config.readonly_rootfs => "the root file system is read-only",
         Mount::ReadOnly => "the mount is read-only",
         _ => return Ok(()),
     };
-    Err(unread(asked.path, Kind::ReadOnlyFilesystem, why).into())
+    Err(unread(request.path, Kind::ReadOnlyFilesystem, why).into())
 }
 
 /// Creates a file system error for a call that changed nothing.
@@ -257,8 +259,8 @@ fn mount_of<'a>(record: &'a ContainerRecord, path: &str) -> (Mount, &'a str) {
         .map_or((Mount::Root, "/"), |(at, kind)| (kind, at))
 }
 
-fn is_within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
+fn is_within(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

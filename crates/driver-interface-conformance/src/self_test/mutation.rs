@@ -56,11 +56,11 @@ impl Memory {
     }
 }
 
-macro_rules! sabotage {
+macro_rules! mutation {
     ($($(#[$docs:meta])* $Operation:ident $operation:ident[$($lent:ident: $Lent:ty),*][$($given:ident: $Given:ty),*]
         -> $answer:ty, $kind:ident, $repeat:ident, $required:ident;)*) => {
         /// A fault injected into a driver.
-        pub(super) enum Sabotage {
+        pub(super) enum Mutation {
             /// Changes the config from which containers are created and planned.
             Config(fn(&mut ContainerConfig)),
             /// Changes the containers that any call returns.
@@ -88,16 +88,16 @@ macro_rules! sabotage {
             }
 
             $(async fn $operation(&self, $($lent: &$Lent,)* $($given: $Given),*) -> Result<$answer> {
-                let hook = self.sabotages.iter().find_map(|sabotage| match sabotage {
-                    Sabotage::$Operation(hook) => Some(hook),
+                let hook = self.mutations.iter().find_map(|mutation| match mutation {
+                    Mutation::$Operation(hook) => Some(hook),
                     _ => None,
                 });
                 let answer = match hook {
                     Some(hook) => hook(&self.inside, $($lent,)* $($given),*).await,
                     None => self.inside.driver.$operation($($lent,)* $($given),*).await,
                 };
-                answer.map_err(|error| self.sabotages.iter().fold(error, |error, sabotage| match sabotage {
-                    Sabotage::Error(change) => change(error),
+                answer.map_err(|error| self.mutations.iter().fold(error, |error, mutation| match mutation {
+                    Mutation::Error(change) => change(error),
                     _ => error,
                 }))
             })*
@@ -105,38 +105,38 @@ macro_rules! sabotage {
     };
 }
 
-with_operations!(sabotage);
+with_operations!(mutation);
 
 /// A driver that replaces whole operations.
 struct Hooked {
     inside: Inside,
-    sabotages: &'static [Sabotage],
+    mutations: &'static [Mutation],
 }
 
 /// A driver that changes arguments and results.
 struct Changed {
     driver: Arc<dyn ContainerDriver>,
-    sabotages: &'static [Sabotage],
+    mutations: &'static [Mutation],
 }
 
 /// Wraps a driver and injects these faults.
-pub(super) fn sabotage(
+pub(super) fn mutation(
     driver: Arc<dyn ContainerDriver>,
-    sabotages: &'static [Sabotage],
+    mutations: &'static [Mutation],
     memory: Memory,
 ) -> Arc<dyn ContainerDriver> {
-    let driver = Arc::new(Changed { driver, sabotages });
+    let driver = Arc::new(Changed { driver, mutations });
     Arc::new(Hooked {
         inside: Inside { driver, memory },
-        sabotages,
+        mutations,
     })
 }
 
 impl Changed {
     fn config(&self, config: &ContainerConfig) -> ContainerConfig {
         let mut config = config.clone();
-        for sabotage in self.sabotages {
-            if let Sabotage::Config(change) = sabotage {
+        for mutation in self.mutations {
+            if let Mutation::Config(change) = mutation {
                 change(&mut config);
             }
         }
@@ -144,8 +144,8 @@ impl Changed {
     }
 
     fn shown(&self, mut container: ContainerInstance) -> ContainerInstance {
-        for sabotage in self.sabotages {
-            if let Sabotage::Instance(change) = sabotage {
+        for mutation in self.mutations {
+            if let Mutation::Instance(change) = mutation {
                 change(&mut container);
             }
         }
@@ -153,8 +153,8 @@ impl Changed {
     }
 
     fn command(&self, mut config: ExecConfig) -> ExecConfig {
-        for sabotage in self.sabotages {
-            if let Sabotage::Command(change) = sabotage {
+        for mutation in self.mutations {
+            if let Mutation::Command(change) = mutation {
                 change(&mut config);
             }
         }
@@ -170,8 +170,8 @@ impl LayeredDriver for Changed {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.driver.capabilities();
-        for sabotage in self.sabotages {
-            if let Sabotage::Capabilities(change) = sabotage {
+        for mutation in self.mutations {
+            if let Mutation::Capabilities(change) = mutation {
                 change(&mut capabilities);
             }
         }
@@ -179,8 +179,8 @@ impl LayeredDriver for Changed {
     }
 
     async fn create_container(&self, config: &ContainerConfig) -> Result<ContainerInstance> {
-        let made = self.driver.create_container(&self.config(config)).await?;
-        Ok(self.shown(made))
+        let created = self.driver.create_container(&self.config(config)).await?;
+        Ok(self.shown(created))
     }
 
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>> {
@@ -199,8 +199,8 @@ impl LayeredDriver for Changed {
 
     async fn exec(&self, id: &ContainerId, config: ExecConfig) -> Result<ExecOutput> {
         let mut output = self.driver.exec(id, self.command(config)).await?;
-        for sabotage in self.sabotages {
-            if let Sabotage::Output(change) = sabotage {
+        for mutation in self.mutations {
+            if let Mutation::Output(change) = mutation {
                 change(&mut output);
             }
         }

@@ -18,20 +18,20 @@ const HUB: &str = "https://index.docker.io/v1/";
 /// The user name that a credential helper returns for an identity token.
 const TOKEN_USER: &str = "<token>";
 /// The timeout of a credential helper, which may have to prompt its user.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// The part of the `docker` command's file that concerns registry credentials.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Settings {
-    auths: BTreeMap<String, Login>,
+    auths: BTreeMap<String, StoredCredentials>,
     creds_store: String,
     cred_helpers: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Login {
+struct StoredCredentials {
     auth: String,
     identitytoken: String,
 }
@@ -57,15 +57,15 @@ pub(crate) async fn of_registry(file: &Path, registry: &str) -> Option<RegistryC
     };
     match settings.helper(registry) {
         Some(helper) => ask(helper, server(registry)).await,
-        None => settings.login(registry),
+        None => settings.stored(registry),
     }
 }
 
 /// Returns the path of the `docker` command's configuration file.
 pub(super) fn file() -> Option<PathBuf> {
-    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let folder = folder.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
-    Some(folder.join("config.json"))
+    let directory = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let directory = directory.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))?;
+    Some(directory.join("config.json"))
 }
 
 fn server(registry: &str) -> &str {
@@ -85,17 +85,17 @@ impl Settings {
         own.or(store).map(String::as_str)
     }
 
-    fn login(&self, registry: &str) -> Option<RegistryCredentials> {
+    fn stored(&self, registry: &str) -> Option<RegistryCredentials> {
         let server = server(registry);
-        let login = self.auths.get(server).or_else(|| {
+        let stored = self.auths.get(server).or_else(|| {
             let same = |key: &&String| host(key) == host(server);
             let key = self.auths.keys().find(same)?;
             self.auths.get(key)
         })?;
-        if !login.identitytoken.is_empty() {
-            return Some(RegistryCredentials::identity_token(&login.identitytoken));
+        if !stored.identitytoken.is_empty() {
+            return Some(RegistryCredentials::identity_token(&stored.identitytoken));
         }
-        let text = String::from_utf8(STANDARD.decode(&login.auth).ok()?).ok()?;
+        let text = String::from_utf8(STANDARD.decode(&stored.auth).ok()?).ok()?;
         let (user, password) = text.split_once(':')?;
         Some(RegistryCredentials::password(
             user,
@@ -121,7 +121,7 @@ async fn ask(helper: &str, server: &str) -> Option<RegistryCredentials> {
         tracing::warn!(helper, "a credential helper's name is invalid");
         return None;
     }
-    let answered = timeout(PATIENCE, run(&format!("docker-credential-{helper}"), server)).await;
+    let answered = timeout(MAX_WAIT, run(&format!("docker-credential-{helper}"), server)).await;
     match answered {
         Ok(Ok(Some(answer))) if answer.username == TOKEN_USER => {
             Some(RegistryCredentials::identity_token(answer.secret))
@@ -168,24 +168,24 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_found_by_its_registry() {
+    fn credentials_are_found_by_their_registry() {
         let found = settings(
             r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOnE="},"ghcr.io":{"identitytoken":"t"},
                 "https://old.example/v2/":{"auth":"YTpi"}},"HttpHeaders":{"x":"y"}}"#,
         );
         assert_eq!(
-            found.login("docker.io"),
+            found.stored("docker.io"),
             Some(RegistryCredentials::password("u", "p:q"))
         );
         assert_eq!(
-            found.login("ghcr.io"),
+            found.stored("ghcr.io"),
             Some(RegistryCredentials::identity_token("t"))
         );
         assert_eq!(
-            found.login("old.example"),
+            found.stored("old.example"),
             Some(RegistryCredentials::password("a", "b"))
         );
-        assert_eq!(found.login("quay.io"), None);
+        assert_eq!(found.stored("quay.io"), None);
     }
 
     #[test]
@@ -197,9 +197,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_not_there_or_no_json_has_no_logins() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config.json");
+    async fn a_missing_or_invalid_file_has_no_credentials() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.json");
         assert_eq!(of_registry(&file, "ghcr.io").await, None);
         std::fs::write(&file, "{").unwrap();
         assert_eq!(of_registry(&file, "ghcr.io").await, None);
@@ -212,8 +212,8 @@ mod tests {
     #[tokio::test]
     async fn a_helper_is_asked_for_the_server() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("docker-credential-test");
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("docker-credential-test");
         let script = r#"#!/bin/sh
 read -r server; [ "$1 $server" = "get ghcr.io" ] && echo '{"ServerURL":"x","Username":"u","Secret":"s"}'"#;
         std::fs::write(&program, script).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_interface::ImageRef;
-use driver_interface_conformance::Bystanders;
+use driver_interface_conformance::UnmanagedResources;
 use serde_json::{Value, json};
 
 /// The timeout for one response of the engine.
@@ -17,10 +17,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// An HTTP/1.0 client for an engine's socket: the response ends with the connection and is never chunked.
-pub(super) struct EngineBystanders {
+pub(super) struct EngineUnmanagedResources {
     socket: PathBuf,
     /// Resources that were or may have been created, recorded before the request is sent.
-    made: Mutex<Vec<Made>>,
+    created: Mutex<Vec<CreatedResource>>,
     /// Held by each request until its response arrives, even if its caller was dropped: only then can the
     /// resource it creates be removed.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -28,13 +28,13 @@ pub(super) struct EngineBystanders {
 
 /// A created resource, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Made {
+enum CreatedResource {
     Container(String),
     Volume(String),
     Network(String),
 }
 
-impl Made {
+impl CreatedResource {
     /// Returns the API path that inspects it.
     fn path(&self) -> String {
         match self {
@@ -72,12 +72,12 @@ impl Made {
     }
 }
 
-impl EngineBystanders {
+impl EngineUnmanagedResources {
     /// Creates a client for an engine at a Unix socket; returns none for other endpoints.
     pub(super) fn at(endpoint: &str) -> Option<Self> {
         Some(Self {
             socket: endpoint.strip_prefix("unix://")?.into(),
-            made: Mutex::default(),
+            created: Mutex::default(),
             turn: Arc::default(),
         })
     }
@@ -123,22 +123,25 @@ impl EngineBystanders {
         }
     }
 
-    fn made(&self) -> Vec<Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, made: Made) {
-        self.made
+    fn created(&self) -> Vec<CreatedResource> {
+        self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(made);
+            .clone()
     }
 
-    fn forget(&self, made: &Made) {
-        self.made
+    fn remember(&self, created: CreatedResource) {
+        self.created
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|other| other != made);
+            .push(created);
+    }
+
+    fn forget(&self, created: &CreatedResource) {
+        self.created
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|other| other != created);
     }
 
     async fn request(
@@ -192,7 +195,7 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
     let read = stream.take(MAX_ANSWER).read_to_end(&mut answer).map_err(failed)?;
     if read as u64 == MAX_ANSWER {
         return Err(format!(
-            "{method} {path}: the answer is longer than {MAX_ANSWER} bytes"
+            "{method} {path}: the response is longer than {MAX_ANSWER} bytes"
         ));
     }
     let answer = String::from_utf8_lossy(&answer);
@@ -214,7 +217,7 @@ fn exchange(socket: &PathBuf, method: &str, path: &str, body: Option<&Value>) ->
 }
 
 #[async_trait]
-impl Bystanders for EngineBystanders {
+impl UnmanagedResources for EngineUnmanagedResources {
     async fn add_container(
         &self,
         name: &str,
@@ -226,14 +229,14 @@ impl Bystanders for EngineBystanders {
             .map(|(key, value)| ((*key).to_owned(), Value::from(*value)))
             .collect();
         let body = json!({ "Image": image, "Cmd": ["sleep", "600"], "Labels": labels });
-        self.remember(Made::Container(name.to_owned()));
-        let made = self
+        self.remember(CreatedResource::Container(name.to_owned()));
+        let created = self
             .request("POST", format!("/containers/create?name={name}"), Some(body))
             .await?;
-        let id = made
+        let id = created
             .get("Id")
             .and_then(Value::as_str)
-            .ok_or("the engine gave no id")?
+            .ok_or("the engine returned no id")?
             .to_owned();
         self.request("POST", format!("/containers/{id}/start"), None)
             .await?;
@@ -241,7 +244,7 @@ impl Bystanders for EngineBystanders {
     }
 
     async fn add_volume(&self, name: &str) -> Result<(), String> {
-        self.remember(Made::Volume(name.to_owned()));
+        self.remember(CreatedResource::Volume(name.to_owned()));
         let body = json!({ "Name": name });
         self.request("POST", "/volumes/create".to_owned(), Some(body))
             .await
@@ -249,7 +252,7 @@ impl Bystanders for EngineBystanders {
     }
 
     async fn add_network(&self, name: &str) -> Result<(), String> {
-        self.remember(Made::Network(name.to_owned()));
+        self.remember(CreatedResource::Network(name.to_owned()));
         let body = json!({ "Name": name, "Internal": true });
         self.request("POST", "/networks/create".to_owned(), Some(body))
             .await
@@ -258,13 +261,13 @@ impl Bystanders for EngineBystanders {
 
     async fn inventory(&self) -> Result<Vec<String>, String> {
         let mut lines = Vec::new();
-        for made in self.made() {
-            let path = match &made {
-                Made::Container(_) => format!("{}/json", made.path()),
-                Made::Volume(_) | Made::Network(_) => made.path(),
+        for created in self.created() {
+            let path = match &created {
+                CreatedResource::Container(_) => format!("{}/json", created.path()),
+                CreatedResource::Volume(_) | CreatedResource::Network(_) => created.path(),
             };
             let line = match self.request("GET", path, None).await {
-                Ok(answer) => made.facts(&answer),
+                Ok(answer) => created.facts(&answer),
                 // A missing resource is a finding, not a failed inspection.
                 Err(problem) => problem,
             };
@@ -275,9 +278,9 @@ impl Bystanders for EngineBystanders {
 
     async fn remove_all(&self) -> Result<(), String> {
         let mut problems = Vec::new();
-        for made in self.made().iter().rev() {
-            match self.delete(made.removal()).await {
-                Ok(()) => self.forget(made),
+        for created in self.created().iter().rev() {
+            match self.delete(created.removal()).await {
+                Ok(()) => self.forget(created),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -299,12 +302,16 @@ mod tests {
 
     /// Starts an engine that sends these responses in turn, each after a delay, and returns the first line of
     /// each request.
-    fn engine(name: &str, answers: Vec<Vec<u8>>) -> (EngineBystanders, thread::JoinHandle<Vec<String>>) {
+    fn engine(
+        name: &str,
+        answers: Vec<Vec<u8>>,
+    ) -> (EngineUnmanagedResources, thread::JoinHandle<Vec<String>>) {
         let socket = std::env::temp_dir().join(format!("xtask-{name}-{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let bystanders = EngineBystanders::at(&format!("unix://{}", socket.display())).unwrap();
+        let unmanaged_resources =
+            EngineUnmanagedResources::at(&format!("unix://{}", socket.display())).unwrap();
         let serve = move || {
             let mut requests = Vec::new();
             for answer in answers {
@@ -323,11 +330,11 @@ mod tests {
             std::fs::remove_file(socket).unwrap();
             requests
         };
-        (bystanders, thread::spawn(serve))
+        (unmanaged_resources, thread::spawn(serve))
     }
 
-    fn accepted(listener: &UnixListener, patience: Duration) -> Option<UnixStream> {
-        let end = Instant::now() + patience;
+    fn accepted(listener: &UnixListener, max_wait: Duration) -> Option<UnixStream> {
+        let end = Instant::now() + max_wait;
         while Instant::now() < end {
             if let Ok((stream, _)) = listener.accept() {
                 stream.set_nonblocking(false).unwrap();
@@ -350,7 +357,7 @@ mod tests {
         list.push(json!({ "Names": ["/conf-1-last"] }));
         let long = Value::from(list).to_string();
         assert!(long.len() > 5 << 20);
-        let (bystanders, requests) = engine(
+        let (unmanaged_resources, requests) = engine(
             "long",
             vec![
                 answer(200, &long),
@@ -360,7 +367,7 @@ mod tests {
                 answer(200, "[]"),
             ],
         );
-        let (removed, problems) = bystanders.remove_named("conf-1-").await;
+        let (removed, problems) = unmanaged_resources.remove_named("conf-1-").await;
         assert_eq!(removed, ["container conf-1-last"]);
         assert!(
             problems.len() == 1 && problems[0].starts_with("GET /volumes: "),
@@ -372,15 +379,17 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_is_too_long_is_an_error() {
         let long = "x".repeat(MAX_ANSWER as usize);
-        let (bystanders, requests) = engine("too-long", vec![answer(200, &long)]);
-        let problem = bystanders.request("GET", "/volumes".to_owned(), None).await;
+        let (unmanaged_resources, requests) = engine("too-long", vec![answer(200, &long)]);
+        let problem = unmanaged_resources
+            .request("GET", "/volumes".to_owned(), None)
+            .await;
         assert!(problem.unwrap_err().contains("is longer than"));
         requests.join().unwrap();
     }
 
     #[tokio::test]
     async fn what_cannot_be_removed_keeps_nothing_else_from_it_and_is_tried_again() {
-        let (bystanders, requests) = engine(
+        let (unmanaged_resources, requests) = engine(
             "removal",
             vec![
                 answer(201, r#"{"Name": "a"}"#),
@@ -390,15 +399,15 @@ mod tests {
                 answer(204, ""),
             ],
         );
-        bystanders.add_volume("a").await.unwrap();
-        bystanders.add_network("b").await.unwrap();
+        unmanaged_resources.add_volume("a").await.unwrap();
+        unmanaged_resources.add_network("b").await.unwrap();
         assert_eq!(
-            bystanders.remove_all().await,
+            unmanaged_resources.remove_all().await,
             Err("DELETE /networks/b: 500 busy".to_owned())
         );
-        assert_eq!(bystanders.remove_all().await, Ok(()));
+        assert_eq!(unmanaged_resources.remove_all().await, Ok(()));
         assert_eq!(
-            bystanders.remove_all().await,
+            unmanaged_resources.remove_all().await,
             Ok(()),
             "nothing is left to ask for"
         );
@@ -415,10 +424,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_being_made_when_nobody_waited_any_more_is_removed_as_well() {
-        let (bystanders, requests) = engine("dropped", vec![answer(201, "{}"), answer(204, "")]);
-        let making = tokio::time::timeout(Duration::from_millis(10), bystanders.add_volume("a"));
+        let (unmanaged_resources, requests) = engine("dropped", vec![answer(201, "{}"), answer(204, "")]);
+        let making = tokio::time::timeout(Duration::from_millis(10), unmanaged_resources.add_volume("a"));
         assert!(making.await.is_err());
-        assert_eq!(bystanders.remove_all().await, Ok(()));
+        assert_eq!(unmanaged_resources.remove_all().await, Ok(()));
         let requests = requests.join().unwrap();
         assert_eq!(
             requests,
