@@ -159,7 +159,7 @@ impl Ctx {
 
     /// Returns the namespace of the run that no correct driver works in. It labels unmanaged resources.
     pub(crate) fn unmanaged_namespace(&self) -> String {
-        format!("{}-{FOREIGN}", self.0.shared.namespace)
+        format!("{}-{UNMANAGED}", self.0.shared.namespace)
     }
 
     async fn connect(&self, namespace: &Namespace, label: &'static str) -> CheckResult<TrackedDriver> {

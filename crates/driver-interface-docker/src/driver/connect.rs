@@ -15,7 +15,7 @@ use super::inner::{Inner, unique};
 use super::networks::NetworkUses;
 use super::task::read;
 use crate::DockerConfig;
-use crate::config::{Candidates, Wanted};
+use crate::config::{Candidates, Accepted};
 use crate::engine::{ApiVersion, Engine, VersionRecord, version};
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};
@@ -90,7 +90,7 @@ async fn choose(candidates: &Candidates) -> Result<(Address, VersionRecord)> {
     let mut first_failure = None;
     for address in &candidates.addresses {
         match version(&Wire::new(address.clone())).await {
-            Ok(version) if candidates.required == Wanted::Podman && !version.dialect().libpod => {
+            Ok(version) if candidates.accepted == Accepted::Podman && !version.dialect().libpod => {
                 let problem = format!("must be Podman, but {address} is Docker {}", version.version);
                 first_failure.get_or_insert(ConfigurationError::single("uri", "not-podman", problem).into());
             }
