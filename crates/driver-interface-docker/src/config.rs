@@ -13,7 +13,7 @@ use driver_interface_types::Namespace;
 use driver_interface_validation::ValidationPolicy;
 
 pub use deadlines::Deadlines;
-pub(crate) use detect::Candidates;
+pub(crate) use detect::{Accepted, Candidates};
 
 /// The configuration of a [`DockerDriver`](crate::DockerDriver): the engine it connects to and how it works there.
 ///

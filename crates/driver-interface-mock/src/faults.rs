@@ -73,8 +73,8 @@ impl Faults {
     /// Makes the next call of the operation fail without changing anything. If scripted twice, the next two calls
     /// fail.
     pub fn fail_next(&self, operation: Operation, error: impl Into<DriverError>) {
-        let location = lock(&self.0).next_free(operation);
-        self.add(operation, When::After(location), Failure::Instead(error.into()));
+        let position = lock(&self.0).next_free(operation);
+        self.add(operation, When::After(position), Failure::Instead(error.into()));
     }
 
     /// Makes the `n`-th call of the operation from now on fail without changing anything. The next call is number
@@ -103,10 +103,10 @@ impl Faults {
     pub fn drop_next_response(&self, operation: Operation) {
         let error = ConnectionError::new("the connection was closed before the response arrived")
             .with_effect(Effect::Unknown);
-        let location = lock(&self.0).next_free(operation);
+        let position = lock(&self.0).next_free(operation);
         self.add(
             operation,
-            When::After(location),
+            When::After(position),
             Failure::Afterwards(error.into()),
         );
     }
@@ -175,6 +175,6 @@ impl Script {
                 When::Rate(_) => None,
             })
             .collect();
-        (0..).find(|location| !taken.contains(location)).unwrap_or(0)
+        (0..).find(|position| !taken.contains(position)).unwrap_or(0)
     }
 }

@@ -62,7 +62,7 @@ async fn times(driver: &MockDockerDriver, count: usize) -> Vec<(&'static str, Du
     let session = SessionId::new("session-7").unwrap();
     let by_session = listed(ContainerFilter::default().session(session)).await;
     let by_label = listed(ContainerFilter::default().label("number", "7")).await;
-    let look_up = async |name: &'static str, found: bool| {
+    let lookup = async |name: &'static str, found: bool| {
         shortest(async || {
             for _ in 0..10 {
                 assert_eq!(driver.find_container(name).await.unwrap().is_some(), found);

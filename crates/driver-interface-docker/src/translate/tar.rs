@@ -75,8 +75,8 @@ fn now() -> u64 {
 }
 
 fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
-    for (location, byte) in block.iter_mut().skip(at).zip(bytes) {
-        *location = *byte;
+    for (slot, byte) in block.iter_mut().skip(at).zip(bytes) {
+        *slot = *byte;
     }
 }
 
@@ -89,8 +89,8 @@ fn put_number(block: &mut [u8; BLOCK], at: usize, length: usize, number: u64) {
     }
     let binary = number.to_be_bytes();
     let mut field = vec![0; length];
-    for (location, byte) in field.iter_mut().rev().zip(binary.iter().rev()) {
-        *location = *byte;
+    for (slot, byte) in field.iter_mut().rev().zip(binary.iter().rev()) {
+        *slot = *byte;
     }
     if let Some(first) = field.first_mut() {
         *first |= 0x80;

@@ -98,11 +98,8 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
             if line.has('d') {
                 return None;
             }
-            let location = from.iter().position(|other| *other == byte);
-            location
-                .and_then(|at| to.get(at).copied())
-                .or(last)
-                .or(Some(byte))
+            let index = from.iter().position(|other| *other == byte);
+            index.and_then(|at| to.get(at).copied()).or(last).or(Some(byte))
         };
         let out: Vec<u8> = chunk.into_iter().filter_map(change).collect();
         if let Err(errno) = process.stdout.write(&out).await {

@@ -56,14 +56,11 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
         }
         let mut flags = flags.chars();
         while let Some(flag) = flags.next() {
-            let location = known
+            let index = known
                 .find(flag)
                 .filter(|_| flag != ':')
                 .ok_or_else(|| arg.clone())?;
-            if !known
-                .get(location + 1..)
-                .is_some_and(|after| after.starts_with(':'))
-            {
+            if !known.get(index + 1..).is_some_and(|after| after.starts_with(':')) {
                 line.flags.insert(flag, String::new());
                 continue;
             }

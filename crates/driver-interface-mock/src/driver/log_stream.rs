@@ -58,7 +58,7 @@ impl<K: Kind> MockDriver<K> {
             let (run, follow) = match &container.phase {
                 Phase::Created => (logs.runs() + 1, options.follow),
                 Phase::Running(_) => (logs.runs(), options.follow),
-                Phase::Ended(_) => (logs.runs(), false),
+                Phase::Exited(_) => (logs.runs(), false),
             };
             let before = if follow { u64::MAX } else { logs.position() };
             let live = follow.then(|| Live {
@@ -142,7 +142,7 @@ impl Reader {
             None => true,
             Some(Phase::Created) => false,
             Some(Phase::Running(_)) => runs > self.run,
-            Some(Phase::Ended(_)) => runs >= self.run,
+            Some(Phase::Exited(_)) => runs >= self.run,
         }
     }
 

@@ -64,7 +64,7 @@ impl<K: Kind> MockDriver<K> {
                     .get(&followed.id)
                     .map(|container| &container.phase)
                 {
-                    None | Some(Phase::Ended(_)) => return Ok(()),
+                    None | Some(Phase::Exited(_)) => return Ok(()),
                     Some(Phase::Created) => {}
                     Some(Phase::Running(run)) => {
                         if *followed_run.get_or_insert(run.number) != run.number {

@@ -38,7 +38,7 @@ impl<K: Kind> MockDriver<K> {
             let container = state
                 .container(self.namespace(), id)
                 .ok_or_else(|| no_such_container(id))?;
-            if let Phase::Ended(exit) = &container.phase {
+            if let Phase::Exited(exit) = &container.phase {
                 return Ok(exit.clone());
             }
             container.changed.subscribe()

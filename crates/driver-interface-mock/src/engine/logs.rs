@@ -194,12 +194,12 @@ impl LogStore {
         };
         let old_count = usize::try_from(now_at.saturating_sub(lines.dropped)).unwrap_or(usize::MAX);
         let (mut old, mut new) = (LogText::new(options.tail), LogText::new(None));
-        let selection = lines
+        let matching = lines
             .kept
             .iter()
             .enumerate()
             .filter(|(_, line)| selected.takes(line));
-        for (index, line) in selection {
+        for (index, line) in matching {
             let text = if index < old_count { &mut old } else { &mut new };
             let chunk = LogChunk::new(line.stream, line.bytes.clone());
             text.push(&match options.timestamps {

@@ -90,7 +90,7 @@ pub(crate) struct Attachment {
 pub(crate) enum Phase {
     Created,
     Running(Run),
-    Ended(ExitInfo),
+    Exited(ExitInfo),
 }
 
 /// One run of a container, which ends when it is dropped.
@@ -225,21 +225,21 @@ impl Container {
             Phase::Created => ContainerStatus::Created,
             Phase::Running(run) if run.host.is_frozen() => ContainerStatus::Paused,
             Phase::Running(_) => ContainerStatus::Running,
-            Phase::Ended(exit) => exit.status(),
+            Phase::Exited(exit) => exit.status(),
         }
     }
 
     pub(crate) fn run(&self) -> Option<&Run> {
         match &self.phase {
             Phase::Running(run) => Some(run),
-            Phase::Created | Phase::Ended(_) => None,
+            Phase::Created | Phase::Exited(_) => None,
         }
     }
 
     pub(crate) fn run_mut(&mut self) -> Option<&mut Run> {
         match &mut self.phase {
             Phase::Running(run) => Some(run),
-            Phase::Created | Phase::Ended(_) => None,
+            Phase::Created | Phase::Exited(_) => None,
         }
     }
 
@@ -266,7 +266,7 @@ impl Container {
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {
         let exit = match &phase {
-            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Exited(exit) => Some(exit.clone()),
             Phase::Created | Phase::Running(_) => None,
         };
         self.phase = phase;
@@ -283,7 +283,7 @@ impl Container {
     pub(crate) fn end_run(&mut self, exit: ExitInfo, events: &mut EventLog) {
         self.logs.end_of_run();
         let (code, time, out_of_memory) = (exit.code, exit.finished_at, exit.oom_killed == Some(true));
-        self.set_phase(Phase::Ended(exit));
+        self.set_phase(Phase::Exited(exit));
         if out_of_memory {
             events.emit(self, EventKind::OutOfMemory, None, time);
         }
@@ -305,7 +305,7 @@ impl Container {
         instance.ip_address = self.ip_address();
         instance.started_at = self.started_at;
         instance.exit = match &self.phase {
-            Phase::Ended(exit) => Some(exit.clone()),
+            Phase::Exited(exit) => Some(exit.clone()),
             Phase::Created | Phase::Running(_) => None,
         };
         instance.labels = user_labels(&self.labels);

@@ -118,8 +118,8 @@ impl Inner {
 }
 
 fn is_attached(container: &ContainerRecord, network: &NetworkRecord) -> bool {
-    let locations = &container.network_settings.networks;
-    locations
+    let endpoints = &container.network_settings.networks;
+    endpoints
         .iter()
-        .any(|(name, location)| *name == network.name || location.network_id == network.id)
+        .any(|(name, endpoint)| *name == network.name || endpoint.network_id == network.id)
 }
