@@ -158,7 +158,7 @@ async fn changes(ctx: &Ctx, link: &Link, fault: &Fault) -> CheckResult {
         let running = ctx.ready(&ctx.script(SERVE)).await?;
         let killed = broken.kill_container(&running.id, Signal::KILL).await;
         // Engines respond before the process has exited.
-        let dead = ctx.ended(&running.id).await.is_ok();
+        let dead = ctx.exited(&running.id).await.is_ok();
         judge(ctx, "kill_container", fault, killed, dead)?;
     }
 
