@@ -251,7 +251,7 @@ fn outputs() -> Vec<Operation> {
         operation!(
             "get_container_logs",
             1,
-            |w| Some(w.ended(PRINTS).await.into()),
+            |w| Some(w.exited(PRINTS).await.into()),
             |w, s| {
                 let logs = w
                     .driver
@@ -266,7 +266,7 @@ fn outputs() -> Vec<Operation> {
         operation!(
             "stream_container_logs",
             2,
-            |w| Some(w.ended(PRINTS).await.into()),
+            |w| Some(w.exited(PRINTS).await.into()),
             |w, s| {
                 let stream = w
                     .driver

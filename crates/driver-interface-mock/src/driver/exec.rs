@@ -20,7 +20,7 @@ use crate::profile::Kind;
 /// The kept part of one output stream.
 struct Kept {
     chunks: mpsc::Receiver<Bytes>,
-    exited: bool,
+    ended: bool,
     bytes: CappedBuffer,
 }
 
@@ -46,8 +46,8 @@ impl<K: Kind> MockDriver<K> {
                 loop {
                     tokio::select! {
                         biased;
-                        () = out.take(), if !out.exited => {}
-                        () = err.take(), if !err.exited => {}
+                        () = out.take(), if !out.ended => {}
+                        () = err.take(), if !err.ended => {}
                         () = &mut typing, if !is_typed => is_typed = true,
                         outcome = &mut end => break outcome,
                     }
@@ -120,7 +120,7 @@ impl Kept {
     fn new(chunks: mpsc::Receiver<Bytes>, limit: usize) -> Self {
         Self {
             chunks,
-            exited: false,
+            ended: false,
             bytes: CappedBuffer::new(limit),
         }
     }
@@ -129,7 +129,7 @@ impl Kept {
     async fn take(&mut self) {
         match self.chunks.recv().await {
             Some(chunk) => self.bytes.push(&chunk),
-            None => self.exited = true,
+            None => self.ended = true,
         }
     }
 
