@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use driver_interface_types::{
     ContainerConfig, ContainerDriver, ContainerDriverExt, ContainerId, CreationPlan, ExecConfig, ImageRef,
-    RemoveOptions, SessionId, StopOptions, StopOutcome, VolumeConfig, WaitFor,
+    RemoveOptions, SessionId, StopOptions, StopOutcome, VolumeConfig, VolumeOwner, WaitFor,
 };
 use futures_util::FutureExt;
 
@@ -58,8 +58,9 @@ impl Stock {
         self.bench.driver.plan(config).await.unwrap()
     }
 
-    pub(super) async fn volume(&self, name: &str) -> String {
-        let config = VolumeConfig::new(format!("{}-{name}", self.bench.namespace));
+    /// Creates a volume for a service that runs as this user.
+    pub(super) async fn volume(&self, name: &str, owner: VolumeOwner) -> String {
+        let config = VolumeConfig::new(format!("{}-{name}", self.bench.namespace)).owner(owner);
         self.bench.driver.create_volume(&config).await.unwrap().name
     }
 

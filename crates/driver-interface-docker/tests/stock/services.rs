@@ -1,6 +1,8 @@
 //! Each service with each way to run it.
 
-use driver_interface_types::{ContainerConfig, ContainerId, ExecConfig, ImageInfo, SecurityOptions, WaitFor};
+use driver_interface_types::{
+    ContainerConfig, ContainerId, ExecConfig, ImageInfo, SecurityOptions, VolumeOwner, WaitFor,
+};
 
 use super::bench::{Stock, on_each_with};
 use super::recipes::{NGINX, POSTGRES, REDIS};
@@ -53,7 +55,11 @@ fn postgres_answers_queries_and_keeps_its_data_with_either_setting() {
             ("open", settings::postgres as fn(&_, &_, &_) -> ContainerConfig),
             ("hard", settings::hardened_postgres),
         ] {
-            let config = settings(&stock.session, &stock.image, &stock.volume(name).await);
+            let config = settings(
+                &stock.session,
+                &stock.image,
+                &stock.volume(name, VolumeOwner::new(999, 999)).await,
+            );
             let ready = WaitFor::exec(["pg_isready", "--quiet", "--host", "127.0.0.1"]);
             let id = stock.running(&config, &ready).await;
             query(&stock, &id, "create table kept as select 40 + 2 as number").await;
@@ -85,7 +91,11 @@ fn redis_answers_and_keeps_its_data_with_either_setting() {
             ("open", settings::redis as fn(&_, &_, &_) -> ContainerConfig),
             ("hard", settings::hardened_redis),
         ] {
-            let config = settings(&stock.session, &stock.image, &stock.volume(name).await);
+            let config = settings(
+                &stock.session,
+                &stock.image,
+                &stock.volume(name, VolumeOwner::new(999, 1000)).await,
+            );
             let cli = |words: &[&str]| ExecConfig::new([&["redis-cli"][..], words].concat());
             let ready = WaitFor::exec(["redis-cli", "ping"]);
             let id = stock.running(&config, &ready).await;
