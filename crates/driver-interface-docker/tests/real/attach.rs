@@ -50,7 +50,7 @@ fn a_plan_has_the_enforcement_of_the_engine_and_refuses_missing_volumes() {
         assert_eq!(made.warnings, plan.warnings);
         assert_eq!(made.enforcement, Some(plan.enforcement.clone()));
         if bench.is_podman() {
-            assert!(matches!(plan.enforcement.network, Enforcement::Weakened(_)));
+            assert!(matches!(plan.enforcement.sessions, Enforcement::Weakened(_)));
         }
         let paths = |plan: CreationPlan| -> Vec<String> {
             plan.refusals.into_iter().map(|refusal| refusal.path).collect()
