@@ -44,6 +44,9 @@ pub struct Check {
     pub guarantees: &'static [Guarantee],
     /// The properties an engine's containers must have for the rule to apply to it.
     pub properties: &'static [Property],
+    /// Whether the check observes what the containers' programs do. It applies only to drivers that declare
+    /// [`Property::RunsPrograms`].
+    pub programs: bool,
     /// What the environment must provide.
     pub needs: &'static [Need],
     /// The rule, in one sentence.
@@ -69,8 +72,8 @@ macro_rules! run {
 impl Check {
     const DEFAULT_LIMIT: Duration = Duration::from_secs(90);
 
-    /// Creates a check for a rule that every driver must follow. It needs the test image unless
-    /// [`without_image`](Self::without_image) is called.
+    /// Creates a check for a rule that every driver must follow. It needs the test image and its programs unless
+    /// [`without_image`](Self::without_image) or [`without_programs`](Self::without_programs) is called.
     pub const fn must(id: &'static str, statement: &'static str, run: fn(Ctx) -> CheckFuture) -> Self {
         Self {
             id,
@@ -79,6 +82,7 @@ impl Check {
             config: &[],
             guarantees: &[],
             properties: &[],
+            programs: true,
             needs: &[Need::Image],
             statement,
             rationale: "",
@@ -154,7 +158,15 @@ impl Check {
     /// Declares that the check needs no test image.
     #[must_use]
     pub const fn without_image(self) -> Self {
-        self.needs(&[])
+        self.without_programs().needs(&[])
+    }
+
+    /// Declares that the check needs the test image only to create containers from it. It does not observe what their
+    /// programs do, except that a started container runs until it is stopped.
+    #[must_use]
+    pub const fn without_programs(mut self) -> Self {
+        self.programs = false;
+        self
     }
 
     /// Sets the rationale of the rule.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use driver_interface_errors::codes;
 use driver_interface_types::{
     Capabilities, ConfigurationError, ContainerConfig, ContainerDriver, DriverError, ImageRef, Namespace,
-    Operation, RemoveOptions,
+    Operation, Property, RemoveOptions,
 };
 
 use crate::ctx::Shared;
@@ -205,6 +205,7 @@ pub(crate) async fn remove(
 pub(crate) fn obstacle(check: &Check, shared: &Shared, image: &Image) -> Option<(Outcome, String)> {
     let missing: Vec<String> = check
         .required()
+        .chain(check.programs.then(|| Property::RunsPrograms.into()))
         .filter(|capability| !shared.capabilities.supports(*capability))
         .map(|capability| capability.to_string())
         .collect();

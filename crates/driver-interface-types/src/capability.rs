@@ -110,6 +110,8 @@ text_enum!(ConfigFeature, "config feature":
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Property {
+    /// A started container runs its program. Without this, a container does nothing until it is stopped.
+    RunsPrograms,
     /// Creation and start are separate: a container stays created until it is started.
     CreatedState,
     /// A container that has exited can be started again under its id.
@@ -126,6 +128,7 @@ pub enum Property {
 }
 
 text_enum!(Property, "property":
+    RunsPrograms = "runs_programs",
     CreatedState = "created_state", RestartSameId = "restart_same_id",
     FilesWhileStopped = "files_while_stopped", LogsAcrossRuns = "logs_across_runs",
     ArchiveOwners = "archive_owners", RealProcesses = "real_processes");

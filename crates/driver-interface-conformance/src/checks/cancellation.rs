@@ -17,18 +17,21 @@ pub(super) const CHECKS: &[Check] = &[
         "cancellation/create-dropped-at-once",
         "A creation that is dropped at any of its await points leaves no container, and its name stays free.",
         run!(create_by_polls),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "cancellation/create-dropped-in-time",
         "A creation that is dropped after some milliseconds leaves no container.",
         run!(create_by_time),
     )
+    .without_programs()
     .because("engines continue a creation after their client disconnects"),
     Check::must(
         "cancellation/create-tried-again",
         "After a creation is dropped, repeating it with the same key succeeds and leaves one container.",
         run!(create_again),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "cancellation/volume-and-network",
         "A dropped creation of a volume or network leaves no volume or network.",

@@ -26,17 +26,20 @@ pub(super) const CHECKS: &[Check] = &[
         "The instance has a warning for each limit or security option that the driver does not declare.",
         run!(undeclared_limit_warns),
     )
+    .without_programs()
     .because("a limit that the engine cannot enforce must not be dropped silently"),
     Check::must(
         "capability/undeclared-limit-refused-when-strict",
         "With `Strictness::Require`, a creation whose limits or security options cannot be enforced is refused.",
         run!(undeclared_limit_strict),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "capability/declared-limits-are-accepted",
         "Declared limits and security options cause no warning; neither do limits that the config does not set.",
         run!(declared_limits),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "capability/volume-list",
         "`list_volumes` works if it is declared.",
@@ -63,6 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
         "An image that a container uses is not removed, and the container still starts.",
         run!(image_in_use),
     )
+    .without_programs()
     .requires(&[Operation::ImportImage, Operation::RemoveImage]),
 ];
 

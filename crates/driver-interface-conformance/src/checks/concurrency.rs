@@ -17,7 +17,8 @@ pub(super) const CHECKS: &[Check] = &[
         "concurrency/create-same-name",
         "Of 16 concurrent creations with one name exactly one succeeds; the others report that the name is taken.",
         run!(create_same_name),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "concurrency/create-volume",
         "Of 16 concurrent creations of one volume, by two drivers, exactly one succeeds.",

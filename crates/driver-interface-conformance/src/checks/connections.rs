@@ -65,6 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
         "Disconnecting a container that is not connected succeeds without effect.",
         run!(disconnect_twice),
     )
+    .without_programs()
     .requires(NEEDS),
     Check::must(
         "networks/internal",

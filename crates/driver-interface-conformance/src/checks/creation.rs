@@ -28,22 +28,26 @@ pub(super) const CHECKS: &[Check] = &[
         "creation/ids-are-unique",
         "Containers that are created concurrently have distinct ids and names.",
         run!(unique_ids),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/time-goes-forward",
         "The creation time of a container is not before that of an earlier one.",
         run!(creation_time),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/name-round-trip",
         "Create, get and list return the name as the config has it.",
         run!(name_round_trip),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/name-made-up",
         "A container without a configured name gets a safe, unique one and is found by it.",
         run!(generated_name),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/name-taken",
         "A taken name is refused, not retryable, and the container that has it is unchanged.",
@@ -53,12 +57,14 @@ pub(super) const CHECKS: &[Check] = &[
         "creation/config-recorded",
         "Session, image, labels and limits are returned as configured, also to another driver.",
         run!(config_recorded),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/default-limits",
         "A container without limits gets the default ones: 0.5 cores, 512 MiB memory, 1024 MiB disk, 100 processes.",
         run!(default_limits),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "creation/arguments-verbatim",
         "The program receives its arguments verbatim, without a shell.",
@@ -80,12 +86,14 @@ pub(super) const CHECKS: &[Check] = &[
         "A missing volume is refused at creation and not created.",
         run!(volume_missing),
     )
+    .without_programs()
     .because("engines create it silently and keep it when the container is removed"),
     Check::must(
         "creation/network-missing",
         "A missing network is refused at creation.",
         run!(network_missing),
     )
+    .without_programs()
     .because("one engine reports it only at start"),
 ];
 

@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
         "An image is found under every spelling of its name, with the same result for every call and driver.",
         run!(get),
     )
+    .without_programs()
     .requires(&[Operation::GetImage]),
     Check::must(
         "images/get-missing",
@@ -39,6 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
         "A filter by name selects that image only; a filter by a label that no image has selects none.",
         run!(list_filter),
     )
+    .without_programs()
     .requires(&[Operation::ListImages]),
     Check::must(
         "images/load",

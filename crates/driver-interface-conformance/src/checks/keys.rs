@@ -10,32 +10,38 @@ pub(super) const CHECKS: &[Check] = &[
         "keys/same-key-same-container",
         "A second creation with the same key and config returns the same container, also through another driver.",
         run!(same_key),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "keys/made-up-name-is-kept",
         "With a key and no name, a second creation returns the container of the first.",
         run!(no_name),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "keys/other-config-refused",
         "A known key with a different config is refused, and the container is unchanged.",
         run!(other_config),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "keys/no-key-no-sharing",
         "Every creation without a key creates a new container.",
         run!(no_key),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "keys/free-after-removal",
         "After its container is removed, a key creates a new one.",
         run!(after_removal),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "keys/concurrent",
         "Concurrent creations with one key all return the same container, and only one exists.",
         run!(concurrent),
-    ),
+    )
+    .without_programs(),
 ];
 
 async fn same_key(ctx: Ctx) -> CheckResult {

@@ -22,33 +22,39 @@ pub(super) const CHECKS: &[Check] = &[
         "listing/session",
         "A filter by session selects exactly the containers of that session.",
         run!(session),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "listing/labels-are-and-ed",
         "A container must match every label of a filter and every other criterion.",
         run!(labels_and),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "listing/labels-are-literal",
         "A label filter compares whole values literally: no wildcards or separators, and empty means empty.",
         run!(labels_literal),
     )
+    .without_programs()
     .because("one engine treats an empty value as any value"),
     Check::must(
         "listing/no-match",
         "A filter without matches returns an empty list, not an error.",
         run!(no_match),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "listing/order",
         "A list is ordered by creation time.",
         run!(order),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "listing/agrees-with-get",
         "Each entry of a list equals the result of `get_container`.",
         run!(agrees),
-    ),
+    )
+    .without_programs(),
 ];
 
 fn names(mut containers: Vec<driver_interface_types::ContainerInstance>) -> Vec<String> {

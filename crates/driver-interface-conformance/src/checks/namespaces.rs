@@ -18,7 +18,8 @@ pub(super) const CHECKS: &[Check] = &[
         "namespaces/volumes-and-networks-apart",
         "A driver neither sees, uses nor removes volumes and networks of another namespace.",
         run!(volumes_and_networks),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "namespaces/counts-apart",
         "The counts of a health check exclude other namespaces.",
@@ -28,7 +29,8 @@ pub(super) const CHECKS: &[Check] = &[
         "namespaces/sessions-apart",
         "`remove_session` does not affect the session of that name in another namespace.",
         run!(sessions),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "namespaces/bystanders-untouched",
         "No operation finds unmanaged resources, and the clean-up of a session leaves them unchanged.",

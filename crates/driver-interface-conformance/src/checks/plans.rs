@@ -18,6 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         "The plan of a valid config has no refusals, and its config has all configured values.",
         run!(accepted),
     )
+    .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/refusals",
@@ -38,18 +39,21 @@ pub(super) const CHECKS: &[Check] = &[
         "A plan creates nothing, pulls no image and reserves neither the name nor the operation key.",
         run!(no_side_effects),
     )
+    .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/matches-creation",
         "The warnings of a creation match its plan, and so does the enforcement that the instance reports.",
         run!(matches),
     )
+    .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/strictness",
         "With `Strictness::Require`, warnings become refusals, exactly where the creation refuses.",
         run!(strictness),
     )
+    .without_programs()
     .requires(NEEDS),
     Check::must(
         "plan/image",

@@ -31,7 +31,8 @@ pub(super) const CHECKS: &[Check] = &[
         "removal/twice",
         "A second removal is \"not found\", with and without force.",
         run!(twice),
-    ),
+    )
+    .without_programs(),
     Check::must(
         "removal/gone-everywhere",
         "When a removal returns, no reader or operation finds the container, and its name is free.",
