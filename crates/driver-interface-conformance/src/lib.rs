@@ -44,6 +44,6 @@ pub use report::{
 };
 pub use runner::{RunError, run, run_checks};
 pub use sweep::sweep;
-pub use target::{UnmanagedResources, Target, target_fn};
+pub use target::{Target, UnmanagedResources, target_fn};
 pub use tracked::TrackedDriver;
 pub use verdict::DriverVerdict;

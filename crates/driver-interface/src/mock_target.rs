@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use driver_interface_conformance::{UnmanagedResources, Target};
+use driver_interface_conformance::{Target, UnmanagedResources};
 use driver_interface_mock::{MockDockerDriver, MockEngine, MockLocalDriver};
 use driver_interface_types::{ContainerDriver, ImageRef, Namespace, Result};
 

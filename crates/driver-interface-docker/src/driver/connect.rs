@@ -15,7 +15,7 @@ use super::inner::{Inner, unique};
 use super::networks::NetworkUses;
 use super::task::read;
 use crate::DockerConfig;
-use crate::config::{Candidates, Accepted};
+use crate::config::{Accepted, Candidates};
 use crate::engine::{ApiVersion, Engine, VersionRecord, version};
 use crate::translate::capabilities::EngineFeatures;
 use crate::translate::errors::{self, Operation};

@@ -99,10 +99,7 @@ pub(crate) async fn tr(process: MockProcess) -> u8 {
                 return None;
             }
             let index = from.iter().position(|other| *other == byte);
-            index
-                .and_then(|at| to.get(at).copied())
-                .or(last)
-                .or(Some(byte))
+            index.and_then(|at| to.get(at).copied()).or(last).or(Some(byte))
         };
         let out: Vec<u8> = chunk.into_iter().filter_map(change).collect();
         if let Err(errno) = process.stdout.write(&out).await {

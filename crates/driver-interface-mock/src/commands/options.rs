@@ -60,10 +60,7 @@ fn parse(args: &[String], known: &str) -> Result<Line, String> {
                 .find(flag)
                 .filter(|_| flag != ':')
                 .ok_or_else(|| arg.clone())?;
-            if !known
-                .get(index + 1..)
-                .is_some_and(|after| after.starts_with(':'))
-            {
+            if !known.get(index + 1..).is_some_and(|after| after.starts_with(':')) {
                 line.flags.insert(flag, String::new());
                 continue;
             }

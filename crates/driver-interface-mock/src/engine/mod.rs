@@ -29,7 +29,7 @@ pub(crate) use exec::{Exec, ExecProblem, ExecRequest};
 pub(crate) use images::{IDLE, Image, PullRefusal};
 pub use inspect::EngineObject;
 pub(crate) use load::read_images;
-pub(crate) use logs::{LogStore, Next, LogSelection};
+pub(crate) use logs::{LogSelection, LogStore, Next};
 pub(crate) use names::address_of;
 pub(crate) use run::StartProblem;
 pub(crate) use state::{Attachment, Changes, Container, Phase, Run, State, new_network, new_volume};
