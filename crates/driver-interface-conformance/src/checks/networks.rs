@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
         run!(apart),
     )
     .because(
-        "The check runs alone, because Docker Engine removes and restores its isolation rule whenever it \
+        "the check runs alone, because Docker Engine removes and restores its isolation rule whenever it \
      creates a network, and packets pass in between.",
     )
     .exclusive()
