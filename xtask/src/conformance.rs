@@ -308,7 +308,7 @@ fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
         .spawn(move || {
             runtime.block_on(async {
                 if tokio::signal::ctrl_c().await.is_ok() {
-                    anstream::eprintln!("\ninterrupted: cleaning up; once more to leave at once");
+                    anstream::eprintln!("\ninterrupted: cleaning up; press again to exit immediately");
                     cancellation.cancel();
                 }
                 if tokio::signal::ctrl_c().await.is_ok() {

@@ -257,7 +257,7 @@ fn wait_for<T: Send + 'static>(handle: &Handle, work: impl Future<Output = T> + 
 /// Handles interrupts: the first ends the running checks and cleans up, and a second ends the program.
 async fn on_interrupt(cancellation: Cancellation) {
     interrupt().await;
-    eprintln!("interrupted: cleaning up; once more to leave at once");
+    eprintln!("interrupted: cleaning up; press again to exit immediately");
     cancellation.cancel();
     interrupt().await;
     std::process::exit(INTERRUPTED);

@@ -168,12 +168,12 @@ async fn a_panic_in_the_clean_up_is_told_and_loses_no_report() {
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_panics_before_and_after_the_checks_is_told_and_loses_no_report() {
     for (operation, reported) in [
+        ("name", "reading its name and version: the driver panicked: oops"),
         (
-            "name",
-            "asked for its name and version, the driver panicked: oops",
+            "capabilities",
+            "reading its capabilities: the driver panicked: oops",
         ),
-        ("capabilities", "asked what it can do, the driver panicked: oops"),
-        ("health_check", "asked for its health, the driver panicked: oops"),
+        ("health_check", "checking its health: the driver panicked: oops"),
         (
             "list_containers",
             "its containers could not be listed: the driver panicked: oops",
@@ -328,7 +328,7 @@ async fn a_check_that_blocks_its_thread_does_not_hold_up_the_run() {
     let report = report.unwrap();
     assert_eq!((report.summary.timed_out, report.summary.passed), (1, 1));
     assert!(
-        tells(&report, &["b/blocks: the check goes on"]),
+        tells(&report, &["b/blocks: the check is still running"]),
         "{:?}",
         report.leaks
     );

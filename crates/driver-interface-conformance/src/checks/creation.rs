@@ -279,7 +279,7 @@ async fn arguments(ctx: Ctx) -> CheckResult {
     ];
     let config = ctx.program(std::iter::once("echo").chain(words));
     let (_, logs) = ctx.finished(&config).await?;
-    ctx.equal("what `echo` was given", logs, format!("{}\n", words.join(" ")))
+    ctx.equal("words received by `echo`", logs, format!("{}\n", words.join(" ")))
 }
 
 async fn environment(ctx: Ctx) -> CheckResult {

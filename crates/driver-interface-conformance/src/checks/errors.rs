@@ -38,8 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::must(
         "errors/hints",
-        "Well-known causes have their hint: a program that is missing or cannot be executed, a name that is taken, a \
-         container that still runs.",
+        "Well-known causes have a hint: a missing or not executable program, a taken name, a running container.",
         run!(hints),
     ),
     Check::must(

@@ -68,8 +68,8 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(READ_AND_WRITE),
     Check::must(
         "files/error-kinds",
-        "What fails has the kind of its cause: absent, a directory, no directory, too large, too long a name; only what is \
-         absent is not found.",
+        "A file error has the kind of its cause: missing, directory, not a directory, too large, name too \
+         long. Only a missing file is not found.",
         run!(error_kinds),
     )
     .requires(READ_AND_WRITE),
@@ -85,7 +85,8 @@ pub(super) const CHECKS: &[Check] = &[
         "Symbolic links are followed inside the container and never lead to the host's files.",
         run!(links),
     )
-    .requires(&[Operation::ReadFile, Operation::ReadFileStream]).properties(&[Property::RealProcesses]),
+    .requires(&[Operation::ReadFile, Operation::ReadFileStream])
+    .properties(&[Property::RealProcesses]),
 ];
 
 pub(super) fn path(text: &str) -> CheckResult<ContainerPath> {

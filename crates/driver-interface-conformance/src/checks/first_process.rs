@@ -14,8 +14,8 @@ const NEEDS: &[ConfigFeature] = &[ConfigFeature::ProcessSetup];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "lifecycle/first-process/outlives-the-stop-signal",
-        "Without an init process, a program that does not handle the stop signal is killed when its grace is over: \
-         137.",
+        "Without an init process, a program that does not handle the stop signal is killed after the grace \
+         period, with exit code 137.",
         run!(outlives),
     )
     .because("the kernel does not deliver signals to PID 1 that it does not handle")
@@ -28,8 +28,8 @@ pub(super) const CHECKS: &[Check] = &[
     .config(NEEDS),
     Check::must(
         "lifecycle/first-process/init-lets-signals-end-it",
-        "Behind an init process, the stop signal ends a program that does not handle it: 143, long before the grace is \
-         over.",
+        "With an init process, the stop signal terminates a program that does not handle it, with exit code \
+         143, long before the grace period is over.",
         run!(behind_init),
     )
     .config(NEEDS),

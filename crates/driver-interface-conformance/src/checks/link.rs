@@ -20,8 +20,8 @@ const NEEDS: &[Need] = &[Need::Image, Need::Link];
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
         "link/lost-answer-is-not-denied",
-        "A change whose answer is lost, cut off or replaced by an error page is never reported as not applied if the \
-         engine applied it.",
+        "A change that the engine applied is never reported as not applied if its response is lost, \
+         truncated or replaced by an error page.",
         run!(lost_answers),
     )
     .because("a caller repeats an operation that is reported as not applied")

@@ -44,11 +44,12 @@ pub(super) const CHECKS: &[Check] = &[
         run!(apart),
     )
     .because(
-        "It runs alone: each time Docker Engine makes a network it takes its isolation rule out and puts it back, \
-         and what is sent in those milliseconds passes.",
+        "the check runs alone, because Docker Engine removes and restores its isolation rule whenever it \
+     creates a network, and packets pass in between.",
     )
     .exclusive()
-    .guarantees(&[Guarantee::Network]).properties(&[Property::RealProcesses]),
+    .guarantees(&[Guarantee::Network])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "networks/none",
         "A container without a network has only the loopback interface.",
@@ -60,7 +61,8 @@ pub(super) const CHECKS: &[Check] = &[
         "On the default network, containers of different sessions cannot reach each other.",
         run!(sessions_apart),
     )
-    .guarantees(&[Guarantee::Sessions]).properties(&[Property::RealProcesses]),
+    .guarantees(&[Guarantee::Sessions])
+    .properties(&[Property::RealProcesses]),
 ];
 
 const PORT: u16 = 7070;

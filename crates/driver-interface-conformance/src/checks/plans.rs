@@ -57,8 +57,8 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(NEEDS),
     Check::must(
         "plan/image",
-        "A plan has the user, entrypoint, command and volumes of an image that is there, and advice for those that \
-         the config does not suit.",
+        "A plan has the user, entrypoint, command and volumes of a local image, and advice for images that \
+         do not fit the config.",
         run!(image),
     )
     .requires(&[Operation::Plan, Operation::LoadImage])

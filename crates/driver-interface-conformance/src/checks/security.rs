@@ -26,9 +26,13 @@ pub(super) const CHECKS: &[Check] = &[
     )
     .guarantees(&[Guarantee::NoNewPrivileges])
     .properties(&[Property::RealProcesses]),
-    Check::must("security/seccomp", "System calls are filtered by seccomp.", run!(seccomp))
-        .guarantees(&[Guarantee::Seccomp])
-        .properties(&[Property::RealProcesses]),
+    Check::must(
+        "security/seccomp",
+        "System calls are filtered by seccomp.",
+        run!(seccomp),
+    )
+    .guarantees(&[Guarantee::Seccomp])
+    .properties(&[Property::RealProcesses]),
     Check::must(
         "security/user",
         "The main process runs as the configured user, by default 1000:1000, without supplementary groups.",
@@ -38,8 +42,8 @@ pub(super) const CHECKS: &[Check] = &[
     .properties(&[Property::RealProcesses]),
     Check::must(
         "security/compatible",
-        "With `SecurityOptions::compatible()`, the image's own user runs with exactly the preset's capabilities, \
-         without new privileges, and can write to the root file system.",
+        "With `SecurityOptions::compatible()`, the image's user runs with exactly the preset's \
+         capabilities, cannot gain privileges, and can write to the root file system.",
         run!(compatible),
     )
     .requires(&[Operation::GetImage])

@@ -40,8 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::Exec]),
     Check::must(
         "times/logs-within-a-second",
-        "`since` and `until` between two lines of one second split there; where the engine records whole seconds, \
-         no line is lost.",
+        "`since` and `until` separate two lines of one second. If the engine records whole seconds, no line is lost.",
         run!(logs_within_a_second),
     ),
     Check::should(

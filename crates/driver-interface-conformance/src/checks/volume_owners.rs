@@ -18,8 +18,8 @@ pub(super) const CHECKS: &[Check] = &[
     .config(&[ConfigFeature::VolumeOwner]),
     Check::must(
         "volumes/owner",
-        "A volume belongs to the owner of its config: that user can write, and the default user cannot. A driver \
-         that cannot set owners refuses such a config and creates nothing.",
+        "The configured owner of a volume can write to it, and the default user cannot. A driver that \
+         cannot set owners refuses such a config and creates nothing.",
         run!(owner),
     ),
     Check::must(

@@ -465,5 +465,5 @@ async fn what_it_created(inside: &Inside, filter: &ContainerFilter) -> Result<Ve
 
 /// Returns the key of an entry that only one driver of the target uses for a container.
 fn own(inside: &Inside, id: &ContainerId) -> String {
-    format!("{:p} made {id}", Arc::as_ptr(&inside.driver))
+    format!("{:p} created {id}", Arc::as_ptr(&inside.driver))
 }
