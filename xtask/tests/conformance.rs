@@ -72,7 +72,7 @@ fn without_an_engine_the_mocks_are_checked_and_the_absence_is_told() {
         "{text}"
     );
     assert!(!text.contains('\u{1b}'), "no colours without a terminal");
-    assert!(run.file("report.json").contains("\"schemaVersion\": 1"));
+    assert!(run.file("report.json").contains("\"schemaVersion\": 2"));
     assert!(run.file("junit.xml").contains("<testsuites"));
     assert!(run.file("report.html").starts_with("<!doctype html>"));
     assert!(

@@ -5,12 +5,12 @@
 //! connections upgraded to byte streams.
 //!
 //! ```no_run
-//! use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Place, Rule};
+//! use driver_interface_conformance::proxy::{Break, Fault, FaultProxy, Position, Rule};
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let proxy = FaultProxy::start("unix:///var/run/docker.sock")?;
 //! // … connect a driver to `proxy.uri()` and create a container …
-//! let lost = Fault::Break(Place::BeforeAnswer, Break::Fin);
+//! let lost = Fault::Break(Position::BeforeResponse, Break::Fin);
 //! let rule = proxy.inject(Rule::on("POST */start").times(1).fault(lost));
 //! // … start the container: the engine starts it, and the driver does not learn of it …
 //! assert_eq!(rule.hits(), 1);

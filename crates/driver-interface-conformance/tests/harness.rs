@@ -247,7 +247,7 @@ fn a_declared_deviation_is_ignored_until_it_passes_or_expires() {
         (
             "mine/passes",
             "1.0.0",
-            "it passed, but is declared to deviate: acme#1",
+            "it passed, but a deviation is declared: acme#1",
         ),
     ] {
         let (well, printed) = run_with(declared(check, until), check, &[]);

@@ -91,6 +91,7 @@ fn answered(kind: Kind) -> &'static [&'static str] {
             "is_container_healthy",
             "get_image",
             "unpause_container",
+            "plan",
         ],
     }
 }

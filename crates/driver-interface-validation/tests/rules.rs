@@ -290,8 +290,8 @@ fn volumes_and_networks_are_checked_to_the_last_field() {
         ("labels[\"a=b\"]", codes::INVALID_CHARACTER),
         ("name", codes::INVALID_NAME),
         ("options[\"a=b\"]", codes::FORBIDDEN_OPTION),
-        ("owner.uid", codes::OUT_OF_RANGE),
         ("owner.gid", codes::OUT_OF_RANGE),
+        ("owner.uid", codes::OUT_OF_RANGE),
         ("sessionId", codes::INVALID_NAME),
     ]
     .map(|(path, code)| (path.to_owned(), code.to_owned()));

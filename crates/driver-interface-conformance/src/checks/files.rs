@@ -229,6 +229,7 @@ async fn no_such_file(ctx: Ctx) -> CheckResult {
 }
 
 async fn directory(ctx: Ctx) -> CheckResult {
+    const STILL: &str = "still a directory";
     let created = ctx.driver().create_container(&writable(&ctx, "true")).await?;
     for at in ["/home", "/"] {
         let result = ctx
@@ -242,11 +243,11 @@ async fn directory(ctx: Ctx) -> CheckResult {
             .await;
         ctx.refused(format!("writing {at}"), result, &[codes::FILE_SYSTEM_ERROR])?;
     }
-    write(&ctx, &created.id, "/home/file", "still a directory").await?;
+    write(&ctx, &created.id, "/home/file", STILL).await?;
     ctx.equal(
         "a file in it",
         read(&ctx, &created.id, "/home/file").await?.len(),
-        14,
+        STILL.len(),
     )
 }
 

@@ -9,9 +9,9 @@ use super::Fault;
 /// A set of requests and the fault injected into them.
 ///
 /// ```
-/// use driver_interface_conformance::proxy::{Break, Fault, Place, Rule};
+/// use driver_interface_conformance::proxy::{Break, Fault, Position, Rule};
 ///
-/// let rule = Rule::on("POST */start").times(1).fault(Fault::Break(Place::BeforeAnswer, Break::Fin));
+/// let rule = Rule::on("POST */start").times(1).fault(Fault::Break(Position::BeforeResponse, Break::Fin));
 /// assert_eq!(
 ///     rule.to_string(),
 ///     "POST */start: cut (FIN) before the answer, after the engine acted"

@@ -399,7 +399,7 @@ fn json_is_read_back_as_it_was() {
     let back: Report = serde_json::from_str(&text).unwrap();
     assert_eq!(back, report);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(value["schemaVersion"], 1);
+    assert_eq!(value["schemaVersion"], 2);
     assert_eq!(value["drivers"][1]["checks"][0]["durationMs"], 1500);
     assert_eq!(value["drivers"][1]["summary"]["mustFailed"], 2);
     assert_eq!(value["notRun"][0]["uri"], "absent:");

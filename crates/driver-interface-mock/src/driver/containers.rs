@@ -105,8 +105,12 @@ impl<K: Kind> MockDriver<K> {
                 .iter()
                 .map(|(key, value)| (key.as_str(), value.as_str()));
             let required: Vec<(&str, &str)> = session.into_iter().chain(labels).collect();
-            let own = state.labelled(self.namespace(), &required).into_iter();
+            let own = match &filter.name {
+                Some(name) => state.named(self.namespace(), name).into_iter().collect(),
+                None => state.labelled(self.namespace(), &required),
+            };
             let found = own
+                .into_iter()
                 .filter_map(Container::instance)
                 .filter(|container| filter.matches(container));
             Ok(found.collect())

@@ -11,9 +11,12 @@ use tokio::time::timeout;
 use super::containers::no_such_container;
 use super::{Call, MockDriver};
 use crate::Operation;
-use crate::engine::{Changes, Run};
+use crate::engine::{Changes, Container, Run};
 use crate::process::{Entry, Signal};
 use crate::profile::Kind;
+
+/// The exit code of a main process that was killed.
+const KILLED: i64 = 137;
 
 /// The run to be stopped.
 struct Target {
@@ -61,7 +64,7 @@ impl<K: Kind> MockDriver<K> {
             target.main.send(target.stop_signal);
             self.thaw(&target);
             if let Ok(over) = timeout(grace, self.over(&mut target)).await {
-                return over.map(|()| StopOutcome::Stopped);
+                return over.map(|()| self.outcome(&target.id));
             }
             if !options.force {
                 let message = format!("it was still running {grace:?} after the stop signal");
@@ -72,6 +75,16 @@ impl<K: Kind> MockDriver<K> {
         }
         target.main.send(Signal::Kill);
         self.over(&mut target).await.map(|()| StopOutcome::Killed)
+    }
+
+    /// Returns how a stopped container exited: another call may have killed it.
+    fn outcome(&self, id: &ContainerId) -> StopOutcome {
+        let state = self.core.engine.state();
+        let container = state.containers.get(id).and_then(Container::instance);
+        match container.and_then(|container| container.exit_code()) {
+            Some(KILLED) => StopOutcome::Killed,
+            _ => StopOutcome::Stopped,
+        }
     }
 
     /// Unpauses a paused run so that it can handle the signal.

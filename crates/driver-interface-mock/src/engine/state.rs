@@ -169,6 +169,12 @@ impl State {
         found.filter(|container| belongs(&container.labels, namespace))
     }
 
+    /// Finds a container of a namespace by its name.
+    pub(crate) fn named(&self, namespace: &Namespace, name: &str) -> Option<&Container> {
+        let found = self.containers.named(name);
+        found.filter(|container| belongs(&container.labels, namespace))
+    }
+
     /// Returns the containers of a namespace with these labels, in the order of their creation.
     pub(crate) fn labelled(&self, namespace: &Namespace, labels: &[(&str, &str)]) -> Vec<&Container> {
         let required = [&selector(namespace), labels].concat();
