@@ -139,7 +139,7 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
     }
     sleep(Duration::from_secs(4)).await;
     let began = ctx
-        .reported(&running.id, "touch /tmp/starts; cat /tmp/starts")
+        .output_of(&running.id, "touch /tmp/starts; cat /tmp/starts")
         .await?;
     let mut once: Vec<&str> = began.lines().collect();
     once.sort_unstable();
@@ -150,7 +150,7 @@ async fn exec_detached(ctx: Ctx) -> CheckResult {
         "the control: one that is not dropped",
         Duration::from_secs(20),
         || async {
-            let now = ctx.reported(&running.id, "cat /tmp/starts").await?;
+            let now = ctx.output_of(&running.id, "cat /tmp/starts").await?;
             Ok(if now == format!("{began}100\n") {
                 Ok(())
             } else {
