@@ -11,14 +11,23 @@ use crate::wire::EngineError;
 impl Inner {
     /// Returns the container with exactly that id, if this namespace created it.
     pub(super) async fn find_container(&self, requested: &str) -> Result<Option<ContainerRecord>> {
+        let found = self.find_own(requested).await?;
+        Ok(found.filter(|record| record.id == requested))
+    }
+
+    /// Returns the container with exactly that name, if this namespace created it.
+    pub(super) async fn find_named(&self, name: &str) -> Result<Option<ContainerRecord>> {
+        let found = self.find_own(name).await?;
+        Ok(found.filter(|record| record.plain_name() == name))
+    }
+
+    /// Returns the container that the engine finds, if this namespace created it. Engines also accept prefixes.
+    async fn find_own(&self, requested: &str) -> Result<Option<ContainerRecord>> {
         const OPERATION: Operation = Operation::InspectContainer;
         match self.engine.inspect_container(requested).await {
             Ok(record) => {
-                let name = record.plain_name();
-                if record.id != requested || !owns_container(&self.ownership, name, &record.config.labels) {
-                    return Ok(None);
-                }
-                Ok(Some(record))
+                let is_own = owns_container(&self.ownership, record.plain_name(), &record.config.labels);
+                Ok(Some(record).filter(|_| is_own))
             }
             Err(EngineError::Refused(refusal)) if cause(OPERATION, &refusal) == Cause::NotFound => Ok(None),
             Err(failure) => Err(self.error(OPERATION, requested, failure)),

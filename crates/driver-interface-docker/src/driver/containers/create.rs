@@ -262,7 +262,7 @@ impl Inner {
                 break;
             }
             sleep(Duration::from_millis(pause)).await;
-            let Some(record) = self.find_container(name).await? else {
+            let Some(record) = self.find_named(name).await? else {
                 continue;
             };
             if key.is_on(&record.config.labels) {

@@ -89,7 +89,7 @@ impl Inner {
     /// created.
     async fn remove_lost(&self, name: &str, key: &CreationKey) {
         repeat_until(|| async {
-            let Ok(Some(record)) = self.find_container(name).await else {
+            let Ok(Some(record)) = self.find_named(name).await else {
                 return false;
             };
             !key.is_on(&record.config.labels)
