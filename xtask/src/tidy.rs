@@ -122,7 +122,7 @@ const LONGEST_FILE: usize = 800;
 /// Files that may exceed the length limit, and why they cannot be split.
 const LONGER_FILES: &[(&str, usize)] = &[
     // A trait is a single block, and the docs of its methods are the contract.
-    ("crates/driver-interface-types/src/driver.rs", 1250),
+    ("crates/driver-interface-types/src/driver.rs", 1280),
 ];
 
 /// Checks every rule and reports all violations together.
