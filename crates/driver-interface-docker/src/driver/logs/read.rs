@@ -104,7 +104,7 @@ impl Reader<'_> {
             Err(Stopped::Engine(failure)) if self.options.follow && self.is_removal(&id, &failure).await => {
                 Ok(())
             }
-            done => self.into_result(done, ()),
+            done => self.outcome_of(done, ()),
         }
     }
 
@@ -131,10 +131,10 @@ impl Reader<'_> {
             give(sink, chunks.finish()).await
         };
         let done = done.await;
-        self.into_result(done, came)
+        self.outcome_of(done, came)
     }
 
-    fn into_result<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
+    fn outcome_of<T>(&self, done: Result<(), Stopped>, value: T) -> Result<T, DriverError> {
         match done {
             Ok(()) | Err(Stopped::Left) => Ok(value),
             Err(Stopped::Failed(error)) => Err(error),
