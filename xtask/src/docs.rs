@@ -38,7 +38,8 @@ pub(crate) fn generated(root: &Path, checks: &[Check]) -> Result<Vec<(PathBuf, S
     let table = capabilities(&results).with_context(|| format!("{RESULTS} has no table of capabilities"))?;
     let readme = read(root, "README.md")?;
     let old = capabilities(&readme).context("README.md has no table of capabilities")?;
-    files.push((PathBuf::from("README.md"), readme.replacen(old, table, 1)));
+    let [old, new] = [old, table].map(|table| format!("{BEGIN}{table}{END}"));
+    files.push((PathBuf::from("README.md"), readme.replacen(&old, &new, 1)));
     Ok(files)
 }
 

@@ -33,7 +33,7 @@ async fn count(driver: &dyn ContainerDriver, id: &ContainerId, name: &str) -> us
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_command_gets_input_environment_folder_and_user() {
+async fn a_command_gets_input_environment_directory_and_user() {
     let driver = instant_driver();
     let id = ready(&driver, &server().env("A", "container").env("B", "container")).await;
     let config = ExecConfig::shell("cat; echo $A $B; pwd; id -u; id -g")

@@ -116,7 +116,7 @@ async fn exit_codes_become_the_status_of_the_contract() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bystander_is_neither_listed_nor_touched_whatever_its_labels() {
+async fn an_unmanaged_container_is_neither_listed_nor_touched_whatever_its_labels() {
     let driver = instant_driver();
     let labels = [("io.driver-interface.namespace", "default"), ("team", "core")];
     let id = driver

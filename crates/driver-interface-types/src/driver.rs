@@ -185,7 +185,7 @@ pub trait ContainerDriver: Send + Sync + Debug + 'static {
     ///
     /// # Conformance
     /// `lifecycle/state/*`, `lifecycle/exit/*`, `errors/not-found/get-container`, `errors/prefix-is-not-an-id`,
-    /// `errors/name-is-an-id`
+    /// `errors/name-is-no-id`
     async fn get_container(&self, id: &ContainerId) -> Result<Option<ContainerInstance>>;
 
     /// Lists the containers that match a filter, in every status, sorted by creation time, then id.

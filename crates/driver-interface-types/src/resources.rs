@@ -35,7 +35,7 @@ pub struct ResourceLimits {
     #[cfg_attr(feature = "schema", garde(custom(one(within(rules::MEMORY)))), schemars(transform = json::within(rules::MEMORY)))]
     pub memory: u64,
     /// The disk limit in MiB for the container's writable layer; `None` for no limit. The storage of most engines
-    /// has no quotas: see [`Capability::DiskLimit`](crate::Capability::DiskLimit).
+    /// has no quotas: see [`Guarantee::Disk`](crate::Guarantee::Disk).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", garde(inner(custom(one(within(rules::DISK))))), schemars(transform = json::within(rules::DISK)))]
     pub disk: Option<u64>,

@@ -53,8 +53,7 @@ pub(super) const CHECKS: &[Check] = &[
         "listing/agrees-with-get",
         "Each entry of a list equals the result of `get_container`.",
         run!(agrees),
-    )
-    .without_programs(),
+    ),
 ];
 
 fn names(mut containers: Vec<driver_interface_types::ContainerInstance>) -> Vec<String> {

@@ -56,7 +56,7 @@ fn a_plan_has_the_enforcement_of_the_engine_and_refuses_missing_volumes() {
             plan.refusals.into_iter().map(|refusal| refusal.path).collect()
         };
         let mut bad = config.cpu(-1.0).mount(VolumeMount::volume("nonesuch", "/data"));
-        // The driver validates a config before it looks up volumes.
+        // The driver validates a config before it inspects volumes.
         assert_eq!(paths(bench.driver.plan(&bad).await.unwrap()), ["resources.cpu"]);
         bad.resources.cpu = 1.0;
         assert_eq!(
