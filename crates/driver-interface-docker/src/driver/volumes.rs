@@ -34,6 +34,9 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
     .map(Rollback::keep)
 }
 
+/// How many times to remove a volume whose helpers may still be appearing.
+const REMOVALS: u32 = 3;
+
 impl Inner {
     async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
         let operation = unique();
@@ -152,11 +155,19 @@ impl Inner {
 
     pub(super) async fn remove_volume(self: Arc<Self>, asked: String) -> Result<()> {
         let volume = self.volume(&asked).await?;
-        // A process that was killed while it created the volume has left them.
-        self.remove_helpers(&volume.name)
-            .await
-            .map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))?;
-        let removed = self.engine.remove_volume(&volume.name).await;
+        let mut tries = 0;
+        let removed = loop {
+            tries += 1;
+            // A process that was killed while it created the volume has left them, and the engine may only create one
+            // now, so that the volume is in use.
+            self.remove_helpers(&volume.name)
+                .await
+                .map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))?;
+            match self.engine.remove_volume(&volume.name).await {
+                Err(EngineError::Refused(refusal)) if refusal.status == 409 && tries < REMOVALS => {}
+                removed => break removed,
+            }
+        };
         removed.map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))
     }
 }
