@@ -93,7 +93,7 @@ pub(crate) fn main() -> Result<ExitCode> {
         for step in DYNAMIC {
             results.push(timed(root, step, &required, &mut second)?);
             if step.0 == CONFORMANCE && !required.is_empty() {
-                second.not_run.extend(stale_capabilities(root)?);
+                second.notices.extend(stale_capabilities(root)?);
             }
         }
         results.extend(disk_limits(root, &required, &state, &mut second)?);
@@ -330,6 +330,9 @@ fn summary(results: &[(&str, bool, Duration)], second: &again::Verdict) {
     }
     for what in &second.not_run {
         println!(" not run  {what}");
+    }
+    for what in &second.notices {
+        println!("  NOTICE  {what}");
     }
     for what in &second.flaky {
         println!(" FLAKY  failed, then passed alone: {what}");

@@ -21,6 +21,8 @@ pub(super) struct Verdict {
     pub(super) flaky: Vec<String>,
     /// What this machine cannot run, and why.
     pub(super) not_run: Vec<String>,
+    /// What needs attention, but is no failure.
+    pub(super) notices: Vec<String>,
 }
 
 impl Verdict {

@@ -11,7 +11,7 @@ use driver_interface_types::{ResourceFilter, Volume, VolumeConfig, VolumeOwner, 
 use driver_interface_validation::validate_volume_config;
 
 use super::inner::{Inner, unique};
-use super::task::{change, located};
+use super::task::change;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::labels::{self, to_map};
 use crate::translate::records::VolumeRecord;
@@ -21,10 +21,6 @@ use crate::wire::EngineError;
 const CREATE: &str = "create_volume";
 
 pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result<Volume> {
-    validate_volume_config(config).map_err(|error| located(error.into(), CREATE))?;
-    config
-        .require(&driver.features.capabilities)
-        .map_err(|error| located(error.into(), CREATE))?;
     change(
         CREATE,
         driver.deadlines.create,
@@ -34,11 +30,10 @@ pub(super) async fn create(driver: &Arc<Inner>, config: &VolumeConfig) -> Result
     .map(Rollback::keep)
 }
 
-/// How many times to remove a volume whose helpers may still be appearing.
-const REMOVALS: u32 = 3;
-
 impl Inner {
     async fn make_volume(self: Arc<Self>, config: VolumeConfig) -> Result<Rollback<Volume>> {
+        validate_volume_config(&config)?;
+        config.require(&self.features.capabilities)?;
         let operation = unique();
         let owner = config.effective_owner();
         let options = owner.and_then(|owner| self.engine.dialect().volume_options(owner));
@@ -126,7 +121,7 @@ impl Inner {
                     .get(label::OPERATION)
                     .is_some_and(|made_by| made_by == operation) =>
             {
-                self.remove_helpers(name).await.is_ok() && self.engine.remove_volume(name).await.is_ok()
+                self.remove_volume_and_helpers(name).await.is_ok()
             }
             _ => false,
         }
@@ -155,19 +150,7 @@ impl Inner {
 
     pub(super) async fn remove_volume(self: Arc<Self>, asked: String) -> Result<()> {
         let volume = self.volume(&asked).await?;
-        let mut tries = 0;
-        let removed = loop {
-            tries += 1;
-            // A process that was killed while it created the volume has left them, and the engine may only create one
-            // now, so that the volume is in use.
-            self.remove_helpers(&volume.name)
-                .await
-                .map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))?;
-            match self.engine.remove_volume(&volume.name).await {
-                Err(EngineError::Refused(refusal)) if refusal.status == 409 && tries < REMOVALS => {}
-                removed => break removed,
-            }
-        };
+        let removed = self.remove_volume_and_helpers(&volume.name).await;
         removed.map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))
     }
 }

@@ -150,16 +150,21 @@ impl EngineFeatures {
 /// Returns the features of a config that the engine supports.
 fn config_features(dialect: &Dialect) -> BTreeSet<ConfigFeature> {
     let mut features = BTreeSet::from(ConfigFeature::ALL);
-    let unsupported = [
-        (ConfigFeature::ApparmorProfile, false),
-        (ConfigFeature::Devices, false),
-        (ConfigFeature::Gpus, false),
+    for feature in [
+        ConfigFeature::ApparmorProfile,
+        ConfigFeature::Devices,
+        ConfigFeature::Gpus,
+    ] {
+        features.remove(&feature);
+    }
+    for (feature, is_supported) in [
         (ConfigFeature::HealthCheck, dialect.runs_health_checks),
         (ConfigFeature::SeccompProfile, dialect.takes_seccomp_text),
         (ConfigFeature::Runtime, dialect.selects_runtime),
-    ];
-    for (feature, _) in unsupported.iter().filter(|(_, supported)| !supported) {
-        features.remove(feature);
+    ] {
+        if !is_supported {
+            features.remove(&feature);
+        }
     }
     features
 }

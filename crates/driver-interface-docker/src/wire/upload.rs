@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use driver_interface_errors::DriverError;
+use driver_interface_kit::lock;
 use driver_interface_types::ByteStream;
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -35,7 +36,7 @@ impl Wire {
         let frames = content.map(move |piece| match piece {
             Ok(data) => Ok(Frame::data(data)),
             Err(error) => {
-                *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *lock(&keep) = Some(error);
                 Err(std::io::Error::other("the content ended with an error"))
             }
         });
@@ -53,7 +54,7 @@ impl Wire {
             Ok(answer) => answered(answer).await,
             Err(failure) => Err(failure.into()),
         };
-        let content_error = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let content_error = lock(&broken).take();
         match (sent, content_error) {
             (_, Some(error)) => Err(UploadError::Content(error)),
             (Ok(answer), None) => Answer::whole(answer).await.map_err(UploadError::Engine),

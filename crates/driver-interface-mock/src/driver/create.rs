@@ -81,7 +81,7 @@ impl<K: Kind> MockDriver<K> {
 
     /// Returns which limits and security options a simulated container enforces.
     pub(super) fn enforcement(config: &ContainerConfig) -> EnforcementReport {
-        let mut report = Self::declared().guarantees;
+        let mut report = Self::guarantees();
         if config.resources.disk.is_none() {
             report.disk = Enforcement::Enforced;
         }

@@ -248,13 +248,18 @@ impl<K: Kind> MockDriver<K> {
             ConfigFeature::VolumeOwner,
             ConfigFeature::HealthCheck,
         ]);
-        can.guarantees = EnforcementReport::default();
-        can.guarantees.disk = Enforcement::unsupported("a simulated engine has no disk");
+        can.guarantees = Self::guarantees();
         can.bounds.max_cpu = Some(K::PROFILE.max_cpu);
         can.bounds.min_memory = driver_interface_validation::limits::MIN_MEMORY;
         can.properties.extend(Property::ALL);
         can.properties.remove(&Property::RealProcesses);
         can
+    }
+
+    fn guarantees() -> EnforcementReport {
+        let mut report = EnforcementReport::default();
+        report.disk = Enforcement::unsupported("a simulated engine has no disk");
+        report
     }
 }
 

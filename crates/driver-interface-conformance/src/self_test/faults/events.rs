@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-lose-exit-codes",
         "Exit events have no exit code.",
         &[Events(|inside, filter| {
-            reported(inside, filter, |event| Some(with_code(event, |_| None))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, None))).boxed()
         })],
         &["events/exit-code"],
     ),
@@ -111,7 +111,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "events-have-one-code",
         "Exit events always have exit code 0.",
         &[Events(|inside, filter| {
-            reported(inside, filter, |event| Some(with_code(event, |_| Some(0)))).boxed()
+            reported(inside, filter, |event| Some(with_code(event, Some(0)))).boxed()
         })],
         &["events/exit-code"],
     ),
@@ -291,25 +291,19 @@ async fn of_another() -> Result<Event> {
 }
 
 pub(super) fn with_container(event: Event, change: impl FnOnce(&mut EventContainer)) -> Event {
-    let (kind, code) = (event.kind(), event.exit_code());
+    rebuilt(event, |container, _| change(container))
+}
+
+fn with_code(event: Event, code: Option<i64>) -> Event {
+    rebuilt(event, |_, reported| *reported = code)
+}
+
+fn rebuilt(event: Event, change: impl FnOnce(&mut EventContainer, &mut Option<i64>)) -> Event {
+    let (kind, mut code) = (event.kind(), event.exit_code());
     let Some(mut container) = event.container().cloned() else {
         return event;
     };
-    change(&mut container);
-    Event::new(
-        event.time,
-        event.cursor,
-        EventData::of_container(kind, container, code),
-    )
-}
-
-fn with_code(event: Event, change: impl FnOnce(Option<i64>) -> Option<i64>) -> Event {
-    let (kind, code) = (event.kind(), event.exit_code());
-    match event.container().cloned() {
-        Some(container) => {
-            let data = EventData::of_container(kind, container, change(code));
-            Event::new(event.time, event.cursor, data)
-        }
-        None => event,
-    }
+    change(&mut container, &mut code);
+    let data = EventData::of_container(kind, container, code);
+    Event::new(event.time, event.cursor, data)
 }

@@ -1,8 +1,9 @@
 //! The interactive exec sessions of this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
+use driver_interface_kit::lock;
 use tokio::sync::Notify;
 
 /// The open exec sessions of each container.
@@ -25,7 +26,7 @@ pub(super) struct Flag {
 impl Sessions {
     /// Drains the output of all commands of a container from now on.
     pub(in crate::driver) fn drain(&self, container: &str) {
-        for (id, session) in self.open.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (id, session) in lock(&self.open).iter() {
             if id == container
                 && let Some(session) = session.upgrade()
             {
@@ -37,7 +38,7 @@ impl Sessions {
     /// Registers a session of a container. The flag returned is set once its output is to be drained.
     pub(super) fn open(&self, container: &str) -> Arc<Flag> {
         let draining = Arc::new(Flag::default());
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = lock(&self.open);
         open.retain(|(_, session)| session.strong_count() > 0);
         open.push((container.to_owned(), Arc::downgrade(&draining)));
         draining

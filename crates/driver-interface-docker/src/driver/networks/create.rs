@@ -10,7 +10,7 @@ use driver_interface_validation::validate_network_config;
 use tokio::time::sleep;
 
 use crate::driver::inner::{Inner, unique};
-use crate::driver::task::{change, located};
+use crate::driver::task::change;
 use crate::engine::NetworkPlan;
 use crate::translate::errors::{Cause, Operation, cause};
 use crate::translate::records::NetworkRecord;
@@ -34,10 +34,6 @@ pub(in crate::driver) enum Settled {
 }
 
 pub(in crate::driver) async fn create(driver: &Arc<Inner>, config: &NetworkConfig) -> Result<Network> {
-    validate_network_config(config).map_err(|error| located(error.into(), CREATE))?;
-    config
-        .require(&driver.features.capabilities)
-        .map_err(|error| located(error.into(), CREATE))?;
     change(
         CREATE,
         driver.deadlines.create,
@@ -49,6 +45,8 @@ pub(in crate::driver) async fn create(driver: &Arc<Inner>, config: &NetworkConfi
 
 impl Inner {
     async fn make_network(self: Arc<Self>, config: NetworkConfig) -> Result<Rollback<Network>> {
+        validate_network_config(&config)?;
+        config.require(&self.features.capabilities)?;
         let operation = unique();
         let mut options = config.options.clone();
         let driver = config.driver.clone().unwrap_or_else(|| "bridge".to_owned());

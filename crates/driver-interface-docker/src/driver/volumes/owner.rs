@@ -127,14 +127,28 @@ impl Inner {
         self.engine.owner_of_path(&id, DIRECTORY).await
     }
 
-    /// Removes the helpers of a volume, whichever process left them.
-    pub(in crate::driver) async fn remove_helpers(&self, volume: &str) -> Result<(), EngineError> {
+    /// Removes a volume and its helpers, whichever process left them.
+    pub(in crate::driver) async fn remove_volume_and_helpers(&self, volume: &str) -> Result<(), EngineError> {
+        self.remove_helpers(volume).await?;
+        loop {
+            match self.engine.remove_volume(volume).await {
+                // After a process was killed, the engine may still create the helper that it requested, and the volume
+                // is in use by that one.
+                Err(EngineError::Refused(refusal))
+                    if refusal.status == 409 && self.remove_helpers(volume).await? => {}
+                removed => return removed,
+            }
+        }
+    }
+
+    /// Removes the helpers of a volume. Returns whether any of them is gone since they were listed.
+    async fn remove_helpers(&self, volume: &str) -> Result<bool, EngineError> {
         let helpers = self.helpers().await?;
         self.remove_helpers_if(helpers, |helper| helper.volume == volume)
             .await
     }
 
-    async fn remove_helpers_of(&self, operation: &str) -> Result<(), EngineError> {
+    async fn remove_helpers_of(&self, operation: &str) -> Result<bool, EngineError> {
         let helpers = self.helpers().await?;
         self.remove_helpers_if(helpers, |helper| helper.operation == operation)
             .await
@@ -151,7 +165,8 @@ impl Inner {
         self.remove_helpers_if(helpers, |helper| {
             !volumes.iter().any(|volume| volume.name == helper.volume)
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Returns the helpers of this namespace, containers before images.
@@ -184,23 +199,29 @@ impl Inner {
             .collect())
     }
 
+    /// Removes the helpers selected. Returns whether any of them is gone since they were listed.
     async fn remove_helpers_if(
         &self,
         helpers: Vec<Helper>,
         is_unwanted: impl Fn(&Helper) -> bool,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
+        let mut is_any_gone = false;
         for helper in helpers.iter().filter(|helper| is_unwanted(helper)) {
             let removed = match helper.kind {
                 Kind::Container => self.engine.remove_container(&helper.id, Removal::Forced).await,
                 Kind::Image => self.engine.remove_image(&helper.id).await,
             };
             match removed {
-                // It is gone, or another call is removing it.
-                Err(EngineError::Refused(refusal)) if matches!(refusal.status, 404 | 409) => {}
-                removed => removed?,
+                // Another call is removing it.
+                Err(EngineError::Refused(refusal)) if refusal.status == 409 => {}
+                Err(EngineError::Refused(refusal)) if refusal.status == 404 => is_any_gone = true,
+                removed => {
+                    removed?;
+                    is_any_gone = true;
+                }
             }
         }
-        Ok(())
+        Ok(is_any_gone)
     }
 }
 
