@@ -109,7 +109,11 @@ impl Output {
         let [(_, json), (_, junit), (_, markdown), (_, html)] = &texts;
         match self.format {
             Format::Pretty => {
-                self.say(&format!("\nreports in {}", self.directory.display()));
+                let page = self.directory.join("report.html");
+                self.say(&format!(
+                    "\nevery detail: {}; beside it: report.json, report.md, junit.xml",
+                    page.display()
+                ));
                 self.print(&Pretty::new(true).again(AGAIN).render(report));
             }
             Format::Json => self.print(json),

@@ -112,15 +112,19 @@ pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
 
 /// Returns the legend for the symbols that occur: the usual one first, then from worst to best.
 pub(super) fn legend(drivers: &[DriverReport]) -> String {
-    let seen = |mark: char| {
+    legend_of(|mark| {
         let mut checks = drivers.iter().flat_map(|driver| &driver.checks);
         checks.any(|check| check.symbol() == mark)
-    };
+    })
+}
+
+/// Explains the symbols that `shown` selects, the one of a passed check first.
+pub(super) fn legend_of(shown: impl Fn(char) -> bool) -> String {
     let mut marks = marks();
     marks.sort_by_key(|(mark, _)| *mark != Outcome::Passed.symbol());
     let parts: Vec<String> = marks
         .into_iter()
-        .filter(|(mark, _)| seen(*mark))
+        .filter(|(mark, _)| shown(*mark))
         .map(|(mark, meaning)| format!("{mark} {meaning}"))
         .collect();
     parts.join(", ")

@@ -7,6 +7,7 @@ use std::time::Instant;
 use driver_interface_types::Capability;
 
 use super::escape::line;
+use super::matrix::legend_of;
 use super::style::{Style, Tone, seconds};
 use crate::{Check, CheckReport, DriverReport, Observer, Outcome, Summary, areas};
 
@@ -163,6 +164,13 @@ impl Observer for Progress {
                 self.style.bold(&line(&driver.uri)),
                 line(&driver.title())
             );
+            if state.title.is_empty() {
+                let legend = format!(
+                    "one sign per check: {}\nthe time of an area is the sum of its checks', which run concurrently; a mock's is simulated",
+                    legend_of(|_| true)
+                );
+                writeln!(state.out, "{}\n", self.style.dim(&legend))?;
+            }
             // In a repeated run, the title has already been printed.
             if state.title != title {
                 writeln!(state.out, "{title}\n  {}", self.style.dim(&declared(driver)))?;
