@@ -113,7 +113,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
-    if second.flaky.len() > again::MOST_FLAKY {
+    if second.flaky.len() > again::MAX_FLAKY {
         bail!(
             "{} tests and checks passed only on the second attempt",
             second.flaky.len()

@@ -229,7 +229,7 @@ fn in_its_time<T>(
     let runtime = runtime.map_err(|error| failed(format!("the runtime could not be created: {error}")))?;
     let records = target_dir().join("conformance/runs");
     if let Some(engine) = &subject.engine {
-        let (found, problems) = runtime.block_on(engine.clear_up(&records));
+        let (found, problems) = runtime.block_on(engine.clean_up_killed_runs(&records));
         output.cleared_up(&subject.uri(), &found, &problems);
         engine
             .begin_record(&records)
@@ -297,7 +297,7 @@ fn required() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Handles interrupts: the first ends the run after its clean-up, and a second ends the program.
+/// Handles interrupts: the first ends the run after its cleanup, and a second ends the program.
 fn on_interrupt(cancellation: &Cancellation) -> Result<()> {
     let cancellation = cancellation.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()

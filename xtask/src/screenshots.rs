@@ -13,7 +13,7 @@ use crate::engines_command::target_dir;
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
 /// Each screenshot with its size and the requested colour scheme: 0 is dark, 1 is light.
-const PICTURES: &[(&str, &str, u8)] = &[
+const SCREENSHOTS: &[(&str, &str, u8)] = &[
     ("light", "1280,2000", 1),
     ("dark", "1280,2000", 0),
     ("narrow", "500,2000", 1),
@@ -33,7 +33,7 @@ pub(crate) fn main() -> Result<ExitCode> {
     };
     let directory = directory.join("screenshots");
     fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    for (name, size, scheme) in PICTURES {
+    for (name, size, scheme) in SCREENSHOTS {
         let picture = directory.join(format!("{name}.png"));
         take(browser, &page, &picture, size, *scheme)?;
         println!("{}", picture.display());

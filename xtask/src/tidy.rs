@@ -146,7 +146,7 @@ fn run(root: &Path, checks: &[Check]) -> Result<()> {
     let mut wrong = Vec::new();
     let metadata = metadata(root)?;
     dependency_direction(&metadata, &mut wrong)?;
-    lean_crates(root, &mut wrong)?;
+    forbidden_dependencies(root, &mut wrong)?;
     config_fields(root, &mut wrong)?;
     trait_docs(root, &check_ids, &mut wrong)?;
     generated_pages(root, checks, &mut wrong)?;
@@ -220,7 +220,7 @@ fn dependency_direction(metadata: &Value, wrong: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
-fn lean_crates(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
+fn forbidden_dependencies(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     for (crate_name, banned) in NEVER_BUILDS {
         // `cargo metadata` unites the features that all crates use; a user of this crate gets only its own.
         let tree = [

@@ -31,7 +31,7 @@ pub(crate) const UNMANAGED: &str = "unmanaged";
 pub const SERVE: &str = "trap 'echo bye; exit 0' TERM; echo ready; while true; do sleep 600 & wait $!; done";
 
 /// A script that prints `ready` and ignores the stop signal.
-pub const STUBBORN: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
+pub const IGNORES_STOP_SIGNAL: &str = "trap '' TERM; echo ready; while true; do sleep 1; done";
 
 /// The state shared by the checks of one run.
 pub(crate) struct Shared {

@@ -98,11 +98,11 @@ impl Deviations {
             report.because(format!(
                 "it passed, but a deviation is declared: {deviation}. Remove the declaration"
             ))
-        } else if report.outcome.is_breach() && !expired {
+        } else if report.outcome.is_violation() && !expired {
             report.outcome = Outcome::Deviates;
             let message = report.message.take().unwrap_or_default();
             report.because(format!("as declared: {deviation}. {message}"))
-        } else if report.outcome.is_breach() {
+        } else if report.outcome.is_violation() {
             let message = report.message.take().unwrap_or_default();
             report.because(format!(
                 "the declared deviation has expired, as the driver is {}: {deviation}. {message}",

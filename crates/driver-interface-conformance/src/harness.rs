@@ -216,7 +216,7 @@ fn run_trials(
     let run = Arc::clone(run);
     let whole = conclusion.num_filtered_out == 0;
     let ended = wait_for(handle, async move { run.end().await });
-    let report = ended.ok_or("the clean-up failed, so resources may be leaked on the engine")?;
+    let report = ended.ok_or("the cleanup failed, so resources may be leaked on the engine")?;
     // A selection of one check, or of the ignored ones, may contain no check that can run.
     let must_run = !args.exact && !args.ignored;
     let well = report.is_none_or(|report| args.list || conclude(&report, whole, must_run));
@@ -231,7 +231,7 @@ fn conclude(report: &DriverReport, whole: bool, must_run: bool) -> bool {
         one_line(&report.uri),
         one_line(&report.title()),
         report.summary.line(),
-        one_line(&report.verdict_in_words(!whole))
+        one_line(&report.verdict_text(!whole))
     );
     for leak in &report.leaks {
         eprintln!("leaked on the engine: {}", one_line(leak));

@@ -14,7 +14,7 @@ use crate::{CheckResult, Ctx, Failure, Verdict};
 const JOIN: Duration = Duration::from_secs(30);
 
 /// Returns a script that appends a line to a file every second for as long as it runs.
-pub(crate) fn beat(path: &str) -> String {
+pub(crate) fn heartbeat_script(path: &str) -> String {
     format!("while true; do echo x >> {path}; sleep 1; done")
 }
 
@@ -42,8 +42,8 @@ impl Ctx {
         Ok(output.stdout_text().into_owned())
     }
 
-    /// Returns how many lines [`beat`] has written.
-    async fn beats(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
+    /// Returns how many lines [`heartbeat_script`] has written.
+    async fn heartbeat_count(&self, id: &ContainerId, path: &str) -> CheckResult<u64> {
         let count = self
             .output_of(id, &format!("touch {path}; wc -l < {path}"))
             .await?;
@@ -51,11 +51,11 @@ impl Ctx {
         count.trim().parse().map_err(broken)
     }
 
-    /// Asserts that the process running [`beat`] is alive.
-    pub(crate) async fn goes_on(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
-        let before = self.beats(id, path).await?;
+    /// Asserts that the process running [`heartbeat_script`] is alive.
+    pub(crate) async fn assert_running(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
+        let before = self.heartbeat_count(id, path).await?;
         self.eventually(about, Duration::from_secs(15), || async {
-            let now = self.beats(id, path).await?;
+            let now = self.heartbeat_count(id, path).await?;
             Ok(if now > before {
                 Ok(())
             } else {
@@ -65,14 +65,14 @@ impl Ctx {
         .await
     }
 
-    /// Asserts that the process running [`beat`] was alive, and that it exits within a short time.
-    pub(crate) async fn has_ended(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
-        let first = self.beats(id, path).await?;
+    /// Asserts that the process running [`heartbeat_script`] was alive, and that it exits within a short time.
+    pub(crate) async fn assert_exits(&self, about: &str, id: &ContainerId, path: &str) -> CheckResult {
+        let first = self.heartbeat_count(id, path).await?;
         self.ensure(format!("{path} was written to"), first > 0, first)?;
         self.eventually(about, Duration::from_secs(20), || async {
-            let before = self.beats(id, path).await?;
+            let before = self.heartbeat_count(id, path).await?;
             sleep(Duration::from_secs(4)).await;
-            let after = self.beats(id, path).await?;
+            let after = self.heartbeat_count(id, path).await?;
             Ok(if before == after {
                 Ok(())
             } else {
@@ -89,14 +89,14 @@ impl Ctx {
         task: JoinHandle<DriverResult<T>>,
     ) -> CheckResult<DriverResult<T>> {
         let abort = task.abort_handle();
-        self.ends(about, task)
+        self.completes(about, task)
             .await
             .inspect_err(|_| abort.abort())?
             .map_err(|error| Verdict::Broken(format!("a task of the check ended: {error}")))
     }
 
     /// Waits for a future that should complete promptly.
-    pub(crate) async fn ends<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
+    pub(crate) async fn completes<T>(&self, about: &str, work: impl Future<Output = T>) -> CheckResult<T> {
         let failure = |_| Failure::new(about, format!("to end within {JOIN:?}"), "it continues").into();
         timeout(JOIN, work).await.map_err(failure)
     }

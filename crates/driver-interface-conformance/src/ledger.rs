@@ -1,5 +1,5 @@
 //! A ledger of the resources a check has created or may have created. Each is recorded before the call, so that
-//! the clean-up also covers a call that was dropped or whose response was lost.
+//! the cleanup also covers a call that was dropped or driver_key response was lost.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,11 +49,11 @@ struct Entries {
 }
 
 impl Ledger {
-    pub(crate) fn note(&self, driver: &Arc<dyn ContainerDriver>, created: CreatedResource) {
+    pub(crate) fn record(&self, driver: &Arc<dyn ContainerDriver>, created: CreatedResource) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Two drivers of one check may each create a resource of the same name, in different namespaces.
-        let whose = Arc::as_ptr(driver).cast::<()>() as usize;
-        if entries.known.insert((whose, created.clone())) {
+        let driver_key = Arc::as_ptr(driver).cast::<()>() as usize;
+        if entries.known.insert((driver_key, created.clone())) {
             entries.in_order.push(Entry {
                 driver: Arc::clone(driver),
                 created,

@@ -31,7 +31,7 @@ mod verdict;
 
 pub use calls::call;
 pub use check::{Check, CheckFuture, Isolation, Level, Need};
-pub use ctx::{Ctx, SERVE, STUBBORN};
+pub use ctx::{Ctx, IGNORES_STOP_SIGNAL, SERVE};
 pub use deviation::{Deviation, DeviationError};
 #[cfg(feature = "harness")]
 pub use harness::Harness;

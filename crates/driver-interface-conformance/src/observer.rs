@@ -25,7 +25,7 @@ pub trait Observer: Send + Sync {
         let _ = report;
     }
 
-    /// Called when the run is complete, including clean-up.
+    /// Called when the run is complete, including cleanup.
     fn run_finished(&self, driver: &DriverReport) {
         let _ = driver;
     }

@@ -147,7 +147,7 @@ impl Outcome {
     }
 
     /// Ranks outcomes by how much they say against the driver. A check that did not run ranks lowest.
-    pub(crate) fn badness(self) -> u8 {
+    pub(crate) fn severity(self) -> u8 {
         match self {
             Self::NotRun => 0,
             Self::Skipped => 1,
@@ -161,11 +161,11 @@ impl Outcome {
 
     /// Returns whether the outcome is worse than a pass and not a declared deviation.
     pub(crate) fn is_problem(self) -> bool {
-        self.badness() > Self::Deviates.badness()
+        self.severity() > Self::Deviates.severity()
     }
 
     /// Returns whether the driver broke the rule without a declared deviation.
-    pub fn is_breach(self) -> bool {
+    pub fn is_violation(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut)
     }
 }

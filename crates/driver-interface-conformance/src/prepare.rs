@@ -1,4 +1,4 @@
-//! The preparation before the first check and the clean-up after the last one.
+//! The preparation before the first check and the cleanup after the last one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -347,7 +347,7 @@ impl CheckReport {
     fn add(&mut self, seed: u64, mut again: Self) {
         let mut repetitions = std::mem::take(&mut self.repetitions);
         repetitions.push(again.repetition(seed));
-        if again.outcome.badness() > self.outcome.badness() {
+        if again.outcome.severity() > self.outcome.severity() {
             std::mem::swap(self, &mut again);
         }
         self.repetitions = repetitions;
@@ -368,7 +368,7 @@ impl CheckReport {
 
     /// Returns whether the driver broke a rule whose violations are only reported.
     pub(crate) fn is_minor(&self) -> bool {
-        self.outcome.is_breach() && !self.is_decisive()
+        self.outcome.is_violation() && !self.is_decisive()
     }
 
     /// Returns a one-character symbol for tables and progress output.
@@ -382,7 +382,7 @@ impl CheckReport {
 
     /// Returns whether the result makes the driver non-conformant.
     fn is_decisive(&self) -> bool {
-        self.outcome.is_breach() && (self.level == Level::Must || self.deviation.is_some())
+        self.outcome.is_violation() && (self.level == Level::Must || self.deviation.is_some())
     }
 
     /// Returns whether the check passed in some repetitions and failed in others.
@@ -442,7 +442,7 @@ impl Summary {
     pub(crate) fn counts(&self) -> Vec<(Outcome, usize)> {
         let mut counts: Vec<_> = Outcome::ALL.map(|outcome| (outcome, self.count(outcome))).into();
         counts.retain(|(_, count)| *count > 0);
-        counts.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.badness()));
+        counts.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.severity()));
         counts
     }
 

@@ -29,7 +29,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long the suite waits, after it aborts a body in the middle of a call, for the engine to complete the
 /// request. Until then, a created resource may not be visible yet.
-const AFTERMATH: Duration = Duration::from_secs(2);
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The reason why a run did not start.
 #[derive(Debug)]
@@ -245,7 +245,7 @@ impl Session {
         let Tally { mut done, leaks, .. } = tally;
         report.leaks.extend(leaks);
         if runner.has_stopped_one.load(Ordering::Relaxed) {
-            sleep(AFTERMATH).await;
+            sleep(SETTLE_TIME).await;
         }
         let shared = &runner.shared;
         let namespaces = shared

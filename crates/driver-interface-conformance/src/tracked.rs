@@ -1,5 +1,5 @@
 //! The driver wrapper that checks use: it records every call as a step, and every created resource for
-//! clean-up.
+//! cleanup.
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,10 +59,10 @@ impl TrackedDriver {
     }
 
     fn note(&self, created: CreatedResource) {
-        self.ledger.note(&self.remover, created);
+        self.ledger.record(&self.remover, created);
     }
 
-    /// Records an image that a load may add, for the clean-up.
+    /// Records an image that a load may add, for the cleanup.
     pub(crate) fn may_load(&self, image: &ImageRef) {
         self.note(CreatedResource::LoadedImage(image.clone()));
     }
@@ -143,7 +143,7 @@ trait Argument {
     /// Returns the argument in a few words; empty if it is left out.
     fn words(&self) -> String;
 
-    /// Returns what the operation may create, for the clean-up.
+    /// Returns what the operation may create, for the cleanup.
     fn creates(&self, _: Operation) -> Vec<CreatedResource> {
         Vec::new()
     }

@@ -72,7 +72,7 @@ impl DriverReport {
 
     /// Returns the verdict in words, with the reasons why checks were not run: `passed in part: 361 checks not
     /// run (no test image: …)`.
-    pub fn verdict_in_words(&self, partial: bool) -> String {
+    pub fn verdict_text(&self, partial: bool) -> String {
         let reasons = self.reasons_not_run().into_iter();
         let reasons: Vec<String> = reasons
             .map(|(reason, count)| format!("{count} checks not run ({reason})"))

@@ -178,7 +178,7 @@ async fn a_run_without_an_image_is_passed_in_part_and_says_how_many_checks_need_
     );
     assert_eq!(report.verdict(false), DriverVerdict::PassedInPart);
     assert_eq!(
-        report.verdict_in_words(false),
+        report.verdict_text(false),
         "passed in part: 1 checks not run (no test image: none was found; name one)"
     );
     assert_eq!(

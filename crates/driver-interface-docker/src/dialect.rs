@@ -63,11 +63,11 @@ pub(crate) struct Dialect {
     /// How long after a container was seen running a followed log is guaranteed to be complete; `None` if it
     /// always is. Podman stops its log reader a quarter of a second after the container exits, or
     /// immediately if it is not running. The reader then skips entries at random before it stops.
-    pub(crate) follow_trust: Option<Duration>,
+    pub(crate) follow_min_uptime: Option<Duration>,
 
     /// Whether a request for events is answered before the first event. Podman does not, but keeps all events
     /// until they are requested.
-    pub(crate) opens_events: bool,
+    pub(crate) sends_event_headers_early: bool,
     /// Whether the engine may have discarded past events. Docker keeps a few hundred events and none across its
     /// own restart. Podman keeps all of them for a long time.
     pub(crate) discards_events: bool,
@@ -81,7 +81,7 @@ pub(crate) struct Dialect {
     pub(crate) packs_owners: bool,
     /// Whether the engine reads and writes the tmpfs mounts of a running container. Podman enters the container's
     /// namespaces for it. Docker sees the files underneath the mount.
-    pub(crate) reaches_memory: bool,
+    pub(crate) archives_tmpfs: bool,
     /// The kernel file systems that the engine archives as empty. Podman leaves these out of every archive.
     left_out: &'static [&'static str],
     /// Whether paths of files are patterns to the engine. Podman stats and archives paths by way of Go's
@@ -89,11 +89,11 @@ pub(crate) struct Dialect {
     globs_paths: bool,
 
     /// Whether the engine records the exit of a detached exec. Podman keeps reporting it as running.
-    pub(crate) records_detached_ends: bool,
+    pub(crate) records_detached_exit: bool,
     /// How long a command must have been running before its input is forwarded. Podman only begins to read a
     /// command's output after starting it. If the command exits before all of its input is consumed, Podman stops
     /// reading and loses the remaining output.
-    pub(crate) input_waits: Option<Duration>,
+    pub(crate) input_delay: Option<Duration>,
     /// Whether the engine appends a message to a command's output about its connection to the command, if it
     /// stopped reading too early.
     complains_in_output: bool,
@@ -118,16 +118,16 @@ impl Dialect {
         process_limit: None,
         init_errors: &[],
         tail_works: true,
-        follow_trust: None,
-        opens_events: true,
+        follow_min_uptime: None,
+        sends_event_headers_early: true,
         discards_events: true,
         late_out_of_memory: Some(Duration::from_secs(1)),
         packs_owners: true,
-        reaches_memory: false,
+        archives_tmpfs: false,
         left_out: &[],
         globs_paths: false,
-        records_detached_ends: true,
-        input_waits: None,
+        records_detached_exit: true,
+        input_delay: None,
         complains_in_output: false,
         exec_phase: ExecRecord::phase_on_docker,
     };
@@ -148,16 +148,16 @@ impl Dialect {
         process_limit: Some(32_768),
         init_errors: &["catatonit", "init binary"],
         tail_works: false,
-        follow_trust: Some(Duration::from_millis(200)),
-        opens_events: false,
+        follow_min_uptime: Some(Duration::from_millis(200)),
+        sends_event_headers_early: false,
         discards_events: false,
         late_out_of_memory: None,
         packs_owners: false,
-        reaches_memory: true,
+        archives_tmpfs: true,
         left_out: &["dev", "proc", "sys"],
         globs_paths: true,
-        records_detached_ends: false,
-        input_waits: Some(Duration::from_millis(30)),
+        records_detached_exit: false,
+        input_delay: Some(Duration::from_millis(30)),
         complains_in_output: true,
         exec_phase: ExecRecord::phase_on_podman,
     };

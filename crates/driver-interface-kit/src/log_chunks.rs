@@ -104,7 +104,7 @@ impl LogChunks {
         let in_dropped = line.open && line.dropped;
         if !stamped && self.lines >= self.skip && !in_dropped {
             // Nothing is left to skip, so line boundaries do not matter.
-            out.extend(LogPieces::new(source, data, None));
+            out.extend(LogChunkSplitter::new(source, data, None));
             return out;
         }
         while !data.is_empty() {
@@ -187,7 +187,7 @@ impl LogChunks {
         if line.dropped {
             return;
         }
-        out.extend(LogPieces::new(source, part, stamp.map(|stamp| stamp.time)));
+        out.extend(LogChunkSplitter::new(source, part, stamp.map(|stamp| stamp.time)));
     }
 }
 
@@ -204,13 +204,13 @@ impl Stamp {
 
 /// Bytes as chunks of at most [`LogChunk::MAX_LEN`] bytes. The first chunk has the timestamp.
 #[derive(Debug)]
-pub struct LogPieces {
+pub struct LogChunkSplitter {
     source: LogSource,
     rest: Bytes,
     time: Option<SystemTime>,
 }
 
-impl LogPieces {
+impl LogChunkSplitter {
     /// Splits these bytes, which may be empty.
     pub fn new(source: LogSource, bytes: Bytes, time: Option<SystemTime>) -> Self {
         let rest = bytes;
@@ -218,7 +218,7 @@ impl LogPieces {
     }
 }
 
-impl Iterator for LogPieces {
+impl Iterator for LogChunkSplitter {
     type Item = LogChunk;
 
     fn next(&mut self) -> Option<LogChunk> {

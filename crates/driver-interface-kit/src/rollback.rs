@@ -11,7 +11,7 @@ use crate::background;
 
 /// How much longer than its caller's deadline a change or a rollback may continue in the background, so that it can
 /// still be completed if the engine responds late.
-pub(crate) const AFTERMATH: Duration = Duration::from_secs(5 * 60);
+pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// A resource that was created for a caller who may be gone by now. Unless it is [kept](Self::keep), the creation
 /// is rolled back in the [background]. Return it from the work of a [change](crate::Runner::change), whose output is
@@ -73,7 +73,7 @@ impl Drop for Guard {
         let key = self.key.take();
         background::spawn(async move {
             // If this times out, a sweep by labels finds the leftovers.
-            let _ = timeout(AFTERMATH, undo).await;
+            let _ = timeout(SETTLE_TIME, undo).await;
             drop(key);
         });
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use driver_interface_errors::{DriverError, Effect, Hint, InternalError, Result, TimeoutError};
 use tokio::time::timeout;
 
-use crate::rollback::AFTERMATH;
+use crate::rollback::SETTLE_TIME;
 use crate::{background, effects};
 
 /// Runs the operations of one driver. Its errors name the driver and the operation.
@@ -102,7 +102,7 @@ impl Runner {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         // The timer must belong to the background's runtime as well.
-        let longest = deadline.saturating_add(AFTERMATH);
+        let longest = deadline.saturating_add(SETTLE_TIME);
         let work = async move { timeout(longest, effects::track(work)).await };
         let task = background::spawn(work)
             .ok_or_else(|| not_applied(InternalError::new("no thread for background work")))?;

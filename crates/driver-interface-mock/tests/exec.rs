@@ -100,11 +100,11 @@ async fn a_command_learns_of_the_containers_end_and_of_its_memory() {
         .await
         .unwrap();
     let id = ready(&driver, &stubborn()).await;
-    let hungry = driver
+    let allocate_script = driver
         .exec(&id, ExecConfig::new(["tail", "/dev/zero"]))
         .await
         .unwrap();
-    assert_eq!(hungry.outcome, ExecOutcome::OomKilled);
+    assert_eq!(allocate_script.outcome, ExecOutcome::OomKilled);
     assert_eq!(events.next().await.unwrap().unwrap().container_id(), Some(&id));
     let removes = async {
         sleep(SECOND).await;

@@ -58,7 +58,7 @@ pub struct ExecConfig {
     #[debug("{:?} bytes", stdin.as_ref().map(Bytes::len))]
     pub stdin: Option<Bytes>,
     /// The size of a terminal to use instead of pipes; standard output and error are then one stream.
-    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::has_room)))))]
+    #[cfg_attr(feature = "schema", garde(inner(custom(one(rules::check_size_nonzero)))))]
     pub tty: Option<TtySize>,
     /// The maximum run time. When it expires, the command and every process it has started are killed, and the
     /// output up to then is kept.

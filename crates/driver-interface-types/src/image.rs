@@ -183,8 +183,8 @@ fn check_component(component: &str) -> Result<(), String> {
     if !component.starts_with(is_alnum) || !component.ends_with(is_alnum) {
         return Err(problem());
     }
-    let joints = component.split(is_alnum).filter(|joint| !joint.is_empty());
-    for joint in joints {
+    let separators = component.split(is_alnum).filter(|joint| !joint.is_empty());
+    for joint in separators {
         let allowed = matches!(joint, "." | "_" | "__") || joint.chars().all(|c| c == '-');
         if !allowed {
             return Err(problem());

@@ -176,7 +176,7 @@ impl TarReader {
     }
 
     /// Returns whether the end-of-archive blocks were read. Bytes after them are ignored.
-    pub fn has_ended(&self) -> bool {
+    pub fn assert_exits(&self) -> bool {
         self.ended
     }
 

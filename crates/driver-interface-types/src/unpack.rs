@@ -424,11 +424,11 @@ fn stays_inside(target: &str, depth: usize) -> bool {
         .split('/')
         .filter(|part| !matches!(*part, "" | "."))
         .peekable();
-    let mut ups = 0;
+    let mut parent_count = 0;
     while parts.next_if(|part| *part == "..").is_some() {
-        ups += 1;
+        parent_count += 1;
     }
-    ups <= depth && parts.all(is_plain)
+    parent_count <= depth && parts.all(is_plain)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> DriverError {

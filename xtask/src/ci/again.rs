@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 /// The maximum number of flaky tests: more are red, because that is no longer chance.
-pub(super) const MOST_FLAKY: usize = 3;
+pub(super) const MAX_FLAKY: usize = 3;
 /// The maximum number of failures to rerun: with more, something is broken.
 const MOST_FAILED: usize = 12;
 
@@ -103,10 +103,10 @@ fn why(lines: &[String], name: &str) -> String {
     let said: Vec<&str> = panicked.map_or_else(Vec::new, |at| {
         lines.iter().skip(at).take(2).map(String::as_str).collect()
     });
-    first_words(&said.join(" "))
+    truncated(&said.join(" "))
 }
 
-fn first_words(text: &str) -> String {
+fn truncated(text: &str) -> String {
     const MOST: usize = 600;
     match text.char_indices().nth(MOST) {
         _ if text.is_empty() => String::new(),
@@ -141,7 +141,7 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
         )));
     }
     let mut verdict = Verdict {
-        red: beyond_checks(&report),
+        red: other_failures(&report),
         ..Verdict::default()
     };
     for (uri, id, message) in failed {
@@ -157,14 +157,14 @@ pub(super) fn checks(report: &Path, mut run: impl FnMut(&[&str]) -> Result<bool>
             "--out",
             out,
         ])?;
-        let why = first_words(&message);
+        let why = truncated(&message);
         verdict.add(format!("check {id} on {uri}{why}"), passed);
     }
     Ok(verdict)
 }
 
 /// Returns the causes of a failed run other than its checks. These cannot pass on a rerun.
-fn beyond_checks(report: &Value) -> Vec<String> {
+fn other_failures(report: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for driver in list(report, "drivers") {
         all.extend(list(driver, "leaks").map(|leak| format!("leaked on an engine: {leak}")));
@@ -261,6 +261,6 @@ mod tests {
         let report = serde_json::json!({
             "drivers": [{"uri": "docker:", "checks": [], "leaks": ["a: container b"]}],
             "notRun": [{"uri": "podman:", "required": true}, {"uri": "x:", "required": false}]});
-        assert_eq!(beyond_checks(&report).len(), 2);
+        assert_eq!(other_failures(&report).len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Clean-up after killed runs. Each run on an engine keeps a record of the namespaces it uses, locked for as
+//! Cleanup after killed runs. Each run on an engine keeps a record of the namespaces it uses, locked for as
 //! long as the run lives. An unlocked record belongs to a run that could not clean up after itself.
 
 use std::fs::{self, File};

@@ -22,7 +22,7 @@ pub(super) const KNOWN: [&str; 5] = ["mock-docker", "mock-local", "docker", "pod
 const REGISTRY: &str = "registry";
 
 /// How long connecting may take on a busy host.
-const CONNECTS: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One driver to check.
 pub(super) struct Subject {
@@ -152,14 +152,14 @@ pub(super) struct EngineTarget {
     uri: String,
     endpoint: Option<String>,
     registry_image: Option<ImageRef>,
-    /// The record for a later clean-up if this run is killed.
+    /// The record for a later cleanup if this run is killed.
     record: OnceLock<Record>,
 }
 
 impl EngineTarget {
     /// Removes what killed runs have left on this engine. Returns what was found, and what could not be
     /// removed.
-    pub(super) async fn clear_up(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
+    pub(super) async fn clean_up_killed_runs(self: &Arc<Self>, records: &Path) -> (Vec<String>, Vec<String>) {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         let target = || Arc::clone(self) as Arc<dyn Target>;
         for run in self
@@ -252,7 +252,7 @@ impl Target for EngineTarget {
     ) -> driver_interface::Result<Arc<dyn ContainerDriver>> {
         let config = DockerConfig::for_uri(address)?
             .namespace(namespace.clone())
-            .deadlines(Deadlines::all(deadline).connect(CONNECTS))
+            .deadlines(Deadlines::all(deadline).connect(CONNECT_TIMEOUT))
             .without_registry_credentials();
         Ok(Arc::new(DockerDriver::connect(config).await?))
     }

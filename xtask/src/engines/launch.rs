@@ -20,7 +20,7 @@ use super::quota;
 
 /// Starts the engine on `address`, where nothing responds, and records its process.
 pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
-    clear_the_way(layout, address)?;
+    remove_stale_state(layout, address)?;
     for dir in [&layout.data(), &layout.config(), layout.run()] {
         create_dir(dir)?;
     }
@@ -36,7 +36,7 @@ pub(super) fn launch(layout: &Layout, address: &Address) -> Result<Child> {
 /// Removes leftovers of a killed predecessor that would prevent a new engine from starting.
 ///
 /// Its containers and containerd's data stay, because the engines recover those themselves.
-fn clear_the_way(layout: &Layout, address: &Address) -> Result<()> {
+fn remove_stale_state(layout: &Layout, address: &Address) -> Result<()> {
     if Record::load(&layout.record()).is_some_and(|record| !record.is_of_this_boot()) {
         // If /run is not cleared at boot, Podman assumes that its containers still run.
         remove_dir(layout.run())?;

@@ -29,7 +29,7 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
     {
         kill_leftovers(layout)?;
         // If that fails, bridges, firewall rules and namespaces remain; we cannot identify them ourselves.
-        let _ = revive(layout, &dead);
+        let _ = restart_killed_engine(layout, &dead);
         record = Record::load(&layout.record());
     }
     if let Some(record) = record {
@@ -58,7 +58,7 @@ pub(super) fn stop(layout: &Layout) -> Result<bool> {
 
 /// Restarts a killed engine, because only the engine knows which networks, firewall rules and mounts it had
 /// created.
-fn revive(layout: &Layout, dead: &Record) -> Result<()> {
+fn restart_killed_engine(layout: &Layout, dead: &Record) -> Result<()> {
     let address = dead.endpoint.parse::<Address>()?;
     let child = launch::launch(layout, &address)?;
     wait_until_it_answers(layout, &address, Some(child))?;
@@ -92,7 +92,7 @@ fn shim_sockets(layout: &Layout) -> Vec<PathBuf> {
 /// Removes all containers and networks through the engine's own API, on a best-effort basis.
 ///
 /// Only the engine can remove its firewall rules and bridges. On shutdown, an engine would first wait 10 s for
-/// each container that ignores `SIGTERM`. Anything that fails here is left to the forcible clean-up that
+/// each container that ignores `SIGTERM`. Anything that fails here is left to the forcible cleanup that
 /// follows.
 fn empty(address: &Address) {
     for container in list(address, "/containers/json?all=true", "Id") {

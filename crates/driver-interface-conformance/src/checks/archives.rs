@@ -148,7 +148,7 @@ pub(super) async fn put(
 
 pub(super) async fn get(ctx: &Ctx, id: &ContainerId, at: &str) -> CheckResult<Vec<Entry>> {
     let stream = ctx.driver().copy_from_container(id, &path(at)?).await?;
-    let pieces = ctx.ends("the archive", stream.collect_all()).await??;
+    let pieces = ctx.completes("the archive", stream.collect_all()).await??;
     unpack(&pieces.concat())
 }
 
@@ -224,7 +224,10 @@ async fn owners(ctx: Ctx) -> CheckResult {
             .driver()
             .copy_from_container(id, &path("/home/owned")?)
             .await?;
-        let packed = ctx.ends("the archive", stream.collect_all()).await??.concat();
+        let packed = ctx
+            .completes("the archive", stream.collect_all())
+            .await??
+            .concat();
         let (mut reader, mut actual) = (TarReader::default(), BTreeMap::new());
         reader.push(&packed);
         while let Ok(Some(part)) = reader.next() {
@@ -354,7 +357,7 @@ async fn broken(ctx: Ctx) -> CheckResult {
         let call = ctx
             .driver()
             .copy_into_container(&created.id, &home, archive.into());
-        let result = ctx.ends(about, call).await?;
+        let result = ctx.completes(about, call).await?;
         ctx.refused(about, result, &[codes::FILE_SYSTEM_ERROR])?;
     }
     put(&ctx, &created.id, "/home", whole).await?;

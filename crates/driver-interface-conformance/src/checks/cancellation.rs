@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -214,7 +214,7 @@ async fn volume_owner(ctx: Ctx) -> CheckResult {
 }
 
 async fn stop(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let stop = ctx
         .driver()
         .stop_container(&running.id, StopOptions::kill_after(Duration::from_secs(30)));

@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
     .requires(&[Operation::RemoveIdleNetworks]),
     Check::must(
         "cleanup/idle-networks-at-once",
-        "Concurrent network clean-ups by two drivers affect neither each other nor containers being created.",
+        "Concurrent network cleanups by two drivers affect neither each other nor containers being created.",
         run!(idle_networks_at_once),
     )
     .requires(&[Operation::RemoveIdleNetworks]),

@@ -10,7 +10,7 @@ use driver_interface_types::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -72,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-const RACERS: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// Counts the results of a race's calls: `1 × success, 15 × CONTAINER_NOT_FOUND`.
 fn tally<T>(results: &[Result<T, DriverError>]) -> String {
@@ -98,7 +98,7 @@ fn one_winner(racers: usize, code: &str) -> String {
 async fn create_same_name(ctx: Ctx) -> CheckResult {
     let (second, config) = (ctx.second_driver().await?, ctx.script("true"));
     let results = ctx
-        .together(RACERS, |number| {
+        .together(CONCURRENCY, |number| {
             let (driver, config) = (ctx.in_turn(&second, number).clone(), config.clone());
             async move { driver.create_container(&config).await }
         })
@@ -106,7 +106,7 @@ async fn create_same_name(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "answers",
         tally(&results),
-        one_winner(RACERS, codes::CONTAINER_CREATION_FAILED),
+        one_winner(CONCURRENCY, codes::CONTAINER_CREATION_FAILED),
     )?;
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
         ctx.equal("hint", error.hint(), Some(Hint::NameTaken))?;
@@ -122,7 +122,7 @@ async fn create_same_name(ctx: Ctx) -> CheckResult {
 async fn create_volume(ctx: Ctx) -> CheckResult {
     let (second, config) = (ctx.second_driver().await?, ctx.volume());
     let results = ctx
-        .together(RACERS, |number| {
+        .together(CONCURRENCY, |number| {
             let driver = ctx.in_turn(&second, number).clone();
             let config: VolumeConfig = config.clone().label("racer", number.to_string());
             async move { driver.create_volume(&config).await }
@@ -131,7 +131,7 @@ async fn create_volume(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "answers",
         tally(&results),
-        one_winner(RACERS, codes::VOLUME_CREATION_FAILED),
+        one_winner(CONCURRENCY, codes::VOLUME_CREATION_FAILED),
     )?;
     ctx.driver().remove_volume(&VolumeId::new(config.name)?).await?;
     Ok(())
@@ -140,7 +140,7 @@ async fn create_volume(ctx: Ctx) -> CheckResult {
 async fn create_network(ctx: Ctx) -> CheckResult {
     let (second, config) = (ctx.second_driver().await?, ctx.network());
     let results = ctx
-        .together(RACERS, |number| {
+        .together(CONCURRENCY, |number| {
             let driver = ctx.in_turn(&second, number).clone();
             let config: NetworkConfig = config.clone().label("racer", number.to_string());
             async move { driver.create_network(&config).await }
@@ -149,7 +149,7 @@ async fn create_network(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "answers",
         tally(&results),
-        one_winner(RACERS, codes::NETWORK_CREATION_FAILED),
+        one_winner(CONCURRENCY, codes::NETWORK_CREATION_FAILED),
     )?;
     let created = ctx
         .driver()
@@ -165,7 +165,7 @@ async fn create_network(ctx: Ctx) -> CheckResult {
 async fn remove_container(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let results = ctx
-        .together(RACERS, |_| {
+        .together(CONCURRENCY, |_| {
             let (driver, id) = (ctx.driver().clone(), running.id.clone());
             async move { driver.remove_container(&id, RemoveOptions::force()).await }
         })
@@ -173,7 +173,7 @@ async fn remove_container(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "answers",
         tally(&results),
-        one_winner(RACERS, codes::CONTAINER_NOT_FOUND),
+        one_winner(CONCURRENCY, codes::CONTAINER_NOT_FOUND),
     )?;
     ctx.equal(
         "the container",
@@ -196,12 +196,12 @@ async fn remove_volume(ctx: Ctx) -> CheckResult {
 async fn start(ctx: Ctx) -> CheckResult {
     let created = ctx.driver().create_container(&ctx.script(SERVE)).await?;
     let results = ctx
-        .together(RACERS, |_| {
+        .together(CONCURRENCY, |_| {
             let (driver, id) = (ctx.driver().clone(), created.id.clone());
             async move { driver.start_container(&id).await }
         })
         .await?;
-    ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
+    ctx.equal("answers", tally(&results), format!("{CONCURRENCY} × success"))?;
     let started = results
         .iter()
         .filter(|result| matches!(result, Ok(StartOutcome::Started)))
@@ -219,10 +219,10 @@ async fn start(ctx: Ctx) -> CheckResult {
 }
 
 async fn stop(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let results = ctx
-        .together(RACERS, |_| {
+        .together(CONCURRENCY, |_| {
             let (driver, id) = (ctx.driver().clone(), running.id.clone());
             async move {
                 driver
@@ -231,7 +231,7 @@ async fn stop(ctx: Ctx) -> CheckResult {
             }
         })
         .await?;
-    ctx.equal("answers", tally(&results), format!("{RACERS} × success"))?;
+    ctx.equal("answers", tally(&results), format!("{CONCURRENCY} × success"))?;
     let killed = results
         .iter()
         .all(|result| !matches!(result, Ok(StopOutcome::Stopped)));

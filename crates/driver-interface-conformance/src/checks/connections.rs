@@ -6,7 +6,7 @@ use driver_interface_types::{
     NetworkId, Operation, Property, RemoveOptions, StopOptions,
 };
 
-use super::networks::{client, heard, server};
+use super::networks::{client, expected_replies, server};
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 const NEEDS: &[Operation] = &[Operation::ConnectNetwork, Operation::DisconnectNetwork];
@@ -224,7 +224,7 @@ async fn reaches(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "the control before",
         requested(&ctx, &host, &more).await?,
-        heard(&host, false),
+        expected_replies(&host, false),
     )?;
     ctx.driver()
         .connect_network(&more.id, &server.id, plain())
@@ -232,12 +232,12 @@ async fn reaches(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "on the new network",
         requested(&ctx, &host, &more).await?,
-        heard(&host, true),
+        expected_replies(&host, true),
     )?;
     ctx.equal(
         "on the first network",
         requested(&ctx, &host, &home).await?,
-        heard(&host, true),
+        expected_replies(&host, true),
     )
 }
 
@@ -254,13 +254,13 @@ async fn alias(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "on that network",
         requested(&ctx, &hosts, &more).await?,
-        heard(&hosts, true),
+        expected_replies(&hosts, true),
     )?;
     let aliases = ["db", "postgres"];
     ctx.equal(
         "on the other one",
         requested(&ctx, &aliases, &home).await?,
-        heard(&aliases, false),
+        expected_replies(&aliases, false),
     )
 }
 
@@ -276,18 +276,18 @@ async fn disconnect(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "the control while attached",
         requested(&ctx, &host, &more).await?,
-        heard(&host, true),
+        expected_replies(&host, true),
     )?;
     ctx.driver().disconnect_network(&more.id, &server.id).await?;
     ctx.equal(
         "after that",
         requested(&ctx, &host, &more).await?,
-        heard(&host, false),
+        expected_replies(&host, false),
     )?;
     ctx.equal(
         "on its own network",
         requested(&ctx, &host, &home).await?,
-        heard(&host, true),
+        expected_replies(&host, true),
     )
 }
 
@@ -328,7 +328,7 @@ async fn internal(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "inside it",
         requested(&ctx, &host, &closed).await?,
-        heard(&host, true),
+        expected_replies(&host, true),
     )?;
     let outside = ctx
         .driver()

@@ -11,8 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use super::cancellation::polled;
 use super::files::{path, writable};
-use crate::inside::beat;
-use crate::{Check, CheckResult, Ctx, Need, SERVE, STUBBORN, run};
+use crate::inside::heartbeat_script;
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, Need, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -93,17 +93,21 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 async fn exec(ctx: Ctx) -> CheckResult {
-    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
-    let script = format!("({}) & {}", beat("/tmp/child"), beat("/tmp/beat"));
+    let script = format!(
+        "({}) & {}",
+        heartbeat_script("/tmp/child"),
+        heartbeat_script("/tmp/beat")
+    );
     let call = ctx.driver().exec(&running.id, ExecConfig::shell(script));
     let dropped = timeout(Duration::from_secs(4), call).await.is_err();
     ctx.ensure("the command was still running", dropped, dropped)?;
-    ctx.has_ended("the command has exited", &running.id, "/tmp/beat")
+    ctx.assert_exits("the command has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.has_ended("its child has exited", &running.id, "/tmp/child")
+    ctx.assert_exits("its child has exited", &running.id, "/tmp/child")
         .await?;
-    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
+    ctx.assert_running("the main process continues", &running.id, "/tmp/main")
         .await
 }
 
@@ -112,22 +116,22 @@ async fn exec_by_polls(ctx: Ctx) -> CheckResult {
     for polls in 1..=8 {
         let call = ctx
             .driver()
-            .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+            .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
         // The command runs forever, so the last poll may never happen.
         drop(timeout(Duration::from_secs(2), polled(polls, call)).await);
     }
     for millis in [1, 10, 50, 100, 200, 400, 800] {
         let call = ctx
             .driver()
-            .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+            .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
         drop(timeout(Duration::from_millis(millis), call).await);
     }
     // A call that did start its command, so that there is a command to end.
     let call = ctx
         .driver()
-        .exec(&running.id, ExecConfig::shell(beat("/tmp/beat")));
+        .exec(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")));
     drop(timeout(Duration::from_secs(4), call).await);
-    ctx.has_ended("none of them keeps running", &running.id, "/tmp/beat")
+    ctx.assert_exits("none of them keeps running", &running.id, "/tmp/beat")
         .await
 }
 
@@ -218,7 +222,7 @@ async fn pause(ctx: Ctx) -> CheckResult {
 }
 
 async fn restart(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let options = StopOptions::kill_after(Duration::from_secs(30));
     let call = ctx.driver().restart_container(&running.id, options);
     let dropped = timeout(Duration::from_millis(500), call).await.is_err();
@@ -243,7 +247,10 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
     for number in 0..40 {
         let mut stream = ctx.driver().stream_container_logs(&running.id, follow).await?;
         if number % 2 == 0 {
-            let first = ctx.ends("the first chunk", stream.next()).await?.transpose()?;
+            let first = ctx
+                .completes("the first chunk", stream.next())
+                .await?
+                .transpose()?;
             ctx.ensure("there is a chunk", first.is_some(), first)?;
         }
     }
@@ -251,7 +258,7 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .stop_container(&running.id, StopOptions::graceful(Duration::from_secs(20)))
         .await?;
-    let chunks = ctx.ends("the other stream", other.collect_all()).await??;
+    let chunks = ctx.completes("the other stream", other.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
     ctx.equal("output read by the other session", text.as_str(), "ready\nbye\n")
 }
@@ -341,7 +348,7 @@ async fn streams(ctx: Ctx) -> CheckResult {
         drop(ctx.driver().events(&EventFilter::default()).await?);
     }
     let mut stream = ctx.driver().stream_container_stats(&running.id).await?;
-    let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
+    let next = ctx.completes("a measurement", stream.next()).await?.transpose()?;
     ctx.ensure("the next stream works", next.is_some(), next)?;
     ctx.equal("the container", &ctx.get(&running.id).await?, &running)?;
     let mut reported = ctx.driver().events(&super::events::own(&ctx)).await?;
@@ -357,6 +364,6 @@ async fn pull(ctx: Ctx) -> CheckResult {
         drop(ctx.driver().pull_image(&image, PullOptions::default()).await?);
     }
     let stream = ctx.driver().pull_image(&image, PullOptions::default()).await?;
-    let done = ctx.ends("the pull", stream.finish()).await??;
+    let done = ctx.completes("the pull", stream.finish()).await??;
     ctx.ensure("the image has an id", !done.id.is_empty(), done)
 }

@@ -91,8 +91,8 @@ async fn oom(ctx: Ctx) -> CheckResult {
         vec![EventKind::Stopped],
     )?;
     // Engines start to watch a container's memory only shortly after its start.
-    let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-    let (exited, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    let allocate_script = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+    let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
     ctx.equal("exit code of one that has not", exited.exit_code(), Some(137))?;
     let reported = [next(&ctx, &mut stream).await?, next(&ctx, &mut stream).await?];
     let out = reported

@@ -83,7 +83,10 @@ pub(super) fn own(ctx: &Ctx) -> EventFilter {
 }
 
 pub(super) async fn next(ctx: &Ctx, stream: &mut EventStream) -> CheckResult<Event> {
-    let item = ctx.ends("the next event", stream.next()).await?.transpose()?;
+    let item = ctx
+        .completes("the next event", stream.next())
+        .await?
+        .transpose()?;
     Ok(item.ok_or_else(|| Failure::new("the next event", "one", "the stream has ended"))?)
 }
 

@@ -144,7 +144,7 @@ async fn stdin(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let given = ExecConfig::new(["cat"]).stdin("one\ntwo");
     let done = ctx
-        .ends("a command that reads", ctx.driver().exec(&running.id, given))
+        .completes("a command that reads", ctx.driver().exec(&running.id, given))
         .await??;
     ctx.equal("outcome", done.outcome, ExecOutcome::Exited(0))?;
     ctx.equal("input it read", done.stdout_text().as_ref(), "one\ntwo")?;
@@ -155,13 +155,15 @@ async fn stdin(ctx: Ctx) -> CheckResult {
             ExecConfig::shell("cat; echo end").stdin(""),
         ),
     ] {
-        let done = ctx.ends(about, ctx.driver().exec(&running.id, config)).await??;
+        let done = ctx
+            .completes(about, ctx.driver().exec(&running.id, config))
+            .await??;
         ctx.equal(about, done.stdout_text().as_ref(), "end\n")?;
     }
     // A command that does not read its input is no error either.
     let unread = ExecConfig::new(["true"]).stdin(vec![b'x'; 1024 * 1024]);
     let done = ctx
-        .ends(
+        .completes(
             "a command that does not read",
             ctx.driver().exec(&running.id, unread),
         )

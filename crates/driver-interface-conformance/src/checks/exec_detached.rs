@@ -8,7 +8,7 @@ use driver_interface_types::{
     TtySize,
 };
 
-use crate::inside::beat;
+use crate::inside::heartbeat_script;
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 const NEEDS: &[Operation] = &[Operation::ExecDetached, Operation::ExecStatus];
@@ -56,10 +56,10 @@ async fn runs_on(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let other = ctx.second_driver().await?;
     let exec = other
-        .exec_detached(&running.id, ExecConfig::shell(beat("/tmp/beat")))
+        .exec_detached(&running.id, ExecConfig::shell(heartbeat_script("/tmp/beat")))
         .await?;
     drop(other);
-    ctx.goes_on("the command continues", &running.id, "/tmp/beat")
+    ctx.assert_running("the command continues", &running.id, "/tmp/beat")
         .await?;
     let status = ctx.driver().exec_status(&running.id, &exec).await?;
     ctx.equal(

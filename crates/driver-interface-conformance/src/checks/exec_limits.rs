@@ -5,7 +5,7 @@ use std::time::Duration;
 use driver_interface_types::{ContainerDriver, ExecConfig, ExecOutcome, Guarantee, Operation, Property};
 use tokio::time::Instant;
 
-use crate::inside::beat;
+use crate::inside::heartbeat_script;
 use crate::{Check, CheckResult, Ctx, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -84,20 +84,24 @@ async fn ended_by_timeout(ctx: &Ctx, script: &str) -> CheckResult {
     let done = ctx.driver().exec(&running.id, config).await?;
     ctx.equal("outcome", done.outcome, ExecOutcome::TimedOut)?;
     ctx.took("the command", began, TIMEOUT, TIMEOUT + SLACK)?;
-    ctx.has_ended("all of its children have exited", &running.id, "/tmp/beat")
+    ctx.assert_exits("all of its children have exited", &running.id, "/tmp/beat")
         .await
 }
 
 async fn kills_children(ctx: Ctx) -> CheckResult {
-    ended_by_timeout(&ctx, &format!("({}) & sleep 600", beat("/tmp/beat"))).await
+    ended_by_timeout(&ctx, &format!("({}) & sleep 600", heartbeat_script("/tmp/beat"))).await
 }
 
 async fn kills_stubborn(ctx: Ctx) -> CheckResult {
-    ended_by_timeout(&ctx, &format!("trap '' TERM HUP INT; {}", beat("/tmp/beat"))).await
+    ended_by_timeout(
+        &ctx,
+        &format!("trap '' TERM HUP INT; {}", heartbeat_script("/tmp/beat")),
+    )
+    .await
 }
 
 async fn kills_independent(ctx: Ctx) -> CheckResult {
-    let child = beat("/tmp/beat");
+    let child = heartbeat_script("/tmp/beat");
     ended_by_timeout(
         &ctx,
         &format!("(busybox setsid sh -c '{child}' >/dev/null 2>&1 &) ; sleep 600"),
@@ -106,11 +110,11 @@ async fn kills_independent(ctx: Ctx) -> CheckResult {
 }
 
 async fn spares_others(ctx: Ctx) -> CheckResult {
-    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
     let other = {
         let (driver, id) = (ctx.driver().clone(), running.id.clone());
-        let script = beat("/tmp/other");
+        let script = heartbeat_script("/tmp/other");
         tokio::spawn(async move { driver.exec(&id, ExecConfig::shell(script)).await })
     };
     let config = ExecConfig::new(["sleep", "600"]).timeout(TIMEOUT);
@@ -121,9 +125,9 @@ async fn spares_others(ctx: Ctx) -> CheckResult {
         !other.is_finished(),
         "it has exited",
     )?;
-    ctx.goes_on("the other command continues", &running.id, "/tmp/other")
+    ctx.assert_running("the other command continues", &running.id, "/tmp/other")
         .await?;
-    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
+    ctx.assert_running("the main process continues", &running.id, "/tmp/main")
         .await?;
     other.abort();
     let config = ExecConfig::shell("echo quick; exit 3").timeout(Duration::from_secs(60));
@@ -144,17 +148,17 @@ async fn spares_others(ctx: Ctx) -> CheckResult {
 
 async fn out_of_memory(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE).memory(64)).await?;
-    let hungry = |mib: u32| {
+    let allocate_script = |mib: u32| {
         let block = format!("bs={mib}M");
         ExecConfig::new(["dd", "if=/dev/zero", "of=/dev/null", block.as_str(), "count=1"])
     };
-    let done = ctx.driver().exec(&running.id, hungry(8)).await?;
+    let done = ctx.driver().exec(&running.id, allocate_script(8)).await?;
     ctx.equal(
         "the control that needs less",
         done.outcome,
         ExecOutcome::Exited(0),
     )?;
-    let done = ctx.driver().exec(&running.id, hungry(256)).await?;
+    let done = ctx.driver().exec(&running.id, allocate_script(256)).await?;
     ctx.equal(
         "outcome of one that needs more",
         done.outcome,

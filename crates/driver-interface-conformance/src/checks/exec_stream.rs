@@ -9,7 +9,7 @@ use driver_interface_types::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
-use crate::inside::beat;
+use crate::inside::heartbeat_script;
 use crate::{Check, CheckResult, Ctx, Failure, SERVE, Verdict, run};
 
 const NEEDS: &[Operation] = &[Operation::ExecStream];
@@ -107,14 +107,14 @@ async fn line(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> 
         }
         Ok::<(), Verdict>(())
     };
-    ctx.ends(about, read).await??;
+    ctx.completes(about, read).await??;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Reads to the end.
 async fn rest(ctx: &Ctx, about: &str, stream: &mut (impl AsyncRead + Unpin)) -> CheckResult<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = ctx.ends(about, stream.read_to_end(&mut bytes)).await?;
+    let read = ctx.completes(about, stream.read_to_end(&mut bytes)).await?;
     read.map_err(|error| broken(&error))?;
     Ok(bytes)
 }
@@ -152,7 +152,7 @@ async fn conversation(ctx: Ctx) -> CheckResult {
         rest(&ctx, "the output", &mut session.stdout).await?.len(),
         0,
     )?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(6))
 }
 
@@ -175,7 +175,7 @@ async fn half_close(ctx: Ctx) -> CheckResult {
         text.trim(),
         "300000\nlater",
     )?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(2))
 }
 
@@ -223,57 +223,58 @@ async fn resize_without_terminal(ctx: Ctx) -> CheckResult {
     let result = session.resize(TtySize::default()).await;
     ctx.refused("the resize", result, &[codes::UNSUPPORTED_OPERATION])?;
     say(&mut session, b"go\n").await?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(3))
 }
 
 /// Starts a command with a background child, both of which report that they run.
 async fn family(ctx: &Ctx, id: &ContainerId) -> CheckResult<ExecSession> {
-    let script = format!("({}) & echo begun; sleep 600", beat("/tmp/beat"));
+    let script = format!("({}) & echo begun; sleep 600", heartbeat_script("/tmp/beat"));
     let mut session = session(ctx, id, &script).await?;
     line(ctx, "the first line", &mut session.stdout).await?;
-    ctx.goes_on("the command's child runs", id, "/tmp/beat").await?;
+    ctx.assert_running("the command's child runs", id, "/tmp/beat")
+        .await?;
     Ok(session)
 }
 
 async fn kill(ctx: Ctx) -> CheckResult {
-    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
     let mut session = family(&ctx, &running.id).await?;
     session.kill().await?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Signaled(Signal::KILL))?;
-    ctx.has_ended("the child has exited", &running.id, "/tmp/beat")
+    ctx.assert_exits("the child has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
+    ctx.assert_running("the main process continues", &running.id, "/tmp/main")
         .await?;
     session.kill().await?;
     ctx.equal("outcome after a second kill", session.wait().await?, outcome)
 }
 
 async fn drop_kills(ctx: Ctx) -> CheckResult {
-    let main = format!("echo ready; {}", beat("/tmp/main"));
+    let main = format!("echo ready; {}", heartbeat_script("/tmp/main"));
     let running = ctx.ready(&ctx.script(&main)).await?;
     drop(family(&ctx, &running.id).await?);
-    ctx.has_ended("the command has exited", &running.id, "/tmp/beat")
+    ctx.assert_exits("the command has exited", &running.id, "/tmp/beat")
         .await?;
-    ctx.goes_on("the main process continues", &running.id, "/tmp/main")
+    ctx.assert_running("the main process continues", &running.id, "/tmp/main")
         .await
 }
 
 async fn timed_out(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let timeout = Duration::from_secs(4);
-    let script = format!("echo begun; ({}) & sleep 600", beat("/tmp/beat"));
+    let script = format!("echo begun; ({}) & sleep 600", heartbeat_script("/tmp/beat"));
     let began = Instant::now();
     let config = ExecConfig::shell(script).timeout(timeout);
     let mut session = ctx.driver().exec_stream(&running.id, config).await?;
     let output = rest(&ctx, "the output", &mut session.stdout).await?;
     ctx.equal("output", String::from_utf8_lossy(&output).as_ref(), "begun\n")?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::TimedOut)?;
     ctx.took("the command", began, timeout, timeout + Duration::from_secs(20))?;
-    ctx.has_ended("the child has exited", &running.id, "/tmp/beat")
+    ctx.assert_exits("the child has exited", &running.id, "/tmp/beat")
         .await
 }
 
@@ -295,7 +296,7 @@ async fn slow_reader(ctx: Ctx) -> CheckResult {
     let expected: String = (1..=lines).map(|number| format!("{number}\n")).collect();
     ctx.equal("bytes", output.len(), expected.len())?;
     ctx.ensure("the bytes match", output == expected.as_bytes(), "they differ")?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     ctx.equal("outcome", outcome, ExecOutcome::Exited(0))
 }
 
@@ -304,7 +305,7 @@ async fn outcome(ctx: Ctx) -> CheckResult {
     for code in [0, 9, 127] {
         let session = session(&ctx, &running.id, &format!("sleep 1; exit {code}")).await?;
         let both = async { tokio::join!(session.control.wait(), session.control.wait()) };
-        let (first, second) = ctx.ends("the command", both).await?;
+        let (first, second) = ctx.completes("the command", both).await?;
         ctx.equal(
             "results of two concurrent waits",
             (first?, second?),
@@ -317,7 +318,7 @@ async fn outcome(ctx: Ctx) -> CheckResult {
         )?;
     }
     let session = session(&ctx, &running.id, "kill -9 $$").await?;
-    let outcome = ctx.ends("the command", session.control.wait()).await??;
+    let outcome = ctx.completes("the command", session.control.wait()).await??;
     ctx.equal(
         "outcome of one that kills itself",
         outcome,

@@ -56,7 +56,7 @@ async fn typed(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let config = in_terminal("read x; echo got $x; stty size").stdin("hi\n");
     let done = ctx
-        .ends("the command", ctx.driver().exec(&running.id, config))
+        .completes("the command", ctx.driver().exec(&running.id, config))
         .await??;
     ctx.equal(
         "outcome and output",
@@ -70,7 +70,7 @@ async fn ends(ctx: Ctx) -> CheckResult {
     for (input, output) in [("", ""), ("x", "xx"), ("x\n", "x\r\nx\r\n")] {
         let config = in_terminal("cat; exit 4").stdin(input);
         let done = ctx
-            .ends("the command", ctx.driver().exec(&running.id, config))
+            .completes("the command", ctx.driver().exec(&running.id, config))
             .await??;
         ctx.equal(
             format!("outcome and output of the input {input:?}"),
@@ -101,10 +101,10 @@ async fn say(session: &mut ExecSession, keys: &[u8]) -> CheckResult {
 async fn rest(ctx: &Ctx, session: &mut ExecSession) -> CheckResult<(String, ExecOutcome)> {
     let mut bytes = Vec::new();
     let read = session.stdout.read_to_end(&mut bytes);
-    ctx.ends("the output", read)
+    ctx.completes("the output", read)
         .await?
         .map_err(|error| broken(&error))?;
-    let outcome = ctx.ends("the command", session.wait()).await??;
+    let outcome = ctx.completes("the command", session.wait()).await??;
     Ok((String::from_utf8_lossy(&bytes).into_owned(), outcome))
 }
 
@@ -127,7 +127,7 @@ async fn until(ctx: &Ctx, session: &mut ExecSession, end: &str) -> CheckResult<S
         }
         Ok::<(), Verdict>(())
     };
-    ctx.ends("a part of the output", read).await??;
+    ctx.completes("a part of the output", read).await??;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

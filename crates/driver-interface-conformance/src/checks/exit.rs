@@ -152,8 +152,8 @@ async fn stop_codes(ctx: Ctx) -> CheckResult {
 
 async fn out_of_memory(ctx: Ctx) -> CheckResult {
     // Engines start to watch a container's memory only shortly after its start.
-    let hungry = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
-    let (exited, _) = ctx.finished(&ctx.script(hungry).memory(64)).await?;
+    let allocate_script = "sleep 1; exec dd if=/dev/zero of=/dev/null bs=256M count=1";
+    let (exited, _) = ctx.finished(&ctx.script(allocate_script).memory(64)).await?;
     ctx.equal("exit code", exited.exit_code(), Some(137))?;
     let oom = exited.exit.as_ref().and_then(|exit| exit.oom_killed);
     ctx.ensure("a lookup does not deny it", oom != Some(false), oom)?;

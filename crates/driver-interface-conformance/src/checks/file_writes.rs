@@ -171,7 +171,7 @@ async fn wrong_length(ctx: Ctx) -> CheckResult {
         ] {
             let at = path("/home/file")?;
             let call = ctx.driver().write_file(id, &at, WriteFile::new(content));
-            let result = ctx.ends(about, call).await?;
+            let result = ctx.completes(about, call).await?;
             ctx.refused(about, result, &[code])?;
         }
         let right = FileContent::stream(pieces(), 7);

@@ -178,7 +178,7 @@ async fn large(ctx: Ctx) -> CheckResult {
     let mut stream = ctx.driver().read_file_stream(&running.id, &at).await?;
     let (mut actual, mut same) = (0_u64, true);
     let mut expected = pieces.iter().flat_map(|piece| piece.iter());
-    while let Some(piece) = ctx.ends("the next piece", stream.next()).await? {
+    while let Some(piece) = ctx.completes("the next piece", stream.next()).await? {
         let piece = piece?;
         actual += piece.len() as u64;
         same = same && piece.iter().all(|byte| expected.next() == Some(byte));

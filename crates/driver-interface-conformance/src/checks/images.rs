@@ -297,12 +297,14 @@ async fn load_broken(ctx: Ctx) -> CheckResult {
         ("an archive of something else", tar(&[("file", b"x")])?.into()),
         ("an archive that is cut off", cut),
     ] {
-        let result = ctx.ends(about, ctx.driver().load_image(archive.into())).await?;
+        let result = ctx
+            .completes(about, ctx.driver().load_image(archive.into()))
+            .await?;
         ctx.refused(about, result, &[codes::IMAGE_IMPORT_FAILED])?;
     }
     let failing = failing(saved.archive.slice(..512));
     let result = ctx
-        .ends("a stream that fails", ctx.driver().load_image(failing))
+        .completes("a stream that fails", ctx.driver().load_image(failing))
         .await?;
     ctx.refused("a stream that fails", result, &[codes::INTERNAL_ERROR])?;
     Ok(())
@@ -324,7 +326,7 @@ async fn import_broken(ctx: Ctx) -> CheckResult {
         ),
     ] {
         let result = ctx
-            .ends(about, ctx.driver().import_image(&image, archive))
+            .completes(about, ctx.driver().import_image(&image, archive))
             .await?;
         ctx.refused(about, result, &[code])?;
         ctx.equal(

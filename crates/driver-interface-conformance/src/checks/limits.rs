@@ -45,10 +45,10 @@ pub(super) const CHECKS: &[Check] = &[
 
 async fn memory(ctx: Ctx) -> CheckResult {
     // `tail` buffers its input until the end, and without a newline it releases none of it.
-    let hungry = |mib: u32| {
+    let allocate_script = |mib: u32| {
         format!("dd if=/dev/zero bs=1M count={mib} 2>/dev/null | tail -n 1 | wc -c; echo survived")
     };
-    let (exited, logs) = ctx.finished(&ctx.script(&hungry(8)).memory(64)).await?;
+    let (exited, logs) = ctx.finished(&ctx.script(&allocate_script(8)).memory(64)).await?;
     ctx.equal(
         "the control that needs less",
         (exited.exit_code(), logs.contains("survived")),

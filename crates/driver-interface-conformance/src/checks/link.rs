@@ -237,14 +237,17 @@ async fn refused(ctx: Ctx) -> CheckResult {
 }
 
 /// A script that prints immediately, and again after the connection was cut.
-const TALKS: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
+const PRINTING_SCRIPT: &str = "echo ran > /tmp/ran; echo begun; sleep 20; echo done; exit 7";
 const CUT_AFTER: Duration = Duration::from_secs(2);
 
 async fn cut_exec(ctx: Ctx) -> CheckResult {
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     for how in [Break::Fin, Break::Reset] {
         let (link, rule) = faulty(&ctx, Fault::Break(Position::After(CUT_AFTER), how)).await?;
-        let done = link.driver.exec(&running.id, ExecConfig::shell(TALKS)).await;
+        let done = link
+            .driver
+            .exec(&running.id, ExecConfig::shell(PRINTING_SCRIPT))
+            .await;
         let whole = |output: &ExecOutput| {
             output.outcome == ExecOutcome::Exited(7) && output.stdout_text() == "begun\ndone\n"
         };
@@ -278,7 +281,7 @@ async fn cut_exec_stream(ctx: Ctx) -> CheckResult {
         let (link, rule) = faulty(&ctx, Fault::Break(Position::After(CUT_AFTER), how)).await?;
         let opened = link
             .driver
-            .exec_stream(&running.id, ExecConfig::shell(TALKS))
+            .exec_stream(&running.id, ExecConfig::shell(PRINTING_SCRIPT))
             .await;
         // An error is acceptable, as it is not a complete output: an earlier request may be slow enough to be
         // cut.

@@ -66,7 +66,7 @@ async fn listed(ctx: &Ctx, filter: &ContainerFilter) -> CheckResult<Vec<String>>
 }
 
 /// Creates one container each that is created, running, stopped and exited. Returns their names in this order.
-async fn zoo(ctx: &Ctx) -> CheckResult<[String; 4]> {
+async fn one_per_status(ctx: &Ctx) -> CheckResult<[String; 4]> {
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
     let running = ctx.ready(&ctx.script(SERVE)).await?;
     let (stopped, _) = ctx.finished(&ctx.script("true")).await?;
@@ -75,23 +75,23 @@ async fn zoo(ctx: &Ctx) -> CheckResult<[String; 4]> {
 }
 
 async fn every_status(ctx: Ctx) -> CheckResult {
-    let mut zoo = zoo(&ctx).await?.to_vec();
-    zoo.sort();
+    let mut one_per_status = one_per_status(&ctx).await?.to_vec();
+    one_per_status.sort();
     ctx.equal(
         "the session's containers",
         listed(&ctx, &ctx.session_filter()).await?,
-        zoo.clone(),
+        one_per_status.clone(),
     )?;
     let all = listed(&ctx, &ContainerFilter::default()).await?;
     ctx.ensure(
         "a list without any filter has them too",
-        zoo.iter().all(|name| all.contains(name)),
+        one_per_status.iter().all(|name| all.contains(name)),
         all,
     )
 }
 
 async fn status_and_state(ctx: Ctx) -> CheckResult {
-    let [created, running, stopped, exited] = zoo(&ctx).await?;
+    let [created, running, stopped, exited] = one_per_status(&ctx).await?;
     let by_status = [
         (ContainerStatus::Created, vec![created.clone()]),
         (ContainerStatus::Running, vec![running.clone()]),
@@ -240,7 +240,7 @@ async fn order(ctx: Ctx) -> CheckResult {
 }
 
 async fn agrees(ctx: Ctx) -> CheckResult {
-    zoo(&ctx).await?;
+    one_per_status(&ctx).await?;
     // Most engines warn of this limit.
     let limited = ctx.script("true").disk(64);
     ctx.driver().create_container(&limited).await?;

@@ -122,7 +122,7 @@ fn text(chunks: &[LogChunk]) -> String {
 
 async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
     let stream = ctx.driver().stream_container_logs(id, options).await?;
-    Ok(ctx.ends("the stream", stream.collect_all()).await??)
+    Ok(ctx.completes("the stream", stream.collect_all()).await??)
 }
 
 fn all() -> LogStreamOptions {
@@ -322,7 +322,7 @@ async fn before_start(ctx: Ctx) -> CheckResult {
 }
 
 async fn next_line(ctx: &Ctx, stream: &mut LogStream) -> CheckResult<String> {
-    let next = ctx.ends("the next line", stream.next()).await?;
+    let next = ctx.completes("the next line", stream.next()).await?;
     let gone = || Failure::new("the next line", "a chunk", "the stream has ended").into();
     Ok(next.ok_or_else::<crate::Verdict, _>(gone)??.text().into_owned())
 }

@@ -133,7 +133,7 @@ async fn containers(ctx: Ctx) -> CheckResult {
         Some(COUNT),
     )?;
     if let Some(reported) = reported {
-        let reported = ctx.ends("the events", reported).await?;
+        let reported = ctx.completes("the events", reported).await?;
         let reported = reported.map_err(|error| crate::Verdict::Broken(error.to_string()))??;
         each_once(&ctx, "the events", &reported, &created)?;
     }
@@ -197,7 +197,7 @@ async fn log_lines(ctx: Ctx) -> CheckResult {
             ),
         ] {
             let stream = ctx.driver().stream_container_logs(&exited.id, options).await?;
-            let chunks = ctx.ends(about, stream.collect_all()).await??;
+            let chunks = ctx.completes(about, stream.collect_all()).await??;
             let text: String = chunks.iter().map(LogChunk::text).collect();
             same(about, &text, from)?;
         }

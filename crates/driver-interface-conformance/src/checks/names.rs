@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use driver_interface_types::{ConfigFeature, ContainerDriver, Property};
 
-use super::networks::{client, heard, server};
+use super::networks::{client, expected_replies, server};
 use crate::{Check, CheckResult, Ctx, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -39,11 +39,15 @@ async fn aliases(ctx: Ctx) -> CheckResult {
     ctx.equal(
         "the control without them",
         requested().await?,
-        heard(&hosts, false),
+        expected_replies(&hosts, false),
     )?;
     ctx.ready(&plain().network_alias("db").network_alias("postgres"))
         .await?;
-    ctx.equal("hosts that replied", requested().await?, heard(&hosts, true))
+    ctx.equal(
+        "hosts that replied",
+        requested().await?,
+        expected_replies(&hosts, true),
+    )
 }
 
 async fn extra_hosts(ctx: Ctx) -> CheckResult {

@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     .without_programs(),
     Check::must(
         "namespaces/bystanders-untouched",
-        "No operation finds unmanaged resources, and the clean-up of a session leaves them unchanged.",
+        "No operation finds unmanaged resources, and the cleanup of a session leaves them unchanged.",
         run!(unmanaged_resources),
     )
     .needs(&[Need::Image, Need::UnmanagedResources]),

@@ -84,10 +84,10 @@ pub(super) fn client(hosts: &[&str]) -> String {
         format!(
             "(r=; n=0; while [ -z \"$r\" ] && [ $n -lt {TRIES} ]; do \
              r=$(nc -w 3 {host} {PORT} </dev/null 2>/dev/null); n=$((n+1)); [ -z \"$r\" ] && sleep 1; done; \
-             echo {host} $r > /tmp/heard-{number}) & tries=\"$tries $!\"; "
+             echo {host} $r > /tmp/reply-{number}) & tries=\"$tries $!\"; "
         )
     });
-    let answers = (0..hosts.len()).map(|number| format!(" /tmp/heard-{number}"));
+    let answers = (0..hosts.len()).map(|number| format!(" /tmp/reply-{number}"));
     format!(
         "tries=; {}wait $tries; cat{}",
         tries.collect::<String>(),
@@ -95,7 +95,7 @@ pub(super) fn client(hosts: &[&str]) -> String {
     )
 }
 
-pub(super) fn heard(hosts: &[&str], answer: bool) -> String {
+pub(super) fn expected_replies(hosts: &[&str], answer: bool) -> String {
     hosts
         .iter()
         .map(|host| {
@@ -196,7 +196,7 @@ async fn found_by_name(ctx: Ctx) -> CheckResult {
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(network.name.as_str()))
         .await?;
-    ctx.equal("hosts that replied", logs, heard(&hosts, true))
+    ctx.equal("hosts that replied", logs, expected_replies(&hosts, true))
 }
 
 async fn names_apart(ctx: Ctx) -> CheckResult {
@@ -222,11 +222,15 @@ async fn across_networks(
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(here.name.as_str()))
         .await?;
-    ctx.equal("the control on the same network", logs, heard(&hosts, true))?;
+    ctx.equal(
+        "the control on the same network",
+        logs,
+        expected_replies(&hosts, true),
+    )?;
     let (_, logs) = ctx
         .finished(&ctx.script(&client(&hosts)).network(there.name.as_str()))
         .await?;
-    ctx.equal("from another network", logs, heard(&hosts, false))
+    ctx.equal("from another network", logs, expected_replies(&hosts, false))
 }
 
 async fn none(ctx: Ctx) -> CheckResult {
@@ -268,9 +272,13 @@ async fn sessions_apart(ctx: Ctx) -> CheckResult {
         ),
     ];
     let (_, logs) = ctx.finished(&inside).await?;
-    ctx.equal("the control over the loopback", logs, heard(&["127.0.0.1"], true))?;
+    ctx.equal(
+        "the control over the loopback",
+        logs,
+        expected_replies(&["127.0.0.1"], true),
+    )?;
     let mut other = ctx.script(&client(&host));
     other.session_id = ctx.new_session()?.to_string();
     let (_, logs) = ctx.finished(&other).await?;
-    ctx.equal("from another session", logs, heard(&host, false))
+    ctx.equal("from another session", logs, expected_replies(&host, false))
 }

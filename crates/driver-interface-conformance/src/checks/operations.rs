@@ -116,7 +116,7 @@ async fn exec_stream(ctx: Ctx) -> CheckResult {
         .await?;
     let mut output = String::new();
     let read = ctx
-        .ends("the output", session.stdout.read_to_string(&mut output))
+        .completes("the output", session.stdout.read_to_string(&mut output))
         .await?;
     ctx.ensure("the output is read", read.is_ok(), &read)?;
     ctx.equal("output", output.as_str(), "hello\n")?;
@@ -139,7 +139,7 @@ async fn log_stream(ctx: Ctx) -> CheckResult {
         .driver()
         .stream_container_logs(&exited.id, LogStreamOptions::default())
         .await?;
-    let chunks = ctx.ends("the stream", stream.collect_all()).await??;
+    let chunks = ctx.completes("the stream", stream.collect_all()).await??;
     let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
     ctx.equal("its output", text.as_str(), "hello\n")
 }
@@ -156,7 +156,7 @@ async fn file_archive(ctx: Ctx) -> CheckResult {
         .driver()
         .copy_from_container(&created.id, &path("/home/passwd")?)
         .await?;
-    let copy = ctx.ends("the archive", copy.collect_all()).await??.concat();
+    let copy = ctx.completes("the archive", copy.collect_all()).await??.concat();
     let original = ctx
         .driver()
         .copy_from_container(&created.id, &passwd)
@@ -222,7 +222,7 @@ async fn stats_stream(ctx: Ctx) -> CheckResult {
     let id = serving(&ctx).await?;
     let mut stream = ctx.driver().stream_container_stats(&id).await?;
     for _ in 0..2 {
-        let next = ctx.ends("a measurement", stream.next()).await?.transpose()?;
+        let next = ctx.completes("a measurement", stream.next()).await?.transpose()?;
         let pids = next.as_ref().map(|stats| stats.pids);
         ctx.ensure("it has processes", pids >= Some(1), next)?;
     }
@@ -233,7 +233,7 @@ async fn events(ctx: Ctx) -> CheckResult {
     let filter = EventFilter::default().session(ctx.session().clone());
     let mut stream = ctx.driver().events(&filter).await?;
     let created = ctx.driver().create_container(&ctx.script("true")).await?;
-    let event = ctx.ends("an event", stream.next()).await?.transpose()?;
+    let event = ctx.completes("an event", stream.next()).await?.transpose()?;
     let actual = event.map(|event| (event.kind(), event.container_id().cloned()));
     ctx.equal("the event", actual, Some((EventKind::Created, Some(created.id))))
 }

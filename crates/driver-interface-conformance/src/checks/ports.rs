@@ -146,7 +146,7 @@ async fn picked(ctx: Ctx) -> CheckResult {
 }
 
 /// Connects to a server and returns what it sends, if it is reachable.
-async fn heard(address: SocketAddr) -> Option<String> {
+async fn read_greeting(address: SocketAddr) -> Option<String> {
     let talk = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let mut text = String::new();
@@ -161,7 +161,7 @@ async fn answers(ctx: &Ctx, id: &ContainerId, address: SocketAddr) -> CheckResul
     let about = format!("an answer of {id} at {address}");
     let word = ctx
         .eventually(&about, Duration::from_secs(20), || async {
-            Ok(heard(address).await.ok_or_else(|| "none".to_owned()))
+            Ok(read_greeting(address).await.ok_or_else(|| "none".to_owned()))
         })
         .await?;
     ctx.equal("the answer", word.as_str(), "pong\n")
@@ -210,7 +210,7 @@ async fn given(ctx: Ctx) -> CheckResult {
     ctx.driver()
         .stop_container(&running.id, StopOptions::kill())
         .await?;
-    ctx.equal("after the stop", heard(at).await, None)
+    ctx.equal("after the stop", read_greeting(at).await, None)
 }
 
 async fn taken(ctx: Ctx) -> CheckResult {

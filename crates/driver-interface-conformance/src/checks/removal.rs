@@ -8,7 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::Instant;
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -74,7 +74,7 @@ async fn running_refused(ctx: Ctx) -> CheckResult {
 }
 
 async fn running_forced(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     ctx.driver()
         .remove_container(&running.id, RemoveOptions::force())

@@ -8,7 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 const NEEDS: &[Operation] = &[Operation::RestartContainer];
 const GRACE: Duration = Duration::from_secs(20);
@@ -117,7 +117,7 @@ async fn stopped_starts(ctx: Ctx) -> CheckResult {
 }
 
 async fn stubborn(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let grace = Duration::from_secs(2);
     let result = ctx
@@ -135,7 +135,7 @@ async fn stubborn(ctx: Ctx) -> CheckResult {
 }
 
 async fn by_force(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let grace = Duration::from_secs(2);
     let outcome = ctx

@@ -8,7 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::sleep;
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -48,7 +48,7 @@ async fn ends(ctx: Ctx) -> CheckResult {
         // that a shell would report for the signal.
         let code = signal.exit_code();
         let script = match signal {
-            Signal::KILL => STUBBORN.to_owned(),
+            Signal::KILL => IGNORES_STOP_SIGNAL.to_owned(),
             _ => {
                 format!("trap 'exit {code}' TERM USR1; echo ready; while true; do sleep 600 & wait $!; done")
             }

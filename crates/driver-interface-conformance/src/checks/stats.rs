@@ -172,7 +172,7 @@ async fn not_running(ctx: Ctx) -> CheckResult {
 
 async fn next(ctx: &Ctx, stream: &mut StatsStream) -> CheckResult<ContainerStats> {
     let item = ctx
-        .ends("the next measurement", stream.next())
+        .completes("the next measurement", stream.next())
         .await?
         .transpose()?;
     Ok(item.ok_or_else(|| Failure::new("the next measurement", "one", "the stream has ended"))?)
@@ -207,7 +207,7 @@ async fn ends_after(ctx: &Ctx, id: &ContainerId, removal: bool) -> CheckResult {
     } else {
         ctx.driver().stop_container(id, StopOptions::kill()).await?;
     }
-    let rest = ctx.ends("the stream", stream.collect_all()).await?;
+    let rest = ctx.completes("the stream", stream.collect_all()).await?;
     ctx.ensure(
         format!("it ends without an error (removal: {removal})"),
         rest.is_ok(),

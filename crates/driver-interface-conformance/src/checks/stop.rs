@@ -8,7 +8,7 @@ use driver_interface_types::{
 };
 use tokio::time::Instant;
 
-use crate::{Check, CheckResult, Ctx, SERVE, STUBBORN, run};
+use crate::{Check, CheckResult, Ctx, IGNORES_STOP_SIGNAL, SERVE, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -99,7 +99,7 @@ async fn default_options(ctx: Ctx) -> CheckResult {
 }
 
 async fn gives_up(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let grace = Duration::from_secs(2);
     let result = ctx
@@ -125,7 +125,7 @@ async fn gives_up(ctx: Ctx) -> CheckResult {
 }
 
 async fn force(ctx: Ctx) -> CheckResult {
-    let running = ctx.ready(&ctx.script(STUBBORN)).await?;
+    let running = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?;
     let began = Instant::now();
     let outcome = ctx
         .driver()

@@ -12,7 +12,7 @@ use driver_interface_types::{
 use tokio::time::Instant;
 
 use super::events::{lived, next, own, up_to};
-use crate::{Check, CheckResult, Ctx, Failure, SERVE, STUBBORN, Verdict, run};
+use crate::{Check, CheckResult, Ctx, Failure, IGNORES_STOP_SIGNAL, SERVE, Verdict, run};
 
 pub(super) const CHECKS: &[Check] = &[
     Check::must(
@@ -75,7 +75,7 @@ async fn graces_and_timeouts(ctx: Ctx) -> CheckResult {
 }
 
 async fn stop_graces(ctx: &Ctx) -> CheckResult {
-    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    let id = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?.id;
     let began = Instant::now();
     let stopped = ctx
         .driver()
@@ -96,7 +96,7 @@ async fn restart_graces(ctx: &Ctx) -> CheckResult {
     if !ctx.declares(Operation::RestartContainer) {
         return Ok(());
     }
-    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    let id = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?.id;
     let began = Instant::now();
     let restarted = ctx
         .driver()
@@ -138,7 +138,7 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
         }
         let began = Instant::now();
         let mut session = ctx.driver().exec_stream(&id, long()).await?;
-        let outcome = ctx.ends("an exec session", session.wait()).await??;
+        let outcome = ctx.completes("an exec session", session.wait()).await??;
         ctx.took("an exec session", began, SPAN, SPAN + LATE)?;
         ctx.equal("an exec session", outcome, ExecOutcome::TimedOut)
     };
@@ -147,15 +147,17 @@ async fn timeouts(ctx: &Ctx) -> CheckResult {
 
 async fn zero_is_zero(ctx: Ctx) -> CheckResult {
     let driver = ctx.driver();
-    let id = ctx.ready(&ctx.script(STUBBORN)).await?.id;
+    let id = ctx.ready(&ctx.script(IGNORES_STOP_SIGNAL)).await?.id;
     if ctx.declares(Operation::WaitContainer) {
         let wait = driver.wait_container(&id, WaitOptions::at_most(Duration::ZERO));
-        let waited = ctx.ends("a wait of zero", wait).await?;
+        let waited = ctx.completes("a wait of zero", wait).await?;
         ctx.refused("a wait of zero", waited, &[codes::WAIT_TIMEOUT])?;
     }
     if ctx.declares(Operation::Exec) {
         let timeout = ExecConfig::new(["sleep", "600"]).timeout(Duration::ZERO);
-        let output = ctx.ends("an exec of zero", driver.exec(&id, timeout)).await??;
+        let output = ctx
+            .completes("an exec of zero", driver.exec(&id, timeout))
+            .await??;
         ctx.equal("an exec of zero", output.outcome, ExecOutcome::TimedOut)?;
         let limit = ExecConfig::new(["echo", "text"]).output_limit(0);
         let output = driver.exec(&id, limit).await?;
@@ -194,7 +196,7 @@ async fn zero_is_zero(ctx: Ctx) -> CheckResult {
 
 async fn chunks(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<Vec<LogChunk>> {
     let stream = ctx.driver().stream_container_logs(id, options).await?;
-    Ok(ctx.ends("the log stream", stream.collect_all()).await??)
+    Ok(ctx.completes("the log stream", stream.collect_all()).await??)
 }
 
 async fn streamed(ctx: &Ctx, id: &ContainerId, options: LogStreamOptions) -> CheckResult<String> {

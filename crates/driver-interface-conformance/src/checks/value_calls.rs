@@ -76,7 +76,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
         let mut session = ctx.driver().exec_stream(&id, with_input()).await?;
         let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut actual))
+            .completes("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
         same_text(
@@ -85,7 +85,7 @@ async fn exec(ctx: Ctx) -> CheckResult {
             &actual,
             &format!("{expected}{input}"),
         )?;
-        let outcome = ctx.ends("the exec session", session.wait()).await??;
+        let outcome = ctx.completes("the exec session", session.wait()).await??;
         ctx.equal("its outcome", outcome, ExecOutcome::Exited(0))?;
     }
     if ctx.declares(Operation::ExecDetached) {
@@ -145,7 +145,7 @@ async fn round_trip(ctx: &Ctx, id: &ContainerId, directory: &str, as_stream: boo
         )?;
         if as_stream {
             let stream = ctx.driver().read_file_stream(id, &path(&at)?).await?;
-            let actual = ctx.ends("the file", stream.read_all(1 << 20)).await??;
+            let actual = ctx.completes("the file", stream.read_all(1 << 20)).await??;
             same_text(
                 ctx,
                 &format!("{at:?} as a stream"),
@@ -285,10 +285,10 @@ async fn execs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         let mut session = ctx.driver().exec_stream(id, marked(number)).await?;
         let mut actual = String::new();
         let read = ctx
-            .ends("the output", session.stdout.read_to_string(&mut actual))
+            .completes("the output", session.stdout.read_to_string(&mut actual))
             .await?;
         ctx.ensure("the output is read", read.is_ok(), &read)?;
-        let outcome = ctx.ends("the exec session", session.wait()).await??;
+        let outcome = ctx.completes("the exec session", session.wait()).await??;
         ctx.equal("the outcome", outcome, ExecOutcome::Exited(0))?;
         expected(number, &actual)
     });
@@ -320,7 +320,7 @@ async fn logs_apart(ctx: &Ctx, id: &ContainerId) -> CheckResult {
         let mut of_stream = LogStreamOptions::default().timestamps(options.timestamps);
         (of_stream.tail, of_stream.stdout, of_stream.stderr) = (options.tail, options.stdout, options.stderr);
         let stream = ctx.driver().stream_container_logs(id, of_stream).await?;
-        let chunks = ctx.ends("the log stream", stream.collect_all()).await??;
+        let chunks = ctx.completes("the log stream", stream.collect_all()).await??;
         let text: String = chunks.iter().map(LogChunk::text).collect();
         ctx.equal(
             format!("lines of a stream with {options:?}"),

@@ -26,7 +26,7 @@ pub enum Endpoint {
     /// Another socket is in its place, as after an engine restart; on TCP, at the same port.
     Replaced,
     /// The socket exists, but connections are accepted and never served.
-    Deaf,
+    Unresponsive,
 }
 
 impl fmt::Display for Endpoint {
@@ -37,7 +37,7 @@ impl fmt::Display for Endpoint {
             Self::Removed => "no socket",
             Self::NotASocket => "a file in place of the socket",
             Self::Replaced => "another socket in its place",
-            Self::Deaf => "connections never answered",
+            Self::Unresponsive => "connections never answered",
         })
     }
 }
@@ -106,7 +106,7 @@ pub(super) async fn listen(
         tokio::select! {
             command = commands.recv() => {
                 let Some((endpoint, done)) = command else { break };
-                deaf = endpoint == Endpoint::Deaf;
+                deaf = endpoint == Endpoint::Unresponsive;
                 let changed = change(&mut listener, &address, endpoint).await;
                 done(changed);
             }
@@ -131,7 +131,7 @@ async fn accept(listener: Option<&Listener>) -> io::Result<Stream> {
 
 async fn change(listener: &mut Option<Listener>, address: &Address, condition: Endpoint) -> io::Result<()> {
     match condition {
-        Endpoint::Listening | Endpoint::Deaf if listener.is_some() => return Ok(()),
+        Endpoint::Listening | Endpoint::Unresponsive if listener.is_some() => return Ok(()),
         // The socket file outlives its listener.
         Endpoint::Refused if listener.is_some() => {
             *listener = None;
@@ -140,7 +140,7 @@ async fn change(listener: &mut Option<Listener>, address: &Address, condition: E
         _ => *listener = None,
     }
     match condition {
-        Endpoint::Listening | Endpoint::Deaf | Endpoint::Replaced => {
+        Endpoint::Listening | Endpoint::Unresponsive | Endpoint::Replaced => {
             *listener = Some(Listener::bind(address).await?);
         }
         Endpoint::Refused => drop(Listener::bind(address).await?),

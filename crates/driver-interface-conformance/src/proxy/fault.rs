@@ -25,7 +25,7 @@ pub enum Fault {
     /// Breaks the connection at this place.
     Break(Position, Break),
     /// Closes the write side towards the engine as soon as the engine has the whole request.
-    EndInput,
+    CloseWrite,
     /// Responds in the engine's place.
     Answer(When, Answer),
     /// Forwards the engine's response with another status.
@@ -131,7 +131,7 @@ impl fmt::Display for Fault {
             Self::Throttle(rate) => write!(f, "throttle to {rate} B/s"),
             Self::Pause { after, time } => write!(f, "pause of {time:?} after {after} bytes"),
             Self::Break(position, how) => write!(f, "{how} {position}"),
-            Self::EndInput => f.write_str("end of input for the engine after the request"),
+            Self::CloseWrite => f.write_str("end of input for the engine after the request"),
             Self::Answer(When::Instead, answer) => write!(f, "{answer} instead of the engine"),
             Self::Answer(When::AfterEffect, answer) => write!(f, "{answer} after the engine acted"),
             Self::Status(status) => write!(f, "status {status} on the engine's answer"),

@@ -28,7 +28,7 @@ impl Plan {
     /// Draws a plan; returns none if there are no requests. `max_wait` is the deadline of the driver's calls;
     /// delays are chosen around it.
     pub fn draw(seed: u64, requests: &[Exchange], max_wait: Duration) -> Option<Self> {
-        let mut dice = Dice(seed);
+        let mut dice = Rng(seed);
         let index = dice.below(requests.len());
         let request = requests.get(index)?;
         let mut families = families(request, max_wait, &mut dice);
@@ -76,7 +76,7 @@ fn shorten(path: &str) -> String {
 }
 
 /// Returns the applicable faults, grouped by kind. Each kind is equally likely, however many faults it has.
-fn families(request: &Exchange, max_wait: Duration, dice: &mut Dice) -> Vec<Vec<Fault>> {
+fn families(request: &Exchange, max_wait: Duration, dice: &mut Rng) -> Vec<Vec<Fault>> {
     let framing = request.framing.unwrap_or(Framing::Empty);
     let has_body = framing != Framing::Empty && request.bytes > 0;
     let mut positions = vec![
@@ -96,7 +96,7 @@ fn families(request: &Exchange, max_wait: Duration, dice: &mut Dice) -> Vec<Vec<
             Fault::Answer(When::AfterEffect, failure(dice)),
             Fault::Status(500),
         ],
-        odd_successes(framing),
+        spurious_successes(framing),
         nonsense(has_body),
         lengths(framing, has_body, dice),
         slow(request, framing, max_wait, dice),
@@ -106,7 +106,7 @@ fn families(request: &Exchange, max_wait: Duration, dice: &mut Dice) -> Vec<Vec<
             Endpoint::Removed,
             Endpoint::NotASocket,
             Endpoint::Replaced,
-            Endpoint::Deaf,
+            Endpoint::Unresponsive,
         ]
         .map(Fault::Endpoint)
         .to_vec(),
@@ -126,7 +126,7 @@ fn positions_in_body(
     framing: Framing,
     has_body: bool,
     max_wait: Duration,
-    dice: &mut Dice,
+    dice: &mut Rng,
 ) -> Vec<Position> {
     // In these cases, the end of the connection is the end of the body.
     if framing == Framing::UntilClose || !has_body {
@@ -164,7 +164,7 @@ fn has_frames(request: &Exchange) -> bool {
 const HTML: &str = "<html><body>This is not the engine.</body></html>";
 
 /// Builds a refusal whose body is not the engine's or carries no information.
-fn odd_body(status: u16, dice: &mut Dice) -> Answer {
+fn unexpected_body(status: u16, dice: &mut Rng) -> Answer {
     let answer = Answer::new(status);
     match dice.below(4) {
         0 => answer.header("Content-Type", "text/html").body(HTML),
@@ -178,27 +178,27 @@ fn odd_body(status: u16, dice: &mut Dice) -> Answer {
 
 /// Builds a refusal of a request that the engine never received. It excludes "not found" for a `HEAD`, whose
 /// missing body makes it indistinguishable from the engine's own response.
-fn refusal(method: &str, dice: &mut Dice) -> Answer {
+fn refusal(method: &str, dice: &mut Rng) -> Answer {
     let status = dice.pick(&[400, 401, 403, 404, 409, 429, 500, 502, 503, 504], 500);
     let status = if method == "HEAD" && status == 404 {
         502
     } else {
         status
     };
-    odd_body(status, dice)
+    unexpected_body(status, dice)
 }
 
 /// Builds a failure response for after the engine has acted.
-fn failure(dice: &mut Dice) -> Answer {
+fn failure(dice: &mut Rng) -> Answer {
     let status = dice.pick(&[500, 502, 503, 504], 500);
     if dice.below(4) == 0 {
         return Answer::new(status).json(&serde_json::json!({"message": "something went wrong"}));
     }
-    odd_body(status, dice)
+    unexpected_body(status, dice)
 }
 
 /// Returns success responses that are not the engine's.
-fn odd_successes(framing: Framing) -> Vec<Fault> {
+fn spurious_successes(framing: Framing) -> Vec<Fault> {
     let page = Answer::new(200).header("Content-Type", "text/html").body(HTML);
     let mut all = vec![
         Fault::Answer(When::Instead, page.clone()),
@@ -232,7 +232,7 @@ fn nonsense(has_body: bool) -> Vec<Fault> {
     all
 }
 
-fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
+fn lengths(framing: Framing, has_body: bool, dice: &mut Rng) -> Vec<Fault> {
     if !has_body || matches!(framing, Framing::Upgraded | Framing::UntilClose) {
         return Vec::new();
     }
@@ -244,7 +244,7 @@ fn lengths(framing: Framing, has_body: bool, dice: &mut Dice) -> Vec<Fault> {
     all
 }
 
-fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Dice) -> Vec<Fault> {
+fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Rng) -> Vec<Fault> {
     let time = max_wait.mul_f64(dice.share() * 2.0);
     // The response takes up to twice the maximum wait: a stream that makes progress may take that long.
     let rate = (request.bytes + 1_000) as f64
@@ -265,7 +265,7 @@ fn slow(request: &Exchange, framing: Framing, max_wait: Duration, dice: &mut Dic
         });
     }
     if framing == Framing::Upgraded {
-        all.push(Fault::EndInput);
+        all.push(Fault::CloseWrite);
     }
     all
 }
@@ -282,9 +282,9 @@ fn frames(request: &Exchange, has_body: bool) -> Vec<Fault> {
 }
 
 /// A SplitMix64 generator: a seed gives the same numbers in every version.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -373,7 +373,7 @@ mod tests {
         assert!(has(&|fault| matches!(fault, Fault::Delay(..))));
         assert!(has(&|fault| matches!(fault, Fault::Throttle(_))));
         assert!(has(&|fault| matches!(fault, Fault::Pause { .. })));
-        assert!(has(&|fault| matches!(fault, Fault::EndInput)));
+        assert!(has(&|fault| matches!(fault, Fault::CloseWrite)));
         assert!(has(&|fault| matches!(fault, Fault::Endpoint(Endpoint::Replaced))));
     }
 

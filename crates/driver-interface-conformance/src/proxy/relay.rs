@@ -327,7 +327,7 @@ impl<'a> Transfer<'a> {
                 self.hit();
                 return Ok(Some(*how));
             }
-            Some(Fault::EndInput) => {
+            Some(Fault::CloseWrite) => {
                 self.hit();
                 engine.finish();
             }
@@ -351,7 +351,7 @@ impl<'a> Transfer<'a> {
         while more || inlet.buffered() > 0 {
             if upgraded {
                 let bytes = inlet.take();
-                if !matches!(self.fault(), Some(Fault::EndInput)) {
+                if !matches!(self.fault(), Some(Fault::CloseWrite)) {
                     pace.send(engine, &bytes).await?;
                 }
             }

@@ -1,6 +1,6 @@
 //! A self-contained HTML page for browsers, build artifacts, or print.
 //!
-//! The page is fully readable without scripts. The script filters, and remembers the light or dark theme. It
+//! The page is fully readable without scripts. The script filters, and has_events_before the light or dark theme. It
 //! works on the visible page, so no data is embedded for it.
 
 use std::fmt::{Result, Write};
@@ -124,7 +124,7 @@ impl Page<'_> {
                 escape(&driver.title())
             )?;
             if driver.summary.not_run > 0 {
-                let words = driver.verdict_in_words(self.report.partial);
+                let words = driver.verdict_text(self.report.partial);
                 writeln!(out, "<p class=\"why\">{}</p>", escape(&words))?;
             }
             bar(out, &driver.summary)?;

@@ -23,7 +23,7 @@ struct JsonReport<'a> {
 #[serde(rename_all = "camelCase")]
 struct JsonDriver<'a> {
     verdict: DriverVerdict,
-    verdict_in_words: String,
+    verdict_text: String,
     #[serde(flatten)]
     driver: &'a DriverReport,
 }
@@ -45,7 +45,7 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
     } = report;
     let drivers = drivers.iter().map(|driver| JsonDriver {
         verdict: driver.verdict(*partial),
-        verdict_in_words: driver.verdict_in_words(*partial),
+        verdict_text: driver.verdict_text(*partial),
         driver,
     });
     let reported = JsonReport {

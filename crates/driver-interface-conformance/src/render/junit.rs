@@ -19,7 +19,7 @@ pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
             let mut suite = TestSuite::new(xml(&format!("{} {}", driver.uri, area.area)));
             suite.add_property(("driver", xml(&driver.title()).as_str()));
             suite.add_property(("seed", report.seed.to_string().as_str()));
-            let verdict = driver.verdict_in_words(report.partial);
+            let verdict = driver.verdict_text(report.partial);
             suite.add_property(("verdict", xml(&verdict).as_str()));
             let checks = driver.checks.iter().filter(|check| check.area() == area.area);
             suite.add_test_cases(checks.map(|check| case(driver, check)));

@@ -93,7 +93,7 @@ fn area_table(out: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     for driver in report.drivers.iter().filter(|driver| driver.summary.not_run > 0) {
         let uri = driver.uri.replace('`', "'");
-        let verdict = driver.verdict_in_words(report.partial);
+        let verdict = driver.verdict_text(report.partial);
         writeln!(out, "\n`{uri}` {}.", escape(&verdict))?;
     }
     Ok(())

@@ -65,7 +65,7 @@ pub(super) fn checks(drivers: &[DriverReport]) -> Vec<CheckRow<'_>> {
 /// Returns the symbols for a check, from worst to best, and their meanings.
 fn marks() -> Vec<(char, &'static str)> {
     let mut outcomes = Outcome::ALL;
-    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.badness()));
+    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.severity()));
     let mut marks: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| match outcome {
@@ -106,7 +106,7 @@ pub(super) fn tone(checks: &[&CheckReport]) -> Tone {
     let outcome = checks
         .iter()
         .map(|check| check.outcome)
-        .max_by_key(|outcome| outcome.badness());
+        .max_by_key(|outcome| outcome.severity());
     worst.or(outcome.map(Tone::of)).unwrap_or(Tone::Quiet)
 }
 

@@ -372,7 +372,7 @@ pub(super) fn times(check: &CheckReport) -> String {
             None => groups.push((time.outcome, vec![time.seed])),
         }
     }
-    groups.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.badness()));
+    groups.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.severity()));
     let groups = groups.iter().map(|(outcome, seeds)| {
         let mut text = format!("{} {outcome}", seeds.len());
         if outcome.is_problem() {

@@ -176,7 +176,7 @@ pub struct Attempt {
 impl Attempt {
     /// Returns whether the check detected the fault.
     pub fn is_detected(&self) -> bool {
-        self.outcome.is_breach()
+        self.outcome.is_violation()
     }
 }
 

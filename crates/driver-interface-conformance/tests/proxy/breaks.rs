@@ -191,7 +191,7 @@ fn the_engine_can_lose_its_input_while_it_still_answers() {
         let answer = format!("HTTP/1.1 101 UPGRADED\r\n\r\nended: {ended}");
         stream.write_all(answer.as_bytes()).unwrap();
     });
-    let (text, _) = requested(&server, GET, Fault::EndInput);
+    let (text, _) = requested(&server, GET, Fault::CloseWrite);
     assert!(text.ends_with("ended: true"), "{text}");
 }
 

@@ -53,7 +53,7 @@ fn a_replaced_socket_is_another_one_and_old_connections_go_on() {
 fn a_deaf_socket_takes_connections_and_never_answers() {
     let server = Server::answering(HELLO);
     let proxy = server.proxy();
-    proxy.set_endpoint(Endpoint::Deaf).unwrap();
+    proxy.set_endpoint(Endpoint::Unresponsive).unwrap();
     let mut client = Client::new(&proxy);
     client.send(GET);
     assert_eq!(client.rest(), (String::new(), End::Silence));

@@ -25,9 +25,9 @@ const OPERATION: &str = "events";
 const MAX_WAIT: u32 = 6;
 /// How long to wait until the event of the cursor shows up among the events that the engine still has. Also, by
 /// how much events may arrive out of order: the engine timestamps an event before it queues it.
-const SEEKING: Duration = Duration::from_secs(2);
+const CURSOR_SEARCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Engines parse times as floating-point numbers, whose rounding error is smaller than this.
-const BLUR: Duration = Duration::from_micros(1);
+const TIMESTAMP_ROUNDING: Duration = Duration::from_micros(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -121,7 +121,7 @@ impl Feed {
     /// Connects for the first time. `is_new` says that no past events are requested.
     async fn begin(&mut self, is_new: bool) -> std::result::Result<(), EngineError> {
         self.open();
-        if !self.engine.dialect().opens_events {
+        if !self.engine.dialect().sends_event_headers_early {
             return Ok(());
         }
         if let Connection::Opening(opening) = &mut self.connection {
@@ -137,8 +137,12 @@ impl Feed {
             return Ok(());
         }
         // Events of the future cannot have been discarded; the engine would wait for them.
-        let remembers = timeout(SEEKING, self.engine.remembers(self.position.time())).await;
-        if !remembers.unwrap_or(Ok(true))? {
+        let has_events_before = timeout(
+            CURSOR_SEARCH_TIMEOUT,
+            self.engine.has_events_before(self.position.time()),
+        )
+        .await;
+        if !has_events_before.unwrap_or(Ok(true))? {
             self.ready.extend(self.position.gap());
         }
         Ok(())
@@ -147,11 +151,15 @@ impl Feed {
     fn open(&mut self) {
         let engine = self.engine.clone();
         let labels = self.ownership.filters();
-        let since = self.position.time() - self.position.key.map_or(BLUR, |_| SEEKING);
+        let since = self.position.time()
+            - self
+                .position
+                .key
+                .map_or(TIMESTAMP_ROUNDING, |_| CURSOR_SEARCH_TIMEOUT);
         self.connection = Connection::Opening(Box::pin(async move { engine.events(labels, since).await }));
         // After a cursor, the event of the cursor must show up first. After a point in time, there is nothing to
         // wait for.
-        self.seeking = self.position.key.map(|_| Instant::now() + SEEKING);
+        self.seeking = self.position.key.map(|_| Instant::now() + CURSOR_SEARCH_TIMEOUT);
         self.held.clear();
     }
 
@@ -210,14 +218,14 @@ impl Feed {
                 self.held.clear();
                 return;
             }
-            if found.time() <= self.position.time() + SEEKING {
+            if found.time() <= self.position.time() + CURSOR_SEARCH_TIMEOUT {
                 self.held.push(record);
                 return;
             }
             self.give_up();
         }
         if found.nanos >= self.floor {
-            self.tell(&record);
+            self.deliver(&record);
         }
     }
 
@@ -228,12 +236,12 @@ impl Feed {
         let last = self.position.nanos;
         for record in std::mem::take(&mut self.held) {
             if record.position().nanos > last {
-                self.tell(&record);
+                self.deliver(&record);
             }
         }
     }
 
-    fn tell(&mut self, record: &EventRecord) {
+    fn deliver(&mut self, record: &EventRecord) {
         self.position = record.position();
         if let Some(event) = record.event(&self.ownership)
             && self.filter.matches(&event)

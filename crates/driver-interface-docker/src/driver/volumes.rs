@@ -60,14 +60,14 @@ impl Inner {
             None => Ok((record, None)),
             // The engine's own volumes belong to root at first.
             Some(VolumeOwner::ROOT) if options.is_none() && record.driver == "local" => Ok((record, owner)),
-            Some(owner) if options.is_none() => self.give_volume(&record.name, &operation, owner).await,
+            Some(owner) if options.is_none() => self.set_volume_owner(&record.name, &operation, owner).await,
             Some(_) => {
                 let reported = record.reported_owner();
                 Ok((record, reported))
             }
         };
         let made = given.and_then(|(record, given)| match owner {
-            Some(owner) if given != Some(owner) => Err(not_given(&record, owner, given)),
+            Some(owner) if given != Some(owner) => Err(owner_not_applied(&record, owner, given)),
             _ => resource::volume(&record)
                 .map_err(|failure| self.error(Operation::CreateVolume, &config.name, failure)),
         });
@@ -127,14 +127,14 @@ impl Inner {
         }
     }
 
-    pub(super) async fn get_volume(&self, asked: &str) -> Result<Option<Volume>> {
-        let Some(record) = self.find_volume(asked).await? else {
+    pub(super) async fn get_volume(&self, id: &str) -> Result<Option<Volume>> {
+        let Some(record) = self.find_volume(id).await? else {
             return Ok(None);
         };
         let volume = resource::volume(&record);
         volume
             .map(Some)
-            .map_err(|failure| self.error(Operation::Read, asked, failure))
+            .map_err(|failure| self.error(Operation::Read, id, failure))
     }
 
     pub(super) async fn list_volumes(&self, filter: &ResourceFilter) -> Result<Vec<Volume>> {
@@ -148,10 +148,10 @@ impl Inner {
         Ok(found)
     }
 
-    pub(super) async fn remove_volume(self: Arc<Self>, asked: String) -> Result<()> {
-        let volume = self.volume(&asked).await?;
+    pub(super) async fn remove_volume(self: Arc<Self>, id: String) -> Result<()> {
+        let volume = self.volume(&id).await?;
         let removed = self.remove_volume_and_helpers(&volume.name).await;
-        removed.map_err(|failure| self.error(Operation::RemoveVolume, &asked, failure))
+        removed.map_err(|failure| self.error(Operation::RemoveVolume, &id, failure))
     }
 }
 
@@ -160,7 +160,7 @@ fn taken(name: &str) -> VolumeCreationError {
 }
 
 /// Returns the error for a volume whose directory did not get its owner.
-fn not_given(record: &VolumeRecord, owner: VolumeOwner, found: Option<VolumeOwner>) -> DriverError {
+fn owner_not_applied(record: &VolumeRecord, owner: VolumeOwner, found: Option<VolumeOwner>) -> DriverError {
     let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
     let reason = format!(
         "the engine does not give volume `{}` of driver `{}` the owner {owner}: its owner is {found}",

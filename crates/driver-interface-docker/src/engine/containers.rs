@@ -12,7 +12,7 @@ use crate::wire::{EngineError, Payload, Query};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// Only if it is not running.
-    Gentle,
+    IfStopped,
     /// Kills it if it is running.
     Forced,
 }
@@ -109,12 +109,12 @@ impl Engine {
         #[serde(rename_all = "PascalCase")]
         struct Exited {
             status_code: i64,
-            error: Option<Trouble>,
+            error: Option<WaitError>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase", default)]
         #[derive(Default)]
-        struct Trouble {
+        struct WaitError {
             message: Option<String>,
         }
         let target = Query::new(format!("/containers/{id}/wait")).pair("condition", "next-exit");

@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Returns whether the engine still has any event from before a point in time. If so, it has all events since.
-    pub(crate) async fn remembers(&self, moment: SystemTime) -> Result<bool, EngineError> {
+    pub(crate) async fn has_events_before(&self, moment: SystemTime) -> Result<bool, EngineError> {
         let target = Query::new("/events")
             .pair("since", "1")
             .pair("until", time::query(moment));
@@ -56,7 +56,7 @@ impl Engine {
                 match self.first_oom_or_kill(id, started, finished + late).await? {
                     Some(Reason::OutOfMemory) => Some(true),
                     // The absence of an earlier event only counts if the engine has discarded none.
-                    Some(Reason::Killed) | None => self.remembers(started).await?.then_some(false),
+                    Some(Reason::Killed) | None => self.has_events_before(started).await?.then_some(false),
                 },
             )
         };

@@ -39,7 +39,7 @@ impl EngineFeatures {
     pub(crate) fn of(system: &SystemRecord, dialect: &'static Dialect, mounts: Option<&str>) -> Self {
         let mut can = Capabilities::minimal();
         can.operations.extend(Operation::ALL);
-        if !dialect.records_detached_ends {
+        if !dialect.records_detached_exit {
             can.operations.remove(&Operation::ExecDetached);
             can.operations.remove(&Operation::ExecStatus);
         }

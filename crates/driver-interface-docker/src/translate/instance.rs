@@ -33,10 +33,10 @@ pub(crate) fn of(
         .with_status(status);
     instance.started_at = status::started_at(state).filter(|_| status != ContainerStatus::Created);
     instance.exit = status::exit(state, created_at);
-    instance.ip_address = status::lives(state).then(|| address(record)).flatten();
+    instance.ip_address = status::is_alive(state).then(|| address(record)).flatten();
     instance.labels = labels::of_config(own);
     instance.resources = labels::resources(own);
-    if status::lives(state) {
+    if status::is_alive(state) {
         instance.ports = ports(&record.network_settings.ports);
     }
     instance.health = state.health.as_ref().and_then(health);

@@ -59,7 +59,7 @@ fn finished_at(state: &StateRecord, started: SystemTime) -> Option<SystemTime> {
 }
 
 /// Returns whether the main process is alive, as far as the engine knows.
-pub(crate) fn lives(state: &StateRecord) -> bool {
+pub(crate) fn is_alive(state: &StateRecord) -> bool {
     matches!(status(state), ContainerStatus::Running | ContainerStatus::Paused)
 }
 
@@ -143,7 +143,7 @@ mod tests {
             };
             let status = status(&record);
             let exit = exit(&record, SystemTime::UNIX_EPOCH);
-            prop_assert!(!(lives(&record) && exit.is_some()));
+            prop_assert!(!(is_alive(&record) && exit.is_some()));
             if status == ContainerStatus::Created {
                 prop_assert!(exit.is_none());
             }

@@ -64,7 +64,7 @@ pub(crate) fn unsupported(
 
 /// Returns which option of a mount cannot be honoured on top of this directory of the image, if the runtime gives
 /// the mount that directory's mode.
-pub(crate) fn misfit(
+pub(crate) fn unsupported_reason(
     mount: &TmpfsMount,
     security: &SecurityOptions,
     dialect: &Dialect,
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_directory_s_mode_fits_or_it_is_said_what_would_not_hold() {
-        let misfit = |mount: TmpfsMount, user: &str, dialect, mode| {
-            misfit(
+        let unsupported_reason = |mount: TmpfsMount, user: &str, dialect, mode| {
+            unsupported_reason(
                 &mount,
                 &SecurityOptions::default().user(user),
                 dialect,
@@ -188,17 +188,27 @@ mod tests {
             ("www-data:7", Dialect::DOCKER, 0o775, false),
         ] {
             assert_eq!(
-                misfit(plain(), user, dialect, mode),
+                unsupported_reason(plain(), user, dialect, mode),
                 expected,
                 "{user} {} {mode:o}",
                 dialect.product
             );
         }
         let user = "1000:1000";
-        assert!(misfit(plain().mode(0o700), user, Dialect::DOCKER, 0o755));
-        assert!(!misfit(plain().mode(0o1777), user, Dialect::DOCKER, 0o1777));
+        assert!(unsupported_reason(
+            plain().mode(0o700),
+            user,
+            Dialect::DOCKER,
+            0o755
+        ));
+        assert!(!unsupported_reason(
+            plain().mode(0o1777),
+            user,
+            Dialect::DOCKER,
+            0o1777
+        ));
         assert!(
-            misfit(plain().uid(7), user, Dialect::DOCKER, 0o700),
+            unsupported_reason(plain().uid(7), user, Dialect::DOCKER, 0o700),
             "the user does not own it"
         );
     }

@@ -55,7 +55,7 @@ impl Report {
 }
 
 /// What an operation does without faults.
-pub(crate) struct Learnt {
+pub(crate) struct Recording {
     /// The requests that it makes.
     pub requests: Vec<Exchange>,
     /// What its cases share.
@@ -76,7 +76,7 @@ impl Shared {
 }
 
 /// Tries an operation without faults; none where the engine does not have it.
-pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Learnt> {
+pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation) -> Option<Recording> {
     let world = World::new(bench, number, PATIENT).await;
     let subject = (operation.prepare)(&world).await;
     let mut learnt = None;
@@ -105,7 +105,7 @@ pub(crate) async fn learn(bench: Arc<Bench>, number: usize, operation: Operation
     assert!(called.is_ok(), "{name} does not work without a fault: {called:?}");
     assert!(applied, "{name} did nothing");
     assert!(left.is_empty(), "{name} without a fault left {left:?}");
-    Some(Learnt { requests, shared })
+    Some(Recording { requests, shared })
 }
 
 /// Tries one fault. `busy` limits how many are tried at the same time, and not how many clean up.

@@ -8,7 +8,7 @@ use driver_interface_conformance::proxy::Plan;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::case::{Learnt, Report, learn, run};
+use super::case::{Recording, Report, learn, run};
 use super::subject::Operation;
 use super::world::DEADLINE;
 use super::{changes, reads};
@@ -51,7 +51,7 @@ async fn sample(bench: Arc<Bench>, share: u64) {
             });
         }
     }
-    let mut known: BTreeMap<usize, Learnt> = BTreeMap::new();
+    let mut known: BTreeMap<usize, Recording> = BTreeMap::new();
     while let Some(tried) = learning.join_next().await {
         let (index, learnt) = tried.unwrap();
         match learnt {

@@ -15,7 +15,7 @@ use super::exec::exec;
 use super::files::{MIB, path, plain};
 
 /// One directory is the engine's to reach, the other, in memory, only the container's own programs' on Docker.
-const FOLDERS: [&str; 2] = ["/srv", "/tmp"];
+const DIRECTORIES: [&str; 2] = ["/srv", "/tmp"];
 
 async fn writable(bench: &Bench) -> ContainerInstance {
     let config = bench
@@ -23,7 +23,7 @@ async fn writable(bench: &Bench) -> ContainerInstance {
         .security(SecurityOptions::default().read_only(false).user("0:0"));
     let made = bench.run(&config).await;
     bench.ready(&made).await;
-    for folder in FOLDERS {
+    for folder in DIRECTORIES {
         let file = WriteFile::new("").create_parents(true);
         let own = path(&format!("{folder}/own"));
         bench.driver.write_file(&made.id, &own, file).await.unwrap();
@@ -80,7 +80,9 @@ fn dropped_copies_into_a_container_end() {
         let made = writable(&bench).await;
         let held = Arc::new(());
         dropping(&bench, &made, async {
-            for (moment, folder) in (0..20).flat_map(|moment| FOLDERS.map(|folder| (moment, path(folder)))) {
+            for (moment, folder) in
+                (0..20).flat_map(|moment| DIRECTORIES.map(|folder| (moment, path(folder))))
+            {
                 let archive = stalled(Arc::clone(&held));
                 let copy = bench.driver.copy_into_container(&made.id, &folder, archive);
                 let late = Duration::from_millis(moment * 15);
@@ -89,7 +91,7 @@ fn dropped_copies_into_a_container_end() {
             settles("archives are still read", || Arc::strong_count(&held) == 1).await;
         })
         .await;
-        for folder in FOLDERS {
+        for folder in DIRECTORIES {
             let listed = exec(&bench, &made, ExecConfig::new(["ls", "-A", folder])).await;
             let listed = listed.stdout_text();
             assert!(
@@ -112,13 +114,15 @@ fn dropped_copies_into_a_container_end() {
 fn dropped_copies_from_a_container_end() {
     on_each("dropped_copies_from_a_container_end", async |bench| {
         let made = writable(&bench).await;
-        for folder in FOLDERS {
+        for folder in DIRECTORIES {
             let file = WriteFile::new(vec![b'x'; 8 * MIB]);
             let large = path(&format!("{folder}/large"));
             bench.driver.write_file(&made.id, &large, file).await.unwrap();
         }
         dropping(&bench, &made, async {
-            for (moment, folder) in (0..20).flat_map(|moment| FOLDERS.map(|folder| (moment, path(folder)))) {
+            for (moment, folder) in
+                (0..20).flat_map(|moment| DIRECTORIES.map(|folder| (moment, path(folder))))
+            {
                 let copy = bench.driver.copy_from_container(&made.id, &folder);
                 let _ = timeout(Duration::from_millis(moment * 5), copy).await;
                 let copy = bench.driver.copy_from_container(&made.id, &folder);
@@ -129,7 +133,7 @@ fn dropped_copies_from_a_container_end() {
             }
         })
         .await;
-        for folder in FOLDERS {
+        for folder in DIRECTORIES {
             let folder = path(folder);
             let copy = bench.driver.copy_from_container(&made.id, &folder);
             let whole = copy.await.unwrap().read_all(16 * MIB).await.unwrap();

@@ -139,8 +139,8 @@ fn a_name_equal_to_the_prefix_of_an_id_is_not_an_id() {
     on_each("a name that is a short id", async |bench| {
         let made = bench.running("sleep 60").await;
         let short = &made.id.as_str()[..12];
-        let decoy = bench.config("true").name(short);
-        let decoy = bench.driver.create_container(&decoy).await.unwrap();
+        let lookalike = bench.config("true").name(short);
+        let lookalike = bench.driver.create_container(&lookalike).await.unwrap();
         let id = ContainerId::new(short).unwrap();
         assert_eq!(bench.driver.get_container(&id).await.unwrap(), None);
         for error in [
@@ -154,6 +154,6 @@ fn a_name_equal_to_the_prefix_of_an_id_is_not_an_id() {
             assert_eq!(error.unwrap().code(), codes::CONTAINER_NOT_FOUND);
         }
         assert!(bench.driver.is_container_healthy(&made.id).await.unwrap());
-        assert!(bench.driver.get_container(&decoy.id).await.unwrap().is_some());
+        assert!(bench.driver.get_container(&lookalike.id).await.unwrap().is_some());
     });
 }

@@ -1,4 +1,4 @@
-//! Processes that are killed, and the clean-up after them.
+//! Processes that are killed, and the cleanup after them.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

@@ -120,7 +120,7 @@ pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
     for clause in requested.split(',') {
         let at = clause.find(['+', '-', '='])?;
         let (who, rest) = clause.split_at(at);
-        let mut whom: u32 = who.chars().fold(0, |all, c| {
+        let mut class_mask: u32 = who.chars().fold(0, |all, c| {
             all | match c {
                 'u' => 0o4700,
                 'g' => 0o2070,
@@ -129,7 +129,7 @@ pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
             }
         });
         if who.is_empty() {
-            whom = 0o7777;
+            class_mask = 0o7777;
         }
         let what = rest.chars().skip(1).fold(0, |all, c| {
             all | match c {
@@ -140,11 +140,11 @@ pub(super) fn new_mode(requested: &str, old: u32) -> Option<u32> {
                 't' => 0o1000,
                 _ => 0,
             }
-        }) & whom;
+        }) & class_mask;
         mode = match rest.chars().next() {
             Some('+') => mode | what,
             Some('-') => mode & !what,
-            _ => mode & !(whom & 0o777) | what,
+            _ => mode & !(class_mask & 0o777) | what,
         };
     }
     Some(mode)

@@ -58,7 +58,7 @@ impl<K: Kind> MockDriver<K> {
             };
             let stdin = match &config.stdin {
                 Some(bytes) => {
-                    tokio::spawn(give(bytes.clone(), keys, Arc::downgrade(&exec)));
+                    tokio::spawn(type_all(bytes.clone(), keys, Arc::downgrade(&exec)));
                     None
                 }
                 None => {
@@ -138,7 +138,7 @@ async fn pass_on(mut from: DuplexStream, to: Keys, exec: Weak<Exec>) {
 }
 
 /// Types input that was passed as a whole.
-async fn give(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
+async fn type_all(bytes: Bytes, to: Keys, exec: Weak<Exec>) {
     let pass = async {
         if let Some(exec) = exec.upgrade()
             && to.pass(&bytes, &exec).await

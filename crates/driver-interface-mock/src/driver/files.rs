@@ -53,7 +53,7 @@ impl<K: Kind> MockDriver<K> {
 
     fn file(&self, id: &ContainerId, path: &ContainerPath) -> Result<Arc<Vec<u8>>> {
         let (files, _) = self.files(id)?;
-        let location = files.behind_links(path.as_str());
+        let location = files.resolve_links(path.as_str());
         let data = location.and_then(|location| files.read(&location));
         data.map_err(|errno| failed(path.as_str(), errno).into())
     }
@@ -83,7 +83,7 @@ impl<K: Kind> MockDriver<K> {
                 mode,
             };
             let failed = |errno| DriverError::from(failed(path.as_str(), errno));
-            let location = files.behind_links(path.as_str()).map_err(failed)?;
+            let location = files.resolve_links(path.as_str()).map_err(failed)?;
             if file.create_parents {
                 for directory in directories_above(&location) {
                     if files.node(directory).is_none() {
@@ -106,7 +106,7 @@ impl<K: Kind> MockDriver<K> {
         let work = async {
             let at = directory.as_str();
             let (files, _) = self.files(id)?;
-            files.behind_links(at).map_err(|errno| failed(at, errno))?;
+            files.resolve_links(at).map_err(|errno| failed(at, errno))?;
             match files.node(at) {
                 Some(Node::Dir) => {}
                 Some(_) => return Err(failed(at, Errno::NotADirectory).into()),
@@ -137,7 +137,7 @@ impl<K: Kind> MockDriver<K> {
         let work = async {
             let (files, _) = self.files(id)?;
             files
-                .behind_links(path.as_str())
+                .resolve_links(path.as_str())
                 .map_err(|errno| failed(path.as_str(), errno))?;
             if files.node(path.as_str()).is_none() {
                 return Err(failed(path.as_str(), files.absence(path.as_str())).into());

@@ -29,7 +29,7 @@ impl<K: Kind> MockDriver<K> {
 
     /// Pulls an image, which takes as long as any other operation.
     async fn pull(&self, image: &ImageRef) -> Result<()> {
-        self.pass_time(Duration::ZERO).await;
+        self.simulate_latency(Duration::ZERO).await;
         let mut state = self.core.engine.state();
         state
             .images

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use driver_interface_errors::{ConnectionError, Result};
-use driver_interface_kit::LogPieces;
+use driver_interface_kit::LogChunkSplitter;
 use driver_interface_types::{ContainerId, LogChunk, LogStream, LogStreamOptions};
 use driver_interface_validation::validate_log_stream_options;
 use futures_util::stream;
@@ -31,7 +31,7 @@ struct Reader {
     run: usize,
     live: Option<Live>,
     /// The rest of a line that is too long for one chunk.
-    rest: Option<LogPieces>,
+    rest: Option<LogChunkSplitter>,
 }
 
 /// What a reader waits for.
@@ -111,7 +111,7 @@ impl Reader {
                 } => {
                     self.position = then;
                     let time = self.timestamps.then_some(time);
-                    self.rest = Some(LogPieces::new(stream, bytes, time));
+                    self.rest = Some(LogChunkSplitter::new(stream, bytes, time));
                     continue;
                 }
                 Next::Lost => {

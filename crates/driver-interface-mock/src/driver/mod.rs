@@ -169,7 +169,7 @@ impl<K: Kind> MockDriver<K> {
         let first = async {
             check()?;
             let (delay, failure) = self.core.faults.draw(operation);
-            self.pass_time(delay).await;
+            self.simulate_latency(delay).await;
             if let Some(Failure::Instead(error)) = failure {
                 return Err(error);
             }
@@ -203,7 +203,7 @@ impl<K: Kind> MockDriver<K> {
         result
     }
 
-    async fn pass_time(&self, delay: Duration) {
+    async fn simulate_latency(&self, delay: Duration) {
         let own = {
             let mut rng = lock(&self.core.rng);
             self.core

@@ -100,7 +100,7 @@ impl<K: Kind> Pull<K> {
             return Some(Ok(PullProgress::Layer(progress)));
         }
         self.ended = true;
-        self.driver.pass_time(Duration::ZERO).await;
+        self.driver.simulate_latency(Duration::ZERO).await;
         Some(self.finish())
     }
 

@@ -97,7 +97,7 @@ impl<K: Kind> MockDriver<K> {
         let frozen = |run: &&Run| run.number == target.number && run.host.is_frozen();
         if let Some(run) = container.run().filter(frozen) {
             run.host.freeze(false);
-            container.poke();
+            container.notify();
             let now = self.core.engine.clock().now();
             state.events.emit(container, EventKind::Unpaused, None, now);
         }

@@ -126,7 +126,7 @@ impl<K: Kind> MockDriver<K> {
             return Ok(false);
         }
         run.host.freeze(yes);
-        container.poke();
+        container.notify();
         let kind = if yes {
             EventKind::Paused
         } else {

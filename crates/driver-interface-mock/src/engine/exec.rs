@@ -162,7 +162,7 @@ impl MockEngine {
         }
         let user = request.user.as_deref().unwrap_or(container.user());
         let user: User = find_user(user, container).map_err(ExecProblem::Start)?;
-        let files = host.files.seen_by(user.caller(&host.security));
+        let files = host.files.as_caller(user.caller(&host.security));
         let directory = request
             .working_dir
             .unwrap_or_else(|| container.working_dir.clone());
@@ -224,7 +224,7 @@ impl MockEngine {
             let (exit, timed_out) = run_within(&host, &entry, body, limit).await;
             let outcome = outcome_of(&host, &entry, exit, timed_out);
             if let (ExecOutcome::OomKilled, Some(shared)) = (outcome, engine.upgrade()) {
-                tell_of_memory(&shared, &id);
+                emit_out_of_memory(&shared, &id);
             }
             sender.send_replace(Some(outcome));
         });
@@ -271,7 +271,7 @@ fn outcome_of(host: &Host, entry: &Entry, exit: Exit, timed_out: bool) -> ExecOu
     }
 }
 
-fn tell_of_memory(shared: &Shared, id: &ContainerId) {
+fn emit_out_of_memory(shared: &Shared, id: &ContainerId) {
     let mut state = lock(&shared.state);
     let state = &mut *state;
     if let Some(container) = state.containers.get(id) {

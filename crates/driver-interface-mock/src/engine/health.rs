@@ -160,7 +160,7 @@ fn note(shared: &Shared, id: &ContainerId, run: u64, check: &HealthCheck, findin
         _ => return,
     };
     if after != before {
-        container.poke();
+        container.notify();
         state.events.emit(container, kind, None, now);
     }
 }

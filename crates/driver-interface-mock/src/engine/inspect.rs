@@ -181,7 +181,7 @@ impl MockEngine {
         let mut state = self.state();
         state.down = Some("the simulated engine is not running".to_owned());
         for container in state.containers.values() {
-            container.poke();
+            container.notify();
         }
     }
 

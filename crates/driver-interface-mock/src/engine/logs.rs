@@ -101,10 +101,10 @@ impl LogStore {
                 lines.push(Line { time, stream, bytes });
             }
         }
-        self.tell(&lines);
+        self.notify_readers(&lines);
     }
 
-    fn tell(&self, lines: &Lines) {
+    fn notify_readers(&self, lines: &Lines) {
         let end = lines.end();
         self.arrived
             .send_if_modified(|seen| std::mem::replace(seen, end) != end);
@@ -175,7 +175,7 @@ impl LogStore {
                 lines.push(Line { time, stream, bytes });
             }
         }
-        self.tell(&lines);
+        self.notify_readers(&lines);
     }
 
     /// Returns the number of the next line, from which to continue later.

@@ -108,7 +108,7 @@ impl State {
     pub(crate) fn files_of(&mut self, id: &ContainerId) -> Option<FileSystem> {
         let container = self.containers.get(id)?;
         if let Some(run) = container.run() {
-            return Some(run.host.files.seen_by(Caller::ROOT));
+            return Some(run.host.files.as_caller(Caller::ROOT));
         }
         Some(FileSystem::new(lasting_mounts(self, id), Caller::ROOT))
     }

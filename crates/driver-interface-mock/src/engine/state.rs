@@ -297,7 +297,7 @@ impl Container {
     }
 
     /// Wakes all waiting tasks so that they check again.
-    pub(crate) fn poke(&self) {
+    pub(crate) fn notify(&self) {
         self.changed.send_modify(|changes| changes.count += 1);
     }
 

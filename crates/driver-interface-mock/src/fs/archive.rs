@@ -48,7 +48,7 @@ impl Entries {
     fn read(&mut self) -> Result<Option<Entry>, &'static str> {
         let Some(TarPart::Entry(entry)) = self.reader.next().map_err(|_| BROKEN)? else {
             // An archive of nothing but padding is empty; anything shorter than a block is invalid.
-            let whole = self.reader.is_complete() && (self.reader.has_ended() || self.count > 0);
+            let whole = self.reader.is_complete() && (self.reader.assert_exits() || self.count > 0);
             return if whole { Ok(None) } else { Err(CUT) };
         };
         self.count += 1;

@@ -66,7 +66,7 @@ impl FileSystem {
     }
 
     /// Returns the same file system as seen by another user.
-    pub(crate) fn seen_by(&self, caller: Caller) -> Self {
+    pub(crate) fn as_caller(&self, caller: Caller) -> Self {
         Self {
             mounts: Arc::clone(&self.mounts),
             caller,
@@ -74,7 +74,7 @@ impl FileSystem {
     }
 
     /// Returns a path with its links resolved, whether or not it exists.
-    pub(crate) fn behind_links(&self, path: &str) -> Result<String, Errno> {
+    pub(crate) fn resolve_links(&self, path: &str) -> Result<String, Errno> {
         if path.split('/').any(|name| name.len() > LONGEST_NAME) {
             return Err(Errno::NameTooLong);
         }

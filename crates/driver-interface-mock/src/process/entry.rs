@@ -220,7 +220,7 @@ impl Entry {
         self.stopped.subscribe()
     }
 
-    pub(crate) fn doomed_by(&self) -> Option<Signal> {
+    pub(crate) fn fatal_signal(&self) -> Option<Signal> {
         *self.fatal.borrow()
     }
 

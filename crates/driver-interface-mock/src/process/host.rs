@@ -62,7 +62,7 @@ struct Table {
     /// The execs that were killed. Processes that they still start are killed too.
     killed_execs: BTreeSet<u32>,
     /// The execs of which a process was killed because of its memory usage.
-    starved_execs: BTreeSet<u32>,
+    oom_killed_execs: BTreeSet<u32>,
     period: Instant,
     used_in_period: Duration,
 }
@@ -92,7 +92,7 @@ impl Host {
             out_of_memory: false,
             closed: false,
             killed_execs: BTreeSet::new(),
-            starved_execs: BTreeSet::new(),
+            oom_killed_execs: BTreeSet::new(),
             period: Instant::now(),
             used_in_period: Duration::ZERO,
         };
@@ -164,7 +164,7 @@ impl Host {
 
     /// Returns whether a process of an exec was killed because of its memory usage.
     pub(crate) fn exec_ran_out_of_memory(&self, exec: u32) -> bool {
-        lock(&self.table).starved_execs.contains(&exec)
+        lock(&self.table).oom_killed_execs.contains(&exec)
     }
 
     /// Returns whether the run is over.
@@ -183,7 +183,7 @@ impl Host {
         reaper.exit = tokio::select! {
             biased;
             signal = self.fatal(entry) => Exit::signal(signal),
-            code = self.while_moving(entry, body) => entry.doomed_by().map_or(Exit::code(code), Exit::signal),
+            code = self.while_moving(entry, body) => entry.fatal_signal().map_or(Exit::code(code), Exit::signal),
         };
         reaper.exit
     }
@@ -284,7 +284,7 @@ impl Host {
         let total: u64 = table.memory.values().sum();
         if total > self.limits.memory.saturating_mul(1 << 20) {
             table.out_of_memory = true;
-            table.starved_execs.extend(entry.exec);
+            table.oom_killed_execs.extend(entry.exec);
             entry.kill_for_memory();
         }
     }
@@ -349,8 +349,8 @@ impl Still {
 impl Table {
     fn add(&mut self, entry: Entry) -> Arc<Entry> {
         let entry = Arc::new(entry);
-        let doomed = entry.exec.is_some_and(|exec| self.killed_execs.contains(&exec));
-        if self.closed || doomed {
+        let is_killed = entry.exec.is_some_and(|exec| self.killed_execs.contains(&exec));
+        if self.closed || is_killed {
             entry.send(Signal::Kill);
         }
         self.next_pid += 1;

@@ -45,11 +45,11 @@ pub struct MockProcess {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     /// CPU time used and not yet waited for, in microseconds, because timers have a resolution of a millisecond.
-    debt: Arc<AtomicU64>,
+    unslept_cpu: Arc<AtomicU64>,
 }
 
 /// CPU time below this is accumulated before it is waited for.
-const CPU_GRAIN: Duration = Duration::from_millis(1);
+const MIN_CPU_SLEEP: Duration = Duration::from_millis(1);
 
 impl MockProcess {
     pub(crate) fn new(
@@ -73,7 +73,7 @@ impl MockProcess {
             stdin: Input::Null,
             stdout,
             stderr,
-            debt: Arc::default(),
+            unslept_cpu: Arc::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl MockProcess {
         Ok(Self {
             entry,
             args: args.into(),
-            debt: Arc::default(),
+            unslept_cpu: Arc::default(),
             ..self.clone()
         })
     }
@@ -149,14 +149,14 @@ impl MockProcess {
     /// Uses CPU time. This takes as long as the given time, and longer if the container's CPU limit is exceeded.
     pub async fn work(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let debt = Duration::from_micros(
-            self.debt
+        let unslept_cpu = Duration::from_micros(
+            self.unslept_cpu
                 .fetch_add(micros, Ordering::Relaxed)
                 .saturating_add(micros),
         );
-        if debt >= CPU_GRAIN {
-            self.debt.store(0, Ordering::Relaxed);
-            self.host.use_cpu(&self.entry, debt).await;
+        if unslept_cpu >= MIN_CPU_SLEEP {
+            self.unslept_cpu.store(0, Ordering::Relaxed);
+            self.host.use_cpu(&self.entry, unslept_cpu).await;
         }
     }
 

@@ -87,7 +87,7 @@ pub(crate) fn health_time(least: u64) -> impl Fn(&Duration) -> Verdict {
     }
 }
 
-pub(crate) fn has_room(size: &TtySize) -> Verdict {
+pub(crate) fn check_size_nonzero(size: &TtySize) -> Verdict {
     if size.columns > 0 && size.rows > 0 {
         return Ok(());
     }

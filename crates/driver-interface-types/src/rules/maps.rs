@@ -52,18 +52,15 @@ pub(crate) fn options(map: &Texts, found: &mut Findings<'_>) {
 /// Network options that affect only the network itself. Other options take over interfaces of the host or the
 /// engine's own network, or break the isolation.
 const NETWORK_OPTIONS: &[(&str, OptionKind)] = &[
-    ("com.docker.network.bridge.enable_icc", OptionKind::Truth),
-    (
-        "com.docker.network.bridge.enable_ip_masquerade",
-        OptionKind::Truth,
-    ),
+    ("com.docker.network.bridge.enable_icc", OptionKind::Bool),
+    ("com.docker.network.bridge.enable_ip_masquerade", OptionKind::Bool),
     ("com.docker.network.driver.mtu", OptionKind::Mtu),
     ("mtu", OptionKind::Mtu),
 ];
 
 #[derive(Clone, Copy)]
 enum OptionKind {
-    Truth,
+    Bool,
     Mtu,
 }
 
@@ -85,7 +82,7 @@ fn option_key(key: &str) -> Verdict {
 fn option_value(key: &str, value: &str) -> Verdict {
     let kind = NETWORK_OPTIONS.iter().find(|(known, _)| *known == key);
     match kind {
-        Some((_, OptionKind::Truth)) if !matches!(value, "true" | "false") => refuse(
+        Some((_, OptionKind::Bool)) if !matches!(value, "true" | "false") => refuse(
             codes::OUT_OF_RANGE,
             format!("must be `true` or `false`; got {}", shown(value)),
         ),

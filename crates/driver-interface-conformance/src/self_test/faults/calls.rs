@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::self_test::mutation::Memory;
 
 /// Runs a future in its own task, which continues when the call is dropped.
-pub(super) async fn goes_on<T: Send + 'static>(
+pub(super) async fn assert_running<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let joined = tokio::spawn(work).await;

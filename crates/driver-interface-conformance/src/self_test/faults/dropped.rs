@@ -13,7 +13,7 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use super::calls::{WhenDropped, goes_on, in_turn};
+use super::calls::{WhenDropped, assert_running, in_turn};
 use super::streams::{changed, until_dropped};
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A dropped creation still creates its container.",
         &[CreateContainer(|inside, config| {
             let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-            goes_on(async move { driver.create_container(&config).await }).boxed()
+            assert_running(async move { driver.create_container(&config).await }).boxed()
         })],
         &[
             "cancellation/create-dropped-at-once",
@@ -50,11 +50,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             CreateVolume(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-                goes_on(async move { driver.create_volume(&config).await }).boxed()
+                assert_running(async move { driver.create_volume(&config).await }).boxed()
             }),
             CreateNetwork(|inside, config| {
                 let (driver, config) = (Arc::clone(&inside.driver), config.clone());
-                goes_on(async move { driver.create_network(&config).await }).boxed()
+                assert_running(async move { driver.create_network(&config).await }).boxed()
             }),
         ],
         &["cancellation/volume-and-network", "cancellation/volume-owner"],
@@ -269,7 +269,7 @@ async fn sent_again(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Re
         }
     };
     let dropped = WhenDropped::then(begin());
-    let began = goes_on(begin()).await;
+    let began = assert_running(begin()).await;
     dropped.done();
     began
 }
@@ -281,7 +281,7 @@ async fn signal_sent_again(inside: &Inside, id: &ContainerId, signal: Signal) ->
         driver.kill_container(&container, signal).await
     });
     let (driver, container) = (Arc::clone(&inside.driver), id.clone());
-    let sent = goes_on(async move { driver.kill_container(&container, signal).await }).await;
+    let sent = assert_running(async move { driver.kill_container(&container, signal).await }).await;
     dropped.done();
     sent
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-use super::calls::goes_on;
+use super::calls::assert_running;
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{Command, Error, Exec, ExecDetached, ExecStream, Output};
@@ -426,7 +426,7 @@ async fn limit_one_off(inside: &Inside, id: &ContainerId, config: ExecConfig) ->
 
 async fn lets_it_run_on(inside: &Inside, id: &ContainerId, mut config: ExecConfig) -> Result<ExecOutput> {
     let (driver, container, longest) = (Arc::clone(&inside.driver), id.clone(), config.timeout.take());
-    let command = goes_on(async move { driver.exec(&container, config).await });
+    let command = assert_running(async move { driver.exec(&container, config).await });
     let Some(longest) = longest else {
         return command.await;
     };
@@ -447,7 +447,7 @@ async fn ended_by(
     let noted = ["sh", "-c", "echo $$ > /tmp/number; exec \"$@\"", "sh"];
     config.argv.splice(0..0, noted.map(str::to_owned));
     let (driver, container) = (Arc::clone(&inside.driver), id.clone());
-    let command = goes_on(async move { driver.exec(&container, config).await });
+    let command = assert_running(async move { driver.exec(&container, config).await });
     if let Ok(done) = timeout(longest, command).await {
         return done;
     }

@@ -149,7 +149,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "exec-status-known-to-one-driver",
         "Only the driver that started a detached command knows its status.",
         &[
-            ExecDetached(|inside, id, config| noted_where_it_began(inside, id, config).boxed()),
+            ExecDetached(|inside, id, config| record_start_driver_locally(inside, id, config).boxed()),
             Status(|inside, id, exec| known_where_it_began(inside, id, exec).boxed()),
         ],
         &["exec-detached/runs-on"],
@@ -341,7 +341,11 @@ fn own(inside: &Inside, exec: &ExecId) -> String {
     format!("{exec} of {:p}", Arc::as_ptr(&inside.driver))
 }
 
-async fn noted_where_it_began(inside: &Inside, id: &ContainerId, config: ExecConfig) -> Result<ExecId> {
+async fn record_start_driver_locally(
+    inside: &Inside,
+    id: &ContainerId,
+    config: ExecConfig,
+) -> Result<ExecId> {
     let exec = inside.driver.exec_detached(id, config).await?;
     inside.memory.note(&own(inside, &exec));
     Ok(exec)

@@ -222,7 +222,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "write-file-takes-a-torn-source",
         "If the source of the content fails, the rest is padded.",
         &[Write(|inside, id, path, file| {
-            write_takes_a_torn_source(inside, id, path, file).boxed()
+            accept_failing_source(inside, id, path, file).boxed()
         })],
         &["files/wrong-length"],
     ),
@@ -550,7 +550,7 @@ async fn write_fills_up(
     inside.driver.write_file(id, path, file).await
 }
 
-async fn write_takes_a_torn_source(
+async fn accept_failing_source(
     inside: &Inside,
     id: &ContainerId,
     path: &ContainerPath,
@@ -607,14 +607,14 @@ async fn copy_in_climbs(
 ) -> Result<()> {
     let archive = archive.read_all(usize::MAX).await?;
     // The engine rejects invalid archives.
-    drop(unpack_what_climbs(&archive, Path::new(directory.as_str())));
+    drop(unpack_outside_root(&archive, Path::new(directory.as_str())));
     inside
         .driver
         .copy_into_container(id, directory, archive.into())
         .await
 }
 
-fn unpack_what_climbs(archive: &[u8], directory: &Path) -> std::io::Result<()> {
+fn unpack_outside_root(archive: &[u8], directory: &Path) -> std::io::Result<()> {
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let name = entry.path()?.into_owned();

@@ -303,7 +303,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "pull-errors-contain-secrets",
         "Errors of a pull contain its credentials.",
         &[PullImage(|inside, image, options| {
-            pull_tells_secrets(inside, image, options).boxed()
+            leak_pull_secrets(inside, image, options).boxed()
         })],
         &["images/pull-secret-stays-secret"],
     ),
@@ -324,7 +324,7 @@ async fn pull_keeps_credentials(
     inside.driver.pull_image(image, options).await
 }
 
-async fn pull_tells_secrets(inside: &Inside, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
+async fn leak_pull_secrets(inside: &Inside, image: &ImageRef, options: PullOptions) -> Result<PullStream> {
     let secret = match &options.credentials {
         Some(RegistryCredentials::Password { password, .. }) => password.clone(),
         Some(RegistryCredentials::IdentityToken(token)) => token.clone(),

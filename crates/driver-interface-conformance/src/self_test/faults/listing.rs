@@ -346,7 +346,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "driver-lists-only-its-own",
-        "A driver lists the containers it remembers, not those of the engine.",
+        "A driver lists the containers it has_events_before, not those of the engine.",
         &[
             CreateContainer(|inside, config| remembered(inside, config).boxed()),
             ListContainers(|inside, filter| what_it_created(inside, filter).boxed()),

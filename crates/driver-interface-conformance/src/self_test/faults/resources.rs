@@ -38,7 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "idle-is-what-does-not-run",
-        "A clean-up of networks removes those of containers that are not running.",
+        "A cleanup of networks removes those of containers that are not running.",
         &[
             RemoveIdleNetworks(|inside| cleaned_up(inside).boxed()),
             StartContainer(|inside, id| starts_without_network(inside, id).boxed()),
@@ -46,9 +46,11 @@ pub(super) const FAULTS: &[Fault] = &[
         &["cleanup/idle-networks"],
     ),
     Fault::new(
-        "network-clean-ups-meet",
-        "Of two concurrent network clean-ups one fails because a network is already removed.",
-        &[RemoveIdleNetworks(|inside| clean_ups_meet(inside).boxed())],
+        "network-cleanups-meet",
+        "Of two concurrent network cleanups one fails because a network is already removed.",
+        &[RemoveIdleNetworks(|inside| {
+            concurrent_cleanups_collide(inside).boxed()
+        })],
         &["cleanup/idle-networks-at-once"],
     ),
     Fault::new(
@@ -182,7 +184,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "taken-network-succeeds",
         "Creating a network with a taken name returns the existing one.",
         &[CreateNetwork(|inside, config| {
-            made_or_there_network(inside, config).boxed()
+            create_or_get_network(inside, config).boxed()
         })],
         &["networks/name-taken", "concurrency/create-network"],
     ),
@@ -387,7 +389,7 @@ async fn created_or_there(inside: &Inside, config: &VolumeConfig) -> Result<Volu
     }
 }
 
-async fn made_or_there_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
+async fn create_or_get_network(inside: &Inside, config: &NetworkConfig) -> Result<Network> {
     let created = inside.driver.create_network(config).await;
     match inside.driver.find_network(&config.name).await {
         Ok(Some(there)) if created.is_err() => Ok(there),
@@ -552,12 +554,12 @@ async fn starts_without_network(inside: &Inside, id: &ContainerId) -> Result<Sta
     inside.driver.start_container(id).await
 }
 
-async fn clean_ups_meet(inside: &Inside) -> Result<usize> {
-    let began = inside.memory.note("a clean-up begins");
-    let meets = began > inside.memory.count("a clean-up ends");
+async fn concurrent_cleanups_collide(inside: &Inside) -> Result<usize> {
+    let began = inside.memory.note("a cleanup begins");
+    let meets = began > inside.memory.count("a cleanup ends");
     let removed = inside.driver.remove_idle_networks().await;
     sleep(Duration::from_millis(50)).await;
-    inside.memory.note("a clean-up ends");
+    inside.memory.note("a cleanup ends");
     if meets {
         return Err(NetworkNotFoundError::new("default").into());
     }

@@ -11,7 +11,7 @@ use driver_interface_types::{
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
-use super::calls::goes_on;
+use super::calls::assert_running;
 use crate::self_test::Fault;
 use crate::self_test::mutation::Inside;
 use crate::self_test::mutation::Mutation::{
@@ -47,7 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "kill-of-exited-succeeds",
         "A signal to a container that is not running succeeds.",
         &[KillContainer(|inside, id, signal| {
-            kill_of_ended_is_fine(inside, id, signal).boxed()
+            kill_exited_succeeds(inside, id, signal).boxed()
         })],
         &["kill/not-running", "kill/paused"],
     ),
@@ -190,7 +190,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "A dropped restart still starts the container, a little later.",
         &[RestartContainer(|inside, id, options| {
             let (driver, id) = (Arc::clone(&inside.driver), id.clone());
-            goes_on(async move {
+            assert_running(async move {
                 let stopped = driver.stop_container(&id, options).await?;
                 sleep(Duration::from_secs(1)).await;
                 driver.start_container(&id).await?;
@@ -215,7 +215,7 @@ fn swallowed<T>(result: Result<T>, instead: T) -> Result<T> {
     }
 }
 
-async fn kill_of_ended_is_fine(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
+async fn kill_exited_succeeds(inside: &Inside, id: &ContainerId, signal: Signal) -> Result<()> {
     swallowed(inside.driver.kill_container(id, signal).await, ())
 }
 

@@ -139,7 +139,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "wait-answers-only-one",
         "Only the first of several waits for a container gets the exit code.",
         &[WaitContainer(|inside, id, options| {
-            tells_only_one(inside, id, options).boxed()
+            wake_only_one_waiter(inside, id, options).boxed()
         })],
         &["wait/many-waiters"],
     ),
@@ -237,7 +237,7 @@ async fn kills_at_its_timeout(inside: &Inside, id: &ContainerId, options: WaitOp
     result
 }
 
-async fn tells_only_one(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
+async fn wake_only_one_waiter(inside: &Inside, id: &ContainerId, options: WaitOptions) -> Result<ExitInfo> {
     let before = inside.memory.note(&format!("wait for {id}"));
     let exit = inside.driver.wait_container(id, options).await?;
     Ok(if before == 0 { exit } else { zero() })

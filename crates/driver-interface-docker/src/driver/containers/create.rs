@@ -290,7 +290,8 @@ impl Inner {
             .iter()
             .filter(|mount| mount.mount_type() != MountType::Bind)
         {
-            self.check_volume_stayed(&mount.source, key.as_str()).await?;
+            self.check_volume_not_recreated(&mount.source, key.as_str())
+                .await?;
         }
         self.check_tmpfs_modes(id, config).await?;
         let record = self.container(id).await?;

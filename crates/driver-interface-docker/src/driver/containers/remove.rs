@@ -32,7 +32,7 @@ impl Inner {
         let Some(record) = self.find_container(&found.id).await? else {
             return Err(ContainerNotFoundError::new(requested).into());
         };
-        if !options.force && status::lives(&record.state) {
+        if !options.force && status::is_alive(&record.state) {
             let text = format!("it is {}", status::status(&record.state));
             return Err(ContainerRemoveError::new(requested, text)
                 .with_hint(Hint::StillRunning)
@@ -41,7 +41,7 @@ impl Inner {
         let how = if options.force {
             Removal::Forced
         } else {
-            Removal::Gentle
+            Removal::IfStopped
         };
         self.sessions.drain(&record.id);
         let mut tries = 0;

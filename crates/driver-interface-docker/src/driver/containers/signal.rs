@@ -22,7 +22,7 @@ impl Inner {
     ) -> Result<()> {
         let record = self.container(&requested).await?;
         let frozen = status::status(&record.state) == ContainerStatus::Paused;
-        if !status::lives(&record.state) || (frozen && signal != Signal::KILL) {
+        if !status::is_alive(&record.state) || (frozen && signal != Signal::KILL) {
             return Err(not_running(&requested, &record.state));
         }
         if signal == Signal::KILL {
@@ -66,7 +66,7 @@ impl Inner {
         if state {
             return Ok(not_running(requested, &now.state));
         }
-        if !status::lives(&now.state) {
+        if !status::is_alive(&now.state) {
             // This very signal may be the reason.
             let error = not_running(requested, &now.state);
             return Ok(match failure.effect_unknown() {

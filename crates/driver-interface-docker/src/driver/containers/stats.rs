@@ -58,7 +58,7 @@ impl Inner {
 
     async fn measurable(&self, requested: &str) -> Result<ContainerRecord> {
         let record = self.container(requested).await?;
-        if status::lives(&record.state) {
+        if status::is_alive(&record.state) {
             Ok(record)
         } else {
             Err(not_running(requested, status::status(&record.state)).into())
@@ -91,7 +91,7 @@ impl Inner {
             Err(EngineError::Refused(refusal)) => {
                 let gone = cause(Operation::InspectContainer, &refusal) == Cause::NotFound;
                 let exited = match self.find_container(id).await? {
-                    Some(now) => !status::lives(&now.state),
+                    Some(now) => !status::is_alive(&now.state),
                     None => true,
                 };
                 if gone || exited {

@@ -46,7 +46,7 @@ impl Inner {
         options: StopOptions,
     ) -> Result<StopOutcome> {
         let mut record = self.container(&requested).await?;
-        if !status::lives(&record.state) {
+        if !status::is_alive(&record.state) {
             // A start in progress, even one whose caller has gone, must take effect before this can report that
             // nothing is running.
             drop(self.starts.lock(&record.id).await);
@@ -55,7 +55,7 @@ impl Inner {
             };
             record = now;
         }
-        if !status::lives(&record.state) {
+        if !status::is_alive(&record.state) {
             return Ok(StopOutcome::AlreadyStopped);
         }
         self.sessions.drain(&record.id);
@@ -184,11 +184,11 @@ impl Inner {
 
 /// Returns whether the run shown by `then` is over in `now`: nothing is running, or a later run is.
 fn is_over(then: &StateRecord, now: &StateRecord) -> bool {
-    !status::lives(now) || status::started_at(now) != status::started_at(then)
+    !status::is_alive(now) || status::started_at(now) != status::started_at(then)
 }
 
 fn outcome(state: &StateRecord) -> StopOutcome {
-    if !status::lives(state) && state.exit_code == KILLED {
+    if !status::is_alive(state) && state.exit_code == KILLED {
         StopOutcome::Killed
     } else {
         StopOutcome::Stopped

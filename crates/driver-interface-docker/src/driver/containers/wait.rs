@@ -32,7 +32,7 @@ enum Observed {
     Exited(ExitInfo),
     /// The run is over, and the record does not say how it exited.
     Over,
-    GoesOn,
+    Running,
 }
 
 pub(in crate::driver) async fn wait(
@@ -115,7 +115,7 @@ impl Inner {
             }
             match self.poll(last).await? {
                 Observed::Exited(exit) => return Ok(Some(exit)),
-                Observed::GoesOn => {}
+                Observed::Running => {}
                 Observed::Over => {
                     return match timeout(LATE_ANSWER, &mut answer).await {
                         Ok(Ok(code)) => self.facts_of(requested, last, code).await.map(Some),
@@ -127,7 +127,7 @@ impl Inner {
         }
     }
 
-    /// Inspects the container, and remembers the latest record.
+    /// Inspects the container, and has_events_before the latest record.
     async fn poll(&self, last: &mut ContainerRecord) -> Result<Observed> {
         let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
         let Some(now) = looked else {
@@ -142,7 +142,7 @@ impl Inner {
     async fn facts_of(&self, requested: &str, last: &mut ContainerRecord, code: i64) -> Result<ExitInfo> {
         let reported = || ExitInfo::new(code, None, SystemTime::now());
         let began = Instant::now();
-        let ran = status::lives(&last.state) || status::started_at(&last.state).is_some();
+        let ran = status::is_alive(&last.state) || status::started_at(&last.state).is_some();
         loop {
             let looked = read(OPERATION, self.deadlines.read, self.find_container(&last.id)).await?;
             match looked {
@@ -153,8 +153,8 @@ impl Inner {
                     Observed::Exited(exit) => return Ok(exit),
                     Observed::Over => return Ok(reported()),
                     // Podman's records show the exit a moment later.
-                    Observed::GoesOn if began.elapsed() > LATE_RECORD => return Ok(reported()),
-                    Observed::GoesOn => sleep(Duration::from_millis(20)).await,
+                    Observed::Running if began.elapsed() > LATE_RECORD => return Ok(reported()),
+                    Observed::Running => sleep(Duration::from_millis(20)).await,
                 },
             }
         }
@@ -170,7 +170,7 @@ impl Inner {
         match self.poll(last).await? {
             Observed::Exited(exit) => Ok(Some(exit)),
             Observed::Over => Err(ContainerNotFoundError::new(requested).into()),
-            Observed::GoesOn => match failure {
+            Observed::Running => match failure {
                 // After a broken connection or a transient engine error, the wait is repeated.
                 EngineError::Broken(_) | EngineError::InvalidResponse(_) => Ok(None),
                 EngineError::Refused(refusal) if refusal.status >= 500 => Ok(None),
@@ -191,7 +191,7 @@ fn observed(then: &ContainerRecord, now: &ContainerRecord) -> Observed {
     if is_later_run(&then.state, &now.state) {
         return Observed::Over;
     }
-    exit(now).map_or(Observed::GoesOn, Observed::Exited)
+    exit(now).map_or(Observed::Running, Observed::Exited)
 }
 
 fn is_later_run(then: &StateRecord, now: &StateRecord) -> bool {
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_end_of_another_run_is_not_taken_for_this_one_s() {
         let running = record("running", ONCE, 0);
-        assert!(matches!(observed(&running, &running), Observed::GoesOn));
+        assert!(matches!(observed(&running, &running), Observed::Running));
         assert!(matches!(
             observed(&running, &record("exited", AGAIN, 9)),
             Observed::Over
@@ -246,7 +246,7 @@ mod tests {
         assert!(exit(&created).is_none());
         assert!(matches!(
             observed(&created, &record("running", ONCE, 0)),
-            Observed::GoesOn
+            Observed::Running
         ));
         assert!(matches!(
             observed(&created, &record("exited", ONCE, 3)),

@@ -19,7 +19,7 @@ use crate::translate::status;
 use crate::wire::{Duplex, EngineError};
 
 /// How long after a container's exit the engine may still report it as running.
-const END_SHOWS: Duration = Duration::from_millis(500);
+const EXIT_REPORT_LAG: Duration = Duration::from_millis(500);
 
 /// A started command and its streams.
 pub(in crate::driver) struct StartedExec {
@@ -151,7 +151,7 @@ impl Inner {
             // If the container is just exiting, engines report various errors, and do so before the exit becomes
             // visible.
             if matches!(cause, Cause::BadParameter | Cause::Other) && capable.is_ok() {
-                sleep(END_SHOWS).await;
+                sleep(EXIT_REPORT_LAG).await;
                 capable = self.require_running(id).await;
             }
             match capable {

@@ -11,7 +11,7 @@ use crate::driver::inner::{Inner, unique};
 use crate::driver::task::{change, located};
 use crate::translate::errors::Operation;
 use crate::translate::exec::Phase;
-use crate::translate::status::lives;
+use crate::translate::status::is_alive;
 use crate::wire::EngineError;
 
 const OPERATION: &str = "exec_detached";
@@ -57,9 +57,9 @@ pub(in crate::driver) async fn status(
     };
     Ok(match (inner.engine.dialect().exec_phase)(&found) {
         Phase::Prepared => None,
-        Phase::Runs if !lives(&record.state) => Some(ExecStatus::exited(ExecOutcome::ContainerGone)),
+        Phase::Runs if !is_alive(&record.state) => Some(ExecStatus::exited(ExecOutcome::ContainerGone)),
         Phase::Runs => Some(ExecStatus::running()),
-        Phase::Exited(exited) if exited.is_suspicious() && !lives(&record.state) => {
+        Phase::Exited(exited) if exited.is_suspicious() && !is_alive(&record.state) => {
             Some(ExecStatus::exited(ExecOutcome::ContainerGone))
         }
         Phase::Exited(exited) => Some(ExecStatus::exited(exited.outcome())),

@@ -84,7 +84,7 @@ exit 1
 
 /// Prints whether a process with the mark is running whose parent is outside the container. Such a process is the
 /// command itself and not one of its descendants.
-const LIVES: &str = r#"
+const PROBE_SCRIPT: &str = r#"
 mark=$1
 for directory in /proc/[0-9]*; do
   line=
@@ -226,7 +226,7 @@ impl Tree {
     pub(in crate::driver) fn takes_input(&self) -> impl Future<Output = bool> + use<> {
         let tree = self.unarmed_handle();
         async move {
-            let Some(pause) = tree.inner.engine.dialect().input_waits else {
+            let Some(pause) = tree.inner.engine.dialect().input_delay else {
                 return true;
             };
             let _ = tree.wait_started().await;
@@ -299,15 +299,15 @@ impl Tree {
         let Some(now) = looked.map_err(|error| error.with_effect(Effect::Unknown))? else {
             return Ok(true);
         };
-        Ok(!status::lives(&now.state)
+        Ok(!status::is_alive(&now.state)
             || now.state.status == "stopping"
             || status::started_at(&now.state) != status::started_at(&self.record.state))
     }
 
     /// Returns whether the command's own process is still running, or `None` if that cannot be determined.
-    pub(super) async fn process_lives(&self) -> Option<bool> {
+    pub(super) async fn is_process_alive(&self) -> Option<bool> {
         let mark = format!("{MARK}={}", self.mark);
-        let (code, output) = self.helper(LIVES, &[&mark]).await.ok()?;
+        let (code, output) = self.helper(PROBE_SCRIPT, &[&mark]).await.ok()?;
         match (code, output.trim_ascii()) {
             (0, b"lives") => Some(true),
             (0, b"gone") => Some(false),

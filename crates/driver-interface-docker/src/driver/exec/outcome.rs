@@ -14,7 +14,7 @@ use crate::wire::EngineError;
 /// have closed its streams on purpose, so this is no timeout.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long after a command was killed the engine may take to notice that the container was killed.
-const CONTAINER_ENDS: Duration = Duration::from_secs(4);
+const CONTAINER_EXIT_LAG: Duration = Duration::from_secs(4);
 
 /// Prints how many processes in the container the kernel has killed because it ran out of memory. Each version of
 /// control groups has one of these files; the other one is missing, which is not an error.
@@ -57,7 +57,7 @@ impl Tree {
                         return Err(self.cut_off(&failure));
                     }
                     // The process may be gone with the engine just about to record its exit.
-                    if self.process_lives().await == Some(true)
+                    if self.is_process_alive().await == Some(true)
                         || began.elapsed() > self.inner().deadlines.read
                     {
                         return Err(self.cut_off(&"the connection closed while the command was running"));
@@ -65,7 +65,7 @@ impl Tree {
                 }
                 None if self.container_gone().await? => return Ok(None),
                 // A container that is being removed remains visible for a while.
-                None if began.elapsed() < CONTAINER_ENDS => {}
+                None if began.elapsed() < CONTAINER_EXIT_LAG => {}
                 None => return Err(self.lost()),
             }
             sleep(pause).await;
@@ -120,7 +120,7 @@ impl Tree {
                     }
                 }
                 None if self.container_gone().await? => return Ok(None),
-                None if began.elapsed() < CONTAINER_ENDS => {}
+                None if began.elapsed() < CONTAINER_EXIT_LAG => {}
                 None => return Err(self.lost()),
             }
             sleep(pause).await;
@@ -153,7 +153,7 @@ impl Tree {
                 return Ok(ExecOutcome::OomKilled);
             }
             // If the helper ran, the container was running.
-            if killed_for_memory.is_some() || began.elapsed() > CONTAINER_ENDS {
+            if killed_for_memory.is_some() || began.elapsed() > CONTAINER_EXIT_LAG {
                 return Ok(exited.outcome());
             }
             sleep(Duration::from_millis(50)).await;

@@ -178,7 +178,7 @@ impl Inner {
     fn is_in_memory(&self, request: FileRequest<'_>, path: &str) -> Result<bool> {
         let dialect = self.engine.dialect();
         let refuse = |text: String| Err(UnsupportedError::new(request.operation, text).into());
-        let lives = status::lives(&request.record.state);
+        let lives = status::is_alive(&request.record.state);
         let (mount, target) = mount_of(request.record, path);
         if !lives && mount != Mount::Root && dialect.pattern_of(target) != target {
             return refuse(format!(
@@ -186,7 +186,7 @@ impl Inner {
                  unless the container is running"
             ));
         }
-        let reaches = dialect.reaches_memory && lives && !dialect.leaves_out(path);
+        let reaches = dialect.archives_tmpfs && lives && !dialect.leaves_out(path);
         if reaches || mount != Mount::Memory {
             return Ok(false);
         }

@@ -122,13 +122,13 @@ impl Reader<'_> {
             let mut output = self.open(record, false, entries).await?;
             while let Some(frame) = self.next(&mut output).await? {
                 came += u64::from(frame.starts);
-                give(
+                send_all(
                     sink,
                     chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
                 )
                 .await?;
             }
-            give(sink, chunks.finish()).await
+            send_all(sink, chunks.finish()).await
         };
         let done = done.await;
         self.outcome_of(done, came)
@@ -174,7 +174,7 @@ impl Reader<'_> {
         } else {
             self.rest(&record, &mut chunks, &mut read_bytes, sink).await?;
         }
-        give(sink, chunks.finish()).await
+        send_all(sink, chunks.finish()).await
     }
 
     /// Returns the time left until `until`, or `None` if it is not set.
@@ -272,7 +272,7 @@ impl Reader<'_> {
             self.live(record, chunks, read_bytes, sink, until).await?;
             // When an engine's followed log ends, it may be incomplete, and it never contains the output of a
             // pause. Therefore the log is read again for the remainder.
-            let over = passed() || !self.goes_on(record).await?;
+            let over = passed() || !self.assert_running(record).await?;
             self.rest(record, chunks, read_bytes, sink).await?;
             if over {
                 return Ok(());
@@ -293,7 +293,7 @@ impl Reader<'_> {
         sink: &mut impl Sink,
         until: Option<Instant>,
     ) -> Result<(), Stopped> {
-        let trust = self.inner.engine.dialect().follow_trust;
+        let trust = self.inner.engine.dialect().follow_min_uptime;
         let over = self.run_over(record);
         tokio::pin!(over);
         let mut output = tokio::select! {
@@ -330,7 +330,7 @@ impl Reader<'_> {
                 }
             }
             read_bytes.add(&frame);
-            give(
+            send_all(
                 sink,
                 chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
             )
@@ -351,7 +351,7 @@ impl Reader<'_> {
         while let Some(frame) = self.next(&mut output).await? {
             if let Some(frame) = known.skip_read(frame) {
                 read_bytes.add(&frame);
-                give(
+                send_all(
                     sink,
                     chunks.push(frame.source(record.config.tty), frame.starts, frame.data),
                 )
@@ -368,7 +368,7 @@ impl Reader<'_> {
     /// Waits until this run of the container is over. If the engine cannot report the container's state, it would
     /// not report the end of its log either.
     async fn run_over(&self, record: &ContainerRecord) -> Result<(), Stopped> {
-        while self.goes_on(record).await? {
+        while self.assert_running(record).await? {
             self.poll_later(record).await;
         }
         Ok(())
@@ -379,15 +379,15 @@ impl Reader<'_> {
         loop {
             // Sleep first, in case the engine ends its streams immediately.
             sleep(PAUSED_POLL_INTERVAL).await;
-            if self.runs(record).await? || !self.goes_on(record).await? {
+            if self.runs(record).await? || !self.assert_running(record).await? {
                 return Ok(());
             }
         }
     }
 
-    async fn goes_on(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
+    async fn assert_running(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
         let now = self.run_now(record).await?;
-        Ok(now.is_some_and(|now| status::lives(&now.state)))
+        Ok(now.is_some_and(|now| status::is_alive(&now.state)))
     }
 
     async fn runs(&self, record: &ContainerRecord) -> Result<bool, Stopped> {
@@ -423,7 +423,7 @@ async fn reached(until: Option<Instant>) {
     }
 }
 
-async fn give(sink: &mut impl Sink, chunks: Vec<LogChunk>) -> Result<(), Stopped> {
+async fn send_all(sink: &mut impl Sink, chunks: Vec<LogChunk>) -> Result<(), Stopped> {
     for chunk in chunks {
         sink.take(chunk).await?;
     }

@@ -81,7 +81,7 @@ impl Inner {
     /// network during its cleanup.
     async fn wait_until_cleared(&self, record: &ContainerRecord) {
         let cleared = async {
-            while !status::lives(&record.state)
+            while !status::is_alive(&record.state)
                 && matches!(self.engine.is_cleared(&record.id).await, Ok(false))
             {
                 sleep(Duration::from_millis(50)).await;

@@ -132,7 +132,7 @@ impl Inner {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let helpers = self.remove_stray_helpers().await;
+        let helpers = self.remove_orphaned_helpers().await;
         let helpers = helpers.map_err(|failure| self.error(Operation::RemoveVolume, "helpers", failure));
         failure.or(helpers.err()).map_or(Ok(removed), Err)
     }

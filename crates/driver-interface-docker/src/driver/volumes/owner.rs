@@ -35,7 +35,7 @@ const TRIES: u32 = 5;
 
 impl Inner {
     /// Gives a new volume its owner. Returns the volume with the owner that its directory then has.
-    pub(in crate::driver) async fn give_volume(
+    pub(in crate::driver) async fn set_volume_owner(
         self: &Arc<Self>,
         volume: &str,
         operation: &str,
@@ -155,7 +155,7 @@ impl Inner {
     }
 
     /// Removes the helpers of volumes that no longer exist.
-    pub(in crate::driver) async fn remove_stray_helpers(&self) -> Result<(), EngineError> {
+    pub(in crate::driver) async fn remove_orphaned_helpers(&self) -> Result<(), EngineError> {
         // They must be listed before the volumes: a volume exists before its helpers.
         let helpers = self.helpers().await?;
         if helpers.is_empty() {

@@ -55,7 +55,7 @@ use Cause::*;
 pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
     let message = Message::new(&refusal.message);
     let status = refusal.status;
-    let by_words = || message.find(phrases(operation));
+    let by_message = || message.find(phrases(operation));
     let of_runtime = || {
         message
             .is_from_runtime()
@@ -66,9 +66,9 @@ pub(crate) fn cause(operation: Operation, refusal: &Refusal) -> Cause {
         Operation::PullImage => pull(status, message.text()),
         // Docker sends no logs of a container that is being removed.
         Operation::ReadLogs if status == 409 => Some(RemovalUnderWay),
-        Operation::InspectImage => by_words().map(|_| NotFound),
-        Operation::StartContainer | Operation::Exec => of_runtime().or_else(by_words),
-        _ => by_words(),
+        Operation::InspectImage => by_message().map(|_| NotFound),
+        Operation::StartContainer | Operation::Exec => of_runtime().or_else(by_message),
+        _ => by_message(),
     };
     found
         .or_else(|| by_status(operation, status))

@@ -51,13 +51,13 @@ impl Inner {
             if let Some(target) = below.as_ref().and_then(|stat| stat.link_target()) {
                 below = self.engine.stat_path(id, target).await.map_err(unseen)?;
             }
-            let misfit = below
-                .filter(|stat| stat.is_directory())
-                .and_then(|below| tmpfs::misfit(&mount, &config.security, self.engine.dialect(), &below));
-            if let Some(misfit) = misfit {
+            let unsupported_reason = below.filter(|stat| stat.is_directory()).and_then(|below| {
+                tmpfs::unsupported_reason(&mount, &config.security, self.engine.dialect(), &below)
+            });
+            if let Some(unsupported_reason) = unsupported_reason {
                 let reason = format!(
                     "the tmpfs mount at `{}` covers a directory of the image, and this engine's runc is \
-                     older than 1.1.8, so {misfit}; mount it at a path that does not exist in the image, set \
+                     older than 1.1.8, so {unsupported_reason}; mount it at a path that does not exist in the image, set \
                      `security.user` to a number, or update runc",
                     mount.target
                 );
@@ -69,7 +69,7 @@ impl Inner {
 
     /// Checks that the engine did not recreate a volume. A volume that disappeared between the check and the
     /// creation is silently recreated empty, and is not the one requested.
-    pub(super) async fn check_volume_stayed(&self, name: &str, operation: &str) -> Result<()> {
+    pub(super) async fn check_volume_not_recreated(&self, name: &str, operation: &str) -> Result<()> {
         match self.find_volume(name).await? {
             Some(volume)
                 if volume

@@ -19,7 +19,7 @@ impl Inner {
     /// the container is gone.
     pub(super) async fn undo(self: Arc<Self>, id: String, network: String, is_default: bool) -> bool {
         let mut is_gone = false;
-        let strays = self.stray_volumes(&id).await;
+        let implicit_volumes = self.recreated_labels(&id).await;
         for pause in [0, 200, 1_000, 3_000] {
             sleep(Duration::from_millis(pause)).await;
             match self.engine.remove_container(&id, Removal::Forced).await {
@@ -31,7 +31,7 @@ impl Inner {
                 break;
             }
         }
-        for volume in strays {
+        for volume in implicit_volumes {
             let _ = self.engine.remove_volume(&volume).await;
         }
         if is_default {
@@ -41,7 +41,7 @@ impl Inner {
     }
 
     /// Returns the volumes that the engine created along with a container.
-    async fn stray_volumes(&self, id: &str) -> Vec<String> {
+    async fn recreated_labels(&self, id: &str) -> Vec<String> {
         let Ok(record) = self.engine.inspect_container(id).await else {
             return Vec::new();
         };
@@ -51,12 +51,12 @@ impl Inner {
         let mut filters = self.ownership.filters();
         filters.push(format!("{}={operation}", label::OPERATION));
         let listed = self.engine.list_volumes(filters).await.unwrap_or_default();
-        let strays = listed.into_iter().filter(|volume| {
+        let implicit_volumes = listed.into_iter().filter(|volume| {
             self.ownership.owns(&volume.labels)
                 && volume.labels.get(label::OPERATION) == Some(operation)
                 && volume.labels.contains_key(labels::RESOURCES)
         });
-        strays.map(|volume| volume.name).collect()
+        implicit_volumes.map(|volume| volume.name).collect()
     }
 
     /// Cleans up after a failed creation. If the engine may still create the container, this has to wait for it
